@@ -30,7 +30,7 @@ class Seeded:
     until: int
 
     @property
-    def reading(self) -> AccountReader:
+    def reader(self) -> AccountReader:
         return AccountReader(self.db, self.account)
 
     def count(self, sql: str) -> int:

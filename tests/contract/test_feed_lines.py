@@ -89,12 +89,12 @@ def filters(setup: StoredAccount, now: int) -> list[FeedFilter]:
 
 def test_X4_every_filter_finds_exactly_what_matches_however_far_it_looks_at_once(setup: StoredAccount) -> None:
     now = history(setup)
-    reading = AccountReader(setup.db, setup.account)
+    reader = AccountReader(setup.db, setup.account)
     broken_off = 0
     for wanted in filters(setup, now):
         expected = matching(setup, wanted)
         for scan, size in ((10_000, 25), (3, 4)):
-            found, seen = walked(Feed(reading, wanted, scan=scan), size)
+            found, seen = walked(Feed(reader, wanted, scan=scan), size)
             assert found == expected, (wanted, scan)
             broken_off += sum(bool(page.further) for page in seen)
     assert broken_off > 20, "little was looked at in one page"
@@ -103,10 +103,10 @@ def test_X4_every_filter_finds_exactly_what_matches_however_far_it_looks_at_once
 @pytest.mark.parametrize("scan", [10_000, 3])
 def test_X4_newer_pages_lead_back_to_the_newest(setup: StoredAccount, scan: int) -> None:
     now = history(setup)
-    reading = AccountReader(setup.db, setup.account)
+    reader = AccountReader(setup.db, setup.account)
     for wanted in (FeedFilter(), FeedFilter(result=FeedResult.SUCCESS), FeedFilter(flow=setup.flows["All"], event=setup.event)):
         expected = matching(setup, wanted)
-        feed = Feed(reading, wanted, scan=scan)
+        feed = Feed(reader, wanted, scan=scan)
         found, cursor = [], Cursor((now - 60_000_000, 0, 0), back=True)
         while cursor:
             page = feed.page(cursor, size=4)

@@ -308,10 +308,10 @@ RARE = {
 def test_X3_each_list_goes_by_an_index_in_every_order(
     explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind, narrowed: str
 ) -> None:
-    reading = AccountReader(explaining, large[1])
+    reader = AccountReader(explaining, large[1])
     wanted = RecordFilter(kind, 10_000, 10_200, **NARROWED[narrowed])
     for sort in sorts_of(kind):
-        records = Records(reading, wanted, sort)
+        records = Records(reader, wanted, sort)
         page = records.page(None)
         if page.older:
             records.page(Cursor.read(page.older, parts=(int, int)))
@@ -346,8 +346,8 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
     assert queue.counts()[QueueStatus.RETRY] == ListCount(1_400)
     assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == ListCount(1_400)
-    assert CauseGroups(queue.reading).groups((QueueStatus.RETRY, QueueStatus.ERROR))
-    assert CauseGroups(queue.reading).healings(explaining.now()) == {}
+    assert CauseGroups(queue.reader).groups((QueueStatus.RETRY, QueueStatus.ERROR))
+    assert CauseGroups(queue.reader).healings(explaining.now()) == {}
     found, reached = queue.walk(QueueWanted(), "action", 0, queue.end().action, 100)
     assert len(found) == 100
     assert reached == found[-1].row.id
@@ -358,8 +358,8 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
 
 @pytest.mark.parametrize("kind", RecordKind)
 def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind) -> None:
-    reading, wanted = AccountReader(explaining, large[1]), RecordFilter(kind, 0, MINUTE)
-    found = Records(reading, wanted)
+    reader, wanted = AccountReader(explaining, large[1]), RecordFilter(kind, 0, MINUTE)
+    found = Records(reader, wanted)
     page = found.page(None)
     assert found.count().n >= len(page.rows)
     assert page.rows or kind not in (RecordKind.CHANGES, RecordKind.TRIGGERED, RecordKind.ATTEMPTS, RecordKind.RETRIES, RecordKind.UNTAGGED)
@@ -373,7 +373,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
         replace(wanted, facet=Facet.CREATED) if kind.subject is RowKind.CHANGE else wanted,
         replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
     ):
-        assert Records(reading, narrower).count().n >= len(Records(reading, narrower).page(None).rows)
+        assert Records(reader, narrower).count().n >= len(Records(reader, narrower).page(None).rows)
 
 
 def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
@@ -381,10 +381,10 @@ def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explai
     db = explaining._db
     db.run("UPDATE action SET state = 13, created = (id - 1000000) * 36000000000 WHERE id <= 1000030")
     count_figures(db)
-    reading = AccountReader(explaining, large[1])
+    reader = AccountReader(explaining, large[1])
     for sort in (RecordSort.NEWEST, RecordSort.OLDEST):
         explaining.plans.clear()
-        records = Records(reading, RecordFilter(RecordKind.SUPERSEDED, 0, 400 * 60 * MINUTE), sort)
+        records = Records(reader, RecordFilter(RecordKind.SUPERSEDED, 0, 400 * 60 * MINUTE), sort)
         first = records.page(None)
         assert len(first.rows) == 25
         if explaining.vendor == "sqlite":
@@ -408,17 +408,17 @@ def test_X3_a_narrowed_list_is_counted_less_far_on_a_page_than_for_an_export(
 @pytest.mark.parametrize("show", Show)
 def test_X5_a_timeline_goes_by_registration(explaining: Explaining, large: tuple[DatabaseFacts, int], show: Show) -> None:
     s = known(explaining, large[1])
-    reading = AccountReader(explaining, large[1])
+    reader = AccountReader(explaining, large[1])
     at = EPOCH
     state = RegistrationState("Z2", 0, at, at, at)
-    event = reading.source.event(s.event)
+    event = reader.source.event(s.event)
     registration = TimelineRegistration(1_000_001, "Z1", "", 1, state, event, s.event, 1)
     expected = 0 if show is Show.SENT else 1  # its action was not sent yet
-    assert len(Timeline(reading, registration, show=show).page(None).rows) == expected
-    assert len(Timeline(reading, registration, flow=8, show=show).page(None).rows) == expected
-    counts = Timeline(reading, registration).counts()
+    assert len(Timeline(reader, registration, show=show).page(None).rows) == expected
+    assert len(Timeline(reader, registration, flow=8, show=show).page(None).rows) == expected
+    counts = Timeline(reader, registration).counts()
     assert (counts.changes, counts.decisions, counts.attempts) == (1, 1, 1)
-    assert Timeline(reading, registration).change(1_000_002) is None
+    assert Timeline(reader, registration).change(1_000_002) is None
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -484,8 +484,8 @@ def goes_by(explaining: Explaining, index: str) -> bool:
 
 def test_a_flows_runs_are_asked_for_by_the_change(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     """Not by the flow, which may have millions."""
-    reading = AccountReader(explaining, large[1])
-    Records(reading, RecordFilter(RecordKind.CHANGES, 0, MINUTE, flow=8)).page(None)
+    reader = AccountReader(explaining, large[1])
+    Records(reader, RecordFilter(RecordKind.CHANGES, 0, MINUTE, flow=8)).page(None)
     assert goes_by(explaining, "run_of_change")
 
 

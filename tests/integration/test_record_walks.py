@@ -51,10 +51,10 @@ def filters(seeded: Seeded) -> Iterator[RecordFilter]:
 
 
 def of_kind(seeded: Seeded, kind: RecordKind) -> Iterator[RecordFilter]:
-    reading, until = seeded.reading, seeded.until + MINUTE
+    reader, until = seeded.reader, seeded.until + MINUTE
     whole = RecordFilter(kind, until - 4 * DAY, until)
-    (event,), (other,) = reading.db.all("SELECT id FROM event WHERE account_id = :a ORDER BY id LIMIT 2", {"a": reading.account})
-    flow, connection = min(reading.config.flows), min(reading.config.connections)
+    (event,), (other,) = reader.db.all("SELECT id FROM event WHERE account_id = :a ORDER BY id LIMIT 2", {"a": reader.account})
+    flow, connection = min(reader.config.flows), min(reader.config.connections)
     yield whole
     for mode in Mode:
         yield replace(whole, mode=mode, flow=flow)
@@ -82,9 +82,9 @@ def of_kind(seeded: Seeded, kind: RecordKind) -> Iterator[RecordFilter]:
 def test_X3_a_list_has_the_same_records_however_far_a_page_looks(seeded: Seeded) -> None:
     for wanted in filters(seeded):
         for sort in (RecordSort.NEWEST, RecordSort.OLDEST):
-            (whole,) = pages_of(Records(seeded.reading, wanted, sort, scan_limit=ALL), ALL)
+            (whole,) = pages_of(Records(seeded.reader, wanted, sort, scan_limit=ALL), ALL)
             assert whole.scan_end is None
-            parts = pages_of(Records(seeded.reading, wanted, sort, scan_limit=FEW), 7)
+            parts = pages_of(Records(seeded.reader, wanted, sort, scan_limit=FEW), 7)
             expected = [row.id for row in whole.rows]
             assert [row.id for part in parts for row in part.rows] == expected, (wanted, sort)
             assert all(len(part.rows) == 7 or part.scan_end for part in parts[:-1])
@@ -92,8 +92,8 @@ def test_X3_a_list_has_the_same_records_however_far_a_page_looks(seeded: Seeded)
 
 def test_X3_an_export_and_the_way_back_meet_each_record_too(seeded: Seeded) -> None:
     for wanted in filters(seeded):
-        few = Records(seeded.reading, wanted, scan_limit=FEW)
-        expected = [row.id for row in Records(seeded.reading, wanted, scan_limit=ALL).page(None, size=ALL).rows]
+        few = Records(seeded.reader, wanted, scan_limit=FEW)
+        expected = [row.id for row in Records(seeded.reader, wanted, scan_limit=ALL).page(None, size=ALL).rows]
         exported, cursor, going = [], None, True
         while going:
             rows, cursor = few.walk(cursor, 7)
@@ -115,18 +115,18 @@ def test_X3_how_far_another_accounts_records_reach_is_not_shown(db: Database, se
     whole = RecordFilter(RecordKind.ATTEMPTS, seeded.until - 4 * DAY, seeded.until + MINUTE)
     for kind in RecordKind:
         if has_connection(kind):
-            for connection in other.reading.config.connections:
-                page = Records(seeded.reading, replace(whole, kind=kind, connection=connection), scan_limit=1).page(None)
+            for connection in other.reader.config.connections:
+                page = Records(seeded.reader, replace(whole, kind=kind, connection=connection), scan_limit=1).page(None)
                 assert (page.rows, page.scan_end) == ([], None)
-    for flow in other.reading.config.flows:
-        feed = Feed(seeded.reading, FeedFilter(flow=flow), scan=1).page(None)
+    for flow in other.reader.config.flows:
+        feed = Feed(seeded.reader, FeedFilter(flow=flow), scan=1).page(None)
         assert (feed.rows, feed.scan_end) == ([], None)
 
 
 def test_X3_a_count_says_whether_all_were_looked_at(seeded: Seeded) -> None:
     broken_off = set()
     for wanted in filters(seeded):
-        every, few = Records(seeded.reading, wanted, scan_limit=ALL), Records(seeded.reading, wanted, scan_limit=FEW).count(ALL)
+        every, few = Records(seeded.reader, wanted, scan_limit=ALL), Records(seeded.reader, wanted, scan_limit=FEW).count(ALL)
         exact = RecordCount(len(every.page(None, size=ALL).rows))
         assert every.count(ALL) == exact, wanted
         assert every.count(ALL, kept_since=0) == exact, wanted

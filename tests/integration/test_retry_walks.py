@@ -28,7 +28,7 @@ def seeded(db: Database) -> Seeded:
 
 def filters(seeded: Seeded) -> Iterator[RetryFilter]:
     """What the queue can be narrowed to, alone and together."""
-    config, events = seeded.reading.config, seeded.db.all("SELECT id FROM event WHERE account_id = :a", {"a": seeded.account})
+    config, events = seeded.reader.config, seeded.db.all("SELECT id FROM event WHERE account_id = :a", {"a": seeded.account})
     for statuses in ((), OPEN_STATUSES, *((status,) for status in QueueStatus)):
         yield RetryFilter(statuses)
         yield from (RetryFilter(statuses, text=text) for text in ("e", "müller", "nobodyatall", "refused"))
@@ -36,7 +36,7 @@ def filters(seeded: Seeded) -> Iterator[RetryFilter]:
         yield from (RetryFilter(statuses, flow=flow) for flow in config.flows)
         yield from (RetryFilter(statuses, connection=connection) for connection in config.connections)
         yield from (RetryFilter(statuses, event=event, text="e") for (event,) in events)
-    items = RetryQueue(seeded.reading, ALL).all_of(RetryFilter())
+    items = RetryQueue(seeded.reader, ALL).all_of(RetryFilter())
     yield from (RetryFilter(cause=key) for key in sorted({group_key(item) for item in items}))
 
 
@@ -54,9 +54,9 @@ def walked(queue: RetryQueue, wanted: RetryFilter, size: int) -> list[str]:
 
 def test_D8_the_queue_has_the_same_items_however_far_a_page_looks(seeded: Seeded) -> None:
     for wanted in filters(seeded):
-        expected = walked(RetryQueue(seeded.reading, ALL), wanted, ALL)
+        expected = walked(RetryQueue(seeded.reader, ALL), wanted, ALL)
         for looked, size in ((3, 4), (40, 25)):
-            found = walked(RetryQueue(seeded.reading, looked), wanted, size)
+            found = walked(RetryQueue(seeded.reader, looked), wanted, size)
             # Of two tables: those of a stretch stand by their time, and the next ones after them.
             assert sorted(found) == sorted(expected), wanted
             assert len(set(found)) == len(found)
@@ -65,12 +65,12 @@ def test_D8_the_queue_has_the_same_items_however_far_a_page_looks(seeded: Seeded
 def test_D8_a_number_says_whether_all_were_looked_at(seeded: Seeded) -> None:
     broken_off = 0
     for wanted in filters(seeded):
-        exact = len(walked(RetryQueue(seeded.reading, ALL), wanted, ALL))
-        assert RetryQueue(seeded.reading, ALL).count(wanted) == ListCount(exact), wanted
-        assert RetryQueue(seeded.reading, 10).count(wanted, most=None) == ListCount(exact), wanted
-        few = RetryQueue(seeded.reading, 10).count(wanted)
+        exact = len(walked(RetryQueue(seeded.reader, ALL), wanted, ALL))
+        assert RetryQueue(seeded.reader, ALL).count(wanted) == ListCount(exact), wanted
+        assert RetryQueue(seeded.reader, 10).count(wanted, most=None) == ListCount(exact), wanted
+        few = RetryQueue(seeded.reader, 10).count(wanted)
         assert few == ListCount(exact) or (few.is_more and few.n <= exact), wanted
         broken_off += few.is_more
         if exact:
-            assert RetryQueue(seeded.reading, ALL).count(wanted, most=exact - 1) == ListCount(exact - 1, is_more=True), wanted
+            assert RetryQueue(seeded.reader, ALL).count(wanted, most=exact - 1) == ListCount(exact - 1, is_more=True), wanted
     assert broken_off > 20

@@ -38,7 +38,7 @@ LINK = re.compile(r'<a[^>]*href="(?P<href>[^"]*/records/[^"]*)"[^>]*>(?P<inside>
 
 
 def figures(seeded: Seeded, since: int, until: int, mode: Mode) -> PeriodFigures:
-    return PeriodFigures(seeded.reading, fixed_window(since, until), mode)
+    return PeriodFigures(seeded.reader, fixed_window(since, until), mode)
 
 
 @pytest.mark.parametrize("copies", [1, 4])
@@ -83,7 +83,7 @@ def test_D2_D4_Y1_a_seeded_history_has_everything(db: Database) -> None:
 @pytest.mark.parametrize("copies", [1, 3])
 def test_D2_a_seeded_history_agrees_with_itself(db: Database, copies: int) -> None:
     seeded = invented(db, changes=CHANGES * copies, days=3, copies=copies)
-    does = {d.id: d.does for flow in seeded.reading.config.flows.values() for d in flow.destinations}
+    does = {d.id: d.does for flow in seeded.reader.config.flows.values() for d in flow.destinations}
     assert not (wrong := wrong_lanes(db, seeded.account, does)), "\n".join(wrong)
     ids = db.all("SELECT uid, created FROM action WHERE account_id = :a", {"a": seeded.account})
     assert [created_of(uid) for uid, _ in ids] == [created for _, created in ids]

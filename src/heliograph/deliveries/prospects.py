@@ -60,10 +60,10 @@ class Prospect:
 NO_PROSPECT = Prospect()
 
 
-def prospects(reading: AccountReader, actions: Iterable[StoredAction]) -> dict[int, Prospect]:
+def prospects(reader: AccountReader, actions: Iterable[StoredAction]) -> dict[int, Prospect]:
     """The prospects of actions, by action. They are read in one statement."""
-    holds = connection_holds(reading)
-    return {action.id: prospect_of(reading.config, action, holds) for action in actions}
+    holds = connection_holds(reader)
+    return {action.id: prospect_of(reader.config, action, holds) for action in actions}
 
 
 def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int, ConnectionHold]) -> Prospect:
@@ -81,13 +81,13 @@ def prospect_of_run(config: AccountConfig, flow: int) -> Prospect:
     return NO_PROSPECT if flow in config.flows else Prospect(Cause.FLOW_DELETED)
 
 
-def connection_holds(reading: AccountReader) -> Mapping[int, ConnectionHold]:
+def connection_holds(reader: AccountReader) -> Mapping[int, ConnectionHold]:
     """The account's connections that send nothing at present, with the reason."""
-    now = reading.db.now()
-    rows = reading.db.all(
+    now = reader.db.now()
+    rows = reader.db.all(
         "SELECT connection_id, paused, release_rate, held_until FROM connection_state WHERE account_id = :account"
         " AND (paused OR held_until > :now OR failures >= :silent)",
-        {"account": reading.account, "now": now, "silent": FAILURES_TO_TRIP},
+        {"account": reader.account, "now": now, "silent": FAILURES_TO_TRIP},
     )
     holds = {}
     for connection, paused, rate, until in rows:

@@ -53,37 +53,37 @@ def blamed_connection(action: str, lane: str) -> str:
     return f"CASE WHEN {action}.cause IN ({_TRIED}) THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
 
 
-def last_failures(reading: AccountReader, actions: Iterable[int]) -> dict[int, StoredAttempt]:
+def last_failures(reader: AccountReader, actions: Iterable[int]) -> dict[int, StoredAttempt]:
     """The last failed attempt of each action that has one."""
     ids = sorted(set(actions))
     if not ids:
         return {}
-    rows = reading.db.all(
+    rows = reader.db.all(
         f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE +account_id = :account AND state <> {int(ActionState.SUCCESS)}"
-        f" AND {reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
-        {"account": reading.account, "ids": ids},
+        f" AND {reader.db.member('action_id', 'ids')} ORDER BY action_id, n",
+        {"account": reader.account, "ids": ids},
     )
     return {attempt.action: attempt for attempt in map(attempt_of, rows)}  # the last one of an action comes last
 
 
-def last_statuses(reading: AccountReader, actions: Iterable[int]) -> dict[int, int]:
+def last_statuses(reader: AccountReader, actions: Iterable[int]) -> dict[int, int]:
     """The HTTP status that the last attempt of each action was answered with. Actions without an answer are absent."""
     ids = sorted(set(actions))
     if not ids:
         return {}
-    rows = reading.db.all(
-        f"SELECT action_id, status FROM attempt WHERE +account_id = :account AND {reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
-        {"account": reading.account, "ids": ids},
+    rows = reader.db.all(
+        f"SELECT action_id, status FROM attempt WHERE +account_id = :account AND {reader.db.member('action_id', 'ids')} ORDER BY action_id, n",
+        {"account": reader.account, "ids": ids},
     )
     statuses: dict[int, int | None] = dict(rows)  # the last attempt of an action comes last
     return {action: status for action, status in statuses.items() if status is not None}
 
 
-def refusals(reading: AccountReader, failures: dict[int, StoredAttempt]) -> dict[int, Refusal]:
+def refusals(reader: AccountReader, failures: dict[int, StoredAttempt]) -> dict[int, Refusal]:
     """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection."""
-    answers = exchanges(reading.db, reading.account, failures)
+    answers = exchanges(reader.db, reader.account, failures)
     sign_ins = {
-        (each.connection, each.connection_version): _sign_in(reading, each.connection, each.connection_version)
+        (each.connection, each.connection_version): _sign_in(reader, each.connection, each.connection_version)
         for each in failures.values()
         if each.status is not None
     }
@@ -116,9 +116,9 @@ def _reply(exchange: Exchange | None) -> TargetReply | None:
     return TargetReply(exchange.status, exchange.response_headers, body, cut=exchange.truncated, charset=UTF_8)
 
 
-def _sign_in(reading: AccountReader, connection: int, version: int) -> SignIn | None:
+def _sign_in(reader: AccountReader, connection: int, version: int) -> SignIn | None:
     """How a version of a connection signs in; None if the version is not known."""
-    past = configuration.past_body(reading.db, reading.account, "connection", connection, version) if version else None
+    past = configuration.past_body(reader.db, reader.account, "connection", connection, version) if version else None
     try:
         return Connection.from_body(past[1]).sign_in if past else None
     except ConnectionSetupError:  # a version from another release

@@ -73,16 +73,16 @@ class Why:
     """True if a tag would cure it."""
 
 
-def why(reading: AccountReader, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
+def why(reader: AccountReader, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
     """Why a flow took a change or did not; None if the flow did not exist yet.
 
     account_version: the version of the account's configuration; 0 for the current one
     event_version: the version of the event's configuration; 0 for the current one
     """
-    account = reading.source.account(reading.account, account_version or None)
-    event = reading.source.event(event_id, event_version or None)
+    account = reader.source.account(reader.account, account_version or None)
+    event = reader.source.event(event_id, event_version or None)
     flow = account.flows.get(flow_id)
-    if flow is None or event.account != reading.account:
+    if flow is None or event.account != reader.account:
         return None
     return why_of(explain(flow, change, account, event), account)
 

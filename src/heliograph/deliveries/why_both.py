@@ -43,20 +43,20 @@ class WhyBoth:
         return answer
 
 
-def rules_of(reading: AccountReader, recorded: RecordedChange) -> Rules:
+def rules_of(reader: AccountReader, recorded: RecordedChange) -> Rules:
     """The rules that were in force when the change was recorded."""
     return Rules(
-        reading.source.account(reading.account, recorded.account_version), reading.source.event(recorded.event, recorded.event_version)
+        reader.source.account(reader.account, recorded.account_version), reader.source.event(recorded.event, recorded.event_version)
     )
 
 
-def why_both(reading: AccountReader, recorded: RecordedChange, flow: int, cured: Callable[[Why], Why]) -> WhyBoth | None:
+def why_both(reader: AccountReader, recorded: RecordedChange, flow: int, cured: Callable[[Why], Why]) -> WhyBoth | None:
     """Why a flow took a change or did not, then and today; None if there is no such flow, neither then nor today.
 
     cured: adds to the gates the links to the pages where they are edited
     """
-    then = rules_of(reading, recorded)
-    today = Rules(reading.config, reading.source.event(recorded.event))
+    then = rules_of(reader, recorded)
+    today = Rules(reader.config, reader.source.event(recorded.event))
     explanations = then_and_today(recorded.change, flow, then, today)
     if explanations.then is None and explanations.today is None:
         return None

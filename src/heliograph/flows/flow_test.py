@@ -59,7 +59,7 @@ class Counted:
     """Whether there are older changes that were not read."""
 
 
-def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
+def subject_change(reader: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
     """The latest change of a registration (or event) that the flow watches; if there is none, its latest change.
 
     Returns the change's id, the change (None if its content is no longer stored), and the event's id.
@@ -70,10 +70,10 @@ def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[in
     else:
         where, order = "c.registration_id = :subject", "c.id"
     for condition in (" AND (c.facets & :facets) <> 0", ""):
-        rows = reading.db.all(
+        rows = reader.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND {where}{condition} ORDER BY {order} DESC LIMIT 1",
             {
-                "account": reading.account,
+                "account": reader.account,
                 "subject": subject,
                 **({"kind": SubjectKind.EVENT.value} if "kind" in where else {}),
                 **({"facets": facets} if condition else {}),
@@ -84,17 +84,17 @@ def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[in
     return None
 
 
-def try_change(reading: AccountReader, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
+def try_change(reader: AccountReader, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
     """Decides a change by the flow, saved or not, and the current configuration, and builds the request for each destination.
 
     A change that was recorded without evaluation is tried like any other.
     """
     change = replace(change, quiet=False)
-    config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
+    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
     running = explain(flow, change, config, event, as_if_running=True)
     gates = explain(flow, change, config, event).gates
     active = next((gate for gate in gates if gate.name is GateName.ACTIVE), None) or _active(flow, change, config, event)
-    previews = [(d, preview(reading.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
+    previews = [(d, preview(reader.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
     return Trial(change, event, running, active, previews)
 
 
@@ -122,31 +122,31 @@ class CountedChanges:
     """Whether there are older ones."""
 
 
-def changes_since(reading: AccountReader, flow: Flow, since: int) -> CountedChanges:
+def changes_since(reader: AccountReader, flow: Flow, since: int) -> CountedChanges:
     """The newest JUDGED changes that the flow watches.
 
     since: an instant in microseconds
     """
     if flow.watch is None:
         return CountedChanges((), more=False)
-    rows = reading.db.all(
+    rows = reader.db.all(
         f"SELECT {CHANGE_COLUMNS} FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
         " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 AND NOT c.quiet"
         f" ORDER BY c.at DESC, c.id DESC LIMIT {JUDGED + 1}",
-        {"account": reading.account, "since": since, "facets": int(flow.watch.facets)},
+        {"account": reader.account, "since": since, "facets": int(flow.watch.facets)},
     )
     more = len(rows) > JUDGED
     rows = rows[:JUDGED]
-    events = reading.events({row[11] for row in rows})
+    events = reader.events({row[11] for row in rows})
     return CountedChanges([(read_change(row), events.get(row[11])) for row in rows], more)
 
 
-def count_taken(reading: AccountReader, flow: Flow) -> Counted:
+def count_taken(reader: AccountReader, flow: Flow) -> Counted:
     """Counts the changes of the last DAYS that the flow would have taken, by current rules and tags."""
     if flow.watch is None:
         return Counted()
-    counted = changes_since(reading, flow, reading.db.now() - DAYS * DAY)
-    config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
+    counted = changes_since(reader, flow, reader.db.now() - DAYS * DAY)
+    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
     taken = untagged = gone = 0
     for change, event in counted.changes:
         if change is None or event is None:

@@ -88,15 +88,15 @@ class PastTrial:
         return [row for row in self.rows if row.problems or row.verdict is not PastVerdict.BOTH]
 
 
-def try_on_past(reading: AccountReader, flow: Flow, *, now: datetime) -> PastTrial:
+def try_on_past(reader: AccountReader, flow: Flow, *, now: datetime) -> PastTrial:
     """Tries a flow, saved or not, beside the stored flow with its id."""
-    config = reading.config
+    config = reader.config
     edited = replace(config, flows={**config.flows, flow.id: flow})
     stored = config.flows.get(flow.id)
     stored = stored if stored is not None and has_rule(stored, config) else None
-    rows = _newest(reading, sum({int(f) for rule in (flow, stored) if rule and rule.watch for f in rule.watch.facets}))
-    events = reading.events({row[11] for row in rows})
-    targets = [target for d in flow.destinations if isinstance(target := sendable(reading.db, edited, d), Sendable)]
+    rows = _newest(reader, sum({int(f) for rule in (flow, stored) if rule and rule.watch for f in rule.watch.facets}))
+    events = reader.events({row[11] for row in rows})
+    targets = [target for d in flow.destinations if isinstance(target := sendable(reader.db, edited, d), Sendable)]
     tried, gone = [], 0
     for row in rows:
         change, event = read_change(row), events.get(row[11])
@@ -130,12 +130,12 @@ def _problems(
     return tuple(dict.fromkeys(str(problem) for each in requests if isinstance(each, InvalidValues) for problem in each.problems))
 
 
-def _newest(reading: AccountReader, facets: int) -> list[Row]:
+def _newest(reader: AccountReader, facets: int) -> list[Row]:
     """The newest changes that have one of the facets and were recorded with evaluation."""
-    return reading.db.all(
+    return reader.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id"
         f" FROM (SELECT * FROM change WHERE account_id = :account ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
         " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 AND NOT c.quiet"
         f" ORDER BY c.at DESC, c.id DESC LIMIT {MOST}",
-        {"account": reading.account, "facets": facets},
+        {"account": reader.account, "facets": facets},
     )

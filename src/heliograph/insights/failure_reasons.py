@@ -56,7 +56,7 @@ class FailureReason:
 
 
 def failure_reasons(
-    reading: AccountReader,
+    reader: AccountReader,
     window: Window,
     mode: Mode,
     user: User,
@@ -68,10 +68,10 @@ def failure_reasons(
     records_at: gives the URL of a list; takes its kind, an action with the reason, and the number of actions
     """
     share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
-    rows = reading.db.all(
+    rows = reader.db.all(
         f"SELECT {blamed_connection('a', 'l')}, {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
         f" AND a.{ACTION_FAILURE}{share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
-        {"account": reading.account, "mode": mode.code, "since": window.since, "until": window.until},
+        {"account": reader.account, "mode": mode.code, "since": window.since, "until": window.until},
     )
     groups: dict[tuple[ActionState, Cause | None, str, int], list[StoredAction]] = {}
     for row in rows[:GROUPED]:
@@ -79,10 +79,10 @@ def failure_reasons(
         groups.setdefault((action.state, action.cause, action.message, connection), []).append(action)
     largest = sorted(groups.items(), key=lambda group: -len(group[1]))[:SHOWN]
     newest = [actions[0] for _key, actions in largest]
-    attempts = attempts_of(reading.db, reading.account, [action.id for action in newest])
-    failures = last_failures(reading, [action.id for action in newest if was_tried(action.cause)])
-    answers, known = refusals(reading, failures), prospects(reading, newest)
-    connections = reading.connection_names(connection for (*_reason, connection), _actions in largest)
+    attempts = attempts_of(reader.db, reader.account, [action.id for action in newest])
+    failures = last_failures(reader, [action.id for action in newest if was_tried(action.cause)])
+    answers, known = refusals(reader, failures), prospects(reader, newest)
+    connections = reader.connection_names(connection for (*_reason, connection), _actions in largest)
     reasons = []
     for (*_reason, connection), actions in largest:
         action = actions[0]
@@ -90,7 +90,7 @@ def failure_reasons(
         status = last.status if last else None
         tone, kind = _KINDS[action.state]
         failure = Failure(action.cause, action.category, status, answers.get(action.id, UNKNOWN_REFUSAL), connection)
-        fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reading.config, user)
+        fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reader.config, user)
         reasons.append(
             FailureReason(
                 n=len(actions),

@@ -110,7 +110,7 @@ class FeedSample:
 class Feed:
     """The feed of one account."""
 
-    reading: AccountReader
+    reader: AccountReader
     feed_filter: FeedFilter
     until: int | None = None
     """Microseconds. Lines that began later are not read, so that a paused feed does not move."""
@@ -135,11 +135,11 @@ class Feed:
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
         """How many changes came or moved up after a moment, at most `limit`. A paused page shows the number."""
-        lines = FeedLines(self.reading, self.feed_filter, scan=self.scan)
+        lines = FeedLines(self.reader, self.feed_filter, scan=self.scan)
         return len(self._changes(lines, Cursor(jumped_to(moment).key, back=True), limit).rows)
 
     def _lines(self) -> FeedLines:
-        return FeedLines(self.reading, self.feed_filter, self.until, self.scan)
+        return FeedLines(self.reader, self.feed_filter, self.until, self.scan)
 
     def _changes(self, lines: FeedLines, cursor: Cursor | None, limit: int) -> WalkedRows[Line]:
         """The changes behind the cursor, in its direction, each as its newest line."""
@@ -163,11 +163,11 @@ class Feed:
     # --- outcomes
 
     def _rows(self, lines: Sequence[Line]) -> list[FeedRow]:
-        reading = self.reading
+        reader = self.reader
         ids = [line.change for line in lines]
-        changes = reading.changes(ids)
-        events = reading.events([line.event for line in lines])
-        people = reading.people(line.registration for line in lines)
+        changes = reader.changes(ids)
+        events = reader.events([line.event for line in lines])
+        people = reader.people(line.registration for line in lines)
         outcomes = self._outcomes(ids)
         return [
             FeedRow(
@@ -188,8 +188,8 @@ class Feed:
         """
         if not changes:
             return {}
-        reading, db = self.reading, self.reading.db
-        given = {"account": reading.account, "mode": self.feed_filter.mode.code, "changes": sorted(changes)}
+        reader, db = self.reader, self.reader.db
+        given = {"account": reader.account, "mode": self.feed_filter.mode.code, "changes": sorted(changes)}
         actions = [
             action_of(row)
             for row in db.all(
@@ -203,13 +203,13 @@ class Feed:
             f" WHERE +r.account_id = :account AND r.mode = :mode AND r.{RUN_NOT_TRIGGERED} AND {db.member('r.change_id', 'changes')} ORDER BY r.id",
             given,
         )
-        flows = reading.flow_names([action.flow for action in actions] + [row[2] for row in runs])
-        attempts = attempts_of(db, reading.account, [action.id for action in actions])
-        connections = reading.connection_names(
+        flows = reader.flow_names([action.flow for action in actions] + [row[2] for row in runs])
+        attempts = attempts_of(db, reader.account, [action.id for action in actions])
+        connections = reader.connection_names(
             [action.connection for action in actions] + [tries[-1].connection for tries in attempts.values()]
         )
         outcomes: dict[int, list[FlowOutcome]] = {}
-        prospects_of = prospects(reading, actions) if any(action.state.is_open for action in actions) else {}
+        prospects_of = prospects(reader, actions) if any(action.state.is_open for action in actions) else {}
         for action in actions:
             last = attempts[action.id][-1] if action.id in attempts else None
             name = (connections.get(last.connection) if last else None) or connections.get(action.connection, "")

@@ -190,7 +190,7 @@ class LineSource:
 class FeedLines:
     """The lines of one account's feed."""
 
-    reading: AccountReader
+    reader: AccountReader
     feed_filter: FeedFilter
     until: int | None = None
     """Microseconds. Lines that began later are not read."""
@@ -198,13 +198,13 @@ class FeedLines:
     """The number of rows that are read for one stretch."""
 
     def __post_init__(self) -> None:
-        self._match = self.reading.match(self.feed_filter.text)
+        self._match = self.reader.match(self.feed_filter.text)
         self._sources = [source for source in (self._actions(), self._runs()) if source is not None]
 
     @property
     def are_none(self) -> bool:
         """Whether there are no lines, because no registration contains the text or the flow is another account's."""
-        return (self._match is not None and self._match.ids == []) or self.reading.is_of_another("flow", self.feed_filter.flow)
+        return (self._match is not None and self._match.ids == []) or self.reader.is_of_another("flow", self.feed_filter.flow)
 
     def stretch(self, cursor: Cursor | None) -> Stretch:
         """The next lines behind a cursor, in its direction."""
@@ -213,7 +213,7 @@ class FeedLines:
         known_to: Key | None = None
         scanned = 0
         for source in self._sources:
-            part = source.read(self.reading.db, cursor, known_to, self.scan)
+            part = source.read(self.reader.db, cursor, known_to, self.scan)
             lines += part.lines
             scanned += part.scanned
             if part.known_to is not None and (known_to is None or (part.known_to < known_to if back else part.known_to > known_to)):
@@ -226,14 +226,14 @@ class FeedLines:
         """The key of each change's newest line."""
         if not changes:
             return {}
-        return _newest(line for source in self._sources for line in source.of_changes(self.reading.db, changes))
+        return _newest(line for source in self._sources for line in source.of_changes(self.reader.db, changes))
 
     def between(self, since: int, until: int, most: int) -> list[Line]:
         """The changes of [since, until), newest first, each as its newest line in that period.
 
         most: the number of lines that are read of each kind
         """
-        lines = [line for source in self._sources for line in source.between(self.reading.db, since, until, most)]
+        lines = [line for source in self._sources for line in source.between(self.reader.db, since, until, most)]
         newest = _newest(lines)
         return sorted((line for line in lines if newest[line.change] == line.key), key=lambda line: line.key, reverse=True)
 
@@ -302,7 +302,7 @@ class FeedLines:
         if feed_filter.event is not None:
             conditions["event"] = f"{subject_alias}.event_id = :event"
         if self._match is not None:
-            conditions["text"] = self._match.condition(self.reading.db, f"{subject_alias}.registration_id").sql
+            conditions["text"] = self._match.condition(self.reader.db, f"{subject_alias}.registration_id").sql
         return conditions
 
     def _source(
@@ -312,7 +312,7 @@ class FeedLines:
         is_walk = self._match is None or self._match.ids is None
         if not is_walk:  # if few registrations match, all their lines are read and sorted
             assert self._match is not None
-            few = self._match.condition(self.reading.db, "registration_id").sql
+            few = self._match.condition(self.reader.db, "registration_id").sql
             places, known = [f"{columns[2]} IN (SELECT id FROM change WHERE {few})"], {"text"}
         since, before = self.feed_filter.between or (0, 0)
         when = [f"{columns[1]} >= :from", f"{columns[1]} < :before"] if self.feed_filter.between else []
@@ -327,14 +327,14 @@ class FeedLines:
             where=[_apart(name, each) for name, each in narrow.items() if name not in known],
             whole=[_apart(name, each) for name, each in narrow.items() if name != "text"],
             params={
-                "account": self.reading.account,
+                "account": self.reader.account,
                 "flow": self.feed_filter.flow,
                 "event": self.feed_filter.event,
                 "connection": self.feed_filter.connection,
                 "from": since,
                 "before": before,
                 "until": self.until,
-                **(self._match.condition(self.reading.db, "").params if self._match else {}),
+                **(self._match.condition(self.reader.db, "").params if self._match else {}),
             },
             is_sparse=bool(narrow.keys() - known),
             is_walk=is_walk,

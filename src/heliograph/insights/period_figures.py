@@ -40,7 +40,7 @@ class ConnectionFigures:
 class PeriodFigures:
     """The figures of one account and mode in a window, read from one snapshot of the database."""
 
-    reading: AccountReader
+    reader: AccountReader
     window: Window
     mode: Mode
     integration: int | None = None
@@ -121,12 +121,12 @@ class PeriodFigures:
         integration_condition = "" if self.integration is None else " AND integration IN (0, :integration)"
         # An hour within one column is read as one row. Of an "odd" hour, which an edge cuts, the minutes are read.
         odd = sorted({end // MINUTE // HOUR for end in self.window.edges if end // MINUTE % HOUR}) if unit >= HOUR else None
-        sources = (_DELTAS, _SUMS) if odd is None else (_DELTAS, _WHOLE_HOURS, _ODD_HOURS[self.reading.db.vendor])
-        whole = f" AND NOT {self.reading.db.member('hour', 'odd')}" if odd else ""
+        sources = (_DELTAS, _SUMS) if odd is None else (_DELTAS, _WHOLE_HOURS, _ODD_HOURS[self.reader.db.vendor])
+        whole = f" AND NOT {self.reader.db.member('hour', 'odd')}" if odd else ""
         params: dict[str, object] = {
             **self._key, "since": since, "until": until, "unit": unit, "second": first, "runs": int(Measure.RUNS),
         } | ({"first": -(-since // HOUR), "last": until // HOUR, "odd": odd} if odd is not None else {})  # fmt: skip
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT CASE WHEN minute < :second THEN 0 ELSE 1 + (minute - :second) / :unit END, measure,"
             " CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
             f" FROM ({' UNION ALL '.join(sources).format(whole=whole, integration=integration_condition)}) found GROUP BY 1, 2, 3, 4, 5",
@@ -138,7 +138,7 @@ class PeriodFigures:
         return [
             (
                 column_of[place],
-                Delta(self.reading.account, since, self.mode.code, measure, int(n), flow, connection, category),
+                Delta(self.reader.account, since, self.mode.code, measure, int(n), flow, connection, category),
             )
             for place, measure, flow, connection, category, n in rows
         ]
@@ -157,7 +157,7 @@ class PeriodFigures:
 
     def _folded(self, unit: int, first: int, last: int) -> BitMap:
         """The serials in the bitmaps of one unit: whole minutes, hours or days. The bounds are in minutes."""
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last"
             + self._of_integration,
             self._key | {"unit": unit, "first": first // unit, "last": last // unit},
@@ -165,7 +165,7 @@ class PeriodFigures:
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
 
     def _unfolded(self, first: int, last: int) -> BitMap:
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT serials FROM figure_delta WHERE account_id = :account AND mode = :mode AND minute >= :first AND minute < :last"
             " AND serials IS NOT NULL" + self._of_integration,
             self._key | {"first": first, "last": last},
@@ -177,10 +177,10 @@ class PeriodFigures:
         if first >= last:
             return BitMap()
         removed = self._folded(MINUTES, first, last)
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT r.serial FROM registration r WHERE r.id IN (SELECT c.registration_id FROM change c"  # IN looks each registration up by its id, once
             " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last)",
-            {"account": self.reading.account, "mode": self.mode.code, "first": first * MINUTE, "last": last * MINUTE},
+            {"account": self.reader.account, "mode": self.mode.code, "first": first * MINUTE, "last": last * MINUTE},
         )
         return removed | BitMap([serial for (serial,) in rows])
 
@@ -191,7 +191,7 @@ class PeriodFigures:
     @property
     def _key(self) -> dict[str, object]:
         integration_key = {} if self.integration is None else {"integration": self.integration}
-        return {"account": self.reading.account, "mode": self.mode.code, **integration_key}
+        return {"account": self.reader.account, "mode": self.mode.code, **integration_key}
 
 
 _COLUMNS = "measure, flow_id, connection_id, category, n"

@@ -44,7 +44,7 @@ _MEASURES: Final = {
 class RecordMinutes:
     """The minutes that contain records of one filter."""
 
-    reading: AccountReader
+    reader: AccountReader
     record_filter: RecordFilter
 
     @property
@@ -116,7 +116,7 @@ class RecordMinutes:
         record_filter = self.record_filter
         recorded = int(_MEASURES[record_filter.kind])
         replayed = recorded + REPLAYED
-        where = Where("account_id = :account", "mode = :mode", account=self.reading.account, mode=record_filter.mode.code)
+        where = Where("account_id = :account", "mode = :mode", account=self.reader.account, mode=record_filter.mode.code)
         where &= Where(f"{unit} >= :first", f"{unit} < :last", first=first, last=last)
         where &= Where(
             "measure IN (:measure, :replayed)",
@@ -127,7 +127,7 @@ class RecordMinutes:
             where &= Where("flow_id = :flow", flow=record_filter.flow)
         if record_filter.facet is not None:
             where &= Where("category = :facet", facet=int(record_filter.facet))
-        rows = self.reading.db.all(f"SELECT {unit}, SUM(n) FROM {table} WHERE {where.sql} GROUP BY {unit}", where.params)
+        rows = self.reader.db.all(f"SELECT {unit}, SUM(n) FROM {table} WHERE {where.sql} GROUP BY {unit}", where.params)
         return [(int(at), int(n)) for at, n in rows]  # a sum of PostgreSQL is a Decimal
 
 

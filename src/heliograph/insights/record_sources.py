@@ -93,18 +93,18 @@ class RecordSource:
         return replace(self, where=where, params=params)
 
 
-def sources_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
+def sources_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
     """The sources of a filter's records. If they are several, each is walked along an index of its own."""
-    if reading.is_of_another("connection", record_filter.connection):
+    if reader.is_of_another("connection", record_filter.connection):
         return []  # another account's: a scan would reveal how many records it has
     kinds: tuple[RecordKind, ...] = _PARTS.get(record_filter.kind, (record_filter.kind,))
     if len(kinds) == 1:
-        return [source_of(reading, record_filter, grouped=grouped)]
+        return [source_of(reader, record_filter, grouped=grouped)]
     if record_filter.outcome is not None:
         kinds = tuple(kind for kind in kinds if _OUTCOMES[kind] is record_filter.outcome)
     if record_filter.connection is not None or record_filter.replays is ReplayShare.ONLY:  # a run that waits has no action yet
         kinds = tuple(kind for kind in kinds if not kind.is_stuck)
-    return [source_of(reading, replace(record_filter, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
+    return [source_of(reader, replace(record_filter, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
 
 
 _PARTS: Final = {
@@ -120,7 +120,7 @@ _OUTCOMES: Final = {
 }
 
 
-def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: bool = False) -> RecordSource:
+def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bool = False) -> RecordSource:
     """The source of a filter's records.
 
     grouped: True if a registration's record is made by grouping its changes; False if it is its newest change
@@ -131,7 +131,7 @@ def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: b
     where = [f"{shape.alias}.account_id = :account", f"{mode_of}.mode = {mode}", f"{shape.at} >= :since", f"{shape.at} < :until"]
     where += [condition for condition in (_CONDITIONS.get(record_filter.kind), _narrowed_state(record_filter)) if condition]
     params: dict[str, object] = {
-        "account": reading.account,
+        "account": reader.account,
         "mode": mode,
         "since": record_filter.since,
         "until": record_filter.until,
@@ -159,11 +159,11 @@ def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: b
         where.append(_ALIKE)
     if record_filter.was is not None and record_filter.seen is not None:
         where.append(moved_from(record_filter.was, shape.subject))
-    if (match := reading.match(record_filter.text)) is not None:
+    if (match := reader.match(record_filter.text)) is not None:
         if match.ids is not None:  # if few registrations match, all their records are read and sorted
             where[0] = f"+{where[0]}"
         is_by_change = match.ids is not None and shape.change
-        has_words = match.condition(reading.db, "registration_id" if is_by_change else shape.registration)
+        has_words = match.condition(reader.db, "registration_id" if is_by_change else shape.registration)
         where.append(f"{shape.change} IN (SELECT id FROM change WHERE {has_words.sql})" if is_by_change else has_words.sql)
         params |= has_words.params
     whole = " AND ".join(where)

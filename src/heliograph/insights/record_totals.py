@@ -45,17 +45,17 @@ _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
 }
 
 
-def figure_of(reading: AccountReader, record_filter: RecordFilter, integration: int | None = None) -> int | None:
+def figure_of(reader: AccountReader, record_filter: RecordFilter, integration: int | None = None) -> int | None:
     """The figure that counts a whole list; None if no figure does, as for a part of a list or for changes of every facet."""
     if record_filter.replays is ReplayShare.ONLY:
         with_replays, without_replays = (
-            figure_of(reading, replace(record_filter, replays=share), integration) for share in (ReplayShare.ALL, ReplayShare.WITHOUT)
+            figure_of(reader, replace(record_filter, replays=share), integration) for share in (ReplayShare.ALL, ReplayShare.WITHOUT)
         )
         return None if with_replays is None or without_replays is None else with_replays - without_replays
     if not record_filter.is_whole or (record_filter.kind is RecordKind.RECORDED and record_filter.facet is None):
         return None
     figures = PeriodFigures(
-        reading,
+        reader,
         fixed_window(record_filter.since, record_filter.until),
         record_filter.mode,
         integration,
@@ -90,7 +90,7 @@ class MovedRecords:
         return not (self.left or self.arrived)
 
 
-def moved_since(reading: AccountReader, record_filter: RecordFilter, linked_number: int, seen: int, now: int) -> MovedRecords:
+def moved_since(reader: AccountReader, record_filter: RecordFilter, linked_number: int, seen: int, now: int) -> MovedRecords:
     """How many records have left or joined a list.
 
     linked_number: the number that the list's link showed
@@ -99,16 +99,16 @@ def moved_since(reading: AccountReader, record_filter: RecordFilter, linked_numb
     """
     if record_filter.kind not in _MOVES:
         return MovedRecords(arrived=max(now - linked_number, 0))
-    db = reading.db
+    db = reader.db
     params: dict[str, object] = {
-        "account": reading.account,
+        "account": reader.account,
         "mode": record_filter.mode.code,
         "since": record_filter.since,
         "until": record_filter.until,
         "seen": seen,
         "alike": record_filter.alike,
     }
-    judged = _judged(reading, record_filter.kind, params) if record_filter.replays is not ReplayShare.ONLY else 0
+    judged = _judged(reader, record_filter.kind, params) if record_filter.replays is not ReplayShare.ONLY else 0
     if record_filter.kind not in STATES_OF:
         left = max(judged, linked_number - now)
         return MovedRecords(left, judged=judged, arrived=max(now - linked_number + left, 0))
@@ -134,7 +134,7 @@ def moved_since(reading: AccountReader, record_filter: RecordFilter, linked_numb
     return MovedRecords(left, went, left - known if can_be_submitted else 0, judged, max(now - linked_number + left, 0))
 
 
-def _judged(reading: AccountReader, kind: RecordKind, params: dict[str, object]) -> int:
+def _judged(reader: AccountReader, kind: RecordKind, params: dict[str, object]) -> int:
     """The number of runs that left a list because they were judged again or given up."""
     if kind not in (RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED, RecordKind.IN_RETRY_QUEUE):
         return 0
@@ -143,7 +143,7 @@ def _judged(reading: AccountReader, kind: RecordKind, params: dict[str, object])
         RecordKind.UNTAGGED: f" AND j.category <> {Category.SYSTEM.code}",
         RecordKind.UNDECIDED: f" AND j.category = {Category.SYSTEM.code}",
     }.get(kind, "")
-    ((n,),) = reading.db.all(
+    ((n,),) = reader.db.all(
         f"SELECT count(*) FROM stuck_run j WHERE j.account_id = :account AND j.ended >= :seen AND j.{ITEM_ENDED} AND j.mode = :mode"
         f" AND j.created >= :since AND j.created < :until{triggered}{category}",
         params,

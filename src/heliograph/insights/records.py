@@ -98,7 +98,7 @@ class RecordCount:
 class Records:
     """The records of one account."""
 
-    reading: AccountReader
+    reader: AccountReader
     record_filter: RecordFilter
     sort: RecordSort = RecordSort.NEWEST
     known: int | None = None
@@ -134,7 +134,7 @@ class Records:
             return RecordCount(self.known)
         if self._are_flows_alone:
             return RecordCount(len(self._flows_beside(None, MOST_COUNTED)))
-        minutes = RecordMinutes(self.reading, self.record_filter)
+        minutes = RecordMinutes(self.reader, self.record_filter)
         if minutes.are_known and kept_since is not None and self.record_filter.since >= kept_since:
             return RecordCount(minutes.count())
         ascends, total = self._ascends(None), 0
@@ -143,7 +143,7 @@ class Records:
         for source in sources:
             within = source.between(None, scan_end, ascends=ascends)
             inner = f"SELECT 1 FROM {within.counted} WHERE {within.where}{within.group} LIMIT {most + 1 - total}"
-            ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", within.params)
+            ((n,),) = self.reader.db.all(f"SELECT count(*) FROM ({inner}) found", within.params)
             total += int(n)
         return RecordCount(most, is_more=True) if total > most else RecordCount(total, broken_off_at=scan_end)
 
@@ -159,7 +159,7 @@ class Records:
         )
 
     def _sources(self) -> list[RecordSource]:
-        return sources_of(self.reading, self.record_filter, grouped=self.sort is RecordSort.MOST_CHANGES)
+        return sources_of(self.reader, self.record_filter, grouped=self.sort is RecordSort.MOST_CHANGES)
 
     def _key_of(self, row: _Row) -> Key:
         return (row[13] if self.sort is RecordSort.MOST_CHANGES else row[1]), row[0]
@@ -173,7 +173,7 @@ class Records:
         further: list[RecordSource] = []
         for source in self._sources():
             at = None if cursor is None else int(cursor.key[0])
-            minutes = RecordMinutes(self.reading, source.record_filter).nearest(at, limit, ascends=self._ascends(cursor))
+            minutes = RecordMinutes(self.reader, source.record_filter).nearest(at, limit, ascends=self._ascends(cursor))
             rows = self._rows(source, cursor, limit, minutes) if minutes else []
             # If they are fewer than a page, they are the last ones, or retention has removed records of these minutes (X6).
             if len(rows) == limit or minutes == []:
@@ -203,7 +203,7 @@ class Records:
 
     def _scan_end(self, sources: Sequence[RecordSource], cursor: Cursor | None) -> int | None:
         """The instant (microseconds) at which reading ends; None for the end of the period."""
-        db, ascends, ends = self.reading.db, self._ascends(cursor), []
+        db, ascends, ends = self.reader.db, self._ascends(cursor), []
         for source in sources:
             own = self._in_source(source, cursor)
             beside = None if own is None else (int(own.key[0]), int(own.key[1]))
@@ -240,8 +240,8 @@ class Records:
 
     def _flows(self) -> list[_Row]:
         """The active flows, each with its newest run. The figures count their changes."""
-        record_filter, db = self.record_filter, self.reading.db
-        counts = PeriodFigures(self.reading, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
+        record_filter, db = self.record_filter, self.reader.db
+        counts = PeriodFigures(self.reader, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
         ids = {"sqlite": "(SELECT value AS id FROM json_each(:flows)) f", "postgresql": "unnest(:flows::bigint[]) f(id)"}[db.vendor]
         newest = (
             f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {record_filter.mode.code}"
@@ -249,7 +249,7 @@ class Records:
         )
         rows = db.all(
             f"SELECT r.flow_id, r.at, r.change_id FROM {ids} CROSS JOIN run r WHERE r.id = ({newest})",
-            {"account": self.reading.account, "since": record_filter.since, "until": record_filter.until, "flows": sorted(counts)},
+            {"account": self.reader.account, "since": record_filter.since, "until": record_filter.until, "flows": sorted(counts)},
         )
         return [(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
 
@@ -269,7 +269,7 @@ class Records:
             f"{source.at} >= :since AND {source.at} < :until", f"{source.at} >= m.began AND {source.at} < m.began + {MINUTE}"
         )
         assert within != where, "the period's bounds are not where they are looked for"
-        return f"{each[self.reading.db.vendor]} CROSS JOIN {source.tables}", within, params | {"minutes": minutes}
+        return f"{each[self.reader.db.vendor]} CROSS JOIN {source.tables}", within, params | {"minutes": minutes}
 
     def _read(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
         at = "count(*)" if self.sort is RecordSort.MOST_CHANGES else source.at
@@ -284,7 +284,7 @@ class Records:
         tables = source.tables
         if minutes is not None:
             tables, where, params = self._within(source, where, params, minutes)
-        return self.reading.db.all(
+        return self.reader.db.all(
             f"SELECT {source.columns} FROM {tables} WHERE {where}{source.group}{having}"
             f" ORDER BY {at} {way}, {source.id} {way} LIMIT {int(limit)}",
             params,
@@ -295,21 +295,21 @@ class Records:
         ids = [row[4] for row in rows]
         if self.record_filter.kind.subject is not RowKind.REGISTRATION or not ids:
             return {}
-        source = source_of(self.reading, self.record_filter, grouped=True)
-        of_registrations = self.reading.db.member("c.registration_id", "ids")
+        source = source_of(self.reader, self.record_filter, grouped=True)
+        of_registrations = self.reader.db.member("c.registration_id", "ids")
         sql = f"SELECT c.registration_id, count(*) FROM {source.tables} WHERE +{source.whole.removeprefix('+')} AND {of_registrations}"
-        return dict(self.reading.db.all(f"{sql} GROUP BY c.registration_id", {**source.params, "ids": ids}))
+        return dict(self.reader.db.all(f"{sql} GROUP BY c.registration_id", {**source.params, "ids": ids}))
 
     def _records(self, rows: Sequence[_Row]) -> list[Record]:
-        reading = self.reading
-        changes = reading.changes([row[2] for row in rows])
-        events = reading.events([row[3] for row in rows])
-        people = reading.people(row[4] for row in rows)
-        flows = reading.flow_names([row[5] for row in rows if row[5]])
-        failures = {} if self.record_filter.kind.subject is RowKind.ATTEMPT else last_failures(reading, map(_failed_action, rows))
-        connections = reading.connection_names({row[6] for row in rows if row[6]} | {each.connection for each in failures.values()})
+        reader = self.reader
+        changes = reader.changes([row[2] for row in rows])
+        events = reader.events([row[3] for row in rows])
+        people = reader.people(row[4] for row in rows)
+        flows = reader.flow_names([row[5] for row in rows if row[5]])
+        failures = {} if self.record_filter.kind.subject is RowKind.ATTEMPT else last_failures(reader, map(_failed_action, rows))
+        connections = reader.connection_names({row[6] for row in rows if row[6]} | {each.connection for each in failures.values()})
         counts = self._changes_of(rows)
-        integrations = integrations_by_destination(reading.config)
+        integrations = integrations_by_destination(reader.config)
         return [
             Record(
                 id=id,

@@ -63,20 +63,20 @@ class Comparison:
     """Compares changes by one configuration. The flow is taken as it is today, as if it were on."""
 
     def __init__(self, db: Database, account: int, flow: Flow) -> None:
-        self.reading = AccountReader(db, account)
+        self.reader = AccountReader(db, account)
         self.flow = flow
-        self._previews = RequestPreviewer(db, self.reading.config)
+        self._previews = RequestPreviewer(db, self.reader.config)
         self._now = datetime.now(UTC)
 
     def compare(self, changes: Sequence[CandidateChange], destination: Destination) -> list[ComparedLine]:
         """The line of each of these changes at a destination, in their order."""
         subjects = {each.candidate.subject for each in changes}
-        db, account = self.reading.db, self.reading.account
+        db, account = self.reader.db, self.reader.account
         lanes = replays.lane_versions(db, destination.id, subjects)
         delivered = replays.deliveries(db, account, destination.id, subjects)
         last = {each.candidate.change: _last(each.candidate, destination.does, delivered) for each in changes}
         stored_requests = replays.kept_requests(db, account, {delivery.action for delivery in last.values() if delivery is not None})
-        events = self.reading.events({each.event for each in changes})
+        events = self.reader.events({each.event for each in changes})
         return [
             self._compared(each, destination, events.get(each.event), lanes, last[each.candidate.change], stored_requests)
             for each in changes
@@ -94,7 +94,7 @@ class Comparison:
         explanation = None
         would: SentRequest | ReplayProblem | None = None
         if candidate_change.change is not None and event is not None:
-            explanation = explain(self.flow, candidate_change.change, self.reading.config, event, as_if_running=True)
+            explanation = explain(self.flow, candidate_change.change, self.reader.config, event, as_if_running=True)
             if explanation.verdict is FlowVerdict.TRIGGERED:
                 would = self._would(candidate_change.change, event, destination)
         was = sent_request(stored_requests[last.action]) if last is not None and last.action in stored_requests else None

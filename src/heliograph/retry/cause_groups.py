@@ -159,34 +159,34 @@ class _Sums(NamedTuple):
 class CauseGroups:
     """Reads the groups of one account."""
 
-    reading: AccountReader
+    reader: AccountReader
     grouped: int = GROUPED_RUNS
     """How many runs of a status are read, newest first."""
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
-        params: dict[str, object] = {"account": self.reading.account}
+        params: dict[str, object] = {"account": self.reader.account}
         each = [
             f"SELECT * FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE}"
             f" AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST + 1}) newest{status.code}"
             for status in statuses
         ]
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, place, whose, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
             params,
         )
-        groups = self._named(rows) + self._of_runs(RetryQueue(self.reading).newest_runs(statuses, self.grouped))
+        groups = self._named(rows) + self._of_runs(RetryQueue(self.reader).newest_runs(statuses, self.grouped))
         return self._with_words(sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
 
     def healings(self, now: int) -> dict[str, Healing]:
         """How the items of causes ended within the last HEALED_FOR, by the key of their group. now: microseconds."""
         since = now - HEALED_FOR
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), min(ended), max(ended)"
             f" FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.queue = {QueueStatus.DONE.code}"
             f" AND q.ended >= :since AND q.cause NOT IN ('', '{Cause.SUPERSEDED.value}') ORDER BY q.ended DESC LIMIT {MOST + 1}) items"
             f" GROUP BY cause, place, whose, text ORDER BY max(ended) DESC LIMIT {SHOWN_GROUPS}",
-            {"account": self.reading.account, "since": since},
+            {"account": self.reader.account, "since": since},
         )
         groups = self._with_words(self._named([row[:-3] for row in rows]))
         of_actions = [
@@ -199,11 +199,11 @@ class CauseGroups:
 
     def _named(self, rows: Sequence[Row]) -> list[CauseGroup]:
         """Groups from rows of _SUMS."""
-        reading, columns = self.reading, [_Sums(*row) for row in rows]
-        failures = last_failures(reading, [each.newest for each in columns if each.cause == Cause.ANSWER.value])
-        connections = reading.connection_names({each.place or each.connection for each in columns})
-        flows = reading.flow_names({each.flow for each in columns})
-        holds = connection_holds(reading)
+        reader, columns = self.reader, [_Sums(*row) for row in rows]
+        failures = last_failures(reader, [each.newest for each in columns if each.cause == Cause.ANSWER.value])
+        connections = reader.connection_names({each.place or each.connection for each in columns})
+        flows = reader.flow_names({each.flow for each in columns})
+        holds = connection_holds(reader)
         groups = []
         for each in columns:
             answered = failures[each.newest].status if each.newest in failures else None
@@ -235,7 +235,7 @@ class CauseGroups:
 
     def _prospect(self, sums: _Sums, holds: Mapping[int, ConnectionHold]) -> Prospect:
         """What happens to a group's items when they are due, as far as it is equal for all of them."""
-        config, stop = self.reading.config, None
+        config, stop = self.reader.config, None
         to = destination_of(config, sums.flow, sums.destination) if sums.destinations == 1 else None
         connection = to.connection if to else sums.connection if sums.connection == sums.last_connection else None
         if sums.flows == 1 and sums.mode == sums.last_mode:
@@ -252,7 +252,7 @@ class CauseGroups:
     def _with_words(self, groups: list[CauseGroup]) -> list[CauseGroup]:
         """The groups, completed with the target's own words about their newest item."""
         newest = [group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None]
-        answers = refusals(self.reading, last_failures(self.reading, newest))
+        answers = refusals(self.reader, last_failures(self.reader, newest))
         return [replace(group, refusal=answers.get(group.newest or 0, UNKNOWN_REFUSAL)) for group in groups]
 
     def _fix(self, group: CauseGroup, ended: int) -> SavedFix | None:
@@ -265,11 +265,11 @@ class CauseGroups:
         kind, entity = ("flow", group.flow) if group.cause in CURED_BY_FLOW else ("connection", group.connection)
         if entity is None:
             return None
-        last = last_failures(self.reading, [group.newest] if kind == "connection" and group.newest is not None else []).get(
+        last = last_failures(self.reader, [group.newest] if kind == "connection" and group.newest is not None else []).get(
             group.newest or 0
         )
         failed_with = last.connection_version if last is not None and last.connection == entity else 0
-        for saved in configuration.versions_saved(self.reading.db, self.reading.account, kind, entity, group.since, ended):
+        for saved in configuration.versions_saved(self.reader.db, self.reader.account, kind, entity, group.since, ended):
             if saved.number <= failed_with:
                 return None
             if saved.before is not None and (
@@ -286,7 +286,7 @@ class CauseGroups:
         return [group for group, _runs in self._alike(runs)]
 
     def _healed_runs(self, since: int) -> list[Healing]:
-        done = RetryQueue(self.reading).done_runs(since, self.grouped)
+        done = RetryQueue(self.reader).done_runs(since, self.grouped)
         ends = self._ends({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
         healings = []
         for group, runs in self._alike(done):
@@ -307,8 +307,8 @@ class CauseGroups:
     def _alike(self, runs: Sequence[StuckItem]) -> list[tuple[CauseGroup, list[StuckItem]]]:
         """Runs, grouped by `run_key`. The names of their registrations are not read, because a group only counts them."""
         read = Counter(run.queue for run in runs)
-        lacks = ItemNames(self.reading).lacks(runs)
-        events, flows = self.reading.events({run.event for run in runs}), self.reading.flow_names({run.flow for run in runs})
+        lacks = ItemNames(self.reader).lacks(runs)
+        events, flows = self.reader.events({run.event for run in runs}), self.reader.flow_names({run.flow for run in runs})
         runs_by_key: dict[str, list[StuckItem]] = {}
         for run in runs:
             runs_by_key.setdefault(run_key(run, lacks.get(run.id, NOTHING_UNTAGGED)), []).append(run)
@@ -324,10 +324,10 @@ class CauseGroups:
         """The states of all actions that a flow made of a change, by (change, flow)."""
         if not changes:
             return {}
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT DISTINCT change_id, flow_id, state FROM action"
-            f" WHERE +account_id = :account AND {self.reading.db.member('change_id', 'changes')}",
-            {"account": self.reading.account, "changes": sorted(changes)},
+            f" WHERE +account_id = :account AND {self.reader.db.member('change_id', 'changes')}",
+            {"account": self.reader.account, "changes": sorted(changes)},
         )
         ends: dict[tuple[int, int], set[ActionState]] = {}
         for change, flow, state in rows:

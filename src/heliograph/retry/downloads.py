@@ -76,7 +76,7 @@ def kind() -> JobKind:
 
 
 def start(
-    reading: AccountReader,
+    reader: AccountReader,
     retry_filter: RetryFilter,
     columns: Sequence[str],
     *,
@@ -90,14 +90,14 @@ def start(
     exact: True for cells as they are stored; False for cells in which a spreadsheet reads no formula
     name, filter_words: the audit's name and words for the download. The audit is kept for good, so they name no person.
     """
-    queue = RetryQueue(reading)
+    queue = RetryQueue(reader)
     end, total = queue.end(), queue.count(retry_filter, most=None).n
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
     parameters = {"wanted": retry_filter.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
-    with transaction.atomic(), scope(account=reading.account):
-        job = control.create(KIND, reading.account, parameters, by=by, total=total, rows=total)
+    with transaction.atomic(), scope(account=reader.account):
+        job = control.create(KIND, reader.account, parameters, by=by, total=total, rows=total)
         audit_facts = {"rows": total, "filter": filter_words, "columns": [name.replace("_", " ") for name in chosen]}
-        note(reading.db, reading.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=audit_facts)
+        note(reader.db, reader.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=audit_facts)
     return job
 
 
@@ -114,10 +114,10 @@ class Downloading:
 
     def read(self) -> tuple[list[tuple[RetryItem, list[str]]], int | None]:
         """The next items with their cells, and the last id that was read; None at the end of the table."""
-        reading = AccountReader(of_django(connections["default"]), self._account)
+        reader = AccountReader(of_django(connections["default"]), self._account)
         upto = int(self._parameters["upto"][self._table])
-        items, reached = RetryQueue(reading).walk(self._filter, TABLES[self._table], self._after, upto, _CHUNK)
-        return list(zip(items, cells_of(reading, items), strict=True)), reached
+        items, reached = RetryQueue(reader).walk(self._filter, TABLES[self._table], self._after, upto, _CHUNK)
+        return list(zip(items, cells_of(reader, items), strict=True)), reached
 
     def write(self, db: Database, chunk: tuple[list[tuple[RetryItem, list[str]]], int | None]) -> ChunkResult:
         """Stores the rows of a chunk."""
@@ -141,12 +141,12 @@ class Downloading:
 # --- cells
 
 
-def cells_of(reading: AccountReader, items: Sequence[RetryItem]) -> list[list[str]]:
+def cells_of(reader: AccountReader, items: Sequence[RetryItem]) -> list[list[str]]:
     """The cells of items as they are stored, in the order of COLUMNS."""
     actions = [item.action.id for item in items if item.action]
-    attempts = attempts_of(reading.db, reading.account, actions)
-    exchange_of_attempt = exchanges(reading.db, reading.account, actions)
-    changes = reading.changes(item.row.change for item in items)
+    attempts = attempts_of(reader.db, reader.account, actions)
+    exchange_of_attempt = exchanges(reader.db, reader.account, actions)
+    changes = reader.changes(item.row.change for item in items)
     rows = []
     for item in items:
         tried = attempts.get(item.action.id, []) if item.action else []

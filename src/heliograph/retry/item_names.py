@@ -22,18 +22,18 @@ from heliograph.store.queue.action_rows import StoredAction
 class ItemNames:
     """Reads the names of one account's items. The number of statements does not depend on the number of items."""
 
-    reading: AccountReader
+    reader: AccountReader
 
     def items(self, rows: Sequence[StoredAction | StuckItem]) -> list[RetryItem]:
         """The rows as items, in their order."""
-        reading = self.reading
-        people = reading.people(row.registration for row in rows)
-        events = reading.events([row.event for row in rows])
-        flows = reading.flow_names([row.flow for row in rows])
+        reader = self.reader
+        people = reader.people(row.registration for row in rows)
+        events = reader.events([row.event for row in rows])
+        flows = reader.flow_names([row.flow for row in rows])
         actions = [row for row in rows if isinstance(row, StoredAction)]
-        failures = last_failures(reading, [a.id for a in actions if was_tried(a.cause)])
-        connections = reading.connection_names({failures[a.id].connection if a.id in failures else a.connection for a in actions})
-        known = prospects(reading, actions)
+        failures = last_failures(reader, [a.id for a in actions if was_tried(a.cause)])
+        connections = reader.connection_names({failures[a.id].connection if a.id in failures else a.connection for a in actions})
+        known = prospects(reader, actions)
         lacks = self.lacks([row for row in rows if isinstance(row, StuckItem)])
         items = []
         for row in rows:
@@ -54,23 +54,23 @@ class ItemNames:
                     prospect=known[row.id],
                 )
             else:
-                item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect_of_run(reading.config, row.flow))
+                item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect_of_run(reader.config, row.flow))
             items.append(item)
         return items
 
     def lacks(self, runs: Sequence[StuckItem]) -> dict[int, Untagged]:
         """The status or property that has no tag, by run. For a run that is Done: the one that had none when it was first judged."""
-        source = self.reading.source
-        changes = self.reading.changes(run.change for run in runs)
-        events = self.reading.events([run.event for run in runs])
+        source = self.reader.source
+        changes = self.reader.changes(run.change for run in runs)
+        events = self.reader.events([run.event for run in runs])
         lacks = {}
         for run in runs:
             change, (_account, _event, account_version, event_version) = changes.get(run.change, (None, (0, 0, 0, 0)))
-            event, config = events.get(run.event), self.reading.config
+            event, config = events.get(run.event), self.reader.config
             if change is None or event is None:
                 continue
             if run.queue is QueueStatus.DONE:
-                config = source.account(self.reading.account, account_version or None)
+                config = source.account(self.reader.account, account_version or None)
                 event = source.event(run.event, event_version or None)
             lacks[run.id] = untagged(change, config, event)
         return lacks

@@ -49,23 +49,23 @@ class Details:
         return next((self.exchanges[n] for n in sorted(self.exchanges, reverse=True) if self.exchanges[n].sent), None)
 
 
-def details(reading: AccountReader, key: str) -> Details | None:
+def details(reader: AccountReader, key: str) -> Details | None:
     """An item by its key; None if the account has no such item."""
-    queue = RetryQueue(reading)
+    queue = RetryQueue(reader)
     item = queue.find(key)
     if item is None:
         return None
     row = item.row
-    change, _ = reading.changes([row.change]).get(row.change, (None, (0, 0, 0, 0)))
-    rows = reading.db.all(
+    change, _ = reader.changes([row.change]).get(row.change, (None, (0, 0, 0, 0)))
+    rows = reader.db.all(
         "SELECT c.at, c.by, c.account_version, c.event_version, r.flow_number FROM change c"
         " LEFT JOIN run r ON r.change_id = c.id AND +r.flow_id = :flow WHERE c.account_id = :account AND c.id = :change",
-        {"account": reading.account, "change": row.change, "flow": row.flow},
+        {"account": reader.account, "change": row.change, "flow": row.flow},
     )
     at, by, account_version, event_version, number = rows[0] if rows else (0, "", 0, 0, None)
-    event = reading.events([row.event]).get(row.event)
-    attempts = attempts_of(reading.db, reading.account, [row.id]).get(row.id, []) if item.action else []
-    exchange_of_attempt = exchanges(reading.db, reading.account, [row.id]) if item.action else {}
+    event = reader.events([row.event]).get(row.event)
+    attempts = attempts_of(reader.db, reader.account, [row.id]).get(row.id, []) if item.action else []
+    exchange_of_attempt = exchanges(reader.db, reader.account, [row.id]) if item.action else {}
     group = group_key(item)
     sent = item.action is not None and any(exchange.sent for exchange in exchange_of_attempt.values())
     return Details(
@@ -74,22 +74,22 @@ def details(reading: AccountReader, key: str) -> Details | None:
         event=event,
         at=at,
         by=by,
-        why=why(reading, change, row.flow, account_version, row.event, event_version) if change and rows else None,
+        why=why(reader, change, row.flow, account_version, row.event, event_version) if change and rows else None,
         flow_number=number or 0,
         attempts=attempts,
         exchanges={number: exchange for (_, number), exchange in exchange_of_attempt.items()},
         alike=queue.count(RetryFilter(statuses=SUBMITTABLE, cause=group)),
         cause=group,
-        then=mapped_then(reading.db, reading.account, row.id) if sent else None,
-        today=_today(reading, item, change, event) if sent else None,
+        then=mapped_then(reader.db, reader.account, row.id) if sent else None,
+        today=_today(reader, item, change, event) if sent else None,
     )
 
 
-def _today(reading: AccountReader, item: RetryItem, change: Change | None, event: EventConfig | None) -> RequestPreview | None:
+def _today(reader: AccountReader, item: RetryItem, change: Change | None, event: EventConfig | None) -> RequestPreview | None:
     """The request that today's mapping would make of an action's change (D8)."""
-    flow = reading.config.flows.get(item.row.flow)
+    flow = reader.config.flows.get(item.row.flow)
     action = item.action
     destination = next((d for d in flow.destinations if action and d.id == action.destination), None) if flow else None
     if flow is None or destination is None or change is None or event is None:
         return None
-    return preview(reading.db, reading.config, event, change, flow, destination, now=from_micros(reading.db.now()))
+    return preview(reader.db, reader.config, event, change, flow, destination, now=from_micros(reader.db.now()))

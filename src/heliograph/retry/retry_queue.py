@@ -73,7 +73,7 @@ _NOT_BOUNDED: Final = _Stretch(0, dict.fromkeys(TABLES))
 class RetryQueue:
     """The queue of one account."""
 
-    reading: AccountReader
+    reader: AccountReader
     scan_limit: int | None = None
     """How many items are read for a page or a count of a narrowed list; None: as many as the filter demands."""
     _known: dict[tuple[object, ...], int] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -81,7 +81,7 @@ class RetryQueue:
 
     @property
     def names(self) -> ItemNames:
-        return ItemNames(self.reading)
+        return ItemNames(self.reader)
 
     # --- the list
 
@@ -126,15 +126,15 @@ class RetryQueue:
         kind, id = key[:1], read_id(key[1:])
         if kind not in ("a", "r") or id is None:
             return None
-        params = {"account": self.reading.account, "id": id}
+        params = {"account": self.reader.account, "id": id}
         row: StoredAction | StuckItem | None
         if kind == "a":
-            rows = self.reading.db.all(
+            rows = self.reader.db.all(
                 f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND a.id = :id", params
             )
             row = action_of(rows[0]) if rows else None
         else:
-            rows = self.reading.db.all(f"SELECT {_RUN} FROM stuck_run q WHERE q.account_id = :account AND q.id = :id", params)
+            rows = self.reader.db.all(f"SELECT {_RUN} FROM stuck_run q WHERE q.account_id = :account AND q.id = :id", params)
             row = _run_of(rows[0]) if rows else None
         return None if row is None else self.names.items([row])[0]
 
@@ -143,9 +143,9 @@ class RetryQueue:
         ids = [id for key in keys if key[:1] == "a" and (id := read_id(key[1:])) is not None]
         if not ids:
             return []
-        rows = self.reading.db.all(
-            f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND {self.reading.db.member('a.id', 'ids')} ORDER BY a.id",
-            {"account": self.reading.account, "ids": ids},
+        rows = self.reader.db.all(
+            f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND {self.reader.db.member('a.id', 'ids')} ORDER BY a.id",
+            {"account": self.reader.account, "ids": ids},
         )
         return self.names.items([action_of(row) for row in rows])
 
@@ -161,23 +161,23 @@ class RetryQueue:
 
     def _walk(self, table: QueueTable, status: QueueStatus, after: int = 0, *, ascends: bool = False) -> Walk:
         """The items of a status by id. after: the walk begins behind this id; 0 for the start."""
-        where = of_status(self.reading.account, table, status)
+        where = of_status(self.reader.account, table, status)
         return Walk(f"{table} q", where, ("q.id",), (after,) if after else None, ascends)
 
     def _rows(
         self, walk: Walk, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, limit: int, end: Key | None
     ) -> list[StoredAction | StuckItem]:
         select = f"SELECT {action_columns('q') if table == 'action' else _RUN} FROM {SOURCES[table]}"
-        rows = walk.read(self.reading.db, select, conditions(retry_filter, table, status), limit, end=end)
+        rows = walk.read(self.reader.db, select, conditions(retry_filter, table, status), limit, end=end)
         return [action_of(row) if table == "action" else _run_of(row) for row in rows]
 
     # --- all that match
 
     def end(self) -> QueueEnd:
         """The newest action and run of the account."""
-        ((action, run),) = self.reading.db.all(
+        ((action, run),) = self.reader.db.all(
             f"SELECT (SELECT max(id) FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE}), (SELECT max(id) FROM stuck_run WHERE account_id = :account)",
-            {"account": self.reading.account},
+            {"account": self.reader.account},
         )
         return QueueEnd(action or 0, run or 0)
 
@@ -232,7 +232,7 @@ class RetryQueue:
         key = (table, replace(retry_filter, statuses=()), status, end, limit)
         if key not in self._known:
             tables, where = counted_tables(table, retry_filter), conditions(retry_filter, table, status)
-            self._known[key] = self._walk(table, status).count(self.reading.db, tables, where, limit, end=end)
+            self._known[key] = self._walk(table, status).count(self.reader.db, tables, where, limit, end=end)
         return self._known[key]
 
     def _scan_limit(self, retry_filter: RetryFilter) -> int | None:
@@ -246,8 +246,8 @@ class RetryQueue:
         total, ends = 0, dict[QueueTable, Key | None]()
         for table in TABLES:
             walk = self._walk(table, status, before[table])
-            count = walk.count(self.reading.db, walk.table, Where(), limit)
-            ends[table] = walk.end(self.reading.db, limit - 1) if count == limit else None
+            count = walk.count(self.reader.db, walk.table, Where(), limit)
+            ends[table] = walk.end(self.reader.db, limit - 1) if count == limit else None
             total += count
         return _Stretch(total, ends)
 
@@ -269,8 +269,8 @@ class RetryQueue:
         )
 
     def _runs(self, where: str, params: dict[str, object], limit: int) -> list[StuckItem]:
-        rows = self.reading.db.all(
-            f"SELECT {_RUN} FROM {SOURCES['stuck_run']} WHERE {where} LIMIT {int(limit)}", {"account": self.reading.account} | params
+        rows = self.reader.db.all(
+            f"SELECT {_RUN} FROM {SOURCES['stuck_run']} WHERE {where} LIMIT {int(limit)}", {"account": self.reader.account} | params
         )
         return [_run_of(row) for row in rows]
 

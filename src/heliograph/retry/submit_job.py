@@ -47,11 +47,11 @@ def downloadable(retry_filter: RetryFilter) -> RetryFilter | None:
     return None if rows is None or retry_filter.untagged else replace(rows, untagged=False)
 
 
-def start(reading: AccountReader, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:
+def start(reader: AccountReader, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:
     """Creates the job for all items that match now. Items that come later are not part of it."""
-    queue = RetryQueue(reading)
+    queue = RetryQueue(reader)
     end, total = queue.end(), queue.count(retry_filter, most=None).n
-    return control.create(KIND, reading.account, _parameters(operation, total, retry_filter=retry_filter, end=end), by=by, total=total)
+    return control.create(KIND, reader.account, _parameters(operation, total, retry_filter=retry_filter, end=end), by=by, total=total)
 
 
 def start_for_download(account: int, download: Job, total: int, *, by: str) -> Job:

@@ -41,7 +41,7 @@ class LatestDecision:
 class FlowDecisions:
     """The decisions of one flow."""
 
-    reading: AccountReader
+    reader: AccountReader
     flow: int
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[LatestDecision]:
@@ -50,14 +50,14 @@ class FlowDecisions:
         return changes.with_rows([self._decided(row) for row in changes.rows])
 
     def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[Row]:
-        walk = walk_from(cursor, "change c", Where("c.account_id = :account", account=self.reading.account), ("c.at", "c.id"))
-        return walk.read(self.reading.db, f"SELECT {CHANGE_COLUMNS}, c.registration_id FROM {FROM_CHANGE}", Where(), limit)
+        walk = walk_from(cursor, "change c", Where("c.account_id = :account", account=self.reader.account), ("c.at", "c.id"))
+        return walk.read(self.reader.db, f"SELECT {CHANGE_COLUMNS}, c.registration_id FROM {FROM_CHANGE}", Where(), limit)
 
     def _decided(self, row: Row) -> LatestDecision:
         change = read_change(row)
         if change is None:
             return LatestDecision(row[0], row[5], None, row[11], row[14])
-        rules = rules_of(self.reading, RecordedChange(change, row[11], row[12], row[13]))
+        rules = rules_of(self.reader, RecordedChange(change, row[11], row[12], row[13]))
         known = rules.account.flows.get(self.flow)
         if known is None:
             return LatestDecision(row[0], row[5], change, row[11], row[14])

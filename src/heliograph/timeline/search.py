@@ -67,7 +67,7 @@ class FoundRegistration:
 class RegistrationSearch:
     """One search in one account."""
 
-    reading: AccountReader
+    reader: AccountReader
     text: str
 
     def __post_init__(self) -> None:
@@ -80,10 +80,10 @@ class RegistrationSearch:
         created = created_of(uid)
         if created is None:
             return None
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT a.id, a.change_id, e.code, r.code FROM action a LEFT JOIN registration r ON r.id = a.registration_id"
             " LEFT JOIN event e ON e.id = r.event_id WHERE a.account_id = :account AND a.created = :created AND a.uid = :uid",
-            {"account": self.reading.account, "created": created, "uid": uid},
+            {"account": self.reader.account, "created": created, "uid": uid},
         )
         return FoundAction(rows[0][0], rows[0][1], rows[0][2] or "", rows[0][3] or "") if rows else None
 
@@ -91,8 +91,8 @@ class RegistrationSearch:
         """One page of registrations, those modified last first. Where a code with a digit was typed, only the registrations of that code."""
         if not self.words or created_of(self.text.lower()) is not None:
             return ListPage([])
-        registrations = Registrations(self.reading.db, self.reading.account)
-        exact = ids_of_code(self.reading.db, self.reading.account, self.text) if any(c.isdigit() for c in self.text) else []
+        registrations = Registrations(self.reader.db, self.reader.account)
+        exact = ids_of_code(self.reader.db, self.reader.account, self.text) if any(c.isdigit() for c in self.text) else []
         filters = RegistrationFilter(text=self.text)
         places = (
             ListPage([(0, id) for id in exact])
@@ -108,7 +108,7 @@ class RegistrationSearch:
         """The counts of deliveries, by registration."""
         if not ids:
             return {}
-        db, given = self.reading.db, {"account": self.reading.account, "ids": list(ids)}
+        db, given = self.reader.db, {"account": self.reader.account, "ids": list(ids)}
         where = f"+c.account_id = :account AND {db.member('c.registration_id', 'ids')}"
         counts_by_registration: dict[int, DeliveryCounts] = {}
         for id, state, count in db.all(

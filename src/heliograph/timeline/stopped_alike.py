@@ -69,17 +69,17 @@ class StoppedAlike:
         return [f"r{row.run}" for row in self.rows if row.waits]
 
 
-def stopped_alike(reading: AccountReader, flow: Flow, recorded: RecordedChange, reason: StopReason) -> StoppedAlike:
+def stopped_alike(reader: AccountReader, flow: Flow, recorded: RecordedChange, reason: StopReason) -> StoppedAlike:
     """The other changes that stopped for the same reason. flow: as it was then; reason: why the change stopped."""
     of_run = reason[0] in ("", GateName.ACTIVATION)
-    rows = _runs(reading, flow, reason) if of_run else _changes(reading, 0 if reason[0] == GateName.WATCH else _facets(flow))
+    rows = _runs(reader, flow, reason) if of_run else _changes(reader, 0 if reason[0] == GateName.WATCH else _facets(flow))
     alike = []
     for *row, registration, run, queue in rows[:JUDGED]:
         change = read_change(row) if row[0] != recorded.change.id else None
         if change is None:
             continue
         one = RecordedChange(change, row[11], row[12], row[13])
-        if _reason(reading, flow.id, one) == reason:
+        if _reason(reader, flow.id, one) == reason:
             alike.append(
                 AlikeChange(row[0], row[5], change, row[11], registration, run or 0, QueueStatus.of_code(queue or 0) in SUBMITTABLE)
             )
@@ -98,8 +98,8 @@ def judge_again(account: int, alike: StoppedAlike) -> Submitted:
     return Submitted(tuple(done), refused)
 
 
-def _reason(reading: AccountReader, flow: int, one: RecordedChange) -> StopReason | None:
-    rules = rules_of(reading, one)
+def _reason(reader: AccountReader, flow: int, one: RecordedChange) -> StopReason | None:
+    rules = rules_of(reader, one)
     known = rules.account.flows.get(flow)
     return stop_reason(explain(known, one.change, rules.account, rules.event), one.change, rules.event) if known else None
 
@@ -108,28 +108,28 @@ def _facets(flow: Flow) -> int:
     return int(flow.watch.facets) if flow.watch else 0
 
 
-def _changes(reading: AccountReader, facets: int) -> list[Row]:
+def _changes(reader: AccountReader, facets: int) -> list[Row]:
     """The newest changes of these days, with the facets (0: all of them)."""
-    return reading.db.all(
+    return reader.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id, 0, 0"
         f" FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
         " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 OR :facets = 0"
         f" ORDER BY c.at DESC, c.id DESC LIMIT {JUDGED + 1}",
-        {"account": reading.account, "since": reading.db.now() - DAYS * DAY, "facets": facets},
+        {"account": reader.account, "since": reader.db.now() - DAYS * DAY, "facets": facets},
     )
 
 
-def _runs(reading: AccountReader, flow: Flow, reason: StopReason) -> list[Row]:
+def _runs(reader: AccountReader, flow: Flow, reason: StopReason) -> list[Row]:
     """The changes of the flow's newest runs that were not triggered for the reason."""
-    return reading.db.all(
+    return reader.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id, r.id, j.queue FROM run r JOIN change c ON c.id = r.change_id"
         " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at LEFT JOIN stuck_run j ON j.run_id = r.id"
         f" WHERE r.flow_id = :flow AND r.at > :since AND +r.account_id = :account AND r.{RUN_NOT_TRIGGERED} AND r.reason = :reason"
         f" ORDER BY r.at DESC, r.id DESC LIMIT {JUDGED + 1}",
         {
-            "account": reading.account,
+            "account": reader.account,
             "flow": flow.id,
-            "since": reading.db.now() - DAYS * DAY,
+            "since": reader.db.now() - DAYS * DAY,
             "reason": Reason(reason[2] if reason[0] else reason[1]).value,
         },
     )

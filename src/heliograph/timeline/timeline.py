@@ -109,24 +109,24 @@ class Entry:
 class Timeline:
     """The timeline of one registration."""
 
-    reading: AccountReader
+    reader: AccountReader
     registration: TimelineRegistration
     flow: int | None = None
     show: Show = Show.ALL
 
     @classmethod
-    def load(cls, reading: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
+    def load(cls, reader: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
         """The timeline of a registration, by its event's code and its own; None if the account has no such registration."""
-        rows = reading.db.all(
+        rows = reader.db.all(
             "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id, r.created FROM registration r JOIN event e ON e.id = r.event_id"
             " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
-            {"account": reading.account, "event": event, "code": code},
+            {"account": reader.account, "event": event, "code": code},
         )
         if not rows or not rows[0][4]:
             return None
         id, known, name, version, state, event_id, created = rows[0]
-        config = reading.source.event(event_id)
-        return cls(reading, TimelineRegistration(id, known, name, version, read_state(state), config, event_id, created), flow, show)
+        config = reader.source.event(event_id)
+        return cls(reader, TimelineRegistration(id, known, name, version, read_state(state), config, event_id, created), flow, show)
 
     def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> ListPage[Entry]:
         """One page of changes, newest first."""
@@ -139,18 +139,18 @@ class Timeline:
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
         """One of its changes by id, with the versions of account and event then in force; None if it cannot be shown."""
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.registration_id = :registration AND c.id = :id",
-            {"account": self.reading.account, "registration": self.registration.id, "id": id},
+            {"account": self.reader.account, "registration": self.registration.id, "id": id},
         )
         change = read_change(rows[0]) if rows else None
         return (change, rows[0][12], rows[0][13]) if change else None
 
     def time_of(self, change: int) -> int | None:
         """When one of its changes was recorded, in microseconds; None if no such change is stored."""
-        rows = self.reading.db.all(
+        rows = self.reader.db.all(
             "SELECT at FROM change WHERE account_id = :account AND registration_id = :registration AND id = :id",
-            {"account": self.reading.account, "registration": self.registration.id, "id": change},
+            {"account": self.reader.account, "registration": self.registration.id, "id": change},
         )
         return int(rows[0][0]) if rows else None
 
@@ -161,18 +161,18 @@ class Timeline:
 
     def counts(self) -> TimelineCounts:
         """The number of its changes, decisions and attempts, over all pages."""
-        ((changes, decisions, attempts, oldest),) = self.reading.db.all(
+        ((changes, decisions, attempts, oldest),) = self.reader.db.all(
             "WITH own AS (SELECT id, at FROM change WHERE registration_id = :registration AND +account_id = :account)"
             " SELECT (SELECT count(*) FROM own), (SELECT count(*) FROM run WHERE change_id IN (SELECT id FROM own)),"
             " (SELECT count(*) FROM attempt WHERE action_id IN (SELECT id FROM action WHERE change_id IN (SELECT id FROM own))),"
             " (SELECT MIN(at) FROM own)",
-            {"account": self.reading.account, "registration": self.registration.id},
+            {"account": self.reader.account, "registration": self.registration.id},
         )
         created = self.registration.created
         return TimelineCounts(changes, decisions, attempts, created if oldest is None else min(created, oldest))
 
     def _changes(self, cursor: Cursor | None, limit: int) -> list[Entry]:
-        where = Where("c.account_id = :account", account=self.reading.account)
+        where = Where("c.account_id = :account", account=self.reader.account)
         where &= Where("c.registration_id = :registration", registration=self.registration.id)
         if self.flow is not None:
             where &= Where("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND +run.flow_id = :flow)", flow=self.flow)
@@ -184,30 +184,30 @@ class Timeline:
                 f" OR EXISTS (SELECT 1 FROM stuck_run WHERE stuck_run.change_id = c.id AND stuck_run.{STUCK_RUN_OPEN}))"
             )
         walk = walk_from(cursor, "change c", where, ("c.id",))
-        rows = walk.read(self.reading.db, f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE}", Where(), limit)
+        rows = walk.read(self.reader.db, f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE}", Where(), limit)
         return [Entry(row[0], row[5], row[6], bool(row[7]), read_change(row), row[12], row[13]) for row in rows]
 
     def _decided(self, entries: Sequence[Entry]) -> list[Entry]:
-        reading, ids = self.reading, [entry.id for entry in entries]
+        reader, ids = self.reader, [entry.id for entry in entries]
         if not ids:
             return []
-        params = {"account": reading.account, "ids": ids}
-        runs = reading.db.all(
+        params = {"account": reader.account, "ids": ids}
+        runs = reader.db.all(
             "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
-            f" WHERE +r.account_id = :account AND {reading.db.member('r.change_id', 'ids')} ORDER BY r.id",
+            f" WHERE +r.account_id = :account AND {reader.db.member('r.change_id', 'ids')} ORDER BY r.id",
             params,
         )
-        rows = reading.db.all(
-            f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE +a.account_id = :account AND {reading.db.member('a.change_id', 'ids')} ORDER BY a.id",
+        rows = reader.db.all(
+            f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE +a.account_id = :account AND {reader.db.member('a.change_id', 'ids')} ORDER BY a.id",
             params,
         )
         actions = [action_of(row) for row in rows]
-        attempts = attempts_of(reading.db, reading.account, [action.id for action in actions])
-        connections = reading.connection_names(
+        attempts = attempts_of(reader.db, reader.account, [action.id for action in actions])
+        connections = reader.connection_names(
             {action.connection for action in actions} | {tried.connection for each in attempts.values() for tried in each}
         )
-        flows = reading.flow_names({run[2] for run in runs} | {action.flow for action in actions})
-        prospects_of = prospects(reading, actions)
+        flows = reader.flow_names({run[2] for run in runs} | {action.flow for action in actions})
+        prospects_of = prospects(reader, actions)
         deliveries: dict[tuple[int, int], list[TimelineDelivery]] = {}
         for action in actions:
             tries = attempts.get(action.id, [])

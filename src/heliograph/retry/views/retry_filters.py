@@ -72,13 +72,13 @@ class RetryFilters(FiltersByEvent):
             untagged={WAITING: False, UNTAGGED: True}.get(values["state"]),
         )
 
-    def offer_of(self, reading: AccountReader) -> None:
+    def offer_of(self, reader: AccountReader) -> None:
         """Fills the choices of connections and flows with those of the account."""
-        self.offer("connection", connection_choices(reading.config))
-        self.offer("flow", flow_choices(reading.config))
+        self.offer("connection", connection_choices(reader.config))
+        self.offer("flow", flow_choices(reader.config))
 
 
-def filter_words(retry_filter: RetryFilter, reading: AccountReader, *, names_text: bool = True) -> str:
+def filter_words(retry_filter: RetryFilter, reader: AccountReader, *, names_text: bool = True) -> str:
     """A filter in words: "Status Failed, category General, all flows and events".
 
     names_text: whether the searched text is quoted. It may be a person's name, which the audit must not keep.
@@ -86,17 +86,16 @@ def filter_words(retry_filter: RetryFilter, reading: AccountReader, *, names_tex
     searched = (
         _("“%(text)s” in registration or reason") % {"text": retry_filter.text} if names_text else _("a text in registration or reason")
     )
-    events = reading.events([retry_filter.event]) if retry_filter.event else {}
+    events = reader.events([retry_filter.event]) if retry_filter.event else {}
     event = events.get(retry_filter.event or 0)
     statuses = [_(status.value) for status in retry_filter.statuses]
     waits = _("Waits for a tag") if retry_filter.untagged else _("Waits for a retry") if retry_filter.statuses == OPEN_STATUSES else ""
     parts = [
         waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
         _("category %(category)s") % {"category": _(retry_filter.category.value)} if retry_filter.category else "",
-        _("flow %(flow)s") % {"flow": reading.flow_names([retry_filter.flow]).get(retry_filter.flow, "")} if retry_filter.flow else "",
+        _("flow %(flow)s") % {"flow": reader.flow_names([retry_filter.flow]).get(retry_filter.flow, "")} if retry_filter.flow else "",
         _("event %(event)s") % {"event": event.code if event else ""} if retry_filter.event else "",
-        _("connection %(connection)s")
-        % {"connection": reading.connection_names([retry_filter.connection]).get(retry_filter.connection, "")}
+        _("connection %(connection)s") % {"connection": reader.connection_names([retry_filter.connection]).get(retry_filter.connection, "")}
         if retry_filter.connection
         else "",
         searched if retry_filter.text else "",
