@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.delivery.retry_policy import SECOND, SEVERITY, RetryPolicy
+from heliograph.domain.delivery.retry_policy import SECOND, SEVERITY, RetryPolicy, intervals_of
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
@@ -127,8 +127,7 @@ def retry_policy(intervals: object) -> RetryPolicy:
     one."""
     if not isinstance(intervals, Mapping):
         return RetryPolicy()
-    first, second, third = ({c: round(float(intervals[c.value][i]) * SECOND) for c in SEVERITY} for i in range(3))
-    return RetryPolicy({c: (first[c], second[c], third[c]) for c in SEVERITY})
+    return RetryPolicy({c: intervals_of(c, (float(seconds) * SECOND for seconds in intervals[c.value])) for c in SEVERITY})
 
 
 def event_state(body: Mapping[str, object]) -> EventState:

@@ -9,7 +9,7 @@ microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -79,6 +79,16 @@ STANDARD: Mapping[Category, Intervals] = MappingProxyType(
 PATIENT: Intervals = (2 * HOUR, 22 * HOUR, 48 * HOUR)
 
 
+def intervals_of(category: Category, waits: Iterable[float]) -> Intervals:
+    """A category's intervals from microseconds. Raises BadIntervals unless there is one per automatic retry, each within its bounds."""
+    rounded = [round(wait) for wait in waits]
+    if len(rounded) != AUTOMATIC_RETRIES or not all(0 < wait <= LONGEST_INTERVAL for wait in rounded):
+        sentence = f"{AUTOMATIC_RETRIES} intervals are needed, each longer than 0 and at most {LONGEST_INTERVAL // DAY} days."
+        raise BadIntervals(f"{category}: {sentence}", category)
+    first, second, third = rounded
+    return first, second, third
+
+
 @dataclass(frozen=True, slots=True)
 class RetryAt:
     """Try again, but not before `due`."""
@@ -106,10 +116,7 @@ class RetryPolicy:
         if set(self.intervals) != set(SEVERITY):
             raise BadIntervals(f"Intervals are needed for exactly these categories: {', '.join(SEVERITY)}.")
         for category, waits in self.intervals.items():
-            if len(waits) != AUTOMATIC_RETRIES or not all(0 < wait <= LONGEST_INTERVAL for wait in waits):
-                raise BadIntervals(
-                    f"{category}: {AUTOMATIC_RETRIES} intervals are needed, each longer than 0 and at most 30 days.", category
-                )
+            intervals_of(category, waits)
         for sooner, later in pairwise(SEVERITY):
             for number, (short, long) in enumerate(zip(self.intervals[sooner], self.intervals[later], strict=True), start=1):
                 if short > long:

@@ -9,12 +9,30 @@ from collections.abc import Mapping
 
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
-from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, SEVERITY, STANDARD, BadIntervals, Category, Intervals, RetryPolicy
+from heliograph.domain.delivery.retry_policy import (
+    DAY,
+    LONGEST_INTERVAL,
+    MINUTE,
+    SECOND,
+    SEVERITY,
+    STANDARD,
+    BadIntervals,
+    Category,
+    Intervals,
+    RetryPolicy,
+    intervals_of,
+)
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import SetupTransaction
 
 FIELDS: Mapping[Category, str] = {category: category.name.lower() for category in SEVERITY}
 """Under which name a category's intervals are given: "source_api"."""
+
+
+_BAD_INTERVALS = (
+    f"Three times in minutes are needed, each longer than 0 and at most {LONGEST_INTERVAL // MINUTE:,} ({LONGEST_INTERVAL // DAY} days),"
+    " such as 15, 60, 240."
+)
 
 
 def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
@@ -25,9 +43,9 @@ def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> R
     intervals: dict[Category, Intervals] = {}
     for category, name in FIELDS.items():
         try:
-            intervals[category] = _read(typed.get(name, "")) or STANDARD[category]
-        except ValueError:
-            errors[name] = ["Three times in minutes are needed, each longer than 0 and at most 43,200 (30 days), such as 15, 60, 240."]
+            intervals[category] = _read(category, typed.get(name, ""))
+        except BadIntervals:
+            errors[name] = [_BAD_INTERVALS]
     if errors:
         raise Invalid(errors)
     try:
@@ -46,25 +64,17 @@ def minutes_of(waits: Intervals) -> str:
     return ", ".join(f"{wait / MINUTE:.4f}".rstrip("0").rstrip(".") for wait in waits)
 
 
-def _read(text: str) -> Intervals | None:
-    """Intervals as they were typed; None for the usual ones. Raises ValueError."""
+def _read(category: Category, text: str) -> Intervals:
+    """Intervals as they were typed; "" for the usual ones. Raises BadIntervals."""
     if not text.strip():
-        return None
+        return STANDARD[category]
     pieces = [piece.strip() for piece in text.replace(";", ",").split(",")]
-    if len(pieces) != 3 or not all(piece.isascii() and piece.replace(".", "", 1).isdigit() and len(piece) <= 10 for piece in pieces):
-        raise ValueError
-    first, second, third = (round(float(piece) * MINUTE) for piece in pieces)
-    if not all(0 < wait <= 30 * 24 * 60 * MINUTE for wait in (first, second, third)):
-        raise ValueError
-    return first, second, third
+    if not all(piece.isascii() and piece.replace(".", "", 1).isdigit() and len(piece) <= 10 for piece in pieces):
+        raise BadIntervals(_BAD_INTERVALS, category)
+    return intervals_of(category, (float(piece) * MINUTE for piece in pieces))
 
 
 def _audit_values(intervals: Mapping[str, list[float]] | None) -> dict[str, str]:
     """The values of an audit entry: minutes by category."""
-    waits = {c: STANDARD[c] if intervals is None else _from_seconds(intervals[c.value]) for c in SEVERITY}
+    waits = {c: STANDARD[c] if intervals is None else intervals_of(c, (each * SECOND for each in intervals[c.value])) for c in SEVERITY}
     return {f"retry {c.value} (minutes)": minutes_of(waits[c]) for c in SEVERITY}
-
-
-def _from_seconds(seconds: list[float]) -> Intervals:
-    first, second, third = (round(each * SECOND) for each in seconds)
-    return first, second, third
