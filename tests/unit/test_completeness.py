@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.completeness import FlowLack, Missing, is_complete, missing
 from heliograph.domain.flow.flow import OFFERED, REQUIRED, Destination, FilterRow, Flow, Op, Watch
+from heliograph.domain.flow.request_lacks import RequestLack, request_lacks
+from heliograph.domain.flow.sending import stop_of, stop_sentence
 from heliograph.domain.snapshot import HistoryEntry, compile_account
 
 LISTS = {"statuses": (1,), "properties": (-1,), "session_statuses": (2,), "event_statuses": (3,)}
@@ -23,6 +26,10 @@ ACCOUNT = compile_account(7, 1, [
     HistoryEntry("mapping", 4, 1, mapping("registration", "header")),
     HistoryEntry("connection", 1, 1, {"name": "CRM", "auth": "Open / No Auth", "origin": "https://crm.example.org", "secrets": ["path"]}),
     HistoryEntry("connection", 2, 1, {"name": "Half", "auth": "Basic Authentication", "origin": "https://crm.example.org", "secrets": ["path"]}),
+    HistoryEntry("connection", 3, 1, {
+        "name": "Signed in", "auth": "OAuth2", "grant": "Authorization Code", "origin": "https://crm.example.org", "client_id": "c",
+        "authorization_url": "https://id.example.org/a", "access_token_url": "https://id.example.org/t", "secrets": ["path", "client_secret"],
+    }),
 ])  # fmt: skip
 FITTING = {Watch.REGISTRATION: (1,), Watch.STATUS: (1,), Watch.SESSION_STATUS: (1, 2), Watch.EVENT: (3,)}
 
@@ -108,3 +115,27 @@ def test_F2_only_active_and_complete_flows_are_asked():
     account = compile_account(7, 1, [*entries, *(HistoryEntry("flow", id, 1, f.to_body()) for id, f in reversed(bodies.items()))])
     assert {f.id for flows in account.by_facet.values() for f in flows} == {1, 4}
     assert [f.id for facet, flows in account.by_facet.items() if facet in Watch.STATUS.facets for f in flows] == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "lack", "cause"),
+    [
+        ({}, None, None),
+        ({"connection": None}, RequestLack.CONNECTION, Cause.CONNECTION_GONE),
+        ({"connection": 99}, RequestLack.CONNECTION, Cause.CONNECTION_GONE),
+        ({"connection": 2}, RequestLack.CONNECTION_SETTINGS, Cause.CONNECTION_GONE),
+        ({"connection": 3}, RequestLack.SIGN_IN, Cause.CONNECTION_GONE),
+        ({"payload_mapping": None}, RequestLack.PAYLOAD_MAPPING, Cause.MAPPING_GONE),
+        ({"payload_mapping": 99}, RequestLack.PAYLOAD_MAPPING, Cause.MAPPING_GONE),
+        ({"header_mapping": 99}, RequestLack.HEADER_MAPPING, Cause.MAPPING_GONE),
+    ],
+)
+def test_D7_the_worker_stops_at_what_a_preview_lacks_in_its_words(changes, lack, cause):
+    destination = replace(flow().destinations[0], **changes)
+    edited = flow(destinations=(destination,))
+    config = replace(ACCOUNT, flows={1: edited})
+    assert request_lacks(destination, config) == ([lack] if lack else [])
+    assert stop_of(config, 1, destination.id, edited.mode) is cause
+    assert is_complete(edited, config) == (lack is None)
+    if cause is not None:
+        assert stop_sentence(cause, config, edited, edited.mode, destination) == lack

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.clashes import clash_of
 from heliograph.domain.flow.flow import REQUIRED, Flow, Watch
+from heliograph.domain.flow.request_lacks import RequestLack, request_lacks
 
 if TYPE_CHECKING:
     from heliograph.domain.flow.configuration import AccountConfig
@@ -68,29 +70,27 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
         destination_id = str(destination.id)
         if not destination.name.strip():
             lacks.append(Missing(FlowLack.DESTINATION_NAME, destination_id))
-        connection = config.connections.get(destination.connection) if destination.connection is not None else None
-        if connection is None or connection.lacks:
+        for_request = request_lacks(destination, config)
+        if any(lack.cause is Cause.CONNECTION_GONE for lack in for_request):
             lacks.append(Missing(FlowLack.CONNECTION, destination_id))
         if not destination.action:
             lacks.append(Missing(FlowLack.ACTION, destination_id))
-        lacks += _mappings(flow, destination.payload_mapping, destination.header_mapping, destination_id, config)
+        subject = SUBJECT_OF_WATCH[flow.watch] if flow.watch else None
+        if RequestLack.PAYLOAD_MAPPING in for_request:
+            lacks.append(Missing(FlowLack.PAYLOAD_MAPPING, destination_id))
+        elif not _fits(config, destination.payload_mapping, "payload", subject):
+            lacks.append(Missing(FlowLack.FITTING_MAPPING, destination_id))
+        elif RequestLack.HEADER_MAPPING in for_request or not _fits(config, destination.header_mapping, "header", subject):
+            lacks.append(Missing(FlowLack.HEADER_MAPPING, destination_id))
         if clash_of(destination, config) is not None:
             lacks.append(Missing(FlowLack.CLASH, destination_id))
     return tuple(lacks)
 
 
-def _mappings(flow: Flow, payload: int | None, header: int | None, destination_id: str, config: AccountConfig) -> list[Missing]:
-    subject = SUBJECT_OF_WATCH[flow.watch] if flow.watch else None
-    if payload is None or payload not in config.mappings:
-        return [Missing(FlowLack.PAYLOAD_MAPPING, destination_id)]
-    if not _fits(config, payload, "payload", subject):
-        return [Missing(FlowLack.FITTING_MAPPING, destination_id)]
-    if header is not None and (header not in config.mappings or not _fits(config, header, "header", subject)):
-        return [Missing(FlowLack.HEADER_MAPPING, destination_id)]
-    return []
-
-
-def _fits(config: AccountConfig, id: int, kind: str, subject: str | None) -> bool:
+def _fits(config: AccountConfig, id: int | None, kind: str, subject: str | None) -> bool:
+    """Whether a mapping is of this kind and for this subject; True if there is none."""
+    if id is None:
+        return True
     mapping = config.mappings[id]
     return mapping.kind == kind and (subject is None or fits(mapping.subject, subject))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.flow import Destination, Flow, Mode
+from heliograph.domain.flow.request_lacks import request_lacks
 
 if TYPE_CHECKING:
     from heliograph.domain.flow.configuration import AccountConfig
@@ -36,7 +37,14 @@ def stop_of(
     if owner is None:
         return Cause.FLOW_DELETED
     to = destination_of(config, flow, destination)
-    return Cause.DESTINATION_REMOVED if to is None else stop_of_flow(owner, made_in, facets) or _stop_at(config, owner, to, complete)
+    if to is None:
+        return Cause.DESTINATION_REMOVED
+    stop = stop_of_flow(owner, made_in, facets)
+    if stop is not None:
+        return stop
+    if lacks := request_lacks(to, config):
+        return lacks[0].cause
+    return None if (is_complete(owner, config) if complete is None else complete) else Cause.FLOW_INCOMPLETE
 
 
 def stop_of_flow(flow: Flow, made_in: Mode, facets: Facet | None = None) -> Cause | None:
@@ -50,12 +58,16 @@ def stop_of_flow(flow: Flow, made_in: Mode, facets: Facet | None = None) -> Caus
     return None
 
 
-def _stop_at(config: AccountConfig, flow: Flow, destination: Destination, complete: bool | None) -> Cause | None:
-    connection = config.connections.get(destination.connection) if destination.connection is not None else None
-    if connection is None or connection.lacks:
-        return Cause.CONNECTION_GONE
-    if destination.payload_mapping is None or destination.payload_mapping not in config.mappings:
-        return Cause.MAPPING_GONE
-    if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
-        return Cause.MAPPING_GONE
-    return None if (is_complete(flow, config) if complete is None else complete) else Cause.FLOW_INCOMPLETE
+def stop_sentence(stop: Cause, config: AccountConfig, flow: Flow, made_in: Mode, destination: Destination | None = None) -> str:
+    """A stop as a sentence, with which the worker stores it."""
+    if stop is Cause.FLOW_MODE:
+        return f"It was made in {made_in}, but the flow is now {flow.mode}."
+    lack = next((lack for lack in request_lacks(destination, config) if lack.cause is stop), None) if destination else None
+    return _SENTENCES[stop] if lack is None else lack.value
+
+
+_SENTENCES = {
+    Cause.FLOW_INACTIVE: "The flow is switched off.",
+    Cause.FLOW_WATCH: "The flow now watches something else.",
+    Cause.FLOW_INCOMPLETE: "The flow is incomplete.",
+}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from typing import Final
 
 import structlog
 
@@ -21,7 +20,7 @@ from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, Reason, decide_flow
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.sending import stop_of_flow
+from heliograph.domain.flow.sending import stop_of_flow, stop_sentence
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource
@@ -110,20 +109,15 @@ def _settle(
     )
 
 
-_RESTS: Final = {
-    Cause.FLOW_INACTIVE: "The flow is switched off.",
-    Cause.FLOW_MODE: "It was made while the flow was in the other mode, Live or Test.",
-    Cause.FLOW_INCOMPLETE: "The flow is incomplete.",
-}
-
-
 def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, run: DueRun) -> tuple[RunVerdict, str, str]:
     """The result, the run's new reason ("" = unchanged) and a sentence."""
     mode = Mode.of_code(run.mode)
     # A flow that rests says nothing about the change: the run waits on, and is judged when the flow runs again as it did.
     stop = Cause.FLOW_INACTIVE if not config.signal_enabled else stop_of_flow(flow, mode)
-    if stop is not None or missing(flow, config):
-        return RunVerdict.UNTAGGED, "", _RESTS[stop or Cause.FLOW_INCOMPLETE]
+    if stop is None and missing(flow, config):
+        stop = Cause.FLOW_INCOMPLETE
+    if stop is not None:
+        return RunVerdict.UNTAGGED, "", stop_sentence(stop, config, flow, mode)
     try:
         decision = decide_flow(flow, change, config, event, mode=mode)
     except Exception as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,7 +25,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode
-from heliograph.domain.flow.sending import destination_of, stop_of
+from heliograph.domain.flow.sending import destination_of, stop_of, stop_sentence
 from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
@@ -78,14 +77,6 @@ class DestinationGone:
 class MappingThenGone(HeliographError):
     """The mapping that it was sent with is no longer kept. Submit it to send it with today's mapping."""
 
-
-_STOPPED: Final = {
-    Cause.FLOW_INACTIVE: "The flow is switched off.",
-    Cause.FLOW_WATCH: "The flow now watches something else.",
-    Cause.CONNECTION_GONE: "The destination has no connection, or its connection is incomplete.",
-    Cause.MAPPING_GONE: "The destination has no payload mapping, or its header mapping has been deleted.",
-    Cause.FLOW_INCOMPLETE: "The flow is incomplete.",
-}
 
 type _Today = tuple[Flow, Destination, UsedVersions]
 type Built = ReadyRequest | TokenPending | Refused | ValidationFailed | CouldNotBegin | DestinationGone
@@ -248,13 +239,10 @@ class RequestBuilder:
             return DestinationGone(Cause.FLOW_DELETED if flow is None else Cause.DESTINATION_REMOVED)
         made_in = Mode.of_code(stored.mode)
         facets, complete = (change.facets if change is not None else None), self.view.is_complete(config, flow)
-        match stop_of(config, flow.id, destination.id, made_in, facets, complete=complete):
-            case None:
-                return flow, destination, used_of(config, flow, destination)
-            case Cause.FLOW_MODE:
-                return CouldNotBegin(Cause.FLOW_MODE, f"It was made in {made_in}, but the flow is now {flow.mode}.")
-            case cause:
-                return CouldNotBegin(cause, _STOPPED[cause])
+        stop = stop_of(config, flow.id, destination.id, made_in, facets, complete=complete)
+        if stop is None:
+            return flow, destination, used_of(config, flow, destination)
+        return CouldNotBegin(stop, stop_sentence(stop, config, flow, made_in, destination))
 
     def _mappings(
         self, config: AccountConfig, stored: StoredAction, destination: Destination, used: UsedVersions, db: Database

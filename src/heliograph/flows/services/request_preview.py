@@ -14,6 +14,7 @@ from heliograph.domain.connection.secret import MASK
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.flow.request_lacks import RequestLack, request_lacks
 from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
@@ -56,18 +57,18 @@ class Sendable:
 
 def sendable(db: Database, config: AccountConfig, destination: Destination) -> Sendable | str:
     """The destination as the current configuration sends to it; or a sentence that says why it cannot send yet."""
-    connection = config.connections.get(destination.connection or 0)
-    payload = config.mappings.get(destination.payload_mapping or 0)
-    if connection is None or payload is None:
-        return "It has no connection yet." if connection is None else "It has no payload mapping yet."
-    if set(connection.lacks) - {"connected"}:
-        return "Its connection is incomplete."
-    secrets = load_secrets(db, vault(), config.id, OWNER, [destination.connection or 0]).get(destination.connection or 0, {})
+    lacks = [lack for lack in request_lacks(destination, config) if lack is not RequestLack.SIGN_IN]  # no access token is shown
+    if lacks:
+        return lacks[0].value
+    assert destination.connection is not None
+    assert destination.payload_mapping is not None
+    secrets = load_secrets(db, vault(), config.id, OWNER, [destination.connection]).get(destination.connection, {})
     try:
-        prepared = prepare(connection, secrets)
+        prepared = prepare(config.connections[destination.connection], secrets)
     except HeliographError as error:
         return str(error)
-    return Sendable(prepared, payload, config.mappings.get(destination.header_mapping or 0), secrets)
+    header = config.mappings[destination.header_mapping] if destination.header_mapping is not None else None
+    return Sendable(prepared, config.mappings[destination.payload_mapping], header, secrets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""What is lacking before a request to a destination can be made (F2, D7). Editor, preview, dry run of a replay and worker all ask here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.flow import Destination
+
+if TYPE_CHECKING:
+    from heliograph.domain.flow.configuration import AccountConfig
+
+
+class RequestLack(StrEnum):
+    """One thing that is lacking, with the sentence that says so."""
+
+    CONNECTION = "The destination has no connection."
+    CONNECTION_SETTINGS = "The connection of the destination is incomplete."
+    SIGN_IN = "Nobody has signed in for the connection of the destination yet."
+    PAYLOAD_MAPPING = "The destination has no payload mapping."
+    HEADER_MAPPING = "The header mapping of the destination has been deleted."
+
+    @property
+    def cause(self) -> Cause:
+        """Why the worker cannot begin without it."""
+        return Cause.MAPPING_GONE if self in (RequestLack.PAYLOAD_MAPPING, RequestLack.HEADER_MAPPING) else Cause.CONNECTION_GONE
+
+
+def request_lacks(destination: Destination, config: AccountConfig) -> list[RequestLack]:
+    """Everything that is lacking, at most one thing of the connection and one of each mapping; empty if a request can be made."""
+    lacks = []
+    connection = config.connections.get(destination.connection) if destination.connection is not None else None
+    if connection is None:
+        lacks.append(RequestLack.CONNECTION)
+    elif connection.lacks:
+        lacks.append(RequestLack.SIGN_IN if connection.lacks == ("connected",) else RequestLack.CONNECTION_SETTINGS)
+    if destination.payload_mapping is None or destination.payload_mapping not in config.mappings:
+        lacks.append(RequestLack.PAYLOAD_MAPPING)
+    if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
+        lacks.append(RequestLack.HEADER_MAPPING)
+    return lacks
