@@ -19,9 +19,10 @@ from tests.story import BY, Story
 from tests.waiting import PATIENCE, until
 
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
 
 STATUSES = ("Pre-Registered", "Attended", "Cancelled", "New")

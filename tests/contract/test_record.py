@@ -12,9 +12,10 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes, read_state
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database

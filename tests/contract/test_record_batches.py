@@ -13,9 +13,10 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from tests.waiting import until
 
 from heliograph.domain.registration.document import resolve
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.recording import batches
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemOutcome, PreparedItem, RecordItem
+from heliograph.recording.items import PreparedItem, RecordItem
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database

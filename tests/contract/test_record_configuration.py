@@ -11,11 +11,11 @@ from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.flow.flow import Flow, Mode, Watch
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import compile_account
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
 from heliograph.recording.events import record_event
-from heliograph.recording.items import ItemOutcome
 from heliograph.recording.record import prepare, record
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache

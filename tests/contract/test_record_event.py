@@ -11,11 +11,11 @@ from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet, SubjectKind
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.setup.configuration import EventState
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
 from heliograph.recording.events import EventCodeTaken, record_event
-from heliograph.recording.items import ItemOutcome
 from heliograph.store import configuration
 
 

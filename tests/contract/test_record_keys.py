@@ -10,9 +10,10 @@ import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.waiting import PATIENCE, until
 
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.retention import DAY
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import MAX_KEY, ItemAnswer, ItemOutcome
+from heliograph.recording.items import MAX_KEY, ItemAnswer
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database

@@ -10,8 +10,9 @@ from collections import Counter
 import pytest
 from tests.waiting import until
 
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database

@@ -11,7 +11,7 @@ from tests.costly import OPTIONS, QUESTIONS, TYPES, CostlyAccount, body, mean, w
 from tests.databases import DatabaseFacts
 
 from heliograph.domain.registration.document import MAX_SESSIONS
-from heliograph.recording.contents import LARGEST_STATE
+from heliograph.domain.registration.item_plan import LARGEST_STATE
 from heliograph.recording.json_documents import MOST_DIGITS, MOST_VALUES
 from heliograph.store.registrations import SEARCHED
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.builders.account import inside
 from tests.builders.platform_account import EVENT, PlatformAccount, planned, registration_state
 from tests.databases import DatabaseFacts
@@ -85,6 +87,41 @@ def test_I4_the_dry_run_promises_what_the_import_does(database: DatabaseFacts, c
         judged = f"facets <> {int(Facet.EVENT_UPDATED)}"
         ((changes,),) = site.store.all(f"SELECT count(*) FROM change WHERE by = 'import:{done.pk}' AND {judged}")
         assert promised.result["judged"] == changes - 1, "no flow looks at the one that is inactive"
+
+
+statuses = st.sampled_from(("New", "Paid", "Attended", "Cancelled") * 3 + ("Nonsense",))
+codes = st.sampled_from([*(f"Q-{n}" for n in range(20)), "q-2", ""])
+file_rows = st.fixed_dictionaries(
+    {"code": codes},
+    optional={
+        "status": statuses,
+        "active": st.booleans(),
+        "modified": st.sampled_from(("2026-05-01T00:00:00Z", "2026-04-01T00:00:00Z", "yesterday")),
+        "profile": st.dictionaries(st.sampled_from(("first_name", "last_name")), st.sampled_from(("", "Zoë", "Jo", "x" * 30_000))),
+        "sessions": st.dictionaries(st.just("KEYNOTE"), st.sampled_from(("Registered", "Attended"))),
+    },
+)
+
+
+def test_I4_the_dry_run_of_any_file_says_what_the_import_then_does(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+    """Each file meets what the ones before it have recorded."""
+    with planned(database) as site:
+
+        @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(st.lists(file_rows, min_size=1, max_size=20))
+        def check(rows: list[dict[str, Any]]) -> None:
+            path = ndjson(tmp_path / "rows.ndjson", rows)
+            before = acts_stored(site)
+            promised = run(site, path, SetupChoice(), dry=True)
+            done = run(site, path, SetupChoice(), dry=False)
+            counted = ("created", "updated", "unchanged", "stale", "refused", "rows")
+            assert {name: promised.counts.get(name, 0) for name in counted} == {name: done.counts.get(name, 0) for name in counted}
+            assert [(g["reason"], g["rows"]) for g in promised.result["refused"]] == [
+                (g["reason"], g["rows"]) for g in done.result["refused"]
+            ]
+            assert Counter({int(id): n for id, n in promised.result["acts"].items()}) == acts_stored(site) - before
+
+        check()
 
 
 @pytest.mark.parametrize("shape", ["document", "flat", "csv"])

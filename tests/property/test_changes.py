@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders.strategies import NOW, OLD, PROPERTIES, STATUSES, flat, states, upserts
+from tests.builders.strategies import NOW, OLD, PROPERTIES, SESSION_STATUSES, SESSIONS, STATUSES, flat, states, upserts
 
 from heliograph.domain.registration.change import (
     KEEP,
@@ -20,6 +20,7 @@ from heliograph.domain.registration.change import (
     registration_facets,
 )
 from heliograph.domain.registration.facts import state_before
+from heliograph.domain.registration.item_plan import LARGEST_STATE, ItemOutcome, ItemPlan, StoredRegistration, plan_item
 
 TEST = -5
 
@@ -172,3 +173,49 @@ def test_P10_an_events_diff_is_empty_only_where_nothing_differs(one, other):
 
 def test_P4_the_standard_properties_are_in_the_world():
     assert TEST in PROPERTIES
+
+
+def plan(upsert: Upsert, stored: StoredRegistration, *, length: int = 100, **more: int | None) -> ItemPlan:
+    """The plan of an item whose registration would be stored as a text of this length."""
+    return plan_item("R1", upsert, stored, lambda _state: "x" * length, now=NOW, new_status=STATUSES[0], marks_test=False, **more)
+
+
+session_statuses = st.dictionaries(st.sampled_from(SESSIONS), st.sampled_from(SESSION_STATUSES))
+times = st.none() | st.integers(1, 3)
+
+
+@given(st.none() | states(), upserts(), session_statuses, session_statuses, times, times, times)
+def test_I2_a_plan_says_what_becomes_of_an_item(state, upsert, sessions, wished, stored_at, sent_at, expected):
+    stored = StoredRegistration(
+        state, "" if state is None else "text", 0 if state is None else 2, stored_at if state else None, sessions if state else {}
+    )
+    asked = replace(upsert, sessions=wished)
+    planned = plan(asked, stored, sent_modified=sent_at, expected=expected)
+    after, before = saved(state, asked)
+    differing = {session: status for session, status in wished.items() if stored.sessions.get(session) != status}
+    if expected not in (None, stored.version):
+        assert planned == ItemPlan(ItemOutcome.CONFLICT)
+    elif sent_at is not None and stored.sent_modified is not None and sent_at < stored.sent_modified:
+        assert planned == ItemPlan(ItemOutcome.STALE)
+    else:
+        changes = (state is None or bool(before)) + len(differing)
+        assert planned.outcome == (ItemOutcome.CREATED if state is None else ItemOutcome.UPDATED if changes else ItemOutcome.UNCHANGED)
+        assert planned.state == after
+        assert len(planned.changes) == changes
+        assert {each.session.session: each.session.status for each in planned.changes if each.session} == differing
+        assert [each.before for each in planned.changes if not each.session] == ([before] if state is None or before else [])
+
+
+@given(st.none() | states(), upserts(), session_statuses)
+def test_P10_what_a_plan_has_done_is_unchanged_the_second_time(state, upsert, wished):
+    asked = replace(upsert, sessions=wished)
+    done = plan(asked, StoredRegistration(state, "" if state is None else "text"))
+    assert plan(asked, StoredRegistration(done.state, done.text, 1, None, wished)).outcome is ItemOutcome.UNCHANGED
+
+
+@given(st.none() | states(), upserts(), session_statuses, st.integers(LARGEST_STATE - 2, LARGEST_STATE + 2))
+def test_I5_a_plan_refuses_a_registration_that_would_grow_too_long(state, upsert, wished, length):
+    text = "" if state is None else "text"
+    planned = plan(replace(upsert, sessions=wished), StoredRegistration(state, text), length=length)
+    grows = state is None or bool(saved(state, upsert)[1])
+    assert (planned.outcome is ItemOutcome.REFUSED) == (planned.problem is not None) == (grows and length > LARGEST_STATE)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import structlog
 
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import ConfigSource
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import OVERTAKEN_AT_MOST, Overtaken, record
 from heliograph.store import driver_errors
 from heliograph.store.database import Database

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
-from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.snapshot import event_body, event_state
 from heliograph.store.database import Database
@@ -17,11 +16,6 @@ from heliograph.store.moments import from_micros
 _json = msgspec.json.Encoder()
 _state = msgspec.json.Decoder(RegistrationState)
 _any = msgspec.json.Decoder()
-
-LARGEST_STATE: Final = 256 * 1024
-"""Characters of a registration as stored; each of its changes stores all of it."""
-MOST_WRITTEN: Final = 4 * 1024 * 1024
-"""Characters of all changes of one document: each changed session is a change, which stores the whole registration as well."""
 
 
 class After(msgspec.Struct, omit_defaults=True):
@@ -43,20 +37,6 @@ def write_state(state: RegistrationState) -> str:
 def read_state(text: str) -> RegistrationState:
     """The state that `write_state` wrote."""
     return _state.decode(text)
-
-
-def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | None:
-    """Why a registration of this text and so many changed sessions are not recorded together, if they are not (I5). changed: the registration, too."""
-    if len(text) * (sessions + changed) <= LARGEST_STATE:
-        return None
-    if len(text) > LARGEST_STATE:
-        return DocumentProblem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
-    if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:
-        most = max(1, MOST_WRITTEN // len(text) - 1)
-        return DocumentProblem(
-            "sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document."
-        )
-    return None
 
 
 def write_after(change: Change, state: str = "") -> str:

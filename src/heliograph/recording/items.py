@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import msgspec
 
 from heliograph.domain.registration.change import Upsert
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.store.moments import to_micros
 
 MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")
@@ -45,6 +46,12 @@ class RecordItem:
         return self._address
 
     @property
+    def sent_modified(self) -> int | None:
+        """The sender's `modified` in the prepared document, in microseconds; None for none and for an edit by hand."""
+        upsert = self.prepared.upsert if self.prepared is not None else None
+        return None if self.by_hand or upsert is None or upsert.modified is None else to_micros(upsert.modified)
+
+    @property
     def request_hash(self) -> str:
         """The document's hash: a key reused with another document is refused. Raises ValueError or RecursionError if it is not JSON."""
         if not self._hash:
@@ -74,20 +81,6 @@ class PreparedItem:
     code: str
     upsert: Upsert | None
     problems: tuple[DocumentProblem, ...] = ()
-
-
-class ItemOutcome(StrEnum):
-    """What record() did with an item."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    STALE = "stale"  # its `modified` is older than the newest from a sender (I2)
-    REFUSED = "refused"
-    CONFLICT = "conflict"  # a form showed an older version
-    KEY_REUSED = "key_reused"  # the same Idempotency-Key with another document (I3)
-    FAILED = "failed"  # an internal error; nothing was recorded, and it may be sent again
-    RUNNING = "running"  # the first request with this key has no answer yet (I3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,27 +15,19 @@ from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.registration.change import (
-    SESSION_STATUS,
-    Change,
-    Facet,
-    RegistrationState,
-    SessionState,
-    SubjectKind,
-    applied,
-    registration_facets,
-)
+from heliograph.domain.registration.change import Change, RegistrationState, SubjectKind
 from heliograph.domain.registration.document import resolve
 from heliograph.domain.registration.document_values import SHOWN_ALLOWED, DocumentProblem, DocumentRefused
+from heliograph.domain.registration.item_plan import ItemOutcome, PlannedChange, StoredRegistration, plan_item
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
-from heliograph.recording.contents import read_state, too_much, write_state
-from heliograph.recording.items import ItemAnswer, ItemOutcome, PreparedItem, RecordItem, read_answer, write_answer
+from heliograph.recording.contents import read_state, write_state
+from heliograph.recording.items import ItemAnswer, PreparedItem, RecordItem, read_answer, write_answer
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
-from heliograph.store.moments import EPOCH, from_micros, to_micros
+from heliograph.store.moments import EPOCH, from_micros
 from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
@@ -304,52 +296,41 @@ class _Batch:
         assert upsert is not None
         account, event = self.accounts[item.account], self.events[prepared_item.event]
 
-        # What does not fit what is stored
-        if item.expected is not None and item.expected != row.version:
-            return ItemAnswer(ItemOutcome.CONFLICT, row.id if subject.state else None, row.version), []
-        sent_modified = None if item.by_hand or upsert.modified is None else to_micros(upsert.modified)
-        if sent_modified is not None and row.sent_modified is not None and sent_modified < row.sent_modified:
-            return ItemAnswer(ItemOutcome.STALE, row.id, row.version), []
-
-        # What it changes
-        is_new = subject.state is None
-        marks_test = account.is_test_event(event.state.status)
-        after, before = applied(
-            subject.state, prepared_item.code, upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test
+        sent_modified = item.sent_modified
+        session_rows = {session: stored for session in upsert.sessions if (stored := self.sessions.get((row.id, session))) is not None}
+        plan = plan_item(
+            prepared_item.code,
+            upsert,
+            StoredRegistration(
+                subject.state, subject.text, row.version, row.sent_modified, {id: stored.status for id, stored in session_rows.items()}
+            ),
+            write_state,
+            now=self.at,
+            new_status=self.new_status[account.id],
+            marks_test=account.is_test_event(event.state.status),
+            sent_modified=sent_modified,
+            expected=item.expected,
         )
-        has_changed = is_new or bool(before)
-        text = write_state(after) if has_changed else subject.text
-        sessions = [(session, status) for session, status in upsert.sessions.items() if self._differs(subject, session, status)]
-        problem = too_much(text, len(sessions), changed=has_changed)
-        if problem:
-            return ItemAnswer(ItemOutcome.REFUSED, problems=(problem,)), []
+        if plan.problem is not None:
+            return ItemAnswer(plan.outcome, problems=(plan.problem,)), []
+        if plan.outcome in (ItemOutcome.CONFLICT, ItemOutcome.STALE):
+            return ItemAnswer(plan.outcome, row.id if subject.state else None, row.version), []
         if sent_modified is not None and sent_modified != row.sent_modified:
             row.sent_modified, subject.has_newer_sent_modified = sent_modified, True
-
-        # Its changes
         changes: list[Recorded] = []
-        if has_changed:
-            subject.state, subject.text, subject.is_changed = after, text, True
-            row.version += 1
-            facets = registration_facets(created=is_new, before=before)
-            changes.append(self._recorded(item, subject, SubjectKind.REGISTRATION, row.id, row.version, facets, before))
-        changes += [self._record_session(item, subject, session, status) for session, status in sessions]
+        for planned in plan.changes:
+            if planned.session is None:
+                subject.state, subject.text, subject.is_changed = plan.state, plan.text, True
+                row.version += 1
+                changes.append(self._recorded(item, subject, SubjectKind.REGISTRATION, row.id, row.version, planned))
+            else:
+                session, stored = planned.session, session_rows.get(planned.session.session)
+                id, version = (stored.id, stored.version + 1) if stored else (next(self.session_ids), 1)
+                session_row = SessionRow(id, item.account, row.id, session.session, session.status, version)
+                self.sessions[row.id, session.session] = self.changed_sessions[id] = session_row
+                changes.append(self._recorded(item, subject, SubjectKind.SESSION_REGISTRATION, id, version, planned))
         self.recorded += changes
-        outcome = ItemOutcome.CREATED if is_new else ItemOutcome.UPDATED if changes else ItemOutcome.UNCHANGED
-        return ItemAnswer(outcome, row.id, row.version), changes
-
-    def _differs(self, subject: _Subject, session: int, status: int) -> bool:
-        stored = self.sessions.get((subject.row.id, session))
-        return stored is None or stored.status != status
-
-    def _record_session(self, item: RecordItem, subject: _Subject, session: int, status: int) -> Recorded:
-        stored = self.sessions.get((subject.row.id, session))
-        id, version = (stored.id, stored.version + 1) if stored else (next(self.session_ids), 1)
-        row = SessionRow(id, item.account, subject.row.id, session, status, version)
-        self.sessions[subject.row.id, session] = self.changed_sessions[id] = row
-        before: dict[str, object] = {SESSION_STATUS: stored.status} if stored else {}
-        kind, facet = SubjectKind.SESSION_REGISTRATION, Facet.SESSION_STATUS_CHANGED
-        return self._recorded(item, subject, kind, id, version, facet, before, SessionState(session, status))
+        return ItemAnswer(plan.outcome, row.id, row.version), changes
 
     def _recorded(
         self,
@@ -358,22 +339,20 @@ class _Batch:
         kind: SubjectKind,
         subject_id: int,
         version: int,
-        facets: Facet,
-        before: dict[str, object],
-        session: SessionState | None = None,
+        planned: PlannedChange,
     ) -> Recorded:
         change = Change(
             id=0,  # see Recorded.id
             kind=kind,
             subject_id=subject_id,
             version=version,
-            facets=facets,
+            facets=planned.facets,
             at=self.at,
             by=item.by,
             quiet=item.quiet,
             registration=subject.state,
-            session=session,
-            before=before,
+            session=planned.session,
+            before=planned.before,
         )
         recorded = Recorded(change, self.accounts[item.account], self.events[subject.row.event], subject.row.id, state=subject.text)
         recorded.decide()

@@ -10,10 +10,11 @@ from typing import Any, Final
 from django.db import connections
 
 from heliograph.domain.flow.flow import Flow
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
 from heliograph.registrations.list import RegistrationFilter, RegistrationRow, Registrations, StatusCount
 from heliograph.setup import affected_flows

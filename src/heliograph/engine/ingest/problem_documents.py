@@ -21,8 +21,9 @@ import msgspec
 
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.engine.ingest.batch_writer import BatchResult, Mishap
-from heliograph.recording.items import ItemAnswer, ItemOutcome
+from heliograph.recording.items import ItemAnswer
 
 RETRY_BUSY: Final = 1
 RETRY_DATABASE: Final = 5

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from django.db import DatabaseError, transaction
 
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
 from heliograph.store import driver_errors
 from heliograph.store.config_cache import Committed

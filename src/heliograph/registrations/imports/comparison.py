@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from django_scopes import scope
 
 from heliograph.domain.flow.decision import FlowVerdict, decide
-from heliograph.domain.registration.change import (
-    KEEP,
-    SESSION_STATUS,
-    Change,
-    Facet,
-    RegistrationState,
-    SessionState,
-    SubjectKind,
-    Upsert,
-    applied,
-    registration_facets,
-)
+from heliograph.domain.registration.change import KEEP, Change, Facet, RegistrationState, SubjectKind, Upsert
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.registration.item_plan import ItemOutcome, StoredRegistration, plan_item
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
-from heliograph.recording.contents import read_state, too_much, write_state
-from heliograph.recording.items import ItemOutcome, RecordItem
+from heliograph.recording.contents import read_state, write_state
+from heliograph.recording.items import RecordItem
 from heliograph.registrations.imports.columns import Known
 from heliograph.store.models import Registration, SessionRegistration
-
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from heliograph.store.moments import to_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +43,30 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
     for item in items:
         if item.prepared is not None:
             codes_by_event[item.prepared.event].append(item.prepared.code)
-    stored: dict[tuple[int, str], Registration] = {}
-    sessions: dict[tuple[int, int], int] = {}
+    rows: dict[tuple[int, str], Registration] = {}
+    sessions: dict[int, dict[int, int]] = defaultdict(dict)
     with scope(account=account):
         for event, codes in codes_by_event.items():
             for row in Registration.objects.using("read").filter(event_id=event, code__in=codes):
-                stored[event, row.code] = row
+                rows[event, row.code] = row
         if any(item.prepared and item.prepared.upsert and item.prepared.upsert.sessions for item in items):
-            ids = [row.id for row in stored.values()]
+            ids = [row.id for row in rows.values()]
             for session_row in SessionRegistration.objects.using("read").filter(registration_id__in=ids):
-                sessions[session_row.registration_id, session_row.session_id] = session_row.status_id
+                sessions[session_row.registration_id][session_row.session_id] = session_row.status_id
+    stored = {
+        key: StoredRegistration(
+            read_state(row.state), row.state, row.version, to_micros(row.sent_modified) if row.sent_modified else None, sessions[row.id]
+        )
+        for key, row in rows.items()
+    }
     new_status = next(status.id for status in known.account.statuses.values() if status.name == NEW)
-    events = {event.id: event for event in known.events}
-    return [_one(item, stored, sessions, known, events, new_status) for item in items]
+    events, now = {event.id: event for event in known.events}, datetime.now(UTC)
+    compared = []
+    for item in items:
+        assert item.prepared is not None
+        key = (item.prepared.event, item.prepared.code)
+        compared.append(_one(item, stored.get(key, StoredRegistration()), known, events[item.prepared.event], new_status, now))
+    return compared
 
 
 def events_act(codes: Sequence[str], known: Known) -> list[int]:
@@ -75,60 +74,50 @@ def events_act(codes: Sequence[str], known: Known) -> list[int]:
     flow_ids: list[int] = []
     for event in known.events:
         if event.code in codes:
-            change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_CREATED, _LONG_AGO, "", event_state=event.state, before={})
+            change = Change(
+                0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_CREATED, datetime.now(UTC), "", event_state=event.state, before={}
+            )
             flow_ids += _acts([change], known, event)
     return flow_ids
 
 
-def _one(
-    item: RecordItem,
-    stored: dict[tuple[int, str], Registration],
-    sessions: dict[tuple[int, int], int],
-    known: Known,
-    events: dict[int, EventConfig],
-    new_status: int,
-) -> ComparedItem:
+def _one(item: RecordItem, stored: StoredRegistration, known: Known, event: EventConfig, new_status: int, now: datetime) -> ComparedItem:
     prepared = item.prepared
     assert prepared is not None
     upsert = prepared.upsert
     assert upsert is not None
-    row, event = stored.get((prepared.event, prepared.code)), events[prepared.event]
-    if row is not None and upsert.modified is not None and row.sent_modified is not None and upsert.modified < row.sent_modified:
-        return ComparedItem(ItemOutcome.STALE)
-    state = read_state(row.state) if row is not None else None
-    marks_test = known.account.is_test_event(event.state.status)
-    after, before = applied(state, prepared.code, upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
-    had = {session: sessions.get((row.id, session)) if row is not None else None for session in upsert.sessions}
-    differing = {session: (had[session], status) for session, status in upsert.sessions.items() if had[session] != status}
-    facets = registration_facets(created=state is None, before=before) if state is None or before else None
-    problem = too_much(write_state(after) if facets is not None or row is None else row.state, len(differing), changed=facets is not None)
-    if problem is not None:
-        return ComparedItem(ItemOutcome.REFUSED, problem=problem)
-    changes = list(_changes(after, before, facets, differing))
-    if not changes:
-        return ComparedItem(ItemOutcome.UNCHANGED)
-    outcome = ItemOutcome.CREATED if state is None else ItemOutcome.UPDATED
+    plan = plan_item(
+        prepared.code,
+        upsert,
+        stored,
+        write_state,
+        now=now,
+        new_status=new_status,
+        marks_test=known.account.is_test_event(event.state.status),
+        sent_modified=item.sent_modified,
+    )
+    changes = [
+        Change(
+            0,
+            SubjectKind.SESSION_REGISTRATION if planned.session else SubjectKind.REGISTRATION,
+            0,
+            0,
+            planned.facets,
+            now,
+            "",
+            registration=plan.state,
+            session=planned.session,
+            before=planned.before,
+        )
+        for planned in plan.changes
+    ]
     return ComparedItem(
-        outcome,
-        cleared(state, upsert) if state is not None else 0,
+        plan.outcome,
+        cleared(stored.state, upsert) if stored.state is not None and changes else 0,
         sum(each.is_judged for each in changes),
         _acts(changes, known, event),
+        plan.problem,
     )
-
-
-def _changes(
-    after: RegistrationState, before: dict[str, object], facets: Facet | None, sessions: Mapping[int, tuple[int | None, int]]
-) -> Iterator[Change]:
-    """The changes that record() would make: one of the registration, and one of each session registration.
-
-    sessions: session id -> (status before, status after).
-    """
-    if facets is not None:
-        yield Change(0, SubjectKind.REGISTRATION, 0, 0, facets, _LONG_AGO, "", registration=after, before=before)
-    for session, (was, status) in sessions.items():
-        state = SessionState(session, status)
-        kind, had = SubjectKind.SESSION_REGISTRATION, {} if was is None else {SESSION_STATUS: was}
-        yield Change(0, kind, 0, 0, Facet.SESSION_STATUS_CHANGED, _LONG_AGO, "", registration=after, session=state, before=had)
 
 
 def _acts(changes: Iterable[Change], known: Known, event: EventConfig) -> tuple[int, ...]:

@@ -24,10 +24,11 @@ from django_scopes import scopes_disabled
 
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.setup.names import code_of
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
-from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare
 from heliograph.registrations.imports import comparison, preparation, setup_creation

@@ -19,7 +19,7 @@ from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.decision import FlowVerdict, decide
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
-from heliograph.recording.items import ItemOutcome
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import problem_sentence

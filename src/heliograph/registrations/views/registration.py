@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.recording.items import ItemOutcome
+from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm, blocks_of, join_values, label_of
