@@ -25,14 +25,14 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from heliograph.bench.load import BenchClient
+from heliograph.bench.load_process import BenchClient
 from heliograph.bench.work import CLIENTS, Work
 from heliograph.domain.http_request import LOCAL
 from heliograph.engine.ingest.door_protocol import DoorProtocol
 from heliograph.engine.ingest.fast_door import Edge
 from heliograph.engine.ingest.request_rules import BodyBudget
 from heliograph.recording.items import ItemAnswer, ItemOutcome
-from heliograph.store.tokens import ApiGrant
+from heliograph.store.token_check import ApiGrant
 
 KINDS = ("socket", "uvicorn", "door")
 BODY = b'{"changes":[4711]}'

@@ -145,7 +145,7 @@ class Stages:
         from heliograph.engine.worker.slot_ownership import AllSlots, SharedSlots
         from heliograph.options import Options
         from heliograph.store.config_cache import Committed
-        from heliograph.store.tokens import ApiGrant
+        from heliograph.store.token_check import ApiGrant
         from heliograph.wiring import flight_folder, open_database, worker_setup
 
         options = Options.load()

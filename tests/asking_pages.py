@@ -10,15 +10,15 @@ from django.test import Client
 from django.utils import timezone
 from django_scopes import scope
 
+from heliograph.accounts.api_tokens import create_token
 from heliograph.accounts.models import ApiToken, EntryLink, Role, User
-from heliograph.accounts.tokens import create_token
 from heliograph.connections.models import Connection
 from heliograph.connections.services import pause
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.domain.flow.flow import FilterRow, Flow, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.flows.services.flows import flow_row, save_flow
 from heliograph.jobs.models import Job

@@ -23,8 +23,8 @@ from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import RecordItem
 from heliograph.recording.json_documents import MOST_VALUES
-from heliograph.store import configuration
-from heliograph.store.tokens import ApiGrant
+from heliograph.store import configuration_versions
+from heliograph.store.token_check import ApiGrant
 from tests.builders.running_account import ACCOUNT, RunningAccount
 
 MEGABYTE = request_rules.LARGEST_ONE
@@ -73,8 +73,8 @@ class CostlyAccount:
             "sessions": [{"id": 1_000 + n, "code": f"s{n}", "name": f"Session {n}"} for n in range(SESSIONS)],
         }
         with acme.db.transaction():
-            configuration.lock_exclusive(acme.db, events=[(ACCOUNT, event)])
-            configuration.save(acme.db, ACCOUNT, configuration.EVENT, event, {("setup", event): setup}, by="test")
+            configuration_versions.lock_exclusive(acme.db, events=[(ACCOUNT, event)])
+            configuration_versions.save(acme.db, ACCOUNT, configuration_versions.EVENT, event, {("setup", event): setup}, by="test")
         if not flows:
             return
         connection = acme.connection("http://127.0.0.1:1/crm")

@@ -18,7 +18,7 @@ from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.wsgi_door import IngestApplication
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
-from heliograph.store.tokens import digest_of, new_token, prefix_of
+from heliograph.store.token_check import digest_of, new_token, prefix_of
 from heliograph.web.server import pages_server
 from tests.builders.running_account import ACCOUNT, RunningAccount
 from tests.databases import DatabaseFacts

@@ -9,7 +9,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.recording.batches import record_batch
 from heliograph.store.database import Database
-from heliograph.store.queue import figures
+from heliograph.store.queue import figure_deltas
 from tests.builders.stored_account import StoredAccount
 
 
@@ -38,7 +38,7 @@ def fold_all(db: Database, account: int, limit: int = 7) -> int:
     taken = 0
     while True:
         with db.transaction():
-            n = figures.fold(db, account, limit)
+            n = figure_deltas.fold(db, account, limit)
         if not n:
             return taken
         taken += n

@@ -10,7 +10,7 @@ from django_scopes import scopes_disabled
 from heliograph.jobs.models import JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.registrations.imports import job as import_job
+from heliograph.registrations.imports import import_job
 from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 from heliograph.setup.services.create_account import AccountFacts, create_account

@@ -18,7 +18,7 @@ from heliograph.domain.mapping.mapping import (
     ValueType,
 )
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.services import event_setup

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heliograph.stage import processes
-from heliograph.stage.processes import free_port
+from heliograph.stage import command_processes
+from heliograph.stage.command_processes import free_port
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE
 
@@ -16,7 +16,7 @@ STARTING = 3 * PATIENCE
 """Seconds in which a process may start, end or run a command: on a loaded machine Python alone needs a while to load what it imports."""
 
 
-class Process(processes.Process):
+class Process(command_processes.Process):
     """A process of ours that has as much time as a loaded machine needs."""
 
     def until_printed(self, text: str, timeout: float = STARTING) -> str:

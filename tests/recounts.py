@@ -11,7 +11,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import ActionRow, AttemptRow, Figures, Period, RunRow, count
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import ACTION_COLUMNS, action_of
-from heliograph.store.queue.lanes import LANE_COLUMNS, lane_of
+from heliograph.store.queue.lane_reads import LANE_COLUMNS, lane_of
 
 _LEADS = {lead.code: lead for lead in Lead}
 _KINDS = {kind.code: kind for kind in AttemptKind}

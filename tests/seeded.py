@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import DAY, HOUR
-from heliograph.seed.account import prepare
 from heliograph.seed.history import History
+from heliograph.seed.history_account import prepare
 from heliograph.seed.history_plan import HistoryPlan
 from heliograph.store import config_cache
 from heliograph.store.database import Database

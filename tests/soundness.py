@@ -8,7 +8,7 @@ from pyroaring import BitMap
 
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import Delta, Figures, Measure, Period, total
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Mode
 from heliograph.store.database import Database
 from tests.recounts import Recount, wrong_lanes

@@ -24,10 +24,10 @@ from django.test import Client
 from django_scopes import scope
 
 from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.vault import vault
 from heliograph.connections.services import connections as connection_services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services.connections import ConnectionFacts
-from heliograph.connections.vault import vault
 from heliograph.deliveries import submit as submitting
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
@@ -35,7 +35,7 @@ from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.figures import Figures
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.mapping.mapping import MappingKind, Subject
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.engine.worker.worker import Worker
 from heliograph.flows.services import flows as flow_services
 from heliograph.mappings.services import mapping_row

@@ -22,7 +22,7 @@ from heliograph.domain.http_request import Hosts
 from heliograph.domain.retention import LONGEST, Terms
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
-from heliograph.store.keys import KeyFile
+from heliograph.store.key_file import KeyFile
 
 PREFIX = "HELIOGRAPH_"
 OPENID = "oidc"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from heliograph.insights.views.feed import feed_of_event
-from heliograph.registrations.views.registrations import registrations_of_event
+from heliograph.insights.views.feed_page import feed_of_event
+from heliograph.registrations.views.registration_list_page import registrations_of_event
 from heliograph.web.nearest_page import beginning
 
 NOUNS = (

@@ -15,10 +15,10 @@ from heliograph.domain.errors import HeliographError
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store.database import Database
+from heliograph.store.installation_state import ServerStatus, read_status
 from heliograph.store.notify import Listener, Teller
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import open_sqlite
-from heliograph.store.status import ServerStatus, read_status
 
 if TYPE_CHECKING:
     from heliograph.engine.ingest.fast_door import Door
@@ -132,14 +132,14 @@ def job_kinds() -> JobKinds:
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
-    from heliograph.registrations.imports import job as importing  # noqa: PLC0415
+    from heliograph.registrations.imports import import_job  # noqa: PLC0415
     from heliograph.replay import dry_run  # noqa: PLC0415
     from heliograph.retry import downloads, submit_job  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
 
     return JobKinds(
         [
-            importing.kind(),
+            import_job.kind(),
             mark_test_job.kind(),
             bulk_change.kind(),
             record_export.kind(),
@@ -166,10 +166,10 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
-    from heliograph.store.queue import figure_folding, retention_round  # noqa: PLC0415
+    from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
     return [
-        ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
+        ("folding", lambda stop: figure_folder.care(lambda: open_database(options), stop)),
         ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention, options.retention_keys)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "heliograph"
 
 @dataclass(frozen=True)
 class Module:
-    """One file of Python. name: "heliograph.domain.setup.tags"; package: "domain", or the file's own name at the top."""
+    """One file of Python. name: "heliograph.domain.setup.tag_kinds"; package: "domain", or the file's own name at the top."""
 
     path: Path
     name: str

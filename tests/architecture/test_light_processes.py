@@ -24,7 +24,11 @@ import pytest
             "heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
             "django psycopg pygments rich cryptography.x509 openpyxl allauth heliograph.bench oauthlib pycurl heliograph.engine.worker.worker",
         ),
-        ("import", "heliograph.wiring heliograph.recording.batches heliograph.store.health", "psycopg pygments rich cryptography.x509"),
+        (
+            "import",
+            "heliograph.wiring heliograph.recording.batches heliograph.store.doctor_checks",
+            "psycopg pygments rich cryptography.x509",
+        ),
     ],
     ids=["supervisor", "engine", "edge", "command"],
 )

@@ -37,7 +37,7 @@ COLUMNS = {
     "heliograph.store.models.queue": {"said"},
     "heliograph.domain.connection.connection": {"shown"},
     "heliograph.registrations.views.bulk": {"of"},
-    "heliograph.setup.names": {"of"},
+    "heliograph.setup.name_fields": {"of"},
 }
 """Names that a stored row, a migration, a template or an address reads."""
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}

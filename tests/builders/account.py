@@ -12,10 +12,10 @@ from django_scopes import scope
 from heliograph.accounts.models import Account
 from heliograph.connections.models import Connection
 from heliograph.domain.connection.secret import Secret
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow, Watch
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.setup.models import Tag

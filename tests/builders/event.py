@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.transaction import SetupTransaction
 

@@ -11,8 +11,8 @@ from heliograph.domain.delivery.outcomes import Delivered, Refused
 from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import StoredAction
-from heliograph.store.queue.lanes import StoredLane
-from heliograph.store.queue.outcomes import Settled, StoredExchange
+from heliograph.store.queue.lane_reads import StoredLane
+from heliograph.store.queue.outcome_store import Settled, StoredExchange
 
 CONNECTIONS: Final = 40
 ID: Final = "1000000 + i"

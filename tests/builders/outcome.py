@@ -10,9 +10,9 @@ from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refus
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.store.database import Database
-from heliograph.store.queue import outcomes
-from heliograph.store.queue.lanes import lock_lanes, open_actions
-from heliograph.store.queue.outcomes import Settled, StoredExchange
+from heliograph.store.queue import outcome_store
+from heliograph.store.queue.lane_reads import lock_lanes, open_actions
+from heliograph.store.queue.outcome_store import Settled, StoredExchange
 
 REFUSED = Refused(Category.CONFIG, Cause.ANSWER, "The target answered 401.", left=True, status=401)
 BUSY = Refused(Category.CONNECTION, Cause.TIMEOUT, "No answer within 10 seconds.", left=True)
@@ -63,7 +63,7 @@ def end_attempt(db: Database, source: ConfigSource, account: int, action: int, o
             request=REQUEST,
             response=RESPONSE if answered else "",
         )
-        outcomes.store(db, [Settled(settlement, stored, about, exchange, message)], now)
+        outcome_store.store(db, [Settled(settlement, stored, about, exchange, message)], now)
 
 
 def _message(outcome: Outcome) -> str:

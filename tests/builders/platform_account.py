@@ -20,7 +20,7 @@ from django_scopes import scopes_disabled
 from heliograph.accounts.models import Role, User
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.recording.items import ItemAnswer, RecordItem

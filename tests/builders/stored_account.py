@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
-from heliograph.recording.events import record_event
+from heliograph.recording.event_record import record_event
 from heliograph.recording.items import RecordItem
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed, ConfigCache
-from heliograph.store.configuration import ACCOUNT, EVENT
+from heliograph.store.configuration_versions import ACCOUNT, EVENT
 from heliograph.store.database import Database
 from tests.builders import bodies
 
@@ -53,20 +53,20 @@ class StoredAccount:
 
     def save_within(self, bodies: Bodies) -> int:
         """Saves bodies of the account's scope in the open transaction."""
-        configuration.lock_exclusive(self.db, accounts=[self.account])
-        return configuration.save(self.db, self.account, ACCOUNT, self.account, bodies, by="test")
+        configuration_versions.lock_exclusive(self.db, accounts=[self.account])
+        return configuration_versions.save(self.db, self.account, ACCOUNT, self.account, bodies, by="test")
 
     def save_setup(self, **lists: object) -> int:
         """Saves the event's set-up, with some of its lists replaced."""
         with self.db.transaction():
-            configuration.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
+            configuration_versions.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
             body = {**self.setup_body(), **lists}
-            return configuration.save(self.db, self.account, EVENT, self.event, {("setup", self.event): body}, by="test")
+            return configuration_versions.save(self.db, self.account, EVENT, self.event, {("setup", self.event): body}, by="test")
 
     def save_event(self, state: EventState, *, quiet: bool = False) -> int | None:
         """Saves the event itself. Returns the change's id."""
         with self.db.transaction():
-            configuration.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
+            configuration_versions.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
             return record_event(self.db, self.account, self.event, state, by="test", source=self.source, quiet=quiet).change
 
     def save_flow(self, flow: Flow) -> Flow:
@@ -203,7 +203,7 @@ def stored_account(
         }
     )
     with db.transaction():
-        configuration.lock_exclusive(db, read_accounts=[s.account])
+        configuration_versions.lock_exclusive(db, read_accounts=[s.account])
         state = EventState(s.event_code, "Summit", s.event_statuses[event_status], timezone="Europe/Berlin")
         s.event = record_event(db, s.account, None, state, by="test", source=s.source).event
     s.save_setup()

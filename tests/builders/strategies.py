@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import LISTS, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.registration.change import KEEP, Change, Facet, RegistrationState, SessionState, SubjectKind, Upsert
-from heliograph.domain.setup.configuration import EventConfig, EventState
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES
 from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
 from tests.builders import bodies

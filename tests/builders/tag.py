@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import Tag
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.setup.services.transaction import SetupTransaction

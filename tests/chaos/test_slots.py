@@ -11,16 +11,16 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.waiting import until
 
+from heliograph.stage.command_processes import ServiceProcess
 from heliograph.stage.ground import Ground
-from heliograph.stage.processes import ServiceProcess
 from heliograph.stage.receiver import Receiver
 from heliograph.store.postgres_database import open_postgres
-from heliograph.store.queue.lanes import unsettled
+from heliograph.store.queue.lane_reads import unsettled
 from heliograph.verify import slot_shares
-from heliograph.verify.account import TrialTarget, document, make_trial_account
 from heliograph.verify.ledger import Ledger
-from heliograph.verify.load import Load
-from heliograph.verify.targets import TrialTargets
+from heliograph.verify.trial_account import TrialTarget, document, make_trial_account
+from heliograph.verify.trial_load import Load
+from heliograph.verify.trial_targets import TrialTargets
 
 TARGETS = {"record": True, "message": False, "other-record": True, "other-message": False}
 

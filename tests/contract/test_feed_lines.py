@@ -8,7 +8,7 @@ import pytest
 from tests.builders.stored_account import StoredAccount
 from tests.figures import busy
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, SETTLED, SLICE, Feed, FeedRow

@@ -24,14 +24,13 @@ from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, Subject
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.models import Destination as DestinationRow
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services import flows
 from heliograph.mappings.services import delete_mapping, mapping_uses, save_mapping
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
-from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.models import CustomField
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services import event_setup
@@ -39,6 +38,7 @@ from heliograph.setup.services.custom_fields import FieldFacts, delete_field, sa
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag
 from heliograph.setup.services.versions import history
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.django_database import of_django
 from heliograph.store.models import Action, ConfigHistory, StuckRun

@@ -20,8 +20,8 @@ from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.postgres_database import PostgresDatabase
-from heliograph.store.queue import lanes, outcomes, slots
-from heliograph.store.queue.lanes import LaneWant
+from heliograph.store.queue import lane_reads, outcome_store, slot_leases
+from heliograph.store.queue.lane_reads import LaneWant
 
 SIZES = (0, 0, 60, 150, 250, 350, 600, 1_500)
 """Rows of each table; nothing first. An index grows by a level at some hundred rows, a short one's at some hundred more."""
@@ -75,13 +75,13 @@ def _work(db: Explaining, made: StoredAccount) -> None:
     for status in ("New", "Attended"):
         items = [of.item(f"N{n}", status=status, key=f"{status} {n}") for n in range(50)]
         assert all(answer.is_recorded for answer in record(db, items, of.source, endpoint="rest"))
-    found = lanes.connections_with_work(db, db.now())
-    lanes.read_lanes(db, [LaneWant(connection, None, 50) for connection in found], db.now())
-    assert slots.fence(db, [1, 2])
-    held = lanes.lock_lanes(db, ready_lanes())
-    about = lanes.open_actions(db, held or [1], also=ready_lanes())  # in an empty database too: no lane is held there
+    found = lane_reads.connections_with_work(db, db.now())
+    lane_reads.read_lanes(db, [LaneWant(connection, None, 50) for connection in found], db.now())
+    assert slot_leases.fence(db, [1, 2])
+    held = lane_reads.lock_lanes(db, ready_lanes())
+    about = lane_reads.open_actions(db, held or [1], also=ready_lanes())  # in an empty database too: no lane is held there
     settled = settlements(held, about, db.now(), lambda _n: Delivered(200))
-    outcomes.store(db, settled, db.now())
+    outcome_store.store(db, settled, db.now())
 
 
 def _first_columns(db: PostgresDatabase) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from tests.builders.stored_account import StoredAccount
 from tests.figures import busy, fold_all, move, newest
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState, RunState
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRow, count

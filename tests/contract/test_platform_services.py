@@ -14,12 +14,11 @@ from tests.builders.account import BY, Acme, acme
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.services.networks import allow_networks
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES, StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
-from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.create_account import AccountFacts, change_account, create_account
@@ -29,8 +28,9 @@ from heliograph.setup.services.object_tags import add_tag, set_question_tag, set
 from heliograph.setup.services.retry_intervals import FIELDS, save_intervals
 from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere
 from heliograph.setup.version_bodies import account_bodies
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.models import Change
 
 pytestmark = pytest.mark.django_db
@@ -376,7 +376,7 @@ def test_F10_whatever_changes_the_account_is_in_its_next_version(save: Callable[
     with scope(account=made.pk):
         bodies = account_bodies(made.pk)
     with made.setting_up() as s:
-        configuration.save(s.db, made.pk, configuration.ACCOUNT, made.pk, bodies, by=BY)
+        configuration_versions.save(s.db, made.pk, configuration_versions.ACCOUNT, made.pk, bodies, by=BY)
     assert made.config().version == after.version, "nothing was left to be written"
 
 

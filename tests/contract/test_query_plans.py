@@ -14,7 +14,7 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
@@ -41,15 +41,15 @@ from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
-from heliograph.store.moments import EPOCH
-from heliograph.store.queue import lanes, outcomes, pending_items, replays, slots, stuck_runs, submissions
-from heliograph.store.queue.lanes import LaneWant
+from heliograph.store.installation_state import read_status
+from heliograph.store.instants import EPOCH
+from heliograph.store.queue import lane_reads, outcome_store, pending_items, replay_actions, slot_leases, stuck_runs, submissions
+from heliograph.store.queue.lane_reads import LaneWant
 from heliograph.store.registrations import ids_of_code
-from heliograph.store.status import read_status
-from heliograph.timeline.search import RegistrationSearch
+from heliograph.timeline.registration_search import RegistrationSearch
 from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
 from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
@@ -113,24 +113,24 @@ class _Undone(Exception):
 
 
 def test_D9_reading_ahead_goes_by_connection(explaining: Explaining) -> None:
-    found = lanes.connections_with_work(explaining, ROWS)
+    found = lane_reads.connections_with_work(explaining, ROWS)
     assert len(found) == 4  # every 20th row of 40 connections is ready, the next one is due
     wants = [LaneWant(c, rank, 50) for c in found for rank in (*Rank, None)]
-    read = lanes.read_lanes(explaining, wants, ROWS)
+    read = lane_reads.read_lanes(explaining, wants, ROWS)
     assert len(read) == 200
-    assert len(lanes.open_actions(explaining, [stored.lane.id for stored in read], also=[1_000_007])) == 201
+    assert len(lane_reads.open_actions(explaining, [stored.lane.id for stored in read], also=[1_000_007])) == 201
 
 
 def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
-    assert slots.fence(explaining, [1, 2])
-    held = lanes.lock_lanes(explaining, ready_lanes())
-    about = lanes.open_actions(explaining, held, also=ready_lanes())
+    assert slot_leases.fence(explaining, [1, 2])
+    held = lane_reads.lock_lanes(explaining, ready_lanes())
+    about = lane_reads.open_actions(explaining, held, also=ready_lanes())
     now = explaining.now()
     refused = Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
     settled = settlements(held, about, now, lambda n: Delivered(200) if n % 2 else refused)
-    outcomes.store(explaining, settled, now)
-    outcomes.raise_begun(explaining, [(number, 9) for number in held])
-    assert outcomes.unclean_end(explaining, [(number, 9) for number in held]) == len(held)
+    outcome_store.store(explaining, settled, now)
+    outcome_store.raise_begun(explaining, [(number, 9) for number in held])
+    assert outcome_store.unclean_end(explaining, [(number, 9) for number in held]) == len(held)
     assert len(settled) == 20
 
 
@@ -156,9 +156,9 @@ def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tup
 
 
 def test_D2_moving_lanes_goes_by_destination(explaining: Explaining) -> None:
-    found = lanes.misplaced(explaining, 5, 141, range(64), 500)
+    found = lane_reads.misplaced(explaining, 5, 141, range(64), 500)
     assert len(found) == 500
-    lanes.move(explaining, [stored.lane.id for stored in found[:5]], 141, 141 % 64)
+    lane_reads.move(explaining, [stored.lane.id for stored in found[:5]], 141, 141 % 64)
 
 
 def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
@@ -167,7 +167,7 @@ def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining,
     items += [s.item("N40000", status="Cancelled", key="other"), s.item("X", key="k1")]
     answers = record(explaining, items, s.source, endpoint="rest", key_wait_ms=100)
     assert sum(answer.is_recorded for answer in answers) == 51
-    rows = configuration.entries(explaining, configuration.ACCOUNT, large[1])
+    rows = configuration_versions.entries(explaining, configuration_versions.ACCOUNT, large[1])
     assert rows[2]
 
 
@@ -490,7 +490,7 @@ def test_a_flows_runs_are_asked_for_by_the_change(explaining: Explaining, large:
 
 
 def test_Y1_what_is_outstanding_of_a_replay_is_counted_among_open_ones(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
-    assert replays.outstanding(explaining, large[1], 8) == 0
+    assert replay_actions.outstanding(explaining, large[1], 8) == 0
     assert goes_by(explaining, "action_replay_open")
 
 

@@ -17,7 +17,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.recording import batches
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import PreparedItem, RecordItem
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
@@ -158,7 +158,7 @@ def test_I3_a_saver_that_holds_the_configuration_is_waited_for_longer_than_a_key
 
     thread = threading.Thread(target=recorder)
     with saver.transaction():
-        configuration.lock_exclusive(saver, accounts=[setup.account])
+        configuration_versions.lock_exclusive(saver, accounts=[setup.account])
         thread.start()
         until(lambda: setup.db.all("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"))
         saver.all("SELECT pg_sleep(0.05)")

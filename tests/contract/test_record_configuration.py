@@ -15,9 +15,9 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import compile_account
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
-from heliograph.recording.events import record_event
+from heliograph.recording.event_record import record_event
 from heliograph.recording.record import prepare, record
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed, ConfigCache
 
 
@@ -74,14 +74,14 @@ def test_F2_an_item_is_recorded_in_the_event_that_has_its_code_now(setup):
     for each, code in ((item, "R1"), (again, "R2")):
         assert prepare(each, code, account, event).upsert is not None
     with setup.db.transaction():
-        configuration.lock_exclusive(setup.db, events=[(setup.account, setup.event)], read_accounts=[setup.account])
+        configuration_versions.lock_exclusive(setup.db, events=[(setup.account, setup.event)], read_accounts=[setup.account])
         renamed = replace(event.state, code=f"{event.code}-2")
         record_event(setup.db, setup.account, setup.event, renamed, by="test", source=setup.source)
     (refused,) = record_batch(setup.db, [item], setup.source)
     assert refused.outcome is ItemOutcome.REFUSED
     assert refused.problems[0].field == "event"
     with setup.db.transaction():
-        configuration.lock_exclusive(setup.db, read_accounts=[setup.account])
+        configuration_versions.lock_exclusive(setup.db, read_accounts=[setup.account])
         other = record_event(setup.db, setup.account, None, event.state, by="test", source=setup.source).event
     (answer,) = record_batch(setup.db, [again], setup.source)
     assert answer.outcome is ItemOutcome.CREATED
@@ -116,7 +116,7 @@ def test_F10_every_version_can_be_read_again(setup):
     again = setup.save({("flow", flow.id): replace(flow, name="E").to_body()})
     versions[again] = "E"
     for version, name in versions.items():
-        _, at, entries = configuration.entries(setup.db, configuration.ACCOUNT, setup.account, version)
+        _, at, entries = configuration_versions.entries(setup.db, configuration_versions.ACCOUNT, setup.account, version)
         found = compile_account(setup.account, at, entries).flows.get(flow.id)
         assert (found.name if found else None) == name
     assert Committed(setup.db, ConfigCache()).account(setup.account).flows[flow.id].number == 5
@@ -128,7 +128,7 @@ def test_F10_scopes_do_not_meet(setup, store):
     setup.save_flow(replace(flow_of(setup), name="x"))
     assert other.source.account(other.account).version == before
     with pytest.raises(KeyError):
-        configuration.entries(store, configuration.ACCOUNT, 10**9)
+        configuration_versions.entries(store, configuration_versions.ACCOUNT, 10**9)
 
 
 # --- a saver beside recorders
@@ -143,7 +143,7 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
     watcher = connect()
 
     def committed(db) -> int:
-        return configuration.versions(db, [setup.account], [])[configuration.ACCOUNT, setup.account]
+        return configuration_versions.versions(db, [setup.account], [])[configuration_versions.ACCOUNT, setup.account]
 
     def recorder(n: int) -> None:
         db = connect()
@@ -207,7 +207,7 @@ def test_F2_accounts_do_not_wait_for_each_other(setup, connect):
         return
     other = stored_account(connect())
     with setup.db.transaction():
-        configuration.lock_exclusive(setup.db, accounts=[setup.account])
+        configuration_versions.lock_exclusive(setup.db, accounts=[setup.account])
         (answer,) = record_batch(other.db, [other.item("R1")], other.source)
     assert answer.outcome is ItemOutcome.CREATED
 

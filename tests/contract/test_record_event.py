@@ -12,11 +12,11 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet, SubjectKind
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
-from heliograph.recording.events import EventCodeTaken, record_event
-from heliograph.store import configuration
+from heliograph.recording.event_record import EventCodeTaken, record_event
+from heliograph.store import configuration_versions
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def watched(setup: StoredAccount) -> StoredAccount:
 
 def created(s: StoredAccount, state: EventState):
     with s.db.transaction():
-        configuration.lock_exclusive(s.db, read_accounts=[s.account])
+        configuration_versions.lock_exclusive(s.db, read_accounts=[s.account])
         return record_event(s.db, s.account, None, state, by="user:7", source=s.source)
 
 

@@ -14,7 +14,7 @@ from heliograph.domain.registration.change import Facet
 from heliograph.recording.batches import record_batch
 from heliograph.recording.record import record
 from heliograph.store.database import Database
-from heliograph.store.queue import figures
+from heliograph.store.queue import figure_deltas
 
 KEYS = "minute, mode, integration, flow_id, connection_id, category, measure"
 
@@ -122,7 +122,7 @@ def test_X2_folding_beside_recorders_and_another_folder(setup, connect):
     def folder(db: Database) -> None:
         while not stop.is_set():
             with db.transaction():
-                figures.fold(db, setup.account, 5)
+                figure_deltas.fold(db, setup.account, 5)
 
     threads = [threading.Thread(target=guarded, args=(folder,)) for _ in range(2)]
     [t.start() for t in threads]
@@ -156,8 +156,8 @@ def test_X2_a_commit_that_is_late_is_still_counted(setup, connect):
 def test_X2_accounts_are_folded_apart(setup, store):
     other = stored_account(store)
     record_batch(store, [setup.item("R1"), other.item("R1")], setup.source)
-    assert {setup.account, other.account} <= set(figures.accounts_to_fold(store))
+    assert {setup.account, other.account} <= set(figure_deltas.accounts_to_fold(store))
     fold_all(store, setup.account)
-    assert setup.account not in figures.accounts_to_fold(store)
-    assert other.account in figures.accounts_to_fold(store)
+    assert setup.account not in figure_deltas.accounts_to_fold(store)
+    assert other.account in figure_deltas.accounts_to_fold(store)
     assert sums(store, other.account) == recounted(store, other.account)

@@ -8,7 +8,7 @@ import pytest
 from tests.builders.stored_account import StoredAccount
 from tests.figures import busy, fold_all, move, newest
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import Figures
 from heliograph.domain.flow.flow import Mode
@@ -17,7 +17,7 @@ from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import RecordCount, Records
-from heliograph.store import retention
+from heliograph.store import retention_record
 from heliograph.store.queue.retention_round import RetentionRound
 
 TERMS = Terms(30, 60)
@@ -49,13 +49,13 @@ def test_X2_X6_figures_of_any_period_stay(setup: StoredAccount, *, folded: bool)
     assert len({found.unique for found in of.values()}) > 3
     end = cut + TERMS.rows * DAY
     with setup.db.transaction():
-        retention.agree(setup.db, setup.account, TERMS, end, "user:1")
+        retention_record.agree(setup.db, setup.account, TERMS, end, "user:1")
         # nothing of the untagged waits any more, so that it may go
         setup.db.run("UPDATE stuck_run SET queue = 4 WHERE account_id = :account", {"account": setup.account})
         setup.db.run("UPDATE action SET state = 13 WHERE account_id = :account", {"account": setup.account})
     removed = RetentionRound(setup.db, end, threading.Event(), lambda _seconds: False).account(setup.account, TERMS)
     assert removed.changes > 20
-    assert retention.records_kept_since(setup.db, setup.account) == cut
+    assert retention_record.records_kept_since(setup.db, setup.account) == cut
     assert figures(setup, now) == of
     if not folded:
         assert fold_all(setup.db, setup.account) > 0
@@ -70,7 +70,7 @@ def test_X3_the_kept_period_has_exactly_its_records(setup: StoredAccount) -> Non
     now = setup.db.now() // MINUTE + 1
     end = (now - 60) * MINUTE + TERMS.rows * DAY
     with setup.db.transaction():
-        retention.agree(setup.db, setup.account, TERMS, end, "user:1")
+        retention_record.agree(setup.db, setup.account, TERMS, end, "user:1")
         setup.db.run("UPDATE action SET state = 13 WHERE account_id = :account", {"account": setup.account})
     assert RetentionRound(setup.db, end, threading.Event(), lambda _seconds: False).account(setup.account, TERMS).changes > 0
     reader = AccountReader(setup.db, setup.account)

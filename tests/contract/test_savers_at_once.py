@@ -10,11 +10,11 @@ from django.db import connections
 from tests.builders.account import BY, Acme, acme
 from tests.waiting import until
 
-from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.errors import Invalid
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.save import acting, saving
 from heliograph.setup.services.tags import TagFacts, save_tag
+from heliograph.setup.setup_errors import Invalid
 
 THREADS, SAVES = 4, 5
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from tests.databases import DatabaseFacts
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.store.database import Database
-from heliograph.store.health import search_has_its_index
+from heliograph.store.doctor_checks import search_has_its_index
 from heliograph.store.postgres_database import open_postgres
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import ensure, exists, few_with

@@ -9,7 +9,7 @@ import pytest
 from tests.databases import DatabaseFacts
 
 from heliograph.stage import ground
-from heliograph.stage.errors import GroundError
+from heliograph.stage.ground_error import GroundError
 from heliograph.stage.trial_database import MARK, TrialDatabase
 
 

@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import connections
 
-from heliograph.store import health
+from heliograph.store import doctor_checks
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.secrets import Vault, check_key
@@ -20,7 +20,7 @@ def database() -> Database:
 
 
 def test_O2_a_database_that_answers(database: Database) -> None:
-    check, given = health.database_answers(lambda: database)
+    check, given = doctor_checks.database_answers(lambda: database)
     assert given is database
     assert check.ok
     assert any(character.isdigit() for character in check.sentence)
@@ -28,23 +28,23 @@ def test_O2_a_database_that_answers(database: Database) -> None:
 
 def test_O2_schema_is_current_older_or_newer(database: Database) -> None:
     applied = [(app, name) for app, name in database.all("SELECT app, name FROM django_migrations")]
-    assert health.schema_is_current(database, applied) == health.Check("schema", True, "The schema is up to date.")
-    older = health.schema_is_current(database, [*applied, ("store", "9999_later")])
+    assert doctor_checks.schema_is_current(database, applied) == doctor_checks.Check("schema", True, "The schema is up to date.")
+    older = doctor_checks.schema_is_current(database, [*applied, ("store", "9999_later")])
     assert not older.ok
     assert "store.9999_later" in older.sentence
     last = max(entry for entry in applied if entry[0] == "store")
-    newer = health.schema_is_current(database, [entry for entry in applied if entry != last])
+    newer = doctor_checks.schema_is_current(database, [entry for entry in applied if entry != last])
     assert newer.ok
     assert newer.cure
 
 
 def test_O2_the_key_fits_or_does_not(database: Database) -> None:
     ours, other = (Vault([Fernet.generate_key().decode()]) for _ in range(2))
-    assert health.key_fits(database, ours).ok
+    assert doctor_checks.key_fits(database, ours).ok
     check_key(database, ours)
-    assert health.key_fits(database, ours).ok
-    assert not health.key_fits(database, other).ok
+    assert doctor_checks.key_fits(database, ours).ok
+    assert not doctor_checks.key_fits(database, other).ok
 
 
 def test_O2_the_clock_of_a_database_on_this_machine_agrees(database: Database) -> None:
-    assert health.clocks_agree(database).ok
+    assert doctor_checks.clocks_agree(database).ok

@@ -13,15 +13,15 @@ from django_scopes import scope, scopes_disabled
 from django_scopes.exceptions import ScopeError
 from tests.builders.account import BY, Acme, acme
 
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows import models as flows
 from heliograph.flows.services import flows as flow_services
 from heliograph.replay.models import Replay
 from heliograph.setup import models as platform
-from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services import event_setup, object_tags
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.setup.setup_errors import Invalid, NotThere
 
 pytestmark = pytest.mark.django_db
 

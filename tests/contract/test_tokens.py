@@ -12,11 +12,11 @@ from django_scopes import scope
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
 
+from heliograph.accounts.api_tokens import NoSuchToken, TokenRefused, create_token, revoke_token
 from heliograph.accounts.models import ApiToken, AuditEntry
-from heliograph.accounts.tokens import NoSuchToken, TokenRefused, create_token, revoke_token
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.store.django_database import of_django
-from heliograph.store.tokens import ApiGrant, find_grant, note_use
+from heliograph.store.token_check import ApiGrant, find_grant, note_use
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import Any, Final
 from tests.builders import platform_account
 from tests.builders.platform_account import START, PlatformAccount
 
+from heliograph.accounts.api_tokens import create_token
 from heliograph.accounts.models import Account, ApiToken, Role, User
-from heliograph.accounts.tokens import create_token
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services import custom_fields, event_setup
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags

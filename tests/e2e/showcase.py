@@ -177,7 +177,7 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
 
     from heliograph.domain.delivery.outcomes import Delivered
     from heliograph.domain.retention import Terms
-    from heliograph.store import retention
+    from heliograph.store import retention_record
     from heliograph.store.queue.retention_round import RetentionRound
 
     made, terms = signal_account.made(store, name="Long Here"), Terms(180, 400)
@@ -188,10 +188,10 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
         age(store, made.account.pk, days)
         if code != "S26-1":
             with store.transaction():
-                retention.agree(store, made.account.pk, terms, store.now(), "test")
+                retention_record.agree(store, made.account.pk, terms, store.now(), "test")
             RetentionRound(store, store.now(), threading.Event(), lambda _seconds: False).account(made.account.pk, terms)
     with store.transaction():
-        retention.announce(store, made.account.pk, terms, store.now())
+        retention_record.announce(store, made.account.pk, terms, store.now())
     return made, made.actions("S25-1")[-1]
 
 
@@ -379,7 +379,7 @@ def _retry_jobs(site: SignalAccount) -> dict[str, int]:
     """Jobs of the Retry Queue: one that is paused, one that is done, and a file of failed rows."""
     from django_scopes import scopes_disabled
 
-    from heliograph.deliveries.database import account_reader
+    from heliograph.deliveries.account_reader import account_reader
     from heliograph.domain.delivery.action import OPEN_STATUSES
     from heliograph.jobs import control
     from heliograph.jobs.runner import Runner
@@ -402,7 +402,7 @@ def _tokens(site: SignalAccount) -> dict[str, int]:
     """Three tokens; the id of the first one."""
     from datetime import UTC, datetime, timedelta
 
-    from heliograph.accounts.tokens import create_token
+    from heliograph.accounts.api_tokens import create_token
 
     by, now = f"user:{site.administrator.pk}", datetime.now(UTC)
     first = create_token(site.account.pk, "Registration desk", by=by, expires=now + timedelta(days=365)).row.pk

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django_scopes import scopes_disabled
 from tests.builders.signal_account import SignalAccount
 
-from heliograph.connections.vault import vault
+from heliograph.accounts.vault import vault
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
@@ -16,7 +16,7 @@ from heliograph.jobs.runner import Runner
 from heliograph.replay import dry_run, replays, send_job
 from heliograph.replay.models import Replay
 from heliograph.replay.selection import ReplayChoice, Selection
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.store.secrets import SecretPlace, save_secret
 
 CHOSEN = ReplayChoice(frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME}))

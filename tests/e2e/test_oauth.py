@@ -18,9 +18,9 @@ from tests.processes import Starter, free_port
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
-from heliograph.connections.vault import vault
+from heliograph.accounts.vault import vault
 from heliograph.domain.connection.secret import Secret
-from heliograph.store import oauth
+from heliograph.store import oauth_token_store
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, can
         story.record("R1", status="Attended")
         story.until("R1", "success")
 
-        token = oauth.read_access(story.db, vault(), story.account, crm).access_token
+        token = oauth_token_store.read_access(story.db, vault(), story.account, crm).access_token
         canaille.revoke(client, token)
         story.record("R2", status="Attended")
         story.until("R2", "success")
@@ -144,7 +144,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     with story.worker(total_timeout=5.0):
         story.record("R1", status="Attended")
         story.until("R1", "success")
-        stored = oauth.read_access(story.db, vault(), story.account, crm)
+        stored = oauth_token_store.read_access(story.db, vault(), story.account, crm)
         canaille.revoke(client, stored.access_token)
         canaille.revoke(client, stored.refresh_token)
         story.record("R2", status="Attended")

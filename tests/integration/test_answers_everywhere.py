@@ -10,7 +10,7 @@ from tests.databases import DatabaseFacts
 from tests.forms import posted
 
 from heliograph.accounts.models import Role
-from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.setup.services import custom_fields, event_setup
 from heliograph.store.config_cache import Committed
 

@@ -15,7 +15,7 @@ from tests.tables import table_rows
 
 from heliograph.accounts.models import Role
 from heliograph.domain.flow.flow import FilterRow, Op
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
 from heliograph.setup.services.custom_fields import delete_field
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag

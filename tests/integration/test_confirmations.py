@@ -27,8 +27,8 @@ from heliograph.accounts.models import Account
 from heliograph.domain.flow.flow import Mode
 from heliograph.replay import replays
 from heliograph.replay.replays import Stage
-from heliograph.setup.services import retention as terms_service
-from heliograph.store.retention import announcement
+from heliograph.setup.services import retention_terms as terms_service
+from heliograph.store.retention_record import announcement
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, promise_of, shortened
 
 CHANGED = "Nothing was done: something has changed"

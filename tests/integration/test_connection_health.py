@@ -19,7 +19,7 @@ from heliograph.connections.connection_list import ConnectionList
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.save_and_test import try_connection
-from heliograph.domain.connection.health import SENDS_NOTHING, Health
+from heliograph.domain.connection.connection_health import SENDS_NOTHING, Health
 from heliograph.domain.connection.secret import Secret
 
 LIST = "/signal/connections/"

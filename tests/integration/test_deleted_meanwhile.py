@@ -21,12 +21,12 @@ from tests.databases import DatabaseFacts
 from tests.form_client import Forms
 from tests.readings import Gaps
 
+from heliograph.accounts.api_tokens import create_token, revoke_token
 from heliograph.accounts.models import Role
 from heliograph.accounts.people import remove
-from heliograph.accounts.tokens import create_token, revoke_token
 from heliograph.connections.services.connections import copy_connection, delete_connection
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.jobs.models import Job
 from heliograph.mappings.services import copy_mapping, delete_mapping

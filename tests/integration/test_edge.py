@@ -24,7 +24,7 @@ from heliograph.recording import batches
 from heliograph.recording.items import RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
-from heliograph.store.tokens import new_token
+from heliograph.store.token_check import new_token
 
 __all__ = ["acme"]
 

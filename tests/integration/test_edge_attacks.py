@@ -13,7 +13,7 @@ from tests.doors import JSON, NDJSON, PATH, acme, document, make_token, opened
 from tests.waiting import PATIENCE, until
 
 from heliograph.engine.ingest import door_protocol, fast_door, reception, request_rules, token_cache
-from heliograph.store.tokens import find_grant, new_token
+from heliograph.store.token_check import find_grant, new_token
 
 __all__ = ["acme"]
 POST = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"

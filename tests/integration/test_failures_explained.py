@@ -22,12 +22,12 @@ from heliograph.accounts.models import Role
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.save_and_test import try_connection
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode, Watch
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import Records
 from heliograph.setup.models import SessionStatus

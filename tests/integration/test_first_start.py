@@ -20,11 +20,11 @@ from tests.waiting import PATIENCE
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.models import Account, EntryLink, Role, User
 from heliograph.accounts.people import PersonRefused
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.options import Options
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.first_start import first_link, first_user, set_up
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 
 GIVEN = {
     "account": "Brightfield Events",

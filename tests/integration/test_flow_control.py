@@ -23,7 +23,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 
 
 def attend(story: Story, count: int, first: int = 0) -> list[str]:

@@ -13,8 +13,8 @@ from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
 from heliograph.guide.chapters import read
+from heliograph.guide.guide_search import find_hits
 from heliograph.guide.markdown import Addresses, rendered
-from heliograph.guide.search import find_hits
 
 CONTENTS = """# The guide
 

@@ -20,7 +20,7 @@ from tests.receiver import Answer
 from tests.story import Story
 
 from heliograph.accounts.models import User
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations import bulk_change

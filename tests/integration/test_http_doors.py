@@ -20,7 +20,7 @@ from tests.waiting import PATIENCE, until
 from heliograph.engine.ingest import token_cache
 from heliograph.engine.supervisor.operations_port import operations_port
 from heliograph.options import Options
-from heliograph.store.tokens import find_grant, new_token
+from heliograph.store.token_check import find_grant, new_token
 from heliograph.web.limits import LARGEST_UNASKED
 
 __all__ = ["acme"]

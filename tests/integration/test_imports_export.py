@@ -15,7 +15,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.recording.contents import read_state
-from heliograph.registrations.imports import job as import_job
+from heliograph.registrations.imports import import_job
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django

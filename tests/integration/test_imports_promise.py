@@ -17,7 +17,7 @@ from tests.builders.platform_account import EVENT, PlatformAccount, planned, reg
 from tests.databases import DatabaseFacts
 
 from heliograph.domain.registration.change import Facet
-from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.setup.tag_kinds import StandardProperty
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start

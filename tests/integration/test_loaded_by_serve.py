@@ -32,7 +32,15 @@ def test_O1_what_serves_again_loads_only_what_it_needs(heliograph: Starter, data
     loaded = {name: set((tmp_path / name).read_text().split()) for name in ("serve", "engine", "pages")}
     assert "django" in loaded["pages"]
     for name, unneeded in {
-        "serve": {"django", "oauthlib", "pycurl", "uvicorn", "rich", "heliograph.engine.worker.worker", "heliograph.store.configuration"},
+        "serve": {
+            "django",
+            "oauthlib",
+            "pycurl",
+            "uvicorn",
+            "rich",
+            "heliograph.engine.worker.worker",
+            "heliograph.store.configuration_versions",
+        },
         "engine": {"django", "uvicorn", "rich", "heliograph.engine.supervisor.operations_port"},
     }.items():
         assert not loaded[name] & unneeded, name

@@ -19,7 +19,7 @@ from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.connections import page_sender
-from heliograph.connections.services import oauth as services
+from heliograph.connections.services import oauth_grant as services
 from heliograph.connections.services.access import Asker
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.secret import Secret

@@ -17,7 +17,7 @@ from tests.routes import addresses, routes
 from tests.story import Story
 
 from heliograph.accounts.models import User
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services import event_setup, tags
 from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.store import connection_tests

@@ -22,12 +22,12 @@ from tests.tables import table_rows
 from tests.waiting import PATIENCE, until
 
 from heliograph.accounts.models import AuditEntry, Role, User
+from heliograph.accounts.vault import vault
 from heliograph.connections import release_job
 from heliograph.connections.models import Connection
 from heliograph.connections.services import signing_secrets, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url
 from heliograph.connections.services.networks import allow_networks
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Delivered

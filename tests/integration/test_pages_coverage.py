@@ -15,9 +15,9 @@ from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
 from heliograph.accounts.models import Role
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup import coverage
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.events import save_event

@@ -15,8 +15,8 @@ from tests.forms import posted
 from tests.page_text import text_of
 
 from heliograph.accounts.models import Role
-from heliograph.domain.setup.configuration import EventState
-from heliograph.domain.setup.tags import StandardProperty, TagKind
+from heliograph.domain.setup.compiled_setup import EventState
+from heliograph.domain.setup.tag_kinds import StandardProperty, TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.setup import mark_test_job

@@ -16,7 +16,7 @@ from tests.page_text import text_of
 
 from heliograph.accounts.models import User
 from heliograph.store.registrations import folded
-from heliograph.timeline.search import marked
+from heliograph.timeline.registration_search import marked
 
 TIMELINE = "/signal/registrations/SUMMIT-26/"
 

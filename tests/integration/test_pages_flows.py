@@ -23,20 +23,20 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping, MappingKind, MappingRow, SourceValue
-from heliograph.domain.setup.configuration import QuestionType
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.compiled_setup import QuestionType
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.mappings.services import delete_mapping, save_mapping
 from heliograph.recording.contents import read_changes
-from heliograph.setup.errors import InUse
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import delete_tag
-from heliograph.store import configuration
+from heliograph.setup.setup_errors import InUse
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed
-from heliograph.store.configuration import ACCOUNT
+from heliograph.store.configuration_versions import ACCOUNT
 
 type Form = dict[str, object]
 
@@ -896,7 +896,7 @@ def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: PlatformAcco
     body = stored(plan).to_body()
     with plan.acme.setting_up() as transaction:
         many = {("flow", 1_000 + n): {**body, "name": f"Flow {n:03d}", "destinations": []} for n in range(500)}
-        configuration.save(transaction.db, plan.pk, ACCOUNT, plan.pk, many, by="test")
+        configuration_versions.save(transaction.db, plan.pk, ACCOUNT, plan.pk, many, by="test")
     assert all(now <= before for now, before in zip(asked(), few, strict=True)), few
     shown = client.get("/signal/flows/").content.decode()
     assert "501 of 501 flows" in shown

@@ -28,7 +28,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights import record_export
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.records import Records
-from heliograph.insights.views import records as records_page
+from heliograph.insights.views import records_page
 from heliograph.jobs import control
 from heliograph.jobs.models import JobState
 from heliograph.jobs.registry import JobKinds

@@ -19,7 +19,7 @@ from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
-from heliograph.connections.vault import vault
+from heliograph.accounts.vault import vault
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.jobs import control
 from heliograph.jobs.registry import JobKinds

@@ -16,10 +16,10 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role
-from heliograph.administration.views import retention as retention_page
+from heliograph.administration.views import retention_page
 from heliograph.domain.delivery.webhook_id import webhook_id
 from heliograph.domain.retention import DAY, GRACE, Terms
-from heliograph.store import retention
+from heliograph.store import retention_record
 from heliograph.store.queue.removal import survey
 from heliograph.store.queue.retention_round import RetentionRound
 
@@ -86,7 +86,7 @@ def test_P1_others_read_the_terms(story: Story, client: Client, role: Role) -> N
     for sent in ({"content": "1", "rows": "1"}, {"begin": "1"}):
         assert other.post(PAGE, sent).status_code == 403
     assert terms(story) == (None, None)
-    assert retention.announcement(story.db, story.account) is None
+    assert retention_record.announcement(story.db, story.account) is None
 
 
 def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story, client: Client) -> None:
@@ -98,13 +98,13 @@ def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story
     assert "Contents 4" in page
     assert "announced within the hour" in page
     turn(story)
-    told = retention.announcement(story.db, story.account)
+    told = retention_record.announcement(story.db, story.account)
     assert told is not None
     assert told.begins == told.at + GRACE * DAY
     assert "The removal begins on" in text_of(ada.get(PAGE).content)
     asked = ada.post(PAGE, {"begin": "1"})
     assert "Contents: 4" in text_of(asked.content)
-    assert retention.announcement(story.db, story.account) == told
+    assert retention_record.announcement(story.db, story.account) == told
     assert confirms(ada, PAGE, {"begin": "1"}).status_code == 302
     turn(story)
     page = text_of(ada.get(PAGE).content)
@@ -120,7 +120,7 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
         story.record(f"Q{n}", status="Attended", first="Quiet")
     age(story.db, story.account, 200)
     with story.db.transaction():
-        retention.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
+        retention_record.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
     turn(story)
     with story.db.transaction():
         story.db.run("DELETE FROM retention WHERE account_id = :account", {"account": story.account})
@@ -136,7 +136,7 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
     assert terms(story) == (None, None)
     assert confirms(ada, PAGE, {"content": "90", "rows": "90"}).status_code == 302
     assert terms(story) == (90, 90)
-    agreed = retention.announcement(story.db, story.account)
+    agreed = retention_record.announcement(story.db, story.account)
     assert agreed is not None
     assert agreed.agreed is not None
 
@@ -161,7 +161,7 @@ def test_X6_pages_say_when_content_was_removed(story: Story, client: Client) -> 
     action = story.action("R1")["id"]
     age(story.db, story.account, 200)
     with story.db.transaction():
-        retention.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
+        retention_record.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
     turn(story)
     timeline = text_of(ada.get("/signal/registrations/SUMMIT/R1/").content)
     assert timeline.count("Content removed on") == 2
@@ -181,7 +181,7 @@ def test_X6_figures_stay_unlinked_with_the_day_of_removal(story: Story, client: 
     assert "/records/" in before
     assert "Details kept until" not in before
     with story.db.transaction():
-        retention.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
+        retention_record.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
     Account.objects.filter(pk=story.account).update(content_days=90, row_days=90)
     turn(story)
     assert story.actions() == []
@@ -202,7 +202,7 @@ def records_gone(story: Story) -> None:
     """Everything of R1 that was delivered is removed but its newest change."""
     age(story.db, story.account, 100)
     with story.db.transaction():
-        retention.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
+        retention_record.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
     Account.objects.filter(pk=story.account).update(content_days=90, row_days=90)
     turn(story)
     assert story.actions() == []
@@ -269,7 +269,7 @@ def test_X6_why_says_that_a_change_without_content_can_no_longer_be_explained(st
     delivered(story)
     age(story.db, story.account, 200)
     with story.db.transaction():
-        retention.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
+        retention_record.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
     turn(story)
     ((flow,),) = story.db.all("SELECT DISTINCT flow_id FROM run")
     change = min(id for (id,) in story.db.all("SELECT change_id FROM action"))

@@ -13,7 +13,7 @@ from tests.forms import posted
 from tests.page_text import text_of
 
 from heliograph.accounts.models import Account, AuditEntry, Role
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import CustomField, Tag
 
 STATUS = TagKind.REGISTRATION_STATUS.value

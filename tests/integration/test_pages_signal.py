@@ -22,13 +22,13 @@ from tests.story import Story
 from tests.tables import table_rows
 from tests.waiting import until
 
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
-from heliograph.insights.views import feed as feed_page
+from heliograph.insights.views import feed_page
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.views import retry as retry_page
 from heliograph.retry.views import retry_jobs

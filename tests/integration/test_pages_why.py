@@ -17,13 +17,13 @@ from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.why_both import RecordedChange, why_both
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
+from heliograph.timeline.alike_changes import stopped_alike
 from heliograph.timeline.flow_decisions import FlowDecisions
-from heliograph.timeline.stopped_alike import stopped_alike
 from heliograph.web.cursor import Cursor, ListPage
 
 STATUSES = ("New", "Attended", "Invited", "Cancelled", "Waitlist Hold")

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import FilterRow, Flow, Op, Watch
 from heliograph.flows.past_trial import MOST, PastTrial, PastVerdict, try_on_past
 

@@ -17,8 +17,8 @@ from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.store import connection_states
 from heliograph.store.database import Database
-from heliograph.store.queue import lanes
-from heliograph.store.queue.lanes import LaneWant
+from heliograph.store.queue import lane_reads
+from heliograph.store.queue.lane_reads import LaneWant
 from heliograph.store.sqlite_database import SqliteDatabase
 
 log = structlog.get_logger(__name__)
@@ -59,9 +59,9 @@ def hold(db: Database, count: int, connection: int = HELD) -> None:
 def claim(db: Database) -> list[int]:
     """What a turn of the reading thread queries, except the held connection's lanes."""
     now, told = db.now(), connection_states.states(db)
-    open_ones = [c for c in lanes.connections_with_work(db, now) if not (c in told and told[c].holds(now))]
+    open_ones = [c for c in lane_reads.connections_with_work(db, now) if not (c in told and told[c].holds(now))]
     wants = [LaneWant(c, rank, 100) for c in open_ones for rank in (*Rank, None)]
-    return [stored.lane.id for stored in lanes.read_lanes(db, wants, now)]
+    return [stored.lane.id for stored in lane_reads.read_lanes(db, wants, now)]
 
 
 def work_of_a_claim(db: Database) -> int:
@@ -160,15 +160,15 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(acme: RunningA
 
 def test_jobs_rest_while_deliveries_are_behind_but_not_for_what_is_held(acme: RunningAccount) -> None:
     with closing(acme.open()) as db:
-        assert not lanes.is_behind(db, 0)
+        assert not lane_reads.is_behind(db, 0)
         hold(db, 30)
         hold(db, 20, OPEN)
-        assert lanes.is_behind(db, 49)
-        assert not lanes.is_behind(db, 50)
+        assert lane_reads.is_behind(db, 49)
+        assert not lane_reads.is_behind(db, 50)
         with db.transaction():
             db.run(
                 "INSERT INTO connection_state (connection_id, account_id, paused) VALUES (:id, :account, true)",
                 {"id": HELD, "account": ACCOUNT},
             )
-        assert lanes.is_behind(db, 19)
-        assert not lanes.is_behind(db, 20)
+        assert lane_reads.is_behind(db, 19)
+        assert not lane_reads.is_behind(db, 20)

@@ -32,7 +32,7 @@ from heliograph.accounts.links import GOOD_FOR, LinkOver, make_link
 from heliograph.accounts.login_sessions import sends_files
 from heliograph.accounts.models import AuditEntry, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 
 NEW = "another sentence to remember"
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -320,7 +320,7 @@ ACTS = ("link", "sign-out", "second-factor", "off", "on", "remove")
 
 @pytest.mark.parametrize(("role", "may"), [("administrator", True), ("planner", False), ("viewer", False)])
 def test_P1_who_reads_and_who_changes_people(site: SignalAccount, client: Client, role: str, may: bool) -> None:
-    from heliograph.accounts.tokens import create_token
+    from heliograph.accounts.api_tokens import create_token
 
     token = create_token(site.account.pk, "Desk", by="test").row.pk
     site.signs_in(client, getattr(site, role))
@@ -338,7 +338,7 @@ def test_P1_who_reads_and_who_changes_people(site: SignalAccount, client: Client
 
 
 def test_P1_nobody_of_another_account_is_there(site: SignalAccount, client: Client) -> None:
-    from heliograph.accounts.tokens import create_token
+    from heliograph.accounts.api_tokens import create_token
 
     other = signal_account.made(site.store, name="Another")
     token = create_token(site.account.pk, "Desk of ours", by="test").row.pk
@@ -554,7 +554,7 @@ def test_what_decides_who_gets_in_asks_for_the_password_again(site: SignalAccoun
 
 
 def test_pages_ask_no_more_with_more_people(site: SignalAccount, client: Client) -> None:
-    from heliograph.accounts.tokens import create_token
+    from heliograph.accounts.api_tokens import create_token
 
     site.signs_in(client)
     urls = ("/settings/users/", "/settings/tokens/", "/settings/audit/", "/accounts/me/")

@@ -27,7 +27,7 @@ from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.target_url import split_address
 from heliograph.mappings.services import mapping_row
 from heliograph.presets import services
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid, NotThere
 
 TOKENS = {"salesforce_upsert": "/services/oauth2/token", "marketo_leads": "/identity/oauth/token"}
 

@@ -25,14 +25,14 @@ from tests.doors import acme, document, opened
 from tests.page_text import text_of
 from tests.waiting import until
 
+from heliograph.accounts.api_tokens import create_token, revoke_token
 from heliograph.accounts.models import AuditEntry
 from heliograph.accounts.people import switch
-from heliograph.accounts.tokens import create_token, revoke_token
 from heliograph.domain.retention import DAY
 from heliograph.store import access_refusals
 from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalLog, RefusalWriter, write_refusals
 from heliograph.store.queue.retention_round import RetentionRound
-from heliograph.store.tokens import new_token, prefix_of
+from heliograph.store.token_check import new_token, prefix_of
 
 ADDRESS = "192.0.2.7"
 __all__ = ["acme"]

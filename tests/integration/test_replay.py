@@ -17,7 +17,7 @@ from tests.replays import KINDS, checked, counts, running_jobs, starts
 from tests.story import BY, Story
 from tests.waiting import until
 
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.flows.replay_offers import decided_otherwise
@@ -27,8 +27,8 @@ from heliograph.jobs.runner import Runner
 from heliograph.replay import replays
 from heliograph.replay.replays import NotNow, Stage
 from heliograph.replay.selection import ReplayChoice, Selection
-from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.setup_errors import Invalid, NotThere
 
 ALL = frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME})
 NEW, DIFFERENT, SAME = ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME

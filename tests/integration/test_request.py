@@ -32,7 +32,7 @@ from heliograph.domain.connection.secret import Secret, signing_secret
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 
 ANSWERS = {"first": "profile.first_name", "diet": "answer.{}", "code": "registration.code"}
 

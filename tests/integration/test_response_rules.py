@@ -20,7 +20,7 @@ from heliograph.insights import record_export
 from heliograph.jobs.models import JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 
 OK_FALSE = {"if": [{"in": "json", "name": "ok", "is": ["false"]}], "then": "failed", "shows": "error"}
 

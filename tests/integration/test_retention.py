@@ -21,12 +21,12 @@ from tests.waiting import until
 from heliograph.accounts.models import Account
 from heliograph.domain.retention import DAY, GRACE, Terms
 from heliograph.recording.batches import record_batch
-from heliograph.store import retention
+from heliograph.store import retention_record
 from heliograph.store.database import Database, Row
 from heliograph.store.queue import removal
 from heliograph.store.queue.removal import Survey
 from heliograph.store.queue.retention_round import RetentionRound
-from heliograph.store.retention import Removed
+from heliograph.store.retention_record import Removed
 
 USUAL = Terms(180, 400)
 SAME = Terms(180, 180)
@@ -71,7 +71,7 @@ class History:
 def removed(db: Database, account: int, terms: Terms, now: int, *, pause: Callable[[float], bool] | None = None) -> Removed:
     """One round, to which an Administrator has agreed."""
     with db.transaction():
-        retention.agree(db, account, terms, now, "user:1")
+        retention_record.agree(db, account, terms, now, "user:1")
     return RetentionRound(db, now, threading.Event(), pause or (lambda _seconds: False)).account(account, terms)
 
 
@@ -209,7 +209,7 @@ def test_O4_a_removal_that_is_killed_has_taken_whole_records(history: History, d
     story = history.story
     figures, everything = story.figures(), bare(story)
     with story.db.transaction():
-        retention.agree(story.db, story.account, SAME, history.now(SAME), "user:1")
+        retention_record.agree(story.db, story.account, SAME, history.now(SAME), "user:1")
     program = f"""
 import sys, threading
 from heliograph.domain.retention import Terms
@@ -297,7 +297,7 @@ def test_P1_an_accounts_shorter_term_touches_only_it(story: Story) -> None:
     kept = contents(story)
     for id in (story.account, other.account):
         with story.db.transaction():
-            retention.agree(story.db, id, Terms(1, 1), now, "user:1")
+            retention_record.agree(story.db, id, Terms(1, 1), now, "user:1")
     ((first, second),) = [
         tuple(
             id
@@ -314,7 +314,7 @@ def test_P1_an_accounts_shorter_term_touches_only_it(story: Story) -> None:
     found = RetentionRound(story.db, now + 61 * DAY, threading.Event(), lambda _s: False).all_accounts(USUAL)
     assert {row[0] for row in before["change"]} - {row[0] for row in rows(story, "change")} == {first}
     assert second in {row[0] for row in rows(story, "change")}
-    assert retention.removal_days(story.db, story.account, 5) == []
+    assert retention_record.removal_days(story.db, story.account, 5) == []
 
 
 def test_O4_nothing_goes_before_it_was_announced(history: History) -> None:
@@ -325,9 +325,9 @@ def test_O4_nothing_goes_before_it_was_announced(history: History) -> None:
         return RetentionRound(story.db, at, threading.Event(), lambda _s: False).account(story.account, terms)
 
     assert turn(history.middle) == Removed()
-    assert retention.announcement(story.db, story.account) is None  # nothing is old
+    assert retention_record.announcement(story.db, story.account) is None  # nothing is old
     assert turn(now) == Removed()
-    told = retention.announcement(story.db, story.account)
+    told = retention_record.announcement(story.db, story.account)
     assert told is not None
     assert (told.terms, told.at, told.agreed, told.begins) == (USUAL, now, None, now + GRACE * DAY)
     assert turn(now + GRACE * DAY - 1) == Removed()
@@ -336,7 +336,7 @@ def test_O4_nothing_goes_before_it_was_announced(history: History) -> None:
     assert turn(now + GRACE * DAY, Terms(90, 400)) == Removed()
     assert contents(story) == before
     with story.db.transaction():
-        retention.announce(story.db, story.account, USUAL, now)
+        retention_record.announce(story.db, story.account, USUAL, now)
     assert turn(now + GRACE * DAY).contents > 0
 
 

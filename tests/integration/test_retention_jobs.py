@@ -14,7 +14,7 @@ from heliograph.domain.retention import DAY, Terms
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry.models import DownloadedRow
-from heliograph.store import retention
+from heliograph.store import retention_record
 from heliograph.store.queue.retention_round import RetentionRound
 
 TERMS = Terms(180, 400)
@@ -42,7 +42,7 @@ def round_at(story: Story, now: int) -> int:
 
 def agree(story: Story, now: int) -> None:
     with story.db.transaction():
-        retention.agree(story.db, story.account, TERMS, now, "user:1")
+        retention_record.agree(story.db, story.account, TERMS, now, "user:1")
 
 
 @pytest.mark.django_db(transaction=True)

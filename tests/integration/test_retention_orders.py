@@ -22,7 +22,7 @@ from tests.story import Story
 from heliograph.accounts.models import Account
 from heliograph.domain.retention import DAY, GRACE, Terms
 from heliograph.store.queue.retention_round import RetentionRound
-from heliograph.store.retention import Removed
+from heliograph.store.retention_record import Removed
 
 PAGE = "/settings/retention/"
 INSTALLATION = Terms(180, 400)

@@ -16,7 +16,7 @@ from heliograph.domain.retention import DAY, Terms
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.replay import replays
-from heliograph.store import retention
+from heliograph.store import retention_record
 from heliograph.store.queue.replay_removal import DRY_RUN_KEPT
 from heliograph.store.queue.retention_round import ChunkPace, RetentionRound
 
@@ -39,7 +39,7 @@ def round_at(story: Story, now: int, *, agreed: bool = False, pause: Callable[[f
     """One round, in small chunks; how many replays went."""
     if agreed:
         with story.db.transaction():
-            retention.agree(story.db, story.account, TERMS, now, "user:1")
+            retention_record.agree(story.db, story.account, TERMS, now, "user:1")
     made = RetentionRound(story.db, now, threading.Event(), pause or (lambda _seconds: False))
     made._pace = ChunkPace(math.inf, ROUND_SIZE)  # no chunk is ever slow, or the next would take everything
     return made.replays(story.account, TERMS)

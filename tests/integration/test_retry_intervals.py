@@ -12,8 +12,8 @@ from tests.story import Story
 
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, STANDARD, Category
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services.retry_intervals import save_intervals
+from heliograph.setup.setup_errors import Invalid
 
 PAGE = "/settings/retry/"
 SHORT = {"system": "0.01, 0.01, 0.01", "connection": "0.01, 0.01, 0.01", "source_api": "0.01, 0.01, 0.01", "general": "0.01, 0.02, 0.03"}

@@ -17,7 +17,7 @@ from tests.story import Story
 from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import Account, Role
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.jobs import control

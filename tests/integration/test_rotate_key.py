@@ -12,7 +12,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter
 
 from heliograph.store.database import Database
-from heliograph.store.keys import KeyFile, KeyFileError, alone, read_keys, write_keys
+from heliograph.store.key_file import KeyFile, KeyFileError, alone, read_keys, write_keys
 from heliograph.store.rotation import RotationError, renew, settle
 from heliograph.store.secrets import CHECK_ACCOUNT, SECOND_FACTOR, SecretPlace, Vault, WrongKey, check_key, load_secrets, save_secret
 

@@ -22,17 +22,17 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
+from heliograph.accounts.vault import vault
 from heliograph.connections import diagnosis_words as words
 from heliograph.connections import page_sender
 from heliograph.connections.services import save_and_test, signing_secrets, test_limiter
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.connections.services.networks import allow_networks
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
 from heliograph.domain.connection.oauth_access import TokenResponse
 from heliograph.domain.connection.secret import Secret
-from heliograph.setup.errors import Invalid, NotThere
-from heliograph.store import connection_tests, oauth
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.store import connection_tests, oauth_token_store
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 LOGIN = "<!DOCTYPE html><html><form action='/in'><input name='u'><input type='password' name='p'></form></html>"
@@ -303,7 +303,7 @@ def sign_in(stage: Stage, authority: OAuth, id: int, *, refresh: str) -> None:
     with stage.story.db.transaction():
         tokens = TokenResponse("access-of-a-person", refresh, life=3_600_000_000)
         now = stage.story.db.now()
-        oauth.connect(stage.story.db, vault(), stage.story.account, id, tokens, connection.bond, asked_at=now, by="user:1")
+        oauth_token_store.connect(stage.story.db, vault(), stage.story.account, id, tokens, connection.bond, asked_at=now, by="user:1")
 
 
 def test_C3_C4_tested_with_a_fresh_access_token_that_the_worker_uses_as_well(stage: Stage) -> None:

@@ -20,17 +20,17 @@ from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note
 from heliograph.accounts.models import Role
+from heliograph.accounts.vault import vault
 from heliograph.connections.models import Connection as ConnectionRow
 from heliograph.connections.services.connections import copy_connection, delete_connection, restore_connection
 from heliograph.connections.services.networks import allow_networks
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, restore_mapping
-from heliograph.setup.errors import Invalid
-from heliograph.store import configuration
-from heliograph.store.configuration import ACCOUNT
+from heliograph.setup.setup_errors import Invalid
+from heliograph.store import configuration_versions
+from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.rotation import renew
 from heliograph.store.secrets import Vault, load_secrets
 
@@ -264,10 +264,12 @@ def test_C5_A14_versions_and_entries_of_before_say_a_secret(story: Story, made: 
             body = json.loads(json.dumps((ConnectionRow if kind == "connection" else StoredMapping).objects.get(pk=id).body))
         with story.saving() as transaction:
             transaction.needs_account()
-            configuration.save(
+            configuration_versions.save(
                 transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, id): OLD[kind](body)}, by=transaction.by
             )
-            configuration.save(transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, id): body}, by=transaction.by)
+            configuration_versions.save(
+                transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, id): body}, by=transaction.by
+            )
             note(
                 transaction.db,
                 transaction.account,

@@ -20,9 +20,9 @@ from tests.rows import everything
 from tests.story import Story
 
 from heliograph.accounts import vault as installation
+from heliograph.accounts.vault import vault
 from heliograph.connections import page_sender
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, delete_connection, save_connection
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Connection, OAuthGrant
 from heliograph.options import OptionsError
 from heliograph.store.config_cache import PROCESS

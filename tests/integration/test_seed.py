@@ -28,7 +28,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.recording.contents import read_changes
-from heliograph.seed.account import NotSeeded, prepare
+from heliograph.seed.history_account import NotSeeded, prepare
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 

@@ -12,8 +12,8 @@ from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
-from heliograph.insights.views.feed import feed_of_event
-from heliograph.registrations.views.registrations import registrations_of_event
+from heliograph.insights.views.feed_page import feed_of_event
+from heliograph.registrations.views.registration_list_page import registrations_of_event
 from heliograph.web.nearest_page import NearestPage
 
 SAMPLES = {"int": "7", "segment": "SUMMIT-26", "slug": "webhooks"}

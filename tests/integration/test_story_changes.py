@@ -18,7 +18,7 @@ from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import MappingKind, Subject
 from heliograph.setup.services.events import MarksFirst
 from heliograph.store.queue import stuck_runs
-from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.figure_deltas import put_deltas
 
 STATUSES = ("Registered", "Attended", "Cancelled")
 

@@ -20,7 +20,7 @@ from tests.replays import checked, counts, running_jobs, starts
 from tests.story import BY, Story
 
 from heliograph.connections.services import connections as connection_services
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
@@ -34,7 +34,7 @@ from heliograph.insights.replay_share import ReplayShare
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
-from heliograph.store.queue import figures
+from heliograph.store.queue import figure_deltas
 
 TROUBLES = {
     "BUSY": (Answer(503), Category.CONNECTION),
@@ -406,6 +406,6 @@ def test_X2_the_equations_hold_at_every_instant_while_four_clients_write(story: 
     assert before.success == stage.diary.delivered.total()
 
 
-def _folds(story: Story, limit: int = figures.FOLD_ROWS) -> int:
+def _folds(story: Story, limit: int = figure_deltas.FOLD_ROWS) -> int:
     with story.db.transaction():
-        return figures.fold(story.db, story.account, limit)
+        return figure_deltas.fold(story.db, story.account, limit)

@@ -12,7 +12,7 @@ from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
 
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 
 TABLES = {
     "custom-statuses": ("Paid", "Here", {"name": ["Visa pending"]}),

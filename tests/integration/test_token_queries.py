@@ -14,13 +14,13 @@ from tests.rows import everything
 from tests.story import Story
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.vault import vault
 from heliograph.connections import page_sender
 from heliograph.connections.services import save_and_test
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_row, copy_connection, save_connection
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.diagnosis import DiagnosisVerdict
 from heliograph.domain.connection.secret import Secret
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.secrets import load_secrets
 
 QUERY = "tenant=acme&api_key=pl4nted-query-0123"

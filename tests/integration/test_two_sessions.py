@@ -21,10 +21,10 @@ from tests.readings import Readings
 
 from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role
+from heliograph.accounts.vault import vault
 from heliograph.connections.services.connections import connection_row
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.secret import Secret
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.store.secrets import load_secrets
 
 type Post = dict[str, list[str]]

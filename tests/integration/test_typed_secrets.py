@@ -13,9 +13,9 @@ from django_scopes import scope
 from tests.forms import posted
 from tests.story import Story
 
+from heliograph.accounts.vault import vault
 from heliograph.connections.models import Connection
 from heliograph.connections.services.networks import allow_networks
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.secret import Secret
 from heliograph.store.secrets import load_secrets
 

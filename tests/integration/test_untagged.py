@@ -14,7 +14,7 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Role
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.retention import Terms
@@ -22,10 +22,10 @@ from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import Records
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup
-from heliograph.store import retention
+from heliograph.store import retention_record
 from heliograph.store.database import Database
+from heliograph.store.installation_state import read_status
 from heliograph.store.queue.retention_round import RetentionRound
-from heliograph.store.status import read_status
 
 TERMS: Final = Terms(180, 400)
 
@@ -118,7 +118,7 @@ def test_F7_what_waits_for_a_tag_is_never_listed_among_failures(waiting: Story, 
 def removed(db: Database, account: int, terms: Terms, now: int) -> None:
     """A round, to which an Administrator has agreed."""
     with db.transaction():
-        retention.agree(db, account, terms, now, "user:1")
+        retention_record.agree(db, account, terms, now, "user:1")
     RetentionRound(db, now, threading.Event(), lambda _seconds: False).account(account, terms)
 
 

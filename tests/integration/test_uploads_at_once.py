@@ -23,7 +23,7 @@ from tests.processes import Process, free_port
 from tests.waiting import PATIENCE, until
 
 from heliograph.registrations.imports import reader_process, reader_slots
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError
 
 LARGE = workbook("".join(row(*(cell(f"v{n}-{m}") for m in range(8))) for n in range(20_000)))
 """Valid, but a second's work for its reader; here it is suspended while it reads."""

@@ -16,7 +16,7 @@ from tests.page_text import text_of
 from heliograph.accounts.models import Role
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.flow import FilterRow, Op
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
 from heliograph.setup.services.object_tags import set_tags
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.addresses import HOSTILE, browsed
 
-from heliograph.web.addresses import Segment
+from heliograph.web.url_segments import Segment
 
 SEGMENT = Segment()
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100) | st.text(

@@ -162,7 +162,7 @@ _event = st.builds(
 
 @given(_event, _event)
 def test_P10_an_events_diff_is_empty_only_where_nothing_differs(one, other):
-    from heliograph.domain.setup.configuration import EventState
+    from heliograph.domain.setup.compiled_setup import EventState
 
     before, after = EventState(code="E", **one), EventState(code="E", **other)
     diff = event_diff(before, after)

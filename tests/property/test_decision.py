@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders.strategies import EVENT_STATUS_IDS, accounts, changes, events
 
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import is_complete
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, GateName, Reason, decide, decide_flow, explain, mode_of
 from heliograph.domain.flow.filters import actual_values, matches
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.registration.change import Change, Facet
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 
 WATCHED = {
     Watch.REGISTRATION: ("created", "updated"),

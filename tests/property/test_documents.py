@@ -16,8 +16,8 @@ from heliograph.domain.registration import document_values
 from heliograph.domain.registration.change import KEEP
 from heliograph.domain.registration.document import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
 from heliograph.domain.registration.document_values import DocumentRefused
-from heliograph.domain.setup import names
-from heliograph.domain.setup.configuration import Field
+from heliograph.domain.setup import name_index
+from heliograph.domain.setup.compiled_setup import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
 from heliograph.recording import json_documents
@@ -342,13 +342,13 @@ def test_I2_A4_a_second_name_for_one_session_is_refused_with_both() -> None:
 @given(st.text("aé\u0301\u0316\u0308 \U0001d160ß", max_size=80))
 def test_A4_text_is_composed_as_nfc_does_it_but_for_endless_accents(text):
     runs = max((len(run) for run in text.replace("a", " ").replace("é", " ").replace("ß", " ").split()), default=0)
-    if runs <= names.MOST_MARKS:
-        assert names.composed(text) == unicodedata.normalize("NFC", text)
-    assert names.composed(names.composed(text)) == names.composed(text)
+    if runs <= name_index.MOST_MARKS:
+        assert name_index.composed(text) == unicodedata.normalize("NFC", text)
+    assert name_index.composed(name_index.composed(text)) == name_index.composed(text)
 
 
 def test_I2_A4_a_name_too_long_for_any_field_is_not_known() -> None:
-    long = "a" * (names.MAX_NAME + 1)
+    long = "a" * (name_index.MAX_NAME + 1)
     assert problem(answers={long: 1}).reason == "there is no such question here."
     assert problem(status=long).field == "status"
     with pytest.raises(DocumentRefused):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.builders.strategies import NOW, flows, states
 
 from heliograph.domain.flow.flow import Flow
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.snapshot import event_body, event_state
 from heliograph.recording.contents import read_state, write_state
 

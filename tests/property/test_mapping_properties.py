@@ -32,8 +32,8 @@ from heliograph.domain.mapping.mapping import (
     ValueMap,
     ValueType,
 )
+from heliograph.domain.mapping.mapping_renderer import InvalidValues, Rendered, render
 from heliograph.domain.mapping.paths import ABSENT, MAX_INDEX, PathError, format_path, look_up, parse_path
-from heliograph.domain.mapping.rendering import InvalidValues, Rendered, render
 from heliograph.domain.mapping.sample_json import rows_from_sample
 from heliograph.domain.mapping.transform import boolean_of, number_of, proper_case, trim
 from heliograph.domain.setup.fields import Subject, Value, catalogue

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, RowPart, SourceValue
-from heliograph.domain.mapping.restorable import is_there, restorable
-from heliograph.domain.setup.configuration import Field
+from heliograph.domain.mapping.mapping_restoration import is_there, restorable
+from heliograph.domain.setup.compiled_setup import Field
 from heliograph.domain.setup.fields import parse_source
-from heliograph.domain.setup.tags import Tag, TagKind
+from heliograph.domain.setup.tag_kinds import Tag, TagKind
 
 CONFIG = AccountConfig(
     1,

@@ -98,7 +98,7 @@ def ticked(world: World) -> World:
 
 
 def asking(world: World, at: int, worker: Worker) -> Iterator[World]:
-    """The steps of store.queue.slots: renew what is ours and still valid; claim what has expired; release what is idle."""
+    """The steps of store.queue.slot_leases: renew what is ours and still valid; claim what has expired; release what is idle."""
     slot = world.slot
     if worker.asked is None:
         yield put(world, at, replace(worker, asked=Asked()))

@@ -34,11 +34,11 @@ from heliograph.engine.worker.recovery import recover
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, TakenLane
 from heliograph.engine.worker.slot_ownership import Lease, SharedSlots
 from heliograph.store.database import Database
-from heliograph.store.queue import lanes, submissions
+from heliograph.store.queue import lane_reads, submissions
 from heliograph.store.queue.action_rows import ACTION_COLUMNS, action_of
 from heliograph.store.queue.enqueue import Order, enqueue
-from heliograph.store.queue.figures import put_deltas
-from heliograph.store.queue.lanes import LANE_COLUMNS, LaneWant, lane_of
+from heliograph.store.queue.figure_deltas import put_deltas
+from heliograph.store.queue.lane_reads import LANE_COLUMNS, LaneWant, lane_of
 
 LEASE, TOTAL = 5.0, 2.0
 SUBJECTS, CONNECTIONS = (11, 12), {1: 101, 2: 102}  # destination 1 updates a record, 2 adds
@@ -119,10 +119,10 @@ class Worker:
     def read(self) -> list[Flying]:
         """Reads ahead and starts what may start, like the reading thread. Returns what was started."""
         now = self.db.now()
-        mine = [c for c in lanes.connections_with_work(self.db, now) if self.ownership.epoch(slot_of(c)) is not None]
+        mine = [c for c in lane_reads.connections_with_work(self.db, now) if self.ownership.epoch(slot_of(c)) is not None]
         wants = [LaneWant(c, rank, 10) for c in mine for rank in (*Rank, None)]
-        found = [stored for stored in lanes.read_lanes(self.db, wants, now) if self.memory.hold(stored.lane.id)]
-        about = lanes.open_actions(self.db, [stored.lane.id for stored in found])
+        found = [stored for stored in lane_reads.read_lanes(self.db, wants, now) if self.memory.hold(stored.lane.id)]
+        about = lane_reads.open_actions(self.db, [stored.lane.id for stored in found])
         started = []
         for stored in found:
             choice = choose(DOES[stored.lane.destination], stored.lane.begun_version, about[stored.lane.id], now)

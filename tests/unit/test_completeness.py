@@ -10,7 +10,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.completeness import FlowLack, Missing, is_complete, missing
 from heliograph.domain.flow.flow import OFFERED, REQUIRED, Destination, FilterRow, Flow, Op, Watch
 from heliograph.domain.flow.request_lacks import RequestLack, request_lacks
-from heliograph.domain.flow.sending import stop_of, stop_sentence
+from heliograph.domain.flow.stop_causes import stop_of, stop_sentence
 from heliograph.domain.snapshot import HistoryEntry, compile_account
 
 LISTS = {"statuses": (1,), "properties": (-1,), "session_statuses": (2,), "event_statuses": (3,)}

@@ -18,7 +18,7 @@ from heliograph.domain.connection.secret import MissingSecret, Secret, check_sec
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address, without_query
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
-from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render
+from heliograph.domain.mapping.mapping_renderer import InvalidValues, Rendered, ValueProblem, render
 from heliograph.domain.setup.fields import Value
 
 ZONE = ZoneInfo("Europe/Vienna")

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, Mapping, MappingRow, SourceValue
-from heliograph.domain.mapping.rendering import Rendered, render
+from heliograph.domain.mapping.mapping_renderer import Rendered, render
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
 from heliograph.domain.registration.facts import ChangeFacts, field_name, state_before
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.setup.fields import FieldError, FieldGroup, Subject, catalogue
 from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
 

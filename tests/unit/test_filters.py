@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import ChangeComparison, actual_values, matches
 from heliograph.domain.flow.flow import FilterRow, Op
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
-from heliograph.domain.setup.configuration import EventConfig, EventState, Field, QuestionType, Session
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState, Field, QuestionType, Session
 
 AT = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 NEW_YEAR = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)

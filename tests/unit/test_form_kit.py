@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.test import RequestFactory
 
 from heliograph.domain.ids import read_id, read_number
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 from heliograph.web.form_fields import Choices, Hidden, Select, TextLine
 from heliograph.web.forms import Form, RowForm, member_of, posted, pressed, rows_of
 from heliograph.web.shown_fields import Choice, Pair

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from heliograph.domain.connection.connection_health import AttemptEvidence, Health, HealthFacts, health_of
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
-from heliograph.domain.connection.health import AttemptEvidence, Health, HealthFacts, health_of
 
 NO_SAMPLE = DiagnosisReport(DiagnosisVerdict.FAILED, (), "crm.example.com", sample=True, finding=Finding.DATA)
 

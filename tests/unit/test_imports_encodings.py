@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heliograph.registrations.imports.encodings import checked, detect
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
 CZECH = (

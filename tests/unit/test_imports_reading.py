@@ -11,8 +11,8 @@ import pytest
 
 from heliograph.registrations.imports import workbook
 from heliograph.registrations.imports.cell_errors import cell_errors
-from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.registrations.imports.file_reader import NDJSON, XLSX, look, open_rows
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
 

@@ -10,8 +10,8 @@ import pytest
 from tests.hostile_workbooks import cell, row, small, workbook
 
 from heliograph.registrations.imports.encodings import OFFERED, checked
-from heliograph.registrations.imports.errors import ImportFileError
 from heliograph.registrations.imports.file_reader import look, open_rows
+from heliograph.registrations.imports.import_errors import ImportFileError
 
 HOSTILE = ["a\0b", "\ud800", "x" * 300_000, "../../etc/passwd", "os", "\x1b", "utf-8\n", "é"]
 CODECS = sorted({name for _finder, name, _package in pkgutil.iter_modules(encodings.__path__)})

@@ -10,9 +10,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.file_reader import SEPARATORS, Format, look, open_rows
-from heliograph.registrations.imports.report import RefusedRow, write_report
+from heliograph.registrations.imports.import_errors import RowProblem
+from heliograph.registrations.imports.refusal_file import RefusedRow, write_report
 from heliograph.registrations.imports.rows import FileRow, place
 
 HEAD = ["Registration code", "First name", "Surname", "Shirt", "Remark"]

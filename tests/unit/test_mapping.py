@@ -22,9 +22,9 @@ from heliograph.domain.mapping.mapping import (
     ValueMap,
     ValueType,
 )
+from heliograph.domain.mapping.mapping_renderer import Rendered, render
 from heliograph.domain.mapping.paths import MAX_DEPTH, PathError, format_path, look_up, parse_path
 from heliograph.domain.mapping.proposals import proposals
-from heliograph.domain.mapping.rendering import Rendered, render
 from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
 from heliograph.domain.setup.fields import Subject, catalogue
 

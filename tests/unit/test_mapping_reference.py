@@ -16,8 +16,8 @@ from heliograph.domain.mapping import mapping as limits
 from heliograph.domain.mapping.chips import read_line
 from heliograph.domain.mapping.headers import MAX_HEADERS
 from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Mapping, MappingRow, Otherwise, SourceValue, ValueMap, ValueType
+from heliograph.domain.mapping.mapping_renderer import MAX_RENDERED, InvalidValues, Rendered, render
 from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX
-from heliograph.domain.mapping.rendering import MAX_RENDERED, InvalidValues, Rendered, render
 from heliograph.domain.setup.fields import PROFILE_FIELDS, Value
 
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "mapping.md").read_text("utf-8")

@@ -14,7 +14,7 @@ from heliograph.domain.connection.presets import BlankKind, BlanksWrong, Filled,
 from heliograph.domain.connection.request import Request, prepare
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping.mapping import Mapping, MappingKind
-from heliograph.domain.mapping.rendering import Rendered, render
+from heliograph.domain.mapping.mapping_renderer import Rendered, render
 from heliograph.domain.mapping.transform import Escape
 
 BY_KEY = {preset.key: preset for preset in presets()}

@@ -9,7 +9,7 @@ from heliograph.domain.delivery.lanes import Lane, LaneState
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.engine.worker.connection_limiter import LEAST_SHARE, ConnectionLimiter
 from heliograph.engine.worker.read_selection import MOST_IN_MEMORY, ReadSelection
-from heliograph.store.queue.lanes import LaneWant, StoredLane
+from heliograph.store.queue.lane_reads import LaneWant, StoredLane
 
 LIVE: frozenset[Rank | None] = frozenset({Rank.LIVE})
 

@@ -26,8 +26,8 @@ from heliograph.domain.mapping.mapping import (
     ValueMap,
     ValueType,
 )
+from heliograph.domain.mapping.mapping_renderer import InvalidValues, Rendered, render
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.rendering import InvalidValues, Rendered, render
 from heliograph.domain.mapping.transform import ESCAPES, proper_case, trim
 from heliograph.domain.setup.fields import Value
 

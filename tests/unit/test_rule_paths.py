@@ -17,7 +17,7 @@ from heliograph.domain.connection.response_rule import Condition, first_match, r
 from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.mapping.json_bodies import Body
 from heliograph.domain.mapping.paths import MAX_INDEX, parse_path
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 
 ANSWER: dict[str, Any] = {"success": False, "errors": [{"code": 7}], "a": {"b": [1, 2], "c.d": "x", "e/f": "y"}, "$schema": "z", "ü": 1}
 

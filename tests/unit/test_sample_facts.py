@@ -10,7 +10,7 @@ import pytest
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.sample import SampleFacts, sample_mapping, trace_of_sample
 from heliograph.domain.mapping.mapping import DateFormat, Mapping, MappingRow, SourceValue
-from heliograph.domain.mapping.rendering import Rendered, render
+from heliograph.domain.mapping.mapping_renderer import Rendered, render
 from heliograph.domain.mapping.row import Otherwise, ValueMap, ValueType
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from heliograph.store import health
+from heliograph.store import doctor_checks
 from heliograph.store.database import Database
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import SqliteDatabase
@@ -28,16 +28,16 @@ MOUNTS = [
 
 
 def test_O1_a_folder_that_can_be_written(tmp_path: Path) -> None:
-    check = health.folder_is_writable(tmp_path)
+    check = doctor_checks.folder_is_writable(tmp_path)
     assert (check.ok, check.cure) == (True, "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_O1_a_folder_that_is_not_there_or_not_ours(tmp_path: Path) -> None:
-    assert not health.folder_is_writable(tmp_path / "absent").ok
+    assert not doctor_checks.folder_is_writable(tmp_path / "absent").ok
     if os.geteuid():
         tmp_path.chmod(0o500)
-        assert "chown" in health.folder_is_writable(tmp_path).cure
+        assert "chown" in doctor_checks.folder_is_writable(tmp_path).cure
 
 
 @pytest.mark.parametrize(
@@ -54,29 +54,29 @@ def test_O1_a_folder_that_is_not_there_or_not_ours(tmp_path: Path) -> None:
     ],
 )
 def test_O1_network_file_systems_are_told(folder: str, local: bool) -> None:
-    check = health.folder_is_local(Path(folder), MOUNTS)
+    check = doctor_checks.folder_is_local(Path(folder), MOUNTS)
     assert check.ok is local
     assert bool(check.cure) is not local
 
 
 def test_O1_the_systems_mounts_are_read() -> None:
-    assert "/" in dict(health.list_mounts())
-    assert health._read_mountinfo(r"36 35 98:0 /a /mnt/with\040space rw,noatime master:1 - cifs //host/share rw") == [
+    assert "/" in dict(doctor_checks.list_mounts())
+    assert doctor_checks._read_mountinfo(r"36 35 98:0 /a /mnt/with\040space rw,noatime master:1 - cifs //host/share rw") == [
         ("/mnt/with space", "cifs")
     ]
 
 
 def test_O7_free_space(tmp_path: Path) -> None:
-    assert health.disk_has_room(tmp_path, 1).ok
-    assert "disk is full" in health.disk_has_room(tmp_path, 2**70).cure
-    assert not health.disk_has_room(tmp_path / "absent").ok
+    assert doctor_checks.disk_has_room(tmp_path, 1).ok
+    assert "disk is full" in doctor_checks.disk_has_room(tmp_path, 2**70).cure
+    assert not doctor_checks.disk_has_room(tmp_path / "absent").ok
 
 
 def test_O2_a_database_that_does_not_answer(tmp_path: Path) -> None:
     def connect() -> Database:
         return SqliteDatabase(sqlite3.connect(f"file:{tmp_path / 'absent' / 'x.db'}?mode=ro", uri=True))
 
-    check, database = health.database_answers(connect)
+    check, database = doctor_checks.database_answers(connect)
     assert database is None
     assert not check.ok
     assert "HELIOGRAPH_DATABASE_URL" in check.cure
@@ -89,15 +89,15 @@ def test_O2_a_database_that_does_not_answer(tmp_path: Path) -> None:
 def test_O2_clocks(offset: int, ok: bool, words: str) -> None:
     connection = sqlite3.connect(":memory:")
     database = SqliteDatabase(connection)
-    check = health.clocks_agree(database, lambda: database.now() + offset)
+    check = doctor_checks.clocks_agree(database, lambda: database.now() + offset)
     connection.close()
     assert check.ok is ok
     assert words in check.sentence
 
 
 def test_O2_proxies_of_the_environment() -> None:
-    assert health.proxies_are_ignored({"PATH": "/bin", "http_proxy": ""}).cure == ""
-    told = health.proxies_are_ignored({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "x"})
+    assert doctor_checks.proxies_are_ignored({"PATH": "/bin", "http_proxy": ""}).cure == ""
+    told = doctor_checks.proxies_are_ignored({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "x"})
     assert told.ok
     assert "HTTPS_PROXY" in told.sentence
     assert "proxy:3128" not in told.sentence
@@ -116,24 +116,26 @@ def test_O2_proxies_of_the_environment() -> None:
     ],
 )
 def test_C6_wide_allow_lists_are_told(networks: list[str], warned: bool) -> None:
-    check = health.networks_are_narrow([ip_network(network) for network in networks])
+    check = doctor_checks.networks_are_narrow([ip_network(network) for network in networks])
     assert check.ok
     assert bool(check.cure) is warned
     assert all(network in check.sentence for network in networks)
 
 
 def test_O2_open_files() -> None:
-    assert health.descriptors_suffice(1).cure == ""
-    assert "LimitNOFILE" in health.descriptors_suffice(2**40).cure or "any number" in health.descriptors_suffice(2**40).sentence
+    assert doctor_checks.descriptors_suffice(1).cure == ""
+    assert (
+        "LimitNOFILE" in doctor_checks.descriptors_suffice(2**40).cure or "any number" in doctor_checks.descriptors_suffice(2**40).sentence
+    )
 
 
 def test_O2_schema_and_key_without_tables(tmp_path: Path) -> None:
     connection = sqlite3.connect(":memory:")
     database = SqliteDatabase(connection)
     vault = Vault([Fernet.generate_key().decode()])
-    checks: list[Callable[[], health.Check]] = [
-        lambda: health.schema_is_current(database, [("store", "0001_initial")]),
-        lambda: health.key_fits(database, vault),
+    checks: list[Callable[[], doctor_checks.Check]] = [
+        lambda: doctor_checks.schema_is_current(database, [("store", "0001_initial")]),
+        lambda: doctor_checks.key_fits(database, vault),
     ]
     for check in checks:
         assert not check().ok

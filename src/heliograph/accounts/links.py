@@ -19,7 +19,7 @@ from django.urls import reverse
 from heliograph.accounts.models import EntryLink, Purpose, User
 from heliograph.domain.errors import HeliographError
 from heliograph.store.django_database import of_django
-from heliograph.store.moments import from_micros, to_micros
+from heliograph.store.instants import from_micros, to_micros
 
 GOOD_FOR: Final = {Purpose.INVITATION: timedelta(days=7), Purpose.RESET: timedelta(days=1), Purpose.FIRST_START: timedelta(minutes=30)}
 _NAMES: Final = {Purpose.INVITATION: "invitation", Purpose.RESET: "new-password", Purpose.FIRST_START: "first-start"}

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from heliograph.store.access_refusals import REFUSED
-from heliograph.store.fields import MicrosField
+from heliograph.store.instant_field import MicrosField
 
 
 def validate_timezone(name: str) -> None:

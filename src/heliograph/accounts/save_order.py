@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 
 TRIES: Final = 5
@@ -28,7 +28,7 @@ class SavedSince(Exception):
 @contextmanager
 def judged_from(db: Database, account: int) -> Iterator[None]:
     """Within this context a save of the account raises SavedSince if another one came first."""
-    token = _seen.set(configuration.count_of_saves(db, account))
+    token = _seen.set(configuration_versions.count_of_saves(db, account))
     try:
         yield
     finally:
@@ -38,12 +38,12 @@ def judged_from(db: Database, account: int) -> Iterator[None]:
 def check(db: Database, account: int) -> None:
     """Raises SavedSince if another save came first. The caller holds the locks of what it saves."""
     seen = _seen.get()
-    if seen is not None and configuration.count_of_saves(db, account) != seen:
+    if seen is not None and configuration_versions.count_of_saves(db, account) != seen:
         raise SavedSince
 
 
 def count(db: Database, account: int) -> None:
     """Counts a save, in its transaction. Later saves of the same request go on from it."""
-    now = configuration.count_save(db, account)
+    now = configuration_versions.count_save(db, account)
     if _seen.get() is not None:
         _seen.set(now)

@@ -16,7 +16,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.db import connection
 from django.utils import timezone
 
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 
 SWEEP_EVERY: Final = 100
 """A process deletes expired rows once in this many writes."""

@@ -10,21 +10,21 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from heliograph.administration.views import account as account_settings
+from heliograph.administration.views import account_page as account_settings
 from heliograph.administration.views import (
-    audit,
-    job,
+    api_token_page,
+    audit_page,
+    job_page,
     me,
     one_time_links,
-    openid,
-    retention,
-    retry_intervals,
+    openid_redirects,
+    retention_page,
+    retry_intervals_page,
     sign_in_rules,
-    tokens,
     user_actions,
     users,
 )
-from heliograph.administration.views.first_start import first_start
+from heliograph.administration.views.first_start_page import first_start
 from heliograph.administration.views.second_factor import (
     Activate,
     Authenticate,
@@ -39,8 +39,8 @@ urlpatterns: list[URLPattern] = [
     path("accounts/sign-in/", account.login, name="account_login"),
     path("accounts/sign-in/code/", Authenticate.as_view(), name="mfa_authenticate"),
     path("accounts/sign-in/refused/", account.account_inactive, name="account_inactive"),
-    path("accounts/openid/<slug:provider_id>/", openid.leave, name="openid_connect_login"),
-    path("accounts/openid/<slug:provider_id>/return/", openid.back, name="openid_connect_callback"),
+    path("accounts/openid/<slug:provider_id>/", openid_redirects.leave, name="openid_connect_login"),
+    path("accounts/openid/<slug:provider_id>/return/", openid_redirects.back, name="openid_connect_callback"),
     path("accounts/sign-out/", login_not_required(account.logout), name="account_logout"),
     path("accounts/invitation/<segment:token>/", one_time_links.invitation, name="invitation"),
     path("accounts/new-password/<segment:token>/", one_time_links.new_password, name="new-password"),
@@ -59,13 +59,13 @@ urlpatterns: list[URLPattern] = [
     path("settings/users/<int:id>/", users.user, name="user"),
     path("settings/users/<int:id>/<slug:act>/", user_actions.act, name="user-act"),
     path("settings/sign-in/", sign_in_rules.sign_in_rules, name="sign-in-rules"),
-    path("settings/tokens/", tokens.tokens, name="api-tokens"),
-    path("settings/tokens/new/", tokens.add, name="api-token-new"),
-    path("settings/tokens/<int:id>/revoke/", tokens.revoke, name="api-token-revoke"),
-    path("settings/audit/", audit.audit, name="audit"),
-    path("settings/retry/", retry_intervals.retry_intervals, name="retry-intervals"),
-    path("settings/retention/", retention.retention, name="retention"),
+    path("settings/tokens/", api_token_page.tokens, name="api-tokens"),
+    path("settings/tokens/new/", api_token_page.add, name="api-token-new"),
+    path("settings/tokens/<int:id>/revoke/", api_token_page.revoke, name="api-token-revoke"),
+    path("settings/audit/", audit_page.audit, name="audit"),
+    path("settings/retry/", retry_intervals_page.retry_intervals, name="retry-intervals"),
+    path("settings/retention/", retention_page.retention, name="retention"),
     path("settings/account/", account_settings.account, name="account-settings"),
     path("first-start/<segment:token>/", first_start, name="first-start"),
-    path("jobs/<int:id>/", job.job, name="job"),
+    path("jobs/<int:id>/", job_page.job, name="job"),
 ]

@@ -77,7 +77,7 @@ def bench(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from heliograph.bench.report import NotComparable, read_report, show  # noqa: PLC0415
+    from heliograph.bench.bench_report import NotComparable, read_report, show  # noqa: PLC0415
 
     try:
         earlier = read_report(compare) if compare is not None else None
@@ -102,7 +102,7 @@ def _conclude(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: floa
     """Says how the reports compare, and ends with the exit code that says so."""
     from rich.console import Console  # noqa: PLC0415
 
-    from heliograph.bench.comparison import compared  # noqa: PLC0415
+    from heliograph.bench.report_comparison import compared  # noqa: PLC0415
 
     slower = compared(now, before, tolerance)
     stderr = Console(stderr=True, highlight=False)

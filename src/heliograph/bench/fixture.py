@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.accounts.tokens import create_token
+from heliograph.accounts.api_tokens import create_token
 from heliograph.bench.work import CUSTOM, EVENT, QUESTIONS
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.transform import Case
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import MOST_DESTINATIONS
 from heliograph.mappings.services import save_mapping

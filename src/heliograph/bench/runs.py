@@ -11,7 +11,7 @@ from typing import Final
 
 from heliograph.bench.fixture import Fixture
 from heliograph.bench.site import BenchReceiver, Helper, Site, until_settled
-from heliograph.bench.targets import PLACES
+from heliograph.bench.targets_process import PLACES
 
 WARM_UP: Final = 2_000
 """Registrations of the run that is not counted: it compiles, connects and fills caches."""

@@ -26,7 +26,7 @@ def run(job: dict[str, Any]) -> None:
     under = Path(job["under"]) if job["under"] else None
     report(said="making a database")
     with ground("bench", job["database_url"], under=under, settings={"log_level": "error"}) as stands:
-        from heliograph.bench.scenarios import Bench  # noqa: PLC0415 -- models, which need the ground's settings
+        from heliograph.bench.bench_scenarios import Bench  # noqa: PLC0415 -- models, which need the ground's settings
         from heliograph.bench.site import BenchReceiver, Site, alone, running  # noqa: PLC0415
 
         with BenchReceiver() as receiver, running(Site(stands, job["workers"])) as site:

@@ -15,11 +15,11 @@ from contextlib import closing, contextmanager
 from typing import Any, Final, Self
 
 from heliograph.bench import machine
-from heliograph.bench.targets import ANSWER
+from heliograph.bench.targets_process import ANSWER
 from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
+from heliograph.stage.command_processes import ServiceProcess
 from heliograph.stage.ground import Ground
-from heliograph.stage.processes import ServiceProcess
 from heliograph.store.row_states import LANE_READY
 
 STALLED: Final = 20.0
@@ -34,7 +34,7 @@ class Helper:
     """One of the bench's own processes: a module of this package that reads and writes lines."""
 
     def __init__(self, name: str) -> None:
-        module = f"{__package__}.{name}"
+        module = f"{__package__}.{name}_process"
         self.process = subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
         self.name = name
 

@@ -13,7 +13,7 @@ import typer
 from heliograph.options import Options, OptionsError
 
 if TYPE_CHECKING:
-    from heliograph.store.health import Check
+    from heliograph.store.doctor_checks import Check
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
@@ -32,42 +32,44 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
 def _examined() -> Iterator[Check]:
     """The checks, one after another. If one fails, those that depend on it are skipped."""
-    from heliograph.store import health  # noqa: PLC0415
+    from heliograph.store import doctor_checks  # noqa: PLC0415
 
     try:
         options = Options.load()
     except OptionsError as error:
-        yield health.Check("settings", False, str(error), "Correct this setting; docs/reference/settings.md lists them all.")
+        yield doctor_checks.Check("settings", False, str(error), "Correct this setting; docs/reference/settings.md lists them all.")
         return
     unsafe = options.unsafe()
-    yield health.Check(
+    yield doctor_checks.Check(
         "settings",
         not unsafe,
         " ".join(unsafe) or "The settings are valid.",
         "A production start refuses this: change it first." if unsafe else "",
     )
     for warning in options.doubtful():
-        yield health.Check("addresses", True, warning)
-    yield health.folder_is_writable(options.data)
+        yield doctor_checks.Check("addresses", True, warning)
+    yield doctor_checks.folder_is_writable(options.data)
     if options.on_sqlite:
-        yield health.folder_is_local(options.data)
-    yield health.disk_has_room(options.data)
-    yield health.descriptors_suffice()
-    yield health.proxies_are_ignored(os.environ)
-    yield health.networks_are_narrow(options.allowed_networks)
+        yield doctor_checks.folder_is_local(options.data)
+    yield doctor_checks.disk_has_room(options.data)
+    yield doctor_checks.descriptors_suffice()
+    yield doctor_checks.proxies_are_ignored(os.environ)
+    yield doctor_checks.networks_are_narrow(options.allowed_networks)
     yield from _of_database(options)
 
 
 def _of_database(options: Options) -> Iterator[Check]:
-    from heliograph.store import health  # noqa: PLC0415
+    from heliograph.store import doctor_checks  # noqa: PLC0415
 
     if options.on_sqlite and not options.sqlite_file.exists():
-        yield health.Check("database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` creates it.")
+        yield doctor_checks.Check(
+            "database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` creates it."
+        )
         return
     try:
         keys = options.keys
     except OptionsError as error:
-        yield health.Check("key", False, str(error), "Put the key back: stored secrets cannot be read without it.")
+        yield doctor_checks.Check("key", False, str(error), "Put the key back: stored secrets cannot be read without it.")
         return
     from heliograph.commands import ready  # noqa: PLC0415
 
@@ -76,14 +78,14 @@ def _of_database(options: Options) -> Iterator[Check]:
     from heliograph.store.secrets import Vault  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
-    answers, db = health.database_answers(lambda: open_database(options, read_only=True))
+    answers, db = doctor_checks.database_answers(lambda: open_database(options, read_only=True))
     yield answers
     if db is None:
         return
-    yield health.schema_is_current(db, schema.migrations())
-    yield health.search_has_its_index(db)
-    yield health.key_fits(db, Vault(keys))
-    yield health.clocks_agree(db)
+    yield doctor_checks.schema_is_current(db, schema.migrations())
+    yield doctor_checks.search_has_its_index(db)
+    yield doctor_checks.key_fits(db, Vault(keys))
+    yield doctor_checks.clocks_agree(db)
 
 
 def _print(checks: list[Check]) -> None:

@@ -166,8 +166,7 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
     from heliograph.jobs.models import JobState  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
-    from heliograph.registrations.imports import job as import_job  # noqa: PLC0415
-    from heliograph.registrations.imports import preparation  # noqa: PLC0415
+    from heliograph.registrations.imports import import_job, preparation  # noqa: PLC0415
 
     runner = Runner(JobKinds([import_job.kind()]))
     with scope(account=account):

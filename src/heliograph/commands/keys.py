@@ -32,7 +32,7 @@ def rotate_key(
         return
     options = Options.load()
     ready_for_data()
-    from heliograph.store.keys import alone, write_keys  # noqa: PLC0415
+    from heliograph.store.key_file import alone, write_keys  # noqa: PLC0415
 
     if options.key.get_secret_value():
         if len(options.keys) == 1:

@@ -92,7 +92,7 @@ def _checked(*, first_start: bool) -> Options:
     for warning in options.doubtful():
         log.warning("suspicious_setting", said=warning)
     if options.on_sqlite:
-        from heliograph.store.health import folder_is_local  # noqa: PLC0415
+        from heliograph.store.doctor_checks import folder_is_local  # noqa: PLC0415
 
         local = folder_is_local(options.data)
         if not local.ok:
@@ -139,7 +139,7 @@ def _say_migrations(names: list[str]) -> None:
 
 def _first_start(options: Options) -> str:
     """The link to create the first account, as long as there is no user and the settings have not made one (O6)."""
-    from heliograph.store.status import has_users  # noqa: PLC0415
+    from heliograph.store.installation_state import has_users  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
     with contextlib.closing(open_database(options, read_only=True)) as db:

@@ -52,7 +52,7 @@ def migrate(
     ready(first_start=not check)
     from django.db import connection, transaction  # noqa: PLC0415
 
-    from heliograph.connections.vault import vault  # noqa: PLC0415
+    from heliograph.accounts.vault import vault  # noqa: PLC0415
     from heliograph.store import schema_update  # noqa: PLC0415
     from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415
@@ -102,9 +102,9 @@ def retry_intervals(
     """Show or set when an account's failed deliveries are tried again, by the category of the cause."""
     ready_for_data()
     from heliograph.domain.delivery.retry_policy import SEVERITY  # noqa: PLC0415
-    from heliograph.setup.errors import Invalid  # noqa: PLC0415
     from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals  # noqa: PLC0415
     from heliograph.setup.services.save import saving  # noqa: PLC0415
+    from heliograph.setup.setup_errors import Invalid  # noqa: PLC0415
 
     account_row = find_account(account)
     with saving(account_row.pk, by=BY, whole_account=True) as transaction:
@@ -168,7 +168,7 @@ def createtoken(
 ) -> None:
     """Create an API token and print it once."""
     ready_for_data()
-    from heliograph.accounts.tokens import create_token  # noqa: PLC0415
+    from heliograph.accounts.api_tokens import create_token  # noqa: PLC0415
 
     account_row = find_account(account)
     expires = datetime.now(UTC) + timedelta(days=days) if days else None

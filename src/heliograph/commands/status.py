@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from heliograph.engine.supervisor.installation_status import InstallationStatus, ObservedSizes, ProcessFigures
     from heliograph.options import Options
-    from heliograph.store.status import ServerStatus
+    from heliograph.store.installation_state import ServerStatus
 
 
 _PATIENCE: Final = 5.0  # seconds

@@ -16,7 +16,7 @@ from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import ABSENT
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.database import Database
 from heliograph.store.like import contains_words
 from heliograph.store.registrations import folded

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.connections import release_job
-from heliograph.connections.services import oauth as access
+from heliograph.connections.services import oauth_grant as access
 from heliograph.connections.services.save_and_test import last_reports
 from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.connection.connection_health import AttemptEvidence, Health, HealthFacts, health_of
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
-from heliograph.domain.connection.health import AttemptEvidence, Health, HealthFacts, health_of
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
 from heliograph.jobs.models import Job
-from heliograph.store import connection_states, oauth
+from heliograph.store import connection_states, oauth_token_store
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
@@ -125,7 +125,7 @@ class ConnectionRow:
     failed: int
     """Its items in the Retry Queue that failed."""
     pause: Pause | None
-    access: oauth.ShownAccess | None
+    access: oauth_token_store.ShownAccess | None
     waiting_release: Job | None
     """The job of its release, while that waits in the queue of jobs."""
 
@@ -162,7 +162,7 @@ class ConnectionList:
         attempts = self._attempts(None if only is None else [only])
         invalid = [id for id, attempt in attempts.items() if attempt.state is ActionState.VALIDATION]
         evidences = {id: attempts[id] for id in attempts.keys() - set(invalid)} | (self._attempts(invalid, tried=True) if invalid else {})
-        counts, used, accesses = self._counts(), self._flows(), oauth.shown_accesses(self.db, self.account)
+        counts, used, accesses = self._counts(), self._flows(), oauth_token_store.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
         pauses = self._paused_by(paused)
@@ -204,7 +204,7 @@ class ConnectionList:
         state: StoredConnectionState,
         evidence: LastAttempt | None,
         tested: tuple[int, DiagnosisReport] | None,
-        about: oauth.ShownAccess | None,
+        about: oauth_token_store.ShownAccess | None,
         counts: RetryCounts,
     ) -> HealthFacts:
         return HealthFacts(

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, LastAttempt, Pause
 from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
-from heliograph.domain.connection.health import Health
 from heliograph.domain.connection.secret import Secret
 from heliograph.jobs.page import how_far
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
 
 HEALTH: Final[Mapping[Health, Promise]] = {

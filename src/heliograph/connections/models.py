@@ -1,4 +1,4 @@
-"""Connections (C1-C8). `setup.models.configured` describes the rows."""
+"""Connections (C1-C8). `setup.models.configured_model` describes the rows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.setup.models.configured import Configured
-from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
+from heliograph.setup.models.configured_model import Configured
+from heliograph.setup.name_fields import NAME_LENGTH, FoldedField, storable
 
 
 class Connection(Configured):
     """A connection: where and how requests go (guide: Setting up a Connection). The path and query of its URL, and all credentials, are in
-    `store.models.connections.Secret`."""
+    `store.models.connection_models.Secret`."""
 
     configured_as = "connection"
 

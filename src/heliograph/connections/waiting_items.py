@@ -14,9 +14,9 @@ from django.utils.translation import ngettext
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, Cause
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.flow.sending import stop_of
+from heliograph.domain.flow.stop_causes import stop_of
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_IN_QUEUE
 

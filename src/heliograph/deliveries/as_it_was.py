@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.ids import read_id
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 
 
@@ -37,7 +37,7 @@ def mapped_then(db: Database, account: int, action: int) -> MappedThen | None:
     if len(versions) != 4:
         return None
     flow_id, destination_id, _versions = rows[0]
-    past_flow = configuration.past_body(db, account, "flow", flow_id, versions[0])
+    past_flow = configuration_versions.past_body(db, account, "flow", flow_id, versions[0])
     if past_flow is None:
         return None
     flow = Flow.from_body(flow_id, versions[0], past_flow[1])
@@ -46,7 +46,7 @@ def mapped_then(db: Database, account: int, action: int) -> MappedThen | None:
         return None
     mapping_numbers = [(destination.payload_mapping, versions[2])]
     mapping_numbers += [(destination.header_mapping, versions[3])] if destination.header_mapping is not None else []
-    mappings = [configuration.past_body(db, account, "mapping", id, number) for id, number in mapping_numbers]
+    mappings = [configuration_versions.past_body(db, account, "mapping", id, number) for id, number in mapping_numbers]
     saved_at = [mapping[0] for mapping in mappings if mapping is not None]
     if len(saved_at) < len(mapping_numbers):
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import AccountReader, account_reader
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
 from heliograph.web.list_filters import ListFilters, TextFilter
 

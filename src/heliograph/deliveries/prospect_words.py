@@ -8,10 +8,10 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.deliveries.delivery_words import isolated
 from heliograph.deliveries.prospects import ConnectionHold, Hold, Prospect
-from heliograph.deliveries.words import isolated
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import soon
 
 _STOPS: Final = {

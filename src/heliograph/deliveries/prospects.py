@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP, Cause
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.flow.sending import GONE, destination_of, stop_of
+from heliograph.domain.flow.stop_causes import GONE, destination_of, stop_of
 from heliograph.store.queue.action_rows import StoredAction
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.domain.connection.connection import Connection, SignIn
 from heliograph.domain.connection.rule_proposal import own_words
@@ -18,7 +18,7 @@ from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_reply import UTF_8, TargetReply
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause, was_tried
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of
 
 
@@ -118,7 +118,7 @@ def _reply(exchange: Exchange | None) -> TargetReply | None:
 
 def _sign_in(reader: AccountReader, connection: int, version: int) -> SignIn | None:
     """How a version of a connection signs in; None if the version is not known."""
-    past = configuration.past_body(reader.db, reader.account, "connection", connection, version) if version else None
+    past = configuration_versions.past_body(reader.db, reader.account, "connection", connection, version) if version else None
     try:
         return Connection.from_body(past[1]).sign_in if past else None
     except ConnectionSetupError:  # a version from another release

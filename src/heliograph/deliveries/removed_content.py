@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from heliograph.deliveries.database import AccountReader
-from heliograph.store.moments import from_micros
-from heliograph.store.retention import content_removed_at, records_kept_since, records_removed_at
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.store.instants import from_micros
+from heliograph.store.retention_record import content_removed_at, records_kept_since, records_removed_at
 from heliograph.web.templatetags.moments import day, minute
 
 

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 LATELY: Final = 7 * DAY
 _MOST_READ: Final = 5_000

@@ -14,21 +14,21 @@ from heliograph.deliveries.as_it_was import mapped_then
 from heliograph.domain.delivery.action import NOTHING_LEFT, ActionState, Does, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.sending import destination_of
+from heliograph.domain.flow.stop_causes import destination_of
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.queue import pending_items, stuck_runs, submissions
 from heliograph.store.queue.enqueue import Order, enqueue, orders_for
-from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.figure_deltas import put_deltas
 
 AT_ONCE = 500
 """The number of items that one call submits, at most. Larger groups take several calls."""
@@ -125,7 +125,7 @@ def sync_now(account: int, registration: int, flow: int | None = None) -> list[i
     """
     with transaction.atomic():
         db = of_django(connection)
-        configuration.lock_shared(db, [account])
+        configuration_versions.lock_shared(db, [account])
         change, event = _latest(db, account, registration)
         source = Committed(db)
         config, of_event = source.account(account), source.event(event)
@@ -164,7 +164,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
     """
     with transaction.atomic():
         db = of_django(connection)
-        configuration.lock_shared(db, [account])
+        configuration_versions.lock_shared(db, [account])
         recorded = read_changes(db, [change]).get(change)
         if recorded is None or recorded[1][0] != account:
             raise NothingToSync("There is no such change.")
@@ -197,7 +197,7 @@ def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
     """
     with transaction.atomic():
         db = of_django(connection)
-        configuration.lock_shared(db, [account])
+        configuration_versions.lock_shared(db, [account])
         rows = db.all(
             "SELECT a.state, a.change_id, a.registration_id, a.event_id, a.flow_id, a.destination_id, a.mode, a.version, l.subject_id,"
             " l.begun_version FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.id = :id AND a.account_id = :account",

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.words import Toned, isolated, value_text
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.delivery_words import Toned, isolated, value_text
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow, Op
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, is_named_by_account
 
 LISTS = {

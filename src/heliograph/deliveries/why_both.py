@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.why import GateRow, Why, why_of
 from heliograph.domain.flow.then_and_today import Rules, StopReason, ThenAndToday, stop_reason, then_and_today
 from heliograph.domain.registration.change import Change

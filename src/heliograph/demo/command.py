@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heliograph.commands import ready
-from heliograph.demo import targets
+from heliograph.demo import demo_targets
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, default_data
-from heliograph.stage.processes import Process
+from heliograph.stage.command_processes import Process
 from heliograph.stage.receiver import Receiver
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def demo(
         signal.signal(each, lambda *_: stop.set())
     port = _free_port(port)
     _prepare_folder(folder, fresh=fresh)
-    receiver = Receiver(targets.DemoTargets().take).start()
+    receiver = Receiver(demo_targets.DemoTargets().take).start()
     _set_environment(folder, port, receiver.port)
     ready(first_start=True)
     password = secrets.token_urlsafe(9)
@@ -150,7 +150,9 @@ def _prepare_data(receiver: Receiver, password: str) -> int:
     call_command("migrate", verbosity=0, interactive=False)
     known = Account.objects.filter(code=ACCOUNT.code).first()
     account = int(known.pk) if known else make_account(northwind(retry_intervals=RETRY_INTERVALS), BY).id
-    connect(account, {SLACK: receiver.url(targets.SLACK), CRM: receiver.url(targets.CRM), BADGES: receiver.url(targets.BADGES)})
+    connect(
+        account, {SLACK: receiver.url(demo_targets.SLACK), CRM: receiver.url(demo_targets.CRM), BADGES: receiver.url(demo_targets.BADGES)}
+    )
     if known is None:
         make_flows(account)
     user = User.objects.filter(email=USER).first()

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from heliograph.domain.delivery.action import ActionState
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.facts import field_name
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.store.row_states import RUN_NOT_TRIGGERED
 
 MOST_LINES = 200  # per kind and look; a burst is shown as it arrives

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.demo.people import PEOPLE, Attendee
+from heliograph.demo.demo_guests import PEOPLE, Attendee
 from heliograph.stage.account import EventPlan
 from heliograph.stage.northwind import DIETS, EVENTS
 

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.delivery.retry_policy import SECOND, SEVERITY, RetryPolicy, intervals_of
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import is_complete
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.registration.change import Facet
-from heliograph.domain.setup.configuration import EventConfig, EventState, Field, Named, Session, Status, Values
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState, Field, Named, Session, Status, Values
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import STANDARD_TAGS, Tag, TagKind
+from heliograph.domain.setup.tag_kinds import STANDARD_TAGS, Tag, TagKind
 
 
 @dataclass(frozen=True, slots=True)

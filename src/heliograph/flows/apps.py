@@ -10,7 +10,7 @@ class FlowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers the flows with the set-up below, which queries and notifies them."""
-        from heliograph.flows.dependents import Flows  # noqa: PLC0415 - models are there only now
+        from heliograph.flows.flow_dependents import Flows  # noqa: PLC0415 - models are there only now
         from heliograph.setup.services import dependents  # noqa: PLC0415
 
         dependents.register(Flows())

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.kept_form import AGAIN
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject

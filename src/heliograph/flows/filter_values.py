@@ -9,15 +9,15 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 from django_scopes import scope
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import bounds_of, usual_day, usual_number
 from heliograph.domain.flow.flow import Op
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Shape, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FilterField, filter_fields
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.mappings.value_options import value_options
-from heliograph.setup.names import folded
+from heliograph.setup.name_fields import folded
 from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.store.database import Database
 

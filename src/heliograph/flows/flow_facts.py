@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 from heliograph.connections.does_words import DOES
 from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import LISTS, FilterRow, Flow, Mode, Op
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, is_named_by_account
-from heliograph.flows.words import list_name
+from heliograph.flows.flow_words import list_name
 from heliograph.mappings.models import Mapping as StoredMapping
 
 OPS = {

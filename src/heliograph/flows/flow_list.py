@@ -10,12 +10,12 @@ from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import Missing, missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.natural_order import natural_order
 from heliograph.store.config_cache import Committed
-from heliograph.store.configuration import ACCOUNT
+from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 from heliograph.store.row_states import ACTION_FAILURE, ACTION_UNDELIVERED, ITEM_WAITING

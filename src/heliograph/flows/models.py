@@ -1,4 +1,4 @@
-"""Flows, their destinations, and the tags and fields that they name (F1-F10). `setup.models.configured` describes the rows."""
+"""Flows, their destinations, and the tags and fields that they name (F1-F10). `setup.models.configured_model` describes the rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.mappings.models import Mapping
 from heliograph.setup.models import CustomField, Tag
-from heliograph.setup.models.configured import Configured, account_key
-from heliograph.setup.names import NAME_LENGTH, storable
+from heliograph.setup.models.configured_model import Configured, account_key
+from heliograph.setup.name_fields import NAME_LENGTH, storable
 
 FLOW_NAME_LENGTH = 200
 

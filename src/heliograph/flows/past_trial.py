@@ -11,14 +11,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.flow.flow import Flow
-from heliograph.domain.mapping.rendering import InvalidValues
+from heliograph.domain.mapping.mapping_renderer import InvalidValues
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.flows.flow_test import LOOKED_AT, has_rule
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.flows.flow_trial import LOOKED_AT, has_rule
 from heliograph.flows.services.request_preview import Sendable, sendable
 from heliograph.recording.contents import CHANGE_COLUMNS, read_change
 from heliograph.store.database import Row

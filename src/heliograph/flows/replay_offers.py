@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.replay_links import LATELY, delivered_lately
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.flows.flow_test import CountedChanges, changes_since
-from heliograph.store.configuration import ACCOUNT
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.flows.flow_trial import CountedChanges, changes_since
+from heliograph.store.configuration_versions import ACCOUNT
 
 _VERSIONS: Final = 200
 """Most versions of a flow that are read to find out when it was switched off: the newest."""

@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 from django.db import connection, transaction
 
 from heliograph.domain.connection.sample import SampleFacts
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import bounds_of
 from heliograph.domain.flow.flow import FilterRow, Flow, Op, Watch
 from heliograph.domain.registration.document_values import DocumentProblem
-from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType, Status
+from heliograph.domain.setup.compiled_setup import EventConfig, Field, QuestionType, Status
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed

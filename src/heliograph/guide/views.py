@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.guide.chapters import guide
+from heliograph.guide.guide_search import LONGEST, find_hits
 from heliograph.guide.markdown import GuidePage
-from heliograph.guide.search import LONGEST, find_hits
 from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
 

@@ -11,7 +11,7 @@ from django.db import connections
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE

@@ -9,8 +9,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import User
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospects import prospects
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, blamed_connection, last_failures, refusals
 from heliograph.domain.delivery.action import ActionState
@@ -95,8 +95,8 @@ def failure_reasons(
             FailureReason(
                 n=len(actions),
                 tone=tone,
-                state=words.state_of(action.state)[1],
-                cause=words.did(action, last, connections.get(connection, "")),
+                state=delivery_words.state_of(action.state)[1],
+                cause=delivery_words.did(action, last, connections.get(connection, "")),
                 cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
                 if action.state is not ActionState.VALIDATION
                 else _("Not retried. Fill it in on the registration: that change is judged as any other."),

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader, RowPerson
+from heliograph.deliveries.account_reader import AccountReader, RowPerson
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
 from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.insights.feed_lines import ACTION, RUN, SCAN, FeedFilter, FeedLines, Line
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, StoredAttempt, action_columns, action_of, attempts_of
 from heliograph.store.row_states import RUN_NOT_TRIGGERED

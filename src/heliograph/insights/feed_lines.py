@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import User
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospect_words import hindrance, may_go
 from heliograph.deliveries.prospects import prospect_of
 from heliograph.deliveries.why import not_triggered
@@ -20,7 +20,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.insights.feed import FeedRow, FlowOutcome
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.fix_links import Trouble, cured_at
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAction
 from heliograph.web.templatetags.moments import soon
 
@@ -117,7 +117,7 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: Us
         return OutcomeNote(sentence, fix.text, fix.href)
     keeps = hindrance(outcome.prospect)
     if action.state is ActionState.PENDING and keeps:
-        return OutcomeNote(words.did(action, None, outcome.connection, keeps))
+        return OutcomeNote(delivery_words.did(action, None, outcome.connection, keeps))
     if action.state not in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):
         return None
     status = outcome.attempt.status if outcome.attempt else None
@@ -126,4 +126,4 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: Us
     )
     trouble = Trouble(failure, action.flow, action.destination, prospect_of(reader.config, action, {}))
     fix = cured_at(trouble, reader.config, user)
-    return OutcomeNote(words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)
+    return OutcomeNote(delivery_words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)

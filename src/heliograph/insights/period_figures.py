@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from pyroaring import BitMap
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period, total
 from heliograph.domain.flow.flow import Mode

@@ -29,7 +29,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.refusals import last_statuses
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.spreadsheet_cells import without_formula

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import REPLAYED, Measure
 from heliograph.insights.record_kinds import RecordFilter, RecordKind

@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import ActionState
 from heliograph.insights.record_kinds import RowKind
 from heliograph.insights.records import Record
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 
 def row_of(record: Record, subject: RowKind, reader: AccountReader) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def row_of(record: Record, subject: RowKind, reader: AccountReader) -> dict[str,
         "code": person.code if person else event,
         "event": event,
         "href": timeline,
-        "what": words.sentence_of(record.change, reader.config, record.event),
+        "what": delivery_words.sentence_of(record.change, reader.config, record.event),
         "flow": record.flow,
         "connection": record.connection,
         "tone": tone,
@@ -50,10 +50,10 @@ def _why(record: Record, timeline: str) -> str:
     return f"{timeline}?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why"
 
 
-def _state(record: Record, subject: RowKind) -> words.Toned:
+def _state(record: Record, subject: RowKind) -> delivery_words.Toned:
     if record.state is None:
         return ("quiet", _("Not triggered")) if record.reason else ("", "")
-    return words.attempt_state(record.state) if subject is RowKind.ATTEMPT else words.state_of(record.state)
+    return delivery_words.attempt_state(record.state) if subject is RowKind.ATTEMPT else delivery_words.state_of(record.state)
 
 
 def _reason_words(record: Record, reader: AccountReader) -> str:
@@ -61,6 +61,6 @@ def _reason_words(record: Record, reader: AccountReader) -> str:
     if record.reason is not None:
         return not_triggered(record.reason, None, record.change, reader.config, record.event, record.flow_id)[0]
     if record.state in (ActionState.QUEUED, ActionState.FAILED):
-        answered = words.answered(record.status) if record.status else ""
-        return words.cause_of(record.cause, record.blamed, record.message or answered) if record.message or answered else ""
+        answered = delivery_words.answered(record.status) if record.status else ""
+        return delivery_words.cause_of(record.cause, record.blamed, record.message or answered) if record.message or answered else ""
     return record.message if record.state is ActionState.VALIDATION else ""

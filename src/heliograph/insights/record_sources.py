@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.refusals import blamed_connection
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.delivery.outcomes import Lead

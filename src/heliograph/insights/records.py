@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from heliograph.deliveries.database import AccountReader, RowPerson
+from heliograph.deliveries.account_reader import AccountReader, RowPerson
 from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.insights.integrations import INTEGRATIONS, Integration, integrations_by_destination
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures

@@ -18,7 +18,7 @@ from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.jobs import owners
 from heliograph.jobs.models import Job, JobState
 from heliograph.store.django_database import of_django
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 LEASE = timedelta(seconds=60)
 """A job whose owner has been silent for this long may be claimed by any runner; that of an owner who is known to be dead, at once."""

@@ -12,7 +12,7 @@ from django.db import Error, connections
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.store.queue.lanes import is_behind
+from heliograph.store.queue.lane_reads import is_behind
 from heliograph.store.registrations import last_change
 from heliograph.web.cpu_time import CpuTime
 

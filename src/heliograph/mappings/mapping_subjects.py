@@ -7,9 +7,9 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from heliograph.domain.connection.sample import SampleFacts
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.rendering import FactSource as AnyFacts
+from heliograph.domain.mapping.mapping_renderer import FactSource as AnyFacts
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.fields import Subject

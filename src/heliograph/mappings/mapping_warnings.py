@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.connection.connection import Method
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldGroup, parse_source

@@ -1,4 +1,4 @@
-"""Mappings, and the tags and fields that they name (M1-M9). `setup.models.configured` describes the rows."""
+"""Mappings, and the tags and fields that they name (M1-M9). `setup.models.configured_model` describes the rows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django_scopes import ScopedManager
 
 from heliograph.domain.mapping.mapping import MAX_NAME, MappingKind, Subject
 from heliograph.setup.models import CustomField, Tag
-from heliograph.setup.models.configured import Configured, account_key
-from heliograph.setup.names import FoldedField, storable
+from heliograph.setup.models.configured_model import Configured, account_key
+from heliograph.setup.name_fields import FoldedField, storable
 
 
 class Mapping(Configured):

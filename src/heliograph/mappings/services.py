@@ -11,22 +11,22 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
-from heliograph.connections.vault import vault
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.accounts.vault import vault
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping import headers
-from heliograph.domain.mapping import restorable as restoring
+from heliograph.domain.mapping import mapping_restoration as restoring
 from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.restorable import RestorableMapping, is_there
+from heliograph.domain.mapping.mapping_restoration import RestorableMapping, is_there
 from heliograph.domain.setup.fields import parse_source
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
-from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere, check
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
 from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from heliograph.accounts.vault import vault
 from heliograph.connections.services.connections import OWNER
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.request import limit_problems, prepare, query_text
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingKind
-from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render
+from heliograph.domain.mapping.mapping_renderer import InvalidValues, Rendered, ValueProblem, render
 from heliograph.mappings.mapping_subjects import Tried
 from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.mapping import SourceValue
-from heliograph.domain.setup.configuration import QuestionType, Status
+from heliograph.domain.setup.compiled_setup import QuestionType, Status
 from heliograph.domain.setup.fields import FieldError, FieldGroup, parse_source
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.setup.models import AttendeeType, Question, RegistrationStatus

@@ -30,9 +30,9 @@ from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound import authorities
+from heliograph.outbound.curl_headers import BadHeader, header_lines
 from heliograph.outbound.exchange import CutOff, Failure, Route, Timings
 from heliograph.outbound.handles import Handles
-from heliograph.outbound.headers import BadHeader, header_lines
 from heliograph.outbound.name_lookups import NameLookups
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.proxy import NAMED, Proxy, Via

@@ -17,8 +17,8 @@ from heliograph.domain.mapping.mapping import MAX_NAME
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
-from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, NotThere
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, stuck
 from heliograph.domain.figures import Delta, of_activity, of_processed_changes, of_run
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, Reason, decide, mode_of
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.store.database import Database
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.queue import enqueue
-from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.figure_deltas import put_deltas
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.snapshot import event_body, event_state
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 _json = msgspec.json.Encoder()
 _state = msgspec.json.Decoder(RegistrationState)

@@ -12,7 +12,7 @@ from heliograph.domain.registration.change import Upsert
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 
 MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")

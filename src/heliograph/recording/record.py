@@ -3,7 +3,7 @@
     idempotency → configuration → rows locked → diff and decide → changes, runs, actions, figures
 
 It runs in the caller's transaction, so a page saves a registration and its audit line together. An item is refused before any row is
-written. Nothing else writes registrations or session registrations; `recording.events` writes events.
+written. Nothing else writes registrations or session registrations; `recording.event_record` writes events.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from datetime import datetime
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import Change, RegistrationState, SubjectKind
 from heliograph.domain.registration.document import resolve
 from heliograph.domain.registration.document_values import SHOWN_ALLOWED, DocumentProblem, DocumentRefused
 from heliograph.domain.registration.item_plan import ItemOutcome, PlannedChange, StoredRegistration, plan_item
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import ItemAnswer, PreparedItem, RecordItem, read_answer, write_answer
-from heliograph.store import configuration, registrations
+from heliograph.store import configuration_versions, registrations
 from heliograph.store.database import Database
-from heliograph.store.moments import EPOCH, from_micros
+from heliograph.store.instants import EPOCH, from_micros
 from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
@@ -254,13 +254,13 @@ class _Batch:
         if not accounts:
             return
         event_scopes = [(account, event) for (account, _), event in events.items()]
-        versions, self.now = configuration.lock_and_read(self.db, sorted(accounts), event_scopes)
+        versions, self.now = configuration_versions.lock_and_read(self.db, sorted(accounts), event_scopes)
         self.at = from_micros(self.now)
-        self.accounts = {account: self.source.account(account, versions[configuration.ACCOUNT, account]) for account in accounts}
+        self.accounts = {account: self.source.account(account, versions[configuration_versions.ACCOUNT, account]) for account in accounts}
         self.events = {
-            event: self.source.event(event, versions[configuration.EVENT, event])
+            event: self.source.event(event, versions[configuration_versions.EVENT, event])
             for event in events.values()
-            if (configuration.EVENT, event) in versions
+            if (configuration_versions.EVENT, event) in versions
         }
         self.new_status = {
             account: next(status.id for status in config.statuses.values() if status.name == NEW)

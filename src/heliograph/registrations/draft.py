@@ -11,21 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.person_name import person_name
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.form_values import YES, FormValues, in_order, one, plain
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 _CODE_SIGNS: Final = "ABCDEFGHJKMNPQRTUVWXY2346789"
 

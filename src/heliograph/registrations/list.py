@@ -8,15 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row
+from heliograph.store.instants import from_micros, to_micros
 from heliograph.store.like import contains_words
-from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import few_with
 from heliograph.store.walk import Key, Walk, WalkedRows

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from heliograph.registrations.views import bulk, import_wizard, new_registration
 from heliograph.registrations.views.is_active import is_active
 from heliograph.registrations.views.registration import registration
-from heliograph.registrations.views.registrations import registrations
+from heliograph.registrations.views.registration_list_page import registrations
 
 urlpatterns: list[URLPattern] = [
     path("registrations/", registrations, name="registrations"),

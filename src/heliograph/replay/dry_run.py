@@ -14,8 +14,8 @@ from heliograph.domain.delivery.replay import Candidate, ReplayRow, ReplayVerdic
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
-from heliograph.replay.comparison import COLUMNS, CandidateChange, ComparedLine, Comparison, destinations_of
 from heliograph.replay.models import PROBLEM_LENGTH, Replay
+from heliograph.replay.request_comparison import COLUMNS, CandidateChange, ComparedLine, Comparison, destinations_of
 from heliograph.replay.selection import Selection
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database

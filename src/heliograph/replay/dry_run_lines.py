@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.why import answer
 from heliograph.domain.delivery.replay import ReplayNote, ReplayVerdict
 from heliograph.domain.delivery.sent_request import FieldChange, SentRequest, field_changes
 from heliograph.domain.flow.flow import Flow
-from heliograph.replay.comparison import ComparedLine, Comparison, by_destination, changes_of
-from heliograph.replay.words import NOTES
+from heliograph.replay.replay_words import NOTES
+from heliograph.replay.request_comparison import ComparedLine, Comparison, by_destination, changes_of
 from heliograph.store.where import Where
 from heliograph.web.cursor import Cursor, ListPage, pages, walk_from
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.store.fields import MicrosField
+from heliograph.store.instant_field import MicrosField
 
 REASON_LENGTH = 300
 PROBLEM_LENGTH = 200

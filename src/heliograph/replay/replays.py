@@ -22,12 +22,12 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.replay import dry_run, send_job
 from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.selection import ReplayChoice, Selection
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.store.moments import from_micros
-from heliograph.store.queue import replays as queue
+from heliograph.store.instants import from_micros
+from heliograph.store.queue import replay_actions as queue
 from heliograph.store.queue.pending_items import does_of
 from heliograph.store.row_states import ACTION_UNDELIVERED
 

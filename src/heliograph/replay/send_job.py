@@ -19,22 +19,22 @@ from django.db import connections
 
 from heliograph.domain.delivery.action import Origin, Rank
 from heliograph.domain.figures import Delta
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.flow.flow import Flow
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
-from heliograph.replay.comparison import CandidateChange, by_destination, changes_of
 from heliograph.replay.dry_run import flow_to_replay, replay_of
+from heliograph.replay.request_comparison import CandidateChange, by_destination, changes_of
 from heliograph.replay.selection import ReplayChoice
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.store.queue import replays
+from heliograph.store.queue import replay_actions
 from heliograph.store.queue.enqueue import Order, enqueue
-from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.figure_deltas import put_deltas
 from heliograph.store.walk import Walk
 from heliograph.store.where import Where
 
@@ -107,7 +107,7 @@ class Sending:
         self._allowed = min(self._allowed + self._rate / 60 * (now - self._counted), float(most))
         self._counted = now
         db = of_django(connections["default"])
-        allowance = min(int(self._allowed), most - replays.outstanding(db, self._account, self._replay.flow_id))
+        allowance = min(int(self._allowed), most - replay_actions.outstanding(db, self._account, self._replay.flow_id))
         if allowance <= 0 or self._cursor["exhausted"]:
             return Turn((), {}, exhausted=bool(self._cursor["exhausted"]))
         lines = self._lines(db, allowance)
@@ -127,13 +127,13 @@ class Sending:
             self._add(db, chunk)
         if stopped is None and chunk.exhausted:
             self._cursor["exhausted"] = True
-        left = replays.outstanding(db, self._account, self._replay.flow_id)
+        left = replay_actions.outstanding(db, self._account, self._replay.flow_id)
         finished = stopped is None and bool(self._cursor["exhausted"]) and not left
         done = max(0, int(self._cursor["passed"]) - left)
         return ChunkResult(dict(self._cursor), done, self._total, dict(self._counts), phase=SENDING, finished=finished)
 
     def _add(self, db: Database, chunk: Turn) -> None:
-        configuration.lock_shared(db, [self._account])
+        configuration_versions.lock_shared(db, [self._account])
         source = Committed(db)
         config = source.account(self._account)
         flow = flow_to_replay(config.flows, self._replay.flow_id)
@@ -219,5 +219,7 @@ def _with_repeated(db: Database, account: int, orders: Sequence[Order]) -> list[
     repeated: dict[tuple[int, int], int] = {}
     for destination in {order.destination for order in orders}:
         subjects = {order.subject for order in orders if order.destination == destination}
-        repeated |= {(destination, subject): id for subject, id in replays.newest_actions(db, account, destination, subjects).items()}
+        repeated |= {
+            (destination, subject): id for subject, id in replay_actions.newest_actions(db, account, destination, subjects).items()
+        }
     return [replace(order, repeated=repeated.get((order.destination, order.subject))) for order in orders]

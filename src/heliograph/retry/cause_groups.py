@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.delivery_words import CAUSES
 from heliograph.deliveries.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, last_failures, refusals
-from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.flow.sending import destination_of, stop_of, stop_of_flow
+from heliograph.domain.flow.stop_causes import destination_of, stop_of, stop_of_flow
 from heliograph.retry.credited_saves import connection_cures, flow_cures
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import BLAMED
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, StuckItem, Untagged, run_key
 from heliograph.retry.retry_queue import MOST, RetryQueue
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Row
 from heliograph.store.row_states import ACTION_IN_QUEUE
 
@@ -269,7 +269,7 @@ class CauseGroups:
             group.newest or 0
         )
         failed_with = last.connection_version if last is not None and last.connection == entity else 0
-        for saved in configuration.versions_saved(self.reader.db, self.reader.account, kind, entity, group.since, ended):
+        for saved in configuration_versions.versions_saved(self.reader.db, self.reader.account, kind, entity, group.since, ended):
             if saved.number <= failed_with:
                 return None
             if saved.before is not None and (

@@ -11,7 +11,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from heliograph.connections import diagnosis_words
-from heliograph.deliveries import words
+from heliograph.deliveries import delivery_words
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal
@@ -94,7 +94,7 @@ def cure_of(failure: Failure, *, prospect: Prospect = NO_PROSPECT, used_up: bool
 
 def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
     if was_tried(failure.cause) and failure.connection and prospect.connection not in (None, failure.connection):
-        facts = {"connection": words.isolated(prospect.name)}
+        facts = {"connection": delivery_words.isolated(prospect.name)}
         if used_up:
             return _("The flow sends over %(connection)s now. Submitted again, it goes there.") % facts
         return _("The flow sends over %(connection)s now. The next try goes there.") % facts

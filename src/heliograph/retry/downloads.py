@@ -18,8 +18,8 @@ from django.db import DatabaseError, connections, transaction
 from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts.audit import Deed, note
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.refusals import said_by_target
 from heliograph.domain.registration.change import Change
@@ -32,7 +32,7 @@ from heliograph.retry.retry_items import RetryFilter, RetryItem
 from heliograph.retry.retry_queue import TABLES, RetryQueue
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAttempt, attempts_of
 from heliograph.store.row_states import ITEM_SUBMITTABLE
 
@@ -168,7 +168,7 @@ def _cells(item: RetryItem, change: Change | None, tried: Sequence[StoredAttempt
         "connection": item.connection,
         "status": item.queue.value,
         "category": item.row.category.value if item.row.category else "",
-        "reason": words.cause_of(item.row.cause, item.connection, item.row.message),
+        "reason": delivery_words.cause_of(item.row.cause, item.connection, item.row.message),
         "http_status": str(answered or ""),
         "target_said": said_by_target(last),
         "answer": last.response_body[:LONGEST_ANSWER] if last else "",

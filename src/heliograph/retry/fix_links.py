@@ -17,9 +17,9 @@ from heliograph.accounts.roles import may
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
 from heliograph.deliveries.why import Why
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import GateName
-from heliograph.domain.flow.sending import destination_of
+from heliograph.domain.flow.stop_causes import destination_of
 from heliograph.retry.cure_words import Failure
 
 _CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)

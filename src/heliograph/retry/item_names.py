@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospects import prospect_of_run, prospects
 from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import was_tried
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import Change, SubjectKind
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, RetryItem, StuckItem, Untagged
 from heliograph.store.queue.action_rows import StoredAction
 

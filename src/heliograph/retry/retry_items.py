@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from heliograph.deliveries.database import RowPerson
+from heliograph.deliveries.account_reader import RowPerson
+from heliograph.deliveries.delivery_words import CAUSES
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
-from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
 
 SCAN_LIMIT: Final = 50_000

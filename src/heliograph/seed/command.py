@@ -51,8 +51,8 @@ def seed(
     ready(first_start=True)
     from rich.console import Console  # noqa: PLC0415
 
-    from heliograph.seed.account import prepare  # noqa: PLC0415
     from heliograph.seed.history import History  # noqa: PLC0415
+    from heliograph.seed.history_account import prepare  # noqa: PLC0415
     from heliograph.seed.history_plan import MANY, HistoryPlan  # noqa: PLC0415
     from heliograph.seed.history_rows import TABLES  # noqa: PLC0415
     from heliograph.store.deferred_indexes import defer  # noqa: PLC0415

@@ -17,7 +17,7 @@ from heliograph.domain.delivery.webhook_id import CHANCE_BITS
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.engine.worker.config_view import used_of
-from heliograph.seed.account import SeededAccount
+from heliograph.seed.history_account import SeededAccount
 from heliograph.seed.history_copies import SeededRequest
 from heliograph.seed.history_plan import PERIOD, HistoryPlan
 from heliograph.seed.history_rows import HistoryRows, Numbers
@@ -26,7 +26,7 @@ from heliograph.seed.registration_history import SeededRegistration
 from heliograph.seed.request_forms import RequestForms
 from heliograph.seed.target_answers import Answered, TargetAnswers
 from heliograph.store.database import Database
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 
 REPLAYED: Final = 0.03
 """The share of registrations whose newest delivery is repeated by a replay."""

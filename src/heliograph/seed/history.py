@@ -14,22 +14,22 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, stuck
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, decide, mode_of
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change, RegistrationState, SessionState, SubjectKind
 from heliograph.recording.contents import write_before, write_session
-from heliograph.seed.account import SeededAccount
 from heliograph.seed.delivery_history import DeliveryHistory
+from heliograph.seed.guest_names import countryman, guest
+from heliograph.seed.history_account import SeededAccount
 from heliograph.seed.history_plan import HistoryPlan
 from heliograph.seed.history_rows import DRAWN, HistoryRows, Numbers
-from heliograph.seed.people import countryman, guest
 from heliograph.seed.registration_history import SeededRegistration, SeededSession, Step, ways_of
 from heliograph.seed.request_forms import values_of
 from heliograph.seed.rhythm import minutes
 from heliograph.seed.state_forms import state_form
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros, to_micros
+from heliograph.store.instants import from_micros, to_micros
 
 MOST_OPEN: Final = 40_000
 """Registrations that may still change."""

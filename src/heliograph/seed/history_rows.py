@@ -31,8 +31,8 @@ from heliograph.seed.history_copies import HistoryCopy
 from heliograph.store.bulk_copy import copy_rows, reserve
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import ACTION_COLUMNS, ATTEMPT_COLUMNS
-from heliograph.store.queue.figures import BITMAP_UNITS, BitmapKey, SumKey, add_folded
-from heliograph.store.queue.lanes import LANE_COLUMNS
+from heliograph.store.queue.figure_deltas import BITMAP_UNITS, BitmapKey, SumKey, add_folded
+from heliograph.store.queue.lane_reads import LANE_COLUMNS
 
 _COLUMNS: Final = {
     "change": "id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version",

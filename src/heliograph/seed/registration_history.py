@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import SESSION_STATUS, Facet, RegistrationState, SubjectKind, registration_facets
-from heliograph.domain.setup.configuration import EventConfig, QuestionType
-from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.setup.compiled_setup import EventConfig, QuestionType
+from heliograph.domain.setup.tag_kinds import StandardProperty
+from heliograph.seed.guest_names import Guest
 from heliograph.seed.lane_history import LaneHistory
-from heliograph.seed.people import Guest
 from heliograph.seed.state_forms import StateForm
 
 _NEXT: Final[dict[str, tuple[tuple[str, int], ...]]] = {

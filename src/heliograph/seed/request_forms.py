@@ -14,23 +14,23 @@ from typing import Final
 from urllib.parse import quote_plus
 from zoneinfo import ZoneInfo
 
-from heliograph.connections.vault import vault
+from heliograph.accounts.vault import vault
 from heliograph.domain.connection.request import PreparedConnection, build_request, prepare
 from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.mapping.rendering import InvalidValues
+from heliograph.domain.mapping.mapping_renderer import InvalidValues
 from heliograph.domain.registration.change import Change, RegistrationState
 from heliograph.domain.registration.facts import ChangeFacts
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.engine.worker.attempt_record import exchange_of
 from heliograph.engine.worker.config_view import used_of
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.masks import masks_of
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros, to_micros
+from heliograph.store.instants import from_micros, to_micros
 from heliograph.store.secrets import load_secrets
 
 MARKS: Final = {"first_name": "ⓐ", "last_name": "ⓑ", "email": "ⓒ", "organization": "ⓓ", "position": "ⓔ"}

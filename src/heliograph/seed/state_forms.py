@@ -15,7 +15,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE, SECOND
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.recording.contents import write_state
 from heliograph.seed.request_forms import CODE, MARKS
-from heliograph.store.moments import from_micros, to_micros
+from heliograph.store.instants import from_micros, to_micros
 
 _TIMES: Final = tuple(datetime(2001, 2, 3, 4, 5, n, tzinfo=UTC) for n in (1, 2, 3))
 _PLACES: Final = (*MARKS.values(), CODE, *(time.isoformat().replace("+00:00", "Z") for time in _TIMES))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import ChangeComparison, is_of_event
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Mode, Watch
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
-from heliograph.domain.setup.configuration import EventConfig, EventState
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -15,19 +15,19 @@ import msgspec
 from django.db import connection
 
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldGroup, parse_source
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.setup.tags import Tag, TagKind
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.domain.setup.tag_kinds import Tag, TagKind
 from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Question, RegistrationProperty, RegistrationStatus, SessionStatus
-from heliograph.setup.names import folded
+from heliograph.setup.name_fields import folded
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES, add_tag
 from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import DocumentRefused
-from heliograph.domain.setup.configuration import EventState
-from heliograph.setup.errors import Invalid
+from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.setup.form_values import FormValues, Texts, one
 from heliograph.setup.local_times import parse_local, written_local
+from heliograph.setup.setup_errors import Invalid
 
 PLAIN = ("code", "name", "location", "timezone")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from heliograph.domain.setup.configuration import Field, QuestionType
+from heliograph.domain.setup.compiled_setup import Field, QuestionType
 
 type Texts = tuple[str, ...]
 type FormValues = dict[str, Texts]

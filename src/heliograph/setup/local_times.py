@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 
 
 def written_local(at: datetime | None, zone: str) -> str:

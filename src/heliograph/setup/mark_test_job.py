@@ -13,18 +13,18 @@ from typing import Any, Final
 from django.db import connections
 from django_scopes import scope
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
-from heliograph.setup.errors import NotThere, SetupError
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import NotThere, SetupError
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.flow.completeness import Missing
-from heliograph.setup.errors import SetupError
+from heliograph.setup.setup_errors import SetupError
 from heliograph.setup.usage import Effect
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.chips import LineError
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceField, Subject, catalogue, is_offered, parse_source
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.store.registrations import folded
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heliograph.domain.flow.sentence import SentencePart
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 
 
 class Thing(StrEnum):

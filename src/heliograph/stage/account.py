@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Auth, ContentType
-from heliograph.domain.setup.configuration import EventState, QuestionType
+from heliograph.domain.setup.compiled_setup import EventState, QuestionType
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account

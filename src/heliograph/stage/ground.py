@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 
 from heliograph.commands import ready
 from heliograph.options import PREFIX
-from heliograph.stage.errors import GroundError
+from heliograph.stage.ground_error import GroundError
 
 if TYPE_CHECKING:
     from heliograph.stage.trial_database import TrialDatabase

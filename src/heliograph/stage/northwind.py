@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.stage.account import AccountPlan, EventPlan, QuestionPlan

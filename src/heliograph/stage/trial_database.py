@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 import psycopg
 from psycopg import sql
 
-from heliograph.stage.errors import GroundError
+from heliograph.stage.ground_error import GroundError
 
 MARK: Final = "heliograph_trial"
 """A table that marks everything in this database as made by a trial, so it may be deleted."""

@@ -27,7 +27,7 @@ import structlog
 from heliograph.domain.retention import DAY
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 log = structlog.get_logger(__name__)
 

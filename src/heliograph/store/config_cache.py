@@ -12,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final
 
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import compile_account, compile_event
-from heliograph.store import configuration
-from heliograph.store.configuration import ACCOUNT, EVENT
+from heliograph.store import configuration_versions
+from heliograph.store.configuration_versions import ACCOUNT, EVENT
 from heliograph.store.database import Database
 
 MOST_ACCOUNTS: Final = 512
@@ -43,7 +43,7 @@ class ConfigCache:
             if (id, version) in versions:
                 versions.move_to_end((id, version))
                 return versions[id, version]
-        account, _, entries = configuration.entries(db, scope, id, version)
+        account, _, entries = configuration_versions.entries(db, scope, id, version)
         compiled = compile_account(id, version, entries) if scope == ACCOUNT else compile_event(id, account, version, entries)
         with self._lock:
             versions[id, version] = compiled
@@ -83,11 +83,11 @@ class Committed:
 
     def events(self, events: Iterable[int]) -> dict[int, EventConfig]:
         """The newest configuration of several events, by id; unknown events are omitted."""
-        versions = configuration.versions(self._db, (), sorted(set(events)))
+        versions = configuration_versions.versions(self._db, (), sorted(set(events)))
         return {id: self.event(id, version) for (_, id), version in versions.items()}
 
     def _newest(self, scope: int, id: int) -> int:
-        versions = configuration.versions(self._db, [id] if scope == ACCOUNT else (), [id] if scope == EVENT else ())
+        versions = configuration_versions.versions(self._db, [id] if scope == ACCOUNT else (), [id] if scope == EVENT else ())
         return versions[scope, id]
 
 
@@ -99,10 +99,10 @@ class Uncommitted:
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration; the newest by default."""
-        _, compiled_version, entries = configuration.entries(self._db, ACCOUNT, account, version)
+        _, compiled_version, entries = configuration_versions.entries(self._db, ACCOUNT, account, version)
         return compile_account(account, compiled_version, entries)
 
     def event(self, event: int, version: int | None = None) -> EventConfig:
         """The event's configuration; the newest by default."""
-        account, compiled_version, entries = configuration.entries(self._db, EVENT, event, version)
+        account, compiled_version, entries = configuration_versions.entries(self._db, EVENT, event, version)
         return compile_event(event, account, compiled_version, entries)

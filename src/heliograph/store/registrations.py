@@ -14,7 +14,7 @@ from typing import Final
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.registration.person_name import person_name
 from heliograph.store.database import Database
-from heliograph.store.moments import to_micros
+from heliograph.store.instants import to_micros
 from heliograph.store.numbers import DrawnNumbers
 
 

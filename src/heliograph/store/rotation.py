@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
-from heliograph.store import oauth
+from heliograph.store import oauth_token_store
 from heliograph.store.database import Database, Row
 from heliograph.store.secrets import SECOND_FACTOR, SecretError, SecretPlace, Vault
 
@@ -58,7 +58,7 @@ class _Table:
 
 _TABLES: Final = (
     _Table("secret", "value", ("account_id", "kind", "row_id", "field"), lambda row: SecretPlace(*row[:4])),
-    _Table("oauth_access", "sealed", ("connection_id",), lambda row: oauth.place(row[1], row[0])),
+    _Table("oauth_access", "sealed", ("connection_id",), lambda row: oauth_token_store.place(row[1], row[0])),
     # Second factors, in allauth's table.
     *(_Table("mfa_authenticator", "data", ("id",), lambda _: SECOND_FACTOR, account="0", within=name) for name in ("secret", "seed")),
 )

@@ -55,7 +55,7 @@ delete them."""
 
 
 class KeySource(Protocol):
-    """Where a vault gets its keys if they can change while the process runs (`store.keys.KeyFile`)."""
+    """Where a vault gets its keys if they can change while the process runs (`store.key_file.KeyFile`)."""
 
     def changed(self) -> Sequence[str] | None:
         """The keys if they have changed since the last call, else None."""

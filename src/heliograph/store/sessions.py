@@ -6,7 +6,7 @@ The tables are Django's, allauth's and `accounts.kept_form`'s; only their age is
 from __future__ import annotations
 
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 
 def remove_expired(db: Database, now: int, limit: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.why import why_of
 from heliograph.deliveries.why_both import RecordedChange, rules_of
 from heliograph.domain.flow.decision import FlowVerdict, explain

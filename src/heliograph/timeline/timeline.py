@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospects import Prospect, prospects
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.flow.decision import FlowVerdict, Reason
 from heliograph.domain.registration.change import Change, RegistrationState
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, StoredAttempt, action_columns, action_of, attempts_of
 from heliograph.store.row_states import STUCK_RUN_OPEN, listed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from heliograph.domain.delivery.slots import SLOTS
-from heliograph.stage.processes import ServiceProcess, wait_until
+from heliograph.stage.command_processes import ServiceProcess, wait_until
 from heliograph.store.database import Database
 
 WITHIN: Final = 10.0

@@ -16,7 +16,7 @@ from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.worker import inflight_journal
-from heliograph.stage.processes import ServiceProcess, is_alive, wait_until
+from heliograph.stage.command_processes import ServiceProcess, is_alive, wait_until
 from heliograph.verify.ledger import Ledger
 
 DELIVERIES_BETWEEN: Final = 25

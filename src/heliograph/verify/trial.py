@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.options import Options
+from heliograph.stage.command_processes import ServiceProcess
 from heliograph.stage.ground import Ground
-from heliograph.stage.processes import ServiceProcess
 from heliograph.stage.receiver import Receiver
-from heliograph.store.queue.lanes import unsettled
+from heliograph.store.queue.lane_reads import unsettled
 from heliograph.verify import slot_shares
-from heliograph.verify.account import TrialTarget, document, make_trial_account
 from heliograph.verify.ledger import Ledger
-from heliograph.verify.load import Load
-from heliograph.verify.report import VerifyReport
 from heliograph.verify.strikes import STANDSTILL, Manager, Standstill, Striker
-from heliograph.verify.targets import TrialTargets
+from heliograph.verify.trial_account import TrialTarget, document, make_trial_account
+from heliograph.verify.trial_load import Load
+from heliograph.verify.trial_report import VerifyReport
+from heliograph.verify.trial_targets import TrialTargets
 from heliograph.wiring import open_database
 
 TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message": False, "failing-message": False}

@@ -11,8 +11,8 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
-        from heliograph.web.addresses import Segment  # noqa: PLC0415 -- imports what Django has only once it is set up
         from heliograph.web.isolation import install  # noqa: PLC0415
+        from heliograph.web.url_segments import Segment  # noqa: PLC0415 -- imports what Django has only once it is set up
 
         register_converter(Segment, "segment")
         install()

@@ -18,7 +18,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from heliograph.domain.errors import HeliographError
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.store.walk import Key, Walk, WalkedRows
 from heliograph.store.where import Where
 

@@ -30,7 +30,7 @@ from heliograph.web.shown_fields import FormField, Pair
 
 
 class Refusal(Protocol):
-    """A service's refusal of a form: sentences by field, "" for the whole form (setup.errors.Invalid)."""
+    """A service's refusal of a form: sentences by field, "" for the whole form (setup.setup_errors.Invalid)."""
 
     @property
     def fields(self) -> Mapping[str, Sequence[str]]:

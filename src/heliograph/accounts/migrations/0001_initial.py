@@ -2,7 +2,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import heliograph.accounts.models
-import heliograph.store.fields
+import heliograph.store.instant_field
 from django.conf import settings
 from django.db import migrations, models
 
@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('key', models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ('value', models.TextField()),
-                ('until', heliograph.store.fields.MicrosField(db_index=True)),
+                ('until', heliograph.store.instant_field.MicrosField(db_index=True)),
             ],
             options={
                 'db_table': 'remembered',
@@ -74,11 +74,11 @@ class Migration(migrations.Migration):
                 ('prefix', models.CharField(max_length=12, unique=True)),
                 ('digest', models.CharField(max_length=64)),
                 ('scopes', models.JSONField(default=list, verbose_name='may')),
-                ('created', heliograph.store.fields.MicrosField(verbose_name='created')),
+                ('created', heliograph.store.instant_field.MicrosField(verbose_name='created')),
                 ('created_by', models.CharField(max_length=60)),
-                ('expires', heliograph.store.fields.MicrosField(null=True, verbose_name='expires')),
-                ('last_used', heliograph.store.fields.MicrosField(null=True, verbose_name='last used')),
-                ('revoked', heliograph.store.fields.MicrosField(null=True, verbose_name='revoked')),
+                ('expires', heliograph.store.instant_field.MicrosField(null=True, verbose_name='expires')),
+                ('last_used', heliograph.store.instant_field.MicrosField(null=True, verbose_name='last used')),
+                ('revoked', heliograph.store.instant_field.MicrosField(null=True, verbose_name='revoked')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
             ],
             options={
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
             name='AuditEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', heliograph.store.fields.MicrosField(verbose_name='at')),
+                ('at', heliograph.store.instant_field.MicrosField(verbose_name='at')),
                 ('by', models.CharField(max_length=60, verbose_name='by')),
                 ('what', models.CharField(max_length=60, verbose_name='what')),
                 ('kind', models.CharField(max_length=40, verbose_name='object')),
@@ -116,10 +116,10 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('purpose', models.CharField(choices=[('invitation', 'Invitation'), ('reset', 'New password'), ('first start', 'First start')], max_length=20)),
                 ('digest', models.CharField(max_length=64, unique=True)),
-                ('created', heliograph.store.fields.MicrosField()),
+                ('created', heliograph.store.instant_field.MicrosField()),
                 ('created_by', models.CharField(max_length=60)),
-                ('expires', heliograph.store.fields.MicrosField()),
-                ('used', heliograph.store.fields.MicrosField(null=True)),
+                ('expires', heliograph.store.instant_field.MicrosField()),
+                ('used', heliograph.store.instant_field.MicrosField(null=True)),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='links', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -15,13 +15,13 @@ from heliograph.connections.connection_facts import SECRETS
 from heliograph.connections.services.connections import REPLACED
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.shown_connection import NOT_SHOWN
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.sentence import SentenceNames
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.headers import is_secret_name
 from heliograph.domain.setup.fields import Subject, catalogue
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.versions import RESTORED
 from heliograph.web.templatetags.moments import minute
 

@@ -17,7 +17,7 @@ from heliograph.accounts.models import Account, Role, User
 from heliograph.accounts.people import SignInRules, save_sign_in_rules
 from heliograph.accounts.roles import AccountRequest
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.frame import check, form_page, readonly
+from heliograph.setup.views.setup_frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, TextLine
 from heliograph.web.forms import posted

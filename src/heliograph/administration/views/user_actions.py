@@ -18,7 +18,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import LastAdministrator, remove, remove_second_factor, sign_out, switch
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views import users
-from heliograph.setup.views.frame import settings_page
+from heliograph.setup.views.setup_frame import settings_page
 from heliograph.web.confirmation import Breaks, is_agreed, question
 from heliograph.web.toasts import say
 

@@ -26,7 +26,7 @@ from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.setup.views.frame import form_page, readonly, settings_page
+from heliograph.setup.views.setup_frame import form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.shown_fields import Choice

@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import heliograph.setup.names
+import heliograph.setup.name_fields
 from django.db import migrations, models
 
 
@@ -23,8 +23,8 @@ class Migration(migrations.Migration):
                 ('changed', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('changed_by', models.CharField(max_length=60)),
                 ('deleted_at', models.DateTimeField(editable=False, null=True)),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='connection name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='connection name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('type', models.CharField(max_length=40, verbose_name='type')),
                 ('host', models.CharField(default='', max_length=300, verbose_name='host')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),

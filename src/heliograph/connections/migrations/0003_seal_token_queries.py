@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import structlog
 from django.db import migrations, transaction
 
-from heliograph.store.configuration import lock_exclusive
+from heliograph.store.configuration_versions import lock_exclusive
 from heliograph.store.django_database import of_django
 from heliograph.store.secrets import SecretPlace, check_key, save_secret
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 from django.db import connection as database
 from django.db import transaction
 
-from heliograph.connections.vault import vault
+from heliograph.accounts.vault import vault
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.oauth_access import (
     Access,
@@ -37,7 +37,7 @@ from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.one_request import GRACE
 from heliograph.outbound.routes import token_route
 from heliograph.outbound.sender import Sender, SenderStopped
-from heliograph.store import oauth
+from heliograph.store import oauth_token_store
 from heliograph.store.django_database import of_django
 
 LOOK_AGAIN: Final = 0.1
@@ -63,7 +63,7 @@ class Asker:
         unwanted: int | None = None
         while time.monotonic() < until:
             db = of_django(database)
-            access, now = oauth.read_access(db, vault(), self.account, self.id), db.now()
+            access, now = oauth_token_store.read_access(db, vault(), self.account, self.id), db.now()
             if unwanted is None:
                 unwanted = access.generation
             match stand(self.connection, access, now, refused=unwanted):
@@ -85,17 +85,19 @@ class Asker:
     def _ask(self, access: Access, by: Ask, who: str) -> str | Denied | None:
         """Requests a token and stores it. Returns None if another process was quicker."""
         with transaction.atomic():
-            if not oauth.claim(of_django(database), self.account, self.id, access.generation, who):
+            if not oauth_token_store.claim(of_django(database), self.account, self.id, access.generation, who):
                 return None
             asked_at = of_django(database).now()
         response = self.exchange(access, by)
         with transaction.atomic():
             db = of_django(database)
             if isinstance(response, Denied):
-                oauth.fail(db, self.account, self.id, response.refused.message, lost=response.lost, who=who)
+                oauth_token_store.fail(db, self.account, self.id, response.refused.message, lost=response.lost, who=who)
                 return response
             bond = self.connection.bond
-            is_stored = oauth.keep(db, vault(), self.account, self.id, response, bond, before=access, asked_at=asked_at, who=who)
+            is_stored = oauth_token_store.keep(
+                db, vault(), self.account, self.id, response, bond, before=access, asked_at=asked_at, who=who
+            )
         return response.access_token if is_stored else None
 
     def exchange(self, access: Access, by: Ask) -> TokenResponse | Denied:

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
+from heliograph.accounts.vault import vault
 from heliograph.connections import page_sender
 from heliograph.connections.answers import parse_rule
 from heliograph.connections.models import Connection
-from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.cure import RENEWED, changed_settings
 from heliograph.domain.connection.secret import Secret, check_secret
@@ -22,14 +22,14 @@ from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, p
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
-from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere, check
 from heliograph.setup.usage import Thing, Use
-from heliograph.store import oauth
+from heliograph.store import oauth_token_store
 from heliograph.store.database import Database
 from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret
 
@@ -133,7 +133,9 @@ def save_connection(
             transaction, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields
         )
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond or asks_otherwise):
-            oauth.forget(transaction.db, transaction.account, row.pk)  # tokens are valid only for the settings under which they were given
+            oauth_token_store.forget(
+                transaction.db, transaction.account, row.pk
+            )  # tokens are valid only for the settings under which they were given
         row.body |= _extra_body(body_before, replaced, entered) | ({} if restored is None else {RESTORED: restored})
         write(transaction, row)
     if before is not None:
@@ -392,7 +394,7 @@ def delete_connection(transaction: SetupTransaction, id: int) -> None:
     row.deleted_at = timezone.now()
     write(transaction, row)
     remove_secrets(transaction.db, transaction.account, OWNER, id)
-    oauth.forget(transaction.db, transaction.account, id)
+    oauth_token_store.forget(transaction.db, transaction.account, id)
     transaction.note(Deed.DELETED, "connection", row, row.body, None)
 
 

@@ -8,8 +8,8 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import GuardError, Policy
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.queue import pending_items
 
 

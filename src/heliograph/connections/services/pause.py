@@ -13,9 +13,9 @@ from heliograph.connections.services.connections import connection_row
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store import connection_states
 from heliograph.store.django_database import read_database
 

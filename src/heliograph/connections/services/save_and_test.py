@@ -21,11 +21,11 @@ from django.db import connection as database
 from django.db import transaction
 from django_scopes import scope
 
+from heliograph.accounts.vault import vault
 from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, limited_wait
-from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped, TestedField
@@ -39,9 +39,9 @@ from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.rendering import InvalidValues, ValueProblem
+from heliograph.domain.mapping.mapping_renderer import InvalidValues, ValueProblem
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
 from heliograph.outbound.masks import Masks, masks_of
 from heliograph.outbound.one_request import ask
@@ -49,7 +49,7 @@ from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.signature import signed
 from heliograph.outbound.target import InvalidTarget, read_target
-from heliograph.setup.errors import SetupError
+from heliograph.setup.setup_errors import SetupError
 from heliograph.store import connection_tests
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database

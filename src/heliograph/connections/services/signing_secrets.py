@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import secrets
 
+from heliograph.accounts.vault import vault
 from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.secret import Secret, signing_secret
 from heliograph.domain.errors import HeliographError
 from heliograph.setup.services.transaction import SetupTransaction

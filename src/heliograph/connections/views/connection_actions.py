@@ -24,14 +24,14 @@ from heliograph.connections.services import connections as services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
-from heliograph.connections.views.connections import flow_href, get_row, redirect, standing
+from heliograph.connections.views.connection_list_page import flow_href, get_row, redirect, standing
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.page import how_far
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
-from heliograph.store.moments import from_micros
+from heliograph.setup.setup_errors import Invalid
+from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import (
     Breaks,
     LinkedThing,

@@ -19,26 +19,26 @@ from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, page_sender, rule_words
 from heliograph.connections.answers import unmatched_conditions
 from heliograph.connections.connection_list import ConnectionRow
-from heliograph.connections.services import oauth, test_progress
+from heliograph.connections.services import oauth_grant, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url, save_connection
 from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_form, connection_values, typed_secrets
-from heliograph.connections.views import oauth as access_views
+from heliograph.connections.views import oauth_pages as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
-from heliograph.connections.views.connections import flow_href, get_row, menu, standing
+from heliograph.connections.views.connection_list_page import flow_href, get_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.connection.connection_health import AccessState, Health
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
-from heliograph.domain.connection.health import AccessState, Health
 from heliograph.domain.connection.secret import Secret
-from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.django_database import read_database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import has_changed
 from heliograph.web.forms import posted, refused_count
 from heliograph.web.pages import asks_for_part, page
@@ -171,7 +171,7 @@ def _form_page(
         "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
         "promise": promise_of_save(stops) if stops else "",
         "changed": stops is not None and has_changed(request, promise_of_save(stops)),
-        "redirect_url": oauth.redirect_url(),
+        "redirect_url": oauth_grant.redirect_url(),
         "to_flow": to_flow,
         "cancel": to_flow.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
         "address_note": form.address_note(page_sender.policy(request.account.pk)),
@@ -213,7 +213,7 @@ def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, An
         "rule_doubts": rule_words.doubts(facts.rule, unmatched),
     }
     if facts.needs_connecting:
-        state = oauth.state_of(facts, row.access)
+        state = oauth_grant.state_of(facts, row.access)
         context["access"] = {
             "state": state.name.lower(),
             "holder": row.access.holder if row.access else "",

@@ -15,7 +15,7 @@ from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.domain.mapping import headers as header_rules
-from heliograph.setup.errors import Invalid
+from heliograph.setup.setup_errors import Invalid
 from heliograph.web.forms import member_of
 
 OF_TYPE: Final[Mapping[Auth, tuple[str, ...]]] = {

@@ -18,7 +18,7 @@ from heliograph.connections import connection_words
 from heliograph.connections.connection_facts import facts
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services.connections import restorable, restore_connection
-from heliograph.connections.views.connections import get_row
+from heliograph.connections.views.connection_list_page import get_row
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.setup.services.transaction import SetupTransaction

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.connections.vault import vault
+from heliograph.accounts.vault import vault
 from heliograph.store.secrets import SecretError, SecretPlace
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form

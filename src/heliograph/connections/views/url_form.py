@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import SourceFields
 from heliograph.web.form_fields import Hidden, UrlLine

@@ -1,6 +1,6 @@
 """Access to a target by OAuth2: which token is sent, when it is renewed, and what an authority's refusal means (C4, D4).
 
-The authority is the server behind the connection's token URLs. Tokens are stored encrypted in `store.oauth`; `outbound.oauth_protocol`
+The authority is the server behind the connection's token URLs. Tokens are stored encrypted in `store.oauth_token_store`; `outbound.oauth_protocol`
 requests them. Instants and durations are microseconds, instants by the database's clock: a token's lifetime is counted from when it was
 requested, so the authority's clock does not matter.
 """

@@ -20,8 +20,8 @@ from heliograph.domain.connection.secret import MissingSecret, Secret, check_sec
 from heliograph.domain.connection.target_url import LONGEST_URL, URL, Rest, masked, parse_rest
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping_renderer import FactSource, InvalidValues, Rendered, ValueProblem, render
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rendered, ValueProblem, render
 
 WEBHOOK_ID: Final = "webhook-id"
 REPLAY: Final = "heliograph-replay"

@@ -13,7 +13,7 @@ from heliograph.domain.connection.request import PreparedConnection, Request, li
 from heliograph.domain.connection.target_url import parse_rest
 from heliograph.domain.mapping.mapping import FixedText, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.rendering import ValueProblem
+from heliograph.domain.mapping.mapping_renderer import ValueProblem
 from heliograph.domain.mapping.row import ValueType
 from heliograph.domain.setup.fields import (
     EVENT_FIELDS,

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.mapping.rendering import FactSource, ValueProblem, problem_of
+from heliograph.domain.mapping.mapping_renderer import FactSource, ValueProblem, problem_of
 from heliograph.domain.mapping.transform import Unfit, text_of
 from heliograph.domain.setup.fields import FieldError, parse_source
 

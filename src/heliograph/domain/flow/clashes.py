@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from heliograph.domain.connection.connection import Auth, Connection, KeyPlace, Method
 from heliograph.domain.connection.target_url import LONGEST_URL
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Destination
 from heliograph.domain.mapping.mapping import FixedText, Mapping
 

@@ -17,7 +17,7 @@ from heliograph.domain.flow.flow import REQUIRED, Flow, Watch
 from heliograph.domain.flow.request_lacks import RequestLack, request_lacks
 
 if TYPE_CHECKING:
-    from heliograph.domain.flow.configuration import AccountConfig
+    from heliograph.domain.flow.account_config import AccountConfig
 
 
 class FlowLack(StrEnum):

@@ -13,13 +13,13 @@ from enum import StrEnum
 from itertools import chain
 
 from heliograph.domain.delivery.action import RunState
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event
 from heliograph.domain.flow.flow import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
 from heliograph.domain.registration.change import Change, Facet
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import StandardProperty
 
 
 class FlowVerdict(StrEnum):

@@ -14,13 +14,13 @@ from functools import lru_cache
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import FilterRow, Op
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType, Values
+from heliograph.domain.setup.compiled_setup import EventConfig, Field, QuestionType, Values
 from heliograph.domain.setup.fields import FieldGroup
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, parse_filter
-from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.name_index import code_of
 
 type Bounds = tuple[date, date] | tuple[Decimal, Decimal]
 type Compared = tuple[Values, Values]

@@ -9,7 +9,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Destination
 
 if TYPE_CHECKING:
-    from heliograph.domain.flow.configuration import AccountConfig
+    from heliograph.domain.flow.account_config import AccountConfig
 
 
 class RequestLack(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
     PROPERTIES,
@@ -27,7 +27,7 @@ from heliograph.domain.flow.flow import (
 )
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, filter_fields, is_named_by_account
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 
 
 class SentenceGate(StrEnum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, Reason, explain
 from heliograph.domain.flow.flow import EVENT_STATUSES, SESSION_STATUSES
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 
 type StopReason = tuple[str, ...]
 """Why a change stopped at a flow, for comparison: equal reasons are cured in one place."""

@@ -76,7 +76,7 @@ class Mapping:
     empty: EmptyPolicy = EmptyPolicy.KEY
     rows: tuple[MappingRow, ...] = ()
     compiled: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
-    """The compiled template, set by `mapping.rendering`."""
+    """The compiled template, set by `mapping.mapping_renderer`."""
 
     def __post_init__(self) -> None:
         if not self.name.strip():

@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import Enum, IntEnum, IntFlag
 from typing import Final
 
-from heliograph.domain.setup.configuration import EventState, Values
-from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.setup.compiled_setup import EventState, Values
+from heliograph.domain.setup.tag_kinds import StandardProperty
 
 
 class SubjectKind(IntEnum):

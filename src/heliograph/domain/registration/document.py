@@ -12,10 +12,10 @@ from datetime import date
 
 from heliograph.domain.registration.change import KEEP, Upsert
 from heliograph.domain.registration.document_values import NO, YES, DocumentReader, excerpt, is_plain_text
-from heliograph.domain.setup.configuration import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
+from heliograph.domain.setup.compiled_setup import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
 from heliograph.domain.setup.fields import PROFILE_FIELDS
-from heliograph.domain.setup.names import NameIndex
-from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.setup.name_index import NameIndex
+from heliograph.domain.setup.tag_kinds import StandardProperty
 
 MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code

@@ -16,7 +16,7 @@ from typing import TypeGuard
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
-from heliograph.domain.setup.names import MAX_NAME, NameIndex, code_of
+from heliograph.domain.setup.name_index import MAX_NAME, NameIndex, code_of
 
 MAX_BITS = 1_000  # of a number given where a text is expected; Python refuses to print numbers of thousands of digits
 SHOWN_ALLOWED = 50  # allowed values listed in a message

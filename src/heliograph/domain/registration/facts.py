@@ -14,9 +14,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from heliograph.domain.registration.change import SESSION_STATUS, Change, Facet, RegistrationState
-from heliograph.domain.setup.configuration import AccountSetup, EventConfig, EventState, Field, QuestionType, Values
+from heliograph.domain.setup.compiled_setup import AccountSetup, EventConfig, EventState, Field, QuestionType, Values
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, FieldGroup, Value, parse_source
-from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.setup.tag_kinds import StandardProperty
 
 _UNKNOWN: Final = object()
 JOINED = "; "  # M8: joins answers to several questions with the same tag

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, TagKind
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, TagKind
 
 # The value of a source: None = empty; datetimes are aware, a tuple contains the values of a multi-select.
 type Value = str | bool | int | float | datetime | date | tuple[str, ...] | None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.fields import (
     EVENT_FIELDS,
     PROFILE_FIELDS,

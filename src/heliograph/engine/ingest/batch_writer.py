@@ -24,9 +24,9 @@ from typing import Final
 import structlog
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentRefused
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.counters import ProcessCounters
 from heliograph.engine.thread_name import show_thread_name
@@ -37,7 +37,7 @@ from heliograph.recording.record import event_ids, prepare
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
 from heliograph.store.sqlite_database import SqliteDatabase
-from heliograph.store.tokens import note_use
+from heliograph.store.token_check import note_use
 
 log = structlog.get_logger(__name__)
 

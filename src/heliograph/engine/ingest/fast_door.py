@@ -31,7 +31,7 @@ from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
 from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.items import RecordItem
-from heliograph.store.tokens import ApiGrant
+from heliograph.store.token_check import ApiGrant
 
 log = structlog.get_logger(__name__)
 

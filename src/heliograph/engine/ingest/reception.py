@@ -10,7 +10,7 @@ from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
 from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalWriter
 from heliograph.store.database import Database
-from heliograph.store.tokens import prefix_of
+from heliograph.store.token_check import prefix_of
 
 
 class Reception:

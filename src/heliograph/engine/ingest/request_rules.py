@@ -17,7 +17,7 @@ from heliograph.engine.ingest import problem_documents
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.recording.items import MAX_KEY, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
-from heliograph.store.tokens import ApiGrant
+from heliograph.store.token_check import ApiGrant
 
 PATH: Final = "/ingest/registrations"
 SCOPE: Final = "ingest"

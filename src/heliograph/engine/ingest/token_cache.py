@@ -17,7 +17,7 @@ import structlog
 
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
-from heliograph.store.tokens import ApiGrant, find_grant, prefix_of
+from heliograph.store.token_check import ApiGrant, find_grant, prefix_of
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
 from heliograph.recording.items import RecordItem
-from heliograph.store.tokens import ApiGrant
+from heliograph.store.token_check import ApiGrant
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

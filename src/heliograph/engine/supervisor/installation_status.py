@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from heliograph import __version__
 from heliograph.engine.counters import DURATION, OUTCOMES, RECORDED, SETTLED, SIZE, Histogram, OutcomeKey
-from heliograph.store.status import ServerStatus
+from heliograph.store.installation_state import ServerStatus
 
 RUNNING: Final = "running"
 """The state of a process that serves."""

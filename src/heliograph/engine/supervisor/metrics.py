@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from heliograph.domain.delivery.slots import SLOTS
 from heliograph.engine.supervisor.installation_status import RUNNING, InstallationStatus, ObservedSizes, ProcessFigures
-from heliograph.store.status import ServerStatus
+from heliograph.store.installation_state import ServerStatus
 
 log = structlog.get_logger(__name__)
 

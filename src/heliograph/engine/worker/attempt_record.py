@@ -30,7 +30,7 @@ from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import CutOff, Failure, Response, SendResult, text_of
 from heliograph.outbound.kept_request import kept_request
 from heliograph.outbound.masks import NOTHING, Masks
-from heliograph.store.queue.outcomes import StoredExchange
+from heliograph.store.queue.outcome_store import StoredExchange
 
 KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode

@@ -36,13 +36,13 @@ from heliograph.engine.worker.config_view import ConfigView, is_stale
 from heliograph.engine.worker.inflight_journal import InflightJournal
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes
 from heliograph.engine.worker.slot_ownership import Ownership
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.connection_states import Learned, learn
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import StoredAction
-from heliograph.store.queue.lanes import StoredLane, ask_actions, ask_lanes
-from heliograph.store.queue.outcomes import Settled, StoredExchange, raise_begun, store
-from heliograph.store.queue.slots import ask_fence
+from heliograph.store.queue.lane_reads import StoredLane, ask_actions, ask_lanes
+from heliograph.store.queue.outcome_store import Settled, StoredExchange, raise_begun, store
+from heliograph.store.queue.slot_leases import ask_fence
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +127,7 @@ class Completer:
         outcomes = [landed.outcome for landed in batch]
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _may_be_cured(outcome)}
         if accounts:  # a fix is saved before or after this batch, never during it (D7)
-            configuration.lock_shared(self.db, accounts)
+            configuration_versions.lock_shared(self.db, accounts)
         ids = [landed.taken.stored.lane.id for landed in batch]
         epochs_of = ask_fence(self.db, {landed.taken.stored.slot for landed in batch})
         lanes_of = ask_lanes(self.db, ids)

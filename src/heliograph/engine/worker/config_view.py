@@ -11,11 +11,11 @@ from typing import Any
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.retry_policy import RetryPolicy
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import is_complete
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.snapshot import ConfigSource
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 
 
@@ -47,7 +47,7 @@ class ConfigView:
     def refresh(self, db: Database) -> list[int]:
         """Reads the version numbers in force. Returns the accounts whose version is new or changed since the last call."""
         versions: dict[int, int] = dict(
-            db.all("SELECT scope_id, version FROM config_version WHERE scope = :scope", {"scope": configuration.ACCOUNT})
+            db.all("SELECT scope_id, version FROM config_version WHERE scope = :scope", {"scope": configuration_versions.ACCOUNT})
         )
         changed_accounts = [account for account, version in versions.items() if self._reported_versions.get(account) != version]
         self._versions, self._reported_versions = versions, dict(versions)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
 from heliograph.domain.delivery.replay import SMALLEST_SHARE, replay_room
-from heliograph.store.queue.lanes import LaneWant
+from heliograph.store.queue.lane_reads import LaneWant
 
 LEAST_SHARE = 2
 """Lanes that each connection with work may keep in memory, however many connections there are."""

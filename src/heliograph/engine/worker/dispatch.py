@@ -9,8 +9,8 @@ from heliograph.domain.delivery.lanes import choose
 from heliograph.engine.worker.request_builder import ReadContent, RequestBuilder
 from heliograph.engine.worker.shared_lanes import TakenLane
 from heliograph.store.database import Database
-from heliograph.store.queue import lanes as table
-from heliograph.store.queue.lanes import StoredLane
+from heliograph.store.queue import lane_reads as table
+from heliograph.store.queue.lane_reads import StoredLane
 
 
 def choose_actions(

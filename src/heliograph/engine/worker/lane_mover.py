@@ -14,10 +14,10 @@ from heliograph.domain.delivery.slots import may_settle, slot_of
 from heliograph.engine.worker.config_view import ConfigView
 from heliograph.engine.worker.shared_lanes import SharedLanes
 from heliograph.engine.worker.slot_ownership import Ownership
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredLane, lock_lanes, misplaced, move
-from heliograph.store.queue.slots import fence
+from heliograph.store.queue.lane_reads import StoredLane, lock_lanes, misplaced, move
+from heliograph.store.queue.slot_leases import fence
 
 CHUNK = 500
 CHECK_AGAIN_AFTER = (5.0, 15.0)
@@ -73,7 +73,7 @@ class LaneMover:
     def _commit(self, account: int, destination: int, idle_lanes: list[StoredLane]) -> None:
         """Moves the lanes that are still where they were read, in one transaction."""
         with self.db.transaction():
-            configuration.lock_shared(self.db, [account])
+            configuration_versions.lock_shared(self.db, [account])
             self.view.refresh(self.db)
             connection = self.view.connection_of(account, destination)
             if connection is None:

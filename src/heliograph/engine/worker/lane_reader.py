@@ -26,7 +26,7 @@ from heliograph.domain.delivery.lanes import LaneState
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.delivery.slots import slot_of
-from heliograph.engine.worker.confirmation import Confirmation
+from heliograph.engine.worker.config_confirmation import Confirmation
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.dispatch import choose_actions
 from heliograph.engine.worker.inflight_journal import InflightJournal
@@ -41,8 +41,8 @@ from heliograph.outbound.sender import Sender
 from heliograph.store import connection_states
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
-from heliograph.store.queue import lanes as table
-from heliograph.store.queue.lanes import StoredLane
+from heliograph.store.queue import lane_reads as table
+from heliograph.store.queue.lane_reads import StoredLane
 
 log = structlog.get_logger(__name__)
 

@@ -41,7 +41,7 @@ from heliograph.outbound.exchange import CutOff, Response, Route, SendResult
 from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.routes import token_route
 from heliograph.outbound.sender import Sender, SenderStopped
-from heliograph.store import oauth
+from heliograph.store import oauth_token_store
 from heliograph.store.database import Database
 from heliograph.store.secrets import SecretError, Vault
 
@@ -229,7 +229,7 @@ class OAuthTokens:
             return
         if isinstance(came.answer, TokenResponse):
             with db.transaction():
-                is_stored = oauth.keep(
+                is_stored = oauth_token_store.keep(
                     db, self._vault, client.account, client.connection, came.answer, client.facts.bond,
                     before=came.before, asked_at=came.asked_at, who=self._who,
                 )  # fmt: skip
@@ -237,7 +237,7 @@ class OAuthTokens:
         else:
             refused = came.answer.refused
             with db.transaction():
-                oauth.fail(db, client.account, client.connection, refused.message, lost=came.answer.lost, who=self._who)
+                oauth_token_store.fail(db, client.account, client.connection, refused.message, lost=came.answer.lost, who=self._who)
             log.warning("access_token_denied", connection=client.connection, category=refused.category.value, lost=came.answer.lost)
             self._deny(state, refused)
             return
@@ -247,7 +247,7 @@ class OAuthTokens:
         """Reads the stored access and acts on it: uses, requests, waits or gives up."""
         client = state.client
         try:
-            access = oauth.read_access(db, self._vault, client.account, client.connection)
+            access = oauth_token_store.read_access(db, self._vault, client.account, client.connection)
         except SecretError as error:
             self._deny(state, oauth_refused(str(error)))
             return
@@ -271,7 +271,7 @@ class OAuthTokens:
     def _ask(self, db: Database, state: _TokenState, access: Access, by: Ask) -> None:
         client = state.client
         with db.transaction():
-            claimed = oauth.claim(db, client.account, client.connection, access.generation, self._who)
+            claimed = oauth_token_store.claim(db, client.account, client.connection, access.generation, self._who)
         if not claimed:
             self._look_again(state)
             return
@@ -286,7 +286,7 @@ class OAuthTokens:
             exchange.start()
         except SenderStopped:
             with db.transaction():
-                oauth.fail(db, client.account, client.connection, "", lost=False, who=self._who)
+                oauth_token_store.fail(db, client.account, client.connection, "", lost=False, who=self._who)
 
     def _look_again(self, state: _TokenState) -> None:
         self._later.append((time.monotonic() + LOOK_AGAIN, state))

@@ -11,7 +11,7 @@ from typing import Any
 from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.lanes import LaneState
 from heliograph.engine.worker.connection_limiter import LEAST_SHARE, ConnectionLimiter
-from heliograph.store.queue.lanes import LaneWant, StoredLane
+from heliograph.store.queue.lane_reads import LaneWant, StoredLane
 
 MOST_IN_MEMORY = 3000
 """Lanes in memory of one worker, of all connections together."""

@@ -16,21 +16,21 @@ from heliograph.domain.delivery.action import Origin, RunVerdict, reconsidered
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.slots import may_settle, slot_of
 from heliograph.domain.figures import Delta, of_reconsidered
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, Reason, decide_flow
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.sending import stop_of_flow, stop_sentence
+from heliograph.domain.flow.stop_causes import stop_of_flow, stop_sentence
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.contents import read_changes
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 from heliograph.store.queue import stuck_runs
 from heliograph.store.queue.enqueue import Order, enqueue, orders_for
-from heliograph.store.queue.figures import put_deltas
-from heliograph.store.queue.slots import fence
+from heliograph.store.queue.figure_deltas import put_deltas
+from heliograph.store.queue.slot_leases import fence
 from heliograph.store.queue.stuck_runs import DueRun
 
 log = structlog.get_logger(__name__)
@@ -58,20 +58,20 @@ def _may_settle(db: Database, account: int, epoch: int) -> bool:
 
 def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
     events = stuck_runs.events_with_due(db, account)
-    configuration.lock_shared(db, [account], [(account, event) for event in events])
+    configuration_versions.lock_shared(db, [account], [(account, event) for event in events])
     if not _may_settle(db, account, epoch):
         return 0
     now = db.now()
     due = stuck_runs.lock_due(db, account, events, now)
     if not due:
         return 0
-    versions = configuration.versions(db, [account], events)
-    config = source.account(account, versions[configuration.ACCOUNT, account])
+    versions = configuration_versions.versions(db, [account], events)
+    config = source.account(account, versions[configuration_versions.ACCOUNT, account])
     changes = read_changes(db, sorted({run.change for run in due}))
     deltas: list[Delta] = []
     orders: list[Order] = []
     for run in due:
-        version = versions.get((configuration.EVENT, run.event))
+        version = versions.get((configuration_versions.EVENT, run.event))
         event = source.event(run.event, version) if version is not None else None
         change = changes.get(run.change, (None, None))[0]
         orders += _settle(db, run, config, event, change, now, deltas)

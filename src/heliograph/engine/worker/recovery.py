@@ -12,8 +12,8 @@ import structlog
 
 from heliograph.engine.worker.inflight_journal import left_behind, worker_of
 from heliograph.store.database import Database
-from heliograph.store.queue import slots
-from heliograph.store.queue.outcomes import unclean_end
+from heliograph.store.queue import slot_leases
+from heliograph.store.queue.outcome_store import unclean_end
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ def recover(db: Database, folder: Path) -> int:
     for path, in_flight in left_behind(folder):
         with db.transaction():
             marked_lanes = unclean_end(db, in_flight)
-            slots.leave(db, worker_of(path))
+            slot_leases.leave(db, worker_of(path))
         path.unlink(missing_ok=True)
         lanes += marked_lanes
         log.warning("worker_ended_uncleanly", worker=worker_of(path), in_flight=marked_lanes)

@@ -23,14 +23,14 @@ from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode
-from heliograph.domain.flow.sending import destination_of, stop_of, stop_sentence
+from heliograph.domain.flow.stop_causes import destination_of, stop_of, stop_sentence
 from heliograph.domain.mapping.mapping import Mapping
-from heliograph.domain.mapping.rendering import InvalidValues
+from heliograph.domain.mapping.mapping_renderer import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.worker.config_view import ConfigView, UsedVersions, used_of
 from heliograph.engine.worker.oauth_tokens import OAuthClient, OAuthTokens, TokenPending
@@ -40,7 +40,7 @@ from heliograph.outbound.masks import Masks, masks_of
 from heliograph.outbound.routes import Limits, network_policy, route_of
 from heliograph.outbound.signature import signed
 from heliograph.recording.contents import ask_changes
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import StoredAction
 from heliograph.store.secrets import Vault, load_secrets
@@ -147,10 +147,12 @@ class RequestBuilder:
         events: dict[int, EventConfig] = {}
         with db.together():
             changes_of = ask_changes(db, sorted({a.change for a in action_list}))
-            versions_of = configuration.ask_versions(db, sorted({a.account for a in action_list}), sorted({a.event for a in action_list}))
+            versions_of = configuration_versions.ask_versions(
+                db, sorted({a.account for a in action_list}), sorted({a.event for a in action_list})
+            )
         changes = {number: change for number, (change, _) in changes_of().items()}
         for (scope, number), version in versions_of().items():
-            if scope == configuration.ACCOUNT:
+            if scope == configuration_versions.ACCOUNT:
                 self.view.confirmed(number, version)
             else:
                 events[number] = self._source.event(number, version)  # the source caches by version

@@ -23,7 +23,7 @@ from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.outbound.exchange import CutOff, SendResult
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store.database import Database
-from heliograph.store.queue import lanes as table
+from heliograph.store.queue import lane_reads as table
 
 STALE_READ = 2.0
 """Seconds after which a lane that waited for its connection is read again."""

@@ -20,8 +20,8 @@ from heliograph.engine.worker.config_view import UsedVersions
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import SendResult
 from heliograph.store.queue.action_rows import StoredAction
-from heliograph.store.queue.lanes import StoredLane
-from heliograph.store.queue.outcomes import StoredExchange
+from heliograph.store.queue.lane_reads import StoredLane
+from heliograph.store.queue.outcome_store import StoredExchange
 
 
 @dataclass(slots=True)

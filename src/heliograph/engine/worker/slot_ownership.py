@@ -19,7 +19,7 @@ import structlog
 
 from heliograph.domain.delivery import slots as rules
 from heliograph.store.database import Database
-from heliograph.store.queue import slots as table
+from heliograph.store.queue import slot_leases as table
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from heliograph.domain.delivery.action import Rank
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import work_by_connection
+from heliograph.store.queue.lane_reads import work_by_connection
 
 CHEAP = 0.001
 """A search that takes at most this many seconds runs before each read."""

@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import heliograph.setup.names
+import heliograph.setup.name_fields
 from django.db import migrations, models
 
 
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('changed', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('changed_by', models.CharField(max_length=60)),
                 ('deleted_at', models.DateTimeField(editable=False, null=True)),
-                ('name', models.CharField(blank=True, max_length=200, validators=[heliograph.setup.names.storable], verbose_name='flow name')),
+                ('name', models.CharField(blank=True, max_length=200, validators=[heliograph.setup.name_fields.storable], verbose_name='flow name')),
                 ('mode', models.CharField(choices=[('Live', 'Live'), ('Test', 'Test')], max_length=10, verbose_name='Live or Test')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('is_complete', models.BooleanField(default=False, verbose_name='complete')),
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             name='Destination',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, max_length=100, validators=[heliograph.setup.names.storable], verbose_name='destination name')),
+                ('name', models.CharField(blank=True, max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='destination name')),
                 ('does', models.CharField(choices=[('updates', 'updates'), ('adds', 'adds')], default='updates', max_length=10)),
                 ('position', models.PositiveIntegerField(default=0)),
                 ('removed_at', models.DateTimeField(editable=False, null=True)),

@@ -8,20 +8,20 @@ from dataclasses import replace
 from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import Missing, missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination as DestinationFacts
 from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.flow.flow import Mode
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
-from heliograph.flows.services import restorable as restoring
-from heliograph.flows.services.restorable import RestorableFlow
+from heliograph.flows.services import flow_restoration as restoring
+from heliograph.flows.services.flow_restoration import RestorableFlow
 from heliograph.flows.services.rules import checked, is_wider, named_fields, named_tags
-from heliograph.setup.errors import Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile, WidensFirst
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
+from heliograph.setup.setup_errors import Invalid, NotThere, check
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
 """The fields of a flow that decide whether a change triggers. If one of them changes, runs that wait for a tag are decided again."""

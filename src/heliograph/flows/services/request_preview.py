@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from heliograph.accounts.vault import vault
 from heliograph.connections.services.connections import OWNER
-from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.secret import MASK
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.flow.request_lacks import RequestLack, request_lacks
 from heliograph.domain.mapping.mapping import Mapping
-from heliograph.domain.mapping.rendering import InvalidValues
+from heliograph.domain.mapping.mapping_renderer import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.outbound.masks import Masks, masks_of
 from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets

@@ -6,8 +6,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import bounds_of, plain
 from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
@@ -26,11 +26,11 @@ from heliograph.domain.flow.flow import (
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceKey, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, parse_filter
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.models import FLOW_NAME_LENGTH
-from heliograph.setup.errors import Invalid
-from heliograph.setup.models.tags import KIND_NAMES
-from heliograph.setup.names import NAME_LENGTH
+from heliograph.setup.models.tag_models import KIND_NAMES
+from heliograph.setup.name_fields import NAME_LENGTH
+from heliograph.setup.setup_errors import Invalid
 
 MOST_DESTINATIONS = 20
 MOST_FILTERS = 50

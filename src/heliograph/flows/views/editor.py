@@ -20,16 +20,16 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections.connection_list import ConnectionRow
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.replay_links import replay_address
-from heliograph.domain.connection.health import SENDS_NOTHING, UNUSABLE, Health
+from heliograph.domain.connection.connection_health import SENDS_NOTHING, UNUSABLE, Health
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
-from heliograph.flows import drafts, words
+from heliograph.flows import drafts, flow_words
 from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.editor_forms import FlowForm, PanelForm
 from heliograph.flows.filter_values import FilterValues
@@ -42,16 +42,16 @@ from heliograph.flows.views.editor_questions import promised_of, stop_question, 
 from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
-from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.frame import check, refused
+from heliograph.setup.views.setup_frame import check, refused
 from heliograph.store.config_cache import Committed
-from heliograph.store.configuration import ACCOUNT
+from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.forms import member_of
 from heliograph.web.pages import page
 
@@ -259,7 +259,7 @@ def draw(
         db, config = reader.db, reader.config
         flow_list = FlowList(db, request.account.pk)
         rows = flow_list.connections()
-        troubles = words.troubles_of(rows)
+        troubles = flow_words.troubles_of(rows)
         names = sentence.SentenceNames.from_config(config, troubles)
         flow, lacks = draft.flow, missing(draft.flow, config)
         stored = config.flows.get(flow.id)
@@ -273,7 +273,7 @@ def draw(
                 "active": stored.active if stored else True,
                 "off": stored is not None and not stored.active,
                 "live": flow.mode is Mode.LIVE,
-                "missing": [words.lacking(m, flow) for m in lacks],
+                "missing": [flow_words.lacking(m, flow) for m in lacks],
                 "untouched": stored is None and flow == drafts.new().flow,
                 "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
                 "changed": from_micros(head.changed) if head.changed else None,
@@ -312,7 +312,7 @@ def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str
     chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
     return [
         {
-            "title": f"{row.connection.name}: {words.state_in_words(row)}",
+            "title": f"{row.connection.name}: {flow_words.state_in_words(row)}",
             "text": _("What this flow triggers fails until somebody has connected it again, and waits in Retry for its three retries.")
             if row.health is Health.LOST
             else _("What this flow triggers waits in its order, and is due once the connection goes on."),

@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.flows import words
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.flows import flow_words
 from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.editor_forms import FlowForm
 from heliograph.flows.flow_list import FlowList
-from heliograph.flows.flow_test import count_taken
+from heliograph.flows.flow_trial import count_taken
 from heliograph.setup.save_questions import AsksFirst, WidensFirst
 from heliograph.setup.views.confirmed_save import promise_of_save
 from heliograph.web.confirmation import Breaks, LinkedThing, has_changed, mark_changed, question, typed
@@ -38,7 +38,7 @@ def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, err
     with account_reader(request.account.pk) as reader:
         config = reader.config
         waiting = FlowList(reader.db, reader.account).undelivered(draft.flow.id)
-    lacks = [LinkedThing(words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
+    lacks = [LinkedThing(flow_words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
     undelivered = ngettext(
         "%(n)s action of it is not delivered yet. It waits in Retry.",
         "%(n)s actions of it are not delivered yet. They wait in Retry.",

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.deliveries.database import account_reader
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
-from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
+from heliograph.domain.setup.tag_kinds import STANDARD_TAGS, TagKind
 from heliograph.setup.coverage import Coverage, coverage
 from heliograph.web.pages import page
 

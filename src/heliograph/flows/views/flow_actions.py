@@ -13,13 +13,13 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import copy_flow, delete_flow
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, with_fields
 from heliograph.web.form_fields import TextLine

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.connections.connection_list import ConnectionRow
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Missing, fits, missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Shape
 from heliograph.domain.setup.filter_fields import is_named_by_account
-from heliograph.flows import words
+from heliograph.flows import flow_words
 from heliograph.flows.drafts import FieldPlace, FlowDraft, hidden_lists, subject_of, tag_choices, texts_of_row
 from heliograph.flows.editor_forms import DestinationForm, FilterForm, FlowForm
 from heliograph.flows.filter_values import FilterValues
@@ -76,7 +76,7 @@ def _list(name: str, form: FlowForm, flow: Flow, config: AccountConfig, lacks: S
     )
     if not choices.label_by_id:
         help_text = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
-    form.say(name, label=words.list_name(name), options=choices.options, optional=not needed, help=help_text, todo=todo)
+    form.say(name, label=flow_words.list_name(name), options=choices.options, optional=not needed, help=help_text, todo=todo)
     return {"field": form.draw_field(name), "emptied": name if emptied else "", "on_purpose": emptied and not needed}
 
 
@@ -165,11 +165,11 @@ def _destination(
 
     ordered = sorted(rows.values(), key=lambda row: (natural_order(row.connection.name), row.id))
     chosen = rows.get(d.connection or 0)
-    unusable = _("No flow can use this connection: %(state)s.") % {"state": words.state_in_words(chosen)} if chosen else ""
+    unusable = _("No flow can use this connection: %(state)s.") % {"state": flow_words.state_in_words(chosen)} if chosen else ""
     say_todo("name", FlowLack.DESTINATION_NAME, _("Still missing: a name."))
     say_todo("connection", FlowLack.CONNECTION, unusable or _("Still missing: a connection."))
     say_todo("action", FlowLack.ACTION, _("Still missing: an action."))
-    form.say("connection", options=[Choice(str(row.id), words.offered_as(row)) for row in ordered])
+    form.say("connection", options=[Choice(str(row.id), flow_words.offered_as(row)) for row in ordered])
     for kind, mapping in (("payload", d.payload_mapping), ("header", d.header_mapping)):
         options, todo = _mapping_options(kind, mapping, draft, config, destination_lacks)
         form.say(kind, options=options, todo=todo)
@@ -214,7 +214,7 @@ def refused_items(errors: Mapping[FieldPlace, str]) -> list[str]:
         "name": _("Name"),
         "filters": _("Filters"),
         "destinations": _("Destination"),
-        **{name: words.list_name(name) for name in LISTS},
+        **{name: flow_words.list_name(name) for name in LISTS},
     }
     items = []
     for place, text in errors.items():

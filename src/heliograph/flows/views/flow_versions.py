@@ -11,15 +11,15 @@ from django.views.decorators.http import require_http_methods
 from django_scopes import scope
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.flow import LISTS, Flow
 from heliograph.domain.setup.filter_fields import is_named_by_account
-from heliograph.flows import words
+from heliograph.flows import flow_words
 from heliograph.flows.flow_facts import differences, facts, field_name, names_of
+from heliograph.flows.services.flow_restoration import Gone, MissingPart
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow
-from heliograph.flows.services.restorable import Gone, MissingPart
 from heliograph.flows.services.rules import named_tags
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
@@ -46,7 +46,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
     def question(version: Version) -> RestoreQuestion:
         with read_database(), scope(account=request.account.pk):
             restorable_flow = restorable(flow, version, config)
-        lacks = [words.lacking(each, restorable_flow.flow) for each in missing(restorable_flow.flow, config)]
+        lacks = [flow_words.lacking(each, restorable_flow.flow) for each in missing(restorable_flow.flow, config)]
         stops = bool(lacks) and row.is_active and row.is_complete
         lists = []
         if restorable_flow.gone:
@@ -89,7 +89,7 @@ def gone_texts(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]
 
 def _gone_text(gone: Gone, names: sentence.SentenceNames) -> str:
     if gone.part is MissingPart.TAG and gone.place in LISTS:
-        return _("%(list)s: the tag %(name)s") % {"list": words.list_name(gone.place), "name": _name(names.tags, gone)}
+        return _("%(list)s: the tag %(name)s") % {"list": flow_words.list_name(gone.place), "name": _name(names.tags, gone)}
     if gone.part is MissingPart.TAG:
         return _("Filter %(n)d: the tag %(name)s") % {"n": int(gone.place) + 1, "name": _name(names.tags, gone)}
     if gone.part is MissingPart.FIELD:

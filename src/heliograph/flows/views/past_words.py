@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import Flow
 from heliograph.flows.past_trial import PastChange, PastTrial, PastVerdict
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 SHOWN: Final = 5
 """Rows that are visible at first; the others are collapsed."""
@@ -102,7 +102,7 @@ def _rows(rows: list[PastChange], reader: AccountReader, flow: Flow) -> list[dic
             {
                 "who": (person.name or person.code) if person else row.event.state.name,
                 "href": reverse("why", args=(row.id, flow.id)) if stored else timeline,
-                "what": words.happened(row.change, reader.config, row.event),
+                "what": delivery_words.happened(row.change, reader.config, row.event),
                 "at": from_micros(row.at),
                 "tone": tone,
                 "word": word,
@@ -112,7 +112,7 @@ def _rows(rows: list[PastChange], reader: AccountReader, flow: Flow) -> list[dic
     return context_rows
 
 
-def _verdict(row: PastChange, *, new: bool) -> words.Toned:
+def _verdict(row: PastChange, *, new: bool) -> delivery_words.Toned:
     if row.problems:
         return "invalid", _("Would fail")
     if row.verdict is PastVerdict.LOST:

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.connection.response_rule import counts_leads
 from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.figures import Figures, Measure
@@ -22,7 +22,7 @@ from heliograph.domain.registration.change import Facet
 from heliograph.insights.failure_reasons import failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
-from heliograph.insights.views.frame import Frame
+from heliograph.insights.views.insights_frame import Frame
 from heliograph.web.charts import Plot, Series, Slice, pie, plot, row_bars
 from heliograph.web.pages import page
 
@@ -109,7 +109,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
         reasons=reasons,
         all_reasons=all_reasons,
-        untagged=words.waits_for_tag(tiles.untagged) if tiles.untagged else "",
+        untagged=delivery_words.waits_for_tag(tiles.untagged) if tiles.untagged else "",
         untagged_href=frame.number_at(RecordKind.UNTAGGED, tiles.untagged),
         not_judged=tiles.not_judged,
         activity=_activity(activity, frame),
@@ -166,7 +166,7 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
         Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("retries do not add")),
     ]
     if tiles.not_triggered:
-        parts = [_("%(n)s not selected") % {"n": intcomma(tiles.not_selected)}, words.waits_for_tag(tiles.untagged)]
+        parts = [_("%(n)s not selected") % {"n": intcomma(tiles.not_selected)}, delivery_words.waits_for_tag(tiles.untagged)]
         if tiles.not_judged:
             parts.append(_("%(n)s not judged") % {"n": intcomma(tiles.not_judged)})
         sub = ", ".join(parts)
@@ -187,7 +187,10 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
 
 def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
     at = frame.number_at
-    parts = [ngettext("%(n)s action", "%(n)s actions", tiles.queued) % {"n": intcomma(tiles.queued)}, words.waits_for_tag(tiles.untagged)]
+    parts = [
+        ngettext("%(n)s action", "%(n)s actions", tiles.queued) % {"n": intcomma(tiles.queued)},
+        delivery_words.waits_for_tag(tiles.untagged),
+    ]
     if tiles.undecided:
         parts.append(_("%(n)s not judged yet") % {"n": intcomma(tiles.undecided)})
     waiting = ", ".join(parts)

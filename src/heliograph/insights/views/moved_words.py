@@ -14,7 +14,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.record_totals import MovedRecords
-from heliograph.insights.views.frame import Frame
+from heliograph.insights.views.insights_frame import Frame
 
 
 @dataclass(frozen=True, slots=True)

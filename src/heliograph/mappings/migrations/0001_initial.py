@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import heliograph.setup.names
+import heliograph.setup.name_fields
 from django.db import migrations, models
 
 
@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
                 ('changed', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('changed_by', models.CharField(max_length=60)),
                 ('deleted_at', models.DateTimeField(editable=False, null=True)),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('kind', models.CharField(choices=[('payload', 'payload'), ('header', 'header')], max_length=10, verbose_name='kind')),
                 ('subject', models.CharField(choices=[('registration', 'registration'), ('session', 'session'), ('event', 'event')], max_length=20, verbose_name='made for')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.mapping.rendering import FactSource
+from heliograph.domain.mapping.mapping_renderer import FactSource
 from heliograph.domain.mapping.transform import text_of
 from heliograph.domain.setup.fields import FieldGroup
 from heliograph.setup.source_fields import SourceFields

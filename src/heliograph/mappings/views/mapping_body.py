@@ -13,8 +13,8 @@ from urllib.parse import quote, quote_plus
 from django.utils.translation import gettext as _
 
 from heliograph.domain.mapping.mapping import MappingKind
+from heliograph.domain.mapping.mapping_renderer import Hole, Rendered
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.rendering import Hole, Rendered
 
 JSON, FORM, QUERY, HEADERS = "json", "form", "query", "headers"
 

@@ -14,12 +14,12 @@ from django_scopes import scope
 
 from heliograph.connections import header_words
 from heliograph.domain.connection.connection import ContentType, Method
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, SourceValue
+from heliograph.domain.mapping.mapping_renderer import MappingPreview, ValueProblem, preview
 from heliograph.domain.mapping.proposals import proposals
-from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft, SampleProposal

@@ -24,8 +24,8 @@ from heliograph.domain.mapping.mapping import (
     part_body,
 )
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping_renderer import FactSource, ValueProblem, preview
 from heliograph.domain.mapping.paths import Json, Path, format_path
-from heliograph.domain.mapping.rendering import FactSource, ValueProblem, preview
 from heliograph.domain.mapping.row import have_joint
 from heliograph.domain.mapping.transform import Unfit, formatted, text_of
 from heliograph.domain.setup.fields import FieldError, FieldGroup, Shape, parse_source

@@ -13,21 +13,21 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import FixedText, MappingError, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.rendering import MappingPreview, preview
-from heliograph.domain.mapping.restorable import GonePart, RestorableMapping
+from heliograph.domain.mapping.mapping_renderer import MappingPreview, preview
+from heliograph.domain.mapping.mapping_restoration import GonePart, RestorableMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.mapping_editor import empty_name
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.source_fields import SourceFields
 from heliograph.setup.views.versions_page import (
     MOST_LOOKED_UP,

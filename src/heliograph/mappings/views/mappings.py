@@ -18,7 +18,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.replay_links import delivered_lately, replay_address
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.ids import read_id
@@ -32,9 +32,9 @@ from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_r
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.mappings.views.mapping_fields import MappingForm
 from heliograph.mappings.views.mapping_form import Editing, act, preview_choice, read
-from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, has_changed, is_agreed, question
 from heliograph.web.forms import member_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from heliograph.domain.mapping.json_bodies import is_one_line
-from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.registrations.imports.file_profile import Uses
 from heliograph.registrations.imports.values import DateOrder, day, flag
 

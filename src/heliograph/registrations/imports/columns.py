@@ -14,16 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType
+from heliograph.domain.setup.compiled_setup import EventConfig, Field, QuestionType
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
-from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import SESSION_STATUSES
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.column_words import NO, YES, plain, standard_targets
-from heliograph.registrations.imports.errors import ImportFileError, RowProblem
-from heliograph.registrations.imports.report import REPORT_COLUMNS
+from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
+from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS
 from heliograph.registrations.imports.rows import FileRow, clip_value
 from heliograph.registrations.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 from heliograph.domain.registration.document import KNOWN
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.recording.json_documents import NoDocument, read_document
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unusable
 from heliograph.registrations.imports.table_rows import ACCEPTED, FLAWS
 from heliograph.registrations.imports.text_lines import FileLines, FilePosition

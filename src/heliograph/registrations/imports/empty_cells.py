@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.names import code_of
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.name_index import code_of
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 
 _STANDARD: Final = frozenset(label.casefold() for label in STANDARD_PROPERTY_NAMES.values())
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.name_index import code_of
 from heliograph.registrations.imports.values import DateSigns
 
 MOST_EVENTS: Final = 2_000

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Final
 
 from heliograph.registrations.imports import encodings
 from heliograph.registrations.imports.document_rows import DocumentRows, FlatRows, columns_of
-from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
-from heliograph.registrations.imports.report import REPORT_COLUMNS, Restored
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable
+from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS, Restored
 from heliograph.registrations.imports.rows import MAX_CELL, FileRows, clip_value
 from heliograph.registrations.imports.table_rows import TableRows, said_separator
 from heliograph.registrations.imports.text_lines import NUL, FileLine, FileLines

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
-from heliograph.domain.setup.configuration import EventConfig, Field, Named, Session, Status
-from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.compiled_setup import EventConfig, Field, Named, Session, Status
+from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.answer_types import is_yes_and_no, kind_of
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from heliograph.registrations.imports.report import RefusedRow
+from heliograph.registrations.imports.refusal_file import RefusedRow
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS used (event TEXT, code TEXT, line INTEGER, row INTEGER, PRIMARY KEY (event, code)) WITHOUT ROWID;

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.names import code_of
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.name_index import code_of
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.column_words import plain
-from heliograph.setup.names import NAME_LENGTH
+from heliograph.setup.name_fields import NAME_LENGTH
 
 _MOST: Final = 10_000
 """How many names are remembered for one file."""

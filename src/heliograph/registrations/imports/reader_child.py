@@ -13,7 +13,7 @@ from typing import Any
 
 from heliograph.registrations.imports import file_reader, workbook
 from heliograph.registrations.imports.columns import SAMPLE
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.reader_process import MOST_MEMORY, MOST_SAMPLE, MOST_SECONDS, stand_apart
 
 

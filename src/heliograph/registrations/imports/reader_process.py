@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.registrations.imports.errors import NoTable
+from heliograph.registrations.imports.import_errors import NoTable
 
 MOST_MEMORY: Final = 1 << 30
 """Bytes of address space: three times the need of the largest workbook that `check_size` allows, full of cells."""

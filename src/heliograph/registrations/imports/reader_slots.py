@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 from django.conf import settings
 from django.core.cache import cache
 
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError
 
 LEASE: Final = 15.0
 """Seconds; renewed every `reader_process.BEAT`."""

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentProblem
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.registrations.imports.errors import RowProblem
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
+from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.rows import place
 
 _WORDS = {"status": "status", "attendee_type": "attendee type"}

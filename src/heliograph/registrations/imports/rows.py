@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from heliograph.registrations.imports.errors import RowProblem
+from heliograph.registrations.imports.import_errors import RowProblem
 
 MAX_COLUMNS: Final = 1_000
 MAX_CELL: Final = 100_000  # characters

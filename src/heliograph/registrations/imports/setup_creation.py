@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.json_bodies import is_one_line
-from heliograph.domain.setup.configuration import EventConfig, EventState, Field, Named, Session, Status
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState, Field, Named, Session, Status
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.registrations.imports.answer_types import can_be_named
 from heliograph.registrations.imports.columns import Known
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.missing_setup import (
     EVENTS,
     FIELDS,
@@ -29,15 +29,15 @@ from heliograph.registrations.imports.missing_setup import (
     Lack,
 )
 from heliograph.registrations.imports.values import DateOrder, moment, zone
-from heliograph.setup.errors import Invalid, SetupError
 from heliograph.setup.models import AttendeeType, CustomField, Question, RegistrationProperty, RegistrationStatus, Tag
 from heliograph.setup.models import Session as SessionRow
-from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH, code_for
+from heliograph.setup.name_fields import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH, code_for
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, save_field
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, SetupError
 
 _IMAGINED: Final = 1 << 60  # ids that no database generates
 _EVENT_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,25}", re.ASCII)

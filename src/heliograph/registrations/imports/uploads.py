@@ -30,8 +30,8 @@ from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guesses
-from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError
 from heliograph.registrations.imports.file_reader import Format
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError
 from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning

@@ -17,8 +17,8 @@ import python_calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from heliograph.registrations.imports.cell_errors import cell_errors
-from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.registrations.imports.reader_process import check_readable
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, clip_value, unique_names, unusable
 from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far

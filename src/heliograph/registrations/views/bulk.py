@@ -13,14 +13,14 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import BulkPreview, Wish
-from heliograph.registrations.views.registrations import RegistrationFilters
+from heliograph.registrations.views.registration_list_page import RegistrationFilters
 from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.uses import href_of

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.ids import read_id
-from heliograph.domain.setup.configuration import Field
+from heliograph.domain.setup.compiled_setup import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty, TagKind
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty, TagKind
 from heliograph.recording.items import ItemAnswer
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.jobs.models import Job
 from heliograph.registrations.imports.encodings import OFFERED

@@ -18,14 +18,13 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.deliveries.database import account_reader
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.jobs import control
 from heliograph.jobs import page as job_page
 from heliograph.jobs.models import Job, JobState
-from heliograph.registrations.imports import job as import_job
-from heliograph.registrations.imports import uploads
-from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports import import_job, uploads
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import KIND
 from heliograph.registrations.imports.reader_slots import ReadingBusy
@@ -33,7 +32,7 @@ from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
 from heliograph.registrations.views.import_forms import READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm, same_choice
-from heliograph.setup.views.frame import check
+from heliograph.setup.views.setup_frame import check
 from heliograph.store.django_database import read_database
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.shown_fields import Choice

@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known

@@ -17,7 +17,7 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.name_index import code_of
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm

@@ -24,7 +24,7 @@ from heliograph.setup import form_values
 from heliograph.setup.form_values import FormValues
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django, read_database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.form_fields import Hidden, Select
 from heliograph.web.pages import page
 from heliograph.web.shown_fields import Choice

@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import heliograph.store.fields
+import heliograph.store.instant_field
 from django.db import migrations, models
 
 
@@ -26,10 +26,10 @@ class Migration(migrations.Migration):
                 ('check_job', models.BigIntegerField(null=True)),
                 ('send_job', models.BigIntegerField(null=True)),
                 ('by', models.CharField(max_length=60)),
-                ('created', heliograph.store.fields.MicrosField()),
-                ('started', heliograph.store.fields.MicrosField(null=True)),
+                ('created', heliograph.store.instant_field.MicrosField()),
+                ('started', heliograph.store.instant_field.MicrosField(null=True)),
                 ('started_by', models.CharField(blank=True, default='', max_length=60)),
-                ('stopped', heliograph.store.fields.MicrosField(null=True)),
+                ('stopped', heliograph.store.instant_field.MicrosField(null=True)),
                 ('stopped_by', models.CharField(blank=True, default='', max_length=60)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
             ],
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('event_id', models.BigIntegerField()),
                 ('change_id', models.BigIntegerField()),
                 ('version', models.BigIntegerField()),
-                ('at', heliograph.store.fields.MicrosField()),
+                ('at', heliograph.store.instant_field.MicrosField()),
                 ('verdict', models.SmallIntegerField()),
                 ('note', models.CharField(db_default='', max_length=20)),
                 ('problem', models.CharField(db_default='', max_length=200)),

@@ -13,17 +13,17 @@ from django.utils.translation import ngettext
 
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow
 from heliograph.jobs.page import how_far
 from heliograph.replay import replays
 from heliograph.replay.dry_run_lines import PARTS, DryRunLine, dry_run_page
+from heliograph.replay.replay_words import SAYS, TONES, VERDICTS, selected
 from heliograph.replay.replays import ReplayState, SentCounts, Stage
 from heliograph.replay.selection import Selection
-from heliograph.replay.words import SAYS, TONES, VERDICTS, selected
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import promise_of
 from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.forms import member_of

@@ -7,11 +7,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.exchanges import Exchange
 from heliograph.domain.delivery.action import ActionState
 from heliograph.flows.services.request_preview import RequestPreview
-from heliograph.retry.retry_item import Details
+from heliograph.retry.item_details import Details
 
 SHOWN = 300
 """Characters of a value in the comparison."""

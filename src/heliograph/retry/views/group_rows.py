@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.models import User
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospect_words import may_go
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
@@ -21,7 +21,7 @@ from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_queue import MOST
 from heliograph.retry.views.item_words import thing_named
 from heliograph.retry.views.retry_filters import UNTAGGED, WAITING
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock, soon
 
@@ -47,7 +47,7 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
     """A cause for retry/groups.html. healing: how other items of this cause ended by now."""
     cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
     if open and group.next and may_go(group.prospect):
-        cure = f"{cure} {words.next_try(group.next)}.".strip()
+        cure = f"{cure} {delivery_words.next_try(group.next)}.".strip()
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     again = group.cause is Cause.UNTAGGED
     status = QueueStatus.FAILED.value if not open else UNTAGGED if again else WAITING
@@ -124,8 +124,8 @@ def _title(group: CauseGroup) -> str:
     if group.cause is Cause.UNTAGGED:
         return _("%(thing)s of %(event)s has no tag") % {"thing": thing_named(group.lacks), "event": group.event}
     if group.cause is Cause.ANSWER and group.answered:
-        return words.refusal(group.connection_name, group.answered, group.refusal.says).rstrip(".")
-    return words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
+        return delivery_words.refusal(group.connection_name, group.answered, group.refusal.says).rstrip(".")
+    return delivery_words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
 
 
 def _number(group: CauseGroup) -> str:
@@ -134,14 +134,14 @@ def _number(group: CauseGroup) -> str:
     people = ngettext("%(n)s registration", "%(n)s registrations", group.people) % {"n": many(ListCount(group.people, group.is_more))}
     if group.n == group.people and group.flows < 2:
         return _of_flow(people, group)
-    waiting = words.waits_for_tag(group.n, many(ListCount(group.n, group.is_more)))
+    waiting = delivery_words.waits_for_tag(group.n, many(ListCount(group.n, group.is_more)))
     flows = ngettext("%(n)d flow", "%(n)d flows", group.flows) % {"n": group.flows}
     return _("%(waiting)s: %(people)s, %(flows)s") % {"waiting": waiting, "people": people, "flows": flows}
 
 
 def _of_flow(text: str, group: CauseGroup) -> str:
     """A number of items with the name of their flow, if they have only one: "3 actions of Badges"."""
-    return _("%(n)s of %(flow)s") % {"n": text, "flow": words.isolated(group.flow_name)} if group.flow_name else text
+    return _("%(n)s of %(flow)s") % {"n": text, "flow": delivery_words.isolated(group.flow_name)} if group.flow_name else text
 
 
 def _query(group: CauseGroup, status: str) -> str:

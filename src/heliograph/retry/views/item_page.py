@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 from heliograph.accounts.models import User
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.connections.does_words import DOES
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, refusals
 from heliograph.deliveries.removed_content import removed_content
@@ -21,16 +21,16 @@ from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.flow.sending import destination_of
+from heliograph.domain.flow.stop_causes import destination_of
 from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
-from heliograph.retry.retry_item import Details
+from heliograph.retry.item_details import Details
 from heliograph.retry.retry_items import RetryItem
 from heliograph.retry.views.again import again_section
-from heliograph.retry.views.exchange import attempt_rows, last_request
 from heliograph.retry.views.group_rows import many
+from heliograph.retry.views.item_attempts import attempt_rows, last_request
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 
@@ -39,7 +39,9 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     item, config = details.item, reader.config
     names = names_of_users(reader.account, [details.by])
     action, event = item.action, details.event
-    tone, status = words.state_of(action.state) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
+    tone, status = (
+        delivery_words.state_of(action.state) if action and not item.is_queued else (delivery_words.TONES[item.queue], _(item.queue.value))
+    )
     facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
     if action or item.row.cause is Cause.EXCEPTION:
         facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
@@ -53,8 +55,8 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
         if item.prospect.connection not in (None, item.blamed) and item.queue is not QueueStatus.DONE:
             facts.append((_("Goes now to"), item.prospect.name))
         facts += [(_("Does"), str(DOES[to.does]) if to else ""), (_("Action"), action.uid)]
-        if words.origin_of(action):
-            facts.append((_("Made by"), words.origin_of(action)))
+        if delivery_words.origin_of(action):
+            facts.append((_("Made by"), delivery_words.origin_of(action)))
     person = item.person
     request = last_request(details)
     return {
@@ -72,8 +74,8 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
         "call": _call(item, reader, user),
         "changed_at": from_micros(details.at) if details.at else None,
-        "changed_by": words.saved_by(details.by, names) if details.by else "",
-        "changed": words.diff(details.change, config, event) if details.change and event else [],
+        "changed_by": delivery_words.saved_by(details.by, names) if details.by else "",
+        "changed": delivery_words.diff(details.change, config, event) if details.change and event else [],
         "flow": item.flow,
         "flow_version": details.flow_number,
         "sentence": details.why.sentence if details.why else [],
@@ -109,7 +111,7 @@ def _summary(item: RetryItem) -> str:
     if item.queue in OPEN_STATUSES:
         if not may_go(item.prospect):
             return _("It waits.")
-        return words.next_try(due if due is not None else 0) + "."
+        return delivery_words.next_try(due if due is not None else 0) + "."
     if item.queue is QueueStatus.FAILED:
         return _("It is sent again only if it is submitted.") if item.is_submittable else _("It is not sent any more.")
     return why(item)

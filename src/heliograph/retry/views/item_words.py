@@ -7,10 +7,10 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.deliveries import words
+from heliograph.deliveries import delivery_words
 from heliograph.domain.delivery.action import ENDS_RUN, OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.retry.retry_items import RetryItem, Untagged
 
 
@@ -29,23 +29,23 @@ def why(item: RetryItem, target_words: str = "") -> str:
         ):
             return _("No longer possible: the flow was deleted before it had a tag.")
         if item.run.cause in ENDS_RUN:
-            return words.cause_of(Cause.CONTENT_REMOVED, "")
+            return delivery_words.cause_of(Cause.CONTENT_REMOVED, "")
         if item.queue is QueueStatus.DONE:
             return _("Judged again.")
         if item.run.cause is Cause.UNTAGGED and not item.run.message:
             return _("%(thing)s carries no tag.") % {"thing": thing_named(item.lacks)}
-        return words.cause_of(item.run.cause, "", item.run.message)
+        return delivery_words.cause_of(item.run.cause, "", item.run.message)
     action = item.action
     assert action is not None
     if action.state is ActionState.SUPERSEDED:
         return _("Superseded: newer data was sent.")
     if not item.is_queued:
-        return words.did(action, None, item.connection)
+        return delivery_words.did(action, None, item.connection)
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered is not None:
-        return words.refusal(item.connection, item.answered, target_words)
-    return words.cause_of(action.cause, item.connection, action.message)
+        return delivery_words.refusal(item.connection, item.answered, target_words)
+    return delivery_words.cause_of(action.cause, item.connection, action.message)
 
 
 _THINGS: Final = {

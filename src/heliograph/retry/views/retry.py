@@ -14,13 +14,13 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import User
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader, account_reader
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
-from heliograph.retry.retry_item import details
+from heliograph.retry.item_details import details
 from heliograph.retry.retry_items import RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.retry.submit_job import downloadable, submittable
@@ -28,7 +28,7 @@ from heliograph.retry.views.group_rows import download_words, group_row, healed_
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 from heliograph.web.cursor import Pager, address, read_cursor
 from heliograph.web.list_count import ListCount
 from heliograph.web.pages import asks_for_part, live, page
@@ -58,7 +58,7 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
     parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.n) % {"n": many(retried)}] if not retried.is_none else []
-    parts += [words.waits_for_tag(untagged.n, many(untagged))] if not untagged.is_none else []
+    parts += [delivery_words.waits_for_tag(untagged.n, many(untagged))] if not untagged.is_none else []
     text = _("%(waiting)s, for %(causes)s") % {
         "waiting": ", ".join(parts),
         "causes": ngettext("%(n)d cause", "%(n)d causes", len(waiting)) % {"n": len(waiting)},
@@ -133,7 +133,7 @@ def _tally(counts: dict[QueueStatus, ListCount], untagged: ListCount) -> str:
     total = sum(counts.values(), ListCount())
     texts = {status: f"{many(count)} {_(status.value)}" for status, count in counts.items()}
     if not untagged.is_none:
-        texts[QueueStatus.RETRY] += f" ({words.waits_for_tag(untagged.n, many(untagged))})"
+        texts[QueueStatus.RETRY] += f" ({delivery_words.waits_for_tag(untagged.n, many(untagged))})"
     each = ", ".join(texts.values())
     return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.n) % {"total": many(total), "each": each}
 
@@ -147,7 +147,7 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "event": item.event,
         "flow": item.flow,
         "status": _(item.queue.value),
-        "tone": words.TONES[item.queue],
+        "tone": delivery_words.TONES[item.queue],
         "category": _(row.category.value) if row.category else "",
         "why": why(item).rstrip("."),
         "tries": tries(item),

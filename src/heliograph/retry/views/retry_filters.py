@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
-from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.retry_items import RetryFilter

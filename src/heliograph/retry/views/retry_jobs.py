@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.submit import AT_ONCE, submit
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
@@ -26,9 +26,9 @@ from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import downloadable
 from heliograph.retry.views.group_rows import download_words
+from heliograph.retry.views.item_operations import say_submitted
 from heliograph.retry.views.retry_filters import RetryFilters, filter_words
-from heliograph.retry.views.submissions import say_submitted
-from heliograph.setup.views.frame import check
+from heliograph.setup.views.setup_frame import check
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.forms import Form

@@ -1,8 +1,8 @@
 import django.core.validators
 import django.db.models.deletion
 import heliograph.setup.models.questions
-import heliograph.setup.models.tags
-import heliograph.setup.names
+import heliograph.setup.models.tag_models
+import heliograph.setup.name_fields
 from django.db import migrations, models
 
 
@@ -21,9 +21,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=25, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attendee_types', to='store.event')),
@@ -39,9 +39,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=25, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
             ],
@@ -56,9 +56,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=25, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable, heliograph.setup.models.tags.no_standard_name], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable, heliograph.setup.models.tag_models.no_standard_name], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='properties', to='store.event')),
@@ -74,9 +74,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=25, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('cls', models.CharField(choices=[('Accepted', 'Accepted'), ('Pending', 'Pending'), ('Denied', 'Denied'), ('Cancelled', 'Cancelled')], db_column='class', max_length=20, verbose_name='class')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
@@ -93,9 +93,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=25, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
             ],
@@ -109,10 +109,10 @@ class Migration(migrations.Migration):
             name='Tag',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, validators=[heliograph.setup.names.storable, heliograph.setup.models.tags.no_standard_name], verbose_name='name')),
-                ('folded_name', heliograph.setup.names.FoldedField(editable=False, of='name')),
-                ('label', models.CharField(max_length=100, validators=[heliograph.setup.names.storable], verbose_name='label')),
-                ('kinds', models.JSONField(default=list, validators=[heliograph.setup.models.tags.known_kinds], verbose_name='object kinds')),
+                ('name', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable, heliograph.setup.models.tag_models.no_standard_name], verbose_name='name')),
+                ('folded_name', heliograph.setup.name_fields.FoldedField(editable=False, of='name')),
+                ('label', models.CharField(max_length=100, validators=[heliograph.setup.name_fields.storable], verbose_name='label')),
+                ('kinds', models.JSONField(default=list, validators=[heliograph.setup.models.tag_models.known_kinds], verbose_name='object kinds')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
             ],
             options={
@@ -165,8 +165,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=50, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('label', models.CharField(max_length=300, validators=[heliograph.setup.names.storable], verbose_name='label')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('label', models.CharField(max_length=300, validators=[heliograph.setup.name_fields.storable], verbose_name='label')),
                 ('type', models.CharField(choices=[('text', 'text'), ('number', 'number'), ('date', 'date'), ('select', 'select'), ('multi-select', 'multi-select'), ('checkbox', 'checkbox'), ('radio', 'radio')], default='text', max_length=20, verbose_name='type')),
                 ('options', models.JSONField(blank=True, default=list, validators=[heliograph.setup.models.questions.possible_options], verbose_name='options')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
@@ -224,8 +224,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=50, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('label', models.CharField(max_length=300, validators=[heliograph.setup.names.storable], verbose_name='label')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('label', models.CharField(max_length=300, validators=[heliograph.setup.name_fields.storable], verbose_name='label')),
                 ('type', models.CharField(choices=[('text', 'text'), ('number', 'number'), ('date', 'date'), ('select', 'select'), ('multi-select', 'multi-select'), ('checkbox', 'checkbox'), ('radio', 'radio')], default='text', max_length=20, verbose_name='type')),
                 ('options', models.JSONField(blank=True, default=list, validators=[heliograph.setup.models.questions.possible_options], verbose_name='options')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),
@@ -243,8 +243,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=25, validators=[django.core.validators.RegexValidator('\\A\\w(?:[\\w.-]*\\w)?\\Z', 'Letters, digits, dots, dashes and underscores only, with a letter or digit at both ends.')], verbose_name='code')),
-                ('folded_code', heliograph.setup.names.FoldedField(editable=False, of='code')),
-                ('name', models.CharField(max_length=200, validators=[heliograph.setup.names.storable], verbose_name='name')),
+                ('folded_code', heliograph.setup.name_fields.FoldedField(editable=False, of='code')),
+                ('name', models.CharField(max_length=200, validators=[heliograph.setup.name_fields.storable], verbose_name='name')),
                 ('start', models.DateTimeField(blank=True, null=True, verbose_name='start')),
                 ('end', models.DateTimeField(blank=True, null=True, verbose_name='end')),
                 ('position', models.PositiveIntegerField(default=0, editable=False, verbose_name='position')),

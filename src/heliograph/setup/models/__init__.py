@@ -6,9 +6,16 @@ read these tables, but the versions of configuration, which the services write b
 
 from __future__ import annotations
 
-from heliograph.setup.models.events import AttendeeType, AttendeeTypeTag, EventTag, RegistrationProperty, RegistrationPropertyTag, Session
+from heliograph.setup.models.event_models import (
+    AttendeeType,
+    AttendeeTypeTag,
+    EventTag,
+    RegistrationProperty,
+    RegistrationPropertyTag,
+    Session,
+)
 from heliograph.setup.models.questions import CustomField, Question
-from heliograph.setup.models.statuses import (
+from heliograph.setup.models.status_models import (
     EventStatus,
     EventStatusTag,
     RegistrationStatus,
@@ -16,7 +23,7 @@ from heliograph.setup.models.statuses import (
     SessionStatus,
     SessionStatusTag,
 )
-from heliograph.setup.models.tags import KIND_NAMES, Tag, TagOn
+from heliograph.setup.models.tag_models import KIND_NAMES, Tag, TagOn
 
 __all__ = [
     "KIND_NAMES",

@@ -10,10 +10,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.domain.setup.configuration import QuestionType
-from heliograph.setup.models.columns import account_column, code_column, position_column
-from heliograph.setup.models.tags import Tag
-from heliograph.setup.names import FIELD_CODE_LENGTH, LABEL_LENGTH, FoldedField, folded, storable
+from heliograph.domain.setup.compiled_setup import QuestionType
+from heliograph.setup.models.shared_columns import account_column, code_column, position_column
+from heliograph.setup.models.tag_models import Tag
+from heliograph.setup.name_fields import FIELD_CODE_LENGTH, LABEL_LENGTH, FoldedField, folded, storable
 from heliograph.store.models import Event
 
 MOST_OPTIONS = 1_000

@@ -11,13 +11,13 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
-from heliograph.setup.errors import Invalid, check
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
-from heliograph.setup.names import folded
+from heliograph.setup.name_fields import folded
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, check
 from heliograph.setup.version_bodies import account_bodies
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.django_database import of_django
 
 
@@ -49,8 +49,8 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
                 EventStatus(account=row, code=_code(name), name=name, position=index) for index, name in enumerate(EVENT_STATUSES)
             )
             db = of_django(connection)
-            configuration.lock_exclusive(db, accounts=[row.pk])
-            configuration.save(db, row.pk, configuration.ACCOUNT, row.pk, account_bodies(row.pk), by=by)
+            configuration_versions.lock_exclusive(db, accounts=[row.pk])
+            configuration_versions.save(db, row.pk, configuration_versions.ACCOUNT, row.pk, account_bodies(row.pk), by=by)
             audit.note(db, row.pk, by=by, what=Deed.CREATED, kind="account", id=row.pk, name=row.name, after=_audit_values(row))
     return row
 

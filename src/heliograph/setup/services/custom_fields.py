@@ -10,12 +10,12 @@ from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.flow.filters import plain
-from heliograph.domain.setup.configuration import QuestionType
-from heliograph.setup.errors import InUse, NotThere, check
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.setup.models import CustomField
-from heliograph.setup.names import FIELD_CODE_LENGTH, code_for
+from heliograph.setup.name_fields import FIELD_CODE_LENGTH, code_for
 from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import InUse, NotThere, check
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.version_bodies import answerable_body
 from heliograph.store.django_database import of_django

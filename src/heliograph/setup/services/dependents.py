@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Effect, Tagged, Thing, Use

@@ -14,15 +14,15 @@ from django.db import connection, models
 from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session
-from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
+from heliograph.setup.name_fields import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
 from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.object_tags import usable_tags, write_tags
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere, check
 from heliograph.setup.usage import Tagged, Thing, Use
 from heliograph.store.django_database import of_django
 

@@ -11,22 +11,22 @@ from django.core.exceptions import ValidationError
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import validate_timezone
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import plain
 from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import DocumentRefused
-from heliograph.domain.setup.configuration import EventConfig, EventState
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.domain.snapshot import event_body
-from heliograph.recording.events import EventCodeTaken, record_event
-from heliograph.setup.errors import Invalid, NotThere, SetupError
+from heliograph.recording.event_record import EventCodeTaken, record_event
 from heliograph.setup.models import EventTag
-from heliograph.setup.names import CODE_LENGTH, event_code, storable
+from heliograph.setup.name_fields import CODE_LENGTH, event_code, storable
 from heliograph.setup.services import dependents, event_setup
 from heliograph.setup.services.object_tags import usable_tags
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, NotThere, SetupError
 from heliograph.store.models import Event, Registration
 
 NAME_LENGTH = 200

@@ -12,8 +12,7 @@ from typing import Any
 from django.db import models
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import (
     AttendeeType,
     AttendeeTypeTag,
@@ -28,8 +27,9 @@ from heliograph.setup.models import (
     SessionStatusTag,
     Tag,
 )
-from heliograph.setup.models.tags import KIND_NAMES
+from heliograph.setup.models.tag_models import KIND_NAMES
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.usage import Tagged
 
 # The tables that assign tags: (object, its table of tags, the column of the object). Questions store their one tag themselves, and events

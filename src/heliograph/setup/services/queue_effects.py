@@ -11,7 +11,7 @@ from typing import Final
 
 from heliograph.domain.connection.cure import curable_causes
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Tagged, Thing

@@ -22,8 +22,8 @@ from heliograph.domain.delivery.retry_policy import (
     RetryPolicy,
     intervals_of,
 )
-from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
 
 FIELDS: Mapping[Category, str] = {category: category.name.lower() for category in SEVERITY}
 """Under which name a category's intervals are given: "source_api"."""

@@ -9,12 +9,12 @@ from django.db import connection, transaction
 from django_scopes import scope
 
 from heliograph.accounts import save_order
-from heliograph.setup.errors import NotThere
 from heliograph.setup.services import dependents
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import NotThere
 from heliograph.setup.version_bodies import setup_body
-from heliograph.store import configuration
-from heliograph.store.configuration import EVENT
+from heliograph.store import configuration_versions
+from heliograph.store.configuration_versions import EVENT
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 
@@ -31,9 +31,9 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
         db = of_django(connection)
         pairs = [(account, event) for event in event_ids]
         if whole_account:
-            configuration.lock_exclusive(db, accounts=[account], events=pairs)
+            configuration_versions.lock_exclusive(db, accounts=[account], events=pairs)
         else:
-            configuration.lock_exclusive(db, events=pairs, read_accounts=[account])
+            configuration_versions.lock_exclusive(db, events=pairs, read_accounts=[account])
         save_order.check(db, account)
         known = {
             row[0]
@@ -58,7 +58,7 @@ def acting(account: int) -> Iterator[Database]:
     """
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
-        configuration.lock_shared(db, [account], configuration.all_events(account))
+        configuration_versions.lock_shared(db, [account], configuration_versions.all_events(account))
         save_order.check(db, account)
         yield db
 
@@ -66,7 +66,9 @@ def acting(account: int) -> Iterator[Database]:
 def _write_versions(transaction: SetupTransaction) -> None:
     transaction.write_account()
     for event in sorted(transaction.events):
-        configuration.save(transaction.db, transaction.account, EVENT, event, {("setup", event): setup_body(event)}, by=transaction.by)
+        configuration_versions.save(
+            transaction.db, transaction.account, EVENT, event, {("setup", event): setup_body(event)}, by=transaction.by
+        )
     if transaction.tagged:
         for each in dependents.everyone():
             each.tagged(transaction.db, transaction.account, transaction.tagged)

@@ -8,14 +8,14 @@ from typing import Any
 from django.db.models import Count
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import EventTag, Question, Tag
-from heliograph.setup.models.tags import KIND_NAMES
+from heliograph.setup.models.tag_models import KIND_NAMES
 from heliograph.setup.services import dependents
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere, check
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.models import Event
 

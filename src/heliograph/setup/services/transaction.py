@@ -10,12 +10,12 @@ from django.db import models
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.setup.errors import NotThere
+from heliograph.setup.setup_errors import NotThere
 from heliograph.setup.usage import Tagged
 from heliograph.setup.version_bodies import account_bodies
-from heliograph.store import configuration
+from heliograph.store import configuration_versions
 from heliograph.store.config_cache import Uncommitted
-from heliograph.store.configuration import ACCOUNT
+from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 
 
@@ -53,13 +53,13 @@ class SetupTransaction:
         """Locks more events. With the account locked exclusively nobody else has a lock on its events, so they can be locked in any order."""
         self.needs_signal()
         new = set(events) - self.events
-        configuration.lock_exclusive(self.db, events=[(self.account, e) for e in new], accounts=[self.account])
+        configuration_versions.lock_exclusive(self.db, events=[(self.account, e) for e in new], accounts=[self.account])
         self.events |= new
 
     def write_account(self) -> None:
         """Writes the account's part now, because later steps of this transaction read it (an event with an answer to a field just created)."""
         if self.is_account_changed:
-            configuration.save(self.db, self.account, ACCOUNT, self.account, account_bodies(self.account), by=self.by)
+            configuration_versions.save(self.db, self.account, ACCOUNT, self.account, account_bodies(self.account), by=self.by)
 
     def note(self, what: Deed, kind: str, row: models.Model, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
         """Writes an audit entry."""

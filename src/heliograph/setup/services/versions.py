@@ -11,18 +11,18 @@ from typing import Any, Final, assert_never
 
 from django.utils.translation import gettext as _
 
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.clashes import Clash, ClashKind, clashes
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.models.configured import Configured
+from heliograph.setup.models.configured_model import Configured
 from heliograph.setup.save_questions import AsksFirst, Stops
 from heliograph.setup.services import dependents, queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.store import configuration
-from heliograph.store.configuration import ACCOUNT
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.store import configuration_versions
+from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 RESTORED: Final = "restored"
 """In a body, beside what the domain reads: the number of the version that was restored."""
@@ -52,7 +52,9 @@ def write(transaction: SetupTransaction, row: Configured) -> None:
     """Stores the row's body as its newest version, and the version number in the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
-    configuration.save(transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, row.pk): body}, by=transaction.by)
+    configuration_versions.save(
+        transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, row.pk): body}, by=transaction.by
+    )
     row.number = number_of(transaction.db, transaction.account, kind, row.pk)
     row.changed_by = transaction.by[:60]
     row.save()

@@ -15,18 +15,18 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.deliveries.database import account_reader
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import Status
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.setup.compiled_setup import Status
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.coverage import watched
-from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import check, settings_page
-from heliograph.setup.views.rows import Cell, TagRow, TagRows, row_of, rows_context, say_saved
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.views.setup_frame import check, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.setup.views.tag_table import Cell, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.web.forms import posted
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.setup.configuration import Field, QuestionType
+from heliograph.domain.setup.compiled_setup import Field, QuestionType
 from heliograph.setup.form_values import YES, FormValues, takes_many
 from heliograph.web.form_fields import Choices, Select, TextLines
 from heliograph.web.shown_fields import Choice, FormField

@@ -8,8 +8,8 @@ from typing import ClassVar
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.setup.configuration import Field as Answerable
-from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.compiled_setup import Field as Answerable
+from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Select, TextLine, TextLines
 from heliograph.web.shown_fields import Choice

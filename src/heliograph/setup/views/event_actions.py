@@ -14,19 +14,19 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.database import account_reader
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
-from heliograph.domain.setup.configuration import EventConfig, Status
+from heliograph.domain.setup.compiled_setup import EventConfig, Status
 from heliograph.jobs import control
 from heliograph.setup import mark_test_job
 from heliograph.setup.affected_flows import live_flows
-from heliograph.setup.errors import Invalid
 from heliograph.setup.event_draft import changed_state, values_of
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.event_form import EventNameForm
-from heliograph.setup.views.frame import event_config, event_page
+from heliograph.setup.views.setup_frame import event_config, event_page
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, shortened, with_fields
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted

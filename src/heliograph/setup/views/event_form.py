@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.errors import Invalid
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.event_draft import values_of
 from heliograph.setup.form_values import FormValues, one, takes_many
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.answer_fields import answer_field
 from heliograph.setup.views.tag_chips import TagChips, TagChoices, offer
 from heliograph.web.form_fields import Hidden, Select, TextLine

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.ids import read_id
-from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.setup.views.answerable import AnswerableForm
 from heliograph.setup.views.shared_form import SharedForm

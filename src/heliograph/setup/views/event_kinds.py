@@ -12,8 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.local_times import parse_local, written_local
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup, object_tags
@@ -21,8 +21,8 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing
 from heliograph.setup.views import answerable
 from heliograph.setup.views.event_kind_forms import KindForm, QuestionForm, SessionForm, StatusForm, TaggedForm
-from heliograph.setup.views.rows import Cell
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.setup.views.tag_table import Cell
 from heliograph.web.templatetags.moments import minute_in
 
 

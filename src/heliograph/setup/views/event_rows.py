@@ -13,20 +13,20 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.database import account_reader
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.tags import TagKind
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.coverage import watched
-from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import event_setup, usage_counts
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.custom_fields import deletion
+from heliograph.setup.setup_errors import InUse, Invalid, NotThere
+from heliograph.setup.views.custom_field_pages import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
-from heliograph.setup.views.frame import check, event_config, event_page, form_context, readonly
-from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
+from heliograph.setup.views.setup_frame import check, event_config, event_page, form_context, readonly
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.setup.views.tag_table import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import is_agreed, mark_changed
 from heliograph.web.forms import posted, pressed

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.natural_order import natural_order
-from heliograph.domain.setup.tags import Tag, TagKind
-from heliograph.setup.names import folded
+from heliograph.domain.setup.tag_kinds import Tag, TagKind
+from heliograph.setup.name_fields import folded
 from heliograph.web.form_fields import Chips, Select
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice

@@ -18,11 +18,11 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.ids import read_number
-from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import agrees, promise_of
 from heliograph.web.cursor import Cursor, ListPage, Pager, address

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.db import migrations, models
 
-import heliograph.store.fields
+import heliograph.store.instant_field
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("flow_id", models.BigIntegerField(null=True)),
                 ("objects_tagged", models.TextField()),
                 ("reached", models.BigIntegerField(db_default=0)),
-                ("created", heliograph.store.fields.MicrosField()),
+                ("created", heliograph.store.instant_field.MicrosField()),
             ],
             options={
                 "db_table": "saved_cure",

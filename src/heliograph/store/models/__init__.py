@@ -6,12 +6,12 @@ registrations.
 """
 
 from heliograph.store.models.changes import Change, ChangeContent, Run, SavedCure, StuckRun
-from heliograph.store.models.configuration import ConfigHistory, ConfigVersion
-from heliograph.store.models.connections import ConnectionState, OAuthAccess, Secret
-from heliograph.store.models.figures import FigureBitmap, FigureDelta, FigureHour, FigureSum
+from heliograph.store.models.configuration_models import ConfigHistory, ConfigVersion
+from heliograph.store.models.connection_models import ConnectionState, OAuthAccess, Secret
+from heliograph.store.models.figure_models import FigureBitmap, FigureDelta, FigureHour, FigureSum
 from heliograph.store.models.idempotency import Idempotency
 from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, WorkerRow
-from heliograph.store.models.retention import Retention, RetentionDay
+from heliograph.store.models.retention_models import Retention, RetentionDay
 from heliograph.store.models.subjects import Event, Registration, SessionRegistration
 
 __all__ = (

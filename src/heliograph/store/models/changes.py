@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django_scopes import ScopedManager
 
-from heliograph.store.fields import MicrosField
+from heliograph.store.instant_field import MicrosField
 
 
 class Change(models.Model):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django_scopes import ScopedManager
 
-from heliograph.store.fields import MicrosField
+from heliograph.store.instant_field import MicrosField
 
 
 class Idempotency(models.Model):

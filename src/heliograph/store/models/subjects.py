@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django_scopes import ScopedManager
 
-from heliograph.store.fields import MicrosField
 from heliograph.store.indexes import CoveringIndex
+from heliograph.store.instant_field import MicrosField
 
 
 class Event(models.Model):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from heliograph.store.database import Database
-from heliograph.store.moments import from_micros
+from heliograph.store.instants import from_micros
 
 _OVER: Final = "('done', 'failed', 'cancelled')"
 """`jobs.models.ENDED`, and what failed: nothing more happens to it by itself."""

@@ -12,7 +12,7 @@ from heliograph.domain.delivery.action import ActionState, Does
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
-from heliograph.store.queue.outcomes import apply_to_lanes
+from heliograph.store.queue.outcome_store import apply_to_lanes
 from heliograph.store.queue.submissions import DoesOf
 from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN
 

@@ -16,9 +16,9 @@ from heliograph.domain.figures import WEBHOOKS
 from heliograph.domain.retention import Cuts
 from heliograph.store.database import Database
 from heliograph.store.queue import stuck_runs
-from heliograph.store.queue.figures import BitmapKey, unite
-from heliograph.store.queue.lanes import lock_lanes
-from heliograph.store.retention import Removed
+from heliograph.store.queue.figure_deltas import BitmapKey, unite
+from heliograph.store.queue.lane_reads import lock_lanes
+from heliograph.store.retention_record import Removed
 from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, STUCK_RUN_WAITING
 
 NOTHING_BEFORE = "{}"

@@ -16,12 +16,12 @@ from typing import Final
 import structlog
 
 from heliograph.domain.retention import DAY, Cuts, Terms
-from heliograph.store import access_refusals, driver_errors, retention, sessions
+from heliograph.store import access_refusals, driver_errors, retention_record, sessions
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
 from heliograph.store.queue.removal import START, OldRows
 from heliograph.store.registrations import remove_old_keys
-from heliograph.store.retention import Removed
+from heliograph.store.retention_record import Removed
 
 log = structlog.get_logger(__name__)
 
@@ -116,12 +116,12 @@ class RetentionRound:
     def all_accounts(self, terms: Terms) -> Removed:
         """Every account by the installation's terms, or by its own where they are shorter."""
         removed = Removed()
-        for account in retention.accounts(self.db):
+        for account in retention_record.accounts(self.db):
             if self.stop.is_set():
                 break
             with self.db.transaction():
-                in_force = terms.shortened(*retention.own_terms(self.db, account))
-                retention.narrow(self.db, account, in_force)
+                in_force = terms.shortened(*retention_record.own_terms(self.db, account))
+                retention_record.narrow(self.db, account, in_force)
             removed += self.account(account, in_force)
             self.replays(account, in_force)
             self.jobs(account, in_force)
@@ -135,11 +135,11 @@ class RetentionRound:
         cuts = terms.cuts(self.now)
         if not removal.has_old(self.db, account, cuts):
             return Removed()
-        known = retention.announcement(self.db, account)
+        known = retention_record.announcement(self.db, account)
         if known is None or not known.covers(terms):
             if removal.has_removable(self.db, account, cuts, self.stop.is_set):
                 with self.db.transaction():
-                    retention.announce(self.db, account, terms, self.now)
+                    retention_record.announce(self.db, account, terms, self.now)
                 log.info("retention_announced", account=account, content_days=terms.content, row_days=terms.rows)
             return Removed()
         if self.now < known.begins:
@@ -189,7 +189,7 @@ class RetentionRound:
 
     def _has_begun(self, account: int, terms: Terms) -> bool:
         """True if a removal by these terms was announced, and its time has come."""
-        known = retention.announcement(self.db, account)
+        known = retention_record.announcement(self.db, account)
         return known is not None and known.covers(terms) and self.now >= known.begins
 
     def _until(self, ends: Callable[[int], bool]) -> bool:
@@ -224,7 +224,7 @@ class RetentionRound:
                 if not self._has_begun(account, terms):
                     break
                 if removed := remove({id for _at, id, _n in places}):
-                    retention.note_removal(self.db, account, cuts, removed, self.now)
+                    retention_record.note_removal(self.db, account, cuts, removed, self.now)
                     total += removed
                 took = time.perf_counter() - began  # others wait for this, not for the wait for them
             if self._rest(took):

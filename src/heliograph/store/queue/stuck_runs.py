@@ -17,7 +17,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import of_reconsidered
 from heliograph.domain.flow.decision import FlowVerdict, Reason
 from heliograph.store.database import Database
-from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.figure_deltas import put_deltas
 from heliograph.store.row_states import STUCK_RUN_WAITING
 
 AT_ONCE: Final = 50

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import Does, NotSubmittable, OpenAction
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import lock_lanes, open_actions
-from heliograph.store.queue.outcomes import Settled, store
+from heliograph.store.queue.lane_reads import lock_lanes, open_actions
+from heliograph.store.queue.outcome_store import Settled, store
 
 type DoesOf = Callable[[int], Does]
 """What a destination does, by its id."""

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import account_reader
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.delivery_words import Toned
 from heliograph.deliveries.removed_content import removed_records
-from heliograph.deliveries.words import Toned
 from heliograph.domain.delivery.webhook_id import created_of
-from heliograph.timeline.search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
+from heliograph.timeline.registration_search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
 from heliograph.timeline.timeline import Timeline
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ListFilters, SearchFilter

@@ -1,0 +1,84 @@
+"""Creates and revokes API tokens (O6; `store.token_check` checks them)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django_scopes import scope
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import ApiToken, TokenScope
+from heliograph.domain.errors import HeliographError, NotInAccount
+from heliograph.domain.mapping.json_bodies import is_one_line
+from heliograph.store.django_database import of_django
+from heliograph.store.instants import from_micros, to_micros
+from heliograph.store.token_check import digest_of, new_token, prefix_of
+
+NAME_LENGTH = 100
+
+
+class TokenRefused(HeliographError):
+    """This token cannot be created."""
+
+
+class NoSuchToken(NotInAccount):
+    """There is no such token in this account."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A new token. secret: the token itself, to be shown once."""
+
+    row: ApiToken
+    secret: str
+    expires: datetime | None
+
+
+def create_token(account: int, name: str, *, by: str, expires: datetime | None = None) -> NewToken:
+    """Creates a token that may do all that a token can. expires: an aware instant, None = never. Raises TokenRefused."""
+    name, scopes = name.strip(), sorted(TokenScope.values)
+    if not name or len(name) > NAME_LENGTH or not is_one_line(name):
+        raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
+    secret = new_token()
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        now = db.now()
+        if expires is not None and expires <= from_micros(now):
+            raise TokenRefused("The token would have expired already.")
+        row = ApiToken.objects.create(
+            account_id=account,
+            name=name,
+            prefix=prefix_of(secret) or "",
+            digest=digest_of(secret),
+            scopes=scopes,
+            created=now,
+            created_by=by[:60],
+            expires=None if expires is None else to_micros(expires),
+        )
+        audit.note(
+            db,
+            account,
+            by=by,
+            what=Deed.CREATED,
+            kind="token",
+            id=row.pk,
+            name=name,
+            after={"name": name, "scopes": scopes, "expires": expires and expires.isoformat()},
+        )
+    return NewToken(row, secret, expires)
+
+
+def revoke_token(account: int, id: int, *, by: str) -> None:
+    """Revokes a token; within 2 seconds it is refused everywhere. Repeating it is harmless. Raises NoSuchToken."""
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        row = ApiToken.objects.filter(pk=id).first()
+        if row is None:
+            raise NoSuchToken
+        if row.revoked is None:
+            row.revoked = from_micros(db.now())
+            row.save(update_fields=["revoked"])
+            audit.note(db, account, by=by, what=Deed.REVOKED, kind="token", id=id, name=row.name)

@@ -1,0 +1,73 @@
+"""Account Settings > Management > Account: its code, name and timezone (P1)."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import Account, Role
+from heliograph.accounts.roles import AccountRequest
+from heliograph.setup.services.create_account import AccountFacts, change_account
+from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid
+from heliograph.setup.views.setup_frame import check, form_page, readonly
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import posted
+from heliograph.web.templatetags.moments import minute
+from heliograph.web.timezone_field import TimezoneField
+from heliograph.web.toasts import say
+
+
+class AccountForm(SharedForm):
+    """The account's own settings."""
+
+    pairs = (("name", "code"),)
+
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
+    code = TextLine(
+        gettext_lazy("Code"),
+        help=gettext_lazy("Letters, digits and dashes. Commands and mappings name the account by it."),
+        required=True,
+        autocomplete="off",
+    )
+    timezone = TimezoneField()
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: AccountRequest) -> HttpResponse:
+    """Shows and saves the account's own data."""
+    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        if form.is_valid() and _saved(request, form):
+            say(request, _("The account is saved."))
+            return HttpResponseRedirect(request.path)
+    now = _("Times and whole days in reports are shown in it. Now: %(now)s.") % {"now": minute(timezone.now())}
+    form.say("timezone", help=now)
+    return form_page(
+        request,
+        form,
+        _("Account"),
+        entry="account",
+        lead=_("The organization whose events these are."),
+        cancel_href=request.path,
+        readonly=readonly(request, Role.ADMINISTRATOR),
+        facts=[(_("Code"), row.code), (_("Name"), row.name), (_("Timezone"), row.timezone)],
+    )
+
+
+def _saved(request: AccountRequest, form: AccountForm) -> bool:
+    typed = form.cleaned_data
+    try:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
+            change_account(transaction, AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled))
+    except Invalid as error:
+        form.refuse(error)
+    return not form.errors

@@ -1,0 +1,174 @@
+"""Account Settings > Management > Users > API tokens: keys for other programs. Everyone reads the list; only an Administrator creates and
+revokes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.api_tokens import NewToken, TokenRefused, create_token, revoke_token
+from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import ApiToken, Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.administration.views.users import tabs
+from heliograph.setup.views.setup_frame import form_page, readonly, settings_page
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
+from heliograph.web.form_fields import Select, TextLine
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import Choice
+from heliograph.web.templatetags.moments import minute
+from heliograph.web.toasts import say
+
+ENDS: Final = {
+    "30": (gettext_lazy("In 30 days"), timedelta(days=30)),
+    "365": (gettext_lazy("In one year"), timedelta(days=365)),
+    "": (gettext_lazy("Never"), None),
+}
+SOON: Final = timedelta(days=7)
+SHOWN: Final = 200
+"""Most tokens in the list, newest first; revoked ones are not shown."""
+
+
+class TokenForm(Form):
+    """The purpose and lifetime of a token."""
+
+    name = TextLine(
+        gettext_lazy("Name"),
+        help=gettext_lazy("The program that will use it. It stands in Audit and in timelines."),
+        required=True,
+        autocomplete="off",
+    )
+    ends = Select(gettext_lazy("Ends"), options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()], initial="365")
+
+    def clean_ends(self) -> str:
+        """Falls back to one year if the posted value is not an option: "" is one, and means never."""
+        typed = self["ends"].data
+        return typed if typed in ENDS else "365"
+
+
+@require_safe
+def tokens(request: AccountRequest) -> HttpResponse:
+    """Lists tokens that are not revoked."""
+    rows = list(ApiToken.objects.filter(revoked=None)[:SHOWN])
+    actors = Actors.from_marks(request.account, [row.created_by for row in rows])
+    now = timezone.now()
+    return settings_page(
+        request,
+        "administration/tokens.html",
+        entry="users",
+        tabs=tabs("api-tokens"),
+        readonly=readonly(request, Role.ADMINISTRATOR),
+        tokens=[
+            {
+                "id": row.pk,
+                "name": row.name,
+                "begins": row.prefix,
+                "by": actors.name(row.created_by),
+                "made": row.created,
+                "used": row.last_used,
+                "ends": row.expires,
+                "over": row.expires is not None and row.expires <= now,
+                "soon": row.expires is not None and now < row.expires <= now + SOON,
+            }
+            for row in rows
+        ],
+    )
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def add(request: AccountRequest) -> HttpResponse:
+    """Creates a token and shows it once."""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        name, lasts = form.cleaned_data["name"], ENDS[form.cleaned_data["ends"]][1]
+        try:
+            return _secret_page(
+                request, create_token(request.account.pk, name, by=request.user.actor, expires=timezone.now() + lasts if lasts else None)
+            )
+        except TokenRefused as error:
+            form.add_error("name", _(str(error)))
+    return form_page(
+        request,
+        form,
+        _("Make a token"),
+        entry="users",
+        crumbs=[(_("API tokens"), reverse("api-tokens"))],
+        lead=_("For a program that sends registrations. It can do that in this account, and nothing else."),
+        button=_("Make the token"),
+        cancel_href=reverse("api-tokens"),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def revoke(request: AccountRequest, id: int) -> HttpResponse:
+    """Asks for confirmation, and revokes a token."""
+    if request.method == "POST":
+        with transaction.atomic():
+            return _revoke(request, ApiToken.objects.select_for_update().filter(pk=id, revoked=None).first())
+    return _revoke(request, ApiToken.objects.filter(pk=id, revoked=None).first())
+
+
+def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
+    """row: locked where it may be revoked, so that nobody uses it for the first time meanwhile."""
+    if row is None:
+        raise Http404
+    used = (
+        Breaks(
+            _("It is in use"),
+            Moving(_("Last on %(when)s.") % {"when": minute(row.last_used)}),
+            items=[LinkedThing(_("See what it did, in Audit"), f"{reverse('audit')}?who=token:{row.pk}")],
+        )
+        if row.last_used
+        else Breaks(_("It was never used"))
+    )
+    confirmation = question(
+        _("Revoke the token “%(name)s”?") % {"name": row.name},
+        lead=_("Requests with it are refused, within 2 seconds everywhere. This cannot be undone."),
+        crumbs=[(_("API tokens"), reverse("api-tokens"))],
+        breaks=[used],
+        button=_("Revoke it"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=reverse("api-tokens"),
+    )
+    if is_agreed(request, confirmation):
+        revoke_token(request.account.pk, row.pk, by=request.user.actor)
+        say(request, _("“%(name)s” is revoked.") % {"name": row.name})
+        return HttpResponseRedirect(reverse("api-tokens"))
+    return settings_page(request, "confirmation.html", entry="users", **confirmation)
+
+
+def _secret_page(request: AccountRequest, made: NewToken) -> HttpResponse:
+    row = made.row
+    return settings_page(
+        request,
+        "administration/shown_once.html",
+        entry="users",
+        crumbs=[(_("API tokens"), reverse("api-tokens"))],
+        heading=_("Token “%(name)s”") % {"name": row.name},
+        lead=_("Made just now."),
+        told={
+            "title": _("Copy it now: it is shown once"),
+            "text": _("Only its first letters are kept. If it is lost, revoke it and make another."),
+        },
+        label=_("Token"),
+        secret=made.secret,
+        note=_("It goes into the header Authorization of each request, after the word Bearer and a space."),
+        facts=[(_("Ends"), minute(made.expires) if made.expires else _("Never"))],
+        done=_("I have copied it"),
+        done_href=reverse("api-tokens"),
+    )

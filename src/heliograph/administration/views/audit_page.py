@@ -1,0 +1,218 @@
+"""Account Settings > Management > Users > Audit: who changed what, before and after.
+
+Secrets are masked when entries are written (accounts/audit.py). What a connection's pages show only to Administrators, the audit shows only
+to them too, and nobody else's search finds anything by it (C5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import AuditEntry, Role, User
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.administration.views.audit_words import TAGGED, AuditNames
+from heliograph.administration.views.users import tabs
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.connection.shown_connection import shown_body
+from heliograph.jobs.models import Job
+from heliograph.setup.models import Tag
+from heliograph.setup.views.setup_frame import settings_page
+from heliograph.store import configuration_versions
+from heliograph.store.access_refusals import SOMEBODY
+from heliograph.store.config_cache import Committed, ConfigCache
+from heliograph.store.instants import to_micros
+from heliograph.web.cursor import Pager, keyset, read_cursor
+from heliograph.web.list_filters import ChoiceFilter, Filter, ListFilters, SearchFilter
+from heliograph.web.shown_fields import Choice
+
+MOST: Final = 10_000
+"""What is counted exactly."""
+MOST_LOOKED_UP: Final = 25
+"""Past configurations of the account that are read for the names of a page."""
+KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
+    "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
+    "tags": (
+        gettext_lazy("Tags and statuses"),
+        ("tag", "registration status", "session status", "event status", "session registration status"),
+    ),
+    "events": (
+        gettext_lazy("Events"),
+        ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
+    ),
+    "people": (gettext_lazy("Users and tokens"), ("user", "token")),
+    "account": (gettext_lazy("The account"), ("account",)),
+    "exports": (gettext_lazy("Exports and downloads"), ("record list", "failed rows")),
+}
+SIGN_INS: Final = "sign-ins"
+REFUSALS: Final = "refusals"
+REFUSED_AS: Final = {
+    "user": gettext_lazy("Was refused the sign-in as"),
+    "token": gettext_lazy("Was refused with the token"),
+    "account": gettext_lazy("Was refused, among many others"),
+}
+"""Refused access by what was given: a user's name, a token; the account where there were too many to tell them apart."""
+VERBS: Final = {
+    Deed.CREATED: gettext_lazy("Made the %(kind)s"),
+    Deed.CHANGED: gettext_lazy("Changed the %(kind)s"),
+    Deed.DELETED: gettext_lazy("Deleted the %(kind)s"),
+    Deed.MERGED: gettext_lazy("Merged the %(kind)s"),
+    Deed.SWITCHED_ON: gettext_lazy("Switched on the %(kind)s"),
+    Deed.SWITCHED_OFF: gettext_lazy("Switched off the %(kind)s"),
+    Deed.REVOKED: gettext_lazy("Revoked the %(kind)s"),
+    Deed.CONNECTED: gettext_lazy("Connected the %(kind)s"),
+    Deed.INVITED: gettext_lazy("Invited the %(kind)s"),
+    Deed.LINKED: gettext_lazy("Made a link for the %(kind)s"),
+    Deed.JOINED: gettext_lazy("Took the invitation as"),
+    Deed.PASSWORD_CHANGED: gettext_lazy("Changed the password of"),
+    Deed.SIGNED_IN: gettext_lazy("Signed in as"),
+    Deed.REFUSED: gettext_lazy("Was refused a page"),
+    Deed.SIGNED_OUT: gettext_lazy("Signed out everywhere"),
+    Deed.SECOND_FACTOR_ON: gettext_lazy("Set up the second factor of"),
+    Deed.REPLAYED: gettext_lazy("Replayed"),
+    Deed.REPLAY_CANCELLED: gettext_lazy("Cancelled the replay of"),
+    Deed.EXPORTED: gettext_lazy("Exported the list"),
+    Deed.DOWNLOADED: gettext_lazy("Downloaded failed rows of"),
+    Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
+}
+PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
+FILES: Final = {"record list": "job", "failed rows": "retry-download-ready"}
+"""Pages of what was exported or downloaded, by the id of its job."""
+
+
+class AuditFilters(ListFilters):
+    """The filters of the list of entries. who: an actor's mark ("user:7")."""
+
+    no_match = gettext_lazy("No entry matches")
+    no_match_text = gettext_lazy("Try another word, or take a filter away.")
+    show_all = gettext_lazy("Show all entries")
+
+    q = SearchFilter(gettext_lazy("Search"), placeholder=gettext_lazy("What, or a value"))
+    who = Filter(gettext_lazy("Who"), every=gettext_lazy("Everybody"))
+    kind = ChoiceFilter(
+        gettext_lazy("Kind"),
+        options=[
+            *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
+            Choice(SIGN_INS, gettext_lazy("Sign-ins")),
+            Choice(REFUSALS, gettext_lazy("Refused access")),
+        ],
+        every=gettext_lazy("Everything"),
+    )
+
+
+@require_safe
+def audit(request: AccountRequest) -> HttpResponse:
+    """The newest first."""
+    filters = AuditFilters(request)
+    who = filters.cleaned_data["who"]
+    whole = may(request.user, Role.ADMINISTRATOR)
+    matching_entries = _matching(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
+    rows = keyset(matching_entries, "id", "id", read_cursor(request, (int, int)))
+    entries = list(rows.rows)
+    total = matching_entries.order_by()[: MOST + 1].count()
+    people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
+    actors = Actors.from_marks(request.account, [*(row.by for row in entries), who])
+    names = _names(request, entries)
+    jobs = set(Job.objects.filter(pk__in=[row.object_id for row in entries if row.kind in FILES]).values_list("pk", flat=True))
+    known = {**{each.actor: each.name for each in people}, "command": _("The operator")}
+    if who and who not in known:
+        known[who] = actors.name(who)
+    filters.offer("who", known.items())
+    if not whole:
+        kinds = [(key, words) for key, (words, _kinds) in KINDS.items()]
+        filters.offer("kind", [*kinds, (SIGN_INS, gettext_lazy("Sign-ins"))])
+    return settings_page(
+        request,
+        "administration/audit.html",
+        entry="users",
+        tabs=tabs("audit"),
+        entries=[_entry(row, actors, names[row.pk], jobs, whole=whole) for row in entries],
+        filters=filters,
+        total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
+        pager=Pager.from_page(request, rows, _("Changes of registrations stand in their timelines.")),
+    )
+
+
+def _matching(words: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
+    """whole: searches all fields of connections, not only their names, and shows refused access, which names network addresses."""
+    matching_entries: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
+    if who:
+        matching_entries = matching_entries.filter(by=who[:60])
+    if kind in KINDS:
+        matching_entries = matching_entries.filter(kind__in=KINDS[kind][1]).exclude(what__in=(Deed.SIGNED_IN, Deed.REFUSED))
+    elif kind == SIGN_INS:
+        matching_entries = matching_entries.filter(what=Deed.SIGNED_IN)
+    elif kind == REFUSALS:
+        matching_entries = matching_entries.filter(what=Deed.REFUSED)
+    for word in words.split()[:8]:
+        matching_entries = matching_entries.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
+        # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
+        escaped = json.dumps(word)[1:-1]
+        within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
+        matching_entries = matching_entries.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
+    return matching_entries
+
+
+def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[int], *, whole: bool) -> dict[str, Any]:
+    before, after = row.before or {}, row.after or {}
+    if row.kind == "connection":
+        before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)
+    verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
+    if row.what == Deed.REFUSED and row.by == SOMEBODY:
+        verb = REFUSED_AS[row.kind]
+    return {
+        "at": row.at,
+        "who": actors.name(row.by),
+        "place": actors.place(row.by),
+        "did": str(verb) % {"kind": _(row.kind)},
+        "name": row.name,
+        "href": _object_address(row, jobs),
+        "fields": words.lines(row.kind, before, after),
+    }
+
+
+def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
+    """The URL of the object's page; "" if it has none, or if its job no longer exists. jobs: ids of existing jobs."""
+    if row.kind == "flow":
+        return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
+    if row.kind in FILES:
+        return reverse(FILES[row.kind], args=(row.object_id,)) if row.object_id in jobs else ""
+    return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
+
+
+def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
+    """The names of ids when each entry was written, by the entry's id. Ids without a name at that time have today's."""
+    names_by_entry, then = dict[int, AuditNames](), dict[int, AuditNames]()
+    with account_reader(request.account.pk) as reader:
+        today = AuditNames.from_config(reader.config, _tags(entries))
+        config = Committed(reader.db, ConfigCache())
+        for row in entries:
+            version = configuration_versions.version_at(reader.db, reader.account, to_micros(row.at))
+            if version and version not in then and len(then) < MOST_LOOKED_UP:
+                then[version] = AuditNames.from_config(config.account(reader.account, version)).over(today)
+            names_by_entry[row.pk] = then.get(version, today)
+    return names_by_entry
+
+
+def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:
+    """Labels of the tags that entries refer to by id."""
+    ids: set[int] = set()
+    for row in entries:
+        for side in (row.before, row.after):
+            known: Mapping[str, Any] = side or {}
+            for key in TAGGED & known.keys():
+                values: Sequence[Any] = known[key] if isinstance(known[key], list) else [known[key]]
+                ids |= {value for value in values if isinstance(value, int)}
+    return dict(Tag.objects.filter(pk__in=ids).values_list("pk", "label")) if ids else {}

@@ -1,0 +1,96 @@
+"""The first start: account, timezone and Administrator, by the link that `heliograph serve` prints (O6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.links import LinkOver
+from heliograph.accounts.people import PersonRefused
+from heliograph.administration.views.one_time_links import PasswordForm, let_in
+from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.first_start import look_at, set_up
+from heliograph.setup.setup_errors import Invalid
+from heliograph.web.form_fields import Choices, TextLine
+from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
+from heliograph.web.timezone_field import TimezoneField
+
+# The services' fields by the form's.
+OF_ACCOUNT: Final = {"name": "account"}
+
+SET_UP: Final = Choice("1", gettext_lazy("Set one up at once"), sub=gettext_lazy("An authenticator app on your phone"))
+
+
+class FirstStartForm(PasswordForm):
+    """The account and its Administrator."""
+
+    pairs = (("account", "code"), ("name", "email"), ("password", "again"))
+
+    account = TextLine(gettext_lazy("Name"), required=True, autocomplete="organization")
+    code = TextLine(gettext_lazy("Code"), help=gettext_lazy("Letters, digits and dashes."), required=True, autocomplete="off")
+    timezone = TimezoneField(initial="UTC", help=gettext_lazy("Times and whole days in reports are shown in it."))
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
+    email = TextLine(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
+    second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password", "again")
+@require_http_methods(["GET", "HEAD", "POST"])
+def first_start(request: HttpRequest, token: str) -> HttpResponse:
+    """Shows the form, and creates the account."""
+    try:
+        link = look_at(token)
+    except LinkOver:
+        return _over(request)
+    form = FirstStartForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            return _made(request, token, form.cleaned_data)
+        except LinkOver:
+            return _over(request)
+        except Invalid as error:
+            form.refuse(error, names=OF_ACCOUNT)
+        except PersonRefused as error:
+            form.refuse(error)
+    return page(
+        request,
+        "administration/first_start.html",
+        status=form.status,
+        where=_("First start"),
+        expires=link.expires,
+        refused=len(form.errors),
+        groups=[
+            {
+                "title": _("Account"),
+                "text": _("The organization whose events these are"),
+                "fields": form.draw_fields("account", "code", "timezone"),
+            },
+            {
+                "title": _("Administrator"),
+                "text": _("You"),
+                "fields": form.draw_fields("name", "email", "password", "again", "second"),
+            },
+        ],
+    )
+
+
+def _made(request: HttpRequest, token: str, typed: Mapping[str, Any]) -> HttpResponse:
+    facts = AccountFacts(typed["code"], typed["account"], typed["timezone"])
+    user = set_up(token, facts, name=typed["name"], email=typed["email"], password=typed["password"], second_factor=bool(typed["second"]))
+    return let_in(request, user, to=reverse("signal-first"))
+
+
+def _over(request: HttpRequest) -> HttpResponse:
+    return page(request, "administration/first_start_over.html", status=410, where=_("First start"))

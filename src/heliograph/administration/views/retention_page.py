@@ -1,0 +1,204 @@
+"""Account Settings > Management > Retention: how long content and records are kept, and what goes next (O4, X6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Account, Role
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.domain.retention import GRACE, Announcement, Terms
+from heliograph.setup.services import retention_terms as service
+from heliograph.setup.services.save import acting, saving
+from heliograph.setup.setup_errors import Invalid
+from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.store.instants import from_micros
+from heliograph.store.queue.removal import Survey, survey
+from heliograph.store.retention_record import Removed, announcement, removal_days
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
+from heliograph.web.form_fields import Hidden, TextLine
+from heliograph.web.forms import Form, posted
+from heliograph.web.templatetags.moments import minute
+from heliograph.web.toasts import say
+
+DAYS_SHOWN = 14
+
+
+class RetentionForm(SharedForm):
+    """Two terms, in days."""
+
+    content = TextLine(gettext_lazy("Content, in days"), inputmode="numeric", autocomplete="off")
+    rows = TextLine(gettext_lazy("Records, in days"), inputmode="numeric", autocomplete="off")
+
+
+class ButtonForm(Form):
+    """begin: the button that lets a removal begin before its time."""
+
+    begin = Hidden()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def retention(request: AccountRequest) -> HttpResponse:
+    """Shows and saves the terms, shows what they remove next, and lets a removal begin before its time."""
+    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    most = service.installation_terms()
+    form = RetentionForm(posted(request), stored={"content": row.content_days or "", "rows": row.row_days or ""})
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        begins = bool(ButtonForm(request.POST).posted.get("begin"))
+        done = _begun(request, service.terms_of(row)) if begins else _posted(request, form, service.terms_of(row))
+        if done is not None:
+            return done
+    form.say("content", help=_usual(most.content), placeholder=str(most.content))
+    form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
+    terms = service.terms_of(row)
+    with account_reader(row.pk) as reader:
+        notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms), reader.db.now()
+        days = removal_days(reader.db, row.pk, DAYS_SHOWN)
+    return form_page(
+        request,
+        form,
+        _("Retention"),
+        entry="retention",
+        template="administration/retention.html",
+        lead=_(
+            "Content goes first: what a registration was as of each change, requests and answers. Later the bare records go: changes,"
+            " decisions, actions and attempts. Figures stay."
+        ),
+        cancel_href=request.path,
+        readonly=readonly(request, Role.ADMINISTRATOR),
+        facts=[(_("Content"), _days(terms.content)), (_("Records"), _days(terms.rows))],
+        next=_counts(removal.removed),
+        more=removal.more,
+        oldest=from_micros(removal.oldest) if removal.oldest is not None else None,
+        waiting=removal.waiting,
+        untagged=removal.untagged,
+        when=_when(notice, terms, now, removal) if removal.may_remove else "",
+        may_begin=removal.may_remove and not _has_begun(notice, terms, now),
+        days=[(from_micros(day.at), _counts(day.removed)) for day in days],
+        names=[name for name, _n in _counts(Removed())],
+    )
+
+
+def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> HttpResponse | None:
+    """Saves the terms, or asks first if they remove more than those before. None: the form is shown again."""
+    if not form.is_valid():
+        return None
+    try:
+        content, rows = service.typed_terms(form.cleaned_data["content"], form.cleaned_data["rows"])
+    except Invalid as error:
+        form.refuse(error)
+        return None
+    terms, seen = service.installation_terms().shortened(content, rows), False
+    if terms.removes_more_than(before):
+        with account_reader(request.account.pk) as reader:
+            removal = _survey(reader, terms)
+        typed = [(name, form.data.get(name, "")) for name in form.fields]
+        confirmation = _question(request, _("Keep less, and remove what is older?"), terms, removal, typed)
+        if removal.may_remove and not is_agreed(request, confirmation):
+            return _confirmation_page(request, confirmation)
+        seen = removal.may_remove
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
+        service.save_terms(transaction, content, rows, seen=seen)
+    say(request, _("The terms are saved."))
+    return HttpResponseRedirect(request.path)
+
+
+def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
+    with account_reader(request.account.pk) as reader:
+        removal = _survey(reader, terms)
+    if not removal.may_remove:
+        say(request, _("Nothing is older than its term."))
+        return HttpResponseRedirect(request.path)
+    confirmation = _question(request, _("Remove it now?"), terms, removal, [("begin", "1")])
+    if not is_agreed(request, confirmation):
+        return _confirmation_page(request, confirmation)
+    with acting(request.account.pk):
+        service.begin_removal(request.account.pk, by=request.user.actor)
+    say(request, _("The removal begins within the hour."))
+    return HttpResponseRedirect(request.path)
+
+
+def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
+    return settings_page(request, "confirmation.html", entry="retention", **confirmation)
+
+
+def _question(request: AccountRequest, heading: str, terms: Terms, removal: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The confirmation. The terms are promised; the counts are of now and may move."""
+    least = _("At least so much goes, the oldest of %(when)s:") if removal.more else _("This goes, the oldest of %(when)s:")
+    items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
+    when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
+    notes: list[str] = [_("Figures stay. What waits in the Retry Queue stays until it has ended.")]
+    if removal.more and not removal.removed:
+        notes.append(Moving(_("So much is old that not all of it was looked at: more than is counted may go.")))
+    if removal.untagged:
+        text = ngettext(
+            "%(n)s of the older changes waits for a tag: it can no longer be sent then.",
+            "%(n)s of the older changes wait for a tag: they can no longer be sent then.",
+            removal.untagged,
+        )
+        notes.append(Moving(text % {"n": intcomma(removal.untagged)}))
+    return question(
+        heading,
+        lead=_(
+            "Content is kept for %(content)s, records for %(rows)s. What is older is removed from the next hour on; this cannot be undone."
+        )
+        % {"content": _days(terms.content), "rows": _days(terms.rows)},
+        notes=notes,
+        crumbs=[(_("Retention"), request.path)],
+        breaks=[Breaks(Moving(least % {"when": when}), items=items)] if removal.removed else [],
+        hidden=list(hidden),
+        button=_("Remove it"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=request.path,
+    )
+
+
+def _survey(reader: AccountReader, terms: Terms) -> Survey:
+    return survey(reader.db, reader.account, terms.cuts(reader.db.now()))
+
+
+def _has_begun(notice: Announcement | None, terms: Terms, now: int) -> bool:
+    return notice is not None and notice.covers(terms) and notice.begins <= now
+
+
+def _when(notice: Announcement | None, terms: Terms, now: int, removal: Survey) -> str:
+    """When the removal of what is old begins."""
+    if notice is None or not notice.covers(terms):
+        if not removal.removed:
+            return _(
+                "If anything goes, it is announced within the hour and begins %(days)s days later, or when an Administrator starts it."
+            ) % {"days": GRACE}
+        return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
+            "days": GRACE
+        }
+    if notice.begins <= now:
+        return _("The removal runs every hour, in small steps.")
+    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(notice.begins))}
+
+
+def _counts(removed: Removed) -> list[tuple[str, int]]:
+    return [
+        (_("Contents"), removed.contents),
+        (_("Changes"), removed.changes),
+        (_("Decisions"), removed.runs),
+        (_("Actions"), removed.actions),
+        (_("Attempts"), removed.attempts),
+    ]
+
+
+def _days(days: int) -> str:
+    return ngettext("%(n)s day", "%(n)s days", days) % {"n": intcomma(days)}
+
+
+def _usual(days: int) -> str:
+    return _("At most %(n)s, as this installation keeps it; leave it empty for that.") % {"n": intcomma(days)}

@@ -1,0 +1,309 @@
+"""The response rule of a connection (C7): edited, created from a logged answer, and tried on one before it is saved."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.connections import answers, rule_form, rule_words
+from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict, UnmatchedCondition
+from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionDraft, ConditionForm
+from heliograph.connections.services.connections import save_rule
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, Rule, Then
+from heliograph.domain.ids import read_id
+from heliograph.domain.mapping.paths import ABSENT
+from heliograph.setup.save_questions import SavedMeanwhile
+from heliograph.setup.services.save import saving
+from heliograph.setup.services.versions import number_of
+from heliograph.setup.setup_errors import Invalid
+from heliograph.store.instants import from_micros
+from heliograph.web.confirmation import agrees, promise_of
+from heliograph.web.form_fields import Hidden, Select, TypedLine
+from heliograph.web.forms import Form
+from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice, FormField
+from heliograph.web.templatetags.moments import short_moment
+from heliograph.web.toasts import say
+
+FIND, TRY = "find", "try"
+"""The buttons that save nothing: FIND offers other answers, TRY tries the rule on the chosen answer."""
+SHOWN = 4_000
+"""Characters of an answer that the page shows."""
+type Errors = Mapping[str, dict[str, str]]
+"""Sentences, by the prefix of a form and the field."""
+
+
+class RuleForm(Form):
+    """The form's fixed fields. The number of clauses changes with its buttons, so `rule_form` reads and moves them."""
+
+    do = Hidden()
+    """The button."""
+    answer = Select(gettext_lazy("An answer that is logged"), any_value=True, placeholder=gettext_lazy("Choose one"))
+    """The answer on which the rule is tried: the action's id and the number of the attempt, such as "12.1"."""
+    opened = Hidden()
+    """The version of the connection that is being edited."""
+    person = TypedLine(
+        gettext_lazy("Of which registration"),
+        longest=200,
+        optional=True,
+        help=gettext_lazy("Its code or a part of the name. Older answers are found by it."),
+    )
+    """The registration whose answers are offered."""
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
+    """The rule's clauses in order, beside an answer to try them on."""
+    form = RuleForm(request.POST if request.method == "POST" else None)
+    answer = form.posted.get("answer", "") or request.GET.get("answer", "")
+    person = form.posted.get("person", "")
+    with account_reader(request.account.pk) as reader:
+        stored_connection = reader.config.connections.get(connection)
+        if stored_connection is None:
+            raise Http404
+        offered = answers.newest_answers(reader.db, reader.account, connection, person)
+        chosen = _read_answer(answer, reader, connection)
+        opened = read_id(form.posted.get("opened", "")) or number_of(reader.db, reader.account, "connection", connection)
+    errors: Errors = {}
+    others: list[str] = []
+    asks: list[UnmatchedCondition] = []
+    clauses = rule_form.read(form.data) if form.is_bound else rule_form.of_body([c.to_body() for c in stored_connection.rule])
+    do = form.posted["do"] or "save" if form.is_bound else ""
+    verdict: RuleVerdict | None = None
+    if do in (Then.DELIVERED.value, Then.FAILED.value):
+        with account_reader(request.account.pk) as reader:
+            if chosen is not None:
+                _connection, proposed = answers.propose_rule(reader.db, reader.account, *chosen[0], Then(do))
+                clauses = rule_form.of_body(proposed) + clauses
+    elif do and do != FIND and not rule_form.changed(clauses, do) and not _too_many(clauses):
+        try:
+            rule = answers.parse_rule(rule_form.to_body(clauses))
+            if do != TRY:
+                with account_reader(request.account.pk) as reader:
+                    tried_on = chosen[1].reply if chosen else None
+                    unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
+                asks = [each for each in unmatched if each.answers]
+                if not asks or agrees(request, _promise_of(asks)):
+                    return _save(request, connection, rule, opened)
+        except Invalid as error:
+            errors, others = _errors(error)
+        except SavedMeanwhile as error:
+            with account_reader(request.account.pk) as reader:
+                stored_connection = reader.config.connections.get(connection, stored_connection)
+            opened, others = error.number, [_conflict_text(request, error), *rule_words.sentences(stored_connection.rule)]
+    rest = _too_many(clauses) or others
+    if chosen is not None and not errors and not rest:
+        with account_reader(request.account.pk) as reader:
+            verdict = _try_rule(reader, chosen[0], clauses)
+    return _page(
+        request,
+        connection,
+        stored_connection,
+        clauses,
+        errors,
+        rest,
+        asks=asks,
+        offered=offered,
+        person=person,
+        chosen=chosen,
+        verdict=verdict,
+        opened=opened,
+    )
+
+
+def _save(request: AccountRequest, connection: int, rule: Rule, opened: int) -> HttpResponse:
+    """Saves the rule and returns to the connection. Raises Invalid, NotThere, SavedMeanwhile."""
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
+        save_rule(transaction, connection, [clause.to_body() for clause in rule], opened=opened)
+    say(request, _("The response rule is saved. It holds for every answer from now on."))
+    return HttpResponseRedirect(reverse("connection", args=(connection,)))
+
+
+def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
+    """The promise of Save after it has asked (P15): the conditions whose path or header no answer has. The number of answers is left out: it grows
+    by itself."""
+    return promise_of([(each.clause, each.condition) for each in asks])
+
+
+def _conflict_text(request: AccountRequest, error: SavedMeanwhile) -> str:
+    who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
+    message = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
+    return message % {"who": who}
+
+
+def _too_many(clauses: Sequence[ClauseDraft]) -> list[str]:
+    """The errors if the form has more clauses or conditions than a rule may have."""
+    problems = []
+    if len(clauses) > MAX_CLAUSES:
+        problems.append(_("A rule has at most %(most)d clauses, and these are %(n)d.") % {"most": MAX_CLAUSES, "n": len(clauses)})
+    for i, clause in enumerate(clauses, 1):
+        if len(clause.conditions) > MAX_CONDITIONS:
+            facts = {"most": MAX_CONDITIONS, "i": i, "n": len(clause.conditions)}
+            problems.append(_("A clause has at most %(most)d conditions, and clause %(i)d has %(n)d.") % facts)
+    return problems
+
+
+def _try_rule(reader: AccountReader, which: tuple[int, int], clauses: Sequence[ClauseDraft]) -> RuleVerdict | None:
+    """The rule's decision about an answer; None if the form does not contain a valid rule, or the answer is no longer stored."""
+    try:
+        return answers.try_rule(reader.db, reader.account, *which, rule_form.to_body(clauses))
+    except (Invalid, NoAnswer):
+        return None
+
+
+def _answer_choice(each: OfferedAnswer) -> Choice:
+    """An answer as an option of the select: its time, registration, status and beginning."""
+    parts = [
+        short_moment(from_micros(each.at)),
+        " ".join(delivery_words.isolated(text) for text in (each.code, each.name) if text),
+        delivery_words.answered(each.status),
+        delivery_words.isolated(each.beginning) or _("an empty answer"),
+    ]
+    return Choice(f"{each.action}.{each.n}", " · ".join(part for part in parts if part))
+
+
+def _read_answer(text: str, reader: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
+    """The answer that the text names ("12.1": action and attempt), with these two numbers; None if it does not belong to this connection."""
+    match = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
+    if match is None:
+        return None
+    which = int(match[1]), int(match[2])
+    try:
+        logged = answers.read_logged(reader.db, reader.account, *which)
+    except NoAnswer:
+        return None
+    return (which, logged) if logged.connection == connection else None
+
+
+def _errors(error: Invalid) -> tuple[Errors, list[str]]:
+    """The sentences of an error at their fields, and those that belong to no field."""
+    errors = defaultdict[str, dict[str, str]](dict)
+    rest = []
+    for where, sentences in error.fields.items():
+        text = " ".join(_(sentence) for sentence in sentences)
+        match = re.match(r"rule\[(\d+)\](?:\.if\[(\d+)\])?(?:\.(\w+))?", where)
+        if match is None:
+            rest.append(text)
+            continue
+        clause, condition, name = match[1], match[2], match[3] or ""
+        if condition is not None:
+            errors[f"c{clause}-{condition}"][name if name == "name" else "values"] = text
+        else:
+            errors[f"c{clause}"][name if name in ClauseForm.base_fields else "then"] = text
+    return errors, rest
+
+
+def _page(
+    request: AccountRequest,
+    id: int,
+    connection: Connection,
+    clauses: Sequence[ClauseDraft],
+    errors: Errors,
+    rest: Sequence[str],
+    *,
+    asks: Sequence[UnmatchedCondition],
+    offered: Sequence[OfferedAnswer],
+    person: str,
+    chosen: tuple[tuple[int, int], Logged] | None,
+    verdict: RuleVerdict | None,
+    opened: int,
+) -> HttpResponse:
+    key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
+    form = RuleForm(initial={"answer": key, "person": person, "opened": opened})
+    options = [_answer_choice(each) for each in offered]
+    if key and key not in {each.value for each in options}:
+        options.append(Choice(key, _("The answer that you came from")))
+    form.say("answer", options=options)
+    return page(
+        request,
+        "connections/response_rule.html",
+        here="connections",
+        status=422 if errors or rest else 409 if asks else 200,
+        connection={"id": id, "name": connection.name},
+        clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
+        refused=bool(errors or rest),
+        rest=rest,
+        asks=[rule_words.nowhere(each) for each in asks],
+        promise=_promise_of(asks),
+        form=form,
+        offered=form.draw_field("answer") if options else None,
+        person=form.draw_field("person"),
+        searched=bool(person),
+        answer=_answer(chosen[1]) if chosen else None,
+        verdict=_verdict_text(verdict) if verdict else "",
+        verdict_tone="" if verdict is None else "success" if verdict.delivered else "failed" if verdict.delivered is False else "wait",
+        absent=_absent_texts(verdict, chosen[1]) if verdict and chosen else [],
+        today=rule_words.sentences(connection.rule),
+    )
+
+
+def _answer(logged: Logged) -> dict[str, Any]:
+    return {
+        "status": delivery_words.answered(logged.reply.status),
+        "headers": "\n".join(f"{name}: {value}" for name, value in logged.reply.headers),
+        "body": logged.reply.text[:SHOWN],
+        "cut": logged.cut,
+    }
+
+
+def _verdict_text(verdict: RuleVerdict) -> str:
+    """The sentence that says how the rule in the form decides about the answer."""
+    if verdict.delivered is None:
+        return _("No verdict: only the beginning of this answer was kept, and the rule looks at the rest.")
+    by = _("by its status, no clause fits") if verdict.clause is None else _("by clause %(n)d") % {"n": verdict.clause + 1}
+    if verdict.delivered:
+        return _("Delivered, %(by)s.") % {"by": by}
+    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": verdict.message}
+
+
+def _absent_texts(verdict: RuleVerdict, logged: Logged) -> list[str]:
+    """The sentences about conditions whose path or header this answer lacks, often because of a typing mistake."""
+    is_json = logged.reply.json is not ABSENT
+    return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]
+
+
+def _clause(i: int, clause: ClauseDraft, errors: Errors, *, last: int) -> dict[str, Any]:
+    """The fields of one clause.
+
+    i: its number, from 0; the page also shows n, from 1
+    """
+    form = ClauseForm(prefix=f"c{i}", initial=asdict(clause))
+    form.show_errors(errors.get(f"c{i}", {}))
+    return {
+        "i": i,
+        "n": i + 1,
+        "first": i == 0,
+        "last": i == last,
+        "conditions": [_condition(i, j, condition, errors) for j, condition in enumerate(clause.conditions)],
+        "then": form.draw_field("then"),
+        "lead": form.draw_field("lead"),
+        "failed": form.draw_fields("category", "says", "shows", "retry_after", "renew"),
+    }
+
+
+def _condition(i: int, j: int, condition: ConditionDraft, errors: Errors) -> dict[str, FormField]:
+    form = ConditionForm(prefix=f"c{i}-{j}", initial=asdict(condition))
+    form.show_errors(errors.get(f"c{i}-{j}", {}))
+    for name in form.fields:
+        form.say(name, label=str(form.field(name).label) % {"n": i + 1, "m": j + 1})
+    return {name: form.draw_field(name) for name in form.fields}

@@ -1,0 +1,158 @@
+"""Tries a flow before it is activated: on one change, and on those of the last week (F5, F9). Nothing is sent or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.completeness import FlowLack, missing
+from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, explain
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.fields import Subject
+from heliograph.flows.drafts import subject_of
+from heliograph.flows.services.request_preview import RequestPreview, preview
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
+
+DAYS = 7
+LOOKED_AT = 20_000
+"""Most changes of the last DAYS whose facets are read: the newest."""
+JUDGED = 2_000
+"""Most changes that the flow decides: the newest that it watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a flow would do with a change."""
+
+    change: Change
+    event: EventConfig
+    running: Explanation
+    """The gates as if the flow were active and complete."""
+    active: GateResult
+    """The actual result of the gate "active"."""
+    previews: Sequence[tuple[Destination, RequestPreview]]
+
+    @property
+    def triggers(self) -> bool:
+        """Whether the flow, as it is, would send the change."""
+        return self.active.passed and self.running.verdict is FlowVerdict.TRIGGERED
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many of the changes of the last DAYS a flow would have taken."""
+
+    taken: int = 0
+    untagged: int = 0
+    """Changes that it could not decide, because a tag is missing."""
+    judged: int = 0
+    """Changes that it decided."""
+    gone: int = 0
+    """Changes whose content is no longer stored."""
+    more: bool = False
+    """Whether there are older changes that were not read."""
+
+
+def subject_change(reader: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
+    """The latest change of a registration (or event) that the flow watches; if there is none, its latest change.
+
+    Returns the change's id, the change (None if its content is no longer stored), and the event's id.
+    """
+    facets = int(flow.watch.facets) if flow.watch else 0
+    if subject_of(flow) is Subject.EVENT:
+        where, order = "c.subject_id = :subject AND c.kind = :kind", "c.version"
+    else:
+        where, order = "c.registration_id = :subject", "c.id"
+    for condition in (" AND (c.facets & :facets) <> 0", ""):
+        rows = reader.db.all(
+            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND {where}{condition} ORDER BY {order} DESC LIMIT 1",
+            {
+                "account": reader.account,
+                "subject": subject,
+                **({"kind": SubjectKind.EVENT.value} if "kind" in where else {}),
+                **({"facets": facets} if condition else {}),
+            },
+        )
+        if rows:
+            return rows[0][0], read_change(rows[0]), rows[0][11]
+    return None
+
+
+def try_change(reader: AccountReader, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
+    """Decides a change by the flow, saved or not, and the current configuration, and builds the request for each destination.
+
+    A change that was recorded without evaluation is tried like any other.
+    """
+    change = replace(change, quiet=False)
+    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
+    running = explain(flow, change, config, event, as_if_running=True)
+    gates = explain(flow, change, config, event).gates
+    active = next((gate for gate in gates if gate.name is GateName.ACTIVE), None) or _active(flow, change, config, event)
+    previews = [(d, preview(reader.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
+    return Trial(change, event, running, active, previews)
+
+
+def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> GateResult:
+    """The result of the gate "active" even if an earlier gate stops the change. It is computed with facets that the flow watches."""
+    seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
+    gates = explain(flow, seen, config, event).gates
+    return next(
+        (gate for gate in gates if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, expected=("active", "complete"))
+    )
+
+
+def has_rule(flow: Flow, config: AccountConfig) -> bool:
+    """Whether the flow's watch, required lists and filter values are filled in. Without them it would seem to take every change."""
+    return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
+
+
+@dataclass(frozen=True, slots=True)
+class CountedChanges:
+    """Changes that a flow watches."""
+
+    changes: Sequence[tuple[Change | None, EventConfig | None]]
+    """Newest first, each with its event. None if the content, or the event, no longer exists."""
+    more: bool
+    """Whether there are older ones."""
+
+
+def changes_since(reader: AccountReader, flow: Flow, since: int) -> CountedChanges:
+    """The newest JUDGED changes that the flow watches.
+
+    since: an instant in microseconds
+    """
+    if flow.watch is None:
+        return CountedChanges((), more=False)
+    rows = reader.db.all(
+        f"SELECT {CHANGE_COLUMNS} FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
+        " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 AND NOT c.quiet"
+        f" ORDER BY c.at DESC, c.id DESC LIMIT {JUDGED + 1}",
+        {"account": reader.account, "since": since, "facets": int(flow.watch.facets)},
+    )
+    more = len(rows) > JUDGED
+    rows = rows[:JUDGED]
+    events = reader.events({row[11] for row in rows})
+    return CountedChanges([(read_change(row), events.get(row[11])) for row in rows], more)
+
+
+def count_taken(reader: AccountReader, flow: Flow) -> Counted:
+    """Counts the changes of the last DAYS that the flow would have taken, by current rules and tags."""
+    if flow.watch is None:
+        return Counted()
+    counted = changes_since(reader, flow, reader.db.now() - DAYS * DAY)
+    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
+    taken = untagged = gone = 0
+    for change, event in counted.changes:
+        if change is None or event is None:
+            gone += 1
+            continue
+        explanation = explain(flow, change, config, event, as_if_running=True)
+        taken += explanation.verdict is FlowVerdict.TRIGGERED
+        untagged += explanation.reason is not None and explanation.reason.is_untagged
+    return Counted(taken, untagged, len(counted.changes) - gone, gone, counted.more)

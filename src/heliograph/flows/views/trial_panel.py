@@ -1,0 +1,343 @@
+"""The test panel beside the flow editor, and the page of Send this one now. `editor` draws the page; this module computes the panel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.prospect_words import on_their_way
+from heliograph.deliveries.prospects import connection_holds
+from heliograph.deliveries.submit import NothingToSync, send_now
+from heliograph.deliveries.why import GateRow, why_of
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.decision import FlowVerdict
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.ids import read_id
+from heliograph.domain.setup.fields import Subject
+from heliograph.flows import trial_registration
+from heliograph.flows.drafts import FlowDraft, subject_of
+from heliograph.flows.editor_forms import PanelForm
+from heliograph.flows.flow_trial import DAYS, Counted, Trial, count_taken, has_rule, subject_change, try_change
+from heliograph.flows.past_trial import try_on_past
+from heliograph.flows.services.request_preview import RequestPreview
+from heliograph.flows.views import editor
+from heliograph.flows.views.past_words import past_context
+from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
+from heliograph.setup.services.save import acting
+from heliograph.setup.views.setup_frame import check
+from heliograph.store.instants import from_micros
+from heliograph.store.registrations import ids_of_code
+from heliograph.web.confirmation import agrees, has_changed, promise_of
+from heliograph.web.cursor import Cursor
+from heliograph.web.pages import page
+from heliograph.web.templatetags.moments import moment
+from heliograph.web.toasts import say
+
+CHOICES = 8
+"""Most registrations that are offered if several match."""
+NO_RULE = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
+ACTIVE = 1
+"""The index of the gate "Active and complete" among the gates."""
+
+
+@require_POST
+def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
+    """Tests the flow as it is in the form, saved or not. The page requests the panel again whenever its form changes."""
+    edits = may(request.user, Role.ADMINISTRATOR)
+    if flow is None:
+        check(request, Role.ADMINISTRATOR)
+    with account_reader(request.account.pk) as reader:
+        draft = editor.draft_of(request, reader, flow) if edits else editor.stored_draft(reader.config, flow or 0)
+    posted = PanelForm(request.POST).posted
+    made = _make_registration(request, draft, posted["make"][:100], posted["try_event"]) if posted["make"] else None
+    with account_reader(request.account.pk) as reader:
+        panel = _panel(request, reader, draft, posted, made)
+    return editor.draw(request, draft, panel=panel)
+
+
+def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
+    """Creates a test registration. Returns its id, or the sentence that says why there is none."""
+    check(request, Role.PLANNER)
+    with account_reader(request.account.pk) as reader:
+        event_config = reader.event_of_code(event)
+    if event_config is None:
+        return _("There is no such event any more. Choose another one.")
+    answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=request.user.actor, now=timezone.now())
+    if isinstance(answer, int):
+        return answer
+    return _("No test registration was made: %(why)s") % {"why": " ".join(f"{p.field}: {p.reason}" for p in answer[:3])}
+
+
+def _panel(
+    request: AccountRequest, reader: AccountReader, draft: FlowDraft, posted: Mapping[str, str], made: int | str | None
+) -> dict[str, Any]:
+    """The context of the panel.
+
+    posted: the fields of PanelForm
+    made: the id of the created test registration; the sentence that says why there is none; None if none was requested
+    """
+    flow, text = draft.flow, posted["try_text"][:200]
+    panel: dict[str, Any] = {"text": text, "event": posted["try_event"], "made": made is not None}
+    if posted["count"]:
+        return panel | {
+            "picked": posted["picked"],
+            "count": _count_text(count_taken(reader, flow)) if has_rule(flow, reader.config) else str(NO_RULE),
+        }
+    if posted["past"]:
+        ready = has_rule(flow, reader.config)
+        past = past_context(try_on_past(reader, flow, now=timezone.now()), reader, flow) if ready else None
+        return panel | {"picked": posted["picked"], "past": past, "problem": "" if ready else str(NO_RULE)}
+    if isinstance(made, str):
+        return panel | {"problem": made}
+    if not any(posted[button] for button in ("trial", "pick", "make")) and not read_id(posted["picked"]):
+        return panel  # the form changed before anything was tested
+    if subject_of(flow) is Subject.EVENT:
+        rows = reader.db.all(
+            "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
+            {"account": reader.account, "code": text.upper()},
+        ) or reader.db.all(
+            "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
+            {"account": reader.account, "code": text},
+        )
+        return panel | (
+            _try_subject(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")}
+        )
+    picked = made or read_id(posted["pick"]) or (read_id(posted["picked"]) if _is_text_of(reader, posted["picked"], text) else None)
+    if picked is None:
+        rows = _matching_registrations(reader, text)
+        if len(rows) != 1:
+            problem = _("No registration has this code or name.") if text else _("Type the code or the name of a registration.")
+            return panel | ({"choices": rows} if rows else {"problem": problem})
+        picked = int(rows[0][0])
+    label = _label(reader, picked)
+    return panel | (
+        _try_subject(request, reader, draft, picked, label) if label else {"problem": _("This registration is not there any more.")}
+    )
+
+
+def _matching_registrations(reader: AccountReader, text: str) -> list[tuple[str, str]]:
+    """The id and label of registrations that match the text; only those with this code, if there are any."""
+    if not text:
+        return []
+    exact = ids_of_code(reader.db, reader.account, text)[:CHOICES]
+    if exact:
+        rows = reader.db.all(
+            "SELECT r.id, r.code, r.name, e.code FROM registration r JOIN event e ON e.id = r.event_id"
+            f" WHERE r.account_id = :account AND {reader.db.member('r.id', 'ids')} ORDER BY r.modified DESC, r.id DESC",
+            {"account": reader.account, "ids": exact},
+        )
+        return [(str(id), f"{code} {name}, {event}") for id, code, name, event in rows]
+    registrations, listed, further = Registrations(reader.db, reader.account), list[ListedRegistration](), None
+    while len(listed) < CHOICES:
+        page = registrations.page(RegistrationFilter(text=text), RegistrationSort.MODIFIED, further, size=CHOICES - len(listed))
+        listed += page.rows
+        further = Cursor.read(page.further, parts=RegistrationSort.MODIFIED.parts)
+        if further is None:
+            break
+    return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in listed]
+
+
+def _label(reader: AccountReader, id: int) -> str:
+    person = reader.people([id]).get(id)
+    return f"{person.code} {person.name}".strip() if person else ""
+
+
+def _is_text_of(reader: AccountReader, picked: str, text: str) -> bool:
+    """Whether the text is still the label that the page wrote for the picked registration."""
+    id = read_id(picked)
+    return id is not None and _label(reader, id) == text
+
+
+def _try_subject(request: AccountRequest, reader: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
+    flow = draft.flow
+    latest = subject_change(reader, flow, subject)
+    head = {"text": label, "picked": str(subject)}
+    if latest is None:
+        return head | {"problem": _("Nothing of it has been recorded yet.")}
+    id, change, event_id = latest
+    if change is None:
+        return head | {"problem": _("The content of its last change is no longer kept. Save it once, then test again.")}
+    trial = try_change(reader, flow, change, reader.source.event(event_id), now=timezone.now())
+    return head | {"trial": _trial_context(request, reader, draft, trial, id)}
+
+
+def _trial_context(request: AccountRequest, reader: AccountReader, draft: FlowDraft, trial: Trial, change: int) -> dict[str, Any]:
+    """The context of a trial's result: the gates and the requests."""
+    flow = draft.flow
+    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
+    why = why_of(trial.running, config)
+    gates = list(why.gates)
+    off = not flow.active
+    actual = _("On, complete") if trial.active.passed else _("Off") if off else _("incomplete")
+    gates[ACTIVE] = GateRow(gates[ACTIVE].name, "passed" if trial.active.passed else "wait", _("On, nothing missing"), actual)
+    answer = why.answer
+    if trial.running.verdict is FlowVerdict.TRIGGERED:
+        names = [c.name for d in flow.destinations if (c := config.connections.get(d.connection or 0))]
+        answer = _("It would be sent to %(connections)s.") % {"connections": ", ".join(dict.fromkeys(names)) or _("nobody yet")}
+        if not trial.active.passed:
+            answer = _("Once the flow is on and complete: %(answer)s") % {"answer": answer}
+            gates[-1] = GateRow(gates[-1].name, "wait")
+    if not has_rule(flow, config):
+        answer = str(NO_RULE)
+    href, not_now = _sending(request, draft, reader.config.flows.get(flow.id), trial, change)
+    return {
+        "change": _("Its change of %(when)s: %(what)s.")
+        % {"when": moment(trial.change.at), "what": delivery_words.happened(trial.change, reader.config, trial.event)},
+        "sentence": why.sentence,
+        "answer": answer,
+        "gates": gates,
+        "requests": [_request(d, p, reader) for d, p in trial.previews],
+        "send_href": href,
+        "send_not": not_now,
+    }
+
+
+def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, trial: Trial, change: int) -> tuple[str, str]:
+    """The URL of Send this one now; and, if it is not offered, the sentence that says why."""
+    if trial.running.verdict is not FlowVerdict.TRIGGERED or not may(request.user, Role.PLANNER):
+        return "", ""
+    if stored is None or draft.to_save.to_body() != stored.to_body():
+        return "", _("Save the flow to send this one now: what is sent is what is saved.")
+    if not trial.triggers:
+        return "", _("Switch the flow on to send this one now.") if not stored.active else ""
+    return reverse("flow-send", args=(stored.id, change)), ""
+
+
+def _request(destination: Destination, preview: RequestPreview, reader: AccountReader) -> dict[str, Any]:
+    connection = reader.config.connections.get(destination.connection or 0)
+    return {
+        "connection": connection.name if connection else destination.name or _("a destination without a name"),
+        "line": f"{preview.method} {preview.url}" if preview.method else "",
+        "headers": "\n".join(f"{name}: {value}" for name, value in preview.headers),
+        "json": _json_rows(preview.body),
+        "body": _indented(preview.body),
+        "problems": preview.problems,
+        "why": _(preview.why) if preview.why else "",
+    }
+
+
+def _json_rows(body: str) -> list[tuple[str, str]] | None:
+    """The keys of a flat JSON object with their values as JSON; None for anything else."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(document, dict) or any(isinstance(value, (dict, list)) for value in document.values()):
+        return None
+    return [(key, json.dumps(value, ensure_ascii=False)) for key, value in document.items()]
+
+
+def _indented(body: str) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body
+
+
+def _count_text(counted: Counted) -> str:
+    """The sentences that say how many of last week's changes the flow would have taken."""
+    if not counted.judged:
+        return _("In the last %(days)d days nothing was recorded that it watches for.") % {"days": DAYS}
+    text = ngettext(
+        "It would have taken %(taken)s of the %(n)s change of the last %(days)d days that it watches for.",
+        "It would have taken %(taken)s of the %(n)s changes of the last %(days)d days that it watches for.",
+        counted.judged,
+    ) % {"taken": f"{counted.taken:,}", "n": f"{counted.judged:,}", "days": DAYS}
+    if counted.more:
+        text = _("Of the newest %(n)s changes of the last %(days)d days that it watches for, it would have taken %(taken)s. Older ones were not counted.") % {
+            "taken": f"{counted.taken:,}",
+            "n": f"{counted.judged:,}",
+            "days": DAYS,
+        }  # fmt: skip
+    if counted.untagged:
+        text += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": f"{counted.untagged:,}"}
+    if counted.gone:
+        text += " " + ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", counted.gone) % {
+            "n": f"{counted.gone:,}"
+        }
+    return text
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
+    """Sends one change over a flow now, after a page that shows the targets and the requests."""
+    account = request.account.pk
+    with account_reader(account) as reader:
+        draft = editor.stored_draft(reader.config, flow)
+        stored_change = reader.changes([change]).get(change) if change < 1 << 63 else None
+        if stored_change is None or stored_change[0] is None:
+            raise Http404
+        trial = try_change(reader, draft.flow, stored_change[0], reader.source.event(stored_change[1][1]), now=timezone.now())
+        who = _who(reader, change, trial)
+        targets = [
+            {"name": c.name, "host": c.shown, "request": _request(d, p, reader)}
+            for d, p in trial.previews
+            if (c := reader.config.connections.get(d.connection or 0)) is not None
+        ]
+        parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(reader.config), _)
+        promise = promise_of(parts, trial.triggers, _versions_to_send(draft.flow, reader.config))
+    if trial.triggers and agrees(request, promise):
+        try:
+            with acting(account):
+                connections = send_now(account, flow, change)
+        except NothingToSync as error:
+            say(request, _("Nothing was sent.") + " " + _(str(error)))
+        else:
+            with account_reader(account) as reader:
+                text = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
+            say(request, text, link=_("Watch them"), href=_feed(draft.flow))
+        return HttpResponseRedirect(reverse("flow", args=(flow,)))
+    return page(
+        request,
+        "flows/send.html",
+        here="flows",
+        flow={"id": flow, "name": draft.flow.name, "sentence": parts},
+        who=who,
+        what=delivery_words.happened(trial.change, reader.config, trial.event),
+        at=from_micros(int(trial.change.at.timestamp() * 1_000_000)),
+        targets=targets,
+        ready=trial.triggers,
+        promise=promise,
+        changed=has_changed(request, promise),
+        status=409 if has_changed(request, promise) else 200,
+    )
+
+
+def _versions_to_send(flow: Flow, config: AccountConfig) -> object:
+    """The versions of the flow, connections and mappings that determine the requests. The registration's facts are those of the change, so they
+    cannot differ."""
+    numbers = config.numbers
+    return flow.number, [
+        (
+            d.name,
+            numbers.get(("connection", d.connection or 0)),
+            [numbers.get(("mapping", id or 0)) for id in (d.payload_mapping, d.header_mapping)],
+        )
+        for d in flow.destinations
+    ]
+
+
+def _feed(flow: Flow) -> str:
+    return reverse("feed") + ("?mode=test" if flow.mode.value == "Test" else "")
+
+
+def _who(reader: AccountReader, change: int, trial: Trial) -> str:
+    ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
+    if registration is None:
+        return trial.event.code
+    return _label(reader, registration) or trial.event.code

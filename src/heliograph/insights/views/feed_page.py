@@ -1,0 +1,201 @@
+"""The page of the Activity Feed (guide: Activity Feed; X4)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.models import User
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, event_of_code, flow_choices
+from heliograph.deliveries.removed_content import removed_records
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.flow import Mode
+from heliograph.insights.feed import PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
+from heliograph.insights.feed_lines import FeedFilter, FeedResult
+from heliograph.insights.outcome_words import chip_of, notes_of
+from heliograph.insights.replay_share import ReplayShare
+from heliograph.insights.views.insights_frame import Frame
+from heliograph.insights.views.records_page import REPLAYS
+from heliograph.store.instants import from_micros, to_micros
+from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, read_cursor
+from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, MomentFilter, SearchFilter
+from heliograph.web.pages import live
+from heliograph.web.shown_fields import Choice
+
+NOW = "now"
+"""The value of the parameter `paused` in the link of Pause: the moment of the click."""
+TEST = "test"
+"""The value of the parameter `mode` for Test flows."""
+RESULTS = {
+    FeedResult.SUCCESS: gettext_lazy("Success"),
+    FeedResult.FAILURE: gettext_lazy("Failure"),
+    FeedResult.VALIDATION: gettext_lazy("Validation errors"),
+    FeedResult.NOT_TRIGGERED: gettext_lazy("Not triggered, too"),
+}
+
+
+class FeedFilters(FiltersByEvent):
+    """The filters of the feed."""
+
+    q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
+    mode = ChoiceFilter(options=[Choice(TEST, "")], place="view")
+    paused = IdFilter(place="view")
+    jump = MomentFilter(place="view")
+    result = EnumFilter(gettext_lazy("Result"), FeedResult, RESULTS.__getitem__, every=gettext_lazy("Success and failure"))
+    event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    event_code = EventCodeFilter()
+    flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
+    replays = EnumFilter(gettext_lazy("Replays"), ReplayShare, REPLAYS.__getitem__, every=gettext_lazy("With replays"))
+    date = DayFilter(gettext_lazy("Date"))
+
+    @property
+    def feed_filter(self) -> FeedFilter:
+        """The chosen filters, as Feed takes them."""
+        values = self.cleaned_data
+        between = _whole_day(values["date"]) if values["date"] else None
+        mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
+        return FeedFilter(
+            mode, values["result"], values["q"], self.event_id, values["flow"], between, values["connection"], values["replays"]
+        )
+
+    @property
+    def no_match_text(self) -> str:
+        if text := self.cleaned_data["q"]:
+            return _("No registration with “%(text)s” in its code or name was processed. Check the code, or take another filter away.") % {
+                "text": text
+            }
+        return _("Nothing that happened is like this.")
+
+
+@require_safe
+def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
+    """Redirects from the first part of a timeline's URL, the event's code, to the feed of that event. Raises Http404 if there is no such event."""
+    with account_reader(request.account.pk) as reader:
+        id = event_of_code(reader, event)
+    if not id:
+        raise Http404
+    return HttpResponseRedirect(f"{reverse('feed')}?{urlencode({'event': id})}")
+
+
+@require_safe
+def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
+    """The feed, newest first. Its first page refreshes itself, unless the feed is paused at an instant."""
+    if request.GET.get("paused") == NOW:  # the page has refreshed itself since it was loaded
+        with account_reader(request.account.pk) as reader:
+            return HttpResponseRedirect(address(request, paused=reader.db.now(), at=None, jump=None))
+    filters, frame = FeedFilters(request), Frame.from_request(request, integration, has_period=False)
+    feed_filter, paused, jump = filters.feed_filter, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
+    cursor = read_cursor(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
+    follows = cursor is None and paused is None and not filters.refused
+    with account_reader(request.account.pk) as reader:
+        activity_feed = Feed(reader, feed_filter, until=paused)
+        sample = activity_feed.sample(reader.db.now()) if follows else None
+        rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or activity_feed.page(cursor)
+        changes = [_row(row, reader, request.user) for row in rows.rows]
+        filters.offer("flow", flow_choices(reader.config))
+        filters.offer("connection", connection_choices(reader.config))
+        newer_changes = activity_feed.newer_than(paused) if paused is not None else 0
+        ends_here = not (rows.older or (isinstance(rows, ListPage) and rows.further))
+        kept_text = (
+            removed_records(reader, feed_filter.between[0] if feed_filter.between else 0)
+            if (feed_filter.between or ends_here) and not filters.refused
+            else ""
+        )
+    return live(
+        request,
+        "insights/feed.html",
+        part="changes",
+        here=frame.key,
+        heading=frame.heading,
+        about=frame.context("feed")["about"],
+        changes=changes,
+        modes=[
+            (_("Live Flows"), address(request, mode=None, at=None, paused=None), feed_filter.mode is Mode.LIVE),
+            (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), feed_filter.mode is Mode.TEST),
+        ],
+        tabs=frame.context("feed")["tabs"],
+        filters=filters,
+        hides=not feed_filter.shows_not_triggered,
+        toggle_href=address(request, result=None if feed_filter.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
+        pager=_pager(request, rows, len(changes)),
+        sampled=_sampled(request, sample) if sample else None,
+        start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
+        looked=LookingEnd.from_page(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
+        kept_text=kept_text,
+        follows=follows,
+        paused=from_micros(paused) if paused is not None else None,
+        held=newer_changes,
+        pause_href=address(request, paused=NOW),
+        go_on_href=address(request, paused=None, at=None, jump=None),
+        jump=jump,
+        status=filters.status,
+        jump_field=filters.draw_field("jump"),
+        jump_kept=filters.query("jump"),
+    )
+
+
+def _pager(request: AccountRequest, rows: ListPage[FeedRow] | FeedSample, n: int) -> Pager:
+    newer = rows.newer if isinstance(rows, ListPage) else ""
+    return Pager(
+        ngettext("%(n)d change", "%(n)d changes", n) % {"n": n},
+        address(request, at=newer, jump=None) if newer else "",
+        address(request, at=rows.older, jump=None) if rows.older else "",
+    )
+
+
+def _sampled(request: AccountRequest, sample: FeedSample) -> dict[str, Any]:
+    """The context of the sentence above a sample, with the URL of the paused feed that has all its changes."""
+    total = intcomma(sample.total) if sample.is_all else _("more than %(n)s") % {"n": intcomma(sample.total)}
+    return {
+        "n": len(sample.rows),
+        "total": total,
+        "since": from_micros(sample.since),
+        "until": from_micros(sample.until),
+        "href": address(request, paused=sample.until - 1),
+    }
+
+
+def _whole_day(day: datetime.date) -> tuple[int, int]:
+    """The beginning and the end of a day in the account's time zone (microseconds)."""
+    zone = timezone.get_current_timezone()
+    begins = datetime.datetime.combine(day, datetime.time(), zone)
+    ends = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), zone)
+    return to_micros(begins), to_micros(ends)
+
+
+def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:
+    """A change for insights/feed.html."""
+    event = row.event.code if row.event else ""
+    person = row.person
+    timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
+    return {
+        "id": row.change_id,
+        "at": from_micros(row.at),
+        "who": (person.name or person.code) if person else (row.event.state.name if row.event else _("Somebody who was erased")),
+        "code": person.code if person else "",
+        "event": event,
+        "href": timeline,
+        "what": delivery_words.sentence_of(row.change, reader.config, row.event),
+        "outcomes": [chip_of(outcome, _why(timeline, row, outcome)) for outcome in row.outcomes],
+        "notes": notes_of(row, reader, user),
+    }
+
+
+def _why(timeline: str, row: FeedRow, outcome: FlowOutcome) -> str:
+    """The URL that explains the flow's decision (F9): the timeline; for an event or an erased person, a page of its own."""
+    if not timeline:
+        return reverse("why", args=(row.change_id, outcome.flow_id)) if row.change else ""
+    return f"{timeline}?{urlencode({'why-change': row.change_id, 'why-flow': outcome.flow_id})}#why"

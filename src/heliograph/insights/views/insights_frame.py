@@ -1,0 +1,281 @@
+"""The frame that the tabs of Insights share: integration, mode, period, tabs, and the URLs of records (X1, X3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.flow import Mode
+from heliograph.insights.integrations import Integration, integration_of
+from heliograph.insights.period import DAY, Rolling, Window, WrongPeriod, rolling_window, window_of
+from heliograph.insights.record_kinds import RecordKind, has_replays
+from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.instants import from_micros, to_micros
+from heliograph.store.retention_record import records_kept_since, records_removed_at
+from heliograph.web.charts import Bucket
+from heliograph.web.pages import page
+from heliograph.web.templatetags.moments import day, minute
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A tab of Insights with its mode and period."""
+
+    request: AccountRequest
+    window: Window
+    mode: Mode
+    integration: Integration | None = None
+    """None for Account Insights, which counts all integrations."""
+    seen: int = 0
+    """When its numbers were read (microseconds). Links to records carry it, so that a list can say how many have moved since."""
+    kept_since: int = 0
+    """Older records are removed (microseconds)."""
+    removed_at: int | None = None
+    """When the records of the beginning of the period were removed (microseconds); None if they are kept."""
+    replays: ReplayShare = ReplayShare.ALL
+    wrong: WrongPeriod | None = None
+    """The error, if the URL asks for a period that does not exist. No other period is shown in its place (`refusal`)."""
+
+    @classmethod
+    def from_request(cls, request: AccountRequest, integration: str = "", *, has_period: bool = True) -> Frame:
+        """The frame that the URL of a request asks for.
+
+        integration: the integration's part of the URL; "" for Account Insights
+        has_period: False for a tab without a period
+
+        Raises Http404 for an unknown integration.
+        """
+        known_integration = integration_of(integration)
+        if integration and known_integration is None:
+            raise Http404
+        mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
+        wrong = None
+        try:
+            window = window_of(request.GET.dict() if has_period else {}, to_micros(timezone.now()), ZoneInfo(request.account.timezone))
+        except WrongPeriod as error:
+            wrong, window = error, rolling_window(Rolling.DAY, to_micros(timezone.now()))
+        with account_reader(request.account.pk) as reader:
+            kept_since, removed_at = (
+                records_kept_since(reader.db, reader.account),
+                records_removed_at(reader.db, reader.account, window.since),
+            )
+        replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
+        return cls(request, window, mode, known_integration, kept_since=kept_since, removed_at=removed_at, replays=replays, wrong=wrong)
+
+    def refusal(self, tab: str = "") -> HttpResponse | None:
+        """The page that says what is wrong with the period, with the typed values; None if nothing is.
+
+        tab: the tab of Insights; "" for a list of records
+        """
+        if self.wrong is None:
+            return None
+        return page(self.request, "insights/wrong_period.html", status=422, sentence=str(self.wrong), **self.context(tab))
+
+    @property
+    def code(self) -> int | None:
+        """The number of the integration in the figures; None for all."""
+        return self.integration.code if self.integration else None
+
+    @property
+    def heading(self) -> str:
+        """The heading of the page, which is also its name in the panel."""
+        return str(self.integration.heading) if self.integration else _("Account Insights")
+
+    @property
+    def counts_replays(self) -> bool:
+        return self.replays is ReplayShare.ALL
+
+    @property
+    def mode_text(self) -> str:
+        """The mode in words."""
+        return _("Test Flows") if self.mode is Mode.TEST else _("Live Flows")
+
+    @property
+    def key(self) -> str:
+        """The key of the page's entry in the panel."""
+        return self.integration.key if self.integration else "insights"
+
+    def tab(self, name: str) -> str:
+        """The URL of a tab. name: "summary", "troubleshooting" or "feed"."""
+        if self.integration:
+            return reverse({"summary": "posts"}.get(name, f"posts-{name}"), args=(self.integration.segment,))
+        return reverse({"summary": "insights"}.get(name, name))
+
+    def back(self) -> str:
+        """The URL of the Summary in this mode, for its default period."""
+        return self.tab("summary") + ("?mode=test" if self.mode is Mode.TEST else "")
+
+    def number_at(self, kind: RecordKind, n: int, *, alike: int | None = None) -> str:
+        """The URL of the list of exactly the records that a number counts. It contains the number."""
+        return self.records_at(kind, alike=alike, n=str(n), seen=self.seen)
+
+    def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
+        """The URL of the list of exactly the records that a number counts, with the absolute ends of the period; "" if they are removed.
+
+        since, until: the ends of one column of a chart (microseconds); None for those of the whole period
+        narrowed: further parameters of the URL
+        """
+        if (since if since is not None else self.window.since) < self.kept_since:
+            return ""
+        query = {
+            "since": (since if since is not None else self.window.since) // MINUTE,
+            "until": (until if until is not None else self.window.until) // MINUTE,
+            **({"mode": "test"} if self.mode is Mode.TEST else {}),
+            **({"integration": self.integration.segment} if self.integration else {}),
+            **({"replays": self.replays.value} if self.replays is not ReplayShare.ALL and has_replays(kind) else {}),
+            **{name: value for name, value in narrowed.items() if value},
+        }
+        return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
+
+    def buckets(self, kind: RecordKind, **narrowed: object) -> list[Bucket]:
+        """The columns of a chart, each with the URL of its records."""
+        edges = self.window.edges
+        return [
+            Bucket(self._label(since), self._stretch(since, until), self.records_at(kind, since, until, **narrowed))
+            for since, until in pairwise(edges)
+        ]
+
+    def context(self, tab: str) -> dict[str, Any]:
+        """The context of insights/head.html."""
+        window = self.window
+        return {
+            "here": self.key,
+            "heading": self.heading,
+            "about": str(self.integration.about)
+            if self.integration
+            else _("All events, registrations and flows of the account, over every integration."),
+            "tab": tab,
+            "modes": [
+                (_("Live Flows"), self._page_url(mode=None), self.mode is Mode.LIVE),
+                (_("Test Flows"), self._page_url(mode="test"), self.mode is Mode.TEST),
+            ],
+            "tabs": [
+                (_("Summary"), self.tab("summary") + self._query(), tab == "summary"),
+                (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
+                (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
+            ],
+            "periods": [
+                (_PERIODS[each](), self._page_url(period=each.value), window.rolling is each and not self.wrong) for each in Rolling
+            ],
+            "feed_href": self.tab("feed"),
+            "period_text": "" if self.wrong else self.period_text,
+            "kept_text": "" if self.wrong else self.kept_text,
+            "other": bool(window.days or window.first or self.wrong),
+            **self._typed(),
+            "wrong": self.wrong,
+            "kept": [
+                (name, value)
+                for name, value in (("mode", "test" if self.mode is Mode.TEST else ""), ("replays", self.replays.value))
+                if value
+            ],
+            "now_href": self._page_url(period=Rolling.DAY.value) if window.fixed else "",
+        }
+
+    def _typed(self) -> dict[str, str]:
+        """The values of the fields for another period: the present period, or the typed values if they are no period."""
+        if self.wrong is not None:
+            return {field: self.request.GET.get(name, "")[:40] for field, name in (("days", "days"), ("first", "from"), ("last", "to"))}
+        window = self.window
+        return {
+            "days": str(window.days or ""),
+            "first": window.first.isoformat() if window.first else "",
+            "last": window.last.isoformat() if window.last else "",
+        }
+
+    def replays_context(self, replayed: int) -> dict[str, Any]:
+        """The context of the sentence about replays in the head, with the link that counts them in or leaves them out.
+
+        replayed: how many actions of the period are replays
+        """
+        if self.replays is ReplayShare.WITHOUT:
+            return {
+                "replays_text": _("Replays are left out."),
+                "replays_link": _("Count them in"),
+                "replays_href": self._page_url(replays=None),
+            }
+        if not replayed:
+            return {}
+        text = ngettext("%(n)s of the actions was a replay.", "%(n)s of the actions were replays.", replayed) % {"n": intcomma(replayed)}
+        return {
+            "replays_text": text,
+            "replays_link": _("Leave them out"),
+            "replays_href": self._page_url(replays=ReplayShare.WITHOUT.value),
+        }
+
+    @property
+    def period_text(self) -> str:
+        """The period in words: "13 Oct 2026, 14:32 to 14 Oct 2026, 14:32 (Europe/Vienna)"."""
+        window, zone = self.window, timezone.get_current_timezone_name()
+        ends = {"since": minute(from_micros(window.since)), "until": minute(from_micros(window.until)), "zone": zone}
+        if window.first and window.last:
+            days = (window.last - window.first).days + 1
+            return ngettext(
+                "%(since)s to %(until)s (%(zone)s): %(n)d whole day.", "%(since)s to %(until)s (%(zone)s): %(n)d whole days.", days
+            ) % (ends | {"n": days})
+        return _("%(since)s to %(until)s (%(zone)s)") % ends
+
+    @property
+    def kept_text(self) -> str:
+        """The sentence that says why numbers of this period have no links (X6); "" if its records are kept."""
+        if self.removed_at is None:
+            return ""
+        return _("Details kept until %(day)s. What is older than %(since)s is counted, but can no longer be listed.") % {
+            "day": day(from_micros(self.removed_at)),
+            "since": minute(from_micros(self.kept_since)),
+        }
+
+    def _label(self, at: int) -> str:
+        return formats.date_format(self._local(at), "j M" if self.window.step >= DAY * MINUTE else "H:i")
+
+    def _stretch(self, since: int, until: int) -> str:
+        """A column in words."""
+        begin, end = self._local(since), self._local(until)
+        if self.window.step >= DAY * MINUTE and (begin.hour, begin.minute) == (0, 0) and (end - begin).days <= 1:
+            return formats.date_format(begin, "j M Y")
+        if begin.date() == end.date():
+            return _("%(since)s to %(until)s") % {"since": formats.date_format(begin, "H:i"), "until": formats.date_format(end, "H:i")}
+        return _("%(since)s to %(until)s") % {
+            "since": formats.date_format(begin, "j M, H:i"),
+            "until": formats.date_format(end, "j M, H:i"),
+        }
+
+    def _local(self, at: int) -> Any:
+        return timezone.localtime(from_micros(at))
+
+    def _query(self, **changed: str | None) -> str:
+        """The query string of this page's period and mode, with changed parameters. None removes a parameter."""
+        current = {
+            name: value
+            for name in ("period", "days", "from", "to", "since", "until", "mode", "replays")
+            if (value := self.request.GET.get(name))
+        }
+        if "period" in changed:
+            current = {name: value for name, value in current.items() if name in ("mode", "replays")}
+        query = {name: value for name, value in (current | changed).items() if value}
+        return f"?{urlencode(query)}" if query else ""
+
+    def _page_url(self, **changed: str | None) -> str:
+        return self.request.path + self._query(**changed)
+
+
+_PERIODS = {
+    Rolling.MINUTES_15: lambda: _("Last 15 min"),
+    Rolling.HOUR: lambda: _("1 hour"),
+    Rolling.HOURS_4: lambda: _("4 hours"),
+    Rolling.DAY: lambda: _("1 day"),
+    Rolling.WEEK: lambda: _("7 days"),
+    Rolling.MONTH: lambda: _("30 days"),
+}

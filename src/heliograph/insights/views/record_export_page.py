@@ -1,0 +1,114 @@
+"""Starting an export of a list of records, its progress and its file (X3)."""
+
+from __future__ import annotations
+
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.insights import record_export
+from heliograph.insights.record_export import CsvForm, TooManyExports
+from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.record_totals import figure_of
+from heliograph.insights.records import MOST_COUNTED, Records
+from heliograph.insights.views.filter_words import filter_words
+from heliograph.insights.views.insights_frame import Frame
+from heliograph.insights.views.records_page import HEADINGS, RecordFilters
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.page import JobPage, Sum
+from heliograph.setup.views.setup_frame import check
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form, member_of
+from heliograph.web.toasts import say
+
+
+class ExportForm(Form):
+    """The kind of CSV."""
+
+    form = TextLine()
+
+
+@require_POST
+@needs(Role.PLANNER)
+def export(request: AccountRequest, kind: str) -> HttpResponse:
+    """Starts the job that exports a list, and redirects to its progress."""
+    known = member_of(RecordKind, kind, None)
+    if known is None:
+        raise Http404
+    frame, filters = Frame.from_request(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    if refusal := frame.refusal():
+        return refusal
+    record_filter, given = filters.record_filter(frame), ExportForm(request.POST)
+    form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
+    with account_reader(request.account.pk, snapshot=True) as reader:
+        count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=frame.kept_since)
+        figure = None if count.is_exact else figure_of(reader, record_filter, frame.code)
+        total, is_exact = (count.n, count.is_exact) if figure is None else (figure, True)
+        narrowed = filter_words(record_filter, reader)
+    back = filters.address(reverse("records", args=(known.value,)))
+    list_facts = {
+        "name": str(HEADINGS[known]),
+        "back": back,
+        "zone": timezone.get_current_timezone_name(),
+        "language": get_language() or "en",
+        "kept": frame.kept_text,
+    }
+    try:
+        job = record_export.start(
+            request.account.pk,
+            record_filter,
+            filters.order,
+            form,
+            list_facts,
+            total,
+            by=request.user.actor,
+            is_exact=is_exact,
+            filter_words=[frame.mode_text, frame.period_text, *narrowed],
+        )
+    except TooManyExports as error:
+        say(request, str(error))
+        return HttpResponseRedirect(back)
+    return HttpResponseRedirect(reverse("job", args=(job.pk,)))
+
+
+@require_safe
+def download(request: AccountRequest, id: int) -> HttpResponseBase:
+    """The file of a finished export."""
+    check(request, Role.PLANNER)
+    job = control.find(id, request.account.pk)
+    path = record_export.file_of(job)
+    if job.kind != record_export.KIND or job.state != JobState.DONE or not path.is_file():
+        raise Http404
+    name = f"heliograph-{job.parameters['wanted']['kind']}-{job.pk}.csv"
+    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+
+
+def job_page(job: Job) -> JobPage:
+    """The contents of the job's page."""
+    name, back, rows = str(job.parameters["name"]), str(job.parameters["back"]), int(job.counts.get("rows", 0))
+    there = job.state == JobState.DONE and record_export.file_of(job).is_file()
+    forms = {CsvForm.SPREADSHEETS: _("For spreadsheets"), CsvForm.EXACT: _("Exact")}
+    links = [(_("Download the CSV"), reverse("records-download", args=(job.pk,)), "primary")] if there else []
+    return JobPage(
+        heading=_("Export of %(list)s") % {"list": name},
+        lead=" ".join(
+            part
+            for part in (_("CSV: %(form)s.") % {"form": forms[CsvForm(job.parameters["form"])]}, str(job.parameters.get("kept", "")))
+            if part
+        ),
+        crumbs=[(name, back)],
+        label=_("Exporting"),
+        sums=[Sum(ngettext("Record", "Records", rows), rows, total=True)],
+        links=[*links, (_("Back to the list"), back, "" if there else "primary")],
+        note=_("The file is kept for a week.") if there else _("The file is not kept any more. Export the list again."),
+        stop_note=_("Nothing can be downloaded until it is done."),
+        in_signal=True,
+    )

@@ -1,0 +1,212 @@
+"""The operations on items of the Retry Queue: submit, discard and resend (guide: Submitting to the Queue; D8)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.return_address import readable_page
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.prospect_words import hindrance
+from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
+from heliograph.domain.delivery.action import OPEN_STATUSES
+from heliograph.domain.ids import read_id
+from heliograph.jobs.models import Job
+from heliograph.retry import submit_job
+from heliograph.retry.retry_items import RetryFilter, parts_of
+from heliograph.retry.retry_queue import RetryQueue
+from heliograph.retry.submit_job import ItemOperation, submittable
+from heliograph.retry.views.group_rows import many
+from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
+from heliograph.setup.services.save import acting
+from heliograph.web.confirmation import Moving, is_agreed, question
+from heliograph.web.form_fields import Hidden, TextLine, Ticks
+from heliograph.web.forms import Form
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+AS_IT_WAS: Final = "was"
+WATCH: Final = "feed"
+
+
+class SubmitForm(Form):
+    """Which items are submitted, and how. The items are the ticked ones, all of one cause, or all that match the list's filters."""
+
+    item = Ticks()
+    """The keys of the ticked items."""
+    cause = Hidden(strip=False)
+    """The key of a cause, if all its items are meant."""
+    all = Hidden()
+    """Set if all items that match the filters are meant."""
+    back = Hidden()
+    """ "item" if the form is on the page of one item."""
+    how = TextLine()
+    """ "was" to send with the mappings of the last attempt."""
+
+
+@require_POST
+@needs(Role.PLANNER)
+def submit_items(request: AccountRequest) -> HttpResponse:
+    """Submits ticked items, all of one cause, or all that match. More than AT_ONCE become a job."""
+    pressed = SubmitForm(request.POST).posted
+    keys = list(pressed.get("item", ())[:AT_ONCE])
+    retry_filter = _pressed_filter(request, pressed.get("cause", ""), all_match=bool(pressed.get("all")))
+    if retry_filter is not None:
+        keys_or_job = _keys_or_job(request, retry_filter, "submit")
+        if isinstance(keys_or_job, Job):
+            return HttpResponseRedirect(reverse("retry-job", args=(keys_or_job.pk,)))
+        keys = keys_or_job
+    say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed.get("how", "") == AS_IT_WAS))
+    return _back_to(request, pressed.get("back", ""), keys)
+
+
+def _pressed_filter(request: AccountRequest, cause: str, *, all_match: bool) -> RetryFilter | None:
+    """The filter of the pressed button: the items of a cause, or those of the list; None if only ticked items are meant."""
+    if cause:
+        statuses = RetryFilters(request).retry_filter.statuses
+        return submittable(RetryFilter(statuses=statuses, cause=cause[:LONGEST_CAUSE]))
+    return submittable(RetryFilters(request).retry_filter) if all_match else None
+
+
+def _keys_or_job(request: AccountRequest, retry_filter: RetryFilter, operation: ItemOperation) -> list[str] | Job:
+    """The keys of all items that match, oldest first. If they are more than AT_ONCE, too many for one transaction, it starts a job instead."""
+    with account_reader(request.account.pk) as reader:
+        keys = [item.key for item in islice(RetryQueue(reader).all_of(retry_filter), AT_ONCE + 1)]
+        if len(keys) <= AT_ONCE:
+            return keys
+        with transaction.atomic():
+            return submit_job.start(reader, retry_filter, operation, by=request.user.actor)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def discard_items(request: AccountRequest) -> HttpResponse:
+    """Discards ticked items, or all of one cause, that were made in the other mode of their flow. A whole cause is confirmed first."""
+    cause = RetryFilters(request).retry_filter.cause
+    if cause:
+        return _discard_cause(request, RetryFilter(statuses=OPEN_STATUSES, cause=cause))
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("retry"))
+    pressed = SubmitForm(request.POST).posted
+    keys = list(pressed.get("item", ())[:AT_ONCE])
+    say(request, _discarded_text(discard(request.account.pk, keys)))
+    return _back_to(request, pressed.get("back", ""), keys)
+
+
+def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpResponse:
+    with account_reader(request.account.pk) as reader:
+        n, flow = RetryQueue(reader).count(retry_filter), _flow_of(reader, retry_filter)
+    if n.is_none:
+        say(request, _("None of them waits any more."))
+        return HttpResponseRedirect(reverse("retry"))
+    confirmation = question(
+        Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.n) % {"n": many(n)}),
+        frame="signal.html",
+        crumbs=[(_("Retry"), reverse("retry"))],
+        lead=_("They were made in the other mode of %(flow)s, Live or Test.") % {"flow": flow}
+        if flow
+        else _("They were made in their flow’s other mode, Live or Test."),
+        notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
+        thing=retry_filter.cause,
+        button=Moving(ngettext("Discard it", "Discard all %(n)s", n.n) % {"n": many(n)}),
+        button_class="danger",
+        cancel_href=reverse("retry"),
+    )
+    if not is_agreed(request, confirmation):
+        return page(request, "confirmation.html", here="retry", **confirmation)
+    with acting(request.account.pk):
+        keys_or_job = _keys_or_job(request, retry_filter, "discard")
+        if not isinstance(keys_or_job, Job):
+            say(request, _discarded_text(discard(request.account.pk, keys_or_job)))
+    return HttpResponseRedirect(reverse("retry-job", args=(keys_or_job.pk,)) if isinstance(keys_or_job, Job) else reverse("retry"))
+
+
+def _flow_of(reader: AccountReader, retry_filter: RetryFilter) -> str:
+    flow = parts_of(retry_filter.cause).flow
+    return reader.flow_names([flow]).get(flow, "") if flow else ""
+
+
+@require_POST
+@needs(Role.PLANNER)
+def resend_item(request: AccountRequest, item: str) -> HttpResponse:
+    """Sends a delivered action a second time, as it was or with today's mapping (D1, D8)."""
+    action = read_id(item[1:]) if item[:1] == "a" else None
+    if action is None:
+        raise Http404
+    with account_reader(request.account.pk) as reader:
+        retry_item = RetryQueue(reader).find(item)
+        if retry_item is None:
+            raise Http404
+    try:
+        resend(request.account.pk, action, as_it_was=SubmitForm(request.POST).posted.get("how", "") == AS_IT_WAS)
+    except NothingToSync as error:
+        say(request, _(str(error)))
+    else:
+        keeps = hindrance(retry_item.prospect)
+        made = _("A new action is made, which sends it again.") if keeps else _("It is sent again, as a new action.")
+        say(request, f"{made} {keeps}".strip(), link=_("Watch it"), href=reverse(WATCH))
+    return HttpResponseRedirect(reverse("retry-item", args=(item,)))
+
+
+def _back_to(request: HttpRequest, back: str, keys: list[str]) -> HttpResponse:
+    """Leads back to the page that sent the form: an item's page or the filtered list."""
+    if back == "item" and len(keys) == 1:
+        return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
+    page_url = readable_page(request, request.headers.get("Referer", ""))
+    return HttpResponseRedirect(page_url if reverse("retry") in page_url else reverse("retry"))
+
+
+def say_submitted(request: AccountRequest, submitted: Submitted) -> None:
+    """Shows a message with the number of items submitted and what holds them up, and a link to the feed."""
+    text = f"{_result_text(submitted)} {_held_text(request, submitted.done)}".strip()
+    say(request, text, link=_("Watch them") if submitted.done else "", href=reverse(WATCH))
+
+
+def _result_text(submitted: Submitted) -> str:
+    if not submitted.done and not submitted.refused:
+        return _("Nothing was ticked.")
+    parts = []
+    judged = sum(key.startswith("r") for key in submitted.done)
+    if n := len(submitted.done) - judged:
+        text = ngettext(
+            "%(n)d item is at the front of its connection’s queue.", "%(n)d items are at the front of their connection’s queue.", n
+        )
+        parts.append(text % {"n": n})
+    if judged:
+        text = ngettext("%(n)d is judged again, which is no retry.", "%(n)d are judged again, which is no retry.", judged)
+        parts.append(text % {"n": judged})
+    if submitted.refused:
+        n = len(submitted.refused)
+        reasons = sorted(set(submitted.refused.values()))
+        parts.append(ngettext("%(n)d was not submitted.", "%(n)d were not submitted.", n) % {"n": n} + " " + _(reasons[0]))
+    return " ".join(parts)
+
+
+def _held_text(request: AccountRequest, keys: Sequence[str]) -> str:
+    """How many of these items cannot be sent at present, and why; "" if all can."""
+    with account_reader(request.account.pk) as reader:
+        items = RetryQueue(reader).of_keys(keys)
+    hindrances = Counter(text for item in items if (text := hindrance(item.prospect)))
+    if len(items) == 1:
+        return "".join(hindrances)
+    return " ".join(
+        ngettext("%(n)d of them: %(why)s", "%(n)d of them: %(why)s", n) % {"n": n, "why": why} for why, n in hindrances.most_common(3)
+    )
+
+
+def _discarded_text(n: int) -> str:
+    text = ngettext(
+        "%(n)d item is discarded. It is Failed, and is not sent.", "%(n)d items are discarded. They are Failed, and are not sent.", n
+    )
+    return text % {"n": n} if n else _("Only what was made in its flow’s other mode is discarded, and none of these was.")

@@ -1,0 +1,225 @@
+"""Tag coverage (P11): untagged objects that flows will stumble over, and tagging them in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.ids import read_id
+from heliograph.domain.natural_order import natural_order
+from heliograph.domain.setup.tag_kinds import TagKind
+from heliograph.setup import coverage as services
+from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
+from heliograph.setup.models import KIND_NAMES
+from heliograph.setup.views.setup_frame import check, readonly, settings_page
+from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.store.django_database import of_django
+from heliograph.web.form_fields import Hidden, Ticks
+from heliograph.web.forms import Form, posted
+from heliograph.web.list_filters import EnumFilter, Filter, ListFilters
+from heliograph.web.shown_fields import Choice
+
+ACCOUNT = "account"
+NAMED = 12
+
+
+class CoverageForm(Form):
+    """The checked rows, and the tag to set; "" for each row's suggested one."""
+
+    tag = Hidden()
+    row = Ticks()
+
+
+class CoverageFilters(ListFilters):
+    """The filters of the page. event: an event's code, or ACCOUNT."""
+
+    kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
+    event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))
+
+    def offer_gaps(self, coverage: Coverage) -> None:
+        """Kinds and events that lack tags."""
+        events = sorted({gap.where for gaps in coverage.gaps.values() for gap in gaps if gap.where}, key=natural_order)
+        self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in coverage.gaps))
+        self.offer("event", [(ACCOUNT, _("The account")), *((code, code) for code in events)])
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def coverage(request: AccountRequest) -> HttpResponse:
+    """Lists untagged objects; a post tags the checked rows and shows the rest."""
+    administers = may(request.user, Role.ADMINISTRATOR)
+    form = CoverageForm(posted(request))
+    chosen, done, ticked = "", None, set[str]()
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+    if form.is_valid():
+        chosen = form.cleaned_data["tag"]
+        applied = services.apply(
+            request.account.pk, form.cleaned_data["row"], read_id(chosen), by=request.user.actor, administers=administers
+        )
+        done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
+    untagged = services.coverage(of_django(connection), request.account.pk)
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
+    filters = CoverageFilters(request)
+    filters.offer_gaps(untagged)
+    groups = [
+        _group(kind, gaps, untagged, administers=administers, ticked=ticked if form.is_bound else None)
+        for kind, gaps in _matching_gaps(untagged, **filters.cleaned_data).items()
+    ]
+    row_count = sum(len(group["rows"]) for group in groups)
+    return settings_page(
+        request,
+        "setup/coverage.html",
+        entry="tags",
+        status=form.status,
+        uncovered=uncovered(untagged.total),
+        groups=groups,
+        total=ngettext("%(n)d without a tag", "%(n)d without a tag", row_count) % {"n": row_count},
+        filters=filters,
+        choices=_choices(config, untagged),
+        chosen=chosen,
+        done=done,
+        readonly=readonly(request, Role.PLANNER),
+        now=timezone.now(),
+    )
+
+
+def _choices(config: AccountConfig, coverage: Coverage) -> list[tuple[str, list[Choice]]]:
+    """The tags that untagged objects can get, each once: under the names of all its objects that lack a tag."""
+    by_kinds: dict[tuple[str, ...], dict[str, Choice]] = {}
+    options = {kind: TagChoices(config.tags, kind).options for kind in KIND_NAMES if kind in coverage.gaps}
+    for choice in (each for choices in options.values() for each in choices):
+        kinds = tuple(str(KIND_NAMES[kind]) for kind, choices in options.items() if choice.value in {each.value for each in choices})
+        by_kinds.setdefault(kinds, {})[choice.value] = choice
+    return [
+        (", ".join(kinds), sorted(choices.values(), key=lambda choice: natural_order(str(choice.label))))
+        for kinds, choices in by_kinds.items()
+    ]
+
+
+def uncovered(total: int) -> str:
+    """ "10 untagged", "" for none."""
+    return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": f"{total:,}"} if total else ""
+
+
+def _matching_gaps(coverage: Coverage, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
+    gaps_by_kind = {}
+    for gap_kind, gaps in coverage.gaps.items():
+        rows = [gap for gap in gaps if not event or gap.where == event or (event == ACCOUNT and gap.event is None)]
+        if rows and kind in (None, gap_kind):
+            gaps_by_kind[gap_kind] = rows
+    return gaps_by_kind
+
+
+def _group(kind: TagKind, gaps: Sequence[Gap], coverage: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
+    return {
+        "id": f"cover-{kind.value}",
+        "name": KIND_NAMES[kind],
+        "why": _why(kind, coverage.watchers[kind]),
+        "rows": [_row(gap, administers=administers, ticked=ticked) for gap in gaps],
+    }
+
+
+def _why(kind: TagKind, watchers: WatchedKinds) -> str:
+    if watchers.mappings:
+        count = len(watchers.mappings)
+        return ngettext(
+            "%(n)d mapping reads answers by their tags: %(names)s.", "%(n)d mappings read answers by their tags: %(names)s.", count
+        ) % {"n": count, "names": _names(watchers.mappings)}
+    if watchers.flows:
+        count = len(watchers.flows)
+        return ngettext("%(n)d flow decides by them: %(names)s.", "%(n)d flows decide by them: %(names)s.", count) % {
+            "n": count,
+            "names": _names(watchers.flows),
+        }
+    if kind is TagKind.REGISTRATION_PROPERTY:
+        return _("Every untagged one: no flow can activate for it.")
+    return _("New, and every custom one: flows that decide by status wait with it.")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
+def _row(gap: Gap, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
+    because = ""
+    if gap.suggested is not None:
+        because = (
+            ngettext("as in %(n)d other event", "as in %(n)d other events", gap.others) % {"n": gap.others}
+            if gap.others
+            else _("a tag with this name")
+        )
+    of_account = gap.event is None
+    closed = _("An Administrator tags it, for all events.") if of_account and not administers else ""
+    return {
+        "key": gap.key,
+        "name": gap.name,
+        "where": gap.where or _("The account"),
+        "href": _href(gap),
+        "tag": gap.suggested.label if gap.suggested else "",
+        "because": because,
+        "waits": f"{gap.waits:,}" if gap.waits else "",
+        "retry": f"{reverse('retry')}?{urlencode({'status': 'untagged'})}",
+        "closed": closed,
+        "on": gap.key in ticked if ticked is not None else gap.suggested is not None,
+    }
+
+
+def _href(gap: Gap) -> str:
+    of_event = {
+        TagKind.REGISTRATION_STATUS: "custom-statuses",
+        TagKind.REGISTRATION_PROPERTY: "configure",
+        TagKind.ATTENDEE_TYPE: "attendee-types",
+        TagKind.QUESTION: "questions",
+        TagKind.EVENT: "event-details",
+    }
+    of_account = {
+        TagKind.REGISTRATION_STATUS: "registration-statuses",
+        TagKind.SESSION_STATUS: "session-registration-statuses",
+        TagKind.EVENT_STATUS: "event-statuses",
+    }
+    if gap.event is None:
+        return f"{reverse(of_account[gap.kind])}#row-{gap.id}"
+    place = reverse(of_event[gap.kind], args=(gap.where,))
+    return place if gap.kind is TagKind.EVENT else f"{place}#row-{gap.id}"
+
+
+def _done(applied: Applied, *, chosen: bool) -> dict[str, Any]:
+    tagged, left = applied.tagged, applied.left
+    title = ngettext("%(n)d row got its tag", "%(n)d rows got their tag", tagged) % {"n": tagged}
+    if not tagged and not left:
+        return {"tone": "wait", "title": _("No row was ticked"), "text": "", "items": []}
+    text = _("What waited for them is judged again now.") if tagged else ""
+    items = [
+        _("%(name)s, %(where)s: %(why)s") % {"name": gap.name, "where": gap.where or _("The account"), "why": _stayed(gap, chosen=chosen)}
+        for gap in left[:NAMED]
+    ]
+    if len(left) > NAMED:
+        items.append(_("and %(n)s more") % {"n": len(left) - NAMED})
+    link = {"link": _("See them in Retry"), "href": reverse("retry")} if tagged else {}
+    return {"tone": "wait" if left else "", "title": title, "text": text, "items": items, **link}
+
+
+def _stayed(gap: Gap, *, chosen: bool) -> str:
+    return (
+        _("the tag is not made for such objects, or you may not tag it")
+        if chosen
+        else _("no suggestion, or you may not tag it")
+        if gap.suggested is None
+        else _("you may not tag it")
+    )

@@ -1,0 +1,305 @@
+"""Events: the list, a new one, its details (guide: Adding an event; P2)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.ids import read_id
+from heliograph.domain.setup.compiled_setup import EventConfig, EventState
+from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.page import how_far
+from heliograph.setup import mark_test_job
+from heliograph.setup.event_draft import changed_state
+from heliograph.setup.form_values import FormValues, Texts, shown_then, written
+from heliograph.setup.name_fields import folded
+from heliograph.setup.save_questions import LosesValues
+from heliograph.setup.services.events import MarksFirst, save_event
+from heliograph.setup.services.save import saving
+from heliograph.setup.setup_errors import Invalid
+from heliograph.setup.views.confirmed_save import save_confirmed
+from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
+from heliograph.setup.views.setup_frame import check, event_config, event_page, form_context, readonly
+from heliograph.setup.views.shared_form import said_of_theirs
+from heliograph.setup.views.uses import losing
+from heliograph.store.database import Database
+from heliograph.store.django_database import read_database
+from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, read_cursor
+from heliograph.web.cursor import pages as cursor_pages
+from heliograph.web.forms import not_saved, posted
+from heliograph.web.list_filters import IdFilter, ListFilters, SearchFilter
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.templatetags.moments import minute_in
+from heliograph.web.toasts import say
+
+
+class EventFilters(ListFilters):
+    """The filters of the list of events."""
+
+    no_match = gettext_lazy("No event matches")
+    no_match_text = gettext_lazy("No code or name has these words in it, or no event has this status.")
+    show_all = gettext_lazy("Show all events")
+
+    q = SearchFilter(gettext_lazy("Search events"), placeholder=gettext_lazy("Code or name"))
+    status_id = IdFilter(gettext_lazy("Event status"), every=gettext_lazy("All statuses"), param="status")
+
+
+@require_safe
+def events(request: AccountRequest) -> HttpResponse:
+    """All events, newest first."""
+    filters = EventFilters(request)
+    cursor = read_cursor(request, (int,))
+    with account_reader(request.account.pk) as reader:
+        db, config = reader.db, reader.config
+        matching_rows = _matching(db, reader.account, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
+        list_page = _paged(matching_rows, cursor)
+        ids = [row[0] for row in list_page.rows]
+        counts, loaded = _registrations(db, reader.account, ids), reader.events(ids)
+    filters.offer("status_id", ((status.id, status.name) for status in config.event_statuses.values()))
+    return page(
+        request,
+        "setup/events.html",
+        section="events",
+        here="events",
+        readonly=readonly(request, Role.PLANNER),
+        none=not matching_rows and not filters.narrows,
+        rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in list_page.rows],
+        filters=filters,
+        pager=Pager.from_page(
+            request,
+            list_page,
+            ngettext("%(n)s event", "%(n)s events", len(matching_rows)) % {"n": f"{len(matching_rows):,}"},
+            by_time=False,
+        ),
+    )
+
+
+type _EventRow = tuple[int, str, str, int]
+
+
+def _matching(db: Database, account: int, text: str, status: int | None) -> list[_EventRow]:
+    """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands: words are found here, in any script."""
+    rows = db.all("SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": account})
+    words = folded(text).split()
+    return [
+        (id, code, name, at) for id, code, name, at in rows if status in (None, at) and all(w in folded(f"{code} {name}") for w in words)
+    ]
+
+
+def _paged(rows: list[_EventRow], cursor: Cursor | None) -> ListPage[_EventRow]:
+    def fetch(at: Cursor | None, limit: int) -> list[_EventRow]:
+        if at is None:
+            return rows[:limit]
+        if at.back:
+            return [row for row in reversed(rows) if row[0] > int(at.key[0])][:limit]
+        return [row for row in rows if row[0] < int(at.key[0])][:limit]
+
+    return cursor_pages(fetch, lambda row: (row[0],), cursor, size=ROWS)
+
+
+def _registrations(db: Database, account: int, ids: list[int]) -> dict[int, int]:
+    rows = db.all(
+        "SELECT e.id, (SELECT count(*) FROM registration r WHERE r.event_id = e.id) FROM event e"
+        f" WHERE +e.account_id = :account AND {db.member('e.id', 'ids')}",
+        {"account": account, "ids": ids or [0]},
+    )
+    return {id: int(n) for id, n in rows}
+
+
+def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[str, Any]:
+    status = config.event_statuses.get(event.state.status)
+    return {
+        "id": event.id,
+        "code": event.code,
+        "name": event.state.name,
+        "status": status.name if status else "",
+        "start": minute_in(event.state.start, event.state.timezone),
+        "zone": event.state.timezone,
+        "location": event.state.location,
+        "registrations": f"{registrations:,}",
+    }
+
+
+# --- a new one
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def add(request: AccountRequest) -> HttpResponse:
+    """The form of a new event, which starts in Testing."""
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
+    form = NewEventForm(posted(request), initial={"timezone": config.timezone})
+    if form.is_valid():
+        status = next((status.id for status in config.event_statuses.values() if status.name == DEFAULT_EVENT_STATUS), 0)
+        try:
+            state = changed_state(EventState("", "", status, timezone=config.timezone), form.values(), config)
+            with saving(request.account.pk, by=request.user.actor) as transaction:
+                save_event(transaction, state)
+        except Invalid as error:
+            form.refuse_event(error)
+        else:
+            say(request, _("The event %(code)s is there, in Testing.") % {"code": state.code})
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    return page(
+        request,
+        "setup/form.html",
+        section="events",
+        here="events",
+        **form_context(
+            form,
+            _("Add an event"),
+            crumbs=[(_("Events"), reverse("events"))],
+            lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
+            button=_("Add the event"),
+            cancel_href=reverse("events"),
+        ),
+    )
+
+
+# --- details
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def details(request: AccountRequest, event: str) -> HttpResponse:
+    """An event's own facts, status, tags and custom data."""
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        return _save(request, event)
+    with account_reader(request.account.pk) as reader:
+        current_event, config = event_config(reader, event), reader.config
+    if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
+        job = mark_test_job.under_way(request.account.pk, current_event.id)
+        if job is None or job.state == JobState.FAILED:
+            return HttpResponseClientRefresh()
+    return _details(request, current_event, config, EventForm(event=current_event, config=config))
+
+
+def _save(request: AccountRequest, code: str) -> HttpResponse:
+    """Saves the changes. Leaving Testing is confirmed first, but the other changes are saved at once (P9)."""
+    with account_reader(request.account.pk) as reader:
+        current_event, config = event_config(reader, code), reader.config
+    form = EventForm(posted(request), event=current_event, config=config)
+    in_order, values, stored = form.is_valid(), form.values(), form.stored
+    then = shown_then(form.cleaned_data.get("opened", ""))
+    own_changes = {name: now for name, now in values.items() if name in then and then[name] != now}
+    met = {name for name in own_changes if then[name] != stored[name] != own_changes[name]}
+    for name in met:
+        form.add_error(name, _theirs(name, stored[name], config))
+    to = own_changes.pop("status", ()) if _leaves(config, current_event, own_changes) else ()
+    if in_order and not met:
+
+        def save(confirmed: bool) -> EventState:
+            # confirmed: flows are changed as well, which needs the account
+            with saving(request.account.pk, by=request.user.actor, events=[current_event.id], whole_account=confirmed) as transaction:
+                state = changed_state(transaction.source.event(current_event.id).state, own_changes, config)
+                save_event(transaction, state, current_event.id, confirmed=confirmed)
+            return state
+
+        try:
+            state = save_confirmed(request, save)
+        except MarksFirst:
+            form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
+        except LosesValues as error:
+            return _asks(request, current_event, error)
+        except Invalid as error:
+            form.refuse_event(error)
+        else:
+            if to:
+                return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
+            say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
+    return _details(request, current_event, config, form, then=then)
+
+
+def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> HttpResponse:
+    """Flows filter by the code or the name that it would lose (P12)."""
+    place = reverse("event-details", args=(event.code,))
+    confirmation = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
+    return event_page(request, "confirmation.html", event, entry="details", **confirmation)
+
+
+def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
+    text = {
+        "status": lambda: config.event_statuses[int(values[0])].name if values else "",
+        "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
+    }.get(name, lambda: ", ".join(values))()
+    return said_of_theirs(text)
+
+
+def _leaves(config: AccountConfig, event: EventConfig, own_changes: FormValues) -> bool:
+    chosen = (own_changes.get("status") or ("",))[0]
+    to = read_id(chosen)
+    return to is not None and to in config.event_statuses and mark_test_job.leaves_test(config, event, to)
+
+
+def _details(
+    request: AccountRequest, event: EventConfig, config: AccountConfig, form: EventForm, *, then: FormValues | None = None
+) -> HttpResponse:
+    with read_database() as db:
+        registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
+    status = config.event_statuses.get(event.state.status)
+    name = status.name if status else ""
+    job = mark_test_job.under_way(request.account.pk, event.id)
+    closed = readonly(request, Role.PLANNER)
+    registrations_text = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
+    in_test = config.is_test_event(event.state.status)
+    hint = (
+        _("Leaving %(status)s marks the registrations there are then as Test. You are asked before it happens.") % {"status": name}
+        if in_test
+        else ""
+    )
+    form.say("status", help=hint)
+    fixed = _("%(status)s. It cannot be changed until the marking is done.") % {"status": name} if job is not None else ""
+    return event_page(
+        request,
+        "setup/event.html",
+        event,
+        entry="details",
+        status=form.status,
+        crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
+        event={"code": event.code, "name": event.state.name, "status": name, "registrations": registrations_text, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
+        readonly=closed,
+        facts=facts_of(event, config) if closed else [],
+        told=not_saved(form.refusals()) if form.refused else None,
+        marking=_marking(job, config) if job else None,
+        opened=written(then or form.stored),
+        sections=[] if closed else form.sections(status=fixed),
+    )  # fmt: skip
+
+
+def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
+    at = mark_test_job.progress(job)
+    left = at["left"]
+    text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"} if at["of"] else _("None to mark")
+    if job.state == JobState.QUEUED:
+        text = f"{text}. {how_far(job)}"
+    elif left is not None:
+        text += _(", about %(n)d seconds left") % {"n": max(1, round(left.total_seconds()))}
+    to = config.event_statuses.get(int(job.parameters["status"]))
+    return {
+        "text": text,
+        "done": at["percent"],
+        "poll": True,
+        "failed": job.error or _("The job stopped.") if job.state == JobState.FAILED else "",
+        "status": to.name if to else "",
+    }
+
+
+# --- out of Testing

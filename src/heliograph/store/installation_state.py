@@ -1,0 +1,168 @@
+"""The state of this installation (O2), for `heliograph status` and the operations port. Counts of rows only, no personal data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.store.database import Database
+from heliograph.store.instants import from_micros
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_WAITING
+
+MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
+
+
+JOB_STATES = ("queued", "running", "paused", "cancelling", "cancelled", "done", "failed")
+"""Those of `jobs.models.JobState`, which needs Django."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A live worker, with its own report (slots, in_memory, delivered, failed, last_error ...)."""
+
+    id: str
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """Current numbers. Ages are seconds; None if nothing is waiting.
+
+    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; untagged: runs that wait for a tag;
+    failed: items of the Retry Queue that are Failed. counted: False if pending, waiting or failed stopped at MOST_COUNTED. jobs: by state; database_bytes: None if it cannot be told.
+    """
+
+    pending: int
+    waiting: int
+    untagged: int
+    failed: int
+    counted: bool
+    oldest_pending: float | None
+    oldest_due: float | None
+    paused_connections: int
+    held_connections: int
+    owned_slots: int
+    workers: tuple[WorkerStatus, ...]
+    last_error: str
+    unfolded_figures: int
+    jobs: Mapping[str, int]
+    database_bytes: int | None
+    disk_free: int | None
+
+    @property
+    def is_working(self) -> bool:
+        """True if at least one worker is alive."""
+        return bool(self.workers)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json` and for monitoring."""
+        return {
+            "queue": {
+                "pending": self.pending,
+                "waiting": self.waiting,
+                "untagged": self.untagged,
+                "failed": self.failed,
+                "exact": self.counted,
+                "oldest_pending_s": self.oldest_pending,
+                "oldest_due_s": self.oldest_due,
+            },
+            "connections": {"paused": self.paused_connections, "held": self.held_connections},
+            "slots": {"owned": self.owned_slots, "of": 64},
+            "workers": [{"id": w.id, **w.report} for w in self.workers],
+            "last_error": self.last_error,
+            "unfolded_figures": self.unfolded_figures,
+            "jobs": dict(self.jobs),
+            "database_bytes": self.database_bytes,
+            "disk_free_bytes": self.disk_free,
+        }
+
+
+def has_users(db: Database) -> bool:
+    """Whether anybody may ever have signed in (O6)."""
+    return bool(db.all("SELECT 1 FROM accounts_user LIMIT 1"))
+
+
+def read_status(db: Database, folder: Path | None = None, file: Path | None = None) -> ServerStatus:
+    """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space; file: SQLite's, for its
+    size."""
+    now = db.now()
+    pending, waiting = (_count(db, state) for state in (ActionState.PENDING, ActionState.QUEUED))
+    # Both counts read the index of open runs.
+    ((stuck, undecided),) = db.all(
+        f"SELECT (SELECT count(*) FROM stuck_run WHERE {STUCK_RUN_WAITING} AND account_id > 0), (SELECT count(*) FROM stuck_run"
+        f" WHERE {STUCK_RUN_WAITING} AND account_id > 0 AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}')"
+    )
+    failed = _failed(db)
+    ((paused, held_count),) = db.all(
+        "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
+        {"now": now},
+    )
+    ((owned,),) = db.all("SELECT count(*) FROM slot WHERE owner IS NOT NULL AND until > :now", {"now": now})
+    workers = tuple(
+        WorkerStatus(id, json.loads(report or "{}"))
+        for id, report in db.all("SELECT id, said FROM worker WHERE until > :now ORDER BY id", {"now": now})
+    )
+    ((unfolded,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM figure_delta LIMIT {MOST_COUNTED}) t")
+    return ServerStatus(
+        pending=min(pending, MOST_COUNTED),
+        waiting=min(waiting + undecided, MOST_COUNTED),
+        untagged=stuck - undecided,
+        failed=min(failed, MOST_COUNTED),
+        counted=max(pending, waiting, failed) <= MOST_COUNTED,
+        oldest_pending=_age(
+            db,
+            now,
+            f"SELECT MIN(a.created) FROM lane l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} WHERE l.{LANE_READY} AND a.state = {ActionState.PENDING}",
+        ),
+        oldest_due=_age(db, now, f"SELECT MIN(due_at) FROM lane WHERE {LANE_WAITING} AND due_at <= {now}"),
+        paused_connections=paused,
+        held_connections=held_count,
+        owned_slots=owned,
+        workers=workers,
+        last_error=next((w.report["last_error"] for w in workers if w.report.get("last_error")), ""),
+        unfolded_figures=unfolded,
+        jobs=dict.fromkeys(JOB_STATES, 0) | dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state")),
+        database_bytes=_size(db, file),
+        disk_free=shutil.disk_usage(folder).free if folder is not None else None,
+    )
+
+
+def _count(db: Database, state: ActionState) -> int:
+    """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
+    open_ones = f"SELECT 1 FROM action WHERE {ACTION_OPEN} AND state = {state} AND lane_id > 0 LIMIT {MOST_COUNTED + 1}"
+    ((count,),) = db.all(f"SELECT count(*) FROM ({open_ones}) t")
+    return int(count)
+
+
+def _failed(db: Database) -> int:
+    """Items that are Failed, actions and undecided runs, by the queue's index of each account; at most MOST_COUNTED + 1.
+
+    CROSS JOIN has SQLite begin with the accounts, not with all that ever was in the queue."""
+    ((count,),) = db.all(
+        f"""SELECT count(*) FROM (
+            SELECT 1 FROM accounts_account c CROSS JOIN action a WHERE a.account_id = c.id AND a.queue = {QueueStatus.FAILED.code} AND a.{ACTION_IN_QUEUE}
+            UNION ALL SELECT 1 FROM accounts_account c CROSS JOIN stuck_run j WHERE j.account_id = c.id AND j.queue = {QueueStatus.FAILED.code}
+            LIMIT {MOST_COUNTED + 1}) t"""
+    )
+    return int(count)
+
+
+def _size(db: Database, file: Path | None) -> int | None:
+    """Bytes on disk, with SQLite's log."""
+    if db.vendor == "postgresql":
+        ((size,),) = db.all("SELECT pg_database_size(current_database())")
+        return int(size)
+    if file is None:
+        return None
+    return sum(part.stat().st_size for part in (file, Path(f"{file}-wal")) if part.exists())
+
+
+def _age(db: Database, now: int, sql: str) -> float | None:
+    ((oldest,),) = db.all(sql)
+    return None if oldest is None else max(0.0, round((from_micros(now) - from_micros(oldest)).total_seconds(), 1))

@@ -1,0 +1,255 @@
+"""Stores the outcomes of attempts, and what a crash left behind (docs/design/queue.md, sections 5 and 10; D1-D8).
+
+Every function works in the caller's transaction. Lanes are locked before their actions are read. The rules are those of
+`domain.delivery.lanes`: the stored state is what `choose` returns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin
+from heliograph.domain.delivery.lanes import LaneState, Settlement
+from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.delivery.retry_policy import MINUTE, Category
+from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
+from heliograph.store.database import Database
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAction
+from heliograph.store.queue.figure_deltas import put_deltas
+from heliograph.store.queue.lane_reads import StoredLane, lock_lanes, open_actions
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExchange:
+    """The exchange of an attempt. at: when it began; took: microseconds; request and response: JSON with secrets masked."""
+
+    at: int
+    took: int
+    category: Category | None
+    status: int | None
+    message: str
+    connection: int
+    versions: str
+    request: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A lane to store: the rules' result, the rows read under the lock, and the attempt's exchange if there was one."""
+
+    settlement: Settlement
+    lane: StoredLane
+    actions: Sequence[StoredAction]
+    exchange: StoredExchange | None = None
+    message: str = ""
+    """A sentence without secrets, shown beside the action's category."""
+
+
+def store(db: Database, settled: Sequence[Settled], now: int) -> None:
+    """Stores lanes, actions, attempts and figures, one statement per table. now: microseconds, read after the locks were taken."""
+    with db.together():
+        _store_attempts(db, settled)
+        _store_actions(db, settled, now)
+        _store_lanes(db, settled)
+        put_deltas(db, _figures(settled, now))
+
+
+def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
+    rows = []
+    for settling in settled:
+        attempt = settling.settlement.attempt
+        if attempt is None or settling.exchange is None:
+            continue
+        about = next(a for a in settling.actions if a.id == attempt.action)
+        after = next((m.new for m in settling.settlement.moves if m.old.id == attempt.action), about)
+        rows.append(
+            {
+                "account_id": about.account,
+                "action_id": attempt.action,
+                "n": attempt.number + 1,
+                "kind": attempt.kind.code,
+                "at": settling.exchange.at,
+                "took": settling.exchange.took,
+                "state": int(after.state),
+                "category": settling.exchange.category.code if settling.exchange.category else None,
+                "status": settling.exchange.status,
+                "message": settling.exchange.message[:500],
+                "flow_id": about.flow,
+                "connection_id": settling.exchange.connection,
+                "versions": settling.exchange.versions[:80],
+                "request": settling.exchange.request,
+                "response": settling.exchange.response,
+            }
+        )
+    if rows:
+        db.many(f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (:{ATTEMPT_COLUMNS.replace(', ', ', :')})", rows)
+        db.many(
+            "INSERT INTO attempt_content (action_id, n, account_id, at, request, response) VALUES (:action_id, :n, :account_id, :at, :request, :response)",
+            rows,
+        )
+
+
+def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
+    rows = []
+    for each in settled:
+        for move in each.settlement.moves:
+            old, new = move.old, move.new
+            ended = now if old.state.is_open and not new.state.is_open else None
+            rows.append(
+                {
+                    "id": new.id,
+                    "state": int(new.state),
+                    "rank": int(new.rank),
+                    "due": new.due_at,
+                    "tries": new.tries,
+                    "looks": new.looks,
+                    "sent": new.sent,
+                    "queue": new.queue.code if new.queue else 0,
+                    "category": new.category.code if new.category else None,
+                    "cause": new.cause.value if new.cause else "",
+                    "message": _message(each, old, new),
+                    "ended": ended,
+                    "reopened": int(not old.state.is_open and new.state.is_open),
+                    "lead": _lead(each, new),
+                }
+            )
+    if rows:
+        db.many(
+            "UPDATE action SET state = :state, rank = :rank, due_at = :due, tries = :tries, looks = :looks, sent = :sent, queue = :queue,"
+            " category = :category, cause = :cause, message = COALESCE(:message, message),"
+            " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END, lead = lead + :lead WHERE id = :id",
+            rows,
+        )
+
+
+def _lead(each: Settled, new: OpenAction) -> int:
+    """What the target reported (created or updated) about the action just delivered; 0 for any other action."""
+    attempt = each.settlement.attempt
+    if attempt is None or attempt.action != new.id or not isinstance(attempt.outcome, Delivered) or attempt.outcome.lead is None:
+        return 0
+    return attempt.outcome.lead.code
+
+
+def _message(each: Settled, old: OpenAction, new: OpenAction) -> str | None:
+    """The sentence beside the category; None: unchanged."""
+    if (
+        each.message
+        and (each.settlement.attempt is None or each.settlement.attempt.action == new.id)
+        and (new.cause, new.looks, new.sent)
+        != (
+            old.cause,
+            old.looks,
+            old.sent,
+        )
+    ):
+        return each.message[:500] if new.state is not ActionState.SUPERSEDED else None
+    return None
+
+
+def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
+    ordered = sorted(settled, key=lambda s: s.lane.lane.order)
+    fresh = [
+        each for each in ordered if each.settlement.fresh_position and each.settlement.lane.state is LaneState.READY
+    ]  # nobody reads others by position
+    positions = dict(zip((s.lane.lane.id for s in fresh), db.draw({"lane_pos": len(fresh)})["lane_pos"], strict=True))
+    db.many(
+        "UPDATE lane SET state = :state, rank = :rank, due_at = :due, begun_version = :begun, marks = :marks, pos = :pos WHERE id = :id",
+        [
+            {
+                "id": lane.id,
+                "state": int(lane.state),
+                "rank": int(lane.rank),
+                "due": lane.due_at,
+                "begun": lane.begun_version,
+                "marks": lane.marks,
+                "pos": positions.get(lane.id, each.lane.pos),
+            }
+            for each in ordered
+            for lane in [each.settlement.lane]
+        ],
+    )
+
+
+def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
+    """The figures of a batch. Delivered first attempts are counted together, because a batch holds hundreds of only a few kinds."""
+    delivered: Counter[tuple[int, int, int, int, int, bool, int, ActionState]] = Counter()
+    for each in settled:
+        at = each.exchange.at if each.exchange else now
+        attempt, moves = each.settlement.attempt, each.settlement.moves
+        if (
+            attempt is not None
+            and len(moves) == len(each.actions) == 1
+            and attempt.kind is AttemptKind.FIRST
+            and isinstance(attempt.outcome, Delivered)
+            and attempt.outcome.lead is None
+            and moves[0].new.state is ActionState.SUCCESS
+        ):
+            first = each.actions[0]
+            replay = first.origin is Origin.REPLAY
+            key = (
+                first.account,
+                first.mode,
+                first.flow,
+                each.lane.connection,
+                first.created // MINUTE,
+                replay,
+                at // MINUTE,
+                moves[0].old.state,
+            )
+            delivered[key] += 1
+            continue
+        facts = {
+            first.id: FigureKey(first.account, first.mode, first.flow, each.lane.connection, first.created, first.origin is Origin.REPLAY)
+            for first in each.actions
+        }
+        yield from of_settlement(each.settlement, facts, at)
+    for (account, mode, flow, connection, created, replay, minute, was), count in delivered.items():
+        figure_key = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
+        yield from of_move(figure_key, was, ActionState.SUCCESS, count)
+        yield of_delivery(figure_key, minute * MINUTE, count)
+
+
+def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
+    """Raises the begun version of lanes whose requests were sent but whose outcomes may no longer be stored. It only ever rises, so it
+    needs no fence.
+
+    begun: (lane, version). Locks the lanes, in order.
+    """
+    begun_versions: dict[int, int] = {}
+    for lane, version in begun:
+        begun_versions[lane] = max(version, begun_versions.get(lane, 0))
+    known = lock_lanes(db, begun_versions)
+    db.many(
+        "UPDATE lane SET begun_version = :version WHERE id = :lane AND begun_version < :version",
+        [{"lane": lane, "version": begun_versions[lane]} for lane in sorted(known, key=lambda n: known[n].lane.order)],
+    )
+
+
+def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
+    """Counts the lanes that a dead worker had in flight, (lane, version), as begun, and marks each (D4). Returns how many lanes."""
+    marks: dict[int, int] = {}
+    for lane, version in in_flight:
+        marks[lane] = max(version, marks.get(lane, 0))
+    known = lock_lanes(db, marks)
+    rows = []
+    for number, stored in sorted(known.items(), key=lambda item: item[1].lane.order):
+        marked = rules.in_flight_at_crash(stored.lane, marks[number])
+        rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.marks})
+    db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
+    return len(rows)
+
+
+def apply_to_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane, Sequence[OpenAction], int], Settlement]) -> int:
+    """What a page does to the open actions of lanes: locks them, applies the rule to each, and stores what it changed. Returns how many lanes."""
+    lanes = lock_lanes(db, numbers)
+    opened = open_actions(db, lanes)
+    now = db.now()
+    settled = [Settled(rule(stored, opened[number], now), stored, opened[number]) for number, stored in lanes.items()]
+    changed = [s for s in settled if s.settlement.moves]
+    if changed:
+        store(db, changed, now)
+    return len(lanes)

@@ -1,0 +1,135 @@
+"""Which other changes of the last seven days stopped at a flow for the same reason, and judging them again (F9, D7).
+
+A change that waits for a tag, or could not be judged, has a run and can be judged again. A decision that is final, or a change that was
+filtered, cannot: sending it after all is a replay. Reasons are computed by the rules then in force. Only the newest changes are explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
+from heliograph.deliveries.why_both import RecordedChange, rules_of
+from heliograph.domain.delivery.action import SUBMITTABLE, QueueStatus
+from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.flow.decision import GateName, Reason, explain
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.flow.then_and_today import StopReason, stop_reason
+from heliograph.domain.registration.change import Change
+from heliograph.recording.contents import CHANGE_COLUMNS, read_change
+from heliograph.store.database import Row
+from heliograph.store.row_states import RUN_NOT_TRIGGERED
+from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
+
+DAYS: Final = 7
+LOOKED_AT: Final = 20_000
+"""Most changes of these days whose facets are read, newest first."""
+JUDGED: Final = 2_000
+"""Most changes that are explained."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeChange:
+    """Another change that stopped for the same reason. at: microseconds; run: 0 if none is stored; waits: it can be judged again."""
+
+    id: int
+    at: int
+    change: Change
+    event: int
+    registration: int | None
+    run: int = 0
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedAlike:
+    """The other changes, newest first. more: there are older changes, which were not read."""
+
+    rows: Sequence[AlikeChange]
+    more: bool = False
+
+    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[AlikeChange]:
+        """One page of them."""
+
+        def fetch(at: Cursor | None, limit: int) -> Sequence[AlikeChange]:
+            if at is None:
+                return self.rows[:limit]
+            if at.back:
+                return [row for row in reversed(self.rows) if (row.at, row.id) > at.key][:limit]
+            return [row for row in self.rows if (row.at, row.id) < at.key][:limit]
+
+        return pages(fetch, lambda row: (row.at, row.id), cursor, size=size)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The Retry items among them."""
+        return [f"r{row.run}" for row in self.rows if row.waits]
+
+
+def stopped_alike(reader: AccountReader, flow: Flow, recorded: RecordedChange, reason: StopReason) -> StoppedAlike:
+    """The other changes that stopped for the same reason. flow: as it was then; reason: why the change stopped."""
+    of_run = reason[0] in ("", GateName.ACTIVATION)
+    rows = _runs(reader, flow, reason) if of_run else _changes(reader, 0 if reason[0] == GateName.WATCH else _facets(flow))
+    alike = []
+    for *row, registration, run, queue in rows[:JUDGED]:
+        change = read_change(row) if row[0] != recorded.change.id else None
+        if change is None:
+            continue
+        one = RecordedChange(change, row[11], row[12], row[13])
+        if _reason(reader, flow.id, one) == reason:
+            alike.append(
+                AlikeChange(row[0], row[5], change, row[11], registration, run or 0, QueueStatus.of_code(queue or 0) in SUBMITTABLE)
+            )
+    return StoppedAlike(alike, len(rows) > JUDGED)
+
+
+def judge_again(account: int, alike: StoppedAlike) -> Submitted:
+    """Judges the changes that wait, by today's rules, before everything else in the queue (D8)."""
+    done: list[str] = []
+    refused: dict[str, str] = {}
+    keys = alike.waiting
+    for begin in range(0, len(keys), AT_ONCE):
+        submitted = submit(account, keys[begin : begin + AT_ONCE])
+        done += submitted.done
+        refused |= submitted.refused
+    return Submitted(tuple(done), refused)
+
+
+def _reason(reader: AccountReader, flow: int, one: RecordedChange) -> StopReason | None:
+    rules = rules_of(reader, one)
+    known = rules.account.flows.get(flow)
+    return stop_reason(explain(known, one.change, rules.account, rules.event), one.change, rules.event) if known else None
+
+
+def _facets(flow: Flow) -> int:
+    return int(flow.watch.facets) if flow.watch else 0
+
+
+def _changes(reader: AccountReader, facets: int) -> list[Row]:
+    """The newest changes of these days, with the facets (0: all of them)."""
+    return reader.db.all(
+        f"SELECT {CHANGE_COLUMNS}, c.registration_id, 0, 0"
+        f" FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
+        " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 OR :facets = 0"
+        f" ORDER BY c.at DESC, c.id DESC LIMIT {JUDGED + 1}",
+        {"account": reader.account, "since": reader.db.now() - DAYS * DAY, "facets": facets},
+    )
+
+
+def _runs(reader: AccountReader, flow: Flow, reason: StopReason) -> list[Row]:
+    """The changes of the flow's newest runs that were not triggered for the reason."""
+    return reader.db.all(
+        f"SELECT {CHANGE_COLUMNS}, c.registration_id, r.id, j.queue FROM run r JOIN change c ON c.id = r.change_id"
+        " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at LEFT JOIN stuck_run j ON j.run_id = r.id"
+        f" WHERE r.flow_id = :flow AND r.at > :since AND +r.account_id = :account AND r.{RUN_NOT_TRIGGERED} AND r.reason = :reason"
+        f" ORDER BY r.at DESC, r.id DESC LIMIT {JUDGED + 1}",
+        {
+            "account": reader.account,
+            "flow": flow.id,
+            "since": reader.db.now() - DAYS * DAY,
+            "reason": Reason(reason[2] if reason[0] else reason[1]).value,
+        },
+    )

@@ -1,0 +1,254 @@
+"""The timeline of one registration, and sync now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.names_of_users import names_of_users
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.choices import flow_choices
+from heliograph.deliveries.prospect_words import hindrance, on_their_way
+from heliograph.deliveries.prospects import connection_holds
+from heliograph.deliveries.removed_content import removed_content, removed_records
+from heliograph.deliveries.submit import NothingToSync, sync_now
+from heliograph.deliveries.why import not_triggered
+from heliograph.deliveries.why_both import RecordedChange
+from heliograph.domain.delivery.action import ActionState, AttemptKind
+from heliograph.domain.ids import read_id
+from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.store.instants import from_micros
+from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineCounts, TimelineDelivery
+from heliograph.timeline.views.why_page import answer
+from heliograph.web.cursor import Pager, read_cursor
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form
+from heliograph.web.list_filters import EnumFilter, IdFilter, ListFilters
+from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice, FormField
+from heliograph.web.templatetags.moments import moment
+from heliograph.web.toasts import say
+
+SHOWN = {Show.SENT: gettext_lazy("Only what was sent"), Show.TROUBLE: gettext_lazy("Only what waits or failed")}
+
+
+class TimelineFilters(ListFilters):
+    """Which changes the timeline shows, and which change and flow are explained."""
+
+    no_match_text = gettext_lazy("No change of this registration is like this.")
+
+    flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    show = EnumFilter(gettext_lazy("Show"), Show, SHOWN.__getitem__, every=gettext_lazy("Everything"))
+    why_change = IdFilter(param="why-change", place="beside")
+    why_flow = IdFilter(param="why-flow", place="beside")
+
+
+class SyncForm(Form):
+    """The flow to send through, "" for all flows."""
+
+    flow = Hidden()
+
+
+@require_safe
+def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    """Every change, every decision, every attempt."""
+    filters = TimelineFilters(request)
+    ask = filters.cleaned_data
+    cursor = read_cursor(request, PARTS)
+    with account_reader(request.account.pk) as reader:
+        timeline = Timeline.load(reader, event, code, flow=ask["flow"], show=ask["show"])
+        if timeline is None:
+            raise Http404
+        rows = timeline.page(cursor)
+        names = names_of_users(request.account.pk, [entry.by for entry in rows.rows])
+        changes = [_entry(entry, timeline, reader, names, request.path) for entry in rows.rows]
+        counts = timeline.counts()
+        kept_text = removed_records(reader, counts.since)
+        asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
+        asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
+        explanation = _why(reader, timeline, asked_change, asked_flow, request.user)
+        is_linked = ask["why_change"] is not None and ask["why_flow"] is not None
+        filters.offer("flow", flow_choices(reader.config))
+        context: dict[str, Any] = {
+            "why_gone": _why_gone(reader, timeline, ask["why_change"]) if is_linked and explanation is None else "",
+            "why_fields": _why_fields(reader, timeline, rows.rows, asked_change, asked_flow),
+            "now": _now(timeline, reader),
+            "sync_flows": flow_choices(reader.config),
+        }
+    registration = timeline.registration
+    return page(
+        request,
+        "timeline/timeline.html",
+        here="metrics",
+        who=registration.name or registration.code,
+        code=registration.code,
+        event=registration.event.code,
+        counts=_counts(counts),
+        kept_text=kept_text,
+        may_sync=may(request.user, Role.PLANNER),
+        changes=changes,
+        why=explanation,
+        filters=filters,
+        pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)}),
+        **context,
+    )
+
+
+@require_POST
+@needs(Role.PLANNER)
+def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    """Sync now: sends the registration's current state through every flow that accepts it, or through the one that was chosen."""
+    flow = read_id(SyncForm(request.POST).posted["flow"])
+    with account_reader(request.account.pk) as reader:
+        timeline = Timeline.load(reader, event, code)
+        if timeline is None:
+            raise Http404
+        id = timeline.registration.id
+        try:
+            connections = sync_now(request.account.pk, id, flow)
+        except NothingToSync as error:
+            say(request, _("Nothing was sent.") + " " + _(str(error)))
+        else:
+            made = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
+            message = _("Sync now: %(made)s") % {"made": made}
+            say(request, message, link=_("Watch them"), href=reverse("feed"))
+    return HttpResponseRedirect(reverse("timeline", args=(event, code)))
+
+
+def _now(timeline: Timeline, reader: AccountReader) -> str:
+    """Status, type and whether it is active, in words."""
+    state, event = timeline.registration.state, timeline.registration.event
+    status = reader.config.status(state.status, event)
+    kind = event.types.get(state.attendee_type or 0)
+    parts = [status.name if status else "", kind.name if kind else "", _("active") if state.active else _("not active")]
+    return ", ".join(part for part in parts if part)
+
+
+def _counts(counts: TimelineCounts) -> str:
+    changes, decisions, attempts = counts.changes, counts.decisions, counts.attempts
+    return ", ".join(
+        (
+            ngettext("%(n)d change", "%(n)d changes", changes) % {"n": changes},
+            ngettext("%(n)d decision", "%(n)d decisions", decisions) % {"n": decisions},
+            ngettext("%(n)d attempt", "%(n)d attempts", attempts) % {"n": attempts},
+        )
+    )
+
+
+def _why(reader: AccountReader, timeline: Timeline, change: int | None, flow: int | None, user: User) -> dict[str, Any] | None:
+    known = timeline.change(change) if change is not None and flow is not None else None
+    if known is None or flow is None:
+        return None
+    return answer(reader, user, RecordedChange(known[0], timeline.registration.event_id, *known[1:]), flow)
+
+
+def _why_gone(reader: AccountReader, timeline: Timeline, change: int) -> str:
+    """Why a linked change is not explained: it is no longer stored, or its content is not."""
+    at = timeline.time_of(change)
+    if at is None:
+        return removed_records(reader, timeline.counts().since) or _("This registration has no such change.")
+    return (removed_content(reader, at) or _("Its content is no longer kept.")) + " " + _("So it can no longer be explained.")
+
+
+def _why_fields(reader: AccountReader, timeline: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:
+    event = timeline.registration.event
+    changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {delivery_words.happened(e.change, reader.config, event)}") for e in entries]
+    if change is not None and str(change) not in {c.value for c in changes}:
+        changes.append(Choice(str(change), _("The change that was chosen")))
+    flows = [Choice(str(id), name) for id, name in flow_choices(reader.config)]
+    return [
+        FormField(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
+        FormField(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows),
+    ]
+
+
+def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[str, str], path: str) -> dict[str, Any]:
+    event = timeline.registration.event
+    by = delivery_words.saved_by(entry.by, names)
+    return {
+        "id": entry.id,
+        "at": from_micros(entry.at),
+        "title": delivery_words.sentence_of(entry.change, reader.config, event),
+        "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
+        "diff": delivery_words.diff(entry.change, reader.config, event) if entry.change else [],
+        "removed": "" if entry.change and entry.change.before else _removed(entry, reader),
+        "decisions": [_decision(d, entry, path, reader, event) for d in entry.decisions],
+        "rest": _rest(entry, reader),
+    }
+
+
+def _rest(entry: Entry, reader: AccountReader) -> str:
+    """The text of an entry without decisions."""
+    if entry.decisions or entry.quiet:
+        return ""
+    return _("What flows decided and sent is no longer stored.") if removed_records(reader, entry.at) else _("No flow took it.")
+
+
+def _removed(entry: Entry, reader: AccountReader) -> str:
+    """When the content of an entry was removed, or the old values of the newest change (X6)."""
+    ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
+    return removed_content(reader, entry.at, ended)
+
+
+def _decision(decision: Decision, entry: Entry, path: str, reader: AccountReader, event: EventConfig) -> dict[str, Any]:
+    verdict = _("triggered")
+    if decision.reason is not None:
+        verdict = not_triggered(decision.reason, decision.queue, entry.change, reader.config, event, decision.flow)[0].rstrip(".")
+        verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
+    tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
+    if decision.run is not None and decision.waits:
+        item = reverse("retry-item", args=(f"r{decision.run}",))
+        text = delivery_words.next_try(decision.due) or _("Judged at once when it has a tag")
+        tries.append({"at": None, "text": text, "tone": "wait", "state": _("Waits"), "href": item})
+    return {
+        "flow": decision.flow_name,
+        "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in reader.config.flows else "",
+        "verdict": verdict,
+        "why": f"{path}?{urlencode({'why-change': entry.id, 'why-flow': decision.flow})}#why",
+        "tries": tries,
+    }
+
+
+def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
+    action = delivery.action
+    href = reverse("retry-item", args=(f"a{action.id}",))
+    rows: list[dict[str, Any]] = []
+    retries = 0
+    for attempt, name in zip(delivery.attempts, delivery.tried, strict=True):
+        retries += attempt.kind is AttemptKind.AUTO
+        tone, state = delivery_words.attempt_state(attempt.state)
+        connection = delivery_words.isolated(name)
+        text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _attempt_text(attempt)}
+        made = delivery_words.origin_of(action) if attempt.kind is AttemptKind.FIRST else delivery_words.attempt_name(attempt, retries)
+        if made:
+            text = _("%(connection)s, %(which)s: %(said)s") % {
+                "connection": connection,
+                "which": made,
+                "said": _attempt_text(attempt),
+            }
+        rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
+    if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
+        tone, state = delivery_words.state_of(action.state)
+        keeps = hindrance(delivery.prospect)
+        text = (keeps or delivery_words.next_try(action.due_at)) if action.state is ActionState.QUEUED else ""
+        text = text or delivery_words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection, keeps)
+        rows.append({"at": None, "text": text, "tone": tone, "state": state, "href": href})
+    return rows
+
+
+def _attempt_text(attempt: Any) -> str:
+    if attempt.status is None:
+        return attempt.message or _("its details are no longer kept")
+    return _("%(status)s in %(ms)s ms") % {
+        "status": delivery_words.answered(attempt.status),
+        "ms": delivery_words.milliseconds(attempt.took),
+    }

@@ -1,0 +1,219 @@
+"""Why, or why not, for any change and any flow; who else stopped for the same reason; and a flow's latest decisions (F9)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.choices import flow_choices
+from heliograph.deliveries.removed_content import removed_content, removed_records
+from heliograph.deliveries.submit import Submitted
+from heliograph.deliveries.why import Why
+from heliograph.deliveries.why_both import RecordedChange, WhyBoth, why_both
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.decision import FlowVerdict
+from heliograph.retry.fix_links import with_cure, with_places
+from heliograph.setup.views.setup_frame import check
+from heliograph.store.instants import from_micros
+from heliograph.timeline.alike_changes import JUDGED, AlikeChange, StoppedAlike, judge_again, stopped_alike
+from heliograph.timeline.flow_decisions import FlowDecisions, LatestDecision
+from heliograph.web.cursor import Pager, read_cursor
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+PARTS: Final = (int, int)
+"""A cursor of these lists: when, and the change's id."""
+
+
+def answer(reader: AccountReader, user: User, recorded: RecordedChange, flow: int) -> dict[str, Any] | None:
+    """The context of timeline/why_answer.html; None for a flow that existed neither then nor today."""
+    comparison = why_both(reader, recorded, flow, partial(_cured, config=reader.config, user=user))
+    return _answer_context(comparison, recorded, flow) if comparison else None
+
+
+def _cured(why: Why, config: AccountConfig, user: User) -> Why:
+    return with_places(with_cure(why, config, user), config, user)
+
+
+def _answer_context(comparison: WhyBoth, recorded: RecordedChange, flow: int) -> dict[str, Any]:
+    return {
+        "sentence": comparison.then_or_today.sentence,
+        "then": comparison.then.answer if comparison.then else "",
+        "today": comparison.today.answer if comparison.today else "",
+        "differs": comparison.differs,
+        "gates": comparison.gates,
+        "others_href": reverse("why-others", args=(recorded.change.id, flow)) if comparison.reason else "",
+    }
+
+
+@require_safe
+def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
+    """Explains one change and one flow, even if the registration is gone or the change is an event's."""
+    with account_reader(request.account.pk) as reader:
+        if gone := _gone(reader, change):
+            return page(request, "timeline/why_gone.html", here="metrics", gone=gone)
+        recorded = _recorded(reader, change)
+        explanation = answer(reader, request.user, recorded, flow)
+        if explanation is None:
+            raise Http404
+        context = _head(reader, recorded, flow)
+        flows = [(name, reverse("why", args=(change, id)), id == flow) for id, name in flow_choices(reader.config)]
+    return page(request, "timeline/why.html", here="metrics", why=explanation, flows=flows, **context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
+    """The other changes that stopped for the same reason in the last seven days. A POST judges those again that wait."""
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+    cursor = read_cursor(request, PARTS)
+    with account_reader(request.account.pk) as reader:
+        recorded = _recorded(reader, change)
+        comparison = why_both(reader, recorded, flow, lambda why: why)
+        if comparison is None or comparison.then is None or comparison.reason is None:
+            raise Http404
+        alike = stopped_alike(reader, comparison.then.flow, recorded, comparison.reason)
+        rows = alike.page(cursor)
+        table_rows = [] if request.method == "POST" else _rows(reader, rows.rows, flow)
+        context = _head(reader, recorded, flow)
+    if request.method == "POST":
+        submitted = judge_again(request.account.pk, alike)
+        say(request, _judged(submitted), link=_("Watch them") if submitted.done else "", href=reverse("feed"))
+        return HttpResponseRedirect(reverse("why-others", args=(change, flow)))
+    return page(
+        request,
+        "timeline/others.html",
+        part="number",
+        here="metrics",
+        n=len(alike.rows),
+        number=_number(alike),
+        answer=comparison.then.answer,
+        rows=table_rows,
+        waiting=len(alike.waiting),
+        may_judge=may(request.user, Role.PLANNER),
+        judged=intcomma(JUDGED) if alike.more else "",
+        why_href=reverse("why", args=(change, flow)),
+        others_href=reverse("why-others", args=(change, flow)),
+        pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(table_rows)) % {"n": len(table_rows)}),
+        **context,
+    )
+
+
+@require_safe
+def decisions(request: AccountRequest, flow: int) -> HttpResponse:
+    """What a flow decided about the latest changes, by the rules then in force."""
+    cursor = read_cursor(request, PARTS)
+    with account_reader(request.account.pk) as reader:
+        known = reader.config.flows.get(flow)
+        if known is None:
+            raise Http404
+        rows = FlowDecisions(reader, flow).page(cursor)
+        kept_text = "" if rows.older else removed_records(reader)
+        table_rows = _rows(reader, rows.rows, flow)
+    return page(
+        request,
+        "timeline/decisions.html",
+        here="flows",
+        flow={"id": flow, "name": known.name or _("Without a name")},
+        rows=table_rows,
+        kept_text=kept_text,
+        pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(table_rows)) % {"n": len(table_rows)}),
+    )
+
+
+def _gone(reader: AccountReader, change: int) -> str:
+    """Why a stored change can no longer be explained; "" if it can, or if it is not stored."""
+    rows = change < 1 << 63 and reader.db.all(
+        "SELECT c.at FROM change c WHERE c.account_id = :account AND c.id = :id"
+        " AND NOT EXISTS (SELECT 1 FROM change_content x WHERE x.change_id = c.id)",
+        {"account": reader.account, "id": change},
+    )
+    return (removed_content(reader, rows[0][0]) or _("Its content is no longer kept.")) if rows else ""
+
+
+def _recorded(reader: AccountReader, change: int) -> RecordedChange:
+    """The change, if it is the account's and its content is kept. Raises Http404."""
+    stored_change = reader.changes([change]).get(change) if change < 1 << 63 else None
+    if stored_change is None or stored_change[0] is None:
+        raise Http404
+    return RecordedChange(stored_change[0], stored_change[1][1], stored_change[1][2], stored_change[1][3])
+
+
+def _head(reader: AccountReader, recorded: RecordedChange, flow: int) -> dict[str, Any]:
+    """The person, the event and the flow at the head of the page."""
+    event = reader.source.event(recorded.event)
+    ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": recorded.change.id})
+    person = reader.people([registration]).get(registration) if registration is not None else None
+    return {
+        "who": (person.name or person.code) if person else event.state.name or event.code,
+        "code": person.code if person else "",
+        "event": event.code,
+        "what": delivery_words.sentence_of(recorded.change, reader.config, event),
+        "when": recorded.change.at,
+        "timeline_href": reverse("timeline", args=(event.code, person.code)) if person else "",
+        "flow": {"id": flow if flow in reader.config.flows else 0, "name": reader.flow_names([flow]).get(flow, "")},
+    }
+
+
+def _rows(reader: AccountReader, rows: Any, flow: int) -> list[dict[str, Any]]:
+    events = reader.events(row.event for row in rows)
+    people = reader.people(row.registration for row in rows)
+    table_rows = []
+    for row in rows:
+        event, person = events.get(row.event), people.get(row.registration)
+        tone, state = _state(row)
+        table_rows.append(
+            {
+                "at": from_micros(row.at),
+                "who": (person.name or person.code) if person else event.state.name if event else "",
+                "code": person.code if person else "",
+                "event": event.code if event else "",
+                "href": reverse("timeline", args=(event.code, person.code)) if person and event else "",
+                "what": delivery_words.sentence_of(row.change, reader.config, event),
+                "tone": tone,
+                "state": state,
+                "said": row.answer if isinstance(row, LatestDecision) else "",
+                "why": reverse("why", args=(row.id, flow)),
+            }
+        )
+    return table_rows
+
+
+def _state(row: AlikeChange | LatestDecision) -> delivery_words.Toned:
+    if isinstance(row, AlikeChange):
+        return ("wait", _("Waits")) if row.waits else ("quiet", _("Stopped"))
+    verdicts = {
+        FlowVerdict.TRIGGERED: ("", _("Triggered")),
+        FlowVerdict.NOT_TRIGGERED: ("quiet", _("Not triggered")),
+        FlowVerdict.FILTERED: ("quiet", _("Filtered")),
+    }
+    return verdicts[row.verdict] if row.verdict else ("quiet", _("Not there yet"))
+
+
+def _number(alike: StoppedAlike) -> str:
+    count = len(alike.rows)
+    if not count:
+        return _("No other stopped for the same reason in the last 7 days.")
+    return ngettext(
+        "%(n)s other stopped for the same reason in the last 7 days",
+        "%(n)s others stopped for the same reason in the last 7 days",
+        count,
+    ) % {"n": intcomma(count)}
+
+
+def _judged(submitted: Submitted) -> str:
+    count = len(submitted.done)
+    if not count:
+        return _("None of them waits any more.")
+    return ngettext("%(n)d is judged again, by the rules of today.", "%(n)d are judged again, by the rules of today.", count) % {"n": count}
