@@ -5,12 +5,24 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
 from tests.architecture import source
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils", "tools", "stuff"}
+CONVENTIONS = {
+    *("__init__", "apps", "base", "models", "urls"),
+    *("views", "services"),
+    *("context", "command"),
+}
+"""Names of files that several packages have, because each is the same seam. No other name stands twice.
+
+Django's own names; the layers of a package of pages; processors of the template context, which the settings list; and the
+commands that `heliograph.__main__` registers.
+"""
+NOUNS_IN_ING_AND_ED = {"mapping", "wiring", "feed"}
 DIALECT = {
     *("found", "said", "told", "tell", "of", "out", "here", "shown", "asked", "drawn", "deed", "deeds", "wanted", "kept", "held"),
     *("mine", "same", "both", "room", "edge", "twin", "stirred", "looked", "bare"),
@@ -51,6 +63,59 @@ PAGES = {
 
 def test_no_module_is_a_grab_bag() -> None:
     wrong = [module.name for module in source.modules() if module.name.rpartition(".")[2] in VAGUE]
+    assert not wrong, f"name the thing: {wrong}"
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """A look-up by file name finds one thing. A convention that no two packages follow any more leaves the list."""
+    places = defaultdict(list)
+    for module in source.modules():
+        places[module.path.stem].append(str(module.path.relative_to(source.PACKAGE)))
+    shared = {stem: paths for stem, paths in places.items() if len(paths) > 1}
+    wrong = [f"{stem}: {', '.join(paths)}" for stem, paths in shared.items() if stem not in CONVENTIONS]
+    assert not wrong, "\n".join(wrong)
+    assert shared.keys() == CONVENTIONS
+
+
+def test_an_equal_name_is_the_same_seam() -> None:
+    settings = (source.PACKAGE / "settings.py").read_text("utf-8")
+    wrong = []
+    for module in source.modules():
+        functions = {node.name for node in module.tree.body if isinstance(node, ast.FunctionDef)}
+        match module.path.stem:
+            case "context":
+                is_seam = f'"{module.name}.' in settings
+            case "command":
+                is_seam = "register" in functions
+            case "base":
+                is_seam = module.path.parent.parent.name == "backends"
+            case _:
+                continue
+        if not is_seam:
+            wrong.append(module.name)
+    assert not wrong, f"give these a name of their own: {wrong}"
+
+
+def test_no_two_modules_of_a_package_differ_by_an_s() -> None:
+    stems = defaultdict(set)
+    for module in source.modules():
+        stems[module.package].add(module.path.stem)
+    wrong = [
+        f"{package}: {stem}, {plural}"
+        for package, names in stems.items()
+        for stem in names
+        for plural in {f"{stem}s", f"{stem}es", stem.removesuffix("y") + "ies"} & names
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_module_is_named_by_a_noun() -> None:
+    """Not by a gerund or a participle, such as `sending` or `stopped`."""
+    wrong = [
+        module.name
+        for module in source.modules()
+        if (last := module.path.stem.rpartition("_")[2]).endswith(("ing", "ed")) and last not in NOUNS_IN_ING_AND_ED
+    ]
     assert not wrong, f"name the thing: {wrong}"
 
 
