@@ -23,8 +23,9 @@ from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RecordSort, RowKind
 from heliograph.insights.record_minutes import RecordMinutes, are_whole_minutes
-from heliograph.insights.record_sources import RecordSource, source_of, sources_of
-from heliograph.store.walk import Key, WalkedRows
+from heliograph.insights.record_sources import RecordSource, changes_in_list, sources_of
+from heliograph.store.walk import Key, Walk, WalkedRows
+from heliograph.store.where import Where
 from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
 
 PARTS = (int, int)
@@ -33,8 +34,6 @@ MOST_COUNTED: Final = 10_000
 """A count stops here: "more than 10,000"."""
 MOST_NARROWED: Final = 500
 """A count stops here if a person has narrowed the list, so that no figure counts it."""
-_LAST: Final = 2**62
-"""An id greater than all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +136,21 @@ class Records:
         minutes = RecordMinutes(self.reader, self.record_filter)
         if minutes.are_known and kept_since is not None and self.record_filter.since >= kept_since:
             return RecordCount(minutes.count())
-        ascends, total = self._ascends(None), 0
+        db, ascends, total = self.reader.db, self._ascends(None), 0
         sources = self._sources()
         scan_end = self._scan_end(sources, None)
         for source in sources:
-            within = source.between(None, scan_end, ascends=ascends)
-            inner = f"SELECT 1 FROM {within.counted} WHERE {within.where}{within.group} LIMIT {most + 1 - total}"
-            ((n,),) = self.reader.db.all(f"SELECT count(*) FROM ({inner}) found", within.params)
-            total += int(n)
-        return RecordCount(most, is_more=True) if total > most else RecordCount(total, broken_off_at=scan_end)
+            most_left = most + 1 - total
+            if source.group:
+                groups = f"SELECT 1 FROM {source.tables} WHERE {source.where.sql}{source.group} LIMIT {most_left}"
+                ((count,),) = db.all(f"SELECT count(*) FROM ({groups}) counted", source.where.params)
+                total += int(count)
+            else:
+                end = self._key_in(source, scan_end, ascends=ascends)
+                total += self._walk(source, None).count(db, source.count_tables, source.where, most_left, end=end)
+        if total > most:
+            return RecordCount(most, is_more=True)
+        return RecordCount(total, broken_off_at=None if scan_end is None else int(scan_end[0]))
 
     @property
     def _are_flows_alone(self) -> bool:
@@ -174,7 +179,7 @@ class Records:
         for source in self._sources():
             at = None if cursor is None else int(cursor.key[0])
             minutes = RecordMinutes(self.reader, source.record_filter).nearest(at, limit, ascends=self._ascends(cursor))
-            rows = self._rows(source, cursor, limit, minutes) if minutes else []
+            rows = self._rows(source, cursor, limit, minutes=minutes) if minutes else []
             # If they are fewer than a page, they are the last ones, or retention has removed records of these minutes (X6).
             if len(rows) == limit or minutes == []:
                 near_rows += rows
@@ -194,21 +199,24 @@ class Records:
         beside: rows of other sources, which are merged in
         """
         scan_end, ascends = self._scan_end(sources, cursor), self._ascends(cursor)
-        rows = [row for row in beside if scan_end is None or (row[1] <= scan_end if ascends else row[1] >= scan_end)]
-        at = None if cursor is None else int(cursor.key[0])
+        rows = [row for row in beside if scan_end is None or (self._key_of(row) <= scan_end if ascends else self._key_of(row) >= scan_end)]
         for source in sources:
-            rows += self._rows(source if source.group else source.between(at, scan_end, ascends=ascends), cursor, limit)
+            rows += self._rows(source, cursor, limit, end=scan_end)
         page_rows = self._together(rows, cursor, limit)
-        return WalkedRows(page_rows, None if scan_end is None or len(page_rows) == limit else (scan_end, _LAST if ascends else 0))
+        return WalkedRows(page_rows, None if len(page_rows) == limit else scan_end)
 
-    def _scan_end(self, sources: Sequence[RecordSource], cursor: Cursor | None) -> int | None:
-        """The instant (microseconds) at which reading ends; None for the end of the period."""
-        db, ascends, ends = self.reader.db, self._ascends(cursor), []
+    def _scan_end(self, sources: Sequence[RecordSource], cursor: Cursor | None) -> Key | None:
+        """The place in the list at which reading ends, which is the nearest end of its sources; None for the end of the period."""
+        ascends, ends = self._ascends(cursor), list[Key]()
         for source in sources:
-            own = self._in_source(source, cursor)
-            beside = None if own is None else (int(own.key[0]), int(own.key[1]))
-            ends.append(source.scan_end(db, beside, self.scan_limit or source.scan_limit // len(sources), ascends=ascends))
-        return (min if ascends else max)((end for end in ends if end is not None), default=None)
+            end = (
+                self._walk(source, cursor).end(self.reader.db, self.scan_limit or source.scan_limit // len(sources))
+                if source.index.parts
+                else None
+            )
+            if end is not None:
+                ends.append((end[0], self._listed_id(source, int(end[1]))))
+        return (min if ascends else max)(ends, default=None)
 
     def _together(self, rows: list[_Row], cursor: Cursor | None, limit: int) -> Sequence[_Row]:
         return sorted(rows, key=self._key_of, reverse=not self._ascends(cursor))[:limit]
@@ -217,38 +225,30 @@ class Records:
         back = cursor is not None and cursor.back
         return back is not (self.sort is RecordSort.OLDEST)
 
-    def _rows(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
-        """The rows of one source behind the cursor. Their ids are changed so that no other source has them.
+    def _walk(self, source: RecordSource, cursor: Cursor | None) -> Walk:
+        ascends = self._ascends(cursor)
+        return source.walk(None if cursor is None else self._key_in(source, cursor.key, ascends=ascends), ascends=ascends)
 
-        minutes: only rows of these minutes; None for all
-        """
-        is_run = int(source.record_filter.kind.is_stuck)
-        rows = self._read(source, self._in_source(source, cursor), limit, minutes)
-        return [(row[0] * 2 + is_run, *row[1:]) for row in rows] if self._has_runs_too else rows
+    def _listed_id(self, source: RecordSource, id: int) -> int:
+        """The id of a source's row in the list. A list of the Retry Queue has rows of two tables, which may have equal ids."""
+        return id * 2 + source.record_filter.kind.is_stuck if self.record_filter.kind is RecordKind.IN_RETRY_QUEUE else id
 
-    def _in_source(self, source: RecordSource, cursor: Cursor | None) -> Cursor | None:
-        """The cursor of a source, whose rows have other ids than those of the list."""
-        if cursor is None or not self._has_runs_too:
-            return cursor
-        is_run = int(source.record_filter.kind.is_stuck)
-        return Cursor((cursor.key[0], (int(cursor.key[1]) - is_run + (not self._ascends(cursor))) // 2), back=cursor.back)
-
-    @property
-    def _has_runs_too(self) -> bool:
-        """Whether the list has rows of two tables, which may have equal ids."""
-        return self.record_filter.kind is RecordKind.IN_RETRY_QUEUE
+    def _key_in(self, source: RecordSource, key: Key | None, *, ascends: bool) -> Key | None:
+        """The place in a source of a place in the list: the nearest one that is not before it."""
+        if key is None or self.record_filter.kind is not RecordKind.IN_RETRY_QUEUE:
+            return key
+        return key[0], (int(key[1]) - source.record_filter.kind.is_stuck + (not ascends)) // 2
 
     def _flows(self) -> list[_Row]:
         """The active flows, each with its newest run. The figures count their changes."""
         record_filter, db = self.record_filter, self.reader.db
         counts = PeriodFigures(self.reader, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
-        ids = {"sqlite": "(SELECT value AS id FROM json_each(:flows)) f", "postgresql": "unnest(:flows::bigint[]) f(id)"}[db.vendor]
         newest = (
             f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {record_filter.mode.code}"
             " AND n.at >= :since AND n.at < :until ORDER BY n.at DESC LIMIT 1"
         )
         rows = db.all(
-            f"SELECT r.flow_id, r.at, r.change_id FROM {ids} CROSS JOIN run r WHERE r.id = ({newest})",
+            f"SELECT r.flow_id, r.at, r.change_id FROM {db.listed('flows', 'f', 'id')} CROSS JOIN run r WHERE r.id = ({newest})",
             {"account": self.reader.account, "since": record_filter.since, "until": record_filter.until, "flows": sorted(counts)},
         )
         return [(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
@@ -260,45 +260,41 @@ class Records:
             rows = [row for row in rows if (self._key_of(row) > beside if ascends else self._key_of(row) < beside)]
         return list(self._together(rows, cursor, limit))
 
-    def _within(
-        self, source: RecordSource, where: str, params: dict[str, object], minutes: list[int]
-    ) -> tuple[str, str, dict[str, object]]:
-        """Tables, condition and parameters that read only some minutes, one after the other."""
-        each = {"sqlite": "(SELECT value AS began FROM json_each(:minutes)) m", "postgresql": "unnest(:minutes::bigint[]) m(began)"}
-        within = where.replace(
-            f"{source.at} >= :since AND {source.at} < :until", f"{source.at} >= m.began AND {source.at} < m.began + {MINUTE}"
-        )
-        assert within != where, "the period's bounds are not where they are looked for"
-        return f"{each[self.reader.db.vendor]} CROSS JOIN {source.tables}", within, params | {"minutes": minutes}
+    def _rows(
+        self, source: RecordSource, cursor: Cursor | None, limit: int, *, end: Key | None = None, minutes: list[int] | None = None
+    ) -> list[_Row]:
+        """The rows of one source behind the cursor, with their ids in the list.
 
-    def _read(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
-        at = "count(*)" if self.sort is RecordSort.MOST_CHANGES else source.at
-        ascends = self._ascends(cursor)
-        where, having, params = source.where, "", source.params
-        if cursor is not None:
-            params = params | {"beside_at": cursor.key[0], "beside_id": cursor.key[1]}
-            # The sign keeps the planner from this bound. The time is bounded already, and only the first bound at each end is used.
-            place = f"({'' if source.group else '+'}{at}, {source.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
-            where, having = (where, f" HAVING {place}") if source.group else (f"{where} AND {place}", "")
-        way = "ASC" if ascends else "DESC"
-        tables = source.tables
-        if minutes is not None:
-            tables, where, params = self._within(source, where, params, minutes)
-        return self.reader.db.all(
-            f"SELECT {source.columns} FROM {tables} WHERE {where}{source.group}{having}"
-            f" ORDER BY {at} {way}, {source.id} {way} LIMIT {int(limit)}",
-            params,
-        )
+        end: the last place in the list; None for the end of the period
+        minutes: only rows of these minutes (microseconds), which are read one after the other; None for all
+        """
+        db, ascends = self.reader.db, self._ascends(cursor)
+        walk = self._walk(source, cursor)
+        select = f"SELECT {source.columns} FROM"
+        if source.group:
+            walk = replace(walk, columns=("count(*)" if self.sort is RecordSort.MOST_CHANGES else source.at, source.id))
+            having = f" HAVING {walk.behind.sql}" if walk.after else ""
+            rows = db.all(
+                f"{select} {source.tables} WHERE {source.where.sql}{source.group}{having} ORDER BY {walk.order} LIMIT {int(limit)}",
+                {**source.where.params, **walk.behind.params},
+            )
+        elif minutes is None:
+            own_end = self._key_in(source, end, ascends=ascends)
+            rows = walk.read(db, f"{select} {source.tables}", source.where, limit, end=own_end)
+        else:
+            within = Where(f"{source.at} >= m.began", f"{source.at} < m.began + {MINUTE}", minutes=minutes) & source.where & walk.behind
+            tables = f"{db.listed('minutes', 'm', 'began')} CROSS JOIN {source.tables}"
+            rows = db.all(f"{select} {tables} WHERE {within.sql} ORDER BY {walk.order} LIMIT {int(limit)}", within.params)
+        return [(self._listed_id(source, row[0]), *row[1:]) for row in rows]
 
     def _changes_of(self, rows: Sequence[_Row]) -> dict[int, int]:
         """The number of changes of each registration of a page in the period."""
         ids = [row[4] for row in rows]
         if self.record_filter.kind.subject is not RowKind.REGISTRATION or not ids:
             return {}
-        source = source_of(self.reader, self.record_filter, grouped=True)
-        of_registrations = self.reader.db.member("c.registration_id", "ids")
-        sql = f"SELECT c.registration_id, count(*) FROM {source.tables} WHERE +{source.whole.removeprefix('+')} AND {of_registrations}"
-        return dict(self.reader.db.all(f"{sql} GROUP BY c.registration_id", {**source.params, "ids": ids}))
+        where = changes_in_list(self.reader, self.record_filter) & Where(self.reader.db.member("c.registration_id", "ids"), ids=ids)
+        counts = f"SELECT c.registration_id, count(*) FROM change c WHERE {where.sql} GROUP BY c.registration_id"
+        return dict(self.reader.db.all(counts, where.params))
 
     def _records(self, rows: Sequence[_Row]) -> list[Record]:
         reader = self.reader

@@ -55,6 +55,9 @@ class Database(Protocol):
         from using the account's index and reading all its rows.
         """
 
+    def listed(self, name: str, table: str, column: str) -> str:
+        """SQL for a FROM clause: the numbers of list parameter `name`, as the only column of a table."""
+
     def together(self) -> contextlib.AbstractContextManager[object]:
         """Inside, `many` and `run` do not wait for the server until rows are read or the block ends. SQLite never waits anyway."""
 

@@ -88,6 +88,9 @@ class PostgresDatabase:
     def member(self, column: str, name: str) -> str:
         return f"{column} = ANY(:{name})"
 
+    def listed(self, name: str, table: str, column: str) -> str:
+        return f"unnest(:{name}::bigint[]) {table}({column})"
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         if self.connection.info.pipeline_status:  # another one inside would make its own wait

@@ -95,6 +95,9 @@ class SqliteDatabase:
     def member(self, column: str, name: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(:{name}))"
 
+    def listed(self, name: str, table: str, column: str) -> str:
+        return f"(SELECT value AS {column} FROM json_each(:{name})) {table}"
+
     def together(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()
 

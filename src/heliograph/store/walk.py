@@ -76,9 +76,14 @@ class Walk:
             where &= Where(f"{self.columns[0]} < :until", until=self.until)
         return where
 
-    def _beside(self, key: Key, side: str, name: str) -> Where:
+    @property
+    def behind(self) -> Where:
+        """The rows behind the start, for a statement that is bounded otherwise: the sign keeps SQLite from using these bounds instead."""
+        return Where() if self.after is None else self._beside(self.after, ">" if self.ascends else "<", "after", sign="+")
+
+    def _beside(self, key: Key, side: str, name: str, sign: str = "") -> Where:
         params = {f"{name}{n}": value for n, value in enumerate(key)}
-        columns, values = ", ".join(self.columns), ", ".join(f":{name}" for name in params)
+        columns, values = sign + ", ".join(self.columns), ", ".join(f":{name}" for name in params)
         return Where(f"({columns}) {side} ({values})" if len(key) > 1 else f"{columns} {side} {values}", **params)
 
     def end(self, db: Database, rows: int) -> Key | None:
