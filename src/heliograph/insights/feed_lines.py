@@ -7,8 +7,9 @@ there, and the next one continues.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -19,7 +20,8 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
 from heliograph.store.row_states import RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, listed
-from heliograph.store.walk import Key
+from heliograph.store.walk import AFTER_ALL, BEFORE_ALL, Key, Walk
+from heliograph.store.where import Where
 from heliograph.web.cursor import Cursor
 
 LINES: Final = 100
@@ -88,33 +90,18 @@ class LineSource:
 
     kind: int
     """ACTION or RUN."""
-    base: str
-    """The table that is walked along its index."""
-    joined: str
-    """The JOIN clause, or ""."""
+    tables: str
+    """The FROM clause."""
     columns: Sequence[str]
     """The columns of id, instant, change, event and registration."""
-    places: Sequence[str]
-    """Conditions that an index serves. If they are several, each is a walk of its own, and the walks are merged."""
-    when: Sequence[str]
-    """The bounds of the instant."""
-    where: Sequence[str]
-    """All other conditions."""
-    whole: Sequence[str]
+    walks: Sequence[Walk]
+    """The walks through the feed's period, each along an index; their lines are merged."""
+    where: Where
+    """The conditions that no index serves."""
+    whole: Where
     """All conditions for lines of known changes, where no index is walked."""
-    params: Mapping[str, object]
     is_sparse: bool
-    """True if rows of the walk may not match, so that the walk needs an end."""
-    is_walk: bool = True
-    """True if the index is in the order of time."""
-
-    @property
-    def id(self) -> str:
-        return self.columns[0]
-
-    @property
-    def at(self) -> str:
-        return self.columns[1]
+    """True if rows of the walks may not match, so that the walks need an end. False if they are not in the order of time."""
 
     def read(self, db: Database, cursor: Cursor | None, bound: Key | None, scan: int) -> Stretch:
         """The lines next to a cursor, in its direction.
@@ -123,67 +110,48 @@ class LineSource:
         scan: the number of rows that are read, at most
         """
         back = cursor is not None and cursor.back
-        params, place = dict(self.params), [*self.when, *self._beside(cursor)]
-        if cursor is not None:
-            params |= {"beside_at": cursor.key[0], "beside_id": cursor.key[2]}
-        if bound is not None:
-            place.append(f"{self.at} {'<=' if back else '>='} :bound")
-            params["bound"] = bound[0]
-        if not place:
-            place.append(f"{self.at} >= 0")  # without a bound, SQLite sorts instead of walking the index
-        floor = self._floor(db, place, params, scan, back=back) if self.is_walk and self.is_sparse else None
-        if floor is not None:
-            place.append(f"({self.at}, {self.id}) {'<=' if back else '>='} (:floor_at, :floor_id)")
-            params["floor_at"], params["floor_id"] = floor
-        lines = self._lines(db, place, params, LINES, back=back)
+        since, until = (0, AFTER_ALL) if bound is None else (0, int(bound[0]) + 1) if back else (int(bound[0]), AFTER_ALL)
+        walks = [replace(walk, after=self._place(cursor), ascends=back) for walk in self._within(since, until)]
+        ends = [end for walk in walks if (end := walk.end(db, scan - 1)) is not None] if self.is_sparse else []
+        end = (min if back else max)(ends, default=None)
+        lines = self._lines(db, walks, LINES, end)
         if len(lines) == LINES:
             return Stretch(lines, lines[-1].key, LINES)
-        return Stretch(lines, (floor[0], self.kind, floor[1]) if floor else None, scan if floor else LINES)
+        return Stretch(lines, (end[0], self.kind, end[1]) if end else None, scan if end else LINES)
 
     def of_changes(self, db: Database, changes: Collection[int]) -> list[Line]:
         """All lines of some changes."""
-        where = _and(db.member(self.columns[2], "changes"), *self.whole, *self.when)
-        rows = db.all(
-            f"SELECT {', '.join(self.columns)} FROM {self.base} {self.joined} WHERE {where}", {**self.params, "changes": sorted(changes)}
-        )
+        where = Where(db.member(self.columns[2], "changes"), changes=sorted(changes)) & self.whole & self.walks[0].bounds()
+        rows = db.all(f"SELECT {', '.join(self.columns)} FROM {self.tables} WHERE {where.sql}", where.params)
         return [self._line(*row) for row in rows]
 
     def between(self, db: Database, since: int, until: int, most: int) -> list[Line]:
         """The lines of [since, until), newest first, at most `most`."""
-        place = [*self.when, f"{self.at} >= :begin", f"{self.at} < :end"]
-        return self._lines(db, place, {**self.params, "begin": since, "end": until}, most, back=False)
+        return self._lines(db, self._within(since, until), most)
 
-    def _lines(self, db: Database, place: Sequence[str], params: Mapping[str, object], limit: int, *, back: bool) -> list[Line]:
-        order = f"ORDER BY {self.at} {_way(back)}, {self.id} {_way(back)} LIMIT {int(limit)}"
-        select = f"SELECT {', '.join(self.columns)} FROM {self.base} {self.joined}"
-        parts = [f"{select} WHERE {_and(each, *place, *self.where)} {order}" for each in self.places]
-        sql = parts[0] if len(parts) == 1 else _merged(parts, limit, back=back)
-        return [self._line(*row) for row in db.all(sql, params)]
+    def _within(self, since: int, until: int) -> list[Walk]:
+        """The walks, bounded to [since, until)."""
+        return [replace(walk, since=max(walk.since or 0, since), until=min(walk.until or AFTER_ALL, until)) for walk in self.walks]
+
+    def _place(self, cursor: Cursor | None) -> Key | None:
+        """Where a walk begins behind the cursor, which may be a line of the other kind. Of one instant, actions are above runs."""
+        if cursor is None:
+            return None
+        at, kind, id = cursor.key
+        return at, id if kind == self.kind else BEFORE_ALL if self.kind == ACTION else AFTER_ALL
+
+    def _lines(self, db: Database, walks: Sequence[Walk], limit: int, end: Key | None = None) -> list[Line]:
+        select = f"SELECT {', '.join(self.columns)} FROM {self.tables}"
+        statements = [walk.statement(select, self.where, limit, end=end) for walk in walks]
+        if len(statements) == 1:
+            return [self._line(*row) for row in db.all(*statements[0])]
+        each = " UNION ALL ".join(f"SELECT * FROM ({sql}) w{n}" for n, (sql, _params) in enumerate(statements))
+        way = "ASC" if walks[0].ascends else "DESC"
+        merged = f"SELECT * FROM ({each}) lines ORDER BY 2 {way}, 1 {way} LIMIT {int(limit)}"
+        return [self._line(*row) for row in db.all(merged, ChainMap(*(dict(params) for _sql, params in statements)))]
 
     def _line(self, id: int, at: int, change: int, event: int, registration: int | None) -> Line:
         return Line((at, self.kind, id), change, event, registration)
-
-    def _beside(self, cursor: Cursor | None) -> list[str]:
-        """The condition that a walk starts behind the cursor."""
-        if cursor is None:
-            return []
-        side = ">" if cursor.back else "<"
-        if cursor.key[1] == self.kind:
-            return [f"({self.at}, {self.id}) {side} (:beside_at, :beside_id)"]
-        # The cursor is a line of the other kind. Of one instant, actions are above runs.
-        touches = (self.kind == ACTION) == cursor.back
-        return [f"{self.at} {side}{'=' if touches else ''} :beside_at"]
-
-    def _floor(self, db: Database, place: Sequence[str], params: Mapping[str, object], scan: int, *, back: bool) -> tuple[int, int] | None:
-        """The end of the walk: instant and id of the index's entry number `scan`; None if there are fewer entries."""
-        floors = []
-        for each in self.places:
-            order = f"ORDER BY {self.at} {_way(back)}, {self.id} {_way(back)} LIMIT 1 OFFSET {scan - 1}"
-            floors += db.all(f"SELECT {self.at}, {self.id} FROM {self.base} WHERE {_and(each, *place)} {order}", params)
-        if not floors:
-            return None
-        at, id = min(floors) if back else max(floors)
-        return int(at), int(id)
 
 
 @dataclass
@@ -238,107 +206,96 @@ class FeedLines:
         return sorted((line for line in lines if newest[line.change] == line.key), key=lambda line: line.key, reverse=True)
 
     def _actions(self) -> LineSource:
-        feed_filter, mode, states = self.feed_filter, self.feed_filter.mode.code, _STATES[self.feed_filter.result]
+        feed_filter, in_mode, states = self.feed_filter, f"a.mode = {self.feed_filter.mode.code}", _STATES[self.feed_filter.result]
         narrow = self._narrow("a", "a")
         if feed_filter.connection is not None:
-            narrow["connection"] = "EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND l.connection_id = :connection)"
+            in_lane = "EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND l.connection_id = :connection)"
+            narrow["connection"] = Where(in_lane, connection=feed_filter.connection)
         if share := feed_filter.replays.condition("a.origin"):
-            narrow["replays"] = share
+            narrow["replays"] = Where(share)
         if states:
-            narrow["state"] = f"a.state IN ({listed(states)})"
-        known = {"account"}
+            narrow["state"] = Where(f"a.state IN ({listed(states)})")
+        of_account, known = Where("a.account_id = :account", account=self.reader.account), {"account"}
+        indexes = [of_account]
         if feed_filter.flow is not None:
             # A state at a time, because the index has a flow's actions by state and mode, and then by time.
-            places = [f"a.flow_id = :flow AND a.state = {int(state)} AND a.mode = {mode}" for state in states or ActionState]
+            indexes = [
+                Where("a.flow_id = :flow", f"a.state = {int(state)}", in_mode, flow=feed_filter.flow) for state in states or ActionState
+            ]
             known = {"flow", "state", "mode"}
         elif feed_filter.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
-            places = [f"a.account_id = :account AND a.mode = {mode} AND a.state IN ({listed(_STATES[FeedResult.FAILURE])})"]
+            indexes = [of_account & Where(in_mode, f"a.state IN ({listed(_STATES[FeedResult.FAILURE])})")]
             known = {"account", "mode"} | ({"state"} if feed_filter.result is FeedResult.FAILURE else set())
         elif feed_filter.replays is ReplayShare.ONLY:
-            places, known = [f"a.account_id = :account AND {feed_filter.replays.condition('a.origin')}"], {"account", "replays"}
+            indexes, known = [of_account & narrow["replays"]], {"account", "replays"}
         elif feed_filter.mode is Mode.TEST:
-            places, known = [f"a.account_id = :account AND a.mode = {mode}"], {"account", "mode"}
-        else:
-            places = ["a.account_id = :account"]
+            indexes, known = [of_account & Where(in_mode)], {"account", "mode"}
         columns = ("a.id", "a.created", "a.change_id", "a.event_id", "a.registration_id")
-        return self._source(ACTION, "action a", "", columns, places, known, narrow)
+        return self._source(ACTION, "action a", columns, indexes, known, narrow)
 
     def _runs(self) -> LineSource | None:
         """Runs without an action: those that wait for a tag or failed, or all that were not triggered if the filter includes them."""
-        feed_filter, mode = self.feed_filter, self.feed_filter.mode.code
+        feed_filter = self.feed_filter
         if (
             feed_filter.result in (FeedResult.SUCCESS, FeedResult.VALIDATION)
             or feed_filter.connection is not None
             or feed_filter.replays is ReplayShare.ONLY
         ):
             return None
-        known = {"account", "mode", "open"}
         if feed_filter.shows_not_triggered:
-            columns = ("r.id", "r.at", "r.change_id", "c.event_id", "c.registration_id")
-            places, narrow = (
-                [f"r.account_id = :account AND r.mode = {mode} AND r.{RUN_NOT_TRIGGERED}"],
-                self._narrow("r", "c") | {"open": f"r.{RUN_NOT_TRIGGERED}"},
-            )
-            return self._source(RUN, "run r", "JOIN change c ON c.id = r.change_id", columns, places, known, narrow)
-        columns = ("j.id", "j.created", "j.change_id", "j.event_id", "j.registration_id")
-        places, narrow = (
-            [f"j.account_id = :account AND j.mode = {mode} AND j.{STUCK_RUN_OPEN}"],
-            self._narrow("j", "j") | {"open": f"j.{STUCK_RUN_OPEN}"},
-        )
-        if feed_filter.result is FeedResult.FAILURE:  # a run that waits for a tag has not failed
-            narrow["raised"] = f"j.cause = '{Cause.EXCEPTION.value}'"
-        return self._source(RUN, "stuck_run j", "", columns, places, known, narrow)
+            alias, open_, narrow = "r", RUN_NOT_TRIGGERED, self._narrow("r", "c")
+            columns: tuple[str, ...] = ("r.id", "r.at", "r.change_id", "c.event_id", "c.registration_id")
+            tables = "run r JOIN change c ON c.id = r.change_id"
+        else:
+            alias, open_, narrow = "j", STUCK_RUN_OPEN, self._narrow("j", "j")
+            columns = ("j.id", "j.created", "j.change_id", "j.event_id", "j.registration_id")
+            tables = "stuck_run j"
+            if feed_filter.result is FeedResult.FAILURE:  # a run that waits for a tag has not failed
+                narrow["raised"] = Where(f"j.cause = '{Cause.EXCEPTION.value}'")
+        narrow["open"] = Where(f"+{alias}.{open_}")
+        of_account = Where(f"{alias}.account_id = :account", account=self.reader.account)
+        index = of_account & Where(f"{alias}.mode = {feed_filter.mode.code}", f"{alias}.{open_}")
+        return self._source(RUN, tables, columns, [index], {"account", "mode", "open"}, narrow)
 
-    def _narrow(self, alias: str, subject_alias: str) -> dict[str, str]:
+    def _narrow(self, alias: str, subject_alias: str) -> dict[str, Where]:
         """The conditions for every line, by name.
+
+        With a sign before a condition SQLite uses no index for it. It expects ten rows per account, and would read all of them.
 
         alias: the table with account, mode and flow
         subject_alias: the table with event and registration
         """
         feed_filter = self.feed_filter
-        conditions = {"account": f"{alias}.account_id = :account", "mode": f"{alias}.mode = {feed_filter.mode.code}"}
+        conditions = {
+            "account": Where(f"+{alias}.account_id = :account", account=self.reader.account),
+            "mode": Where(f"+{alias}.mode = {feed_filter.mode.code}"),
+        }
         if feed_filter.flow is not None:
-            conditions["flow"] = f"{alias}.flow_id = :flow"
+            conditions["flow"] = Where(f"+{alias}.flow_id = :flow", flow=feed_filter.flow)
         if feed_filter.event is not None:
-            conditions["event"] = f"{subject_alias}.event_id = :event"
+            conditions["event"] = Where(f"{subject_alias}.event_id = :event", event=feed_filter.event)
         if self._match is not None:
-            conditions["text"] = self._match.condition(self.reader.db, f"{subject_alias}.registration_id").sql
+            conditions["text"] = self._match.condition(self.reader.db, f"{subject_alias}.registration_id")
         return conditions
 
     def _source(
-        self, kind: int, base: str, joined: str, columns: Sequence[str], places: Sequence[str], known: set[str], narrow: dict[str, str]
+        self, kind: int, tables: str, columns: tuple[str, ...], indexes: list[Where], known: set[str], narrow: dict[str, Where]
     ) -> LineSource:
-        """known: the names of the conditions that the places contain already."""
+        """indexes: the conditions of one index each. known: the names of the conditions that they contain already."""
         is_walk = self._match is None or self._match.ids is None
-        if not is_walk:  # if few registrations match, all their lines are read and sorted
-            assert self._match is not None
-            few = self._match.condition(self.reader.db, "registration_id").sql
-            places, known = [f"{columns[2]} IN (SELECT id FROM change WHERE {few})"], {"text"}
-        since, before = self.feed_filter.between or (0, 0)
-        when = [f"{columns[1]} >= :from", f"{columns[1]} < :before"] if self.feed_filter.between else []
-        when += [f"{columns[1]} <= :until"] if self.until is not None else []
-        return LineSource(
-            kind=kind,
-            base=base,
-            joined=joined,
-            columns=columns,
-            places=places,
-            when=when,
-            where=[_apart(name, each) for name, each in narrow.items() if name not in known],
-            whole=[_apart(name, each) for name, each in narrow.items() if name != "text"],
-            params={
-                "account": self.reader.account,
-                "flow": self.feed_filter.flow,
-                "event": self.feed_filter.event,
-                "connection": self.feed_filter.connection,
-                "from": since,
-                "before": before,
-                "until": self.until,
-                **(self._match.condition(self.reader.db, "").params if self._match else {}),
-            },
-            is_sparse=bool(narrow.keys() - known),
-            is_walk=is_walk,
-        )
+        if self._match is not None and not is_walk:  # if few registrations match, all their lines are read and sorted
+            has_words = self._match.condition(self.reader.db, "registration_id")
+            indexes = [Where(f"{columns[2]} IN (SELECT id FROM change WHERE {has_words.sql})", **has_words.params)]
+            known = {"text"}
+        since, before = self.feed_filter.between or (0, AFTER_ALL)
+        until = before if self.until is None else min(before, self.until + 1)
+        # Without a bound of the instant, SQLite would sort instead of walking the index.
+        walks = [Walk(" ".join(tables.split()[:2]), index, (columns[1], columns[0]), since=since, until=until) for index in indexes]
+        where, whole = Where(), Where()
+        for name, condition in narrow.items():
+            where = where & condition if name not in known else where
+            whole = whole & condition if name != "text" else whole
+        return LineSource(kind, tables, columns, walks, where, whole, is_sparse=is_walk and bool(narrow.keys() - known))
 
 
 _STATES: Final[Mapping[FeedResult, tuple[ActionState, ...]]] = {
@@ -356,22 +313,3 @@ def _newest(lines: Iterable[Line]) -> dict[int, Key]:
     for line in lines:
         newest[line.change] = max(newest.get(line.change, line.key), line.key)
     return newest
-
-
-def _apart(name: str, condition: str) -> str:
-    """A condition with a sign before it, so that SQLite uses no index for it. SQLite expects ten rows per account, and would read all of them."""
-    return f"+{condition}" if name in ("account", "mode", "flow", "open") else condition
-
-
-def _merged(parts: Sequence[str], limit: int, *, back: bool) -> str:
-    """The SQL of several walks, merged in the order of time."""
-    together = " UNION ALL ".join(f"SELECT * FROM ({part}) w{i}" for i, part in enumerate(parts))
-    return f"SELECT * FROM ({together}) u ORDER BY 2 {_way(back)}, 1 {_way(back)} LIMIT {limit}"
-
-
-def _and(*conditions: str) -> str:
-    return " AND ".join(conditions)
-
-
-def _way(back: bool) -> str:
-    return "ASC" if back else "DESC"

@@ -10,7 +10,7 @@ behind it. Rows that are added or removed in between do not move a place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,8 +98,12 @@ class Walk:
 
         select: the statement up to its FROM clause, which contains the walk's table
         """
+        return db.all(*self.statement(select, where, limit, end=end))
+
+    def statement(self, select: str, where: Where, limit: int, *, end: Key | None = None) -> tuple[str, Mapping[str, object]]:
+        """The statement of `read` and its parameters, for one that merges several walks."""
         within = self.where & self.bounds(end) & where
-        return db.all(f"{select} WHERE {within.sql} ORDER BY {self.order} LIMIT {int(limit)}", within.params)
+        return f"{select} WHERE {within.sql} ORDER BY {self.order} LIMIT {int(limit)}", within.params
 
     def page(self, db: Database, select: str, where: Where, limit: int, *, scan_limit: int | None) -> WalkedRows[Row]:
         """The same, broken off behind `scan_limit` rows of the index; None for no limit."""
