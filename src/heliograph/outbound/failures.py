@@ -52,7 +52,11 @@ def explain(code: int, target: Target, *, sent: bool, answered: bool, verify: in
     """
     match code:
         case pycurl.E_OPERATION_TIMEDOUT:
-            return Cause.TIMEOUT, _timeout(target, sent=sent, answered=answered, seconds=seconds)
+            within = f"within {seconds:.0f} s" if seconds >= 1 else "in time"
+            if not sent:
+                return Cause.TIMEOUT, f"No connection to {target} could be made {within}."
+            late = f"The answer of {target} did not end" if answered else f"{target} did not answer"
+            return Cause.TIMEOUT, f"{late} {within}."
         case pycurl.E_COULDNT_CONNECT:
             return _unconnected(target, system)
         case pycurl.E_COULDNT_RESOLVE_HOST:
@@ -73,13 +77,6 @@ def explain(code: int, target: Target, *, sent: bool, answered: bool, verify: in
             return Cause.GARBLED, f"The answer of {target} has headers that are too long."
         case _:
             return Cause.GARBLED if answered else Cause.RESET, f"The exchange with {target} failed (libcurl {code})."
-
-
-def _timeout(target: Target, *, sent: bool, answered: bool, seconds: float) -> str:
-    within = f"within {seconds:.0f} s" if seconds >= 1 else "in time"
-    if not sent:
-        return f"No connection to {target} could be made {within}."
-    return f"The answer of {target} did not end {within}." if answered else f"{target} did not answer {within}."
 
 
 def _unconnected(target: Target, system: int) -> tuple[Cause, str]:

@@ -65,7 +65,8 @@ class Masks:
         if request is not None:
             if hidden := request.hidden:
                 values += [value for name, value in request.headers if name.lower() in hidden]
-            secret_list.append(_path_of(request.url))
+            # the path as sent, without the query, whose parameters are the payload's or secrets of their own
+            secret_list.append("/" + request.url.partition("://")[2].partition("/")[2].partition("?")[0])
         given = self.given
         new_values, new_secrets = (
             [value for value in values if value not in given],
@@ -149,11 +150,6 @@ def masks_of(secrets: Iterable[str], request: Request | None = None, *, credenti
 
 
 # What was sent.
-
-
-def _path_of(url: str) -> str:
-    """The path as sent, without the query, whose parameters are the payload's or secrets of their own."""
-    return "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
 
 
 def _parts_of_secret(secret: str) -> Iterator[Reading]:

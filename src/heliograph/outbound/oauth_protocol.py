@@ -154,7 +154,8 @@ class TokenExchange:
     def start(self) -> None:
         """Sends the request. Raises SenderStopped."""
         request = token_request(self._connection, self._urls, self._secret, self._ask, in_body=self._in_body)
-        self._masks = masks_of([self._secret, *_carried_by(self._ask), *_queries_of(self._urls)], request)
+        queries = [f"?{query}" for url in (self._urls.access_token, self._urls.refresh_token) if (query := url.partition("?")[2])]
+        self._masks = masks_of([self._secret, *_carried_by(self._ask), *queries], request)
         self._sender.start(request, self._route, self._done)
 
     def read(self, result: SendResult) -> TokenResponse | Denied | None:
@@ -169,10 +170,6 @@ class TokenExchange:
                 self.start()
                 return None
         return answer
-
-
-def _queries_of(urls: TokenUrls) -> list[str]:
-    return [f"?{query}" for url in (urls.access_token, urls.refresh_token) if (query := url.partition("?")[2])]
 
 
 def _carried_by(ask: Ask) -> tuple[str, ...]:

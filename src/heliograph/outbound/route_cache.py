@@ -37,7 +37,10 @@ class RouteCache[Handle]:
         if entry is None:
             if len(self._entries) >= MOST_JUDGED:
                 self._entries.clear()
-            entry = self._entries[key] = self._entry(target, literals)
+            verdicts = [(literal, self.allow(literal, target.port, plain=target.scheme == "http")) for literal in literals]
+            allowed = [f"[{literal}]" if ":" in literal else literal for literal, verdict in verdicts if verdict.allowed]
+            entry = (f"+{target.bracketed}:{target.port}:{','.join(allowed)}", "") if allowed else ("", verdicts[-1][1].reason)
+            self._entries[key] = entry
         return entry
 
     def asked_of_proxy(self, target: Target, literals: tuple[str, ...]) -> str:
@@ -48,10 +51,3 @@ class RouteCache[Handle]:
         if any(verdict.by_operator for _, verdict in verdicts):
             return ""
         return next((literal for literal in allowed if ":" not in literal), allowed[0] if allowed else "")
-
-    def _entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
-        verdicts = [(literal, self.allow(literal, target.port, plain=target.scheme == "http")) for literal in literals]
-        allowed = [f"[{literal}]" if ":" in literal else literal for literal, verdict in verdicts if verdict.allowed]
-        if not allowed:
-            return "", verdicts[-1][1].reason
-        return f"+{target.bracketed}:{target.port}:{','.join(allowed)}", ""

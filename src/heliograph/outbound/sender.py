@@ -83,7 +83,10 @@ class Sender:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, _most_connections())
+        # connections to keep, idle ones included: half of the descriptors that this process may have
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most_connections = 32_768 if descriptors == resource.RLIM_INFINITY else max(64, min(32_768, descriptors // 2))
+        self._multi.setopt(pycurl.M_MAXCONNECTS, most_connections)
         self._gate = threading.Lock()
         self._ended = threading.Event()
         self._driver = 0
@@ -176,13 +179,17 @@ class Sender:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             self._hand_back()
         while (job := self._lookups.overdue(now)) is not None:
-            self._give_up(job)
+            host = job.target.host if job.target else ""
+            cause, name = (Cause.PROXY, NAMED.capitalize()) if job.asked_of_proxy else (Cause.DNS, f"The name {host}")
+            self._refuse(job, cause, f"{name} could not be looked up in time.")
         if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
             self._cut()
             return False
         for descriptor, bits in self._poller.wait(self._pause(most)):
             if descriptor == self._wake_read:
-                self._clear_wake()
+                with suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+                self._woken = False  # before the inbox is read: anything added from now on wakes again
             else:
                 self._multi.socket_action(descriptor, bits)
         self._hand_back()
@@ -200,11 +207,6 @@ class Sender:
             return most
         wait = max(0.0, min(due) - time.monotonic())
         return wait if most is None else min(wait, most)
-
-    def _clear_wake(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._wake_read, 4096)
-        self._woken = False  # before the inbox is read: anything added from now on wakes again
 
     def _take_in(self) -> None:
         for _ in range(min(len(self._inbox), MOST_AT_ONCE)):
@@ -238,14 +240,6 @@ class Sender:
         answer = self._lookups.resolve(job, target.host, job.route.connection)
         if answer is not None:
             self._connect(job, answer)
-
-    def _give_up(self, job: RequestJob) -> None:
-        """Refuses a job whose name could not be looked up in time."""
-        if job.asked_of_proxy:
-            self._refuse(job, Cause.PROXY, f"{NAMED.capitalize()} could not be looked up in time.")
-            return
-        host = job.target.host if job.target else ""
-        self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
     def _connect(self, job: RequestJob, answer: Resolution) -> None:
         target = job.target
@@ -347,18 +341,15 @@ class Sender:
     def _cut(self) -> None:
         """Cuts off open requests. Closes the resolver first, so that no more answers arrive."""
         self._resolver.close()
-        self._take_in_nothing()
+        unsent = [*self._inbox, *self._lookups.drop_all()]
+        self._inbox.clear()
+        for job in unsent:
+            job.done(CutOff(left=False))
         for transfer, job in list(self._open.values()):
             self._multi.remove_handle(transfer.curl)
             transfer.close()
             job.done(CutOff(left=transfer.sent))
         self._open.clear()
-
-    def _take_in_nothing(self) -> None:
-        unsent = [*self._inbox, *self._lookups.drop_all()]
-        self._inbox.clear()
-        for job in unsent:
-            job.done(CutOff(left=False))
 
     def _release(self) -> None:
         with self._gate:
@@ -375,9 +366,3 @@ class Sender:
 
 
 _read_target = lru_cache(maxsize=4096)(read_target)
-
-
-def _most_connections() -> int:
-    """How many connections libcurl may keep, idle ones included: half of the descriptors that this process may have."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 32_768 if soft == resource.RLIM_INFINITY else max(64, min(32_768, soft // 2))

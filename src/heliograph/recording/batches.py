@@ -46,8 +46,10 @@ def record_batch(
                 return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
         except driver_errors.lock_timeouts():
             locked_keys = _locked_keys(db, items, endpoint)
-            if locked_keys:
-                return _record_others(locked_keys, db, items, source, endpoint, key_wait_ms)
+            if locked_keys:  # their items are answered "running" (I3), and the others are recorded
+                others = [item for item in items if (item.account, item.key) not in locked_keys]
+                answers = iter(record_batch(db, others, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
+                return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(answers) for item in items]
             if not left:  # else the other transaction has ended
                 raise
             left -= 1
@@ -78,20 +80,6 @@ def _halved(
         *record_batch(db, items[:middle], source, endpoint=endpoint, key_wait_ms=key_wait_ms),
         *record_batch(db, items[middle:], source, endpoint=endpoint, key_wait_ms=key_wait_ms),
     ]
-
-
-def _record_others(
-    locked_keys: set[tuple[int, str | None]],
-    db: Database,
-    items: Sequence[RecordItem],
-    source: ConfigSource,
-    endpoint: str,
-    key_wait_ms: int,
-) -> list[ItemAnswer]:
-    """Answers "running" for items whose keys other transactions have locked (I3), and records the other items."""
-    others = [item for item in items if (item.account, item.key) not in locked_keys]
-    answers = iter(record_batch(db, others, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
-    return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(answers) for item in items]
 
 
 def _locked_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[tuple[int, str | None]]:

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
-from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.snapshot import event_body, event_state
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -67,6 +66,7 @@ def read_change(row: Sequence[Any]) -> Change | None:
     if not after:
         return None
     state: After = _after.decode(after)
+    old_values: dict[str, object] = _any.decode(before)
     return Change(
         id=id,
         kind=SubjectKind(kind),
@@ -78,18 +78,9 @@ def read_change(row: Sequence[Any]) -> Change | None:
         quiet=bool(quiet),
         registration=state.registration,
         session=state.session,
-        event_state=_event(state.event),
-        before=_before(before),
+        event_state=event_state(state.event) if state.event else None,
+        before={name: tuple(value) if isinstance(value, list) else value for name, value in old_values.items()},
     )
-
-
-def _event(body: Mapping[str, object] | None) -> EventState | None:
-    return event_state(body) if body else None
-
-
-def _before(text: str) -> dict[str, object]:
-    values: dict[str, object] = _any.decode(text)
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def read_changes(db: Database, ids: Sequence[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:

@@ -42,8 +42,10 @@ class RecordedEvent:
 def record_event(
     db: Database, account: int, event: int | None, state: EventState, *, by: str, source: ConfigSource, quiet: bool = False
 ) -> RecordedEvent:
-    """Creates (event None) or saves an event and records the change. The caller holds the configuration locks. Raises EventCodeTaken,
-    KeyError."""
+    """Creates (event None) or saves an event and records the change. The caller holds the configuration locks.
+
+    Raises EventCodeTaken, and KeyError if the account has no such event.
+    """
     taken = db.all(
         "SELECT code FROM event WHERE account_id = :account AND lower(code) = :code AND id <> :id",
         {"account": account, "code": state.code.lower(), "id": event or 0},
@@ -54,7 +56,11 @@ def record_event(
     if event is None:
         config, before, created = _create(db, account, state, now), {}, True
     else:
-        config, created = _load(db, account, event), False
+        rows = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
+        if not rows or rows[0][0] != account:
+            raise KeyError(event)
+        owner, version, entries = configuration_versions.entries(db, configuration_versions.EVENT, event)
+        config, created = compile_event(event, owner, version, entries), False
         before = event_diff(config.state, state)
         if not before:
             return RecordedEvent(event, False, None)
@@ -91,15 +97,6 @@ def _create(db: Database, account: int, state: EventState, now: int) -> EventCon
         {"id": id, "account": account, "code": state.code, "name": state.name, "status": state.status, "now": now},
     )
     return EventConfig(id, account, 0, state)
-
-
-def _load(db: Database, account: int, event: int) -> EventConfig:
-    """The current event, with its row locked. Raises KeyError if the account has no such event."""
-    rows = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
-    if not rows or rows[0][0] != account:
-        raise KeyError(event)
-    owner, version, entries = configuration_versions.entries(db, configuration_versions.EVENT, event)
-    return compile_event(event, owner, version, entries)
 
 
 def _write_row(db: Database, id: int, state: EventState, now: int) -> None:

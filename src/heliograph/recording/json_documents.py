@@ -37,10 +37,15 @@ class NoDocument(HeliographError):
 def read_document(data: bytes) -> dict[str, Any]:
     """Parses the document. Raises NoDocument, or DocumentRefused with the field: too many values, too deep, a duplicate name, NUL, lone
     surrogates."""
-    if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
-        raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
-    if len(data) > _LONG and _has_a_long_number(data):
-        raise DocumentRefused([DocumentProblem("", f"contains a number of more than {MOST_DIGITS} digits.")])
+    # Values outside texts are counted without decoding, because a megabyte of empty objects is expensive to decode
+    if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES:
+        outside = _outside_of_texts(data)
+        if outside is None or sum(map(outside.count, _SIGNS)) > MOST_VALUES:
+            raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
+    if len(data) > _LONG:
+        many = b"0" * (MOST_DIGITS + 1)
+        if many in data.translate(_DIGITS) and many in (_outside_of_texts(data) or b"").translate(_DIGITS):
+            raise DocumentRefused([DocumentProblem("", f"contains a number of more than {MOST_DIGITS} digits.")])
     try:
         document = _decoder.decode(data)
     except RecursionError:
@@ -63,17 +68,6 @@ def read_document(data: bytes) -> dict[str, Any]:
     elif b"\\u0000" in data:
         _refuse_flaws(document)
     return document
-
-
-def _has_too_many_values(data: bytes) -> bool:
-    """Counts values outside texts without decoding, because a megabyte of empty objects is expensive to decode."""
-    outside = _outside_of_texts(data)
-    return outside is None or sum(map(outside.count, _SIGNS)) > MOST_VALUES
-
-
-def _has_a_long_number(data: bytes) -> bool:
-    many = b"0" * (MOST_DIGITS + 1)
-    return many in data.translate(_DIGITS) and many in (_outside_of_texts(data) or b"").translate(_DIGITS)
 
 
 def _outside_of_texts(data: bytes) -> bytes | None:

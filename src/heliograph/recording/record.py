@@ -180,12 +180,20 @@ class _Batch:
         prepared = self._prepared(items, answers)
         if not prepared:
             return
-        subjects = self._subjects(prepared)
+
+        # Step 2: locks the rows that exist
+        keys = sorted({(prepared_item.event, prepared_item.code, item.account) for _, item, prepared_item in prepared})
+        rows = registrations.locked_rows(self.db, keys)
+        subjects = {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
         self._lock_sessions(prepared, subjects)
+
+        # Step 3: diffs and decides, in arrival order
         changes_by_item: dict[int, list[Recorded]] = {}
         for number, item, prepared_item in prepared:
             subject = subjects[prepared_item.event, prepared_item.code]
             answers[number], changes_by_item[number] = self._record_one(item, prepared_item, subject)
+
+        # Steps 4 to 6: writes
         with self.db.together():
             self._write(subjects)
         for number, changes in changes_by_item.items():
@@ -268,11 +276,6 @@ class _Batch:
         }
 
     # --- step 2: lock the rows that exist
-
-    def _subjects(self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]]) -> dict[tuple[int, str], _Subject]:
-        keys = sorted({(prepared_item.event, prepared_item.code, item.account) for _, item, prepared_item in prepared})
-        rows = registrations.locked_rows(self.db, keys)
-        return {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
 
     def _lock_sessions(
         self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]], subjects: Mapping[tuple[int, str], _Subject]

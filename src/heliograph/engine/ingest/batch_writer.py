@@ -246,7 +246,10 @@ class BatchWriter:
 
     def _write(self, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
         try:
-            db = self._db or self._connect()
+            if self._db is None:
+                self._db = self._open()
+                self._ahead = _Ahead(self._db, self._source_of(self._db))
+            db = self._db
             handover = self.handover
             if handover is None or not isinstance(db, SqliteDatabase):
                 return self._write_on(db, items)
@@ -283,11 +286,6 @@ class BatchWriter:
                 return [Mishap.FAILED]
             middle = len(items) // 2
             return [*self._write_on(db, items[:middle]), *self._write_on(db, items[middle:])]
-
-    def _connect(self) -> Database:
-        self._db = self._open()
-        self._ahead = _Ahead(self._db, self._source_of(self._db))
-        return self._db
 
     def _reset_connection(self, error: BaseException) -> None:
         """Drops the connection, whatever its state. The next batch opens a new one."""
@@ -335,21 +333,15 @@ class _Ahead:
                 event_code, code = item.address
             except DocumentRefused:
                 continue
-            event = self._event(item.account, event_code)
+            key = (item.account, event_code)
+            if key not in self._events:
+                id = event_ids(self._db, {key}).get(key)
+                self._events[key] = None if id is None else self.source.event(id)
+            event = self._events[key]
             if event is not None:
-                prepare(item, code, self._account(item.account), event)
+                account = self._accounts.get(item.account)
+                if account is None:
+                    account = self._accounts[item.account] = self.source.account(item.account)
+                prepare(item, code, account, event)
             if item.key is not None:
                 _ = item.problem  # computes its hash, which is cached from then on
-
-    def _account(self, account: int) -> AccountConfig:
-        config = self._accounts.get(account)
-        if config is None:
-            config = self._accounts[account] = self.source.account(account)
-        return config
-
-    def _event(self, account: int, code: str) -> EventConfig | None:
-        key = (account, code)
-        if key not in self._events:
-            id = event_ids(self._db, {key}).get(key)
-            self._events[key] = None if id is None else self.source.event(id)
-        return self._events[key]

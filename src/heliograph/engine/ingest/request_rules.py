@@ -137,9 +137,9 @@ class LineChunk:
 
     def replies(self, recorded: Sequence[IngestReply]) -> Iterator[tuple[int, IngestReply]]:
         """The answers, line by line."""
-        rest = iter(recorded)
+        recorded_replies = iter(recorded)
         for number in self.numbers:
-            yield number, self.refused.get(number) or next(rest)
+            yield number, self.refused.get(number) or next(recorded_replies)
 
 
 def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChunk]:
@@ -155,7 +155,11 @@ def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChu
         if not line:
             continue
         numbers.append(number)
-        item = _line(line, number, grant, key)
+        item = (
+            item_of(line, grant, None if key is None else f"{key}:{number}")
+            if len(line) <= LARGEST_ONE
+            else problem_documents.too_large(LARGEST_ONE, "line")
+        )
         if isinstance(item, RecordItem):
             items.append(item)
             size += len(line)
@@ -166,12 +170,6 @@ def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChu
             numbers, items, refused, size = [], [], {}, 0
     if numbers:
         yield LineChunk(numbers, items, refused, size)
-
-
-def _line(line: bytes, number: int, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
-    if len(line) > LARGEST_ONE:
-        return problem_documents.too_large(LARGEST_ONE, "line")
-    return item_of(line, grant, None if key is None else f"{key}:{number}")
 
 
 def has_too_many_lines(body: bytes) -> bool:

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Final
 
-from heliograph.domain.http_request import LOCAL, Hosts, RequestRefusal, host_problem
+from heliograph.domain.http_request import LOCAL, Hosts, host_problem
 from heliograph.engine.supervisor.installation_status import RUNNING, STATUS, ProcessFigures
 
 LIVE: Final = "/health/live"
@@ -47,7 +47,11 @@ class _OperationsHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        refused = self._host_problem()
+        # Probes use as host the address that they connect to, which cannot be known in advance (a pod's). A page of another site uses its own name
+        # (DNS rebinding).
+        host, port = self.connection.getsockname()[:2]
+        host_values = [value.encode("latin-1", "replace") for value in self.headers.get_all("Host", [])]
+        refused = host_problem(host_values, self.server.ours | LOCAL.at(host, port))
         if refused:
             self._answer(HTTPStatus(refused.status), refused.content)
         elif path == LIVE:
@@ -69,13 +73,6 @@ class _OperationsHandler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
-
-    def _host_problem(self) -> RequestRefusal | None:
-        """Probes use the address they connect to as host, which cannot be known in advance (a pod's). A page of another site uses its own
-        name (DNS rebinding)."""
-        host, port = self.connection.getsockname()[:2]
-        values = [value.encode("latin-1", "replace") for value in self.headers.get_all("Host", [])]
-        return host_problem(values, self.server.ours | LOCAL.at(host, port))
 
     def _answer(self, status: HTTPStatus, content: Mapping[str, object]) -> None:
         self._send(status, "application/json", json.dumps(content).encode() + b"\n")

@@ -30,27 +30,25 @@ class FolderInUse(HeliographError):
 
 @contextlib.contextmanager
 def folder_lock(folder: Path, name: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Locks the folder while this process lives: a second process that serves the same SQLite folder is refused. patience: seconds to wait
-    for the first to end. Raises FolderInUse."""
+    """Locks the folder while this process lives: a second process that serves the same SQLite folder is refused. Raises FolderInUse.
+
+    patience: seconds to wait for the first process to end
+    """
     file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + patience
-        while not _locked(file):
-            if time.monotonic() >= deadline:
-                raise FolderInUse
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise FolderInUse from None
             time.sleep(0.05)
         os.pwrite(file, f"{os.getpid():<20}".encode(), 0)
         yield
     finally:
         os.close(file)
-
-
-def _locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 SWITCH_EVERY = 0.0002

@@ -105,7 +105,10 @@ class Supervisor:
             while not self._stopping:
                 for each in self._children:
                     self._look(each)
-                self._say_ready()
+                if not self._said_ready and all(each.ready for each in self._children):
+                    self._said_ready = True
+                    if self._on_ready:
+                        self._on_ready()
                 self._watch_write_lock()
                 self._wake.wait(LOOK_EVERY)
             self._drain()
@@ -173,7 +176,7 @@ class Supervisor:
             self._status = FATAL
             self.stop()
             return
-        self._rest(each, now)
+        self._schedule_restart(each, now)
         log.error("child_died", child=each.child.name, status=status, restart_in=round(each.pause, 1))
 
     def _start(self, each: _RunningChild, now: float) -> None:
@@ -181,7 +184,7 @@ class Supervisor:
             if each.child.before:
                 each.child.before()
         except Exception as error:
-            self._rest(each, now)
+            self._schedule_restart(each, now)
             log.exception("child_start_failed", child=each.child.name, error=type(error).__name__, restart_in=round(each.pause, 1))
             return
         ready_read, ready_write = os.pipe()
@@ -200,10 +203,13 @@ class Supervisor:
             os.close(ready_write)
         each.ready_pipe, each.started = ready_read, now
         if each.child.nice:
-            _lower(each.process.pid, each.child.nice)
+            # With autogrouping, Linux shares the CPU between sessions first, and priorities count only within one, so both are lowered
+            os.setpriority(os.PRIO_PROCESS, each.process.pid, each.child.nice)
+            with contextlib.suppress(OSError):  # not Linux, no autogrouping, or not permitted
+                Path(f"/proc/{each.process.pid}/autogroup").write_text(f"{each.child.nice}\n", "ascii")
         log.info("child_started", child=each.child.name, pid=each.process.pid)
 
-    def _rest(self, each: _RunningChild, now: float) -> None:
+    def _schedule_restart(self, each: _RunningChild, now: float) -> None:
         each.pause = min(LONGEST_PAUSE, each.pause * 2 or SHORTEST_PAUSE)
         each.start_at = now + each.pause
 
@@ -214,12 +220,6 @@ class Supervisor:
             each.ready = bool(os.read(each.ready_pipe, 16))
         except BlockingIOError:
             return
-
-    def _say_ready(self) -> None:
-        if not self._said_ready and all(each.ready for each in self._children):
-            self._said_ready = True
-            if self._on_ready:
-                self._on_ready()
 
     def _watch_write_lock(self) -> None:
         """A process stopped inside a transaction blocks all others; the kernel frees the write lock when it dies."""
@@ -249,14 +249,6 @@ class Supervisor:
                 each.process.kill()
                 each.process.wait()
             os.close(each.ready_pipe)
-
-
-def _lower(pid: int, nice: int) -> None:
-    """Lowers a child's priority. With autogrouping, Linux shares the CPU between sessions first, and priorities count only within one, so
-    the session's priority is lowered too."""
-    os.setpriority(os.PRIO_PROCESS, pid, nice)
-    with contextlib.suppress(OSError):  # not Linux, no autogrouping, or not permitted
-        Path(f"/proc/{pid}/autogroup").write_text(f"{nice}\n", "ascii")
 
 
 # ---- the child's side ------------------------------------------------------------------------------------------------------

@@ -179,7 +179,10 @@ class Completer:
             taken.policy,
             jitter=random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing
         )
-        self._count(outcome)
+        if isinstance(outcome, Delivered):
+            self.counts.delivered += 1
+        elif isinstance(outcome, Refused):
+            self.counts.failed += 1
         message = outcome.message if isinstance(outcome, (Refused, CouldNotBegin)) else ""
         exchange = landed.exchange if settlement.attempt is not None else None
         return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
@@ -195,12 +198,6 @@ class Completer:
             versions=str(landed.used) if landed.used else "",
             reason=landed.reason,
         )
-
-    def _count(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Delivered):
-            self.counts.delivered += 1
-        elif isinstance(outcome, Refused):
-            self.counts.failed += 1
 
     # What a connection learns.
 

@@ -218,7 +218,11 @@ class ConnectionLimiter[T]:
         share: lanes in memory for each connection with work whose target responds; a faster target may have more. So a thousand targets that
         never respond leave space for the one that does (D9).
         """
-        depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._lanes_of_half_a_second(now)))
+        depth = LEAST_SHARE
+        if not self.is_slow(now):  # half a second at the current rate, if anything came back in the last RESPONSES_FOR seconds
+            current = now - self._window_began <= RESPONSES_FOR
+            depth = max(share, 2 * max(self._ended, self._ended_before) if current else 0)
+        depth = min(self.depth, depth)
         space = depth - self.in_memory + len(self.replayed)  # a replay that waits takes no place from live traffic
         if space < max(1, depth // 4):
             return []
@@ -231,10 +235,6 @@ class ConnectionLimiter[T]:
         if replays > 0:
             wants.append(LaneWant(self.connection, Rank.REPLAY, replays + self.in_memory, self._floors.get(Rank.REPLAY, 0)))
         return wants
-
-    def _lanes_of_half_a_second(self, now: float) -> int:
-        """Lanes for half a second at the current rate; 0 if nothing came back for RESPONSES_FOR seconds."""
-        return 0 if now - self._window_began > RESPONSES_FOR else 2 * max(self._ended, self._ended_before)
 
     def note_position(self, rank: Rank, pos: int, now: float) -> None:
         """Notes a position that was read. The floor follows FLOOR_TRAIL seconds behind, because transactions do not commit in the order in

@@ -107,7 +107,10 @@ class LaneReader:
         if self.confirmation.is_due(now):
             self._confirm(now)
         if self.closing:
-            self._drop_waiting()
+            for limiter in self.limiters.values():
+                self._drop_all(limiter.waiting)
+                self._drop_all(limiter.replayed)
+            self._drop_all(self._alone)
             return CLOSING_PAUSE
         if self.memory.size < MOST_IN_MEMORY and self.pace.is_due(now):
             self._read_ahead(now)
@@ -324,7 +327,12 @@ class LaneReader:
         is_scan = now >= self._scan_at
         limiters = [limiter for limiter in self.limiters.values() if limiter.has_waiting] if is_scan else list(with_news.values())
         for limiter in limiters:
-            self._drop_stale(limiter, now)
+            # lanes that have waited for too long are read again; those of a slot that is given up are for its next owner
+            given_up = self.ownership.epoch(slot_of(limiter.connection)) is None
+            for queue in (limiter.waiting, limiter.replayed):
+                if queue and (now - queue[0].taken.at > STALE_READ or not limiter.is_open(now) or given_up):
+                    self._drop_all(queue)
+                    limiter.forget_floors()  # they come before what is read next
             while limiter.has_waiting and self.journal.free_cells and limiter.may_start(now):
                 if not self._start_first(limiter.next_queue(), limiter, now):
                     break
@@ -344,22 +352,6 @@ class LaneReader:
             return True
         queue.appendleft(first)
         return False
-
-    # Giving back.
-
-    def _drop_stale(self, limiter: ConnectionLimiter[_QueuedLane], now: float) -> None:
-        """Drops the lanes that have waited for too long, to be read again, and those of a slot that is given up, for its next owner."""
-        given_up = self.ownership.epoch(slot_of(limiter.connection)) is None
-        for queue in (limiter.waiting, limiter.replayed):
-            if queue and (now - queue[0].taken.at > STALE_READ or not limiter.is_open(now) or given_up):
-                self._drop_all(queue)
-                limiter.forget_floors()  # they come before what is read next
-
-    def _drop_waiting(self) -> None:
-        for limiter in self.limiters.values():
-            self._drop_all(limiter.waiting)
-            self._drop_all(limiter.replayed)
-        self._drop_all(self._alone)
 
     def _drop_all(self, queue: deque[_QueuedLane]) -> None:
         while queue:

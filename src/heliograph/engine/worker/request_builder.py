@@ -56,15 +56,17 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 @dataclass(frozen=True, slots=True)
 class ReadyRequest:
-    """A request to send. masks: those of the connection and the access token; the request's own are added when it is stored. generation:
-    the access token's, 0: none. rule: the connection's response rule."""
+    """A request to send."""
 
     request: Request = field(repr=False)
     route: Route
     used: UsedVersions
     masks: Masks = field(repr=False)
+    """Those of the connection and the access token. The request's own are added when it is stored."""
     generation: int = 0
+    """That of the access token. 0: none."""
     rule: Rule = ()
+    """The connection's response rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,12 @@ class ReadContent:
 
 @dataclass(frozen=True, slots=True)
 class _OpenConnection:
-    """A connection with its secrets. version: the account's version at which it was read; made_of: the connection's version and the
-    networks its account may reach."""
+    """A connection with its secrets."""
 
     version: int
+    """The account's version at which it was read."""
     made_of: tuple[int, tuple[str, ...]]
+    """The connection's version, and the networks that its account may reach."""
     prepared: PreparedConnection = field(repr=False)
     route: Route
     signing: tuple[str, ...] = field(repr=False)
@@ -188,16 +191,21 @@ class RequestBuilder:
             opened = self._open(config, destination.connection, db)
         except HeliographError as error:
             return CouldNotBegin(Cause.CONNECTION_GONE, str(error))
-        bearer = self._token_of(config, destination.connection, opened)
-        if bearer is not None and not isinstance(bearer, Usable):
-            return bearer
+        bearer: Usable | None = None
+        connection = config.connections[destination.connection]
+        if connection.auth is Auth.OAUTH2:
+            token = self.tokens.token_of(destination.connection, opened.route) or self.tokens.enrol(
+                OAuthClient(config.id, destination.connection, connection, opened.token_urls, opened.client_secret, opened.route)
+            )
+            if not isinstance(token, Usable):
+                return token
+            bearer = token
         facts = ChangeFacts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
         try:
             payload, (header, sealed), used = self._mappings(config, stored, destination, used, db)
         except HeliographError as error:
             return CouldNotBegin(Cause.MAPPING_GONE, str(error))
-        token = bearer.token if bearer else None
         request = build_request(
             opened.prepared,
             payload,
@@ -205,7 +213,7 @@ class RequestBuilder:
             facts,
             webhook_id=stored.uid,
             timezone=zone,
-            bearer=token,
+            bearer=bearer.token if bearer else None,
             encode=_encode,
             replay=stored.origin is Origin.REPLAY,
         )
@@ -213,18 +221,8 @@ class RequestBuilder:
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))
         if opened.signing:
             request = signed(request, opened.signing, datetime.now(UTC))
-        token = bearer.token if bearer else ""
-        masks = opened.masks_with(token, sealed) if token or sealed else opened.masks
-        rule = config.connections[destination.connection].rule
-        return ReadyRequest(request, opened.route, used, masks, bearer.generation if bearer else 0, rule)
-
-    def _token_of(self, config: AccountConfig, id: int, opened: _OpenConnection) -> Usable | TokenPending | Refused | None:
-        """The access token of an OAuth2 connection; None for other connections."""
-        facts = config.connections[id]
-        if facts.auth is not Auth.OAUTH2:
-            return None
-        token = self.tokens.token_of(id, opened.route)
-        return token or self.tokens.enrol(OAuthClient(config.id, id, facts, opened.token_urls, opened.client_secret, opened.route))
+        masks = opened.masks_with(bearer.token if bearer else "", sealed) if bearer or sealed else opened.masks
+        return ReadyRequest(request, opened.route, used, masks, bearer.generation if bearer else 0, connection.rule)
 
     def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         """The current flow and destination, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
@@ -252,7 +250,11 @@ class RequestBuilder:
         """The payload mapping, the header mapping with its sealed texts, and the versions used: today's, or, for "as it was", those that the
         destination had then (D8). Raises HeliographError if they are not there any more."""
         if stored.mapped_as_of is not None:
-            today, config = config, self._account_then(stored.account, stored.mapped_as_of)
+            today = config
+            try:
+                config = self._source.account(stored.account, stored.mapped_as_of)
+            except KeyError:
+                raise MappingThenGone from None
             known = config.flows.get(stored.flow)
             was = next((d for d in known.destinations if d.id == stored.destination), None) if known else None
             if known is None or was is None or was.payload_mapping not in config.mappings:
@@ -265,12 +267,6 @@ class RequestBuilder:
         header = destination.header_mapping
         sealed = self._unsealed(config, header, db) if header is not None else (None, frozenset[str]())
         return config.mappings[destination.payload_mapping], sealed, used
-
-    def _account_then(self, account: int, version: int) -> AccountConfig:
-        try:
-            return self._source.account(account, version)
-        except KeyError:
-            raise MappingThenGone from None
 
     def _unsealed(self, config: AccountConfig, id: int, db: Database) -> tuple[Mapping, frozenset[str]]:
         """A header mapping as it is sent, and its sealed texts; read again for every version of the account's configuration. Raises

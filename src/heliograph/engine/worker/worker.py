@@ -70,7 +70,7 @@ PACE_OF_FEW = 0.045
 more."""
 FEW = 16
 """A batch of more outcomes than this begins after PACE."""
-LONGEST_REST = 0.01
+LONGEST_PAUSE = 0.01
 """Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
 half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
 DRAIN = 8.0
@@ -131,7 +131,7 @@ class Worker:
         self.tokens = OAuthTokens(setup.vault, self.sender, self.memory, setup.name)
         builder = RequestBuilder(setup.source(reader), setup.vault, setup.policy, self.tokens, limits)
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
-        self._renewed = self._reconsidered = self._moved = self._rests_until = self._began = float("-inf")
+        self._renewed = self._reconsidered = self._moved = self._paused_until = self._began = float("-inf")
         self._looked_for_slots = float("-inf")
         self._slots_are_free = False
         self._all_reconsidered = True
@@ -203,18 +203,20 @@ class Worker:
         self.memory.wake_completer.clear()
         now = time.monotonic()
         if now - self._looked_for_slots >= (FREE_SLOTS_SOON if self.ownership.expects_more else FREE_SLOTS_EVERY):
-            self._look_for_slots(now)
+            self._looked_for_slots = now
+            with self._tolerating_errors("own"):
+                self._slots_are_free = self.ownership.sees_free(self.completer.db)
         if now - self._renewed >= self._setup.lease.renewal or self._slots_are_free:
             self._slots_are_free = False
             self._recover()
             self._own()
-        batch = self.completer.take() if now >= self._rest_ends() or self._closing.is_set() else []
+        batch = self.completer.take() if now >= self._next_batch_at() or self._closing.is_set() else []
         if batch:
             self._began = time.monotonic()
             self._settle(batch)
             ended = time.monotonic()
-            if not self.completer.has_a_batch:  # what has arrived meanwhile is not worth a transaction yet
-                self._rests_until = max(self._began + PACE, ended + min(LONGEST_REST, ended - self._began))
+            if not self.completer.has_a_batch:  # the outcomes that arrived during this one are not worth a transaction yet
+                self._paused_until = max(self._began + PACE, ended + min(LONGEST_PAUSE, ended - self._began))
         with self._tolerating_errors("access"):
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
@@ -222,22 +224,20 @@ class Worker:
         if self.ownership.is_freeing:
             with self._tolerating_errors("release"):
                 self.ownership.release(self.completer.db, self.reader.busy_slots())
-        if not self.memory.landed:
-            self.memory.wake_completer.wait(self._pause())
-        elif (rest := self._rest_ends() - time.monotonic()) > 0:
-            self._closing.wait(min(rest, PACE))
+        # Waits for the next outcome, or for the start of the next batch
+        if self.memory.landed:
+            if (pause := self._next_batch_at() - time.monotonic()) > 0:
+                self._closing.wait(min(pause, PACE))
+        elif self.ownership.is_freeing or self.ownership.expects_more:
+            self.memory.wake_completer.wait(FREE_SLOTS_SOON)
+        else:
+            until_renewal = self._renewed + self._setup.lease.renewal - time.monotonic()
+            self.memory.wake_completer.wait(max(0.0, min(MOVE_EVERY if self.memory.to_move else IDLE, until_renewal)))
 
-    def _pause(self) -> float:
-        """Seconds until something is to be looked at with nothing to settle."""
-        if self.ownership.is_freeing or self.ownership.expects_more:
-            return FREE_SLOTS_SOON
-        until_renewal = self._renewed + self._setup.lease.renewal - time.monotonic()
-        return max(0.0, min(MOVE_EVERY if self.memory.to_move else IDLE, until_renewal))
-
-    def _rest_ends(self) -> float:
-        """When the next batch begins, by what has landed so far. Seconds of the monotonic clock."""
+    def _next_batch_at(self) -> float:
+        """The start of the next batch, given the outcomes that have landed so far. Seconds of the monotonic clock."""
         has_time = len(self.memory.landed) <= FEW and not self.reader.waits_for_space
-        return max(self._rests_until, self._began + PACE_OF_FEW) if has_time else self._rests_until
+        return max(self._paused_until, self._began + PACE_OF_FEW) if has_time else self._paused_until
 
     def _recover(self) -> None:
         """Counts as begun what another worker of this machine left behind, before its slots get an owner.
@@ -256,11 +256,6 @@ class Worker:
                 self.reader.announce_slots_changed()
                 self.wake()
         self.memory.forget_left(time.monotonic() - 10.0)
-
-    def _look_for_slots(self, now: float) -> None:
-        self._looked_for_slots = now
-        with self._tolerating_errors("own"):
-            self._slots_are_free = self.ownership.sees_free(self.completer.db)
 
     def _settle(self, batch: list[FinishedLane]) -> None:
         """Retries until the batch is committed. If the database accepts nothing (full disk), everything waits; if it refuses this batch,
