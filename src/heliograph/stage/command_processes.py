@@ -43,7 +43,7 @@ def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.0
 
 def children(pid: int) -> dict[str, int]:
     """The child processes of a supervisor by name: {"engine": 71, "pages": 72}."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout  # noqa: S607
     children = {}
     for line in listed.splitlines():
         child, parent, arguments = line.split(None, 2) if line.count(" ") else ("0", "0", "")
