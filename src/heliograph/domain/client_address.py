@@ -1,4 +1,4 @@
-"""Who asks: the address of a client, also behind trusted proxies (rule O1)."""
+"""The address of a client, also behind trusted proxies (rule O1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ClientAddresses:
         return self._is_trusted(parse_address(peer))
 
     def client(self, peer: str, hops: str) -> str:
-        """The address of who asks. hops: the value of X-Forwarded-For, which counts if the peer is a trusted proxy."""
+        """The client's address. hops: the value of X-Forwarded-For, which counts if the peer is a trusted proxy."""
         if not self.trusts(peer):
             return peer
         client = peer
@@ -37,9 +37,9 @@ class ClientAddresses:
         return client
 
     def sharer(self, peer: str, hops: str) -> str:
-        """Who shares threads with others: an IPv4 address, or the /64 network of an IPv6 address, since one machine has all of that.
+        """The client for the limits of threads: its IPv4 address, or the /64 network of its IPv6 address, because one machine has all of that.
 
-        "" for a trusted proxy that does not say for whom it asks: it stands for many.
+        "" for a trusted proxy that does not name its client: many clients may be behind it.
         """
         client = self.client(peer, hops)
         address = parse_address(client)

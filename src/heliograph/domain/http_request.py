@@ -165,7 +165,7 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Re
 
 
 class Chunks:
-    """Follows a chunked body to its end, over pieces of any size. done: the end was reached."""
+    """Follows a chunked body to its end, over pieces of any size. `done`: the end was reached."""
 
     __slots__ = ("_left", "_line", "_state", "done")
 

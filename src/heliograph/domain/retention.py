@@ -21,7 +21,7 @@ class BadTerms(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """What is older than this is removed: content, and whole records."""
+    """The instants before which content and whole records are removed."""
 
     content: int
     rows: int
@@ -53,12 +53,13 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """That an account's content and records will be removed by these terms. at: when it first stood on the page Retention; agreed: when an
-    Administrator agreed, None if nobody has."""
+    """The announcement that an account's content and records will be removed by these terms."""
 
     terms: Terms
     at: int
+    """The instant at which it first stood on the page Retention."""
     agreed: int | None = None
+    """The instant at which an Administrator agreed. None: nobody has."""
 
     @property
     def begins(self) -> int:

@@ -14,51 +14,57 @@ KIB = 1024
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """How the requests of one connection are sent. One object per compiled connection; compared by identity, because handles are cached per
-    route.
-
-    Timeouts are seconds: `connect_timeout` bounds the look-up, and then connect and TLS together; `total_timeout` bounds everything from
-    `Sender.start()` on. Caps are bytes: only the beginning of a longer body is kept; an answer with more header bytes is a failure.
-    authorities: certificates (PEM) to trust instead of the public ones. identity: the client certificate and its private key (PEM).
-    connect_only: connects, TLS included, and sends nothing (Save & Test without a test URL).
-    """
+    route."""
 
     account: int
     connection: int
     policy: Policy = field(default_factory=Policy)
     connect_timeout: float = 5.0
+    """Seconds for the look-up, and then as many for connect and TLS together."""
     total_timeout: float = 10.0
+    """Seconds for everything from `Sender.start()` on."""
     body_cap: int = 64 * KIB
+    """Bytes of a body; only the beginning of a longer one is read."""
     header_cap: int = 32 * KIB
+    """Bytes of all headers; an answer with more is a failure."""
     authorities: str = field(default="", repr=False)
+    """Certificates (PEM) to trust instead of the public ones."""
     identity: str = field(default="", repr=False)
+    """The client certificate and its private key (PEM)."""
     connect_only: bool = False
+    """Connects, TLS included, and sends nothing (Save & Test without a test URL)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds. `name`, `connect` and `tls`: the duration of each step, 0 on a reused connection; `sent`, `first` (the answer's first byte, 0
-    without one) and `total` count from `Sender.start()`."""
+    """Seconds."""
 
     name: float = 0.0
+    """The duration of this step and of the next two. 0: the connection was reused."""
     connect: float = 0.0
     tls: float = 0.0
     sent: float = 0.0
+    """From `Sender.start()`, as the next two."""
     first: float = 0.0
+    """To the first byte of the answer; 0 without an answer."""
     total: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The target answered; status 0: it was only connected to (Route.connect_only). `truncated`: the body was longer than the cap.
-    `reused`: over a reused connection. `address`: the literal that was connected to."""
+    """The target answered."""
 
     status: int
+    """0: it was only connected to (Route.connect_only)."""
     header_lines: tuple[bytes, ...]
     body: bytes
     truncated: bool
+    """The body was longer than the cap."""
     timings: Timings
     address: str
+    """The literal that was connected to."""
     reused: bool = False
+    """Over a reused connection."""
 
     @property
     def headers(self) -> list[tuple[str, str]]:

@@ -47,8 +47,11 @@ _CERTIFICATE: Final = {
 def explain(code: int, target: Target, *, sent: bool, answered: bool, verify: int, system: int, seconds: float) -> tuple[Cause, str]:
     """Cause and sentence of a failed transfer.
 
-    sent: the request was at least partly written. answered: an answer had begun. verify: OpenSSL's result for the certificate. system:
-    errno of a failed connect. seconds: how long it took.
+    sent: the request was at least partly written
+    answered: an answer had begun
+    verify: OpenSSL's result for the certificate
+    system: errno of a failed connect
+    seconds: the duration of the transfer
     """
     match code:
         case pycurl.E_OPERATION_TIMEDOUT:

@@ -143,8 +143,9 @@ NOTHING: Final = Masks()
 def masks_of(secrets: Iterable[str], request: Request | None = None, *, credentials: Iterable[str] = ()) -> Masks:
     """The masks of everything that was sent with a request, or could have been. The only place where masks are created.
 
-    secrets: as stored or given (passwords, keys, tokens, signing secrets, path and query of a URL, private keys). request: the values of
-    its hidden headers with their parts (for Basic also the pair), and its path. credentials: values of such headers.
+    secrets: as stored or given (passwords, keys, tokens, signing secrets, path and query of a URL, private keys)
+    request: the values of its hidden headers with their parts (for Basic also the pair), and its path
+    credentials: values of such headers
     """
     return NOTHING.also(request, secrets=secrets, credentials=credentials)
 

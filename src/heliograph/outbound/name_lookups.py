@@ -12,17 +12,16 @@ from heliograph.outbound.resolver import Resolution, Resolver
 
 
 class NameLookups:
-    """Used by the sender's thread; the resolver's threads only append to `answers` and wake the sender.
-
-    answers: came back and not yet looked at; a job in them may no longer wait. waiting: how many jobs wait. deadlines: a heap; monotonic
-    seconds, a number that orders jobs with one deadline, and the job.
-    """
+    """Used by the sender's thread; the resolver's threads only append to `answers` and wake the sender."""
 
     def __init__(self, resolver: Resolver, wake: Callable[[], object]) -> None:
         self._resolver, self._wake = resolver, wake
         self.answers: deque[tuple[RequestJob, Resolution]] = deque()
+        """Resolutions that the sender has not yet taken. A job in them may no longer wait."""
         self.waiting = 0
+        """How many jobs wait."""
         self.deadlines: list[tuple[float, int, RequestJob]] = []
+        """A heap: monotonic seconds, a number that orders jobs with one deadline, and the job."""
         self._numbers = itertools.count()
 
     def resolve(self, job: RequestJob, host: str, owner: Hashable) -> Resolution | None:

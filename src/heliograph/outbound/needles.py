@@ -54,20 +54,23 @@ class FullOfSecrets(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text to search for. is_path: it is the path of a URL or a part of one: of a piece of it, plain words are no credential."""
+    """A text to search for."""
 
     text: str = field(repr=False)
     is_path: bool = False
+    """It is the path of a URL or a part of one, of which plain words are no credential."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A reading as it appears at some level. spaced: folded; squeezed: also without white space; breaks: the places where a path has them."""
+    """A reading as it appears at some level."""
 
     spaced: str = field(repr=False)
+    """Folded."""
     squeezed: str = field(repr=False)
+    """Folded, without white space."""
     path: str | None = field(repr=False)
-    """Of a path: squeezed, but not folded to one alphabet, so that its slashes can be told from underscores."""
+    """A path without white space, but not folded to one alphabet: so its slashes differ from underscores. None: the reading is no path."""
 
     def seed_starts(self) -> Sequence[int]:
         """Where seeds begin that are in a window which is a credential by itself."""
@@ -212,18 +215,18 @@ class Needles:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The forms of needles, cut up.
-
-    windows: each with the characters that a run of windows must have to be a credential: those of a window, or all of a path. words: shorter
-    forms without white space, each with its white space; sizes: their lengths; begin_words: the numbers of the seeds with which they begin.
-    openers: windows with which a path begins.
-    """
+    """The forms of needles, cut up."""
 
     windows: dict[str, int] = field(repr=False)
+    """Each with the number of characters from which on a run of windows is a credential: those of one window, or all of a path."""
     words: dict[str, set[str]] = field(repr=False)
+    """Forms shorter than a window: the form without white space, and the ways in which it is spaced."""
     sizes: tuple[int, ...]
+    """The lengths of the words."""
     begin_words: frozenset[int]
+    """The numbers of the seeds with which words begin."""
     openers: set[str] = field(repr=False)
+    """Windows with which a path begins."""
 
 
 @lru_cache(maxsize=16)

@@ -39,7 +39,7 @@ def read_state(text: str) -> RegistrationState:
 
 
 def write_after(change: Change, state: str = "") -> str:
-    """The after-state of a change as JSON. state: its registration's, as written by `write_state`, if known."""
+    """The after-state of a change as JSON. state: that of its registration, as written by `write_state`, if known."""
     if not state:
         event = event_body(change.event_state) if change.event_state else None
         return _json.encode(After(change.registration, change.session, event)).decode()
@@ -47,7 +47,7 @@ def write_after(change: Change, state: str = "") -> str:
 
 
 def write_session(session: SessionState | None) -> str:
-    """What stands behind a registration in an after-state."""
+    """The part of an after-state behind the registration."""
     return f',"session":{_json.encode(session).decode()}' if session is not None else ""
 
 

@@ -23,7 +23,7 @@ from heliograph.store.numbers import DrawnNumbers
 
 
 class EventCodeTaken(HeliographError):
-    """Another event of this account has this code, in capitals or not: filters tell no two apart by that. code: that event's."""
+    """Another event of this account has this code, in capitals or not: filters ignore case. code: that of the other event."""
 
     def __init__(self, code: str) -> None:
         self.code = code

@@ -20,21 +20,23 @@ _json = msgspec.json.Encoder(order="sorted")
 
 @dataclass(slots=True)
 class RecordItem:
-    """A registration document to record (I2).
-
-    account: its id, from the sender's token or session. by: who saves it (`user:7`, `token:3`, `import:12`). key: the Idempotency-Key (I3).
-    quiet: no flow evaluates it (P9). expected: the version that a form showed; a newer one is a Conflict. `prepare()` fills in `prepared`,
-    so that the transaction has little left to do.
-    """
+    """A registration document to record (I2)."""
 
     account: int
+    """Its id, from the sender's token or session."""
     document: Mapping[str, object]
     by: str
+    """The actor that saves it: `user:7`, `token:3`, `import:12`."""
     key: str | None = None
+    """The Idempotency-Key (I3)."""
     quiet: bool = False
-    by_hand: bool = False  # an edit on a page: its time is not a sender's `modified`, and it is never stale
+    """No flow evaluates it (P9)."""
+    by_hand: bool = False
+    """An edit on a page: its time is not a sender's `modified`, and it is never stale."""
     expected: int | None = None
+    """The version that a form showed; a newer one is a Conflict."""
     prepared: PreparedItem | None = field(default=None, repr=False)
+    """Filled in by `prepare()`, so that the transaction has little left to do."""
     _hash: str = field(default="", init=False, repr=False, compare=False)
     _address: tuple[str, str] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -85,13 +87,14 @@ class PreparedItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemAnswer:
-    """The answer for the sender. version: of the registration; changes: ids, the registration's own first. Stored under the key, if there
-    is one."""
+    """The result of record() for one item: the sender gets it, and it is stored under the item's key."""
 
     outcome: ItemOutcome
     registration: int | None = None
     version: int = 0
+    """Of the registration."""
     changes: tuple[int, ...] = ()
+    """Their ids, that of the registration first."""
     problems: tuple[DocumentProblem, ...] = ()
 
     @property

@@ -137,7 +137,8 @@ def _refused(field: str, reason: str) -> DocumentRefused:
 
 
 def _flaw(value: object, level: int) -> tuple[str, str] | None:
-    """What no database accepts, with its path: NUL, lone surrogates, depth. The path is built only for a flaw, because names may be long."""
+    """The first flaw that a document may not have (NUL, a lone surrogate, depth), as path and reason. The path is built only for a flaw, because names
+    may be long."""
     if isinstance(value, str):
         if "\0" in value:
             return "", "contains a NUL character."

@@ -62,7 +62,7 @@ class OAuthGrant(StrEnum):
 
 
 class SignIn(StrEnum):
-    """What a connection shows its target as a proof of who sends: it decides what a refusal most likely means."""
+    """How a connection authenticates at its target. It decides what a refusal most likely means."""
 
     NOTHING = "nothing"
     """Only its address, which may be a secret by itself."""
@@ -288,7 +288,7 @@ class Connection:
 
     @property
     def sign_in(self) -> SignIn:
-        """What it shows its target as a proof of who sends."""
+        """How it authenticates at its target."""
         if self.auth is Auth.OAUTH2:
             return SignIn.PERSON_TOKEN if self.needs_connecting else SignIn.CLIENT_TOKEN
         return {Auth.OPEN: SignIn.NOTHING, Auth.BASIC: SignIn.PASSWORD, Auth.KEY: SignIn.KEY}[self.auth]
@@ -300,8 +300,8 @@ class Connection:
 
     @property
     def bond(self) -> str:
-        """What its tokens are bound to: who issued them to which client, for what, and where they are sent. Once this changes, none of them
-        is used (C5)."""
+        """A digest of everything that its tokens are bound to: issuer, client, scope and the addresses that they are sent to. Tokens of another bond
+        are not used (C5)."""
         places = sorted({self.origin, self.test_origin} - {""})
         facts = [self.grant, self.client_id, self.authorization_url, self.access_token_url, self.refresh_token_url, self.scope, places]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

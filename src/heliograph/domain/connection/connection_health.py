@@ -23,14 +23,14 @@ class Health(StrEnum):
 
     PAUSED = "paused"
     RELEASED = "released"
-    """What it held goes out at a chosen rate."""
+    """Its waiting actions go out at a chosen rate."""
     INCOMPLETE = "incomplete"
     NOT_YET = "not yet"
     """Nobody has connected it yet."""
     LOST = "lost"
     """Its OAuth2 access was withdrawn, or has ended."""
     RESTS = "rests"
-    """The target asked for a rest."""
+    """The target's Retry-After asked for a pause."""
     SILENT = "silent"
     """The target did not answer the last time."""
     BLOCKED = "blocked"
@@ -57,42 +57,39 @@ _SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Fi
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvidence:
-    """What the last attempt says of the target.
-
-    at: microseconds
-    unanswered: there was no answer, of any status
-    blocked: its address is one that requests must not reach
-    """
+    """What the last attempt says of the target."""
 
     at: int
+    """Microseconds."""
     delivered: bool
     unanswered: bool
+    """There was no answer, of any status."""
     blocked: bool = False
+    """The target's address is one that requests must not reach."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFacts:
-    """What is known of a connection. Instants are microseconds.
-
-    is_paused, is_released: by a person, or by a 410; released: what was held goes out at a rate
-    is_incomplete: settings are missing
-    access: of an OAuth2 connection that somebody has to connect; None for any other
-    held_until: the end of the rest that the target asked for, 0 for none
-    attempt: the last one that says something of the target
-    tested: when it was tested last, and the report
-    connected_at: when somebody connected it last, 0 for never
-    has_failures: items of Retry that failed over it wait or have used up their retries
-    """
+    """The facts about a connection that decide its health. Instants are microseconds."""
 
     is_paused: bool = False
+    """By a person, or by a 410."""
     is_released: bool = False
+    """Paused, but its waiting actions go out at a chosen rate."""
     is_incomplete: bool = False
+    """Settings are missing."""
     access: AccessState | None = None
+    """Of an OAuth2 connection that somebody has to connect; None for any other."""
     held_until: int = 0
+    """The end of the pause that the target's Retry-After asked for, 0 for none."""
     attempt: AttemptEvidence | None = None
+    """The last attempt that says something of the target."""
     tested: tuple[int, DiagnosisReport] | None = None
+    """The instant of the last test, and its report."""
     connected_at: int = 0
+    """The instant at which somebody connected it last, 0 for never."""
     has_failures: bool = False
+    """Items of Retry that failed over it wait or have used up their retries."""
 
 
 def health_of(facts: HealthFacts, now: int) -> Health:

@@ -73,7 +73,7 @@ _OF_ANSWERS: Final = frozenset(_ADDRESS | {"rule"}).union(*_OF_FINDING.values())
 
 
 def changed_settings(before: Connection, after: Connection, replaced: frozenset[str]) -> frozenset[str]:
-    """The settings that differ between two versions. replaced: the secrets, by field, that were replaced between them."""
+    """The settings that differ between two versions. replaced: the fields of the secrets that were replaced between them."""
     names = {field.name for field in fields(Connection) if getattr(before, field.name) != getattr(after, field.name)} - {"secrets"}
     sealed_headers = {"headers"} if any(name not in set(Secret) and name != RENEWED_ACCESS for name in replaced) else set()
     return frozenset(names | {name.value for name in before.secrets ^ after.secrets} | replaced | sealed_headers)

@@ -106,36 +106,40 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """One step. seconds: its duration, None if unknown."""
+    """One step."""
 
     step: DiagnosisStep
     mark: StepMark
     seconds: float | None = None
+    """Its duration, None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisReport:
-    """A test of a connection.
-
-    target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
-    status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names. field: that holds the address of the last step.
-    sign_in: how the tested connection proves who sends, None in a report of an older release. says: the target's own words about its refusal, "" for none.
-    trace: a text by which the sample is found in the target, "" for none.
-    """
+    """A test of a connection."""
 
     verdict: DiagnosisVerdict
     steps: tuple[Stepped, ...]
     target: str
+    """The host and port that the request went to."""
     sample: bool = False
+    """A sample was sent. False: the test URL was asked."""
     finding: Finding | None = None
     detail: str = ""
+    """The sentence of the sender or of the authority."""
     status: int | None = None
     answer: str = ""
+    """The beginning of the answer, without secrets."""
     moved: str = ""
+    """The host that a redirect names."""
     field: TestedField | None = None
+    """The field that holds the address of the last step."""
     sign_in: SignIn | None = None
+    """None: the report is of an older release."""
     says: str = ""
+    """The target's own words about its refusal, "" for none."""
     trace: str = ""
+    """A text by which the sample is found in the target, "" for none."""
 
     @property
     def tries_credentials(self) -> bool:
@@ -208,8 +212,13 @@ _FAILED: Final = {
 
 
 def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[DiagnosisStep, Finding]:
-    """Where and why there was no answer. left: the request was written; connected: TCP was connected; secure: TLS is required; verify:
-    OpenSSL's result."""
+    """The step that failed, and the reason that there was no answer.
+
+    left: the request was written
+    connected: TCP was connected
+    secure: TLS is required
+    verify: OpenSSL's result for the certificate
+    """
     if cause is Cause.TLS:
         return DiagnosisStep.TLS, _CERTIFICATE.get(verify, Finding.TLS)
     if cause in (Cause.TIMEOUT, Cause.RESET):
@@ -242,7 +251,7 @@ _ABOUT_SENDER: Final = (400, 401, 403, 404)
 
 
 def refusal_finding(status: int, error: str = "") -> Finding:
-    """What an answer that is no success most likely means. error: the code that it states (`stated_error`)."""
+    """The most likely meaning of an answer other than success. error: the code that it states (`stated_error`)."""
     if 300 <= status < 400:
         return Finding.MOVED
     if status in _ABOUT_SENDER and error in OF_SIGN_IN:
@@ -263,7 +272,11 @@ OF_CREDENTIALS: Final = frozenset({Finding.UNAUTHORIZED, Finding.FORBIDDEN, Find
 def finding_of_answer(
     status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool, error: str = ""
 ) -> tuple[DiagnosisStep, Finding] | None:
-    """What is wrong with an answer; None: nothing. headers: by lower-case name. error: the code that it states (`stated_error`)."""
+    """The step and the finding of an answer. None: nothing is wrong with it.
+
+    headers: by lower-case name
+    error: the code that the answer states (`stated_error`)
+    """
     if 200 <= status < 300:
         is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None
         if is_page and _PASSWORD.search(body):

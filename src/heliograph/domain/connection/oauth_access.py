@@ -15,7 +15,7 @@ from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 
 LONGEST_EARLY: Final = 120 * SECOND
-"""The longest time before its end at which a token is renewed; it is still used meanwhile."""
+"""The longest time before its end at which a token is renewed. Until the new one arrives, the old one is used."""
 LONGEST_MARGIN: Final = 10 * SECOND
 """The longest time before its end from which a token is no longer sent: requests take time, clocks drift."""
 LONGEST_LIFE: Final = 10 * 365 * 86_400 * SECOND
@@ -119,7 +119,7 @@ type Standing = Usable | Needed | RenewalUnderWay | Closed
 
 
 def stand(connection: Connection, access: Access, now: int, *, refused: int = 0) -> Standing:
-    """The state of a connection's access. refused: the generation of a token that the target has answered with 401; 0: none."""
+    """The state of a connection's access. refused: the generation of the token that the target refused with 401; 0: none."""
     by = _request_for(connection, access)
     busy = access.refreshing_until is not None and access.refreshing_until > now
     if access.access_token and access.bond == connection.bond and access.generation != refused:

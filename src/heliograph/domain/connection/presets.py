@@ -74,11 +74,13 @@ class BlanksWrong(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A filled-in preset. fields: of the connection's body; secrets: by name."""
+    """A filled-in preset."""
 
     url: str = field(repr=False)
     fields: Mapping[str, object]
+    """Of the connection's body."""
     secrets: Mapping[str, str] = field(repr=False)
+    """By name."""
     mappings: tuple[Mapping[str, object], ...]
 
 

@@ -39,13 +39,15 @@ def encode_json(tree: Json) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, complete except for its signature. body None: none is sent. hidden: lower-case names of headers with credentials."""
+    """A request, complete except for its signature."""
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
+    """None: no body is sent."""
     hidden: frozenset[str] = frozenset()
+    """Lower-case names of the headers with credentials."""
 
     @property
     def shown_url(self) -> str:
@@ -64,10 +66,14 @@ class PreparedConnection:
 
     connection: Connection
     rest: Rest = field(repr=False)
-    auth: tuple[tuple[str, str], ...] = field(repr=False)  # headers
-    query: tuple[tuple[str, str], ...] = field(repr=False)  # parameters
-    fixed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the fixed headers, including encrypted ones
-    hidden: frozenset[str] = frozenset()  # lower-case names of its own headers with credentials
+    auth: tuple[tuple[str, str], ...] = field(repr=False)
+    """The headers that authenticate it."""
+    query: tuple[tuple[str, str], ...] = field(repr=False)
+    """The parameters that authenticate it."""
+    fixed: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The fixed headers, including encrypted ones."""
+    hidden: frozenset[str] = frozenset()
+    """Lower-case names of its own headers with credentials."""
 
     @property
     def credentials(self) -> list[str]:
@@ -92,8 +98,11 @@ class PreparedConnection:
     ) -> Request | InvalidValues:
         """The request for one change.
 
-        webhook_id: the action's stable id (D1). timezone: the event's, for dates in the URL. bearer: the access token of an OAuth2
-        connection, fetched by the caller; without one the request has no credentials. encode: writes the JSON. replay: marked as replayed.
+        webhook_id: the action's stable id (D1)
+        timezone: the event's, for dates in the URL
+        bearer: the access token of an OAuth2 connection, fetched by the caller; without one the request has no credentials
+        encode: writes the JSON
+        replay: marked as replayed
         """
         problems: list[ValueProblem] = []
         rest = self.rest.fill(facts, timezone)
@@ -156,7 +165,7 @@ class PreparedConnection:
 
 
 def limit_problems(url: str, headers: Iterable[tuple[str, str]]) -> list[ValueProblem]:
-    """What of a request is longer than any request may be, whoever asks: the worker, a preview, a save."""
+    """The problems of a URL and of headers that are longer than any request may have. The worker, a preview and a save share these limits."""
     problems = []
     if len(url) > LONGEST_URL:
         problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))

@@ -282,7 +282,7 @@ def _match(rule: Rule, reply: TargetReply) -> RuleMatch:
 
 
 def first_match(rule: Rule, reply: TargetReply) -> int | None:
-    """The number of the clause that decides, counted from 0; None: the status does, or it cannot be told."""
+    """The number of the clause that decides, counted from 0. None: the status decides, or the answer was not read far enough."""
     return match_of(rule, reply).number
 
 
@@ -304,9 +304,10 @@ def reason_of(rule: Rule, reply: TargetReply) -> str:
 
 
 def classify_reply(rule: Rule, reply: TargetReply, now: int, *, quotes: bool = True) -> Delivered | Refused:
-    """The outcome of an answer on a connection with this rule. now: microseconds, for a Retry-After that is a date.
+    """The outcome of an answer on a connection with this rule.
 
-    quotes: its message has the target's own reason, from which the reply removes credentials. The engine does that later (`reason_of`).
+    now: microseconds, for a Retry-After that is a date
+    quotes: the message contains the target's own reason, without credentials. The engine adds it later (`reason_of`).
     """
     retry_after = next((value for name, value in reply.headers if name == "retry-after"), None)
     match = match_of(rule, reply)

@@ -51,7 +51,7 @@ TELLING: Final = 8
 """Characters of a line that tells one text from others."""
 
 _UNWRITABLE: Final = re.compile(f"[\0{MASK}]")
-"""What a condition cannot compare: a character that no database keeps, and the place of a secret that was masked in the log."""
+"""Characters that a condition cannot compare: NUL, which no database stores, and the mask in place of a secret in the log."""
 
 
 def propose(reply: TargetReply, then: Then) -> Rule:

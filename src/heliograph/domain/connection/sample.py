@@ -48,8 +48,11 @@ class SampleFacts:
     """Gives every source field a plausible value that is recognizable as a sample."""
 
     def __init__(self, now: datetime, timezone: str, account: str, mapping: FieldMapping | None = None) -> None:
-        """now: an instant. timezone: its name, for the current date and for the event. account: the code of the account. mapping: that the values
-        of answers and custom fields suit."""
+        """now: an instant
+        timezone: the name of the timezone of the current date and the event
+        account: the code of the account
+        mapping: values of answers and custom fields are such that it can send them
+        """
         self._now, self._timezone, self._account = now, timezone, account
         self._suiting = _suiting(mapping, now) if mapping is not None else {}
 
@@ -76,7 +79,7 @@ class SampleFacts:
 
 
 def _suiting(mapping: FieldMapping, now: datetime) -> dict[str, Value]:
-    """Values of source fields that their rows can send: of its type, a day for a date format, one that a strict value map has."""
+    """Values of source fields that their rows can send: of the row's type, an instant for a date format, an entry of the value map."""
     values: dict[str, Value] = {}
     for row in mapping.rows:
         for part in row.sources:
@@ -101,7 +104,7 @@ def sample_mapping() -> FieldMapping:
 
 
 def trace_of_sample(request: Request, sources: Collection[str]) -> str:
-    """A text by which somebody finds the sample in the target; "" if nothing that was sent is recognizable. sources: of the mapping."""
+    """A text by which somebody finds the sample in the target; "" if the request contains none. sources: the source keys of the mapping."""
     content = urlsplit(request.url).query if request.body is None else request.body.decode("utf-8", "replace")
     sent = unquote_plus(content).casefold()
     name = _PROFILE["badge_name"]

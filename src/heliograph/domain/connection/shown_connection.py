@@ -1,4 +1,4 @@
-"""What of a connection's body may be shown to whom (C5): the audit shows no more than the connection's own pages."""
+"""The fields of a connection's body that each role may see (C5): the audit shows no more than the connection's own pages."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _FOR_ALL: Final = frozenset(
     }
     | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at", "signing"}
 )
-"""What the pages of a connection show to every role."""
+"""Fields that the pages of a connection show to every role."""
 _SIGNS_IN: Final = frozenset({"user_name", "key_place", "key_name", "client_id", "scope", "client_auth", "chips"})
-"""What they show only to those who may change it."""
+"""Fields that they show only to users who may change the connection."""
 _PLACES: Final = frozenset({"origin", "test_origin"})
 _TOKEN_PLACES: Final = frozenset({"authorization_url", "access_token_url", "refresh_token_url"})
 
 
 def shown_body(body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """A body, or its changed fields, as the connection's pages show them (C5). whole: for those who may change it.
+    """A body, or its changed fields, as the connection's pages show them (C5). A field unknown to this release is not shown.
 
-    A field unknown to this release is not shown.
+    whole: for a user who may change the connection
     """
     return {name: value if value in _NOTHING else _shown_field(name, value, whole=whole) for name, value in body.items()}
 

@@ -16,7 +16,7 @@ _STATED_IN_HEADER: Final = re.compile(r"""\berror\s*=\s*"?([a-z_]{1,40})""")
 
 
 def stated_error(reply: TargetReply) -> str:
-    """The code that an answer states in `WWW-Authenticate`, as `error` of its JSON, or as its whole text; "" where it states none of these."""
+    """The known code that an answer states in `WWW-Authenticate`, as `error` of its JSON, or as its whole text. "": it states none."""
     known = OF_SIGN_IN | {INSUFFICIENT_SCOPE}
     challenge = next((text for name, text in reply.headers if name.lower() == "www-authenticate"), "")
     in_header = _STATED_IN_HEADER.search(challenge)

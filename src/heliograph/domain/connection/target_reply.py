@@ -59,7 +59,7 @@ _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")
 
 
 def charset_of(headers: Iterable[tuple[str, str]]) -> str:
-    """The charset that the Content-Type declares, by Python's name; UTF-8 where it declares none that is known. headers: names in small letters."""
+    """The charset that the Content-Type declares, by Python's name; UTF-8 if it declares none or an unknown one. headers: by lower-case name."""
     declared = next((value for name, value in headers if name == "content-type"), "")
     for parameter in declared.split(";")[1:]:
         name, _, value = parameter.partition("=")
@@ -73,7 +73,11 @@ def charset_of(headers: Iterable[tuple[str, str]]) -> str:
 
 
 def decoded(body: bytes, charset: str = UTF_8, *, cut: bool = False) -> str:
-    """A body as text. A byte order mark outdoes the charset; what is no text in it is replaced; of a cut body half a character at the end is left out."""
+    """A body as text. Bytes that are no text are replaced.
+
+    charset: used unless the body has a byte order mark
+    cut: the body was cut off, so half a character at its end is left out
+    """
     codec = next((codec for mark, codec in _MARKS if body.startswith(mark)), charset)
     return codecs.getincrementaldecoder(codec)("replace").decode(body, final=not cut)
 
@@ -85,18 +89,19 @@ def folded(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TargetReply:
-    """An answer as rules see it.
-
-    headers: names in small letters. body: as much as was read. cut: there was more. charset: of the body; "": the one that its headers declare.
-    blotted: takes credentials out of a text that is kept of it.
-    """
+    """An answer as rules see it."""
 
     status: int
     headers: Sequence[tuple[str, str]]
+    """With lower-case names."""
     body: bytes
+    """As much as was read."""
     blotted: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    """Takes credentials out of a text of the answer that is stored."""
     cut: bool = False
+    """The answer was longer than `body`."""
     charset: str = ""
+    """Of the body. "": the one that the headers declare."""
     memo: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Results that are computed once, however many conditions ask for them."""
 

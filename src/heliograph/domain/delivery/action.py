@@ -25,7 +25,7 @@ POISON_MARKS = 3
 
 
 class Does(StrEnum):
-    """What a request does at its target (F8): it decides whether older versions may be skipped (D2)."""
+    """The effect of a request at its target (F8). It decides whether older versions may be skipped (D2)."""
 
     UPDATES = "updates"  # updates a record
     ADDS = "adds"  # adds a message or row
@@ -240,8 +240,7 @@ def _at_ordinary_rank(action: OpenAction) -> OpenAction:
 
 
 def superseded(action: OpenAction) -> OpenAction:
-    """The action after a request for a newer version may have been sent (D2). It keeps why it had failed: its group in the Retry Queue says
-    what became of it."""
+    """The action after a request for a newer version may have been sent (D2). It keeps the cause of its failure, by which the Retry Queue groups it."""
     return replace(_at_ordinary_rank(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
 
 
@@ -329,7 +328,7 @@ class RunVerdict(StrEnum):
 
 
 class RunState(StrEnum):
-    """What has become of a run: each state but TRIGGERED is a part of Actions Not Triggered, and the parts add up to it (X2)."""
+    """The state of a run. The numbers of runs in all states but TRIGGERED add up to Actions Not Triggered (X2)."""
 
     TRIGGERED = "triggered"
     NOT_SELECTED = "not selected"
@@ -373,7 +372,7 @@ class StuckRun:
 
     @property
     def state(self) -> RunState:
-        """What has become of its run."""
+        """The state of its run."""
         if self.is_open:
             return RunState.UNDECIDED if self.cause is Cause.EXCEPTION else RunState.UNTAGGED
         if self.queue is QueueStatus.FAILED or self.cause in ENDS_RUN:

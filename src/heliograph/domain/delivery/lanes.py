@@ -1,4 +1,4 @@
-"""What a lane sends next, and what an outcome does to it (D2; checked exhaustively in tests/property/test_lane_interleavings.py).
+"""The next action of a lane, and the lane after an outcome (D2; checked exhaustively in tests/property/test_lane_interleavings.py).
 
 A lane is one destination × one subject; it has at most one request in flight. One function, `choose`, decides what is sent next, what is
 superseded, and the lane's new state. The lane reader calls it to know what to send; the completer and the pages call it to know what to
@@ -101,10 +101,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """An attempt to store. number: how many attempts of this action ended before it."""
+    """An attempt to store."""
 
     action: int
     number: int
+    """How many attempts of this action ended before it."""
     kind: AttemptKind
     outcome: Outcome
     retried: OpenAction
@@ -128,11 +129,16 @@ _NOTHING = LaneChoice(None, (), LaneState.IDLE, Rank.LIVE, None)
 
 
 def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: int) -> LaneChoice:
-    """What a lane with these open actions does next.
+    """The next step of a lane with these open actions.
 
-    If it updates a record: the lowest version among due first attempts created by record(); else the highest open version, once it is due.
-    If it adds a message or row: the lowest version among due first attempts and submits, then the lowest due retry, then the lowest due
-    replay.
+    At a destination that updates a record, the action to send is the first that there is of:
+        the lowest version among due first attempts created by record()
+        the highest open version, once it is due
+
+    At a destination that adds a message or row:
+        the lowest version among due first attempts and submits
+        the lowest due retry
+        the lowest due replay
     """
     open_actions = [action for action in actions if action.state < FIRST_ENDED]
     if not open_actions:
@@ -171,10 +177,11 @@ def _order(action: OpenAction) -> tuple[int, int]:
 def settle(
     does: Does, lane: Lane, actions: Iterable[OpenAction], flight: Flight | None, now: int, policy: RetryPolicy, *, jitter: float = 0.0
 ) -> Settlement:
-    """Applies an outcome to a lane and returns what to store. Call it under the lane's lock and the slot's epoch.
+    """Applies an outcome to a lane and returns what to store. Call it under the lane's lock and the slot's epoch. A second call with the same
+    outcome changes nothing.
 
-    actions: the open ones, and the one that was in flight even if it has ended since. flight None: nothing was sent. Calling it again with
-    the same outcome changes nothing more.
+    actions: the open ones, and the one that was in flight even if it has ended since
+    flight: None: nothing was sent
     """
     before = {action.id: action for action in actions}
     now_are = dict(before)

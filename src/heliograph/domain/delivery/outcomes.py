@@ -118,7 +118,7 @@ CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.A
 
 
 FAILURES_TO_TRIP = 5
-"""Failures in a row to reach a target, after which it is probed by single requests (C8). One answer ends that. If more were allowed, a thousand dead
+"""Failures in a row to reach a target, after which it is probed by single requests until one is answered (C8). If more were allowed, a thousand dead
 targets would cost the others too much."""
 
 
@@ -162,7 +162,7 @@ class Refused:
 
     @property
     def reached(self) -> bool:
-        """True if the target itself answered, whatever it said: for the breaker. A gateway's error is not the target's answer."""
+        """True if the target itself answered, with whatever status; the breaker counts the others. A gateway's error is not the target's answer."""
         return self.category is not Category.CONNECTION or self.status == 429 or (self.status is not None and self.cause is Cause.RULE)
 
 
@@ -222,7 +222,8 @@ def category_of_status(status: int) -> Category | None:
 def classify_response(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
     """Classifies an answer by its status; `response_rule.classify_reply` applies the connection's response rule first.
 
-    retry_after: the raw header. now: microseconds since the epoch, for a Retry-After that is a date.
+    retry_after: the raw header
+    now: microseconds since the epoch, for a Retry-After that is a date
     """
     category = category_of_status(status)
     if category is None:
@@ -233,7 +234,7 @@ def classify_response(status: int, *, retry_after: str | None = None, now: int) 
 
 
 def classify_transport_error(cause: Cause, message: str, *, left: bool | None = None) -> Refused:
-    """Classifies a failure without an answer. left: the request may have been written; None: depends on the cause."""
+    """Classifies a failure without an answer. left: whether the request may have been written; None: the cause decides it (NEVER_LEFT)."""
     return Refused(_TRANSPORT[cause], cause, message, left=cause not in NEVER_LEFT if left is None else left)
 
 
@@ -258,7 +259,7 @@ def parse_retry_after(value: str | None, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class HoldConnection:
-    """The target asked for a rest: the connection sends nothing before `until` (C8)."""
+    """The target's Retry-After asked for a pause: the connection sends nothing before `until` (C8)."""
 
     until: int
 

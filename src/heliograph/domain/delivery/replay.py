@@ -1,8 +1,8 @@
-"""Replays a flow: which changes to send again, and what each would do (Y1).
+"""Replays a flow: the changes to send again, and what each would do (Y1).
 
-A replay combines stored changes with today's rules. Of each subject it takes the latest change that the flow's rules accept, or every one;
-for a destination that updates a record the latest is enough, and anything newer that was sent there, before or after, supersedes it. Pure:
-what was last accepted and what would be sent now are parameters.
+A replay combines stored changes with today's rules. Of each subject it takes the latest change that the flow's rules accept, or every one. A
+destination that updates a record gets the latest only, and none if newer data was sent there, before or after. Pure: the last accepted request
+and the one that would be sent now are parameters.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _OF_CODE = {number: verdict for verdict, number in _CODES.items()}
 
 
 class ReplayNote(StrEnum):
-    """What is to be said about a verdict."""
+    """A remark on a verdict."""
 
     NEWER_SENT = "newer sent"
     NEWER_WAITS = "newer waits"
@@ -60,9 +60,9 @@ class ReplayNote(StrEnum):
     CONTENT_GONE = "content gone"
     """The change's content is no longer stored (X6)."""
     LAST_GONE = "last gone"
-    """What was last accepted is no longer stored (X6)."""
+    """The last accepted request is no longer stored (X6)."""
     NOT_COMPARED = "not compared"
-    """What was last accepted was not stored whole: its body was too long, or it was in the URL, which is a secret (C5)."""
+    """The last accepted request was not stored whole: its body was too long, or its payload was in the URL, which is a secret (C5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What would be sent: a digest of method, host, headers and body, without what differs in every request. None: it cannot be compared."""
+    """The request that would be sent."""
 
     digest: bytes | None
+    """Of method, host, headers and body, without the parts that differ in every request. None: it cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,13 @@ class ReplayProblem:
 
 @dataclass(frozen=True, slots=True)
 class LastSent:
-    """What the destination last accepted for the subject. digest None: it cannot be compared; gone: since it is no longer stored (X6)."""
+    """The last request for the subject that the destination accepted."""
 
     version: int
     digest: bytes | None
+    """None: it cannot be compared."""
     gone: bool = False
+    """It cannot be compared because it is no longer stored (X6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +147,11 @@ def replay_verdict(
 ) -> ReplayRow:
     """The result of replaying a change at one destination.
 
-    takes: the flow's current rules accept it; `why` is the reason if not. rendered: None if its content is no longer stored. begun_version:
-    the newest version of the subject for which a request to this destination may have been sent, newest_open the newest that waits to be; 0
-    for none.
+    takes: the flow's current rules accept the change
+    why: the reason if they do not
+    rendered: None if the change's content is no longer stored
+    begun_version: the newest version of the subject for which a request to this destination may have been sent, 0 for none
+    newest_open: the newest version of the subject that waits to be sent there, 0 for none
     """
     if not takes:
         return ReplayRow(candidate, ReplayVerdict.FILTERED, why)

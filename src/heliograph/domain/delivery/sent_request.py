@@ -1,7 +1,7 @@
-"""What a request says, field by field: to compare what was last sent with what would be sent (Y1).
+"""The contents of a request, field by field: to compare the last sent request with the one that would be sent (Y1).
 
-It reads requests in the form in which they are kept (outbound.kept_request): of their URL only the host, and without credentials. What differs
-in every request is left out: the action's id, time and signature, the access token, and that it is a replay.
+It reads requests in their stored form (outbound.kept_request), which has only the host of the URL and no credentials. Headers that differ in every
+request are left out: the action's id, time and signature, the access token, and the header of a replay.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SentRequest:
 
 
 def field_changes(was: SentRequest, would: SentRequest) -> list[FieldChange]:
-    """The fields that differ, in the order of what would be sent; then those that would no longer be."""
+    """The fields that differ: first those of the request that would be sent, in its order, then the fields that it has no longer."""
     names = dict.fromkeys([*would.fields, *was.fields])
     return [
         FieldChange(name, was.fields.get(name), would.fields.get(name)) for name in names if was.fields.get(name) != would.fields.get(name)

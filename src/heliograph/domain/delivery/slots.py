@@ -21,13 +21,20 @@ def slot_of(number: int) -> int:
 
 
 def may_start(time_left: float, total_timeout: float) -> bool:
-    """Decides whether a request may start. time_left: seconds of the lease, by a clock that never jumps, counted from before the lease was
-    requested."""
+    """Decides whether a request may start.
+
+    time_left: seconds of the lease, by a clock that never jumps, counted from before the lease was requested
+    total_timeout: seconds that the request may take
+    """
     return time_left > total_timeout
 
 
 def may_settle(taken: int | None, present: int | None) -> bool:
-    """Decides whether an outcome counts. taken: the slot's epoch when its lane was read; present: the slot's epoch under the fence."""
+    """Decides whether an outcome counts.
+
+    taken: the slot's epoch when its lane was read
+    present: the slot's epoch under the fence
+    """
     return taken is not None and taken == present
 
 

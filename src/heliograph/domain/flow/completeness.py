@@ -1,4 +1,4 @@
-"""What a flow is missing before it can run (F2).
+"""The parts that a flow lacks before it can run (F2).
 
 Complete = name, watch, its required lists, at least one destination, and every destination with name, usable connection, action
 and a fitting payload mapping, which go together. A filter row without values, or a list whose last tag was deleted, never widens a rule: it makes

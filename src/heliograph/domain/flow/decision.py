@@ -23,7 +23,7 @@ from heliograph.domain.setup.tag_kinds import StandardProperty
 
 
 class FlowVerdict(StrEnum):
-    """What a flow says to a change. A change that its filters keep out makes no run, so FILTERED is stored nowhere (F6)."""
+    """A flow's decision on a change in one word. A change that its filters keep out makes no run, so FILTERED is stored nowhere (F6)."""
 
     FILTERED = "filtered"
     NOT_TRIGGERED = "not_triggered"
@@ -96,7 +96,7 @@ class FlowDecision:
 
     @property
     def state(self) -> RunState:
-        """What its run is when it is stored."""
+        """The state with which its run is stored."""
         if self.verdict is FlowVerdict.TRIGGERED:
             return RunState.TRIGGERED
         if self.reason is Reason.FAILED:
@@ -150,11 +150,13 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A flow that may accept a change. rows: filters still to check; decision: the result if they pass, None = not known yet."""
+    """A flow that may accept a change."""
 
     flow: Flow
     rows: tuple[FilterRow, ...]
+    """The filters still to check."""
     decision: FlowDecision | None
+    """The decision if they pass. None: not known yet."""
 
 
 def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:

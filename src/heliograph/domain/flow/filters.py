@@ -24,7 +24,7 @@ from heliograph.domain.setup.name_index import code_of
 
 type Bounds = tuple[date, date] | tuple[Decimal, Decimal]
 type Compared = tuple[Values, Values]
-"""What a record has in a field: as pages show it, and every way in which it may be written in a row."""
+"""A record's values in a field: as pages show them, and in every form in which a row may have them."""
 type Reader = Callable[[Change, AccountConfig, EventConfig], Compared]
 
 NOTHING: Compared = ((), ())
@@ -166,13 +166,13 @@ def is_of_event(field: str) -> bool:
 
 
 def actual_values(field: str, change: Change, account: AccountConfig, event: EventConfig) -> Values:
-    """What a record has in a filter's field, as pages show it; tags as their ids."""
+    """A record's values in a filter's field, as pages show them; tags as their ids."""
     return _reader(field)(change, account, event)[0]
 
 
 @lru_cache(maxsize=4096)  # filters ask for the same few fields for every change
 def _reader(field: str) -> Reader:
-    """What reads a filter's field of a change. Raises FieldError for what cannot be filtered by."""
+    """The reader of a filter's field. Raises FieldError for a field that no flow can filter by."""
     if field == EVENT_TAGS:
         return lambda change, _a, event: _texts(tuple(str(t) for t in (change.event_state or event.state).tags))
     if field == ATTENDEE_TYPE_TAGS:

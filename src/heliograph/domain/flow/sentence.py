@@ -152,12 +152,14 @@ def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[
 
 
 type Answers = Mapping[tuple[SentenceGate, str], PartState]
-"""What the list or filter row of a gate said: passed, stopped or waiting. A gate that has no such parts is named by ""."""
+"""How far a change came at a list or filter row of a gate: passed, stopped or waiting. A gate without such parts has the place ""."""
 
 
 def marked(parts: Iterable[SentencePart], gate: SentenceGate | None, answers: Answers) -> list[SentencePart]:
-    """The sentence with each chip marked: passed, stopped, waiting or not reached; what is missing stays missing. gate: where the change
-    stopped, None = nowhere."""
+    """The sentence with each chip marked: passed, stopped, waiting or not reached. A missing part stays missing.
+
+    gate: the gate that stopped the change; None: no gate did
+    """
     order = list(SentenceGate)
     end = len(order) if gate is None else order.index(gate)
 

@@ -1,5 +1,5 @@
-"""What keeps an action from being sent today, as its flow and its connection are now (D5, D7, F3). The worker asks this before each request; the
-Retry Queue asks it before it promises one."""
+"""The reason why an action cannot be sent today, by its current flow and connection (D5, D7, F3). The worker checks this before each request, and the
+Retry Queue before it promises one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GONE = frozenset({Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED})
 
 
 def destination_of(config: AccountConfig, flow: int, destination: int) -> Destination | None:
-    """A flow's destination; None where either is gone."""
+    """A flow's destination. None: the flow or the destination was deleted."""
     owner = config.flows.get(flow)
     return next((each for each in owner.destinations if each.id == destination), None) if owner else None
 
@@ -27,11 +27,11 @@ def destination_of(config: AccountConfig, flow: int, destination: int) -> Destin
 def stop_of(
     config: AccountConfig, flow: int, destination: int, made_in: Mode, facets: Facet | None = None, *, complete: bool | None = None
 ) -> Cause | None:
-    """Why an action cannot be sent today; None where nothing keeps it.
+    """Why an action cannot be sent today. None: it can.
 
     made_in: the mode in which it was made
-    facets: those of its change, None where its content is gone
-    complete: whether the flow lacks nothing, where the caller knows that already
+    facets: those of its change; None: the change's content is no longer stored
+    complete: whether the flow lacks nothing, if the caller knows that already
     """
     owner = config.flows.get(flow)
     if owner is None:
@@ -48,7 +48,7 @@ def stop_of(
 
 
 def stop_of_flow(flow: Flow, made_in: Mode, facets: Facet | None = None) -> Cause | None:
-    """Why nothing that was made in this mode goes out by the flow; None where nothing keeps it."""
+    """Why the flow sends no action that was made in this mode. None: it does."""
     if not flow.active:
         return Cause.FLOW_INACTIVE
     if flow.mode is not made_in:

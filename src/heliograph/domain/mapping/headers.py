@@ -100,10 +100,12 @@ class NotSealed(HeliographError):
 
 
 def sealed_texts(typed: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """The texts to store encrypted, by field of the vault.
+    """The texts to store encrypted, by field of the vault. Raises NotSealed if a text is missing.
 
-    typed: header names and what was typed for each, SEALED or "" = the known text. known: the stored texts by field. If one header was
-    renamed (it contains SEALED, and one known text has no header any more), the text moves with it. Raises NotSealed if a text is missing.
+    typed: the typed text of each header; SEALED or "": the known text stays
+    known: the stored texts by field
+
+    If one header was renamed (it contains SEALED, and one known text has no header any more), the text moves with it.
     """
     texts = {sealed_field(name): text for name, text in typed.items() if text not in ("", SEALED)}
     texts |= {field: known[field] for field in map(sealed_field, typed) if field not in texts and field in known}

@@ -275,15 +275,15 @@ class Hole(str):
 
 @dataclass(frozen=True, slots=True)
 class MappingPreview:
-    """What a mapping would send for one change, with holes for rows with a validation error (M7).
-
-    values: of each row, in order; problems: by the row's index, from 0; left_out: rows that are not sent (M6).
-    """
+    """The values that a mapping would send for one change, with holes for rows with a validation error (M7)."""
 
     rendered: Rendered
     values: tuple[Json, ...]
+    """Of each row, in order."""
     problems: dict[int, ValueProblem]
+    """By the row's index, from 0."""
     left_out: frozenset[int]
+    """The indexes of rows that are not sent (M6)."""
 
 
 def preview(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> MappingPreview:

@@ -58,7 +58,7 @@ def letters_and_digits(name: str) -> str:
 
 
 def proposals(rows: Iterable[MappingRow], fields: Iterable[SourceField]) -> dict[str, str]:
-    """The source key that each target's name asks for. fields: those that the mapping may use, the likeliest first."""
+    """The proposed source key by target. fields: those that the mapping may use, the likeliest first."""
     known: dict[str, SourceField] = {}
     by_key = {}
     for field in fields:

@@ -41,7 +41,7 @@ class Otherwise(StrEnum):
 
 
 class MappingError(HeliographError):
-    """A mapping cannot be as it was asked for. row: counted from 1, None = the mapping itself; field: what of it; reason: what is wrong."""
+    """A mapping is invalid. row: counted from 1, None: the mapping itself; field: the part of it; reason: what is wrong."""
 
     def __init__(self, row: int | None, field: str, reason: str) -> None:
         super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
@@ -61,19 +61,19 @@ class ValueMap:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """A chip with a source field.
-
-    if_empty stands in for an empty value. escape is for the field's value, never for typed text. date_pattern: that of DateFormat.PATTERN.
-    longest: the text becomes one line of at most so many characters; 0 leaves it as it is.
-    """
+    """A chip with a source field."""
 
     key: str
     value_map: ValueMap | None = None
     date_format: DateFormat | None = None
     if_empty: str = ""
+    """Replaces an empty value."""
     escape: Escape | None = None
+    """For the field's value, never for typed text."""
     date_pattern: str = ""
+    """The pattern of DateFormat.PATTERN."""
     longest: int = 0
+    """The text becomes one line of at most so many characters. 0: it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,19 @@ type RowPart = SourceValue | FixedText
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). tidy: typed text beside an
-    empty field is left out. Raises MappingError."""
+    """One target field. Raises MappingError."""
 
     target: str
+    """A name, taken literally with its dots; a path if the row is nested."""
     parts: tuple[RowPart, ...] = ()
     type: ValueType = ValueType.TEXT
     nested: bool = False
+    """The target is a path (M2)."""
     trim: bool = False
     case: Case | None = None
     required: bool = False
     tidy: bool = False
+    """Typed text beside an empty field is left out."""
     path: Path = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Creates the rows of a mapping from a sample JSON by the target's administrator (guide: New Mapping; M2).
 
-Names, shape and types are kept; values are thrown away, or kept as typed text where that is asked for. A list of plain values becomes one list
-row; a list of objects becomes rows for each of its entries. What becomes no row, and what cannot be sent, is named in `SampleRows.losses`.
+Names, shape and types are taken over; values only on request, as typed text. A list of plain values becomes one list row; a list of objects becomes
+rows for each of its entries. `SampleRows.losses` names the parts that become no row or cannot be sent.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Digits(str):
 
 
 class LossKind(StrEnum):
-    """What of a sample does not become a row, or is not sent as it stands there."""
+    """Why a part of a sample does not become a row, or is not sent unchanged."""
 
     NO_FIELDS = "it is empty, so it becomes no row"
     NUMBER = "it is too large to be sent as a number; choose the type Text to send its digits"
@@ -52,16 +52,16 @@ class SampleLoss:
 
 @dataclass(frozen=True, slots=True)
 class SampleRows:
-    """What a sample asks for: its rows, and what is not taken over."""
+    """The rows of a sample, and the parts that are not taken over."""
 
     rows: tuple[MappingRow, ...]
     losses: tuple[SampleLoss, ...] = ()
 
 
 def rows_from_sample(text: str, *, values: bool = False) -> SampleRows:
-    """The rows that a sample asks for. values: with its values as typed text, else without sources.
+    """The rows of a sample. Raises MappingError if it is not a JSON object, is too deep or too large, or has names that cannot be stored.
 
-    Raises MappingError for what is no JSON object, is too deep or too large, or has names that cannot be kept.
+    values: with its values as typed text, else without sources
     """
     if len(text) > MAX_SAMPLE:
         raise _refusal(f"it is longer than {MAX_SAMPLE:,} characters")
@@ -144,7 +144,10 @@ def _type(value: object) -> ValueType:
 
 
 def _texts(kind: ValueType, value: object, *, values: bool) -> tuple[list[str], list[LossKind]]:
-    """The typed texts that send the value of a leaf, none for null and an empty text; and why some cannot. values: whether they are kept."""
+    """The typed texts that send the value of a leaf (none for null and an empty text), and the reasons why some cannot be sent.
+
+    values: whether the texts are wanted
+    """
     texts: list[str] = []
     losses: list[LossKind] = []
     for entry in value if isinstance(value, list) else [value]:
@@ -205,7 +208,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "Invalid \\": "a backslash in a text is followed by what cannot follow it",
     "Extra data": "something follows after its end",
 }
-"""What the reader of JSON says, by its beginning, in our words."""
+"""Our words for an error of the JSON parser, by the beginning of its message."""
 
 
 def _no_json(text: str, error: json.JSONDecodeError) -> str:

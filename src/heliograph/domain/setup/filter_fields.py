@@ -43,18 +43,18 @@ _GROUPS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FilterField:
-    """One entry of the field list of a filter row. group: Event, Profile, Registration, Answers, Session or Attendee Type Tags.
-
-    options: what may be chosen, as (value, label); empty where any text may be typed. tags: the values are tag ids. shape: decides how it can be
-    compared; None = in every way: the questions with one tag may have answers of different types.
-    """
+    """One entry of the field list of a filter row."""
 
     key: str
     label: str
     group: str
+    """Event, Profile, Registration, Answers, Session or Attendee Type Tags."""
     options: tuple[tuple[str, str], ...] = ()
+    """The choices as (value, label). Empty: any text may be typed."""
     tags: bool = False
+    """The values are tag ids."""
     shape: Shape | None = Shape.TEXT
+    """How it can be compared. None: in every way, because questions with one tag may have answers of different types."""
 
 
 def filter_fields(

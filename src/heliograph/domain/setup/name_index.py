@@ -30,15 +30,15 @@ def code_of(text: str) -> str:
 
 
 class NameIndex[T]:
-    """What a document can name: by exact name, or by label or name ignoring case. Folded once, at the first name that does not match
-    exactly.
-
-    exact: names as set up; folded: pairs that match in any case, the first of equal ones; if there are none, those of `exact`.
-    """
+    """Looks up the things of a set-up that a document names: by exact name, or by label or name ignoring case."""
 
     __slots__ = ("_folded", "_pairs", "exact")
 
     def __init__(self, exact: Mapping[str, T], folded: Sequence[tuple[str, T]] | None = None) -> None:
+        """exact: names as set up
+        folded: (name, thing) that match in any case; of equal names the first counts. None: the names of `exact`. They are folded once, at the first
+            name that does not match exactly.
+        """
         self.exact = exact
         self._pairs = folded
         self._folded: dict[str, T] | None = None

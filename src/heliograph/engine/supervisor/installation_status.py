@@ -26,11 +26,13 @@ _NUMBERS: Final = SIZE // 8
 
 @dataclass(frozen=True, slots=True)
 class ObservedSizes:
-    """A histogram. cumulated: observations up to each bound, at last all of them; total: of what was observed, in units of the bounds."""
+    """A histogram."""
 
     bounds: Sequence[float]
     cumulated: Sequence[int]
+    """The number of observations up to each bound, and at last of all."""
     total: float
+    """The sum of the observed values, in units of the bounds."""
 
     @property
     def count(self) -> int:
@@ -46,14 +48,14 @@ class ObservedSizes:
 
 @dataclass(frozen=True, slots=True)
 class ProcessFigures:
-    """What one start's processes are and counted. states: by process; counted: the numbers of each (heliograph.engine.counters).
-
-    installation: names the data folder without showing it.
-    """
+    """The states and counters of the processes of one start."""
 
     installation: str
+    """Names the data folder without showing it."""
     states: Mapping[str, str]
+    """By process."""
     counted: Mapping[str, Sequence[int]]
+    """The numbers of each process (heliograph.engine.counters)."""
 
     @property
     def attempts(self) -> Mapping[OutcomeKey, int]:
@@ -79,7 +81,7 @@ class ProcessFigures:
         return ObservedSizes(histogram.bounds, list(accumulate(places)), total / histogram.scale)
 
     def for_port(self) -> dict[str, Any]:
-        """What the operations port answers."""
+        """The JSON of the operations port."""
         return {"installation": self.installation, "states": dict(self.states), "counted": {k: list(v) for k, v in self.counted.items()}}
 
     @classmethod
@@ -98,10 +100,12 @@ class ProcessFigures:
 
 @dataclass(frozen=True, slots=True)
 class InstallationStatus:
-    """processes: None if no start answers on this machine. database: None if it cannot be read."""
+    """The status of an installation."""
 
     processes: ProcessFigures | None
+    """None: no start answers on this machine."""
     database: ServerStatus | None
+    """None: it cannot be read."""
     version: str = __version__
 
     def as_json(self) -> dict[str, Any]:

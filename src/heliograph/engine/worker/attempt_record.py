@@ -44,8 +44,12 @@ def reply_of(result: SendResult, ready: ReadyRequest) -> TargetReply | None:
 
 
 def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
-    """Classifies a result. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the rule's
-    view of the answer, whose own reason is added when the attempt is stored: masking takes too long for the reading thread."""
+    """Classifies a result. The target's own reason is added when the attempt is stored: masking takes too long for the reading thread.
+
+    now: microseconds, for a Retry-After that is a date
+    rule: the connection's response rule
+    reply: the rule's view of the answer
+    """
     match result:
         case Response() if reply is not None:
             return classify_reply(rule, reply, now, quotes=False)
@@ -62,10 +66,12 @@ def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What a result tells the connection limiter before it is settled. reached: the target answered; hold: seconds for which nothing is sent."""
+    """The effect of a result on the connection limiter, before it is settled."""
 
     reached: bool
+    """The target answered."""
     hold: float = 0.0
+    """Seconds for which nothing is sent."""
 
 
 GONE_FOR_NOW: Final = 5.0
@@ -73,7 +79,7 @@ GONE_FOR_NOW: Final = 5.0
 
 
 def lesson_of(outcome: Outcome, now: int) -> Lesson:
-    """What the breaker learns, and for how long the connection is held. All but a failed connection and a gateway's error count as reached."""
+    """The lesson of an outcome. Every response counts as "reached", except a failed connection and an error that a gateway in between sent."""
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)
@@ -88,7 +94,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 
 
 def raw_reason(rule: Rule, reply: TargetReply | None, masks: Masks) -> str:
-    """So much of the target's own reason as is looked at when the attempt is stored. It may contain secrets: never log or store it."""
+    """The beginning of the target's own reason that is masked when the attempt is stored. It may contain secrets: never log or store it."""
     return reason_of(rule, reply)[: READ_REASON + masks.longest] if reply is not None else ""
 
 
@@ -103,7 +109,12 @@ def exchange_of(
     versions: str,
     reason: str = "",
 ) -> StoredExchange:
-    """The attempt to store. at: when it began; took: microseconds; reason: of `raw_reason`."""
+    """The attempt to store.
+
+    at: its start, in microseconds by the database's clock
+    took: microseconds
+    reason: that of `raw_reason`
+    """
     masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
     response = _response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else ""

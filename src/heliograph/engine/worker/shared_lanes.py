@@ -26,34 +26,39 @@ from heliograph.store.queue.outcome_store import StoredExchange
 
 @dataclass(slots=True)
 class TakenLane:
-    """A lane in memory. epoch: its slot's when it was read; at: monotonic seconds; action None: nothing to send."""
+    """A lane in memory."""
 
     stored: StoredLane
     epoch: int
+    """The epoch of its slot when it was read."""
     does: Does
     policy: RetryPolicy
     action: StoredAction | None
+    """None: there is nothing to send."""
     at: float
+    """The time of the read, in monotonic seconds."""
 
 
 @dataclass(slots=True)
 class FinishedLane:
-    """A lane to settle: with an outcome (and the result, if a request was sent), without its flow (gone), or with nothing to send.
-
-    cell: its cell in the in-flight journal; began: monotonic seconds; used: the versions that the attempt used.
-    """
+    """A lane to settle: with an outcome, without its flow, or with nothing to send."""
 
     taken: TakenLane
     outcome: Outcome | None = None
     gone: Cause | None = None
+    """The flow or destination was deleted."""
     ready: ReadyRequest | None = None
     result: SendResult | None = None
+    """None: no request was sent."""
     cell: int | None = None
+    """Its cell in the in-flight journal."""
     began: float = 0.0
+    """Monotonic seconds."""
     ended: float = field(default_factory=time.monotonic)
     used: UsedVersions | None = None
+    """The versions that the attempt used."""
     reason: str = field(default="", repr=False)
-    """The target's own, with the secrets that may be in it."""
+    """The target's own reason, with the secrets that may be in it."""
     exchange: StoredExchange | None = None
     """The exchange to store, once prepared."""
 
@@ -83,8 +88,8 @@ class SharedLanes:
 
     def hold(self, lane: int) -> bool:
         """Takes a lane into memory, to send or to move it. False if it is there already."""
-        mark = object()
-        return self.lanes.setdefault(lane, mark) is mark
+        own = object()
+        return self.lanes.setdefault(lane, own) is own
 
     def land(self, landed: FinishedLane) -> None:
         """Passes a finished lane to the settling thread. From any thread."""

@@ -60,7 +60,7 @@ MOVE_EVERY = 0.25
 FREE_SLOTS_EVERY = 1.0
 """Seconds between two looks for slots that nobody owns, after a worker stopped or died."""
 FREE_SLOTS_SOON = 0.05
-"""The same while slots are about to change hands: nothing of one is sent until it has an owner again."""
+"""As FREE_SLOTS_EVERY, while slots are about to change their owner: a slot without an owner sends nothing."""
 IDLE = 0.5
 """Seconds between two looks at what is due now and then, with nothing to settle or to move."""
 PACE = 0.015
