@@ -39,7 +39,7 @@ from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.engine.worker.worker import Worker
 from heliograph.flows.services import flows as flow_services
 from heliograph.mappings.services import mapping_row
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.services import event_setup, events, object_tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
@@ -303,13 +303,13 @@ class Story:
 
     # ---- events
 
-    def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> ItemAnswer:
+    def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> ItemResult:
         """Records one registration document."""
         if first is not None:
             document["profile"] = {**document.get("profile", {}), "first_name": first}
         return self.record_many([{"event": event, "code": code, **document}])[0]
 
-    def record_many(self, documents: Sequence[dict[str, Any]]) -> list[ItemAnswer]:
+    def record_many(self, documents: Sequence[dict[str, Any]]) -> list[ItemResult]:
         answers = record(self.db, self.source, [RecordItem(self.account, {"event": "SUMMIT", **d}, BY) for d in documents])
         for document, answer in zip(documents, answers, strict=True):
             assert answer.registration is not None

@@ -61,7 +61,7 @@ def worker_setup(options: Options) -> WorkerParts:
     return WorkerParts(
         open_writer=lambda: open_database(options),
         open_reader=lambda: open_database(options, read_only=True),
-        source=Committed,
+        provider=Committed,
         vault=Vault(options.keys, options.key_source),
         policy=lambda _account: policy,
         folder=flight_folder(options),

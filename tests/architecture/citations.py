@@ -316,7 +316,7 @@ _DATA = {
 
 
 def names(text: str, path: Path) -> Iterator[str]:
-    """A module or a name in it: `store.write_lock`, `domain.snapshot.ConfigSource`; also by a shorter path, `lanes.choose`; or a library's,
+    """A module or a name in it: `store.write_lock`, `domain.snapshot.ConfigProvider`; also by a shorter path, `lanes.choose`; or a library's,
     `select.epoll`."""
     for found in {*_NAME.findall(text), *_TREE.findall(text)}:
         first, *rest = found.split(".")

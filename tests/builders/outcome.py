@@ -8,7 +8,7 @@ from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.lanes import Flight
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.store.database import Database
 from heliograph.store.queue import outcome_store
 from heliograph.store.queue.lane_reads import lock_lanes, open_actions
@@ -38,7 +38,7 @@ RESPONSE = json.dumps(
 )
 
 
-def end_attempt(db: Database, source: ConfigSource, account: int, action: int, outcome: Outcome, *, status: int | None = None) -> None:
+def end_attempt(db: Database, source: ConfigProvider, account: int, action: int, outcome: Outcome, *, status: int | None = None) -> None:
     """Ends an attempt of an action with this outcome. status: the answer's, if the outcome does not say it."""
     flows = source.account(account).flows.values()
     destinations = {destination.id: destination for flow in flows for destination in flow.destinations}

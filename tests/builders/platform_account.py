@@ -23,7 +23,7 @@ from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
@@ -68,7 +68,7 @@ class PlatformAccount:
             self.acme.tags[name] = tag(transaction, name, *kinds, label=label)
         return self.acme.tags[name]
 
-    def record(self, code: str, **document: object) -> ItemAnswer:
+    def record(self, code: str, **document: object) -> ItemResult:
         """Records a document of the event."""
         event = document.pop("event", EVENT)
         item = RecordItem(self.pk, {"event": event, "code": code, **document}, BY)

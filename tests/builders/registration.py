@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.store.database import Database
 
 
@@ -16,7 +16,7 @@ def person(code: str, first: str, last: str, **document: object) -> dict[str, ob
     return {"code": code, "profile": profile, **document}
 
 
-def record(db: Database, source: ConfigSource, items: Sequence[RecordItem]) -> list[ItemAnswer]:
+def record(db: Database, source: ConfigProvider, items: Sequence[RecordItem]) -> list[ItemResult]:
     """Records items in one batch. None may be refused."""
     answers = record_batch(db, items, source)
     assert all(answer.is_recorded for answer in answers), [answer.problems for answer in answers]

@@ -24,7 +24,7 @@ from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNE
 from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.engine.worker.worker import Worker
-from heliograph.recording.items import ItemAnswer
+from heliograph.recording.items import ItemResult
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.queue import pending_items, submissions
@@ -132,11 +132,11 @@ class RunningAccount:
 
     def record(
         self, code: str, status: str = "Attended", first_name: str = "Zoë", db: Database | None = None, **more: object
-    ) -> ItemAnswer:
+    ) -> ItemResult:
         """Records one registration document."""
         return self.record_many([{"code": code, "status": status, "profile": {"first_name": first_name}, **more}], db)[0]
 
-    def record_many(self, documents: list[dict[str, Any]], db: Database | None = None) -> list[ItemAnswer]:
+    def record_many(self, documents: list[dict[str, Any]], db: Database | None = None) -> list[ItemResult]:
         source = self.source if db is None else Committed(db, ConfigCache())
         items = [self.stored.item(document["code"], **{k: v for k, v in document.items() if k != "code"}) for document in documents]
         answers = registration.record(db or self.db, source, items)

@@ -10,7 +10,7 @@ from heliograph.accounts.models import Account, Role, User
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Delivered, Outcome
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.recording.items import ItemAnswer
+from heliograph.recording.items import ItemResult
 from heliograph.store import config_cache
 from heliograph.store.database import Database
 from tests.builders import action
@@ -32,7 +32,7 @@ class SignalAccount:
     planner: User
     viewer: User
 
-    def record(self, *documents: dict[str, object], by: str = "test", quiet: bool = False) -> list[ItemAnswer]:
+    def record(self, *documents: dict[str, object], by: str = "test", quiet: bool = False) -> list[ItemResult]:
         """Records documents of the account's event, each in its own batch."""
         made = []
         for document in documents:

@@ -67,7 +67,7 @@ class StoredAccount:
         """Saves the event itself. Returns the change's id."""
         with self.db.transaction():
             configuration_versions.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
-            return record_event(self.db, self.account, self.event, state, by="test", source=self.source, quiet=quiet).change
+            return record_event(self.db, self.account, self.event, state, by="test", provider=self.source, quiet=quiet).change
 
     def save_flow(self, flow: Flow) -> Flow:
         """Saves a flow, with a destination if it has none."""
@@ -205,7 +205,7 @@ def stored_account(
     with db.transaction():
         configuration_versions.lock_exclusive(db, read_accounts=[s.account])
         state = EventState(s.event_code, "Summit", s.event_statuses[event_status], timezone="Europe/Berlin")
-        s.event = record_event(db, s.account, None, state, by="test", source=s.source).event
+        s.event = record_event(db, s.account, None, state, by="test", provider=s.source).event
     s.save_setup()
     if flow:
         s.flows["All"] = s.id(901)

@@ -29,7 +29,7 @@ def working(facts: DatabaseFacts, vault: Vault, beside: list[Worker], **more: An
     setup = WorkerParts(
         open_writer=facts.open,
         open_reader=lambda: facts.open(read_only=True),
-        source=lambda db: Committed(db, ConfigCache()),
+        provider=lambda db: Committed(db, ConfigCache()),
         vault=vault,
         folder=facts.data / "flight",
         **({"policy": lambda _account: LOOPBACK, "lease": Lease(60.0, 1.0), "total_timeout": 20.0} | more),

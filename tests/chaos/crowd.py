@@ -22,7 +22,7 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
 
 STATUSES = ("Pre-Registered", "Attended", "Cancelled", "New")
@@ -150,7 +150,7 @@ class Crowd:
         }
         return RecordItem(self.story.account, document, BY, key=mark)
 
-    def _answered(self, item: RecordItem, answer: ItemAnswer) -> None:
+    def _answered(self, item: RecordItem, answer: ItemResult) -> None:
         self._did(answer.outcome.value)
         if answer.outcome is ItemOutcome.RUNNING:
             return

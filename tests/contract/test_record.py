@@ -15,7 +15,7 @@ from heliograph.domain.registration.change import Facet
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes, read_state
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
@@ -25,11 +25,11 @@ class Undone(Exception):
     """Rolls back the caller's transaction."""
 
 
-def save(s: StoredAccount, *items: RecordItem) -> list[ItemAnswer]:
+def save(s: StoredAccount, *items: RecordItem) -> list[ItemResult]:
     return record_batch(s.db, items, s.source)
 
 
-def one(s: StoredAccount, code: str = "R1", /, **document: object) -> ItemAnswer:
+def one(s: StoredAccount, code: str = "R1", /, **document: object) -> ItemResult:
     (answer,) = save(s, s.item(code, **document))
     return answer
 
@@ -84,7 +84,7 @@ def test_P10_a_save_that_changes_nothing_makes_no_change(setup):
     first = one(setup, **document)
     before = [count(setup, table) for table in ("change", "run", "action", "figure_delta")]
     again = one(setup, **document)
-    assert again == ItemAnswer(ItemOutcome.UNCHANGED, first.registration, 1)
+    assert again == ItemResult(ItemOutcome.UNCHANGED, first.registration, 1)
     assert [count(setup, table) for table in ("change", "run", "action", "figure_delta")] == before
 
 
@@ -243,7 +243,7 @@ def test_I2_a_newer_version_than_the_form_showed_is_a_conflict(setup):
     first = one(setup, order_code="1")
     one(setup, order_code="2")
     (answer,) = save(setup, setup.item("R1", by_hand=True, expected=1, order_code="3"))
-    assert answer == ItemAnswer(ItemOutcome.CONFLICT, first.registration, 2)
+    assert answer == ItemResult(ItemOutcome.CONFLICT, first.registration, 2)
     assert state_of(setup).order_code == "2"
     (answer,) = save(setup, setup.item("R1", by_hand=True, expected=2, order_code="3"))
     assert (answer.outcome, answer.version) == (ItemOutcome.UPDATED, 3)
@@ -251,7 +251,7 @@ def test_I2_a_newer_version_than_the_form_showed_is_a_conflict(setup):
 
 def test_I2_a_conflict_about_what_is_not_there_makes_no_row(setup):
     (answer,) = save(setup, setup.item("GONE", expected=4))
-    assert answer == ItemAnswer(ItemOutcome.CONFLICT, None, 0)
+    assert answer == ItemResult(ItemOutcome.CONFLICT, None, 0)
     assert count(setup, "registration") == 0
     answers = save(setup, setup.item("R1", expected=4), setup.item("R1"))
     assert [a.outcome.value for a in answers] == ["conflict", "created"]

@@ -76,13 +76,13 @@ def test_F2_an_item_is_recorded_in_the_event_that_has_its_code_now(setup):
     with setup.db.transaction():
         configuration_versions.lock_exclusive(setup.db, events=[(setup.account, setup.event)], read_accounts=[setup.account])
         renamed = replace(event.state, code=f"{event.code}-2")
-        record_event(setup.db, setup.account, setup.event, renamed, by="test", source=setup.source)
+        record_event(setup.db, setup.account, setup.event, renamed, by="test", provider=setup.source)
     (refused,) = record_batch(setup.db, [item], setup.source)
     assert refused.outcome is ItemOutcome.REFUSED
     assert refused.problems[0].field == "event"
     with setup.db.transaction():
         configuration_versions.lock_exclusive(setup.db, read_accounts=[setup.account])
-        other = record_event(setup.db, setup.account, None, event.state, by="test", source=setup.source).event
+        other = record_event(setup.db, setup.account, None, event.state, by="test", provider=setup.source).event
     (answer,) = record_batch(setup.db, [again], setup.source)
     assert answer.outcome is ItemOutcome.CREATED
     assert setup.db.all("SELECT event_id FROM registration WHERE id = :id", {"id": answer.registration}) == [(other,)]

@@ -43,7 +43,7 @@ def watched(setup: StoredAccount) -> StoredAccount:
 def created(s: StoredAccount, state: EventState):
     with s.db.transaction():
         configuration_versions.lock_exclusive(s.db, read_accounts=[s.account])
-        return record_event(s.db, s.account, None, state, by="user:7", source=s.source)
+        return record_event(s.db, s.account, None, state, by="user:7", provider=s.source)
 
 
 def state_of(s: StoredAccount, **changes) -> EventState:
@@ -132,7 +132,7 @@ def test_P2_the_database_holds_no_two_codes_that_differ_in_capitals_alone(watche
 def test_P2_an_event_of_another_account_does_not_exist(watched, store):
     other = stored_account(store)
     with pytest.raises(KeyError), store.transaction():
-        record_event(store, watched.account, other.event, state_of(watched, code="MINE"), by="test", source=watched.source)
+        record_event(store, watched.account, other.event, state_of(watched, code="MINE"), by="test", provider=watched.source)
     assert other.source.event(other.event).code == other.event_code
 
 

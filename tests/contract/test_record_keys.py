@@ -13,14 +13,14 @@ from tests.waiting import PATIENCE, until
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.retention import DAY
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import MAX_KEY, ItemAnswer
+from heliograph.recording.items import MAX_KEY, ItemResult
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.queue.retention_round import RetentionRound
 
 
-def save(s: StoredAccount, *items, endpoint: str = "rest") -> list[ItemAnswer]:
+def save(s: StoredAccount, *items, endpoint: str = "rest") -> list[ItemResult]:
     return record_batch(s.db, items, s.source, endpoint=endpoint)
 
 
@@ -53,7 +53,7 @@ def test_I3_every_recorded_answer_is_kept(setup):
 def test_I3_the_same_key_with_another_body_is_refused(setup):
     save(setup, setup.item("R1", key="k1", order_code="1"))
     (answer,) = save(setup, setup.item("R1", key="k1", order_code="2"))
-    assert answer == ItemAnswer(ItemOutcome.KEY_REUSED)
+    assert answer == ItemResult(ItemOutcome.KEY_REUSED)
     assert save(setup, setup.item("R1", key="k1", order_code="1"))[0].outcome is ItemOutcome.CREATED
 
 
@@ -141,7 +141,7 @@ def another(connect: Callable[[], Database], s: StoredAccount, *items) -> Iterat
 
 def test_I3_the_second_gets_the_firsts_answer_once_it_has_one(setup, connect):
     with another(connect, setup, setup.item("R1", key="k", order_code="1")) as leave:
-        answers: list[ItemAnswer] = []
+        answers: list[ItemResult] = []
         second = threading.Thread(
             target=lambda: answers.extend(
                 record_batch(connect(), [setup.item("R1", key="k", order_code="1")], setup.source, endpoint="rest")

@@ -12,7 +12,7 @@ from tests.waiting import until
 
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -21,11 +21,11 @@ RECORDERS, BATCHES, CODES = 4, 25, 90
 CREATED, UPDATED, UNCHANGED = ItemOutcome.CREATED, ItemOutcome.UPDATED, ItemOutcome.UNCHANGED
 
 
-def as_an_owner(db: Database, items: list[RecordItem]) -> list[ItemAnswer]:
+def as_an_owner(db: Database, items: list[RecordItem]) -> list[ItemResult]:
     return record_batch(db, items, Committed(db))
 
 
-def as_a_page(db: Database, items: list[RecordItem]) -> list[ItemAnswer]:
+def as_a_page(db: Database, items: list[RecordItem]) -> list[ItemResult]:
     """In a transaction that has done something else before, and goes on."""
     with db.transaction():
         note(db, items[0].account, "before")
@@ -51,7 +51,7 @@ def test_P10_who_is_second_to_make_a_registration_changes_it(setup, connect, way
         setup.item("D"),
         setup.item("D", order_code="1"),
     ]
-    answers: list[ItemAnswer] = []
+    answers: list[ItemResult] = []
     thread = threading.Thread(target=lambda: answers.extend(way(connect(), second)))
     with setup.db.transaction():
         record(setup.db, [setup.item("B"), setup.item("D")], setup.source)
@@ -76,7 +76,7 @@ def test_P10_who_is_second_to_make_a_registration_changes_it(setup, connect, way
 
 def test_P10_nothing_is_lost_where_many_make_the_same_registrations(setup, connect):
     """Each document is different, so each that is answered is a change, and each change a version."""
-    answers: list[ItemAnswer] = []
+    answers: list[ItemResult] = []
 
     def recorder(n: int) -> None:
         db, draw = connect(), random.Random(n)

@@ -142,7 +142,7 @@ class CountedWorker:
         setup = WorkerParts(
             open_writer=self._kept.writer,
             open_reader=self._kept.reader,
-            source=lambda db: Committed(db, ConfigCache()),
+            provider=lambda db: Committed(db, ConfigCache()),
             vault=acme.vault,
             policy=lambda _account: LOOPBACK,
             folder=acme.facts.data / "flight",

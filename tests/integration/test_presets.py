@@ -41,10 +41,10 @@ def prepare(story: Story, key: str, **values: str) -> int:
     filled = chosen.fill(given)
     fields = dict(made.connection.body)
     if key in TOKENS:
-        assert split_address(fields["access_token_url"]).rest == TOKENS[key]
+        assert split_address(fields["access_token_url"]).path_and_query == TOKENS[key]
         fields["access_token_url"] = story.receiver.url(TOKENS[key])
     with story.saving() as transaction:
-        url = story.receiver.url(split_address(filled.url).rest)
+        url = story.receiver.url(split_address(filled.url).path_and_query)
         secrets = {Secret(name): value for name, value in filled.secrets.items()}
         save_connection(transaction, ConnectionFacts(fields, url=url, secrets=secrets), made.connection.pk, http=True)
     story.flow(chosen.name, [story.to(made.connection.pk, mapping=made.mappings[0].pk, does=chosen.does)])

@@ -28,7 +28,7 @@ from heliograph.connections import page_sender
 from heliograph.connections.services import save_and_test, signing_secrets, test_limiter
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.connections.services.networks import allow_networks
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepState
 from heliograph.domain.connection.oauth_access import TokenResponse
 from heliograph.domain.connection.secret import Secret
 from heliograph.setup.setup_errors import Invalid, NotThere
@@ -75,8 +75,8 @@ def stage(story: Story, tmp_path: Path) -> Iterator[Stage]:
 
 def marks(report: DiagnosisReport) -> str:
     """d, f, - (not tried), . (not needed) for the five steps."""
-    letters = {StepMark.DONE: "d", StepMark.FAILED: "f", StepMark.NOT_TRIED: "-", StepMark.NOT_NEEDED: "."}
-    return "".join(letters[each.mark] for each in report.steps)
+    letters = {StepState.DONE: "d", StepState.FAILED: "f", StepState.NOT_TRIED: "-", StepState.NOT_NEEDED: "."}
+    return "".join(letters[each.state] for each in report.steps)
 
 
 def answering(answer: Answer) -> Callable[[Stage], int]:
@@ -184,7 +184,7 @@ def test_C3_says_at_which_step_it_failed_and_what_mends_it(stage: Stage, kind: s
     assert "%(" not in said
     for secret in ("s3cr3t", "/hook", "/test"):
         assert secret not in said
-    failed = next(each for each in report.steps if each.mark is StepMark.FAILED)
+    failed = next(each for each in report.steps if each.state is StepState.FAILED)
     assert failed.seconds is not None
     assert save_and_test.last_reports(stage.story.db, stage.story.account)[id][1] == report
 

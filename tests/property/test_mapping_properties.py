@@ -364,7 +364,7 @@ def test_C2_any_text_is_an_address_or_an_address_error(text: str) -> None:
         address = split_address(text)
     except AddressError:
         return
-    assert split_address(address.origin + address.rest) == address
+    assert split_address(address.origin + address.path_and_query) == address
     assert urlsplit(address.origin).username is None
 
 

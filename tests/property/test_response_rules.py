@@ -13,16 +13,16 @@ from heliograph.domain.connection.response_rule import (
     Clause,
     Condition,
     How,
-    ReplyPlace,
+    ResponsePlace,
     Rule,
     Then,
-    classify_reply,
+    classify_response,
     first_match,
     read_rule,
 )
 from heliograph.domain.connection.rule_proposal import propose
-from heliograph.domain.connection.target_reply import TargetReply
-from heliograph.domain.delivery.outcomes import Delivered, Refused, classify_response
+from heliograph.domain.connection.target_response import TargetResponse
+from heliograph.domain.delivery.outcomes import Delivered, Refused, classify_status
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.json_bodies import Body
 
@@ -34,17 +34,23 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dict
 PATHS = st.sampled_from(["ok", "status", "result[0].status", "[0].ok", "a.a", "a[1]", "result"])
 STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 404, 410, 429, 500, 503])
 HEADERS = st.lists(st.tuples(st.sampled_from(["content-type", "retry-after", "x-a"]), WORDS | st.just("30")), max_size=3)
-REPLIES = st.builds(TargetReply, STATUSES, HEADERS, st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
+REPLIES = st.builds(TargetResponse, STATUSES, HEADERS, st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 VALUES = st.lists(WORDS, min_size=1, max_size=3).map(tuple)
 
 
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
-    place, unless = draw(st.sampled_from(ReplyPlace)), draw(st.booleans())
-    if place is ReplyPlace.STATUS:
+    place, unless = draw(st.sampled_from(ResponsePlace)), draw(st.booleans())
+    if place is ResponsePlace.STATUS:
         return Condition(place, How.IS, values=(draw(st.sampled_from(["200-299", "400", "401-499"])),), unless=unless)
     test = draw(st.sampled_from(How))
-    name = draw(PATHS) if place is ReplyPlace.JSON else draw(st.sampled_from(["Content-Type", "x-a"])) if place is ReplyPlace.HEADER else ""
+    name = (
+        draw(PATHS)
+        if place is ResponsePlace.JSON
+        else draw(st.sampled_from(["Content-Type", "x-a"]))
+        if place is ResponsePlace.HEADER
+        else ""
+    )
     return Condition(place, test, name, () if test is How.FILLED else draw(VALUES), unless)
 
 
@@ -80,13 +86,13 @@ def compared(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).casefold())
 
 
-def written(reply: TargetReply) -> str:
+def written(reply: TargetResponse) -> str:
     """The oracle's text of an answer, which declares no charset."""
     marked = reply.body.startswith((b"\xff\xfe", b"\xfe\xff"))
     return reply.body.decode("utf-16" if marked else "utf-8-sig", "replace")
 
 
-def oracle(condition: Condition, reply: TargetReply) -> bool:
+def oracle(condition: Condition, reply: TargetResponse) -> bool:
     """The result of a condition, computed in the plainest way."""
 
     def value_at(path: str) -> list[Any]:
@@ -104,13 +110,13 @@ def oracle(condition: Condition, reply: TargetReply) -> bool:
         return [found]
 
     wanted = [compared(value) for value in condition.values]
-    if condition.place is ReplyPlace.STATUS:
+    if condition.place is ResponsePlace.STATUS:
         first, _, last = condition.values[0].partition("-")
         result = int(first) <= reply.status <= int(last or first)
     else:
-        if condition.place is ReplyPlace.BODY:
+        if condition.place is ResponsePlace.BODY:
             texts = [written(reply)]
-        elif condition.place is ReplyPlace.HEADER:
+        elif condition.place is ResponsePlace.HEADER:
             texts = [value for name, value in reply.headers if name == condition.name.lower()]
         else:
             at = value_at(condition.name)
@@ -128,19 +134,19 @@ def oracle(condition: Condition, reply: TargetReply) -> bool:
 
 
 @given(conditions(), REPLIES)
-def test_C7_a_condition_agrees_with_the_oracle(condition: Condition, reply: TargetReply) -> None:
+def test_C7_a_condition_agrees_with_the_oracle(condition: Condition, reply: TargetResponse) -> None:
     assert condition.holds(reply) is oracle(condition, reply)
 
 
 @given(RULES, REPLIES)
-def test_C7_the_first_match_wins(rule: Rule, reply: TargetReply) -> None:
+def test_C7_the_first_match_wins(rule: Rule, reply: TargetResponse) -> None:
     matches = [all(oracle(condition, reply) for condition in clause.conditions) for clause in rule]
     number = matches.index(True) if True in matches else None
     assert first_match(rule, reply) == number
-    outcome = classify_reply(rule, reply, NOW)
+    outcome = classify_response(rule, reply, NOW)
     if number is None:
         asked = next((value for name, value in reply.headers if name == "retry-after"), None)
-        assert outcome == classify_response(reply.status, retry_after=asked, now=NOW)
+        assert outcome == classify_status(reply.status, retry_after=asked, now=NOW)
     elif rule[number].then is Then.DELIVERED:
         assert outcome == Delivered(reply.status)
     else:
@@ -157,13 +163,13 @@ def test_C7_a_rule_survives_its_body(rule: Rule) -> None:
 
 @given(RULES, st.integers(-1, 1000), st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=3), st.binary(max_size=200))
 def test_C7_nothing_raises_whatever_is_answered(rule: Rule, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
-    reply = TargetReply(status, headers, data)
-    assert isinstance(classify_reply(rule, reply, NOW), (Delivered, Refused))
+    reply = TargetResponse(status, headers, data)
+    assert isinstance(classify_response(rule, reply, NOW), (Delivered, Refused))
     for then in Then:
         assert propose(reply, then)
 
 
 @given(REPLIES)
-def test_C7_what_is_proposed_fits_the_answer_that_it_was_made_from(reply: TargetReply) -> None:
-    assert isinstance(classify_reply(propose(reply, Then.FAILED), reply, NOW), Refused)
-    assert isinstance(classify_reply(propose(reply, Then.DELIVERED), reply, NOW), Delivered)
+def test_C7_what_is_proposed_fits_the_answer_that_it_was_made_from(reply: TargetResponse) -> None:
+    assert isinstance(classify_response(propose(reply, Then.FAILED), reply, NOW), Refused)
+    assert isinstance(classify_response(propose(reply, Then.DELIVERED), reply, NOW), Delivered)

@@ -16,7 +16,7 @@ from heliograph.domain.connection.connection import Auth, Connection, ContentTyp
 from heliograph.domain.connection.request import Request, prepare
 from heliograph.domain.connection.secret import MissingSecret, Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
-from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address, without_query
+from heliograph.domain.connection.target_url import AddressError, masked, parse_path_and_query, split_address, without_query
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.mapping_renderer import InvalidValues, Rendered, ValueProblem, render
 from heliograph.domain.setup.fields import Value
@@ -261,7 +261,7 @@ def test_C2_half_a_character_is_a_validation_error() -> None:
 )
 def test_C2_a_url_is_an_origin_and_the_rest(url: str, origin: str, rest: str) -> None:
     address = split_address(url)
-    assert (address.origin, address.rest) == (origin, rest)
+    assert (address.origin, address.path_and_query) == (origin, rest)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_C2_A2_a_field_in_a_path_leads_to_no_other_path(text: str) -> None:
         def value(self, source: str) -> Value:
             return text
 
-    rest = parse_rest("/leads/{registration.code}/note?of={registration.code}").fill(Named(), ZONE)
+    rest = parse_path_and_query("/leads/{registration.code}/note?of={registration.code}").fill(Named(), ZONE)
     if isinstance(rest, ValueProblem):
         assert {".", ".."} & set(re.split(r"[/\\]", unquote(unquote(text))))
         return
@@ -326,7 +326,7 @@ def test_C2_a_date_in_a_url_that_no_calendar_has_is_a_problem() -> None:
         def value(self, source: str) -> Value:
             return 10**5000
 
-    assert isinstance(parse_rest("/{event.code}").fill(Far(), ZONE), ValueProblem)
+    assert isinstance(parse_path_and_query("/{event.code}").fill(Far(), ZONE), ValueProblem)
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def test_D4_three_crashes_make_a_poison_and_any_outcome_clears_the_marks() -> No
     assert lane.is_poison
     poison = Refused(Category.SYSTEM, Cause.POISON, "Three workers crashed while it was under way.", left=False)
     story = Story(new_action(1, 1), lane=lane).send(poison)
-    assert (story.lane.marks, story[1].category, story[1].queue) == (0, Category.SYSTEM, QueueStatus.RETRY)
+    assert (story.lane.crashes, story[1].category, story[1].queue) == (0, Category.SYSTEM, QueueStatus.RETRY)
     assert story.lane.begun_version == 1
 
 

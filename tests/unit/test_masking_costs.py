@@ -17,7 +17,7 @@ from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.response_rule import read_rule
 from heliograph.domain.connection.secret import MASK
 from heliograph.domain.mapping.json_bodies import Body
-from heliograph.engine.worker.attempt_record import exchange_of, outcome_of, raw_reason, reply_of
+from heliograph.engine.worker.attempt_record import exchange_of, outcome_of, raw_reason, response_of
 from heliograph.engine.worker.config_view import UsedVersions
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Response, Route, Timings
@@ -41,7 +41,7 @@ def stored(of: Masks, body: bytes, rule: bool) -> str:
     request = Request("POST", "https://crm.example.com/leads", (("content-type", "application/json"),), b'{"name": "Ada"}')
     ready = ReadyRequest(request, Route(1, 1), UsedVersions(1, 1, 1, 1, 1), of, rule=SHOWS if rule else ())
     result = Response(400, (b"HTTP/1.1 400", b"content-type: application/json"), body, truncated=False, timings=Timings(), address="::1")
-    reply = reply_of(result, ready)
+    reply = response_of(result, ready)
     outcome = outcome_of(result, 0, ready.rule, reply)
     reason = raw_reason(ready.rule, reply, of)
     return exchange_of(outcome, ready, result, at=0, took=0, connection=1, versions="", reason=reason).response

@@ -16,13 +16,13 @@ from heliograph.domain.connection.diagnosis import (
     DiagnosisStep,
     DiagnosisVerdict,
     Finding,
-    StepMark,
     Stepped,
+    StepState,
     finding_of_answer,
     refusal_finding,
 )
 from heliograph.domain.connection.stated_error import OF_SIGN_IN, stated_error
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.delivery.outcomes import Cause, category_of_status
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.cure_words import Failure, cure_of
@@ -55,7 +55,7 @@ def test_C3_a_test_says_the_same_of_an_answer_and_quotes_the_target_first(sign_i
     assert finding is refusal_finding(status, error)
     report = DiagnosisReport(
         DiagnosisVerdict.FAILED,
-        tuple(Stepped(each, StepMark.FAILED if each is step else StepMark.DONE) for each in DiagnosisStep),
+        tuple(Stepped(each, StepState.FAILED if each is step else StepState.DONE) for each in DiagnosisStep),
         "crm.example.com",
         finding=finding,
         status=status,
@@ -96,7 +96,7 @@ def test_C1_each_way_of_signing_in_is_told_apart() -> None:
     ],
 )
 def test_C4_the_error_that_an_answer_states(headers: tuple[tuple[str, str], ...], body: bytes, error: str) -> None:
-    assert stated_error(TargetReply(401, headers, body)) == error
+    assert stated_error(TargetResponse(401, headers, body)) == error
 
 
 # --- what keeps an item from being sent

@@ -9,7 +9,7 @@ import pytest
 from tests.architecture import source
 
 from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, read_rule
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.mapping.json_bodies import Body
 
 TEXT = (source.ROOT / "docs" / "reference" / "response-rules.md").read_text("utf-8")
@@ -19,7 +19,7 @@ ROWS = re.findall(r"^\| `(\{.*\})` \| (yes|no) \|$", TEXT, re.MULTILINE)
 
 @pytest.mark.parametrize(("condition", "holds"), ROWS)
 def test_C7_the_reference_is_right(condition: str, holds: str) -> None:
-    reply = TargetReply(200, [("content-type", "application/json")], ANSWER.encode())
+    reply = TargetResponse(200, [("content-type", "application/json")], ANSWER.encode())
     assert Condition.from_body(json.loads(condition), "if").holds(reply) is (holds == "yes")
 
 

@@ -12,7 +12,7 @@ from heliograph.domain.connection.response_rule import (
     Condition,
     Rule,
     Then,
-    classify_reply,
+    classify_response,
     counts_leads,
     first_match,
     read_rule,
@@ -20,7 +20,7 @@ from heliograph.domain.connection.response_rule import (
 )
 from heliograph.domain.connection.rule_proposal import propose
 from heliograph.domain.connection.setup_error import ConnectionSetupError
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.delivery.outcomes import Cause, Delivered, HoldConnection, Lead, PauseConnection, Refused, effect_on_connection
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, Category
 from heliograph.domain.mapping.json_bodies import Body, BodyError
@@ -38,9 +38,9 @@ ANSWER: dict[str, Any] = {
 }
 
 
-def reply(body: object = b"", status: int = 200, **headers: str) -> TargetReply:
+def reply(body: object = b"", status: int = 200, **headers: str) -> TargetResponse:
     data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return TargetReply(status, [(name.replace("_", "-"), value) for name, value in headers.items()], data)
+    return TargetResponse(status, [(name.replace("_", "-"), value) for name, value in headers.items()], data)
 
 
 def rule(*clauses: dict[str, Any]) -> Rule:
@@ -89,7 +89,7 @@ OK_FALSE = {"in": "json", "name": "ok", "is": ["false"]}
     ],
 )
 def test_C7_each_condition(condition: dict[str, Any], holds: bool) -> None:
-    answer = TargetReply(
+    answer = TargetResponse(
         200, [("content-type", "application/json; charset=utf-8"), ("x-two", "a"), ("x-two", "b")], json.dumps(ANSWER).encode()
     )
     read = Condition.from_body(condition, "if[0]")
@@ -100,7 +100,7 @@ def test_C7_each_condition(condition: dict[str, Any], holds: bool) -> None:
 def test_C7_a_list_at_the_top_is_read_too() -> None:
     answer = reply([{"errorCode": "DUPLICATE_VALUE", "message": "There is one"}], 400)
     made = rule(failed({"in": "json", "name": "[0].errorCode", "is": ["DUPLICATE_VALUE"]}, says="It is there already", shows="[0].message"))
-    outcome = classify_reply(made, answer, NOW)
+    outcome = classify_response(made, answer, NOW)
     assert isinstance(outcome, Refused)
     assert outcome.message == "It is there already: There is one"
 
@@ -112,12 +112,12 @@ def test_C7_the_first_clause_that_matches_decides() -> None:
         failed({"in": "status", "is": ["200-299"]}, category="Config"),
         {"if": [{"in": "status", "is": ["409"]}], "then": "delivered"},
     )
-    assert classify_reply(made, reply({"created": True}, 201), NOW) == Delivered(201, Lead.CREATED)
-    assert classify_reply(made, reply({"created": False}), NOW) == Delivered(200, Lead.UPDATED)
-    assert classify_reply(made, reply("<html>"), NOW) == Refused(
+    assert classify_response(made, reply({"created": True}, 201), NOW) == Delivered(201, Lead.CREATED)
+    assert classify_response(made, reply({"created": False}), NOW) == Delivered(200, Lead.UPDATED)
+    assert classify_response(made, reply("<html>"), NOW) == Refused(
         Category.CONFIG, Cause.RULE, "The response rule says that this answer (200) is a failure.", left=True, status=200
     )
-    assert classify_reply(made, reply(b"", 409), NOW) == Delivered(409)
+    assert classify_response(made, reply(b"", 409), NOW) == Delivered(409)
     assert first_match(made, reply(b"", 500)) is None
     assert counts_leads(made)
     assert not counts_leads(made[2:])
@@ -125,27 +125,27 @@ def test_C7_the_first_clause_that_matches_decides() -> None:
 
 def test_C7_where_no_clause_matches_the_status_decides() -> None:
     made = rule(failed(OK_FALSE))
-    assert classify_reply(made, reply({"ok": True}), NOW) == Delivered(200)
-    outcome = classify_reply(made, reply(b"", 503, retry_after="30"), NOW)
+    assert classify_response(made, reply({"ok": True}), NOW) == Delivered(200)
+    outcome = classify_response(made, reply(b"", 503, retry_after="30"), NOW)
     assert outcome == Refused(Category.CONNECTION, Cause.ANSWER, "The target answered 503.", left=True, status=503, retry_after=30 * SECOND)
-    assert effect_on_connection(classify_reply(made, reply(b"", 410), NOW), NOW) == PauseConnection()
+    assert effect_on_connection(classify_response(made, reply(b"", 410), NOW), NOW) == PauseConnection()
 
 
 def test_C7_a_clause_says_how_long_the_connection_rests() -> None:
     made = rule(failed(OK_FALSE, category="Connection", retry_after=60, shows="error"))
-    outcome = classify_reply(made, reply(ANSWER), NOW)
+    outcome = classify_response(made, reply(ANSWER), NOW)
     assert isinstance(outcome, Refused)
     assert (outcome.category, outcome.retry_after, outcome.reached) == (Category.CONNECTION, MINUTE, True)
     assert outcome.message.endswith("is a failure: channel_not_found")
     assert effect_on_connection(outcome, NOW) == HoldConnection(NOW + MINUTE)
-    asked = classify_reply(rule(failed(OK_FALSE)), reply({"ok": False}, retry_after="5"), NOW)
+    asked = classify_response(rule(failed(OK_FALSE)), reply({"ok": False}, retry_after="5"), NOW)
     assert isinstance(asked, Refused)
     assert asked.retry_after == 5 * SECOND  # the target's own wait counts too
 
 
 def test_C7_a_rule_can_say_what_410_is() -> None:
     made = rule({"if": [{"in": "status", "is": ["410"]}], "then": "failed"})
-    assert effect_on_connection(classify_reply(made, reply(b"", 410), NOW), NOW) is None
+    assert effect_on_connection(classify_response(made, reply(b"", 410), NOW), NOW) is None
 
 
 def test_C4_a_clause_can_say_that_the_access_token_was_refused() -> None:
@@ -153,7 +153,7 @@ def test_C4_a_clause_can_say_that_the_access_token_was_refused() -> None:
     answer = reply({"success": False, "errors": [{"code": "602"}]})
     assert refuses_token(made, answer)
     assert not refuses_token(made, reply({"success": True}))
-    outcome = classify_reply(made, answer, NOW)
+    outcome = classify_response(made, answer, NOW)
     assert outcome == Refused(Category.CONFIG, Cause.OAUTH, "The token has expired.", left=True, status=200)
 
 
@@ -163,7 +163,7 @@ def test_C4_a_clause_can_say_that_the_access_token_was_refused() -> None:
 )
 def test_C7_a_hostile_answer_breaks_nothing(data: bytes) -> None:
     made = rule(failed(OK_FALSE, shows="ok"), failed({"in": "body", "contains": ["zzz"]}))
-    assert classify_reply(made, reply(data), NOW) == Delivered(200)
+    assert classify_response(made, reply(data), NOW) == Delivered(200)
     assert propose(reply(data), Then.FAILED)
 
 
@@ -241,20 +241,20 @@ def test_C7_the_rule_is_part_of_the_connections_body() -> None:
     ids=["flag", "errors", "list", "page", "text", "long", "unknown", "laid_out", "lines", "masked", "empty", "blank"],
 )
 def test_C7_a_rule_is_proposed_from_an_answer_that_is_really_a_failure(
-    answer: TargetReply, conditions: list[dict[str, Any]], shows: str
+    answer: TargetResponse, conditions: list[dict[str, Any]], shows: str
 ) -> None:
     (clause,) = propose(answer, Then.FAILED)
     assert [c.to_body() for c in clause.conditions] == [{"in": "status", "is": ["200-299"]}, *conditions]
     assert clause.shows == shows
-    assert isinstance(classify_reply((clause,), answer, NOW), Refused)
+    assert isinstance(classify_response((clause,), answer, NOW), Refused)
 
 
 @pytest.mark.parametrize("bad", [b"", b" ", b"{}", b"[]", b'{"unknown": 1}', b"<html>", b"\xff\xff"])
 def test_C7_a_failure_that_was_made_a_rule_leaves_the_next_good_answer_alone(bad: bytes) -> None:
     made = propose(reply(bad), Then.FAILED)
-    assert isinstance(classify_reply(made, reply(bad), NOW), Refused)
+    assert isinstance(classify_response(made, reply(bad), NOW), Refused)
     for good in (b"Saved, thank you", b'{"id": 17, "status": "created"}'):
-        assert classify_reply(made, reply(good), NOW) == Delivered(200), made
+        assert classify_response(made, reply(good), NOW) == Delivered(200), made
 
 
 PARTLY = [
@@ -274,23 +274,23 @@ PARTLY = [
 
 @pytest.mark.parametrize(("condition", "holds"), PARTLY)
 def test_C7_of_a_part_of_an_answer_only_what_it_tells_is_said(condition: dict[str, Any], holds: bool | None) -> None:
-    answer = TargetReply(200, [("x-a", "1")], b"The beginning", cut=True)
+    answer = TargetResponse(200, [("x-a", "1")], b"The beginning", cut=True)
     assert Condition.from_body(condition, "").holds(answer) is holds
 
 
 def test_C7_an_answer_too_long_to_judge_is_never_delivered() -> None:
     made = rule(failed(OK_FALSE), {"if": [{"in": "status", "is": ["200-299"]}], "then": "delivered"})
-    long = TargetReply(200, [], b'{"padding": "', cut=True)
-    outcome = classify_reply(made, long, NOW)
+    long = TargetResponse(200, [], b'{"padding": "', cut=True)
+    outcome = classify_response(made, long, NOW)
     assert isinstance(outcome, Refused)
     assert (outcome.category, outcome.cause, outcome.left) == (Category.GENERAL, Cause.RULE, True)
     assert "longer than what is read" in outcome.message
     assert first_match(made, long) is None
     assert not refuses_token(rule(failed(OK_FALSE, renew=True)), long)
-    by_status = classify_reply(made, TargetReply(503, [], b"{", cut=True), NOW)
+    by_status = classify_response(made, TargetResponse(503, [], b"{", cut=True), NOW)
     assert isinstance(by_status, Refused)
     assert by_status.category is Category.CONNECTION
-    assert classify_reply(rule(failed({"in": "status", "is": ["409"]})), long, NOW) == Delivered(200)  # which needs no more of it
+    assert classify_response(rule(failed({"in": "status", "is": ["409"]})), long, NOW) == Delivered(200)  # which needs no more of it
 
 
 @pytest.mark.parametrize(
@@ -308,21 +308,21 @@ def test_C7_texts_are_compared_in_their_charset_and_however_accents_are_written(
     place = {"in": "json", "name": "says"} if "json" in content_type else {"in": "body"}
     for wanted in ("zu spät", "zu spa\u0308t"):
         condition = Condition.from_body({**place, "is": [wanted]}, "")
-        assert condition.holds(TargetReply(200, [("content-type", content_type)], body)), wanted
+        assert condition.holds(TargetResponse(200, [("content-type", content_type)], body)), wanted
 
 
 @pytest.mark.parametrize("charset", ["idna", "zip", "rot13", "unicode_escape", "punycode", "no such", "\0", "x" * 5_000, ""])
 def test_C7_a_charset_that_is_none_of_the_web_is_utf_8(charset: str) -> None:
-    assert TargetReply(200, [("content-type", f"text/plain; charset={charset}")], "spät".encode()).text == "spät"
+    assert TargetResponse(200, [("content-type", f"text/plain; charset={charset}")], "spät".encode()).text == "spät"
 
 
 def test_C7_a_rule_is_proposed_from_an_answer_that_is_a_success() -> None:
     made = propose(reply("Saved, thank you"), Then.DELIVERED)
-    assert classify_reply(made, reply("saved, thank you "), NOW) == Delivered(200)
-    assert isinstance(classify_reply(made, reply("Please sign in"), NOW), Refused)
+    assert classify_response(made, reply("saved, thank you "), NOW) == Delivered(200)
+    assert isinstance(classify_response(made, reply("Please sign in"), NOW), Refused)
     exists = propose(reply({"code": "exists"}, 409), Then.DELIVERED)
-    assert classify_reply(exists, reply({"code": "exists"}, 409), NOW) == Delivered(409)
-    assert isinstance(classify_reply(exists, reply({"code": "locked"}, 409), NOW), Refused)
+    assert classify_response(exists, reply({"code": "exists"}, 409), NOW) == Delivered(409)
+    assert isinstance(classify_response(exists, reply({"code": "locked"}, 409), NOW), Refused)
 
 
 @pytest.mark.parametrize(
@@ -334,5 +334,5 @@ def test_C7_a_rule_is_proposed_from_an_answer_that_is_a_success() -> None:
 )
 def test_X2_a_proposed_rule_counts_what_the_target_created_and_updated(created: object, updated: object) -> None:
     made = propose(reply(created), Then.DELIVERED)
-    assert classify_reply(made, reply(created), NOW) == Delivered(200, Lead.CREATED)
-    assert classify_reply(made, reply(updated), NOW) == Delivered(200, Lead.UPDATED)
+    assert classify_response(made, reply(created), NOW) == Delivered(200, Lead.CREATED)
+    assert classify_response(made, reply(updated), NOW) == Delivered(200, Lead.UPDATED)

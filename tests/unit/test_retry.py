@@ -16,7 +16,7 @@ from heliograph.domain.delivery.outcomes import (
     Refused,
     ValidationFailed,
     category_of_status,
-    classify_response,
+    classify_status,
     classify_transport_error,
     effect_on_connection,
     may_have_left,
@@ -123,7 +123,7 @@ def test_D4_everything_else_is_general(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_D3_success(status: int) -> None:
-    assert classify_response(status, now=NOW) == Delivered(status)
+    assert classify_status(status, now=NOW) == Delivered(status)
 
 
 def test_D4_causes_without_an_answer() -> None:
@@ -139,7 +139,7 @@ def test_D2_what_counts_as_begun() -> None:
     assert may_have_left(Delivered(200))
     assert may_have_left(Cut())
     assert not may_have_left(Cut(left=False))
-    assert may_have_left(classify_response(500, now=NOW))
+    assert may_have_left(classify_status(500, now=NOW))
     assert not may_have_left(ValidationFailed(("empty",)))
     assert not may_have_left(CouldNotBegin(Cause.FLOW_INACTIVE, "x"))
     assert not may_have_left(classify_transport_error(Cause.REFUSED, "x"))
@@ -174,9 +174,9 @@ def test_D5_any_retry_after_is_read_without_an_error(header: str) -> None:
 
 
 def test_C8_a_retry_after_holds_the_connection_and_410_pauses_it() -> None:
-    assert effect_on_connection(classify_response(429, retry_after="60", now=NOW), NOW) == HoldConnection(NOW + MINUTE)
-    assert effect_on_connection(classify_response(410, retry_after="60", now=NOW), NOW) == PauseConnection()
-    assert effect_on_connection(classify_response(429, now=NOW), NOW) is None
+    assert effect_on_connection(classify_status(429, retry_after="60", now=NOW), NOW) == HoldConnection(NOW + MINUTE)
+    assert effect_on_connection(classify_status(410, retry_after="60", now=NOW), NOW) == PauseConnection()
+    assert effect_on_connection(classify_status(429, now=NOW), NOW) is None
     assert effect_on_connection(Delivered(200), NOW) is None
 
 

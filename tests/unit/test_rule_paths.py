@@ -14,7 +14,7 @@ from heliograph.connections.answers import parse_rule
 from heliograph.connections.rule_form import of_body
 from heliograph.connections.rule_paths import ForeignPath, plain_path, plain_rule, quoted_path
 from heliograph.domain.connection.response_rule import Condition, first_match, read_rule
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.mapping.json_bodies import Body
 from heliograph.domain.mapping.paths import MAX_INDEX, parse_path
 from heliograph.setup.setup_errors import Invalid
@@ -49,7 +49,7 @@ def failed_at(path: str, value: str) -> dict[str, Any]:
 def test_C7_JSONPath_and_JSON_Pointer_are_read(path: str, plain: str, value: str) -> None:
     assert plain_path(path) == plain
     rule = parse_rule([failed_at(path, value)])
-    assert first_match(rule, TargetReply(200, (), json.dumps(ANSWER).encode())) == 0
+    assert first_match(rule, TargetResponse(200, (), json.dumps(ANSWER).encode())) == 0
     assert rule[0].conditions[0].name == rule[0].shows == plain
 
 

@@ -50,7 +50,7 @@ def run_test(
     report = try_connection(account_row.pk, id, sample=sample)
     summary, remedy = words.summary(report), words.remedy(report)
     lines = [
-        f"{number}. {words.step_name(each.step)}: {words.mark_name(each.mark)}"
+        f"{number}. {words.step_name(each.step)}: {words.state_name(each.state)}"
         + (f" ({each.seconds * 1000:.0f} ms)" if each.seconds else "")
         for number, each in enumerate(report.steps, 1)
     ]
@@ -65,7 +65,7 @@ def run_test(
         "target": report.target,
         "status": report.status,
         "answer": report.answer,
-        "steps": [{"step": each.step.value, "result": each.mark.value, "seconds": each.seconds} for each in report.steps],
+        "steps": [{"step": each.step.value, "result": each.state.value, "seconds": each.seconds} for each in report.steps],
     }
     answer(as_json, facts, "\n".join([*lines, summary, *filter(None, [remedy])]))
     if report.verdict is DiagnosisVerdict.FAILED:

@@ -8,9 +8,9 @@ from typing import Final
 
 from heliograph.connections.rule_paths import plain_rule
 from heliograph.deliveries.exchanges import exchange
-from heliograph.domain.connection.response_rule import Condition, Rule, Then, classify_reply, match_of, read_rule
+from heliograph.domain.connection.response_rule import Condition, Rule, Then, classify_response, match_of, read_rule
 from heliograph.domain.connection.rule_proposal import propose
-from heliograph.domain.connection.target_reply import UTF_8, TargetReply
+from heliograph.domain.connection.target_response import UTF_8, TargetResponse
 from heliograph.domain.delivery.outcomes import Delivered, Lead
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
@@ -38,7 +38,7 @@ class NoAnswer(HeliographError):
 class Logged:
     """A stored answer, with its secrets masked."""
 
-    reply: TargetReply
+    reply: TargetResponse
     connection: int
     """The id of the connection over which it came."""
     cut: bool
@@ -116,13 +116,13 @@ def read_logged(db: Database, account: int, action: int, n: int) -> Logged:
     return Logged(reply, rows[0][0], reply.cut)
 
 
-def _reply(response: str) -> TargetReply | None:
+def _reply(response: str) -> TargetResponse | None:
     """A stored response as rules read it; None if nothing came back."""
     answer = exchange("", response)
     if answer.status is None:
         return None
     body = answer.response_body.encode("utf-8", "replace")  # it was decoded by the charset of its headers before it was stored as text
-    return TargetReply(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
+    return TargetResponse(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
 
 
 def propose_rule(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
@@ -135,7 +135,7 @@ def try_rule(db: Database, account: int, action: int, n: int, rule: Sequence[obj
     """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
     answer, read = read_logged(db, account, action, n), parse_rule(rule)
     reply = answer.reply
-    match, outcome = match_of(read, reply), classify_reply(read, reply, db.now())
+    match, outcome = match_of(read, reply), classify_response(read, reply, db.now())
     absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(reply) is False]
     if match.open:
         return RuleVerdict(None, None, absent=absent)
@@ -165,7 +165,7 @@ class UnmatchedCondition:
 
 
 def unmatched_conditions(
-    db: Database, account: int, connection: int, rule: Rule, tried_on: TargetReply | None = None
+    db: Database, account: int, connection: int, rule: Rule, tried_on: TargetResponse | None = None
 ) -> list[UnmatchedCondition]:
     """The conditions whose path or header occurs in none of the newest stored answers of a connection. It reads at most OFFERED answers.
 

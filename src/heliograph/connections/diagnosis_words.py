@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.connection.connection import SignIn
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, TestedField
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepState, TestedField
 
 _STEPS: Final = {
     DiagnosisStep.NAME: gettext_lazy("Look up the name"),
@@ -20,10 +20,10 @@ _STEPS: Final = {
     DiagnosisStep.ANSWER: gettext_lazy("Read the answer"),
 }
 _MARKS: Final = {
-    StepMark.DONE: gettext_lazy("done"),
-    StepMark.FAILED: gettext_lazy("failed"),
-    StepMark.NOT_TRIED: gettext_lazy("not tried"),
-    StepMark.NOT_NEEDED: gettext_lazy("not needed"),
+    StepState.DONE: gettext_lazy("done"),
+    StepState.FAILED: gettext_lazy("failed"),
+    StepState.NOT_TRIED: gettext_lazy("not tried"),
+    StepState.NOT_NEEDED: gettext_lazy("not needed"),
 }
 
 _FIELDS: Final = {
@@ -227,7 +227,7 @@ def step_name(step: DiagnosisStep) -> str:
     return str(_STEPS[step])
 
 
-def mark_name(mark: StepMark) -> str:
+def state_name(mark: StepState) -> str:
     """The result of a step."""
     return str(_MARKS[mark])
 
@@ -241,13 +241,13 @@ def summary(report: DiagnosisReport) -> str:
         case DiagnosisVerdict.TESTED:
             return _("Tested: %(target)s answered as it should.") % named
         case DiagnosisVerdict.REACHED:
-            if any(each.step is DiagnosisStep.CREDENTIALS and each.mark is StepMark.DONE for each in report.steps):
+            if any(each.step is DiagnosisStep.CREDENTIALS and each.state is StepState.DONE for each in report.steps):
                 return _("Reached: %(target)s is there and gives us access. Nothing was sent.") % named
             if not report.tries_credentials:
                 return _("Reached: %(target)s is there. Nothing was sent.") % named
             return _("Reached: %(target)s is there. Nothing was sent, so the credentials were not tried.") % named
         case DiagnosisVerdict.FAILED:
-            number = next((n for n, each in enumerate(report.steps, 1) if each.mark is StepMark.FAILED), 0)
+            number = next((n for n, each in enumerate(report.steps, 1) if each.state is StepState.FAILED), 0)
             return _("Failed at step %(number)d: %(wrong)s") % {"number": number, "wrong": wrong(report)}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy
 
 from heliograph.connections.rule_paths import quoted_path
-from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, How, ReplyPlace, Then
+from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, How, ResponsePlace, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_number
@@ -44,10 +44,10 @@ class ConditionForm(Form):
     place = Select(
         gettext_lazy("Clause %(n)d, condition %(m)d looks at"),
         options=[
-            Choice(ReplyPlace.STATUS.value, gettext_lazy("the status")),
-            Choice(ReplyPlace.BODY.value, gettext_lazy("the answer’s text")),
-            Choice(ReplyPlace.JSON.value, gettext_lazy("JSON, at")),
-            Choice(ReplyPlace.HEADER.value, gettext_lazy("the header")),
+            Choice(ResponsePlace.STATUS.value, gettext_lazy("the status")),
+            Choice(ResponsePlace.BODY.value, gettext_lazy("the answer’s text")),
+            Choice(ResponsePlace.JSON.value, gettext_lazy("JSON, at")),
+            Choice(ResponsePlace.HEADER.value, gettext_lazy("the header")),
         ],
         any_value=True,
     )
@@ -101,7 +101,7 @@ class ClauseForm(Form):
 class ConditionDraft:
     """A condition as it was typed: the fields of ConditionForm."""
 
-    place: str = ReplyPlace.STATUS.value
+    place: str = ResponsePlace.STATUS.value
     name: str = ""
     how: str = "is"
     values: str = ""
@@ -144,7 +144,7 @@ def _draft_of(body: Mapping[str, Any]) -> ConditionDraft:
     how = next(how for how in How if how.value in body)
     values = "" if how is How.FILLED else "\n".join(body[how.value])
     name = body.get("name", "")
-    path = quoted_path(name) if body["in"] == ReplyPlace.JSON.value else name
+    path = quoted_path(name) if body["in"] == ResponsePlace.JSON.value else name
     return ConditionDraft(body["in"], path, _OF_HOW[how, bool(body.get("unless"))], values)
 
 
@@ -170,7 +170,7 @@ def to_body(clauses: Sequence[ClauseDraft]) -> list[dict[str, object]]:
 def _condition(draft: ConditionDraft) -> dict[str, object]:
     how, unless = HOWS.get(draft.how, (How.IS, False))
     body: dict[str, object] = {"in": draft.place}
-    if draft.name.strip() and draft.place in (ReplyPlace.JSON.value, ReplyPlace.HEADER.value):
+    if draft.name.strip() and draft.place in (ResponsePlace.JSON.value, ResponsePlace.HEADER.value):
         body["name"] = draft.name.strip()
     body[how.value] = True if how is How.FILLED else [line.strip() for line in draft.values.splitlines() if line.strip()]
     return body | ({"unless": True} if unless else {})

@@ -20,7 +20,7 @@ from jsonpath.exceptions import JSONPathError
 from jsonpath.segments import JSONPathRecursiveDescentSegment
 from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
 
-from heliograph.domain.connection.response_rule import ReplyPlace
+from heliograph.domain.connection.response_rule import ResponsePlace
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.mapping.paths import MAX_INDEX, MAX_LENGTH, PathStep, format_path, parse_path
 
@@ -122,7 +122,7 @@ def _plain_clause(clause: Mapping[str, object], where: str) -> dict[str, object]
     if isinstance(conditions, list):
         body["if"] = [
             _with_plain_path(each, "name", f"{where}.if[{i}]")
-            if isinstance(each, Mapping) and each.get("in") == ReplyPlace.JSON.value
+            if isinstance(each, Mapping) and each.get("in") == ResponsePlace.JSON.value
             else each
             for i, each in enumerate(conditions)
         ]

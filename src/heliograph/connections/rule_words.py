@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from heliograph.connections.answers import UnmatchedCondition
 from heliograph.connections.rule_paths import ForeignPath, is_foreign, plain_path
-from heliograph.domain.connection.response_rule import Clause, Condition, How, ReplyPlace, Rule, Then
+from heliograph.domain.connection.response_rule import Clause, Condition, How, ResponsePlace, Rule, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.paths import parse_path
@@ -29,7 +29,7 @@ def sentence(clause: Clause) -> str:
 def condition(each: Condition) -> str:
     """A condition in words."""
     where = place(each)
-    values = _or([f"“{value}”" if each.place is not ReplyPlace.STATUS else value for value in each.values])
+    values = _or([f"“{value}”" if each.place is not ResponsePlace.STATUS else value for value in each.values])
     match each.how, each.unless:
         case How.FILLED, False:
             return _("%(where)s is filled") % {"where": where}
@@ -48,13 +48,13 @@ def condition(each: Condition) -> str:
 def place(each: Condition) -> str:
     """The part of the answer that a condition reads."""
     match each.place:
-        case ReplyPlace.STATUS:
+        case ResponsePlace.STATUS:
             return _("the status")
-        case ReplyPlace.BODY:
+        case ResponsePlace.BODY:
             return _("the answer’s text")
-        case ReplyPlace.JSON:
+        case ResponsePlace.JSON:
             return _("“%(name)s” in the answer’s JSON") % {"name": each.name}
-        case ReplyPlace.HEADER:
+        case ResponsePlace.HEADER:
             return _("the header %(name)s") % {"name": each.name}
 
 
@@ -65,7 +65,7 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
     is_json: whether the answer is JSON
     """
     named = {"n": number, "name": each.name}
-    if each.place is ReplyPlace.HEADER:
+    if each.place is ResponsePlace.HEADER:
         return _("Clause %(n)d: this answer has no header %(name)s.") % named
     if not is_json:
         return _("Clause %(n)d looks for “%(name)s” in JSON, and this answer is no JSON.") % named
@@ -76,7 +76,7 @@ def nowhere(each: UnmatchedCondition) -> str:
     """The sentence that none of the newest answers has what a condition reads."""
     name, answers = each.condition.name, each.json or each.answers
     named = {"n": each.clause + 1, "name": name, "answers": f"{answers:,}"}
-    if each.condition.place is ReplyPlace.HEADER:
+    if each.condition.place is ResponsePlace.HEADER:
         return (
             ngettext(
                 "Clause %(n)d: the newest answer has no header %(name)s.",
@@ -130,7 +130,7 @@ def doubts(rule: Rule, unmatched: Sequence[UnmatchedCondition]) -> list[str]:
     for number, clause in enumerate(rule):
         for each in clause.conditions:
             missing = by_condition.get((number, each))
-            if each.place is ReplyPlace.JSON and is_foreign(each.name) and missing:
+            if each.place is ResponsePlace.JSON and is_foreign(each.name) and missing:
                 sentences_of_doubt.append(taken_by_its_name(number + 1, each.name))
             elif missing and missing.answers:
                 sentences_of_doubt.append(nowhere(missing))

@@ -15,7 +15,7 @@ from heliograph.domain.connection.connection import Connection, SignIn
 from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.stated_error import stated_error
-from heliograph.domain.connection.target_reply import UTF_8, TargetReply
+from heliograph.domain.connection.target_response import UTF_8, TargetResponse
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.store import configuration_versions
@@ -99,21 +99,21 @@ def refusals(reader: AccountReader, failures: dict[int, StoredAttempt]) -> dict[
 
 def said_by_target(exchange: Exchange | None) -> str:
     """The target's own short word for its refusal, such as no_service; "" if it gave none, or if the answer is not stored."""
-    reply = _reply(exchange)
-    return own_words(reply) if reply else ""
+    response = _response(exchange)
+    return own_words(response) if response else ""
 
 
 def error_of(exchange: Exchange | None) -> str:
     """The error code of RFC 6749 or RFC 6750 that an answer states; "" if it states none."""
-    reply = _reply(exchange)
-    return stated_error(reply) if reply else ""
+    response = _response(exchange)
+    return stated_error(response) if response else ""
 
 
-def _reply(exchange: Exchange | None) -> TargetReply | None:
+def _response(exchange: Exchange | None) -> TargetResponse | None:
     if exchange is None or exchange.status is None:
         return None
     body = exchange.response_body.encode("utf-8", "replace")
-    return TargetReply(exchange.status, exchange.response_headers, body, cut=exchange.truncated, charset=UTF_8)
+    return TargetResponse(exchange.status, exchange.response_headers, body, cut=exchange.truncated, charset=UTF_8)
 
 
 def _sign_in(reader: AccountReader, connection: int, version: int) -> SignIn | None:

@@ -14,7 +14,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.facts import field_name
 from heliograph.domain.setup.compiled_setup import EventConfig
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -46,7 +46,7 @@ class Screen:
     """Reads what is new since the last look and prints it. db: its own read-only connection."""
 
     db: Database
-    source: ConfigSource
+    provider: ConfigProvider
     account: int
     timezone: str
     console: Console = field(default_factory=Console)
@@ -79,13 +79,13 @@ class Screen:
             {"account": self.account, "last": self._change, "most": MOST_LINES},
         )
         changes = read_changes(self.db, [row[0] for row in rows])
-        account = self.source.account(self.account)
+        account = self.provider.account(self.account)
         for id, at, code, name in rows:
             self._change = id
             change, (_, event_id, _, _) = changes[id]
             if change is None:
                 continue
-            event = self.source.event(event_id)
+            event = self.provider.event(event_id)
             who = f"{code} {name}".strip() if code else event.code
             what = (
                 "registered" if change.registration and not change.before and not change.session else _what(change.before, account, event)
@@ -106,7 +106,7 @@ class Screen:
             f" WHERE u.account_id = :account AND u.id > :last AND u.{RUN_NOT_TRIGGERED} ORDER BY u.id LIMIT :most",
             {"account": self.account, "last": self._run, "most": MOST_LINES},
         )
-        flows = self.source.account(self.account).flows if rows else {}
+        flows = self.provider.account(self.account).flows if rows else {}
         for id, at, flow, reason, code, name in rows:
             self._run = id
             yield ScreenLine(at, "not triggered", f"{code or ''} {name or ''}: {flows[flow].name if flow in flows else flow}, {reason}")
@@ -118,7 +118,7 @@ class Screen:
             " WHERE t.account_id = :account AND t.id > :last ORDER BY t.id LIMIT :most",
             {"account": self.account, "last": self._attempt, "most": MOST_LINES},
         )
-        flows = self.source.account(self.account).flows if rows else {}
+        flows = self.provider.account(self.account).flows if rows else {}
         for id, at, n, state, status, message, took, destination, flow, due_at, code, name in rows:
             self._attempt = id
             known = flows.get(flow)

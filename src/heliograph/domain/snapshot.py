@@ -34,8 +34,8 @@ class HistoryEntry:
     body: Mapping[str, object]
 
 
-class ConfigSource(Protocol):
-    """A source of configuration; `store.config_cache` implements it."""
+class ConfigProvider(Protocol):
+    """Loads configuration; `store.config_cache` implements it."""
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration at `version` (None: the newest committed)."""

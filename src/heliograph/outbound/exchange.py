@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from heliograph.domain.connection.target_reply import UTF_8, decoded
+from heliograph.domain.connection.target_response import UTF_8, decoded
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import Policy
 

@@ -28,7 +28,7 @@ from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.secret import MAX_SECRET, Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
-from heliograph.domain.delivery.outcomes import Cause, Refused, classify_response, classify_transport_error
+from heliograph.domain.delivery.outcomes import Cause, Refused, classify_status, classify_transport_error
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, SendResult
@@ -207,7 +207,7 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
     who = connection.authority
     if response.status in (408, 425, 429) or response.status >= 500:
         now = time.time_ns() // 1000
-        outcome = classify_response(response.status, retry_after=response.header("retry-after"), now=now)
+        outcome = classify_status(response.status, retry_after=response.header("retry-after"), now=now)
         wait = outcome.retry_after if isinstance(outcome, Refused) else 0
         message = f"No access token: {who} answered {response.status}."
         return Denied(Refused(Category.CONNECTION, Cause.OAUTH, message, left=False, retry_after=wait))

@@ -38,7 +38,7 @@ class Proxy:
             target = read_target(url.replace(f"{credentials}@", "", 1) if credentials else url)
         except (ValueError, InvalidTarget):
             raise ProxyError("It must look like http://proxy.example.org:3128 or http://user:password@proxy.example.org:3128.") from None
-        if target.rest != "/" or (parts.port is None and parts.scheme == "http"):
+        if target.path_and_query != "/" or (parts.port is None and parts.scheme == "http"):
             raise ProxyError("A proxy is an address with a port and nothing after it, like http://proxy.example.org:3128.")
         return cls(target, unquote(parts.username or ""), unquote(parts.password or ""))
 

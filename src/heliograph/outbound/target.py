@@ -27,14 +27,14 @@ class InvalidTarget(HeliographError):
 class Target:
     """Where a URL leads. `host` is lower-case ASCII without brackets; `literal`: it is an address, not a name.
 
-    `rest` is path and query, percent-encoded; it may be a secret. `str()` is host and port, which may be shown.
+    `path_and_query` is percent-encoded; it may be a secret. `str()` is host and port, which may be shown.
     """
 
     scheme: str
     host: str
     port: int
     literal: bool
-    rest: str = field(repr=False)
+    path_and_query: str = field(repr=False)
 
     @cached_property
     def bracketed(self) -> str:
@@ -47,7 +47,7 @@ class Target:
     @cached_property
     def url(self) -> str:
         """The whole URL in a form that all parsers read alike, without a fragment."""
-        return f"{self.scheme}://{self}{self.rest}"
+        return f"{self.scheme}://{self}{self.path_and_query}"
 
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -55,7 +55,7 @@ LONGEST_URL: Final = 8_192
 
 # RFC 3986: scheme "://" authority, then path, query. The character set excludes everything that a parser could take for a second authority.
 _URL: Final = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\[\]:@\\%]*)(?P<port>:[0-9]{0,5})?(?P<rest>[/?#].*)?"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\[\]:@\\%]*)(?P<port>:[0-9]{0,5})?(?P<path_and_query>[/?#].*)?"
 )
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -82,11 +82,11 @@ def read_target(url: str) -> Target:
     if not 0 < port < 65_536:
         raise InvalidTarget("The URL's port is not a number from 1 to 65535.")
     host, literal = _read_host(match["host"])
-    rest = (match["rest"] or "").partition("#")[0]
-    if not rest.startswith("/"):
-        rest = f"/{rest}"
+    path_and_query = (match["path_and_query"] or "").partition("#")[0]
+    if not path_and_query.startswith("/"):
+        path_and_query = f"/{path_and_query}"
     try:
-        return Target(scheme, host, port, literal, rest if rest.isascii() else quote(rest, safe=_KEPT))
+        return Target(scheme, host, port, literal, path_and_query if path_and_query.isascii() else quote(path_and_query, safe=_KEPT))
     except UnicodeEncodeError:
         raise InvalidTarget("The URL contains half a character (a lone surrogate).") from None
 

@@ -30,7 +30,7 @@ LARGEST_DECLARED: Final = 64 * 1024 * 1024
 SMALL_BUFFER: Final = 16 * 1024  # bytes, libcurl's minimum; a longer body takes several writes
 _MICRO: Final = 1_000_000
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
+NOWHERE: Final = Target("http", "", 80, literal=False, path_and_query="/")
 
 
 class Transfer:

@@ -12,8 +12,8 @@ import structlog
 
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.snapshot import ConfigSource
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.domain.snapshot import ConfigProvider
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import OVERTAKEN_AT_MOST, Overtaken, record
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
@@ -28,9 +28,9 @@ UNSTORABLE = DocumentProblem("", "cannot be stored as it is.")
 
 
 def record_batch(
-    db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = KEY_WAIT_MS
-) -> list[ItemAnswer]:
-    """Records in its own transactions; one answer per item, in order.
+    db: Database, items: Sequence[RecordItem], provider: ConfigProvider, *, endpoint: str = "", key_wait_ms: int = KEY_WAIT_MS
+) -> list[ItemResult]:
+    """Records in its own transactions; one result per item, in order.
 
     Raises the driver's error if the database itself fails. Then nothing is acknowledged (O7), though earlier halves may be recorded, as
     after a lost answer.
@@ -43,13 +43,13 @@ def record_batch(
             with db.transaction(together=True):
                 if db.vendor == "postgresql":
                     db.run(f"SET LOCAL statement_timeout = {LONGEST_MS}")
-                return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
+                return record(db, items, provider, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
         except driver_errors.lock_timeouts():
             locked_keys = _locked_keys(db, items, endpoint)
             if locked_keys:  # their items are answered "running" (I3), and the others are recorded
                 others = [item for item in items if (item.account, item.key) not in locked_keys]
-                answers = iter(record_batch(db, others, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
-                return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(answers) for item in items]
+                results = iter(record_batch(db, others, provider, endpoint=endpoint, key_wait_ms=key_wait_ms))
+                return [ItemResult(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(results) for item in items]
             if not left:  # else the other transaction has ended
                 raise
             left -= 1
@@ -62,23 +62,29 @@ def record_batch(
                 raise
             left -= 1
         except driver_errors.refusals() as error:
-            return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.REFUSED, problems=(UNSTORABLE,)))
+            return _halved(db, items, provider, endpoint, key_wait_ms, error, ItemResult(ItemOutcome.REFUSED, problems=(UNSTORABLE,)))
         except driver_errors.all_errors():
             raise
         except Exception as error:  # noqa: BLE001 -- a bug of ours that one item meets: its neighbours, perhaps other accounts', go on
-            return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.FAILED))
+            return _halved(db, items, provider, endpoint, key_wait_ms, error, ItemResult(ItemOutcome.FAILED))
 
 
 def _halved(
-    db: Database, items: Sequence[RecordItem], source: ConfigSource, endpoint: str, key_wait_ms: int, error: Exception, alone: ItemAnswer
-) -> list[ItemAnswer]:
+    db: Database,
+    items: Sequence[RecordItem],
+    provider: ConfigProvider,
+    endpoint: str,
+    key_wait_ms: int,
+    error: Exception,
+    alone: ItemResult,
+) -> list[ItemResult]:
     if len(items) == 1:
         log.error("item_not_recorded", account=items[0].account, by=items[0].by, error=type(error).__name__, outcome=alone.outcome.value)
         return [alone]
     middle = len(items) // 2
     return [
-        *record_batch(db, items[:middle], source, endpoint=endpoint, key_wait_ms=key_wait_ms),
-        *record_batch(db, items[middle:], source, endpoint=endpoint, key_wait_ms=key_wait_ms),
+        *record_batch(db, items[:middle], provider, endpoint=endpoint, key_wait_ms=key_wait_ms),
+        *record_batch(db, items[middle:], provider, endpoint=endpoint, key_wait_ms=key_wait_ms),
     ]
 
 

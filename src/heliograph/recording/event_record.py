@@ -14,7 +14,7 @@ from typing import Any
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import Change, Facet, SubjectKind, event_diff
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
-from heliograph.domain.snapshot import ConfigSource, compile_event, event_body
+from heliograph.domain.snapshot import ConfigProvider, compile_event, event_body
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.store import configuration_versions
 from heliograph.store.database import Database
@@ -40,7 +40,7 @@ class RecordedEvent:
 
 
 def record_event(
-    db: Database, account: int, event: int | None, state: EventState, *, by: str, source: ConfigSource, quiet: bool = False
+    db: Database, account: int, event: int | None, state: EventState, *, by: str, provider: ConfigProvider, quiet: bool = False
 ) -> RecordedEvent:
     """Creates (event None) or saves an event and records the change. The caller holds the configuration locks.
 
@@ -83,7 +83,7 @@ def record_event(
         before=before,
     )
     of_account = configuration_versions.versions(db, [account], [])[configuration_versions.ACCOUNT, account]
-    recorded = Recorded(change, source.account(account, of_account), config, id=change.id)
+    recorded = Recorded(change, provider.account(account, of_account), config, id=change.id)
     recorded.decide()
     write_changes(db, [recorded], now, DrawnNumbers(db, numbers_of(db, [recorded]) | {"change_id": 0}))
     return RecordedEvent(config.id, created, change.id)

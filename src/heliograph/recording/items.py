@@ -86,7 +86,7 @@ class PreparedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemAnswer:
+class ItemResult:
     """The result of record() for one item: the sender gets it, and it is stored under the item's key."""
 
     outcome: ItemOutcome
@@ -102,14 +102,14 @@ class ItemAnswer:
         return self.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED, ItemOutcome.UNCHANGED, ItemOutcome.STALE)
 
 
-_answers = msgspec.json.Decoder(ItemAnswer)
+_results = msgspec.json.Decoder(ItemResult)
 
 
-def write_answer(answer: ItemAnswer) -> str:
-    """The answer as stored under its key."""
-    return _json.encode(answer).decode()
+def write_result(result: ItemResult) -> str:
+    """The result as stored under its key."""
+    return _json.encode(result).decode()
 
 
-def read_answer(text: str) -> ItemAnswer:
-    """Reads an answer that was stored under a key."""
-    return _answers.decode(text)
+def read_result(text: str) -> ItemResult:
+    """Reads a result that was stored under a key."""
+    return _results.decode(text)

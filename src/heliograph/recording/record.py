@@ -21,10 +21,10 @@ from heliograph.domain.registration.document_values import SHOWN_ALLOWED, Docume
 from heliograph.domain.registration.item_plan import ItemOutcome, PlannedChange, StoredRegistration, plan_item
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.recording.contents import read_state, write_state
-from heliograph.recording.items import ItemAnswer, PreparedItem, RecordItem, read_answer, write_answer
+from heliograph.recording.items import ItemResult, PreparedItem, RecordItem, read_result, write_result
 from heliograph.store import configuration_versions, registrations
 from heliograph.store.database import Database
 from heliograph.store.instants import EPOCH, from_micros
@@ -43,48 +43,48 @@ class Overtaken(HeliographError):
 def record(
     db: Database,
     items: Sequence[RecordItem],
-    source: ConfigSource,
+    provider: ConfigProvider,
     *,
     endpoint: str = "",
     key_wait_ms: int = 0,
     in_savepoint: bool = True,
-) -> list[ItemAnswer]:
-    """Records registration documents in the caller's transaction. Returns one answer per document, in order.
+) -> list[ItemResult]:
+    """Records registration documents in the caller's transaction. Returns one result per document, in order.
 
     key_wait_ms: how long to wait for a key that another transaction holds (PostgreSQL; 0: without limit).
     in_savepoint: if another transaction is the first to create one of these registrations, everything is done again here. False: that
         raises Overtaken, for a caller whose transaction holds nothing else.
 
-    A bad item raises nothing: its answer refuses it. After a database error the caller rolls back (`recording.batches` does that for callers
+    A bad item raises nothing: its result refuses it. After a database error the caller rolls back (`recording.batches` does that for callers
     that own their connection).
     """
-    answers: list[ItemAnswer | None] = [None] * len(items)
-    claimed_keys, repeats = _claim(db, items, endpoint, key_wait_ms, answers)
-    unanswered = [(number, item) for number, item in enumerate(items) if answers[number] is None and number not in repeats]
+    results: list[ItemResult | None] = [None] * len(items)
+    claimed_keys, repeats = _claim(db, items, endpoint, key_wait_ms, results)
+    unrecorded = [(number, item) for number, item in enumerate(items) if results[number] is None and number not in repeats]
     if in_savepoint:
-        _run_until_not_overtaken(db, source, unanswered, answers)
+        _run_until_not_overtaken(db, provider, unrecorded, results)
     else:
-        _Batch(db, source).run(unanswered, answers)
+        _Batch(db, provider).run(unrecorded, results)
     if claimed_keys:
         recorded = [
-            (key, items[number].request_hash, write_answer(answer))
+            (key, items[number].request_hash, write_result(result))
             for key, number in claimed_keys.items()
-            if (answer := answers[number]) is not None and answer.is_recorded
+            if (result := results[number]) is not None and result.is_recorded
         ]
         registrations.answer_keys(db, recorded)
         registrations.free_keys(db, claimed_keys.keys() - {key for key, _, _ in recorded})
-    _answer_repeats(db, items, source, endpoint, repeats, answers)
-    return [answer if answer is not None else ItemAnswer(ItemOutcome.REFUSED) for answer in answers]
+    _record_repeats(db, items, provider, endpoint, repeats, results)
+    return [result if result is not None else ItemResult(ItemOutcome.REFUSED) for result in results]
 
 
 def _run_until_not_overtaken(
-    db: Database, source: ConfigSource, todo: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
+    db: Database, provider: ConfigProvider, todo: Sequence[tuple[int, RecordItem]], results: list[ItemResult | None]
 ) -> None:
     """Runs all steps, and runs them again if another transaction created one of the registrations first. Raises Overtaken."""
     for left in reversed(range(OVERTAKEN_AT_MOST)):
         try:
             with db.savepoint():
-                _Batch(db, source).run(todo, answers)
+                _Batch(db, provider).run(todo, results)
         except Overtaken:
             if not left:
                 raise
@@ -93,9 +93,9 @@ def _run_until_not_overtaken(
 
 
 def _claim(
-    db: Database, items: Sequence[RecordItem], endpoint: str, key_wait_ms: int, answers: list[ItemAnswer | None]
+    db: Database, items: Sequence[RecordItem], endpoint: str, key_wait_ms: int, results: list[ItemResult | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
-    """Step 0: claims the keys of the items, which are given by their numbers, and answers items whose key has an answer already.
+    """Step 0: claims the keys of the items, which are given by their numbers, and gives the stored result to items whose key has one.
 
     Returns two mappings:
         the claimed keys -> the item that claimed it
@@ -107,7 +107,7 @@ def _claim(
         if item.key is None:
             continue
         if item.problem is not None:
-            answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=(item.problem,))
+            results[number] = ItemResult(ItemOutcome.REFUSED, problems=(item.problem,))
             continue
         first = first_items.setdefault((item.account, endpoint, item.key), number)
         if first != number:
@@ -118,33 +118,33 @@ def _claim(
     for key, (request_hash, text) in registrations.kept_answers(db, sorted(first_items.keys() - new_keys)).items():
         number = first_items[key]
         if request_hash != items[number].request_hash:
-            answers[number] = ItemAnswer(ItemOutcome.KEY_REUSED)
+            results[number] = ItemResult(ItemOutcome.KEY_REUSED)
         else:
-            answers[number] = read_answer(text) if text else ItemAnswer(ItemOutcome.RUNNING)
+            results[number] = read_result(text) if text else ItemResult(ItemOutcome.RUNNING)
     return {key: number for key, number in first_items.items() if key in new_keys}, repeats
 
 
-def _answer_repeats(
+def _record_repeats(
     db: Database,
     items: Sequence[RecordItem],
-    source: ConfigSource,
+    provider: ConfigProvider,
     endpoint: str,
     repeats: Mapping[int, int],
-    answers: list[ItemAnswer | None],
+    results: list[ItemResult | None],
 ) -> None:
-    """Answers items that repeated a key of their batch. A refusal is not remembered (I3), so the next document with the key is recorded."""
+    """Sets the results of items that repeated a key of their batch. A refusal is not remembered (I3), so the next document with the key is recorded."""
     to_record = []
     for number, first in repeats.items():
-        first_answer = answers[first]
+        first_result = results[first]
         if items[number].request_hash == items[first].request_hash:
-            answers[number] = first_answer
-        elif first_answer is not None and first_answer.outcome in (ItemOutcome.REFUSED, ItemOutcome.CONFLICT):
+            results[number] = first_result
+        elif first_result is not None and first_result.outcome in (ItemOutcome.REFUSED, ItemOutcome.CONFLICT):
             to_record.append(number)
         else:
-            answers[number] = ItemAnswer(ItemOutcome.KEY_REUSED)
+            results[number] = ItemResult(ItemOutcome.KEY_REUSED)
     if to_record:
-        for number, answer in zip(to_record, record(db, [items[each] for each in to_record], source, endpoint=endpoint), strict=True):
-            answers[number] = answer
+        for number, result in zip(to_record, record(db, [items[each] for each in to_record], provider, endpoint=endpoint), strict=True):
+            results[number] = result
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class _Batch:
     """Steps 1 to 6 for the items to record."""
 
     db: Database
-    source: ConfigSource
+    provider: ConfigProvider
     now: int = 0
     at: datetime = EPOCH
     accounts: dict[int, AccountConfig] = field(default_factory=dict)
@@ -176,8 +176,8 @@ class _Batch:
     session_ids: Iterator[int] = field(default_factory=lambda: iter(()))
     changed_sessions: dict[int, SessionRow] = field(default_factory=dict)
 
-    def run(self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]) -> None:
-        prepared = self._prepared(items, answers)
+    def run(self, items: Sequence[tuple[int, RecordItem]], results: list[ItemResult | None]) -> None:
+        prepared = self._prepared(items, results)
         if not prepared:
             return
 
@@ -191,21 +191,21 @@ class _Batch:
         changes_by_item: dict[int, list[Recorded]] = {}
         for number, item, prepared_item in prepared:
             subject = subjects[prepared_item.event, prepared_item.code]
-            answers[number], changes_by_item[number] = self._record_one(item, prepared_item, subject)
+            results[number], changes_by_item[number] = self._record_one(item, prepared_item, subject)
 
         # Steps 4 to 6: writes
         with self.db.together():
             self._write(subjects)
         for number, changes in changes_by_item.items():
-            answer = answers[number]
-            if answer is not None and changes:  # the ids of changes are known only after the write
+            result = results[number]
+            if result is not None and changes:  # the ids of changes are known only after the write
                 ids = tuple(recorded.id for recorded in changes)
-                answers[number] = ItemAnswer(answer.outcome, answer.registration, answer.version, ids)
+                results[number] = ItemResult(result.outcome, result.registration, result.version, ids)
 
     # --- step 1: lock configuration; refuse what must be refused
 
     def _prepared(
-        self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
+        self, items: Sequence[tuple[int, RecordItem]], results: list[ItemResult | None]
     ) -> list[tuple[int, RecordItem, PreparedItem]]:
         addresses: dict[int, tuple[int, str, str]] = {}
         items_by_number = dict(items)
@@ -213,7 +213,7 @@ class _Batch:
             try:
                 addresses[number] = (item.account, *item.address)
             except DocumentRefused as refused:
-                answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=refused.problems)
+                results[number] = ItemResult(ItemOutcome.REFUSED, problems=refused.problems)
         ids = self._lock_configuration({number: items_by_number[number] for number in addresses}, addresses)
         known_codes: dict[int, tuple[str, ...]] = {}
         prepared = []
@@ -226,11 +226,11 @@ class _Batch:
                 if account not in known_codes:
                     known_codes[account] = event_codes(self.db, account)
                 problem = DocumentProblem("event", f"there is no event {event_code!r}.", known_codes[account], event_code)
-                answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=(problem,))
+                results[number] = ItemResult(ItemOutcome.REFUSED, problems=(problem,))
                 continue
             prepared_item = prepare(item, code, self.accounts[account], event)
             if prepared_item.upsert is None:
-                answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=prepared_item.problems)
+                results[number] = ItemResult(ItemOutcome.REFUSED, problems=prepared_item.problems)
             else:
                 prepared.append((number, item, prepared_item))
         return prepared
@@ -264,9 +264,9 @@ class _Batch:
         event_scopes = [(account, event) for (account, _), event in events.items()]
         versions, self.now = configuration_versions.lock_and_read(self.db, sorted(accounts), event_scopes)
         self.at = from_micros(self.now)
-        self.accounts = {account: self.source.account(account, versions[configuration_versions.ACCOUNT, account]) for account in accounts}
+        self.accounts = {account: self.provider.account(account, versions[configuration_versions.ACCOUNT, account]) for account in accounts}
         self.events = {
-            event: self.source.event(event, versions[configuration_versions.EVENT, event])
+            event: self.provider.event(event, versions[configuration_versions.EVENT, event])
             for event in events.values()
             if (configuration_versions.EVENT, event) in versions
         }
@@ -293,8 +293,8 @@ class _Batch:
 
     # --- step 3: diff and decide, in arrival order
 
-    def _record_one(self, item: RecordItem, prepared_item: PreparedItem, subject: _Subject) -> tuple[ItemAnswer, list[Recorded]]:
-        """The answer to an item, and its changes: of the registration, then of its session registrations."""
+    def _record_one(self, item: RecordItem, prepared_item: PreparedItem, subject: _Subject) -> tuple[ItemResult, list[Recorded]]:
+        """The result of an item, and its changes: of the registration, then of its session registrations."""
         upsert, row = prepared_item.upsert, subject.row
         assert upsert is not None
         account, event = self.accounts[item.account], self.events[prepared_item.event]
@@ -315,9 +315,9 @@ class _Batch:
             expected=item.expected,
         )
         if plan.problem is not None:
-            return ItemAnswer(plan.outcome, problems=(plan.problem,)), []
+            return ItemResult(plan.outcome, problems=(plan.problem,)), []
         if plan.outcome in (ItemOutcome.CONFLICT, ItemOutcome.STALE):
-            return ItemAnswer(plan.outcome, row.id if subject.state else None, row.version), []
+            return ItemResult(plan.outcome, row.id if subject.state else None, row.version), []
         if sent_modified is not None and sent_modified != row.sent_modified:
             row.sent_modified, subject.has_newer_sent_modified = sent_modified, True
         changes: list[Recorded] = []
@@ -333,7 +333,7 @@ class _Batch:
                 self.sessions[row.id, session.session] = self.changed_sessions[id] = session_row
                 changes.append(self._recorded(item, subject, SubjectKind.SESSION_REGISTRATION, id, version, planned))
         self.recorded += changes
-        return ItemAnswer(plan.outcome, row.id, row.version), changes
+        return ItemResult(plan.outcome, row.id, row.version), changes
 
     def _recorded(
         self,

@@ -14,7 +14,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.registrations.list import RegistrationFilter, RegistrationRow, Registrations, StatusCount
 from heliograph.setup import affected_flows
@@ -157,7 +157,7 @@ class SettingStatus:
         self._last = chunk[-1].id if chunk else self._last
         return len(chunk) < CHUNK
 
-    def _count(self, row: RegistrationRow, answer: ItemAnswer) -> None:
+    def _count(self, row: RegistrationRow, answer: ItemResult) -> None:
         if answer.outcome is ItemOutcome.UPDATED:
             self._counts["changed"] += 1
         elif answer.outcome is ItemOutcome.REFUSED:

@@ -20,7 +20,7 @@ from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.form_values import YES, FormValues, in_order, one, plain
 from heliograph.store.config_cache import Committed
@@ -148,7 +148,7 @@ def document_of(registration: Opened, changes: FormValues, then: FormValues) -> 
     return document | {name: part for name, part in parts.items() if part}
 
 
-def save(db: Database, account: int, document: Mapping[str, object], *, by: str, expected: int | None) -> ItemAnswer:
+def save(db: Database, account: int, document: Mapping[str, object], *, by: str, expected: int | None) -> ItemResult:
     """Records a form in the caller's transaction."""
     item = RecordItem(account, document, by, by_hand=True, expected=expected)
     return record(db, [item], Committed(db))[0]

@@ -14,7 +14,7 @@ from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.response_rule import Rule
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refused
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.engine.worker.attempt_record import exchange_of, outcome_of, reply_of
+from heliograph.engine.worker.attempt_record import exchange_of, outcome_of, response_of
 from heliograph.engine.worker.config_view import UsedVersions
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Failure, Response, Route, SendResult, Timings
@@ -143,7 +143,7 @@ def _delivered(rule: Rule, created: bytes) -> Iterator[Answered]:
 
 def _answered(result: SendResult, rule: Rule) -> Answered:
     ready = ReadyRequest(_NO_REQUEST, _NO_ROUTE, _NO_VERSIONS, NOTHING, rule=rule)
-    outcome = outcome_of(result, 0, rule, reply_of(result, ready))
+    outcome = outcome_of(result, 0, rule, response_of(result, ready))
     took = 0 if not isinstance(result, (Response, Failure)) else round(result.timings.total * 1e6)
     stored = exchange_of(outcome, None, result, at=0, took=took, connection=0, versions="")
     status = outcome.status if isinstance(outcome, (Delivered, Refused)) else None

@@ -28,8 +28,8 @@ def copy_rows(db: Database, table: str, columns: str, rows: Iterable[tuple[Any, 
 
 @functools.lru_cache(maxsize=64)
 def _insert(table: str, columns: str) -> str:
-    marks = ", ".join("?" * (columns.count(",") + 1))
-    return f"INSERT INTO {table} ({columns}) VALUES ({marks})"
+    placeholders = ", ".join("?" * (columns.count(",") + 1))
+    return f"INSERT INTO {table} ({columns}) VALUES ({placeholders})"
 
 
 def reserve(db: Database, table: str, count: int) -> Sequence[int]:

@@ -66,7 +66,7 @@ PROCESS: Final = ConfigCache()
 
 
 class Committed:
-    """`domain.snapshot.ConfigSource` over a connection that sees committed data."""
+    """`domain.snapshot.ConfigProvider` over a connection that sees committed data."""
 
     def __init__(self, db: Database, cache: ConfigCache = PROCESS) -> None:
         self._db, self._cache = db, cache
@@ -92,7 +92,7 @@ class Committed:
 
 
 class Uncommitted:
-    """`domain.snapshot.ConfigSource` for a saver: it sees what its own transaction has written, and caches nothing."""
+    """`domain.snapshot.ConfigProvider` for a saver: it sees what its own transaction has written, and caches nothing."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -18,7 +18,7 @@ from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.cure import RENEWED, changed_settings
 from heliograph.domain.connection.secret import Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
-from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_rest, split_address
+from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_path_and_query, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
@@ -234,7 +234,7 @@ def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored:
             if "{" in query:
                 raise Invalid({name: ["This URL cannot contain a source field."]})
             try:
-                entered[secret] = split_address(f"{url}?{query}", http=True).rest.partition("?")[2]
+                entered[secret] = split_address(f"{url}?{query}", http=True).path_and_query.partition("?")[2]
             except AddressError as error:
                 raise Invalid({name: [str(error)]}) from None
             entered[secret] = f"?{entered[secret]}"
@@ -266,7 +266,7 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
             address = split_address(with_ascii_host(url.strip()), http=http)
         except AddressError as error:
             raise Invalid({name: [str(error)]}) from None
-        origins[_OF_URLS[secret]], entered[secret] = address.origin, address.rest
+        origins[_OF_URLS[secret]], entered[secret] = address.origin, address.path_and_query
     return origins
 
 
@@ -287,13 +287,13 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
 def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> None:
     """Raises ConnectionSetupError if the URL is longer than any request may have, even with empty source fields. A key in the query counts."""
     try:
-        rest = "".join(parse_rest(secrets.get(Secret.PATH, "")).texts)
+        path_and_query = "".join(parse_path_and_query(secrets.get(Secret.PATH, "")).texts)
     except AddressError:
         return  # the domain refuses it
     key = ""
     if connection.auth is rules.Auth.KEY and connection.key_place is rules.KeyPlace.QUERY:
         key = "?" + urlencode({connection.key_name: secrets.get(Secret.KEY, "")}, quote_via=quote, safe="")
-    if len(connection.origin + rest + key) > LONGEST_URL:
+    if len(connection.origin + path_and_query + key) > LONGEST_URL:
         raise ConnectionSetupError("url", f"with its query the URL is longer than {LONGEST_URL:,} characters")
 
 
@@ -346,7 +346,7 @@ def _extra_body(old: Mapping[str, Any], replaced: Sequence[str], entered: Mappin
     renewed    the secrets that the last such change replaced
     chips      the source fields in the URL
     """
-    chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
+    chips = sorted(set(parse_path_and_query(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
     renewed = list(replaced) or old.get(RENEWED, [])
     counter = {"edition": int(old.get("edition", 0)) + bool(replaced)} | ({RENEWED: renewed} if renewed else {})
     return counter | ({"chips": chips} if chips else {})

@@ -28,15 +28,23 @@ from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, limited_wait
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped, TestedField
+from heliograph.domain.connection.diagnosis import (
+    DiagnosisReport,
+    DiagnosisStep,
+    DiagnosisVerdict,
+    Finding,
+    Stepped,
+    StepState,
+    TestedField,
+)
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
-from heliograph.domain.connection.response_rule import READ_REASON, RuleMatch, classify_reply, match_of
+from heliograph.domain.connection.response_rule import READ_REASON, RuleMatch, classify_response, match_of
 from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping, trace_of_sample
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.stated_error import stated_error
-from heliograph.domain.connection.target_reply import TargetReply, charset_of
+from heliograph.domain.connection.target_response import TargetResponse, charset_of
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.account_config import AccountConfig
@@ -132,7 +140,7 @@ class _About:
 
 
 def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
-    steps = tuple(Stepped(step, StepMark.FAILED if step is DiagnosisStep.CREDENTIALS else StepMark.NOT_TRIED) for step in DiagnosisStep)
+    steps = tuple(Stepped(step, StepState.FAILED if step is DiagnosisStep.CREDENTIALS else StepState.NOT_TRIED) for step in DiagnosisStep)
     detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
     return DiagnosisReport(DiagnosisVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
 
@@ -194,11 +202,11 @@ class _Trial:
                 return self._failed(DiagnosisStep.CREDENTIALS, finding, token.refused.message, monotonic() - began)
             bearer = token
             self.masks = self.masks.also(secrets=[token])
-            self._mark(DiagnosisStep.CREDENTIALS, StepMark.DONE, monotonic() - began)
+            self._mark(DiagnosisStep.CREDENTIALS, StepState.DONE, monotonic() - began)
             self._report_progress(DiagnosisStep.ANSWER)
         if not asks:
             if connection.auth is Auth.OPEN:
-                self._mark(DiagnosisStep.CREDENTIALS, StepMark.NOT_NEEDED)
+                self._mark(DiagnosisStep.CREDENTIALS, StepState.NOT_NEEDED)
             return self._report(DiagnosisVerdict.REACHED)
         request = self._request(bearer)
         if not isinstance(request, Request):
@@ -240,9 +248,9 @@ class _Trial:
         spent = {DiagnosisStep.NAME: timings.name, DiagnosisStep.CONNECT: timings.connect, DiagnosisStep.TLS: timings.tls}
         for before in list(DiagnosisStep)[: list(DiagnosisStep).index(step)]:
             if before is DiagnosisStep.CREDENTIALS:  # the target has not said anything about the credentials
-                self.steps.setdefault(before, Stepped(before, StepMark.NOT_TRIED))
+                self.steps.setdefault(before, Stepped(before, StepState.NOT_TRIED))
             else:
-                self._mark(before, StepMark.DONE if before is not DiagnosisStep.TLS or secure else StepMark.NOT_NEEDED, spent.get(before))
+                self._mark(before, StepState.DONE if before is not DiagnosisStep.TLS or secure else StepState.NOT_NEEDED, spent.get(before))
         took = timings.total - sum(
             seconds for before, seconds in spent.items() if list(DiagnosisStep).index(before) < list(DiagnosisStep).index(step)
         )
@@ -272,8 +280,8 @@ class _Trial:
         if wrong is None and response.truncated and not self.about.sample:
             wrong = DiagnosisStep.ANSWER, Finding.LONG_ANSWER
         if wrong is None:
-            self._mark(DiagnosisStep.CREDENTIALS, StepMark.NOT_NEEDED if connection.auth is Auth.OPEN else StepMark.DONE)
-            self._mark(DiagnosisStep.ANSWER, StepMark.DONE, took)
+            self._mark(DiagnosisStep.CREDENTIALS, StepState.NOT_NEEDED if connection.auth is Auth.OPEN else StepState.DONE)
+            self._mark(DiagnosisStep.ANSWER, StepState.DONE, took)
             return self._report(DiagnosisVerdict.TESTED, response=response)
         step, finding = wrong
         return self._failed(
@@ -285,10 +293,10 @@ class _Trial:
         for the test URL, to which the rule does not apply."""
         reply = self._reply(response)
         rule = self.about.connection.rule if self.about.sample else ()
-        return None if match_of(rule, reply) == RuleMatch(None) else classify_reply(rule, reply, time_ns() // 1_000)
+        return None if match_of(rule, reply) == RuleMatch(None) else classify_response(rule, reply, time_ns() // 1_000)
 
-    def _reply(self, response: Response) -> TargetReply:
-        return TargetReply(response.status, response.headers, response.body, self._masked_reason, cut=response.truncated)
+    def _reply(self, response: Response) -> TargetResponse:
+        return TargetResponse(response.status, response.headers, response.body, self._masked_reason, cut=response.truncated)
 
     def _masked_reason(self, reason: str) -> str:
         return self.masks.shortened(reason, READ_REASON)
@@ -296,21 +304,23 @@ class _Trial:
     def _connected(self, response: Response) -> None:
         timings = response.timings
         if not response.reused and DiagnosisStep.CONNECT not in self.steps:
-            self._mark(DiagnosisStep.NAME, StepMark.DONE, timings.name)
-            self._mark(DiagnosisStep.CONNECT, StepMark.DONE, timings.connect)
+            self._mark(DiagnosisStep.NAME, StepState.DONE, timings.name)
+            self._mark(DiagnosisStep.CONNECT, StepState.DONE, timings.connect)
         for step in (DiagnosisStep.NAME, DiagnosisStep.CONNECT):
-            self.steps.setdefault(step, Stepped(step, StepMark.DONE))
+            self.steps.setdefault(step, Stepped(step, StepState.DONE))
         self.steps.setdefault(
             DiagnosisStep.TLS,
-            Stepped(DiagnosisStep.TLS, StepMark.DONE, timings.tls) if self._is_secure else Stepped(DiagnosisStep.TLS, StepMark.NOT_NEEDED),
+            Stepped(DiagnosisStep.TLS, StepState.DONE, timings.tls)
+            if self._is_secure
+            else Stepped(DiagnosisStep.TLS, StepState.NOT_NEEDED),
         )
 
     @property
     def _is_secure(self) -> bool:
         return self._origin.startswith("https://")
 
-    def _mark(self, step: DiagnosisStep, mark: StepMark, seconds: float | None = None) -> None:
-        self.steps[step] = Stepped(step, mark, None if seconds is None or mark is StepMark.NOT_NEEDED else round(seconds, 4))
+    def _mark(self, step: DiagnosisStep, mark: StepState, seconds: float | None = None) -> None:
+        self.steps[step] = Stepped(step, mark, None if seconds is None or mark is StepState.NOT_NEEDED else round(seconds, 4))
 
     def _failed(
         self,
@@ -322,7 +332,7 @@ class _Trial:
         response: Response | None = None,
         moved: str = "",
     ) -> DiagnosisReport:
-        self._mark(step, StepMark.FAILED, took)
+        self._mark(step, StepState.FAILED, took)
         return self._report(DiagnosisVerdict.FAILED, finding=finding, detail=detail, response=response, moved=moved)
 
     def _report(
@@ -340,7 +350,7 @@ class _Trial:
             body, cut = text_of(response.body, most, truncated=response.truncated, charset=charset_of(response.headers))
         return DiagnosisReport(
             verdict,
-            tuple(self.steps.get(step, Stepped(step, StepMark.NOT_TRIED)) for step in DiagnosisStep),
+            tuple(self.steps.get(step, Stepped(step, StepState.NOT_TRIED)) for step in DiagnosisStep),
             self._origin.partition("://")[2],
             self.about.sample,
             finding,
@@ -364,7 +374,7 @@ class _Trial:
         answered: the target itself answered, not the authority that gives access to it
         """
         credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
-        no_token = credentials is not None and credentials.mark is StepMark.FAILED and not answered
+        no_token = credentials is not None and credentials.state is StepState.FAILED and not answered
         if self.about.connection.auth is Auth.OAUTH2 and no_token:
             return TestedField.TOKEN_URL
         return TestedField.TEST_URL if self.about.connection.test_origin and not self.about.sample else TestedField.URL

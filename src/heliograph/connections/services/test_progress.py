@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.db import connections, transaction
 
 from heliograph.connections.services.save_and_test import try_connection
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, StepMark, Stepped
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, Stepped, StepState
 from heliograph.store import connection_tests
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
@@ -56,7 +56,7 @@ def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisR
     since = of_django(database).now()
 
     def store_progress(steps: Sequence[Stepped], at: DiagnosisStep) -> None:
-        body = {"since": since, "at": at.value, "steps": [[each.step.value, each.mark.value, each.seconds] for each in steps]}
+        body = {"since": since, "at": at.value, "steps": [[each.step.value, each.state.value, each.seconds] for each in steps]}
         with transaction.atomic():
             connection_tests.keep(of_django(database), account, id, {"under_way": body})
 
@@ -77,5 +77,5 @@ def under_way(db: Database, account: int, id: int) -> UnderWay | None:
     body = stored_body.get("under_way")
     if not isinstance(body, dict) or db.now() - int(body["since"]) > LONGEST:
         return None
-    steps = tuple(Stepped(DiagnosisStep(step), StepMark(mark), seconds) for step, mark, seconds in body["steps"])
+    steps = tuple(Stepped(DiagnosisStep(step), StepState(mark), seconds) for step, mark, seconds in body["steps"])
     return UnderWay(int(body["since"]), steps, DiagnosisStep(body["at"]))

@@ -30,7 +30,7 @@ from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.connection.connection_health import AccessState, Health
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepState
 from heliograph.domain.connection.secret import Secret
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
@@ -266,9 +266,11 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
     steps = [
         {
             "name": diagnosis_words.step_name(each.step),
-            "state": {StepMark.DONE: "passed", StepMark.FAILED: "failed"}.get(each.mark, "unread"),
-            "detail": f"{diagnosis_words.wrong(report)} {diagnosis_words.field_of(report)}".strip() if each.mark is StepMark.FAILED else "",
-            "is": _took(each.seconds) or diagnosis_words.mark_name(each.mark),
+            "state": {StepState.DONE: "passed", StepState.FAILED: "failed"}.get(each.state, "unread"),
+            "detail": f"{diagnosis_words.wrong(report)} {diagnosis_words.field_of(report)}".strip()
+            if each.state is StepState.FAILED
+            else "",
+            "is": _took(each.seconds) or diagnosis_words.state_name(each.state),
         }
         for each in report.steps
     ]
@@ -297,7 +299,7 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
     for step in DiagnosisStep:
         state, state_text = ("wait", _("under way")) if step is progress.at else ("unread", _("not tried yet"))
         if step in done:
-            state, state_text = "passed", _took(done[step].seconds) or diagnosis_words.mark_name(done[step].mark)
+            state, state_text = "passed", _took(done[step].seconds) or diagnosis_words.state_name(done[step].state)
         steps.append({"name": diagnosis_words.step_name(step), "state": state, "detail": "", "is": state_text})
     return {"when": moment(from_micros(progress.since)), "steps": steps}
 

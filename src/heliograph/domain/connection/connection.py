@@ -187,7 +187,7 @@ class Connection:
             url, has_query, query = getattr(self, name).partition("?")
             checked_url = url if query == header_rules.SEALED else getattr(self, name)
             try:
-                if checked_url and "{" in split_address(checked_url, http=True).rest:
+                if checked_url and "{" in split_address(checked_url, http=True).path_and_query:
                     raise ConnectionSetupError(name, "this URL cannot contain a source field")
             except AddressError as error:
                 raise ConnectionSetupError(name, str(error).removesuffix(".")) from None

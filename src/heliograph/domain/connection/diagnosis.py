@@ -34,7 +34,7 @@ class DiagnosisStep(StrEnum):
     ANSWER = "answer"
 
 
-class StepMark(StrEnum):
+class StepState(StrEnum):
     """The result of a step."""
 
     DONE = "done"
@@ -109,7 +109,7 @@ class Stepped:
     """One step."""
 
     step: DiagnosisStep
-    mark: StepMark
+    state: StepState
     seconds: float | None = None
     """Its duration, None if unknown."""
 
@@ -144,17 +144,17 @@ class DiagnosisReport:
     @property
     def tries_credentials(self) -> bool:
         """Whether the connection has credentials at all."""
-        return all(each.mark is not StepMark.NOT_NEEDED for each in self.steps if each.step is DiagnosisStep.CREDENTIALS)
+        return all(each.state is not StepState.NOT_NEEDED for each in self.steps if each.step is DiagnosisStep.CREDENTIALS)
 
     @property
     def failed_at(self) -> DiagnosisStep | None:
-        return next((each.step for each in self.steps if each.mark is StepMark.FAILED), None)
+        return next((each.step for each in self.steps if each.state is StepState.FAILED), None)
 
     def to_body(self) -> dict[str, object]:
         """The JSON to store."""
         return {
             "verdict": self.verdict.value,
-            "steps": [[each.step.value, each.mark.value, each.seconds] for each in self.steps],
+            "steps": [[each.step.value, each.state.value, each.seconds] for each in self.steps],
             "target": self.target,
             "sample": self.sample,
             "finding": self.finding.value if self.finding else None,
@@ -174,7 +174,7 @@ class DiagnosisReport:
         body = Body(value)
         return cls(
             body.choice("verdict", DiagnosisVerdict),
-            tuple(Stepped(DiagnosisStep(step), StepMark(mark), seconds) for step, mark, seconds in value["steps"]),
+            tuple(Stepped(DiagnosisStep(step), StepState(state), seconds) for step, state, seconds in value["steps"]),
             body.text("target", longest=1_000),
             body.flag("sample"),
             body.choice("finding", Finding) if body.has("finding") else None,

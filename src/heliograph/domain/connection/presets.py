@@ -201,13 +201,13 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
         raise BodyError(
             blank.name, f"its host is {' or '.join(blank.hosts)}, this one is {host}; for another host, start from Generic JSON"
         )
-    path, _, query = address.rest.partition("?")
+    path, _, query = address.path_and_query.partition("?")
     if not path.startswith(blank.path):
         raise BodyError(blank.name, f"its path begins with {blank.path}; copy the whole address")
     if blank.kind is BlankKind.ORIGIN:
         return address.origin, []
     if blank.kind is BlankKind.URL:
-        return f"{address.origin}{address.rest}", []
+        return f"{address.origin}{address.path_and_query}", []
     return f"{address.origin}{path.rpartition('/')[0]}/formResponse", list(_form_rows(blank, query))
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from heliograph.domain.connection.connection import Auth, Connection, ContentType, KeyPlace, Method
 from heliograph.domain.connection.secret import MissingSecret, Secret, check_secret, read_secret
-from heliograph.domain.connection.target_url import LONGEST_URL, URL, Rest, masked, parse_rest
+from heliograph.domain.connection.target_url import LONGEST_URL, URL, PathAndQuery, masked, parse_path_and_query
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import FactSource, InvalidValues, Rendered, ValueProblem, render
@@ -65,7 +65,7 @@ class PreparedConnection:
     """A connection with its secrets, ready to build requests. It contains secrets: never log or store it."""
 
     connection: Connection
-    rest: Rest = field(repr=False)
+    path_and_query: PathAndQuery = field(repr=False)
     auth: tuple[tuple[str, str], ...] = field(repr=False)
     """The headers that authenticate it."""
     query: tuple[tuple[str, str], ...] = field(repr=False)
@@ -105,10 +105,10 @@ class PreparedConnection:
         replay: marked as replayed
         """
         problems: list[ValueProblem] = []
-        rest = self.rest.fill(facts, timezone)
-        if isinstance(rest, ValueProblem):
-            problems.append(rest)
-            rest = ""
+        path_and_query = self.path_and_query.fill(facts, timezone)
+        if isinstance(path_and_query, ValueProblem):
+            problems.append(path_and_query)
+            path_and_query = ""
         pairs = list(self.query)
         body = None
         try:
@@ -120,8 +120,8 @@ class PreparedConnection:
         except UnicodeEncodeError:
             problems.append(ValueProblem("payload", NO_TEXT))
             query = ""
-        glue = "" if not query or rest.endswith(("?", "&")) else "&" if "?" in rest else "?"
-        url = f"{self.connection.origin}{rest}{glue}{query}"
+        glue = "" if not query or path_and_query.endswith(("?", "&")) else "&" if "?" in path_and_query else "?"
+        url = f"{self.connection.origin}{path_and_query}{glue}{query}"
         problems += limit_problems(url, ())
         if not self.query_is_free(payload):
             problems.append(ValueProblem(self.connection.key_name, AUTHENTICATES))
@@ -196,9 +196,9 @@ def prepare(connection: Connection, secrets: Mapping[str, str]) -> PreparedConne
         else:
             query = ((connection.key_name, key),)
     fixed = tuple((name, _fixed_value(name, value, secrets)) for name, value in connection.headers)
-    rest = parse_rest(read_secret(secrets, Secret.PATH))
+    path_and_query = parse_path_and_query(read_secret(secrets, Secret.PATH))
     hidden = {"authorization", "cookie", connection.auth_header or "authorization", *map(str.lower, connection.sealed_headers)}
-    return PreparedConnection(connection, rest, auth, query, fixed, frozenset(hidden))
+    return PreparedConnection(connection, path_and_query, auth, query, fixed, frozenset(hidden))
 
 
 def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, assert_never
 
-from heliograph.domain.connection.target_reply import TargetReply, folded
-from heliograph.domain.delivery.outcomes import Cause, Delivered, Lead, Refused, classify_response, parse_retry_after
+from heliograph.domain.connection.target_response import TargetResponse, folded
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Lead, Refused, classify_status, parse_retry_after
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
@@ -35,7 +35,7 @@ FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
 """The categories that a clause may give to a failure."""
 
 
-class ReplyPlace(StrEnum):
+class ResponsePlace(StrEnum):
     """Where a condition looks."""
 
     STATUS = "status"
@@ -64,7 +64,7 @@ class Then(StrEnum):
 class Condition:
     """One check of an answer. Raises BodyError if it is invalid."""
 
-    place: ReplyPlace
+    place: ResponsePlace
     how: How
     name: str = ""
     """A path in JSON, or a header."""
@@ -77,59 +77,59 @@ class Condition:
     texts: tuple[str, ...] = field(default=(), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.how is How.FILLED and (self.values or self.place is ReplyPlace.STATUS):
+        if self.how is How.FILLED and (self.values or self.place is ResponsePlace.STATUS):
             raise BodyError("", "say which status, or what the text is compared with")
         if self.how is not How.FILLED and (not self.values or any(not value.strip() for value in self.values)):
             raise BodyError(self.how.value, "say what to compare with")
-        if self.name and self.place in (ReplyPlace.STATUS, ReplyPlace.BODY):
+        if self.name and self.place in (ResponsePlace.STATUS, ResponsePlace.BODY):
             raise BodyError("name", f"the {self.place} has no parts with names")
-        if self.place is ReplyPlace.STATUS:
+        if self.place is ResponsePlace.STATUS:
             if self.how is not How.IS:
                 raise BodyError("contains", "a status is one, or in a range such as 200-299")
             object.__setattr__(self, "ranges", tuple(_range(value) for value in self.values))
-        elif self.place is ReplyPlace.JSON:
+        elif self.place is ResponsePlace.JSON:
             try:
                 object.__setattr__(self, "path", parse_path(self.name, in_list=True))
             except PathError as error:
                 raise BodyError("name", str(error).removesuffix(".")) from None
-        elif self.place is ReplyPlace.HEADER and not header_rules.is_name(self.name):
+        elif self.place is ResponsePlace.HEADER and not header_rules.is_name(self.name):
             raise BodyError("name", f"{self.name!r} is not a header name")
         object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
-    def holds(self, reply: TargetReply) -> bool | None:
+    def holds(self, response: TargetResponse) -> bool | None:
         """Whether the answer is as the condition says. None: the part of the answer that was read does not decide it."""
-        fits = self._fits(reply)
+        fits = self._fits(response)
         return None if fits is None else fits != self.unless
 
-    def finds(self, reply: TargetReply) -> bool | None:
+    def finds(self, response: TargetResponse) -> bool | None:
         """Whether the answer has anything at the condition's place. None: the part that was read does not decide it."""
         match self.place:
-            case ReplyPlace.JSON:
-                return None if reply.cut else look_up(reply.json, self.path) is not ABSENT
-            case ReplyPlace.HEADER:
-                return any(key == self.name.lower() for key, _ in reply.headers)
+            case ResponsePlace.JSON:
+                return None if response.cut else look_up(response.json, self.path) is not ABSENT
+            case ResponsePlace.HEADER:
+                return any(key == self.name.lower() for key, _ in response.headers)
             case _:
                 return True
 
-    def _fits(self, reply: TargetReply) -> bool | None:
+    def _fits(self, response: TargetResponse) -> bool | None:
         match self.place:
-            case ReplyPlace.STATUS:
-                return any(first <= reply.status <= last for first, last in self.ranges)
-            case ReplyPlace.BODY:
-                if self._compare([reply.folded]):
+            case ResponsePlace.STATUS:
+                return any(first <= response.status <= last for first, last in self.ranges)
+            case ResponsePlace.BODY:
+                if self._compare([response.folded]):
                     return True
                 # what was read may be the beginning of a text that fits
-                may_fit = reply.cut and (self.how is not How.IS or any(text.startswith(reply.folded) for text in self.texts))
+                may_fit = response.cut and (self.how is not How.IS or any(text.startswith(response.folded) for text in self.texts))
                 return None if may_fit else False
-            case ReplyPlace.JSON if reply.cut:
+            case ResponsePlace.JSON if response.cut:
                 return None
-            case ReplyPlace.JSON:
+            case ResponsePlace.JSON:
                 if self.how is How.FILLED:
-                    return look_up(reply.json, self.path) not in (ABSENT, None, "", [], {})
-                return self._compare([folded(text) for text in reply.texts_at(self.path)])
-            case ReplyPlace.HEADER:
+                    return look_up(response.json, self.path) not in (ABSENT, None, "", [], {})
+                return self._compare([folded(text) for text in response.texts_at(self.path)])
+            case ResponsePlace.HEADER:
                 name = self.name.lower()
-                return self._compare([folded(value) for key, value in reply.headers if key == name])
+                return self._compare([folded(value) for key, value in response.headers if key == name])
             case _:
                 assert_never(self.place)
 
@@ -163,7 +163,7 @@ class Condition:
             values = body.texts(how.value, most=MAX_VALUES, longest=MAX_TEXT)
         elif not body.flag("filled"):
             raise BodyError(body.at("filled"), "expected true; what is not filled has unless")
-        place, name, unless = body.choice("in", ReplyPlace), body.text("name", longest=MAX_TEXT), body.flag("unless")
+        place, name, unless = body.choice("in", ResponsePlace), body.text("name", longest=MAX_TEXT), body.flag("unless")
         try:
             return cls(place, how, name, values, unless)
         except BodyError as error:
@@ -206,18 +206,18 @@ class Clause:
             except PathError as error:
                 raise BodyError("shows", str(error).removesuffix(".")) from None
 
-    def holds(self, reply: TargetReply) -> bool | None:
+    def holds(self, response: TargetResponse) -> bool | None:
         """Whether all its conditions hold. None: the part of the answer that was read does not decide it."""
-        results = {condition.holds(reply) for condition in self.conditions}
+        results = {condition.holds(response) for condition in self.conditions}
         return False if False in results else None if None in results else True
 
-    def sentence(self, reply: TargetReply) -> str:
+    def sentence(self, response: TargetResponse) -> str:
         """The text of the item page, without the target's own reason."""
-        return self.says or f"The response rule says that this answer ({reply.status}) is a failure."
+        return self.says or f"The response rule says that this answer ({response.status}) is a failure."
 
-    def reason(self, reply: TargetReply) -> str:
+    def reason(self, response: TargetResponse) -> str:
         """The target's own reason, "" without one. It may contain secrets: never log or store it."""
-        return " ".join(reply.texts_at(self.path)) if self.path else ""
+        return " ".join(response.texts_at(self.path)) if self.path else ""
 
     def to_body(self) -> dict[str, object]:
         """JSON that `from_body` reads back. Defaults are omitted."""
@@ -262,18 +262,18 @@ class RuleMatch:
     """No clause decides because the answer was not read to its end."""
 
 
-def match_of(rule: Rule, reply: TargetReply) -> RuleMatch:
+def match_of(rule: Rule, response: TargetResponse) -> RuleMatch:
     """The clause that decides, computed once for an answer and a rule."""
-    known = reply.memo.get(id(rule))
+    known = response.memo.get(id(rule))
     if not isinstance(known, tuple) or known[0] is not rule:
-        known = reply.memo[id(rule)] = rule, _match(rule, reply)
+        known = response.memo[id(rule)] = rule, _match(rule, response)
     rule_match: RuleMatch = known[1]
     return rule_match
 
 
-def _match(rule: Rule, reply: TargetReply) -> RuleMatch:
+def _match(rule: Rule, response: TargetResponse) -> RuleMatch:
     for number, clause in enumerate(rule):
-        holds = clause.holds(reply)
+        holds = clause.holds(response)
         if holds is None:
             return RuleMatch(None, open=True)
         if holds:
@@ -281,9 +281,9 @@ def _match(rule: Rule, reply: TargetReply) -> RuleMatch:
     return RuleMatch(None)
 
 
-def first_match(rule: Rule, reply: TargetReply) -> int | None:
+def first_match(rule: Rule, response: TargetResponse) -> int | None:
     """The number of the clause that decides, counted from 0. None: the status decides, or the answer was not read far enough."""
-    return match_of(rule, reply).number
+    return match_of(rule, response).number
 
 
 TOO_LONG: Final = "The answer was longer than what is read of it, so the response rule could not judge it."
@@ -297,41 +297,41 @@ def with_reason(sentence: str, reason: str) -> str:
     return f"{sentence.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"
 
 
-def reason_of(rule: Rule, reply: TargetReply) -> str:
+def reason_of(rule: Rule, response: TargetResponse) -> str:
     """The target's own reason, if the clause that decides shows one. It may contain secrets: never log or store it."""
-    number = first_match(rule, reply)
-    return rule[number].reason(reply) if number is not None else ""
+    number = first_match(rule, response)
+    return rule[number].reason(response) if number is not None else ""
 
 
-def classify_reply(rule: Rule, reply: TargetReply, now: int, *, quotes: bool = True) -> Delivered | Refused:
+def classify_response(rule: Rule, response: TargetResponse, now: int, *, quotes: bool = True) -> Delivered | Refused:
     """The outcome of an answer on a connection with this rule.
 
     now: microseconds, for a Retry-After that is a date
     quotes: the message contains the target's own reason, without credentials. The engine adds it later (`reason_of`).
     """
-    retry_after = next((value for name, value in reply.headers if name == "retry-after"), None)
-    match = match_of(rule, reply)
+    retry_after = next((value for name, value in response.headers if name == "retry-after"), None)
+    match = match_of(rule, response)
     if match.number is None:
-        by_status = classify_response(reply.status, retry_after=retry_after, now=now)
+        by_status = classify_status(response.status, retry_after=retry_after, now=now)
         if match.open and isinstance(by_status, Delivered):
-            return Refused(Category.GENERAL, Cause.RULE, TOO_LONG, left=True, status=reply.status)
+            return Refused(Category.GENERAL, Cause.RULE, TOO_LONG, left=True, status=response.status)
         return by_status
     clause = rule[match.number]
     if clause.then is Then.DELIVERED:
-        return Delivered(reply.status, clause.lead)
+        return Delivered(response.status, clause.lead)
     return Refused(
         Category.CONFIG if clause.renew else clause.category,
         Cause.OAUTH if clause.renew else Cause.RULE,
-        with_reason(clause.sentence(reply), reply.blotted(clause.reason(reply)) if quotes else ""),
+        with_reason(clause.sentence(response), response.blotted(clause.reason(response)) if quotes else ""),
         left=True,
-        status=reply.status,
+        status=response.status,
         retry_after=clause.retry_after * SECOND or parse_retry_after(retry_after, now),
     )
 
 
-def refuses_token(rule: Rule, reply: TargetReply) -> bool:
+def refuses_token(rule: Rule, response: TargetResponse) -> bool:
     """True if the answer says that the access token is not (or no longer) valid, although its status is not 401 (C4)."""
-    number = first_match(rule, reply)
+    number = first_match(rule, response)
     return number is not None and rule[number].renew
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ReplyPlace, Rule, Then
+from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ResponsePlace, Rule, Then
 from heliograph.domain.connection.secret import MASK
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up, parse_path
@@ -54,56 +54,58 @@ _UNWRITABLE: Final = re.compile(f"[\0{MASK}]")
 """Characters that a condition cannot compare: NUL, which no database stores, and the mask in place of a secret in the log."""
 
 
-def propose(reply: TargetReply, then: Then) -> Rule:
+def propose(response: TargetResponse, then: Then) -> Rule:
     """A rule by which this answer, and others like it, mean `then`.
 
     The rule recognises the answer by the first of these that it has: a flag in JSON, a web page, a text, an empty body. A status alone is never
     enough, because the next good answer has the same. A rule for success makes every other 2xx answer a failure, and counts created and updated
     records if the answer reports them.
     """
-    marks = _marks(reply)
-    status = Condition(ReplyPlace.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
+    conditions = _conditions(response)
+    status = Condition(
+        ResponsePlace.STATUS, How.IS, values=(SUCCESS if 200 <= response.status < 300 else str(max(100, min(response.status, 999))),)
+    )
     if then is Then.FAILED:
-        category = Category.CONFIG if marks[0].place is ReplyPlace.HEADER else Category.GENERAL
-        return (Clause((status, *marks), then, category=category, says=_sentence(marks), shows=_reason(reply)),)
-    leads = _leads(reply, status)
-    rest = () if not 200 <= reply.status < 300 else (Clause((status,), Then.FAILED, says=_OTHER, shows=_reason(reply)),)
-    return (*(leads or (Clause((status, *marks), then),)), *rest)
+        category = Category.CONFIG if conditions[0].place is ResponsePlace.HEADER else Category.GENERAL
+        return (Clause((status, *conditions), then, category=category, says=_sentence(conditions), shows=_reason(response)),)
+    leads = _leads(response, status)
+    rest = () if not 200 <= response.status < 300 else (Clause((status,), Then.FAILED, says=_OTHER, shows=_reason(response)),)
+    return (*(leads or (Clause((status, *conditions), then),)), *rest)
 
 
 _OTHER: Final = "The target did not confirm it."
 
 
-def _marks(reply: TargetReply) -> tuple[Condition, ...]:
+def _conditions(response: TargetResponse) -> tuple[Condition, ...]:
     """Conditions that distinguish this answer from others."""
-    flag = _flag(reply)
+    flag = _flag(response)
     if flag is not None:
         path, text = flag
-        return (Condition(ReplyPlace.JSON, How.IS, format_path(path), (text,)),)
-    if reply.json is ABSENT and _is_page(reply):
-        return (Condition(ReplyPlace.HEADER, How.CONTAINS, "content-type", ("text/html",)),)
-    text = reply.text.strip()
+        return (Condition(ResponsePlace.JSON, How.IS, format_path(path), (text,)),)
+    if response.json is ABSENT and _is_page(response):
+        return (Condition(ResponsePlace.HEADER, How.CONTAINS, "content-type", ("text/html",)),)
+    text = response.text.strip()
     if not text:
-        return (Condition(ReplyPlace.BODY, How.FILLED, unless=True),)
+        return (Condition(ResponsePlace.BODY, How.FILLED, unless=True),)
     lines = [piece.strip() for line in text.splitlines() for piece in _UNWRITABLE.split(line) if piece.strip()]
-    if lines == [text] and len(text) <= SHORT and not reply.cut:
-        return (Condition(ReplyPlace.BODY, How.IS, values=(text,)),)
+    if lines == [text] and len(text) <= SHORT and not response.cut:
+        return (Condition(ResponsePlace.BODY, How.IS, values=(text,)),)
     if not lines:
-        return (Condition(ReplyPlace.BODY, How.FILLED),)
+        return (Condition(ResponsePlace.BODY, How.FILLED),)
     line = next((line for line in lines if len(line) >= TELLING), max(lines, key=len))
-    return (Condition(ReplyPlace.BODY, How.CONTAINS, values=(line[:SHORT].strip(),)),)
+    return (Condition(ResponsePlace.BODY, How.CONTAINS, values=(line[:SHORT].strip(),)),)
 
 
-def _is_page(reply: TargetReply) -> bool:
-    return any(name == "content-type" and "text/html" in value.lower() for name, value in reply.headers)
+def _is_page(response: TargetResponse) -> bool:
+    return any(name == "content-type" and "text/html" in value.lower() for name, value in response.headers)
 
 
-def _flag(reply: TargetReply) -> tuple[Path, str] | None:
+def _flag(response: TargetResponse) -> tuple[Path, str] | None:
     """The first plain value that reports the result: (where, what)."""
-    for start in _starts(reply):
+    for start in _starts(response):
         for name in FLAGS:
             path = (*start, name)
-            texts = [] if isinstance(look_up(reply.json, path), list) else reply.texts_at(path)
+            texts = [] if isinstance(look_up(response.json, path), list) else response.texts_at(path)
             if len(texts) == 1 and _is_writable(path):
                 text = texts[0]
                 if len(text.strip().splitlines()) == 1 and len(text) <= MAX_TEXT and MASK not in text:  # a condition has one value a line
@@ -111,13 +113,13 @@ def _flag(reply: TargetReply) -> tuple[Path, str] | None:
     return None
 
 
-def _starts(reply: TargetReply) -> list[Path]:
+def _starts(response: TargetResponse) -> list[Path]:
     """The objects to search: the answer itself, and the first record in it."""
-    top: Path = (0,) if isinstance(reply.json, list) else ()
-    starts: list[Path] = [top] if not top or isinstance(look_up(reply.json, top), dict) else []
+    top: Path = (0,) if isinstance(response.json, list) else ()
+    starts: list[Path] = [top] if not top or isinstance(look_up(response.json, top), dict) else []
     for name in INSIDE:
         inside: tuple[Path, ...] = ((*top, name), (*top, name, 0))
-        starts += [path for path in inside if isinstance(look_up(reply.json, path), dict)]
+        starts += [path for path in inside if isinstance(look_up(response.json, path), dict)]
     return starts
 
 
@@ -125,57 +127,57 @@ def _is_writable(path: Path) -> bool:
     return len(format_path(path)) <= MAX_LENGTH
 
 
-def _reason(reply: TargetReply) -> str:
+def _reason(response: TargetResponse) -> str:
     """The path of the target's own reason; "" if there is none."""
-    for start in reversed(_starts(reply)):  # what is said about the record is more specific
+    for start in reversed(_starts(response)):  # what is said about the record is more specific
         for name in REASONS:
             path = (*start, name)
-            if any(len(text.strip()) > 2 for text in reply.texts_at(path)) and _is_writable(path):
+            if any(len(text.strip()) > 2 for text in response.texts_at(path)) and _is_writable(path):
                 return format_path(path)
     return ""
 
 
-def own_words(reply: TargetReply) -> str:
+def own_words(response: TargetResponse) -> str:
     """How a target says in its own words why it refused: its reason in JSON, or a text of one short line. "" for none, and for a web page."""
-    path = _reason(reply) if reply.json is not ABSENT else ""
+    path = _reason(response) if response.json is not ABSENT else ""
     sentence = (
-        " ".join(reply.texts_at(parse_path(path, in_list=True)))
+        " ".join(response.texts_at(parse_path(path, in_list=True)))
         if path
         else ""
-        if reply.json is not ABSENT or _is_page(reply)
-        else reply.text
+        if response.json is not ABSENT or _is_page(response)
+        else response.text
     )
     line = sentence.strip()
     return line.rstrip(".") if len(line.splitlines()) == 1 and len(line) <= SHORT and not line.startswith("<") else ""
 
 
-def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:
+def _leads(response: TargetResponse, status: Condition) -> tuple[Clause, ...]:
     """A clause for created and one for updated records, if the answer reports that."""
-    for start in _starts(reply):
+    for start in _starts(response):
         created = (*start, "created")
-        if isinstance(look_up(reply.json, created), bool):
+        if isinstance(look_up(response.json, created), bool):
             return tuple(
-                Clause((status, Condition(ReplyPlace.JSON, How.IS, format_path(created), (text,))), Then.DELIVERED, lead)
+                Clause((status, Condition(ResponsePlace.JSON, How.IS, format_path(created), (text,))), Then.DELIVERED, lead)
                 for text, lead in (("true", Lead.CREATED), ("false", Lead.UPDATED))
             )
         for name in ("status", "action", "operation"):
             path = (*start, name)
-            value = look_up(reply.json, path)
+            value = look_up(response.json, path)
             if isinstance(value, str) and value.strip().lower() in CREATED:
                 return tuple(
-                    Clause((status, Condition(ReplyPlace.JSON, How.IS, format_path(path), (lead.value,))), Then.DELIVERED, lead)
+                    Clause((status, Condition(ResponsePlace.JSON, How.IS, format_path(path), (lead.value,))), Then.DELIVERED, lead)
                     for lead in Lead
                 )
     return ()
 
 
-def _sentence(marks: tuple[Condition, ...]) -> str:
-    mark = marks[0]
-    if mark.how is How.FILLED:
-        return "The target answered with nothing." if mark.unless else "The response rule says that this answer is a failure."
-    if mark.place is ReplyPlace.JSON:
-        text = f"The target said {mark.name}: {mark.values[0]}"
+def _sentence(conditions: tuple[Condition, ...]) -> str:
+    condition = conditions[0]
+    if condition.how is How.FILLED:
+        return "The target answered with nothing." if condition.unless else "The response rule says that this answer is a failure."
+    if condition.place is ResponsePlace.JSON:
+        text = f"The target said {condition.name}: {condition.values[0]}"
         return f"{text[:140]}."
-    if mark.place is ReplyPlace.HEADER:
+    if condition.place is ResponsePlace.HEADER:
         return "The target answered with a web page: it may be a sign-in page, or the URL is wrong."
-    return f"The target said: {mark.values[0][:120]}"
+    return f"The target said: {condition.values[0][:120]}"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.request import PreparedConnection, Request, limit_problems, query_text
-from heliograph.domain.connection.target_url import parse_rest
+from heliograph.domain.connection.target_url import parse_path_and_query
 from heliograph.domain.mapping.mapping import FixedText, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import ValueProblem
@@ -115,11 +115,11 @@ def trace_of_sample(request: Request, sources: Collection[str]) -> str:
 
 
 def ask_test_url(
-    prepared: PreparedConnection, rest: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC
+    prepared: PreparedConnection, path_and_query: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC
 ) -> Request | ValueProblem:
-    """A GET of the test URL, authenticated like the connection. rest: the URL's path and query. Raises AddressError."""
+    """A GET of the test URL, authenticated like the connection. path_and_query: of the test URL. Raises AddressError."""
     connection = prepared.connection
-    filled = parse_rest(rest).fill(facts, zone)
+    filled = parse_path_and_query(path_and_query).fill(facts, zone)
     if isinstance(filled, ValueProblem):
         return filled
     query = query_text(prepared.query)

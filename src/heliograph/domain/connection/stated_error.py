@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 
 INSUFFICIENT_SCOPE: Final = "insufficient_scope"
 OF_SIGN_IN: Final = frozenset({"invalid_token", "invalid_client", "invalid_grant", "unauthorized_client", "expired_token"})
@@ -15,16 +15,16 @@ LONGEST_CODE: Final = 40
 _STATED_IN_HEADER: Final = re.compile(r"""\berror\s*=\s*"?([a-z_]{1,40})""")
 
 
-def stated_error(reply: TargetReply) -> str:
+def stated_error(response: TargetResponse) -> str:
     """The known code that an answer states in `WWW-Authenticate`, as `error` of its JSON, or as its whole text. "": it states none."""
     known = OF_SIGN_IN | {INSUFFICIENT_SCOPE}
-    challenge = next((text for name, text in reply.headers if name.lower() == "www-authenticate"), "")
+    challenge = next((text for name, text in response.headers if name.lower() == "www-authenticate"), "")
     in_header = _STATED_IN_HEADER.search(challenge)
     if in_header and in_header[1] in known:
         return in_header[1]
-    if not isinstance(reply.json, Mapping):
-        text = reply.text[:LONGEST_CODE].strip()
+    if not isinstance(response.json, Mapping):
+        text = response.text[:LONGEST_CODE].strip()
         return text if text in known else ""
-    error = reply.json.get("error")
+    error = response.json.get("error")
     code = error.get("code") if isinstance(error, Mapping) else error
     return code if isinstance(code, str) and code in known else ""

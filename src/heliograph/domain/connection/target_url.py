@@ -38,10 +38,10 @@ class AddressError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class TargetAddress:
-    """A parsed URL. origin: `https://host` or `https://host:port`, in lower case; rest: path and query as written, with chips."""
+    """A parsed URL. origin: `https://host` or `https://host:port`, in lower case; path_and_query: as written, with chips."""
 
     origin: str
-    rest: str
+    path_and_query: str
 
 
 def split_address(text: str, *, http: bool = False) -> TargetAddress:
@@ -62,11 +62,11 @@ def split_address(text: str, *, http: bool = False) -> TargetAddress:
     match = _ORIGIN.fullmatch(f"{head}://{authority}")
     if match is None:
         raise AddressError("The URL has no readable host; it has to look like https://example.org/path.")
-    rest = text[len(head) + 3 + len(authority) :]
-    if "#" in rest:
+    path_and_query = text[len(head) + 3 + len(authority) :]
+    if "#" in path_and_query:
         raise AddressError("What follows # in a URL is never sent; leave it out.")
-    parse_rest(rest)
-    return TargetAddress(_origin(match, http=http), rest if rest.startswith("/") else f"/{rest}")
+    parse_path_and_query(path_and_query)
+    return TargetAddress(_origin(match, http=http), path_and_query if path_and_query.startswith("/") else f"/{path_and_query}")
 
 
 def _origin(match: re.Match[str], *, http: bool) -> str:
@@ -107,7 +107,7 @@ def without_query(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class PathAndQuery:
     """Path and query, parsed: texts and the chips between them (one more text than chips)."""
 
     texts: tuple[str, ...]
@@ -135,9 +135,9 @@ class Rest:
         return whole
 
 
-def parse_rest(rest: str) -> Rest:
+def parse_path_and_query(path_and_query: str) -> PathAndQuery:
     """Parses path and query. Raises AddressError for unknown fields, stray braces and dot segments."""
-    pieces = _CHIP.split(rest)
+    pieces = _CHIP.split(path_and_query)
     texts, chips = pieces[::2], pieces[1::2]
     if any("{" in text or "}" in text for text in texts):
         raise AddressError("The URL contains a brace that is not closed; a source field looks like {event.code}.")
@@ -149,7 +149,7 @@ def parse_rest(rest: str) -> Rest:
     if _has_dots("x".join(texts)):
         raise AddressError("The path of the URL contains /./ or /../; write the address without it.")
     try:
-        return Rest(tuple(quote(text, safe=_KEPT) for text in texts), tuple(chips))
+        return PathAndQuery(tuple(quote(text, safe=_KEPT) for text in texts), tuple(chips))
     except UnicodeEncodeError:
         raise AddressError("The URL contains half a character (a lone surrogate).") from None
 
@@ -158,9 +158,9 @@ _STEP: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
 _DOTS: Final = re.compile(rf"(?:\A|{_STEP})(?:\.|%(?:25)*2e){{1,2}}(?:\Z|(?={_STEP}))", re.IGNORECASE)
 
 
-def _has_dots(rest: str) -> bool:
+def _has_dots(path_and_query: str) -> bool:
     """True if a parser would take a part of the path for "." or "..", even one that decodes %2F first, once or more, as many servers do."""
-    path = rest.partition("?")[0]
+    path = path_and_query.partition("?")[0]
     if "." not in path and "%2" not in path:
         return False
     return _DOTS.search(path) is not None

@@ -20,7 +20,7 @@ from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause, CouldNo
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category, GiveUp, RetryAt, RetryPolicy
 from heliograph.domain.errors import HeliographError
 
-POISON_MARKS = 3
+POISON_CRASHES = 3
 """An action that was in flight at this many crashes of its worker is considered their cause (D4)."""
 
 

@@ -16,7 +16,7 @@ from enum import IntEnum
 
 from heliograph.domain.delivery.action import (
     FIRST_ENDED,
-    POISON_MARKS,
+    POISON_CRASHES,
     ActionState,
     AttemptKind,
     Does,
@@ -58,7 +58,7 @@ class Lane:
     due_at: int | None = None
     """Only while waiting."""
     begun_version: int = 0
-    marks: int = 0
+    crashes: int = 0
     """Crashes of a worker while the lane was in flight, since its last settled outcome."""
 
     @property
@@ -69,7 +69,7 @@ class Lane:
     @property
     def is_poison(self) -> bool:
         """True if what it would send was in flight at three crashes of its worker: it fails as System instead (D4)."""
-        return self.marks >= POISON_MARKS
+        return self.crashes >= POISON_CRASHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +201,9 @@ def settle(
                 attempt = Attempted(began.id, current.sent, began.next_kind, outcome, began, abandoned)
         if left and does is Does.UPDATES and len(before) > 1:
             now_are |= {a.id: superseded(a) for a in now_are.values() if a.state.is_open and a.order < began.order}
-    marks = lane.marks if flight is not None and isinstance(flight.outcome, Cut) else 0
-    if begun != lane.begun_version or marks != lane.marks:
-        lane = Lane(lane.id, lane.destination, lane.subject, lane.state, lane.rank, lane.due_at, begun, marks)
+    crashes = lane.crashes if flight is not None and isinstance(flight.outcome, Cut) else 0
+    if begun != lane.begun_version or crashes != lane.crashes:
+        lane = Lane(lane.id, lane.destination, lane.subject, lane.state, lane.rank, lane.due_at, begun, crashes)
     return _stored(does, lane, before, now_are, now, attempt=attempt)
 
 
@@ -259,7 +259,7 @@ def woken(lane: Lane, rank: Rank) -> Lane:
 
 def in_flight_at_crash(lane: Lane, version: int) -> Lane:
     """The lane after its worker crashed while it was in flight: its version counts as begun, and it gets a mark."""
-    return replace(lane, begun_version=max(lane.begun_version, version), marks=lane.marks + 1)
+    return replace(lane, begun_version=max(lane.begun_version, version), crashes=lane.crashes + 1)
 
 
 def _stored(
@@ -276,6 +276,6 @@ def _stored(
     choice = choose(does, lane.begun_version, now_are.values(), now)
     now_are |= {action.id: superseded(action) for action in choice.superseded}
     moves = tuple(Move(old, new) for i, old in before.items() if (new := now_are[i]) is not old and new != old)
-    after_ = Lane(lane.id, lane.destination, lane.subject, choice.state, choice.rank, choice.due_at, lane.begun_version, lane.marks)
+    after_ = Lane(lane.id, lane.destination, lane.subject, choice.state, choice.rank, choice.due_at, lane.begun_version, lane.crashes)
     keeps_place = page and lane.state is LaneState.READY and lane.rank <= after_.rank
     return Settlement(after_, moves, attempt, fresh_position=not keeps_place)

@@ -219,8 +219,8 @@ def category_of_status(status: int) -> Category | None:
     return Category.GENERAL
 
 
-def classify_response(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
-    """Classifies an answer by its status; `response_rule.classify_reply` applies the connection's response rule first.
+def classify_status(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
+    """Classifies an answer by its status; `response_rule.classify_response` applies the connection's response rule first.
 
     retry_after: the raw header
     now: microseconds since the epoch, for a Retry-After that is a date

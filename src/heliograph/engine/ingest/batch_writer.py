@@ -27,12 +27,12 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.compiled_setup import EventConfig
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import ProcessCounters
 from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import event_ids, prepare
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
@@ -72,7 +72,7 @@ class Mishap(Enum):
     FAILED = "failed"
 
 
-type BatchResult = ItemAnswer | Mishap
+type BatchResult = ItemResult | Mishap
 type Done = Callable[[Sequence[BatchResult]], None]
 
 
@@ -95,13 +95,13 @@ class BatchWriter:
     def __init__(
         self,
         open_database: Callable[[], Database],
-        source: Callable[[Database], ConfigSource],
+        provider: Callable[[Database], ConfigProvider],
         *,
         endpoint: str,
         on_recorded: Callable[[], object] = lambda: None,
         on_death: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
-        self._open, self._source_of, self._endpoint = open_database, source, endpoint
+        self._open, self._provider_of, self._endpoint = open_database, provider, endpoint
         self._on_recorded, self._on_death = on_recorded, on_death
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._expected = 0
@@ -236,7 +236,7 @@ class BatchWriter:
         self.batches += 1
         self.recorded += len(items)
         self.counters.recorded(len(items))
-        if any(isinstance(result, ItemAnswer) and result.changes for result in results):
+        if any(isinstance(result, ItemResult) and result.changes for result in results):
             self._on_recorded()
         at = 0
         for each in batch:
@@ -248,7 +248,7 @@ class BatchWriter:
         try:
             if self._db is None:
                 self._db = self._open()
-                self._ahead = _Ahead(self._db, self._source_of(self._db))
+                self._ahead = _Ahead(self._db, self._provider_of(self._db))
             db = self._db
             handover = self.handover
             if handover is None or not isinstance(db, SqliteDatabase):
@@ -276,7 +276,7 @@ class BatchWriter:
             return [Mishap.UNAVAILABLE] * len(items)
         try:
             self._ahead.prepare(items)
-            return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
+            return record_batch(db, items, self._ahead.provider, endpoint=self._endpoint)
         except driver_errors.all_errors(OSError) as error:
             self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
@@ -316,8 +316,8 @@ class BatchWriter:
 class _Ahead:
     """Resolves documents before the transaction, with the newest known configuration. record() resolves again if that has changed."""
 
-    def __init__(self, db: Database, source: ConfigSource) -> None:
-        self._db, self.source = db, source
+    def __init__(self, db: Database, provider: ConfigProvider) -> None:
+        self._db, self.provider = db, provider
         self._accounts: dict[int, AccountConfig] = {}
         self._events: dict[tuple[int, str], EventConfig | None] = {}
         self._confirmed = float("-inf")
@@ -336,12 +336,12 @@ class _Ahead:
             key = (item.account, event_code)
             if key not in self._events:
                 id = event_ids(self._db, {key}).get(key)
-                self._events[key] = None if id is None else self.source.event(id)
+                self._events[key] = None if id is None else self.provider.event(id)
             event = self._events[key]
             if event is not None:
                 account = self._accounts.get(item.account)
                 if account is None:
-                    account = self._accounts[item.account] = self.source.account(item.account)
+                    account = self._accounts[item.account] = self.provider.account(item.account)
                 prepare(item, code, account, event)
             if item.key is not None:
                 _ = item.problem  # computes its hash, which is cached from then on

@@ -23,7 +23,7 @@ from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.engine.ingest.batch_writer import BatchResult, Mishap
-from heliograph.recording.items import ItemAnswer
+from heliograph.recording.items import ItemResult
 
 RETRY_BUSY: Final = 1
 RETRY_DATABASE: Final = 5
@@ -149,7 +149,7 @@ def reply_of(result: BatchResult) -> IngestReply:
             return IngestReply(201 if result.outcome is ItemOutcome.CREATED else 200, _content(result))
 
 
-def _content(answer: ItemAnswer) -> dict[str, Any]:
+def _content(answer: ItemResult) -> dict[str, Any]:
     return {
         "outcome": answer.outcome.value,
         "registration": answer.registration,

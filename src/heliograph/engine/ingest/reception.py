@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.ingest.batch_writer import BatchWriter
 from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
@@ -21,12 +21,12 @@ class Reception:
         self,
         open_writer: Callable[[], Database],
         open_reader: Callable[[], Database],
-        source: Callable[[Database], ConfigSource],
+        provider: Callable[[Database], ConfigProvider],
         *,
         on_recorded: Callable[[], object] = lambda: None,
         on_death: Callable[[BaseException], object],
     ) -> None:
-        self.writer = BatchWriter(open_writer, source, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
+        self.writer = BatchWriter(open_writer, provider, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
         self.tokens = TokenCache(open_reader)
         self.body_budget = BodyBudget()
         self._refusals = RefusalWriter(open_writer)

@@ -11,8 +11,8 @@ from typing import Final, assert_never
 
 import msgspec
 
-from heliograph.domain.connection.response_rule import READ_REASON, Rule, classify_reply, reason_of, with_reason
-from heliograph.domain.connection.target_reply import TargetReply, charset_of
+from heliograph.domain.connection.response_rule import READ_REASON, Rule, classify_response, reason_of, with_reason
+from heliograph.domain.connection.target_response import TargetResponse, charset_of
 from heliograph.domain.delivery.outcomes import (
     Cut,
     Delivered,
@@ -21,7 +21,7 @@ from heliograph.domain.delivery.outcomes import (
     PauseConnection,
     Refused,
     ValidationFailed,
-    classify_response,
+    classify_status,
     classify_transport_error,
     effect_on_connection,
 )
@@ -36,26 +36,26 @@ KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def reply_of(result: SendResult, ready: ReadyRequest) -> TargetReply | None:
+def response_of(result: SendResult, ready: ReadyRequest) -> TargetResponse | None:
     """The answer as the connection's response rule sees it; None without a rule or an answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
-    return TargetReply(result.status, result.headers, result.body, cut=result.truncated)
+    return TargetResponse(result.status, result.headers, result.body, cut=result.truncated)
 
 
-def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
+def outcome_of(result: SendResult, now: int, rule: Rule = (), response: TargetResponse | None = None) -> Outcome:
     """Classifies a result. The target's own reason is added when the attempt is stored: masking takes too long for the reading thread.
 
     now: microseconds, for a Retry-After that is a date
     rule: the connection's response rule
-    reply: the rule's view of the answer
+    response: the rule's view of the answer
     """
     match result:
-        case Response() if reply is not None:
-            return classify_reply(rule, reply, now, quotes=False)
+        case Response() if response is not None:
+            return classify_response(rule, response, now, quotes=False)
         case Response():
             retry_after = None if 200 <= result.status < 300 else result.header("retry-after")
-            return classify_response(result.status, retry_after=retry_after, now=now)
+            return classify_status(result.status, retry_after=retry_after, now=now)
         case Failure():
             return classify_transport_error(result.cause, result.message, left=result.left)
         case CutOff():
@@ -93,9 +93,9 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
     return Lesson(outcome.reached, hold)
 
 
-def raw_reason(rule: Rule, reply: TargetReply | None, masks: Masks) -> str:
+def raw_reason(rule: Rule, response: TargetResponse | None, masks: Masks) -> str:
     """The beginning of the target's own reason that is masked when the attempt is stored. It may contain secrets: never log or store it."""
-    return reason_of(rule, reply)[: READ_REASON + masks.longest] if reply is not None else ""
+    return reason_of(rule, response)[: READ_REASON + masks.longest] if response is not None else ""
 
 
 def exchange_of(

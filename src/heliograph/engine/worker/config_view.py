@@ -14,7 +14,7 @@ from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 
@@ -36,8 +36,8 @@ class UsedVersions:
 class ConfigView:
     """The configuration in force, per account."""
 
-    def __init__(self, source: ConfigSource) -> None:
-        self._source = source
+    def __init__(self, provider: ConfigProvider) -> None:
+        self._provider = provider
         self._versions: dict[int, int] = {}
         self._reported_versions: dict[int, int] = {}
         self._accounts: dict[int, AccountConfig] = {}
@@ -69,7 +69,7 @@ class ConfigView:
             return None
         config = self._accounts.get(account)
         if config is None or config.version != version:
-            config = self._accounts[account] = self._source.account(account, version)
+            config = self._accounts[account] = self._provider.account(account, version)
             self._destinations[account] = {
                 destination.id: (flow, destination) for flow in config.flows.values() for destination in flow.destinations
             }

@@ -300,7 +300,7 @@ class LaneReader:
         """Queues a lane at its connection: submitted ones first, then live ones, replays in a queue of their own."""
         stored = queued.taken.stored
         limiter = self._connections_with_news[stored.connection] = self._limiter(stored.connection, stored.account)
-        if stored.lane.marks >= ALONE_FROM:
+        if stored.lane.crashes >= ALONE_FROM:
             self._alone.append(queued)
         elif stored.lane.rank == Rank.SUBMITTED:
             limiter.waiting.appendleft(queued)

@@ -34,7 +34,7 @@ from heliograph.domain.connection.oauth_access import (
     stand,
 )
 from heliograph.domain.connection.response_rule import Rule, refuses_token
-from heliograph.domain.connection.target_reply import TargetReply
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.delivery.outcomes import Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.outbound.exchange import CutOff, Response, Route, SendResult
@@ -171,19 +171,19 @@ class OAuthTokens:
     # The sender's thread.
 
     def heed(
-        self, connection: int, generation: int, action: int, result: SendResult, rule: Rule = (), reply: TargetReply | None = None
+        self, connection: int, generation: int, action: int, result: SendResult, rule: Rule = (), response: TargetResponse | None = None
     ) -> SendResult:
         """Applies a target's answer to the token that was sent. Returns the same result, or CutOff if the action is to be sent once more.
 
-        rule: the connection's response rule; some targets refuse a token with a status other than 401. reply: the rule's view of the
-        answer.
+        rule: the connection's response rule; some targets refuse a token with a status other than 401
+        response: the rule's view of the answer
         """
         if not generation or not isinstance(result, Response):
             return result
         state = self._states.get(connection)
         if state is None:
             return result
-        if result.status != 401 and not (reply is not None and refuses_token(rule, reply)):
+        if result.status != 401 and not (response is not None and refuses_token(rule, response)):
             state.proven = max(state.proven, generation)
             self._again.pop(action, None)
             return result

@@ -23,7 +23,7 @@ from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.flow.stop_causes import stop_of_flow, stop_sentence
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.compiled_setup import EventConfig
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.recording.contents import read_changes
 from heliograph.store import configuration_versions
 from heliograph.store.database import Database
@@ -42,13 +42,13 @@ def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
     return sorted(account for account in accounts if slot_of(account) in slots)
 
 
-def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> bool:
+def reconsider_account(db: Database, provider: ConfigProvider, account: int, epoch: int) -> bool:
     """Compares up to `stuck_runs.COMPARED` runs of an account with a saved fix, then judges up to `stuck_runs.AT_ONCE` due runs again, each in a
     transaction of its own. Returns whether more may be left."""
     with db.transaction():
         compared = stuck_runs.compare_next(db, account) if _may_settle(db, account, epoch) else 0
     with db.transaction():
-        judged = _reconsider(db, source, account, epoch)
+        judged = _reconsider(db, provider, account, epoch)
     return compared > 0 or judged == stuck_runs.AT_ONCE
 
 
@@ -56,7 +56,7 @@ def _may_settle(db: Database, account: int, epoch: int) -> bool:
     return may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account)))
 
 
-def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
+def _reconsider(db: Database, provider: ConfigProvider, account: int, epoch: int) -> int:
     events = stuck_runs.events_with_due(db, account)
     configuration_versions.lock_shared(db, [account], [(account, event) for event in events])
     if not _may_settle(db, account, epoch):
@@ -66,13 +66,13 @@ def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) ->
     if not due:
         return 0
     versions = configuration_versions.versions(db, [account], events)
-    config = source.account(account, versions[configuration_versions.ACCOUNT, account])
+    config = provider.account(account, versions[configuration_versions.ACCOUNT, account])
     changes = read_changes(db, sorted({run.change for run in due}))
     deltas: list[Delta] = []
     orders: list[Order] = []
     for run in due:
         version = versions.get((configuration_versions.EVENT, run.event))
-        event = source.event(run.event, version) if version is not None else None
+        event = provider.event(run.event, version) if version is not None else None
         change = changes.get(run.change, (None, None))[0]
         orders += _settle(db, run, config, event, change, now, deltas)
     enqueue(db, orders, now, deltas)  # all at once: lanes are locked in one order

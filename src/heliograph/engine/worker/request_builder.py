@@ -31,7 +31,7 @@ from heliograph.domain.mapping.mapping_renderer import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.compiled_setup import EventConfig
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.worker.config_view import ConfigView, UsedVersions, used_of
 from heliograph.engine.worker.oauth_tokens import OAuthClient, OAuthTokens, TokenPending
 from heliograph.outbound.exchange import Route
@@ -133,11 +133,11 @@ class RequestBuilder:
     """Configuration and prepared connections of one worker."""
 
     def __init__(
-        self, source: ConfigSource, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None
+        self, provider: ConfigProvider, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None
     ) -> None:
-        self.view = ConfigView(source)
+        self.view = ConfigView(provider)
         self.tokens = tokens
-        self._source, self._vault, self._policy, self._limits = source, vault, policy, limits or Limits()
+        self._provider, self._vault, self._policy, self._limits = provider, vault, policy, limits or Limits()
         self._connections: dict[int, _OpenConnection] = {}
         self._sealed: dict[int, _Sealed] = {}
 
@@ -158,7 +158,7 @@ class RequestBuilder:
             if scope == configuration_versions.ACCOUNT:
                 self.view.confirmed(number, version)
             else:
-                events[number] = self._source.event(number, version)  # the source caches by version
+                events[number] = self._provider.event(number, version)  # the source caches by version
         return ReadContent(changes, events)
 
     # One action.
@@ -252,7 +252,7 @@ class RequestBuilder:
         if stored.mapped_as_of is not None:
             today = config
             try:
-                config = self._source.account(stored.account, stored.mapped_as_of)
+                config = self._provider.account(stored.account, stored.mapped_as_of)
             except KeyError:
                 raise MappingThenGone from None
             known = config.flows.get(stored.flow)

@@ -13,7 +13,7 @@ from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start
-from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, raw_reason, reply_of
+from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, raw_reason, response_of
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.inflight_journal import InflightJournal
 from heliograph.engine.worker.oauth_tokens import TokenPending
@@ -69,12 +69,12 @@ class RequestStarter:
         memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
 
         def done(result: SendResult) -> None:
-            reply = reply_of(result, built)
-            result = tokens.heed(connection, built.generation, action, result, built.rule, reply)
+            response = response_of(result, built)
+            result = tokens.heed(connection, built.generation, action, result, built.rule, response)
             ended = memory.db_time(time.monotonic())
-            outcome = outcome_of(result, ended, built.rule, reply)
+            outcome = outcome_of(result, ended, built.rule, response)
             memory.returned.append((connection, lesson_of(outcome, ended)))
-            reason = raw_reason(built.rule, reply, built.masks)
+            reason = raw_reason(built.rule, response, built.masks)
             memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used, reason=reason))
 
         try:

@@ -26,7 +26,7 @@ from typing import Final
 import structlog
 
 from heliograph.domain.delivery.slots import slot_of
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.engine.thread_name import show_thread_name
@@ -86,13 +86,13 @@ def _passing() -> driver_errors.Errors:
 class WorkerParts:
     """What a worker is built from; `wiring` passes in the parts that other packages own.
 
-    open_writer, open_reader: open connections of its own. source: configuration, read on the given connection. policy: the networks an
+    open_writer, open_reader: open connections of its own. provider: configuration, read on the given connection. policy: the networks an
     account may reach. folder: where the in-flight journal is.
     """
 
     open_writer: Callable[[], Database]
     open_reader: Callable[[], Database]
-    source: Callable[[Database], ConfigSource]
+    provider: Callable[[Database], ConfigProvider]
     vault: Vault
     policy: Callable[[int], Policy]
     folder: Path
@@ -121,15 +121,15 @@ class Worker:
         writer, reader = setup.open_writer(), setup.open_reader()
         shared = writer.vendor == "postgresql"
         self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)
-        view = ConfigView(setup.source(writer))
+        view = ConfigView(setup.provider(writer))
         self.completer = Completer(writer, view, self.ownership, self.memory, self.journal, counters=ProcessCounters.inherited())
         self.mover = LaneMover(writer, view, self.ownership, self.memory)
-        self._reconsider_source = setup.source(writer)
+        self._reconsider_provider = setup.provider(writer)
         self._reading = threading.Thread(target=self._read, name="reading", daemon=True)
         self._handover = Handover(self.sender.wake, self._reading.is_alive)
         limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
         self.tokens = OAuthTokens(setup.vault, self.sender, self.memory, setup.name)
-        builder = RequestBuilder(setup.source(reader), setup.vault, setup.policy, self.tokens, limits)
+        builder = RequestBuilder(setup.provider(reader), setup.vault, setup.policy, self.tokens, limits)
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
         self._renewed = self._reconsidered = self._moved = self._paused_until = self._began = float("-inf")
         self._looked_for_slots = float("-inf")
@@ -310,7 +310,7 @@ class Worker:
             epoch = self.ownership.settles(slot_of(account))
             if epoch is None:
                 continue
-            more = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
+            more = reconsideration.reconsider_account(self.completer.db, self._reconsider_provider, account, epoch)
             self._all_reconsidered = self._all_reconsidered and not more
             self.reader.announce_news()
             self.memory.wake_reader()

@@ -28,7 +28,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.setup.name_index import code_of
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
-from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare
 from heliograph.registrations.imports import import_dry_run, preparation, setup_creation
@@ -375,7 +375,7 @@ class ImportRun:
     def _scanned_rows(self) -> int:
         return int(self._result.get("rows", 0))
 
-    def _problems(self, answer: ItemAnswer) -> tuple[RowProblem, ...]:
+    def _problems(self, answer: ItemResult) -> tuple[RowProblem, ...]:
         """Why record() refused a valid row: the set-up changed meanwhile, or the database refused its data."""
         if not answer.problems:
             return (RowProblem("", "", "The database refused this row.", ()),)

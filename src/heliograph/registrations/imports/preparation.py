@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.db import connections
 
-from heliograph.domain.snapshot import ConfigSource
+from heliograph.domain.snapshot import ConfigProvider
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.recording.record import event_ids
@@ -99,7 +99,7 @@ def draft(path: Path, account: int, settings: FileSettings) -> UploadDraft:
     return UploadDraft(path, form, names, columns, event, sample)
 
 
-def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
+def load_known(db: Database, source: ConfigProvider, account: int, codes: Iterable[str] | None = None) -> Known:
     """The configuration of the account and of its events with these codes; without codes, of its newest events."""
     if codes is None:
         rows = db.all(

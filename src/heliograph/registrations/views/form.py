@@ -16,7 +16,7 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty, TagKind
-from heliograph.recording.items import ItemAnswer
+from heliograph.recording.items import ItemResult
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import problem_sentence
@@ -75,7 +75,7 @@ class RegistrationForm(Form):
             return super().draw_field(name)
         return field.draw_field(name, self.values[name], [str(error) for error in self[name].errors])
 
-    def refuse_answer(self, answer: ItemAnswer) -> None:
+    def refuse_answer(self, answer: ItemResult) -> None:
         """Adds recording's errors."""
         for name, text in {draft.field_of(p, self.registration): problem_sentence(p.reason, p.allowed) for p in answer.problems}.items():
             if name in self.fields:

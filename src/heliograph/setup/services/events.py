@@ -61,7 +61,7 @@ def save_event(
         if unmarked:
             raise MarksFirst(unmarked)
     try:
-        recorded = record_event(transaction.db, transaction.account, id, state, by=transaction.by, source=transaction.source, quiet=quiet)
+        recorded = record_event(transaction.db, transaction.account, id, state, by=transaction.by, provider=transaction.source, quiet=quiet)
     except EventCodeTaken as error:
         raise Invalid({"code": [str(error)]}) from None
     if before is not None:

@@ -165,7 +165,7 @@ def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
                 "rank": int(lane.rank),
                 "due": lane.due_at,
                 "begun": lane.begun_version,
-                "marks": lane.marks,
+                "marks": lane.crashes,
                 "pos": positions.get(lane.id, each.lane.pos),
             }
             for each in ordered
@@ -238,7 +238,7 @@ def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
     rows = []
     for number, stored in sorted(known.items(), key=lambda item: item[1].lane.order):
         marked = rules.in_flight_at_crash(stored.lane, marks[number])
-        rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.marks})
+        rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.crashes})
     db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
     return len(rows)
 

@@ -88,7 +88,7 @@ def folded(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetReply:
+class TargetResponse:
     """An answer as rules see it."""
 
     status: int
