@@ -384,11 +384,11 @@ def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story,
     with account_reader(story.account) as of:
         before = of.config.flows[flow]
         wider = replace(before, statuses=(story.tags["Attended"], story.tags["Cancelled"]))
-        assert decided_otherwise(of, before, wider).n == 1
+        assert decided_otherwise(of, before, wider).count == 1
         assert decided_otherwise(of, before, replace(before, name="Another name")) is None
         assert decided_otherwise(of, before, replace(wider, active=False)) is None
         elsewhere = replace(
             before, destinations=(replace(before.destinations[0], payload_mapping=story.mapping("Other", {"c": "registration.code"})),)
         )
     with account_reader(story.account) as of:
-        assert decided_otherwise(of, before, elsewhere).n == 0
+        assert decided_otherwise(of, before, elsewhere).count == 0

@@ -32,8 +32,8 @@ class FieldPlace(NamedTuple):
 
     name: str
     rows: Rows = ""
-    n: int = 0
-    """The number of the row, from 0."""
+    position: int = 0
+    """The row's place among its rows, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class FlowDraft:
         return replace(self, errors={**self.errors, **texts})
 
 
-def texts_of_row(texts: Mapping[FieldPlace, str], rows: Rows = "", n: int = 0) -> dict[str, str]:
+def texts_of_row(texts: Mapping[FieldPlace, str], rows: Rows = "", position: int = 0) -> dict[str, str]:
     """The texts of one row by field; of the form itself without `rows`."""
-    return {place.name: text for place, text in texts.items() if (place.rows, place.n) == (rows, n)}
+    return {place.name: text for place, text in texts.items() if (place.rows, place.position) == (rows, position)}
 
 
 def new() -> FlowDraft:
@@ -113,8 +113,8 @@ def _filters(
     form: FlowForm, stored: Flow, values: FilterValues, errors: dict[FieldPlace, str], typed: dict[FieldPlace, str]
 ) -> tuple[FilterRow, ...]:
     rows: list[FilterRow] = []
-    for at, n in enumerate(form.posted["row"][:MOST_FILTERS]):
-        row = FilterForm(form.data, prefix=f"f{n}").posted
+    for at, number in enumerate(form.posted["row"][:MOST_FILTERS]):
+        row = FilterForm(form.data, prefix=f"f{number}").posted
         key, is_same_field = row["key"], row["was"] in ("", row["key"])  # values of another field do not fit
         op = member_of(Op, row["op"], Op.IS_ANY_OF)
         if op not in values.ops(key):
@@ -135,8 +135,8 @@ def _filters(
 
 def _destinations(form: FlowForm, config: AccountConfig, errors: dict[FieldPlace, str]) -> tuple[Destination, ...]:
     destinations: list[Destination] = []
-    for at, n in enumerate(form.posted["destination"][:MOST_DESTINATIONS]):
-        row = DestinationForm(form.data, prefix=f"d{n}").posted
+    for at, number in enumerate(form.posted["destination"][:MOST_DESTINATIONS]):
+        row = DestinationForm(form.data, prefix=f"d{number}").posted
         ids = {name: read_id(row[name]) for name in ("id", "connection", "payload", "header")}
         lost: dict[str, Container[object]] = {
             "connection": config.connections,
@@ -191,9 +191,9 @@ def _without(draft: FlowDraft, rows: Rows, at: int) -> FlowDraft:
 
     def moved(texts: Mapping[FieldPlace, str]) -> dict[FieldPlace, str]:
         return {
-            place._replace(n=place.n - (place.rows == rows and place.n > at)): text
+            place._replace(position=place.position - (place.rows == rows and place.position > at)): text
             for place, text in texts.items()
-            if (place.rows, place.n) != (rows, at)
+            if (place.rows, place.position) != (rows, at)
         }
 
     others: dict[str, Any] = {rows: tuple(row for n, row in enumerate(getattr(draft.flow, rows)) if n != at)}

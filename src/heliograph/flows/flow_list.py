@@ -89,20 +89,20 @@ class FlowList:
 
     def undelivered(self, flow: int) -> int:
         """Counts a flow's undelivered actions, which wait while it is off; at most 10,001."""
-        ((n,),) = self.db.all(
+        ((count,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND flow_id = :flow AND {ACTION_UNDELIVERED} LIMIT 10001) found",
             {"account": self.account, "flow": flow},
         )
-        return int(n)
+        return int(count)
 
     def untagged(self, flow: int) -> int:
         """Counts the flow's runs that wait for a tag in the Retry Queue (F7); at most 10,001."""
-        ((n,),) = self.db.all(
+        ((count,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue = {QueueStatus.RETRY.code}"
             " AND cause = :cause LIMIT 10001) found",
             {"account": self.account, "flow": flow, "cause": Cause.UNTAGGED.value},
         )
-        return int(n)
+        return int(count)
 
     def _matches(self, flow: Flow, filters: FlowListFilter, names: sentence.SentenceNames) -> bool:
         if filters.mode is not None and flow.mode is not filters.mode:
@@ -137,13 +137,13 @@ class FlowList:
         )
         counts: dict[int, list[int]] = {}
         place = {ActionState.QUEUED: 0, ActionState.FAILED: 1, ActionState.VALIDATION: 2}
-        for flow, state, n in rows:
-            counts.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = n
+        for flow, state, count in rows:
+            counts.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = count
         stuck = self.db.all(
             f"SELECT flow_id, cause, count(*) FROM (SELECT flow_id, cause FROM stuck_run WHERE account_id = :account AND {ITEM_WAITING}"
             f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, cause",
             {"account": self.account, "flows": params["flows"]},
         )
-        for flow, cause, n in stuck:
-            counts.setdefault(flow, [0, 0, 0, 0])[0 if cause == Cause.EXCEPTION else 3] += n
+        for flow, cause, count in stuck:
+            counts.setdefault(flow, [0, 0, 0, 0])[0 if cause == Cause.EXCEPTION else 3] += count
         return {flow: (queued, failed, validation, untagged) for flow, (queued, failed, validation, untagged) in counts.items()}

@@ -29,7 +29,7 @@ class ReplayOffer:
     """The begin of the range, in microseconds."""
     until: int
     """The end of the range, in microseconds."""
-    n: int = 0
+    count: int = 0
     """The changes that a replay would concern; 0 if they are not counted."""
     more: bool = False
     """Whether there are more than were counted."""
@@ -42,8 +42,8 @@ def passed_while_off(reader: AccountReader, flow: int) -> ReplayOffer | None:
     if current is None or since is None or missing(current, reader.config):
         return None
     counted = changes_since(reader, current, since)
-    n = sum(_takes(reader, current, *each) for each in _decidable(counted))
-    return ReplayOffer(since, reader.db.now(), n, counted.more) if n else None
+    count = sum(_takes(reader, current, *each) for each in _decidable(counted))
+    return ReplayOffer(since, reader.db.now(), count, counted.more) if count else None
 
 
 def decided_otherwise(reader: AccountReader, before: Flow, after: Flow) -> ReplayOffer | None:
@@ -54,9 +54,9 @@ def decided_otherwise(reader: AccountReader, before: Flow, after: Flow) -> Repla
     now = reader.db.now()
     if _rules(before) != _rules(after):
         counted = changes_since(reader, after, now - LATELY)
-        n = sum(_takes(reader, after, *each) is not _takes(reader, before, *each) for each in _decidable(counted))
-        if n:
-            return ReplayOffer(now - LATELY, now, n, counted.more)
+        count = sum(_takes(reader, after, *each) is not _takes(reader, before, *each) for each in _decidable(counted))
+        if count:
+            return ReplayOffer(now - LATELY, now, count, counted.more)
     sent_as = [[(d.connection, d.payload_mapping, d.header_mapping) for d in flow.destinations] for flow in (before, after)]
     if sent_as[0] != sent_as[1] and delivered_lately(reader.db, reader.account, [after.id], now):
         return ReplayOffer(now - LATELY, now)

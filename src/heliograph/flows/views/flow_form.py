@@ -40,6 +40,11 @@ def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues, conne
     form = FlowForm(initial={"name": flow.name, "opened": draft.opened or "", **tags, **texts_of_row(draft.typed)})
     form.show_errors(texts_of_row(draft.errors))
     form.say("name", todo=_("Still missing: a name.") if Missing(FlowLack.NAME) in lacks and draft.opened is not None else "")
+    # The fields that a filter row offers, by the filter types of the guide.
+    offered = groupby(values.fields(subject_of(flow)), key=lambda field: field.group)
+    field_groups = [
+        (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in fields]) for group, fields in offered
+    ]
     return {
         "fields": form,
         "name": form.draw_field("name"),
@@ -48,11 +53,11 @@ def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues, conne
         "watch_missing": flow.watch is None and draft.opened is not None,
         "lists": [_list(name, form, flow, config, lacks) for name in (OFFERED[flow.watch] if flow.watch else ())],
         "hidden": [form[name] for name in hidden_lists(flow) if getattr(flow, name)],
-        "filters": [_filter(n, row, draft, values, lacks) for n, row in enumerate(flow.filters)],
+        "filters": [_filter(at, row, draft, values, lacks) for at, row in enumerate(flow.filters)],
         "filters_error": draft.errors.get(FieldPlace("filters"), ""),
-        "field_groups": _field_groups(flow, values),
+        "field_groups": field_groups,
         "more_filters": len(flow.filters) < MOST_FILTERS,
-        "destinations": [_destination(n, d, draft, config, lacks, connections) for n, d in enumerate(flow.destinations)],
+        "destinations": [_destination(at, d, draft, config, lacks, connections) for at, d in enumerate(flow.destinations)],
         "destinations_error": draft.errors.get(FieldPlace("destinations"), ""),
         "destination_missing": Missing(FlowLack.DESTINATION) in lacks,
         "more_destinations": len(flow.destinations) < MOST_DESTINATIONS,
@@ -80,38 +85,35 @@ def _list(name: str, form: FlowForm, flow: Flow, config: AccountConfig, lacks: S
     return {"field": form.draw_field(name), "emptied": name if emptied else "", "on_purpose": emptied and not needed}
 
 
-def _field_groups(flow: Flow, values: FilterValues) -> list[tuple[str, list[Choice]]]:
-    """The fields that a filter row offers, by the filter types of the guide."""
-    offered = values.fields(subject_of(flow))
-    return [
-        (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in fields])
-        for group, fields in groupby(offered, key=lambda f: f.group)
-    ]
-
-
-def _filter(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> dict[str, Any]:
-    form = FilterForm(prefix=f"f{n}")
-    form.show_errors(texts_of_row(draft.errors, "filters", n))
+def _filter(at: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> dict[str, Any]:
+    form = FilterForm(prefix=f"f{at}")
+    form.show_errors(texts_of_row(draft.errors, "filters", at))
     return {
         "fields": form,
-        "n": n,
-        "number": n + 1,
+        "position": at,
+        "number": at + 1,
         "field": row.field,
         "known": any(f.key == row.field for f in values.fields(subject_of(draft.flow))),
         "op": row.op.value,
         "ops": [Choice(op.value, OPS[op], on=op is row.op) for op in OPS if op is row.op or op in values.ops(row.field)],
         "takes_values": row.op.takes_values,
         "values": _inputs(
-            form, n, row, texts_of_row(draft.typed, "filters", n), values, is_lacking=Missing(FlowLack.FILTER_VALUES, str(n)) in lacks
+            form,
+            at + 1,
+            row,
+            texts_of_row(draft.typed, "filters", at),
+            values,
+            is_lacking=Missing(FlowLack.FILTER_VALUES, str(at)) in lacks,
         ),
     }
 
 
 def _inputs(
-    form: FilterForm, n: int, row: FilterRow, typed: Mapping[str, str], values: FilterValues, *, is_lacking: bool
+    form: FilterForm, number: int, row: FilterRow, typed: Mapping[str, str], values: FilterValues, *, is_lacking: bool
 ) -> list[FormField]:
     """The chip input for any number of values; or that for the day or number with which the field is compared, two of them for "is between".
 
+    number: the row's number, from 1
     typed: the texts of refused inputs
     """
     if not row.op.bounds:
@@ -119,7 +121,7 @@ def _inputs(
         form.initial = {"values": typed.get("values") or offered.text(row.values)}
         form.say(
             "values",
-            label=_("Values, row %(n)d") % {"n": n + 1},
+            label=_("Values, row %(n)d") % {"n": number},
             options=[Choice(value, label) for value, label in offered.labels.items()],
             extra="free" if offered.free else "",
             placeholder=_("Choose values") if offered.labels else _("Type values"),
@@ -135,50 +137,50 @@ def _inputs(
         inputs = {"values": (_("From, row %(n)d"), ""), "last": (_("To, row %(n)d"), _("Still missing: two values."))}
     bounds = []
     for at, (name, (label, todo)) in enumerate(inputs.items()):
-        form.say(name, label=label % {"n": n + 1}, placeholder=placeholder, todo=todo if is_lacking else "")
+        form.say(name, label=label % {"n": number}, placeholder=placeholder, todo=todo if is_lacking else "")
         text = typed.get(name) or "".join(row.values[at : at + 1])
         bounds.append(replace(form.draw_field(name), kind="date" if days else "text", value=text))
     return bounds
 
 
 def _destination(
-    n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing], rows: Mapping[int, ConnectionRow]
+    at: int, destination: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing], rows: Mapping[int, ConnectionRow]
 ) -> dict[str, Any]:
-    destination_lacks = {m.lack for m in lacks if m.place == str(d.id)}
+    destination_lacks = {m.lack for m in lacks if m.place == str(destination.id)}
     form = DestinationForm(
-        prefix=f"d{n}",
+        prefix=f"d{at}",
         initial={
-            "id": max(d.id, 0) or "",
-            "integration": d.integration,
-            "name": d.name,
-            "connection": d.connection or "",
-            "action": d.action,
-            "does": d.does.value,
-            "payload": d.payload_mapping,
-            "header": d.header_mapping,
+            "id": max(destination.id, 0) or "",
+            "integration": destination.integration,
+            "name": destination.name,
+            "connection": destination.connection or "",
+            "action": destination.action,
+            "does": destination.does.value,
+            "payload": destination.payload_mapping,
+            "header": destination.header_mapping,
         },
     )
-    form.show_errors(texts_of_row(draft.errors, "destinations", n))
+    form.show_errors(texts_of_row(draft.errors, "destinations", at))
 
     def say_todo(name: str, lack: FlowLack, text: str) -> None:
         form.say(name, todo=text if lack in destination_lacks and draft.opened is not None else "")
 
     ordered = sorted(rows.values(), key=lambda row: (natural_order(row.connection.name), row.id))
-    chosen = rows.get(d.connection or 0)
+    chosen = rows.get(destination.connection or 0)
     unusable = _("No flow can use this connection: %(state)s.") % {"state": flow_words.state_in_words(chosen)} if chosen else ""
     say_todo("name", FlowLack.DESTINATION_NAME, _("Still missing: a name."))
     say_todo("connection", FlowLack.CONNECTION, unusable or _("Still missing: a connection."))
     say_todo("action", FlowLack.ACTION, _("Still missing: an action."))
     form.say("connection", options=[Choice(str(row.id), flow_words.offered_as(row)) for row in ordered])
-    for kind, mapping in (("payload", d.payload_mapping), ("header", d.header_mapping)):
+    for kind, mapping in (("payload", destination.payload_mapping), ("header", destination.header_mapping)):
         options, todo = _mapping_options(kind, mapping, draft, config, destination_lacks)
         form.say(kind, options=options, todo=todo)
     return {
         "fields": form,
-        "n": n,
-        "name_shown": d.name or _("Destination %(n)d") % {"n": n + 1},
-        "payload_id": d.payload_mapping,
-        "header_id": d.header_mapping,
+        "position": at,
+        "name_shown": destination.name or _("Destination %(n)d") % {"n": at + 1},
+        "payload_id": destination.payload_mapping,
+        "header_id": destination.header_mapping,
         **{name: form.draw_field(name) for name in form.fields},
     }
 
@@ -193,9 +195,9 @@ def _mapping_options(
     """
     subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
     offered = [
-        (id, m.name)
-        for id, m in config.mappings.items()
-        if id == chosen or (m.kind == kind and (subject is None or fits(m.subject, subject)))
+        (id, mapping.name)
+        for id, mapping in config.mappings.items()
+        if id == chosen or (mapping.kind == kind and (subject is None or fits(mapping.subject, subject)))
     ]
     gone = kind == "header" and chosen == GONE
     todo = _("The one that was here was deleted. Choose another one, or none.") if gone else ""
@@ -220,7 +222,7 @@ def refused_items(errors: Mapping[FieldPlace, str]) -> list[str]:
     for place, text in errors.items():
         if place.rows:
             label = _("Filter %(n)d") if place.rows == "filters" else _("Destination %(n)d")
-            items.append(f"{label % {'n': place.n + 1}}: {text}")
+            items.append(f"{label % {'n': place.position + 1}}: {text}")
         else:
             items.append(f"{names[place.name]}: {text}" if place.name in names else text)
     return items

@@ -21,16 +21,16 @@ def say_with_offer(request: HttpRequest, message: str, flow: int, offer: ReplayO
         say(request, message)
         return
     href = replay_address(flow, offer.since, offer.until)
-    if not offer.n:
+    if not offer.count:
         say(request, f"{message} {_('What it sent before stays as it was sent.')}", link=_("Replay it"), href=href)
         return
     if saved:
         text = ngettext(
             "%(n)s change of the last 7 days would be decided otherwise.",
             "%(n)s changes of the last 7 days would be decided otherwise.",
-            offer.n,
+            offer.count,
         )
     else:
-        text = ngettext("%(n)s change passed meanwhile.", "%(n)s changes passed meanwhile.", offer.n)
-    n = _("More than %(n)s") % {"n": f"{offer.n:,}"} if offer.more else f"{offer.n:,}"
-    say(request, f"{message} {text % {'n': n}}", link=ngettext("Replay it", "Replay them", offer.n), href=href)
+        text = ngettext("%(n)s change passed meanwhile.", "%(n)s changes passed meanwhile.", offer.count)
+    count = _("More than %(n)s") % {"n": f"{offer.count:,}"} if offer.more else f"{offer.count:,}"
+    say(request, f"{message} {text % {'n': count}}", link=ngettext("Replay it", "Replay them", offer.count), href=href)
