@@ -44,12 +44,13 @@ class Flows:
         kind: of a tag, only the uses as this kind of object's tag
         """
         if thing is Thing.TAG:
-            return [*_flows_naming(id, kind), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
+            named = FlowTag.objects.filter(tag=id).select_related("flow").order_by("flow_id")
+            by_flow = {n.flow_id: Use("flow", n.flow_id, n.flow.name) for n in named if kind in (None, KIND_OF_PLACE.get(n.place))}
+            return [*by_flow.values(), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
         if thing is Thing.CUSTOM_FIELD:
             flows = [Use("flow", n.flow_id, n.flow.name) for n in FlowField.objects.filter(field=id).select_related("flow")]
-            mappings = [
-                Use("mapping", n.mapping_id, n.mapping.name) for n in MappingField.objects.filter(field=id).select_related("mapping")
-            ]
+            mapped = MappingField.objects.filter(field=id).select_related("mapping")
+            mappings = [Use("mapping", n.mapping_id, n.mapping.name) for n in mapped]
             return [*flows, *mappings, *_urls_naming(id, of_tag=False)]
         if thing is Thing.CONNECTION:
             return _flows_sending(Q(connection=id))
@@ -169,11 +170,6 @@ def _flows_sending(destinations: Q) -> list[Use]:
     return list({d.flow_id: Use("flow", d.flow_id, d.flow.name) for d in used}.values())
 
 
-def _flows_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
-    named = FlowTag.objects.filter(tag=tag).select_related("flow").order_by("flow_id")
-    return list({n.flow_id: Use("flow", n.flow_id, n.flow.name) for n in named if kind in (None, KIND_OF_PLACE.get(n.place))}.values())
-
-
 def _flows_asking_answers(tag: int) -> list[Use]:
     """The flows that filter by the answers to questions with this tag."""
     named = FlowTag.objects.filter(tag=tag, place=ANSWERS, flow__deleted_at=None).select_related("flow").order_by("flow_id")
@@ -182,12 +178,12 @@ def _flows_asking_answers(tag: int) -> list[Use]:
 
 def _mappings_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
     named = MappingTag.objects.filter(tag=tag).select_related("mapping").order_by("mapping_id")
-    return [Use("mapping", n.mapping_id, n.mapping.name) for n in named if kind is None or _uses_as(n.mapping.body, tag, kind)]
-
-
-def _uses_as(body: Any, tag: int, kind: TagKind) -> bool:
-    keys = [parse_source(key) for key in FieldMapping.from_body(body).sources]
-    return any(key.id == tag and key.tag_kind is kind for key in keys)
+    uses = []
+    for row in named:
+        keys = map(parse_source, FieldMapping.from_body(row.mapping.body).sources)
+        if kind is None or any(key.id == tag and key.tag_kind is kind for key in keys):
+            uses.append(Use("mapping", row.mapping_id, row.mapping.name))
+    return uses
 
 
 def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[Use]:

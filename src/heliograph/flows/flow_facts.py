@@ -83,18 +83,18 @@ def facts(flow: Flow, names: sentence.SentenceNames) -> list[Fact]:
         Fact("active", _("Active"), _("On") if flow.active else _("Off")),
         Fact("watch", _("Watch"), _(flow.watch.value) if flow.watch else ""),
     ]
-    rows += [Fact(name, list_name(name), _or(_tag(tag, names.tags) for tag in getattr(flow, name))) for name in LISTS]
+    rows += [Fact(name, list_name(name), _(" or ").join(_tag(tag, names.tags) for tag in getattr(flow, name))) for name in LISTS]
     rows += [Fact(f"filter {n}", _("Filter %(n)d") % {"n": n + 1}, filter_text(row, names)) for n, row in enumerate(flow.filters)]
-    for d in flow.destinations:
-        head = d.name or _("Destination without a name")
+    for destination in flow.destinations:
+        head = destination.name or _("Destination without a name")
         parts = (
-            ("name", _("Destination name"), d.name),
-            ("connection", _("Connection"), _named(d.connection, names.connections)),
-            ("payload", _("Payload mapping"), _named(d.payload_mapping, names.mappings)),
-            ("header", _("Http Header mapping"), _named(d.header_mapping, names.mappings)),
-            ("does", _("What a request does"), str(DOES[d.does])),
+            ("name", _("Destination name"), destination.name),
+            ("connection", _("Connection"), _named(destination.connection, names.connections)),
+            ("payload", _("Payload mapping"), _named(destination.payload_mapping, names.mappings)),
+            ("header", _("Http Header mapping"), _named(destination.header_mapping, names.mappings)),
+            ("does", _("What a request does"), str(DOES[destination.does])),
         )
-        rows += [Fact(f"destination {d.id} {key}", f"{head}: {label}", text) for key, label, text in parts]
+        rows += [Fact(f"destination {destination.id} {key}", f"{head}: {label}", text) for key, label, text in parts]
     return [fact for fact in rows if fact.text]
 
 
@@ -129,10 +129,6 @@ def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:
         for _key, old, new in rows
         if (old.text if old else "") != (new.text if new else "")
     ]
-
-
-def _or(texts: Iterable[str]) -> str:
-    return _(" or ").join(texts)
 
 
 def _tag(id: int, names: Mapping[int, str]) -> str:

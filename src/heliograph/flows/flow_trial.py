@@ -93,18 +93,14 @@ def try_change(reader: AccountReader, flow: Flow, change: Change, event: EventCo
     config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
     running = explain(flow, change, config, event, as_if_running=True)
     gates = explain(flow, change, config, event).gates
-    active = next((gate for gate in gates if gate.name is GateName.ACTIVE), None) or _active(flow, change, config, event)
+    # If an earlier gate stops the change, the gate "active" has no result yet: the change is tried with facets that the flow watches.
+    if not any(gate.name is GateName.ACTIVE for gate in gates):
+        watched = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
+        gates = explain(flow, watched, config, event).gates
+    never = GateResult(GateName.ACTIVE, passed=False, expected=("active", "complete"))
+    active = next((gate for gate in gates if gate.name is GateName.ACTIVE), never)
     previews = [(d, preview(reader.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
     return Trial(change, event, running, active, previews)
-
-
-def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> GateResult:
-    """The result of the gate "active" even if an earlier gate stops the change. It is computed with facets that the flow watches."""
-    seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
-    gates = explain(flow, seen, config, event).gates
-    return next(
-        (gate for gate in gates if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, expected=("active", "complete"))
-    )
 
 
 def has_rule(flow: Flow, config: AccountConfig) -> bool:

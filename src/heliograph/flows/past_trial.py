@@ -33,7 +33,6 @@ class PastVerdict(StrEnum):
     BOTH = "both"
     GAINED = "gained"
     LOST = "lost"
-    NEITHER = "neither"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,31 +102,20 @@ def try_on_past(reader: AccountReader, flow: Flow, *, now: datetime) -> PastTria
         if change is None or event is None:
             gone += 1
             continue
-        verdict = _verdict(_takes(flow, change, edited, event), stored is not None and _takes(stored, change, config, event))
-        if verdict is PastVerdict.NEITHER:
+        would_send = _takes(flow, change, edited, event)
+        sends = stored is not None and _takes(stored, change, config, event)
+        if not would_send and not sends:
             continue
-        sent = verdict is not PastVerdict.LOST
-        problems = _problems(targets, flow, change, edited, event, now) if sent else ()
+        verdict = PastVerdict.LOST if not would_send else PastVerdict.BOTH if sends else PastVerdict.GAINED
+        # The validation errors at all destinations, without repetitions.
+        requests = [target.request(flow, change, edited, event, now=now) for target in targets] if would_send else []
+        problems = tuple(dict.fromkeys(str(problem) for each in requests if isinstance(each, InvalidValues) for problem in each.problems))
         tried.append(PastChange(row[0], row[5], change, event, row[14], verdict, problems))
     return PastTrial(len(rows), gone, tried, stored is not None)
 
 
-def _verdict(would_send: bool, sends: bool) -> PastVerdict:
-    if would_send:
-        return PastVerdict.BOTH if sends else PastVerdict.GAINED
-    return PastVerdict.LOST if sends else PastVerdict.NEITHER
-
-
 def _takes(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> bool:
     return explain(flow, change, config, event, as_if_running=True).verdict is FlowVerdict.TRIGGERED
-
-
-def _problems(
-    targets: Sequence[Sendable], flow: Flow, change: Change, config: AccountConfig, event: EventConfig, now: datetime
-) -> tuple[str, ...]:
-    """The validation errors at all destinations, without repetitions."""
-    requests = (target.request(flow, change, config, event, now=now) for target in targets)
-    return tuple(dict.fromkeys(str(problem) for each in requests if isinstance(each, InvalidValues) for problem in each.problems))
 
 
 def _newest(reader: AccountReader, facets: int) -> list[Row]:

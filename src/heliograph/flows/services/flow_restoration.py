@@ -54,19 +54,15 @@ def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> Res
     """
     gone = [Gone(MissingPart.TAG, tag, name) for name in LISTS for tag in getattr(flow, name) if not _is_there(tag, name, config)]
     for lost in gone:
-        flow = _without(flow, lost)
+        # Only the list for which the tag is no longer made loses it. Other lists keep it.
+        other_lists = {name: getattr(flow, name) for name in LISTS if name != lost.place}
+        taken = without_tag(flow, int(lost.key))
+        emptied = tuple(name for name in taken.emptied if name == lost.place or name in flow.emptied)
+        flow = replace(taken, **other_lists, emptied=emptied)
     filters = tuple(_filter(row, str(n), config, gone) for n, row in enumerate(flow.filters))
     known = set(present)
     destinations = tuple(replace(_destination(d, config, gone), id=d.id if d.id in known else 0) for d in flow.destinations)
     return RestorableFlow(replace(flow, filters=filters, destinations=destinations), tuple(gone))
-
-
-def _without(flow: Flow, lost: Gone) -> Flow:
-    """The flow without a tag in the one list for which the tag is no longer made. Other lists keep it."""
-    taken = without_tag(flow, int(lost.key))
-    other_lists = {name: getattr(flow, name) for name in LISTS if name != lost.place}
-    emptied = tuple(name for name in taken.emptied if name == lost.place or name in flow.emptied)
-    return replace(taken, **other_lists, emptied=emptied)
 
 
 def _is_there(tag: int, place: str, config: AccountConfig) -> bool:
@@ -88,14 +84,14 @@ def _filter(row: FilterRow, place: str, config: AccountConfig, gone: list[Gone])
     return replace(row, values=tuple(value for value in row.values if value not in lost))
 
 
-def _destination(d: Destination, config: AccountConfig, gone: list[Gone]) -> Destination:
-    if d.connection is not None and d.connection not in config.connections:
-        gone.append(Gone(MissingPart.CONNECTION, d.connection, d.name))
-        d = replace(d, connection=None)
-    if d.payload_mapping is not None and d.payload_mapping not in config.mappings:
-        gone.append(Gone(MissingPart.PAYLOAD_MAPPING, d.payload_mapping, d.name))
-        d = replace(d, payload_mapping=None)
-    if d.header_mapping is not None and d.header_mapping not in config.mappings:
-        gone.append(Gone(MissingPart.HEADER_MAPPING, d.header_mapping, d.name))
-        d = replace(d, header_mapping=GONE)
-    return d
+def _destination(destination: Destination, config: AccountConfig, gone: list[Gone]) -> Destination:
+    if destination.connection is not None and destination.connection not in config.connections:
+        gone.append(Gone(MissingPart.CONNECTION, destination.connection, destination.name))
+        destination = replace(destination, connection=None)
+    if destination.payload_mapping is not None and destination.payload_mapping not in config.mappings:
+        gone.append(Gone(MissingPart.PAYLOAD_MAPPING, destination.payload_mapping, destination.name))
+        destination = replace(destination, payload_mapping=None)
+    if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
+        gone.append(Gone(MissingPart.HEADER_MAPPING, destination.header_mapping, destination.name))
+        destination = replace(destination, header_mapping=GONE)
+    return destination

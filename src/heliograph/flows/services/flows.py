@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.utils import timezone
@@ -66,18 +66,21 @@ def save_flow(
         row.body = flow.to_body()
         check(row)
         row.save()
-        removed = _write_destinations(transaction, row, flow.destinations)
-        flow = replace(flow, destinations=removed.present)
+        destinations, removed = _write_destinations(transaction, row, flow.destinations)
+        flow = replace(flow, destinations=destinations)
         row.body = flow.to_body() | ({} if restored is None else {RESTORED: restored})
         _write_names(transaction, row, flow)
         write(transaction, row)
     row.refresh_from_db(fields=["is_complete"])
-    for destination in removed.gone:
+    for destination in removed:
         queue_effects.destination_removed(transaction, destination)
     queue_effects.flow_saved(
         transaction, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES)
     )
-    transaction.note(_operation(body_before, row.body), "flow", row, body_before, row.body)
+    operation = Deed.CREATED if body_before is None else Deed.CHANGED
+    if body_before is not None and {key for key in row.body if body_before.get(key) != row.body[key]} == {"active"}:
+        operation = Deed.SWITCHED_ON if flow.active else Deed.SWITCHED_OFF
+    transaction.note(operation, "flow", row, body_before, row.body)
     return row
 
 
@@ -85,21 +88,12 @@ def _without_toggle(body: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in body.items() if key not in ("active", RESTORED)}
 
 
-def _operation(before: Mapping[str, object] | None, after: Mapping[str, object]) -> Deed:
-    if before is None:
-        return Deed.CREATED
-    if {key for key in after if before.get(key) != after[key]} == {"active"}:
-        return Deed.SWITCHED_ON if after["active"] else Deed.SWITCHED_OFF
-    return Deed.CHANGED
-
-
 def set_active(transaction: SetupTransaction, id: int, active: bool) -> Flow:
     """Switches a flow on or off, as the toggle of the Flow List does (F1). Raises NotThere."""
     row = flow_row(id)
     flow = replace(FlowFacts.from_body(row.pk, row.number, row.body), active=active)
-    return save_flow(
-        transaction, flow, id, confirmed=True
-    )  # no question: switching off is on purpose, and does not make the flow incomplete
+    # No question is asked: switching off is on purpose, and does not make the flow incomplete.
+    return save_flow(transaction, flow, id, confirmed=True)
 
 
 def copy_flow(transaction: SetupTransaction, id: int, *, name: str) -> Flow:
@@ -157,16 +151,13 @@ def flow_row(id: int) -> Flow:
     return row
 
 
-class _Destinations:
-    """The result of saving a flow's destinations: those it has, and the ids of the removed ones."""
+def _write_destinations(
+    transaction: SetupTransaction, row: Flow, destinations: tuple[DestinationFacts, ...]
+) -> tuple[tuple[DestinationFacts, ...], list[int]]:
+    """Gives new destinations their ids and marks removed ones. Raises Invalid for the id of another flow's destination.
 
-    def __init__(self, present: tuple[DestinationFacts, ...], gone: Iterable[int]) -> None:
-        self.present = present
-        self.gone = sorted(gone)
-
-
-def _write_destinations(transaction: SetupTransaction, row: Flow, destinations: tuple[DestinationFacts, ...]) -> _Destinations:
-    """Gives new destinations their ids and marks removed ones. Raises Invalid for the id of another flow's destination."""
+    Returns the destinations with their ids, and the ids of the removed ones.
+    """
     known = {d.pk: d for d in Destination.objects.filter(flow=row, removed_at=None)}
     present: list[DestinationFacts] = []
     for position, facts in enumerate(destinations):
@@ -184,7 +175,7 @@ def _write_destinations(transaction: SetupTransaction, row: Flow, destinations: 
         present.append(replace(facts, id=stored.pk))
     gone = set(known) - {facts.id for facts in present}
     Destination.objects.filter(pk__in=gone).update(removed_at=timezone.now())
-    return _Destinations(tuple(present), gone)
+    return tuple(present), sorted(gone)
 
 
 def _write_names(transaction: SetupTransaction, row: Flow, flow: FlowFacts) -> None:

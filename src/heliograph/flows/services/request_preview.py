@@ -91,7 +91,10 @@ class RequestPreviewer:
         self, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
     ) -> BuiltPreview | RequestPreview:
         """The request to this destination with the change's own facts (D7); or a RequestPreview that says why there is none."""
-        target = self._sendable(destination)
+        key = (destination.connection, destination.payload_mapping, destination.header_mapping)
+        if key not in self._targets:
+            self._targets[key] = sendable(self._db, self._config, destination)
+        target = self._targets[key]
         if isinstance(target, str):
             return RequestPreview(why=target)
         request = target.request(flow, change, self._config, event, now=now)
@@ -99,12 +102,6 @@ class RequestPreviewer:
             return RequestPreview(problems=tuple(str(p) for p in request.problems))
         masks = masks_of(target.secrets.values(), request, credentials=target.prepared.credentials)
         return BuiltPreview(request, masks, target.prepared.connection)
-
-    def _sendable(self, destination: Destination) -> Sendable | str:
-        key = (destination.connection, destination.payload_mapping, destination.header_mapping)
-        if key not in self._targets:
-            self._targets[key] = sendable(self._db, self._config, destination)
-        return self._targets[key]
 
 
 def preview(

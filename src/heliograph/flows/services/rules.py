@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -122,15 +122,15 @@ def _bounds(row: FilterRow, where: str) -> tuple[str, ...]:
     return values
 
 
-def _destination(d: Destination, where: str, config: AccountConfig) -> Destination:
-    if d.connection is not None and d.connection not in config.connections:
-        raise Invalid({where: [f"There is no connection {d.connection}."]})
-    for mapping in (d.payload_mapping, None if d.header_mapping == GONE else d.header_mapping):
+def _destination(destination: Destination, where: str, config: AccountConfig) -> Destination:
+    if destination.connection is not None and destination.connection not in config.connections:
+        raise Invalid({where: [f"There is no connection {destination.connection}."]})
+    for mapping in (destination.payload_mapping, None if destination.header_mapping == GONE else destination.header_mapping):
         if mapping is not None and mapping not in config.mappings:
             raise Invalid({where: [f"There is no mapping {mapping}."]})
-    if d.integration not in ("", INTEGRATION) or d.action not in ("", ACTION):
+    if destination.integration not in ("", INTEGRATION) or destination.action not in ("", ACTION):
         raise Invalid({where: ["Webhooks is the only integration."]})
-    return replace(d, name=_text(d.name, where, NAME_LENGTH))
+    return replace(destination, name=_text(destination.name, where, NAME_LENGTH))
 
 
 def _check_tag(tag: int, kind: TagKind, where: str, config: AccountConfig) -> None:
@@ -196,14 +196,14 @@ def without_values(flow: Flow, field: str, lost: Iterable[str]) -> Flow:
     (contains, starts with) name no value.
     """
     gone = set(map(plain, lost))
-    return replace(flow, filters=tuple(_without_values(row, gone) if row.field == field else row for row in flow.filters))
-
-
-def _without_values(row: FilterRow, gone: Container[str]) -> FilterRow:
-    remaining_values = tuple(value for value in row.values if plain(value) not in gone)
-    if row.op not in (Op.IS_ANY_OF, Op.IS_NONE_OF) or remaining_values == row.values:
-        return row
-    return replace(row, values=remaining_values if row.op is Op.IS_ANY_OF else ())
+    filters = []
+    for row in flow.filters:
+        remaining_values = tuple(value for value in row.values if plain(value) not in gone)
+        if row.field != field or row.op not in (Op.IS_ANY_OF, Op.IS_NONE_OF) or remaining_values == row.values:
+            filters.append(row)
+        else:
+            filters.append(replace(row, values=remaining_values if row.op is Op.IS_ANY_OF else ()))
+    return replace(flow, filters=tuple(filters))
 
 
 def without_tag_anywhere(flow: Flow, tag: int) -> Flow:
@@ -217,10 +217,10 @@ def with_tag_replaced(flow: Flow, old: int, new: int) -> Flow:
     """The flow with one tag replaced by another, in lists and filters."""
     for name in LISTS:
         flow = _with(flow, **{name: tuple(dict.fromkeys(new if t == old else t for t in getattr(flow, name)))})
-    return replace(flow, filters=tuple(_with_tag(row, old, new) for row in flow.filters))
-
-
-def _with_tag(row: FilterRow, old: int, new: int) -> FilterRow:
-    if row.field in KIND_OF_PLACE:
-        return replace(row, values=tuple(dict.fromkeys(str(new) if v == str(old) else v for v in row.values)))
-    return replace(row, field=f"answer.{new}") if row.field == f"answer.{old}" else row
+    filters = []
+    for row in flow.filters:
+        if row.field in KIND_OF_PLACE:
+            filters.append(replace(row, values=tuple(dict.fromkeys(str(new) if v == str(old) else v for v in row.values))))
+        else:
+            filters.append(replace(row, field=f"answer.{new}") if row.field == f"answer.{old}" else row)
+    return replace(flow, filters=tuple(filters))

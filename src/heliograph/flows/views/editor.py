@@ -142,13 +142,13 @@ def _say_saved(request: AccountRequest, before: Flow | None, row: StoredFlow) ->
     if before is not None:
         with account_reader(request.account.pk) as reader:
             offer = decided_otherwise(reader, before, reader.config.flows[row.pk])
-    say_with_offer(request, _saved_text(complete=row.is_complete, active=row.is_active), row.pk, offer, saved=True)
-
-
-def _saved_text(*, complete: bool, active: bool) -> str:
-    if not active:
-        return _("Saved. It takes changes once it is switched on.")
-    return _("Saved. It takes changes from now on.") if complete else _("Saved incomplete. It takes changes once nothing is missing.")
+    if not row.is_active:
+        text = _("Saved. It takes changes once it is switched on.")
+    elif row.is_complete:
+        text = _("Saved. It takes changes from now on.")
+    else:
+        text = _("Saved incomplete. It takes changes once nothing is missing.")
+    say_with_offer(request, text, row.pk, offer, saved=True)
 
 
 def _refused_page(request: AccountRequest, draft: FlowDraft) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,7 +30,8 @@ LISTED: Final = 5
 class FirstStep:
     """One of the four steps."""
 
-    n: int
+    number: int
+    """From 1."""
     name: str
     where: str
     """The page on which it is done."""
@@ -57,7 +59,7 @@ def first(request: AccountRequest) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
         gaps = coverage(reader.db, reader.account)
         steps = _steps(reader.config, gaps, administers=may(request.user, Role.ADMINISTRATOR))
-    following = next((step.n for step in steps if not step.done), None)
+    following = next((step.number for step in steps if not step.done), None)
     return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=sum(step.done for step in steps))
 
 
@@ -69,6 +71,11 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
     flows = len(config.flows)
     begun = _("Not begun")
     covered = bool(new and new.tags)
+    applied = _("Done: %(n)d of %(all)d statuses tagged") if covered else _("Begun: %(n)d of %(all)d statuses tagged")
+    connected = _("Done: %(name)s")
+    others = len(names) - 1
+    if others > 0:
+        connected = ngettext("Done: %(name)s and %(n)d more", "Done: %(name)s and %(n)d more", others)
     return [
         FirstStep(
             1,
@@ -86,7 +93,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             _("Registration Statuses, and in each event"),
             _("An untagged status stops a flow. At least New must carry a tag: each registration passes through it."),
             covered,
-            _applied_text(tagged, len(config.statuses), covered=covered) if tagged else begun,
+            applied % {"n": tagged, "all": len(config.statuses)} if tagged else begun,
             _("Apply tags"),
             reverse("tag-coverage") if tags else reverse("registration-statuses"),
             _untagged_lines(config, gaps) if tags else [],
@@ -97,7 +104,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             _("Connections"),
             _("Where a flow sends its data."),
             bool(names),
-            _connections_text(names) if names else begun,
+            connected % {"name": min(names, key=natural_order), "n": others} if names else begun,
             _("Open Connection List") if names or not administers else _("Add A Connection"),
             reverse("connection-list" if names or not administers else "connection-new"),
         ),
@@ -114,18 +121,6 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
     ]
 
 
-def _applied_text(tagged: int, total: int, *, covered: bool) -> str:
-    words = {"n": tagged, "all": total}
-    return _("Done: %(n)d of %(all)d statuses tagged") % words if covered else _("Begun: %(n)d of %(all)d statuses tagged") % words
-
-
-def _connections_text(names: list[str]) -> str:
-    first = min(names, key=natural_order)
-    if len(names) == 1:
-        return _("Done: %(name)s") % {"name": first}
-    return ngettext("Done: %(name)s and %(n)d more", "Done: %(name)s and %(n)d more", len(names) - 1) % {"name": first, "n": len(names) - 1}
-
-
 def _untagged_lines(config: AccountConfig, gaps: Coverage) -> list[str]:
     """The lines about untagged statuses: New first, then the account's others, then those of each event."""
     untagged = [status.name for status in config.statuses.values() if not status.tags]
@@ -135,13 +130,10 @@ def _untagged_lines(config: AccountConfig, gaps: Coverage) -> list[str]:
         sentences.append(
             ngettext("%(n)d more registration status carries no tag", "%(n)d more registration statuses carry no tag", rest) % {"n": rest}
         )
-    by_event: dict[str, int] = {}
-    for gap in gaps.gaps.get(TagKind.REGISTRATION_STATUS, ()):
-        if gap.where:
-            by_event[gap.where] = by_event.get(gap.where, 0) + 1
+    by_event = Counter(gap.where for gap in gaps.gaps.get(TagKind.REGISTRATION_STATUS, ()) if gap.where)
     sentences += [
-        ngettext("%(event)s: %(n)d custom status carries no tag", "%(event)s: %(n)d custom statuses carry no tag", n)
-        % {"event": event, "n": n}
-        for event, n in sorted(by_event.items(), key=lambda pair: natural_order(pair[0]))
+        ngettext("%(event)s: %(n)d custom status carries no tag", "%(event)s: %(n)d custom statuses carry no tag", count)
+        % {"event": event, "n": count}
+        for event, count in sorted(by_event.items(), key=lambda pair: natural_order(pair[0]))
     ]
     return sentences[:LISTED]

@@ -43,6 +43,10 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
         config, names = reader.config, _names(reader, flow)
     href = reverse("flow", args=(flow,))
 
+    def changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
+        flow_differences = differences(*(facts(Flow.from_body(flow, 0, body), names) for body in (old, new)))
+        return [worded(each.label, each.before, each.after) for each in flow_differences]
+
     def question(version: Version) -> RestoreQuestion:
         with read_database(), scope(account=request.account.pk):
             restorable_flow = restorable(flow, version, config)
@@ -75,7 +79,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
             entry="flows",
             crumbs=[(_("Flow List"), reverse("flow-list")), (row.name or _("Without a name"), href)],
             href=href,
-            differences=lambda old, new: _differences(flow, old, new, names),
+            differences=changes,
             question=question,
             restore=restore,
         ),
@@ -123,8 +127,3 @@ def _names(reader: AccountReader, id: int) -> sentence.SentenceNames:
             tags |= {tag: _("%(name)s (deleted)") % {"name": then.tags[tag]} for tag in lost & then.tags.keys()}
             fields |= {key: _("%(name)s (deleted)") % {"name": then.fields[key]} for key in unknown & then.fields.keys()}
     return sentence.SentenceNames(tags, fields, names.connections, names.mappings)
-
-
-def _differences(id: int, old: Mapping[str, object], new: Mapping[str, object], names: sentence.SentenceNames) -> list[Difference]:
-    flow_differences = differences(*(facts(Flow.from_body(id, 0, body), names) for body in (old, new)))
-    return [worded(each.label, each.before, each.after) for each in flow_differences]

@@ -37,7 +37,7 @@ def past_context(trial: PastTrial, reader: AccountReader, flow: Flow) -> dict[st
     if not trial.changes_tried:
         return {"answer": _("Nothing was recorded yet that it watches for.")}
     rows = _rows(trial.notable[:MOST_SHOWN], reader, flow)
-    n, failing = len(trial.notable), trial.failing
+    notable, failing = len(trial.notable), trial.failing
     return {
         "answer": _answer(trial),
         "notes": _notes(trial, off=not flow.active),
@@ -46,8 +46,8 @@ def past_context(trial: PastTrial, reader: AccountReader, flow: Flow) -> dict[st
         "fails_say": "; ".join(text for text, _n in Counter(problem for row in failing for problem in row.problems).most_common(3)),
         "rows": rows[:SHOWN],
         "more": rows[SHOWN:],
-        "all": ngettext("%(n)s that differs or would fail", "All %(n)s that differ or would fail", n) % {"n": intcomma(n)},
-        "cut": n > MOST_SHOWN,
+        "all": ngettext("%(n)s that differs or would fail", "All %(n)s that differ or would fail", notable) % {"n": intcomma(notable)},
+        "cut": notable > MOST_SHOWN,
     }
 
 
@@ -97,7 +97,11 @@ def _rows(rows: list[PastChange], reader: AccountReader, flow: Flow) -> list[dic
     for row in rows:
         person = people.get(row.registration) if row.registration is not None else None
         timeline = reverse("timeline", args=(row.event.code, person.code)) if person else ""
-        tone, word = _verdict(row, new=not stored)
+        tone, word = "success", _("Sent now, too") if stored else _("Would be sent")
+        if row.problems:
+            tone, word = "invalid", _("Would fail")
+        elif row.verdict is PastVerdict.LOST:
+            tone, word = "quiet", _("No longer sent")
         context_rows.append(
             {
                 "who": (person.name or person.code) if person else row.event.state.name,
@@ -110,11 +114,3 @@ def _rows(rows: list[PastChange], reader: AccountReader, flow: Flow) -> list[dic
             }
         )
     return context_rows
-
-
-def _verdict(row: PastChange, *, new: bool) -> delivery_words.Toned:
-    if row.problems:
-        return "invalid", _("Would fail")
-    if row.verdict is PastVerdict.LOST:
-        return "quiet", _("No longer sent")
-    return "success", _("Would be sent") if new else _("Sent now, too")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ from heliograph.deliveries.why import GateRow, why_of
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
-from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.flow.flow import Destination, Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
@@ -116,7 +117,10 @@ def _panel(
         return panel | (
             _try_subject(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")}
         )
-    picked = made or read_id(posted["pick"]) or (read_id(posted["picked"]) if _is_text_of(reader, posted["picked"], text) else None)
+    picked = made or read_id(posted["pick"]) or None
+    picked_before = read_id(posted["picked"])
+    if not picked and picked_before is not None and _label(reader, picked_before) == text:
+        picked = picked_before  # the text is still the label that the page wrote for the picked registration
     if picked is None:
         rows = _matching_registrations(reader, text)
         if len(rows) != 1:
@@ -154,12 +158,6 @@ def _matching_registrations(reader: AccountReader, text: str) -> list[tuple[str,
 def _label(reader: AccountReader, id: int) -> str:
     person = reader.people([id]).get(id)
     return f"{person.code} {person.name}".strip() if person else ""
-
-
-def _is_text_of(reader: AccountReader, picked: str, text: str) -> bool:
-    """Whether the text is still the label that the page wrote for the picked registration."""
-    id = read_id(picked)
-    return id is not None and _label(reader, id) == text
 
 
 def _try_subject(request: AccountRequest, reader: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
@@ -218,34 +216,23 @@ def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, tri
 
 
 def _request(destination: Destination, preview: RequestPreview, reader: AccountReader) -> dict[str, Any]:
+    """The context of a request. A JSON body is indented; if it is a flat object, `json` has its keys with their values as JSON."""
     connection = reader.config.connections.get(destination.connection or 0)
+    body, rows = preview.body, None
+    with suppress(ValueError):
+        document = json.loads(preview.body)
+        body = json.dumps(document, indent=2, ensure_ascii=False)
+        if isinstance(document, dict) and not any(isinstance(value, (dict, list)) for value in document.values()):
+            rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in document.items()]
     return {
         "connection": connection.name if connection else destination.name or _("a destination without a name"),
         "line": f"{preview.method} {preview.url}" if preview.method else "",
         "headers": "\n".join(f"{name}: {value}" for name, value in preview.headers),
-        "json": _json_rows(preview.body),
-        "body": _indented(preview.body),
+        "json": rows,
+        "body": body,
         "problems": preview.problems,
         "why": _(preview.why) if preview.why else "",
     }
-
-
-def _json_rows(body: str) -> list[tuple[str, str]] | None:
-    """The keys of a flat JSON object with their values as JSON; None for anything else."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return None
-    if not isinstance(document, dict) or any(isinstance(value, (dict, list)) for value in document.values()):
-        return None
-    return [(key, json.dumps(value, ensure_ascii=False)) for key, value in document.items()]
-
-
-def _indented(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
-        return body
 
 
 def _count_text(counted: Counted) -> str:
@@ -283,11 +270,12 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         if stored_change is None or stored_change[0] is None:
             raise Http404
         trial = try_change(reader, draft.flow, stored_change[0], reader.source.event(stored_change[1][1]), now=timezone.now())
-        who = _who(reader, change, trial)
+        ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
+        who = (_label(reader, registration) if registration is not None else "") or trial.event.code
         targets = [
-            {"name": c.name, "host": c.shown, "request": _request(d, p, reader)}
-            for d, p in trial.previews
-            if (c := reader.config.connections.get(d.connection or 0)) is not None
+            {"name": connection.name, "host": connection.shown, "request": _request(destination, preview, reader)}
+            for destination, preview in trial.previews
+            if (connection := reader.config.connections.get(destination.connection or 0)) is not None
         ]
         parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(reader.config), _)
         promise = promise_of(parts, trial.triggers, _versions_to_send(draft.flow, reader.config))
@@ -300,7 +288,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         else:
             with account_reader(account) as reader:
                 text = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
-            say(request, text, link=_("Watch them"), href=_feed(draft.flow))
+            say(request, text, link=_("Watch them"), href=reverse("feed") + ("?mode=test" if draft.flow.mode is Mode.TEST else ""))
         return HttpResponseRedirect(reverse("flow", args=(flow,)))
     return page(
         request,
@@ -324,20 +312,9 @@ def _versions_to_send(flow: Flow, config: AccountConfig) -> object:
     numbers = config.numbers
     return flow.number, [
         (
-            d.name,
-            numbers.get(("connection", d.connection or 0)),
-            [numbers.get(("mapping", id or 0)) for id in (d.payload_mapping, d.header_mapping)],
+            destination.name,
+            numbers.get(("connection", destination.connection or 0)),
+            [numbers.get(("mapping", id or 0)) for id in (destination.payload_mapping, destination.header_mapping)],
         )
-        for d in flow.destinations
+        for destination in flow.destinations
     ]
-
-
-def _feed(flow: Flow) -> str:
-    return reverse("feed") + ("?mode=test" if flow.mode.value == "Test" else "")
-
-
-def _who(reader: AccountReader, change: int, trial: Trial) -> str:
-    ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
-    if registration is None:
-        return trial.event.code
-    return _label(reader, registration) or trial.event.code
