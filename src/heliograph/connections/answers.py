@@ -47,10 +47,11 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class OfferedAnswer:
-    """An answer on which a rule can be tried: that of an action's nth attempt."""
+    """An answer on which a rule can be tried: that of one attempt of an action."""
 
     action: int
-    n: int
+    attempt: int
+    """The number of the attempt."""
     at: int
     """The time of the attempt, in microseconds."""
     status: int
@@ -95,18 +96,18 @@ def newest_answers(db: Database, account: int, connection: int, text: str = "") 
     )
     return [
         OfferedAnswer(
-            action, n, at, status, code or "", name or "", " ".join(exchange("", response).response_body[:400].split())[:BEGINNING]
+            action, attempt, at, status, code or "", name or "", " ".join(exchange("", response).response_body[:400].split())[:BEGINNING]
         )
-        for action, n, at, status, code, name, response in rows
+        for action, attempt, at, status, code, name, response in rows
     ]
 
 
-def read_logged(db: Database, account: int, action: int, n: int) -> Logged:
-    """The answer of an action's nth attempt. Raises NoAnswer."""
+def read_logged(db: Database, account: int, action: int, attempt: int) -> Logged:
+    """The answer of one attempt of an action. Raises NoAnswer."""
     rows = db.all(
         "SELECT t.connection_id, c.response FROM attempt t JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n"
-        " WHERE t.account_id = :account AND c.account_id = :account AND t.action_id = :action AND t.n = :n",
-        {"account": account, "action": action, "n": n},
+        " WHERE t.account_id = :account AND c.account_id = :account AND t.action_id = :action AND t.n = :attempt",
+        {"account": account, "action": action, "attempt": attempt},
     )
     if not rows:
         raise NoAnswer
@@ -125,15 +126,15 @@ def _reply(response: str) -> TargetResponse | None:
     return TargetResponse(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
 
 
-def propose_rule(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
+def propose_rule(db: Database, account: int, action: int, attempt: int, then: Then) -> tuple[int, list[dict[str, object]]]:
     """The answer's connection, and the body of a rule under which this answer and similar ones count as `then`. Raises NoAnswer."""
-    answer = read_logged(db, account, action, n)
+    answer = read_logged(db, account, action, attempt)
     return answer.connection, [clause.to_body() for clause in propose(answer.reply, then)]
 
 
-def try_rule(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
+def try_rule(db: Database, account: int, action: int, attempt: int, rule: Sequence[object]) -> RuleVerdict:
     """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
-    answer, read = read_logged(db, account, action, n), parse_rule(rule)
+    answer, read = read_logged(db, account, action, attempt), parse_rule(rule)
     reply = answer.reply
     match, outcome = match_of(read, reply), classify_response(read, reply, db.now())
     absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(reply) is False]

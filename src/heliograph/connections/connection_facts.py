@@ -45,6 +45,9 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
 
     whole: adds what only Administrators see, in the form: user names, client ids, token URLs, and the values of headers
     """
+    headers = [name for name, _value in connection.headers]
+    if whole:
+        headers = [f"{name}: {_('a secret') if is_secret_name(name) else value}" for name, value in connection.headers]
     texts = {
         _("Connection Name"): connection.name,
         _("Authentication Type"): connection_words.kind(connection),
@@ -60,16 +63,12 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
         _("Seconds for the whole request"): _number(connection.total_timeout),
         _("How much of an answer is read"): _("%(n)s KiB") % {"n": f"{connection.answer_cap:,}"} if connection.answer_cap else "",
         _("Retries"): _("Patient: after 2, 22 and 48 hours") if connection.patient else "",
-        _("Fixed headers"): "; ".join(f"{name}: {_value(name, value)}" if whole else name for name, value in connection.headers),
+        _("Fixed headers"): "; ".join(headers),
         _("Certificate Authorities"): _("Of its own") if connection.authorities else "",
         _("Response rule"): "; ".join(rule_words.sentences(connection.rule)),
         _("Stored secrets"): ", ".join(str(SECRETS[name]) for name in SECRETS if name in connection.secrets),
     }
     return {name: text for name, text in texts.items() if text}
-
-
-def _value(name: str, value: str) -> str:
-    return _("a secret") if is_secret_name(name) else value
 
 
 def _signs_in(connection: Connection) -> dict[str, str]:

@@ -279,9 +279,9 @@ class ConnectionList:
             {"account": self.account, "done": QueueStatus.DONE.code},
         )
         counts: dict[int, RetryCounts] = {}
-        for id, queue, n, n_tried in rows:
+        for id, queue, count, tried_count in rows:
             is_failed = QueueStatus.of_code(queue) is QueueStatus.FAILED
-            counts[id] = counts.get(id, RetryCounts()) + RetryCounts(0 if is_failed else n, n if is_failed else 0, int(n_tried))
+            counts[id] = counts.get(id, RetryCounts()) + RetryCounts(0 if is_failed else count, count if is_failed else 0, int(tried_count))
         return counts
 
     def _flows(self) -> dict[int, list[tuple[int, str]]]:

@@ -198,16 +198,16 @@ def changed(clauses: list[ClauseDraft], do: str) -> bool:
     match what, [int(number) for number in numbers]:
         case "add", []:
             clauses.append(ClauseDraft())
-        case "up", [i] if 0 < i < len(clauses):
-            clauses[i - 1], clauses[i] = clauses[i], clauses[i - 1]
-        case "down", [i] if i + 1 < len(clauses):
-            clauses[i + 1], clauses[i] = clauses[i], clauses[i + 1]
-        case "drop", [i] if i < len(clauses):
-            del clauses[i]
-        case "more", [i] if i < len(clauses):
-            clauses[i].conditions.append(ConditionDraft())
-        case "less", [i, j] if i < len(clauses) and j < len(clauses[i].conditions):
-            del clauses[i].conditions[j]
+        case "up", [clause] if 0 < clause < len(clauses):
+            clauses[clause - 1], clauses[clause] = clauses[clause], clauses[clause - 1]
+        case "down", [clause] if clause + 1 < len(clauses):
+            clauses[clause + 1], clauses[clause] = clauses[clause], clauses[clause + 1]
+        case "drop", [clause] if clause < len(clauses):
+            del clauses[clause]
+        case "more", [clause] if clause < len(clauses):
+            clauses[clause].conditions.append(ConditionDraft())
+        case "less", [clause, condition] if clause < len(clauses) and condition < len(clauses[clause].conditions):
+            del clauses[clause].conditions[condition]
         case _:
             return False
     return True

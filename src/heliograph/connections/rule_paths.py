@@ -121,10 +121,10 @@ def _plain_clause(clause: Mapping[str, object], where: str) -> dict[str, object]
     conditions = clause.get("if")
     if isinstance(conditions, list):
         body["if"] = [
-            _with_plain_path(each, "name", f"{where}.if[{i}]")
+            _with_plain_path(each, "name", f"{where}.if[{at}]")
             if isinstance(each, Mapping) and each.get("in") == ResponsePlace.JSON.value
             else each
-            for i, each in enumerate(conditions)
+            for at, each in enumerate(conditions)
         ]
     return _with_plain_path(body, "shows", where)
 

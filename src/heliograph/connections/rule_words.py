@@ -29,7 +29,10 @@ def sentence(clause: Clause) -> str:
 def condition(each: Condition) -> str:
     """A condition in words."""
     where = place(each)
-    values = _or([f"“{value}”" if each.place is not ResponsePlace.STATUS else value for value in each.values])
+    texts = [f"“{value}”" if each.place is not ResponsePlace.STATUS else value for value in each.values]
+    values = "".join(texts)
+    if len(texts) > 1:
+        values = _("%(first)s or %(last)s") % {"first": ", ".join(texts[:-1]), "last": texts[-1]}
     match each.how, each.unless:
         case How.FILLED, False:
             return _("%(where)s is filled") % {"where": where}
@@ -59,9 +62,9 @@ def place(each: Condition) -> str:
 
 
 def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
-    """The sentence that an answer lacks what a condition reads.
+    """Says that an answer does not have the JSON path or the header that a condition reads.
 
-    number: that of its clause, from 1
+    number: the number of the condition's clause, from 1
     is_json: whether the answer is JSON
     """
     named = {"n": number, "name": each.name}
@@ -73,7 +76,7 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
 
 
 def nowhere(each: UnmatchedCondition) -> str:
-    """The sentence that none of the newest answers has what a condition reads."""
+    """Says that none of the newest answers has the JSON path or the header that a condition reads."""
     name, answers = each.condition.name, each.json or each.answers
     named = {"n": each.clause + 1, "name": name, "answers": f"{answers:,}"}
     if each.condition.place is ResponsePlace.HEADER:
@@ -105,9 +108,9 @@ def nowhere(each: UnmatchedCondition) -> str:
 
 
 def taken_by_its_name(number: int, path: str) -> str:
-    """The sentence that a stored path that looks like JSONPath or JSON Pointer counts as the name of a field.
+    """Says that a stored path counts as the name of a field, although it looks like JSONPath or JSON Pointer.
 
-    number: that of its clause, from 1
+    number: the number of the path's clause, from 1
     """
     try:
         meant = plain_path(path)
@@ -121,9 +124,13 @@ def taken_by_its_name(number: int, path: str) -> str:
 
 
 def doubts(rule: Rule, unmatched: Sequence[UnmatchedCondition]) -> list[str]:
-    """What in a saved rule has probably never matched: paths in a notation that was not read when it was saved, and what no answer has.
+    """Warnings about a saved rule's conditions that have probably never matched an answer. There are two kinds:
 
-    unmatched: of the newest answers. A field that really has such a name is in some answer, and causes no doubt.
+        - a JSONPath or JSON Pointer that was saved as the name of a field, before these notations were supported
+        - a JSON path or header that none of the newest answers has
+
+    unmatched: the conditions whose path or header none of the newest answers has. A field that is really called "$.a" is in some answer, so
+        its condition is not among them.
     """
     by_condition = {(each.clause, each.condition): each for each in unmatched}
     sentences_of_doubt = []
@@ -162,9 +169,3 @@ def then(clause: Clause) -> str:
     if clause.shows:
         parts.append(_("with the reason in “%(path)s”") % {"path": clause.shows})
     return ", ".join(parts)
-
-
-def _or(values: Sequence[str]) -> str:
-    if len(values) < 2:
-        return "".join(values)
-    return _("%(first)s or %(last)s") % {"first": ", ".join(values[:-1]), "last": values[-1]}

@@ -49,14 +49,14 @@ def waiting_items(db: Database, config: AccountConfig, connection: int) -> Waiti
         {"account": config.id, "connection": connection, "done": QueueStatus.DONE.code},
     )
     due = waiting_for_flow = used_up = 0
-    for queue, flow, destination, mode, curable, n in rows:
+    for queue, flow, destination, mode, curable, count in rows:
         stop = stop_of(config, flow, destination, Mode.of_code(mode))
         if queue == QueueStatus.FAILED.code:
-            used_up += n
+            used_up += count
         elif curable and stop in (None, Cause.CONNECTION_GONE):
-            due += n
+            due += count
         elif curable:
-            waiting_for_flow += n
+            waiting_for_flow += count
     ((paused,),) = db.all(
         "SELECT count(*) FROM connection_state WHERE account_id = :account AND connection_id = :connection AND paused AND release_rate IS NULL",
         {"account": config.id, "connection": connection},

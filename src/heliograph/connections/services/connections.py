@@ -114,7 +114,8 @@ def save_connection(
         body = {**facts.fields, **token_urls, **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
-        sealed = header_rules.sealed_texts(typed, _header_texts(stored))
+        stored_headers = {name: text for name, text in stored.items() if name not in set(Secret)}
+        sealed = header_rules.sealed_texts(typed, stored_headers)
         _check_length(after, {**stored, **{name.value: value for name, value in entered.items()}})
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
@@ -129,14 +130,12 @@ def save_connection(
         row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
         check(row)
         row.save()
-        replaced = _keep_secrets(
-            transaction, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields
-        )
+        secrets = sealed | {name.value: value for name, value in entered.items()}
+        replaced = _store_secrets(transaction, row, body_before, stored, secrets, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond or asks_otherwise):
-            oauth_token_store.forget(
-                transaction.db, transaction.account, row.pk
-            )  # tokens are valid only for the settings under which they were given
-        row.body |= _extra_body(body_before, replaced, entered) | ({} if restored is None else {RESTORED: restored})
+            # Tokens are valid only for the settings under which they were given.
+            oauth_token_store.forget(transaction.db, transaction.account, row.pk)
+        row.body |= {} if restored is None else {RESTORED: restored}
         write(transaction, row)
     if before is not None:
         moved = after.reach != before.reach or Secret.CLIENT_CERTIFICATE.value in replaced
@@ -318,38 +317,33 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
     return typed
 
 
-def _header_texts(stored: Mapping[str, str]) -> dict[str, str]:
-    """Those of a connection's stored secrets that are texts of headers, by field."""
-    return {name: text for name, text in stored.items() if name not in set(Secret)}
-
-
-def _keep_secrets(
-    transaction: SetupTransaction, row: Connection, stored: Mapping[str, str], secrets: Mapping[str, str], have: frozenset[str]
+def _store_secrets(
+    transaction: SetupTransaction,
+    row: Connection,
+    body_before: Mapping[str, Any],
+    stored: Mapping[str, str],
+    secrets: Mapping[str, str],
+    needed: frozenset[str],
 ) -> list[str]:
     """Stores the entered secrets and removes those that are not needed. Returns the fields whose secret was replaced or removed.
 
     stored: the secrets before, by field
     secrets: the entered ones, by field
-    have: the fields that have a secret afterwards
+    needed: the fields that have a secret afterwards
     """
-    remove_secrets(transaction.db, transaction.account, OWNER, row.pk, keep=have)
+    remove_secrets(transaction.db, transaction.account, OWNER, row.pk, keep=needed)
     different = {str(name): value for name, value in secrets.items() if stored.get(name) != value}
     for name, value in different.items():
         save_secret(transaction.db, vault(), SecretPlace(transaction.account, OWNER, row.pk, name), value)
-    return sorted({*different, *(set(stored) - have)})
-
-
-def _extra_body(old: Mapping[str, Any], replaced: Sequence[str], entered: Mapping[Secret, str]) -> dict[str, object]:
-    """The parts of the body that the domain does not read:
-
-    edition    rises with each change of secrets, so that new secrets make a new version (D7)
-    renewed    the secrets that the last such change replaced
-    chips      the source fields in the URL
-    """
-    chips = sorted(set(parse_path_and_query(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
-    renewed = list(replaced) or old.get(RENEWED, [])
-    counter = {"edition": int(old.get("edition", 0)) + bool(replaced)} | ({RENEWED: renewed} if renewed else {})
-    return counter | ({"chips": chips} if chips else {})
+    replaced = sorted({*different, *(set(stored) - needed)})
+    # The parts of the body that the domain does not read: the edition, which rises with each change of secrets, so that new secrets make a
+    # new version (D7); the secrets that the last such change replaced; and the source fields in the URL.
+    row.body["edition"] = int(body_before.get("edition", 0)) + bool(replaced)
+    renewed = replaced or body_before.get(RENEWED, [])
+    path = secrets.get(Secret.PATH)
+    chips = body_before.get("chips", []) if path is None else sorted(set(parse_path_and_query(path).chips))
+    row.body |= {key: value for key, value in ((RENEWED, renewed), ("chips", chips)) if value}
+    return replaced
 
 
 def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:

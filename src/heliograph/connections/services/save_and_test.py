@@ -9,6 +9,7 @@ something is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, time_ns
@@ -45,9 +46,8 @@ from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sampl
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_response import TargetResponse, charset_of
-from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
+from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import InvalidValues, ValueProblem
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
@@ -96,7 +96,12 @@ def try_connection(
     with transaction.atomic(), scope(account=account):
         connection = Connection.from_body(connection_row(id).body)
         if set(connection.lacks) - {"connected"}:  # whether someone has connected is checked with the other steps
-            return _incomplete(connection, sample=sample)
+            states = {DiagnosisStep.CREDENTIALS: StepState.FAILED}
+            steps = tuple(Stepped(step, states.get(step, StepState.NOT_TRIED)) for step in DiagnosisStep)
+            detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
+            return DiagnosisReport(
+                DiagnosisVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail
+            )
         about = _read(account, id, connection, sample=sample)
         if not connection_tests.may_test(of_django(database), account, id):
             raise TooManyTests(TooManyTests.__doc__ or "")
@@ -139,28 +144,15 @@ class _About:
     """The account's code."""
 
 
-def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
-    steps = tuple(Stepped(step, StepState.FAILED if step is DiagnosisStep.CREDENTIALS else StepState.NOT_TRIED) for step in DiagnosisStep)
-    detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
-    return DiagnosisReport(DiagnosisVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
-
-
 def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
     secrets = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
     route = route_of(account, id, connection, secrets, page_sender.policy(account), Limits())
     config = Committed(of_django(database)).account(account)
-    prepared, mapping = prepare(connection, secrets), _mapping(config, id)
-    return _About(account, id, connection, prepared, secrets, route, sample, mapping, config.timezone, config.code)
-
-
-def _mapping(config: AccountConfig, id: int) -> FieldMapping:
-    """The payload mapping of the first destination that uses the connection, because a strict target accepts nothing else. Otherwise the
-    mapping of the sample."""
+    # The payload mapping of the first destination that uses the connection, because a strict target accepts nothing else.
     destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
-    for each in sorted(destinations, key=lambda each: each.id):
-        if each.payload_mapping is not None and each.payload_mapping in config.mappings:
-            return config.mappings[each.payload_mapping]
-    return sample_mapping()
+    mappings = (config.mappings.get(each.payload_mapping or 0) for each in sorted(destinations, key=lambda each: each.id))
+    mapping = next((each for each in mappings if each is not None), sample_mapping())
+    return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, mapping, config.timezone, config.code)
 
 
 @dataclass(slots=True)
@@ -261,7 +253,10 @@ class _Trial:
         self._connected(response)
         took = response.timings.total - response.timings.sent
         headers = dict(reversed(response.headers))
-        ruled = self._ruled(response)
+        # The response rule decides about the answer to a sample, not about that of the test URL. If no clause matches, the status decides.
+        reply = self._reply(response)
+        rule = connection.rule if self.about.sample else ()
+        ruled = None if match_of(rule, reply) == RuleMatch(None) else classify_response(rule, reply, time_ns() // 1_000)
         if isinstance(ruled, Refused):
             # a 200 that means the token was refused
             step = DiagnosisStep.CREDENTIALS if ruled.cause is Cause.OAUTH else DiagnosisStep.ANSWER
@@ -274,7 +269,7 @@ class _Trial:
                 headers,
                 response.body,
                 wants_json=connection.content_type is ContentType.JSON,
-                error=stated_error(self._reply(response)),
+                error=stated_error(reply),
             )
         )
         if wrong is None and response.truncated and not self.about.sample:
@@ -284,16 +279,12 @@ class _Trial:
             self._mark(DiagnosisStep.ANSWER, StepState.DONE, took)
             return self._report(DiagnosisVerdict.TESTED, response=response)
         step, finding = wrong
-        return self._failed(
-            step, finding, "", took, response=response, moved=self.masks.blotted(_host(self.url, headers.get("location", "")))
-        )
-
-    def _ruled(self, response: Response) -> Delivered | Refused | None:
-        """The decision of the connection's response rule about the answer to a sample. None if no clause matches, so that the status decides, and
-        for the test URL, to which the rule does not apply."""
-        reply = self._reply(response)
-        rule = self.about.connection.rule if self.about.sample else ()
-        return None if match_of(rule, reply) == RuleMatch(None) else classify_response(rule, reply, time_ns() // 1_000)
+        # The host to which a redirect leads; "" if it cannot be read. The path is left out, because it may contain a secret.
+        host = ""
+        with suppress(InvalidTarget, ValueError):
+            if location := headers.get("location", ""):
+                host = str(read_target(urljoin(self.url, location)))
+        return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(host))
 
     def _reply(self, response: Response) -> TargetResponse:
         return TargetResponse(response.status, response.headers, response.body, self._masked_reason, cut=response.truncated)
@@ -344,10 +335,22 @@ class _Trial:
         response: Response | None = None,
         moved: str = "",
     ) -> DiagnosisReport:
+        connection = self.about.connection
         body, cut = ("", False)
         if response is not None:
             most = (SHOWN + self.masks.longest) * MOST_BYTES
             body, cut = text_of(response.body, most, truncated=response.truncated, charset=charset_of(response.headers))
+        # The target's own words about its refusal, without secrets.
+        refusal = ""
+        if verdict is DiagnosisVerdict.FAILED and response is not None and not 200 <= response.status < 400:
+            refusal = _plain(self.masks.shortened(own_words(self._reply(response)), SHOWN))
+        # The field with the URL that the last step called. Without a response, a failed token was refused by the authority, not by the target.
+        credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
+        tested_field = TestedField.URL
+        if connection.auth is Auth.OAUTH2 and response is None and credentials is not None and credentials.state is StepState.FAILED:
+            tested_field = TestedField.TOKEN_URL
+        elif connection.test_origin and not self.about.sample:
+            tested_field = TestedField.TEST_URL
         return DiagnosisReport(
             verdict,
             tuple(self.steps.get(step, Stepped(step, StepState.NOT_TRIED)) for step in DiagnosisStep),
@@ -358,26 +361,11 @@ class _Trial:
             response.status if response is not None else None,
             _plain(self.masks.shortened(body, SHOWN, cut=cut)),
             moved,
-            self._field_asked(answered=response is not None),
-            self.about.connection.sign_in,
-            self._says(response) if verdict is DiagnosisVerdict.FAILED and response is not None else "",
+            tested_field,
+            connection.sign_in,
+            refusal,
             self.trace,
         )
-
-    def _says(self, response: Response) -> str:
-        """The target's own words about its refusal, without secrets."""
-        return "" if 200 <= response.status < 400 else _plain(self.masks.shortened(own_words(self._reply(response)), SHOWN))
-
-    def _field_asked(self, *, answered: bool) -> TestedField:
-        """The field with the URL that the last step called.
-
-        answered: the target itself answered, not the authority that gives access to it
-        """
-        credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
-        no_token = credentials is not None and credentials.state is StepState.FAILED and not answered
-        if self.about.connection.auth is Auth.OAUTH2 and no_token:
-            return TestedField.TOKEN_URL
-        return TestedField.TEST_URL if self.about.connection.test_origin and not self.about.sample else TestedField.URL
 
 
 def _plain(text: str) -> str:
@@ -396,11 +384,3 @@ def _connecting(route: Route) -> Route:
         identity=route.identity,
         connect_only=True,
     )
-
-
-def _host(url: str, location: str) -> str:
-    """The host to which a redirect leads from a URL; "" if it cannot be read. The path is left out, because it may contain a secret."""
-    try:
-        return str(read_target(urljoin(url, location))) if location else ""
-    except (InvalidTarget, ValueError):
-        return ""

@@ -207,21 +207,18 @@ def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> 
                     holding.release(transaction, row.id, form.number)
                 case _:
                     holding.resume(transaction, row.id)
-                    say(request, _released_text(row))
+                    text = _("“%(name)s” sends again.") % {"name": row.connection.name}
+                    if row.state.held_until > time_ns() // 1_000:  # a pause that the target asked for goes on
+                        text = _("“%(name)s” is released. It rests until %(time)s, as its target asked; what is due is sent then.") % {
+                            "name": row.connection.name,
+                            "time": soon(from_micros(row.state.held_until)),
+                        }
+                    say(request, text)
     except Invalid:
         form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"})
     except NotPaused:
         say(request, _("“%(name)s” is not paused.") % {"name": row.connection.name})
     return not form.errors
-
-
-def _released_text(row: ConnectionRow) -> str:
-    """The message after a release at once. A rest that the target asked for goes on, so the message says until when."""
-    named = {"name": row.connection.name}
-    if row.state.held_until > time_ns() // 1_000:
-        rests = {"time": soon(from_micros(row.state.held_until))}
-        return _("“%(name)s” is released. It rests until %(time)s, as its target asked; what is due is sent then.") % (named | rests)
-    return _("“%(name)s” sends again.") % named
 
 
 @shows_again
@@ -257,16 +254,15 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
     row = get_row(request, connection)
     uses = services.users(request.account.pk, connection)
     if uses:
-        n = len(uses)
         confirmation = _question(
             row,
             _("“%(name)s” is in use") % {"name": row.connection.name},
             lead=ngettext(
                 "%(n)d flow sends over it. Choose another connection there, or delete the flow, and it can be deleted.",
                 "%(n)d flows send over it. Choose another connection there, or delete the flows, and it can be deleted.",
-                n,
+                len(uses),
             )
-            % {"n": n},
+            % {"n": len(uses)},
             breaks=_used_by((use.id, use.name) for use in uses),
             cancel=_("Back"),
         )

@@ -96,12 +96,11 @@ class HeaderLines(TextLines):
     """Headers, one a line, Name: value. A page never contains the encrypted values: SEALED stands for them."""
 
     def value_shown(self, value: Any) -> str:
-        return "\n".join(_header_line(line) for line in str(value or "").splitlines())
-
-
-def _header_line(line: str) -> str:
-    name = line.partition(":")[0].strip()
-    return f"{name}: {header_rules.SEALED}" if ":" in line and header_rules.is_secret_name(name) else line
+        lines = []
+        for line in str(value or "").splitlines():
+            name = line.partition(":")[0].strip()
+            lines.append(f"{name}: {header_rules.SEALED}" if ":" in line and header_rules.is_secret_name(name) else line)
+        return "\n".join(lines)
 
 
 class SecretLines(SecretLine):
@@ -266,18 +265,17 @@ class ConnectionForm(UrlForm, SharedForm):
         """Adds an error if this form enters secrets and somebody else has changed secrets since it was opened."""
         cleaned = super().clean()
         seen = shown_then(self.data.get(self.add_prefix("opened"), "")).get("edition", (str(self.edition),))
-        if self.is_shared and seen != (str(self.edition),) and self._changes_secrets(cleaned):
+        typed = [name for name, field in self.fields.items() if isinstance(field, SecretLine) or name in self.one_time_boxes]
+        lines = [line.partition(":") for line in str(cleaned.get("headers", "")).splitlines()]
+        enters_secrets = any(cleaned.get(name) for name in typed) or any(
+            header_rules.is_secret_name(name.strip()) and value.strip() != header_rules.SEALED for name, _colon, value in lines
+        )
+        if self.is_shared and seen != (str(self.edition),) and enters_secrets:
             conflict = _(
                 "Somebody changed secrets, or the path of a URL, while you had this open. Save again to replace the secrets with yours."
             )
             self.add_error(None, conflict)
         return cleaned
-
-    def _changes_secrets(self, given: Mapping[str, Any]) -> bool:
-        if any(given.get(name) for name, field in self.fields.items() if isinstance(field, SecretLine) or name in self.one_time_boxes):
-            return True
-        lines = [line.partition(":") for line in str(given.get("headers", "")).splitlines()]
-        return any(header_rules.is_secret_name(name.strip()) and value.strip() != header_rules.SEALED for name, _colon, value in lines)
 
     def say_typed(self, names: Iterable[str]) -> None:
         """Marks the fields of secrets that were typed into the form before it was refused."""

@@ -96,12 +96,16 @@ def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[st
 def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
     """A connection's health, for the list and its own page."""
     retry = reverse("retry")
+    paused = ""
+    if row.pause is not None and row.pause.at:
+        names = {"name": people.get(row.pause.by, ""), "when": short_moment(from_micros(row.pause.at))}
+        paused = (_("Paused by %(name)s, %(when)s.") if names["name"] else _("Paused %(when)s.")) % names
     return {
         "word": words.headline(row),
         "tone": words.TONES[row.health],
         "icon": words.ICONS.get(row.health, ""),
         "note": words.note(row),
-        "paused": _paused_by(row, people),
+        "paused": paused,
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
         "releasing": row.state.release_rate is not None,
         "held": words.held_text(row.pause) if row.pause else "",
@@ -110,14 +114,6 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
         "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": f"{row.failed:,}"} if row.failed else "",
         "failed_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'Failed'})}",
     }
-
-
-def _paused_by(row: ConnectionRow, people: Mapping[str, str]) -> str:
-    if row.pause is None or not row.pause.at:
-        return ""
-    when = short_moment(from_micros(row.pause.at))
-    name = people.get(row.pause.by, "")
-    return _("Paused by %(name)s, %(when)s.") % {"name": name, "when": when} if name else _("Paused %(when)s.") % {"when": when}
 
 
 def menu(row: ConnectionRow) -> list[tuple[str, str]]:

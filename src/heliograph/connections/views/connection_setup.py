@@ -30,7 +30,7 @@ from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.connection.connection_health import AccessState, Health
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepState
+from heliograph.domain.connection.diagnosis import DiagnosisStep, DiagnosisVerdict, StepState
 from heliograph.domain.connection.secret import Secret
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
@@ -67,8 +67,10 @@ def connection(request: AccountRequest, connection: int) -> HttpResponse:
     """A stored connection: its form for an Administrator, and a description for everyone else."""
     row = get_row(request, connection)
     to_flow = ReturnToFlow.from_request(request)
-    if asks_for_part(request) and to_flow.flow is not None and _has_passed(request, row):
-        return HttpResponseClientRedirect(to_flow.back("", connection=connection))
+    if asks_for_part(request) and to_flow.flow is not None:
+        has_passed = row.tested is not None and row.tested[1].verdict is not DiagnosisVerdict.FAILED
+        if has_passed and going(request, row.id) is None:
+            return HttpResponseClientRedirect(to_flow.back("", connection=connection))
     if not may(request.user, Role.ADMINISTRATOR):
         if request.method == "POST":
             return _refuse(request)
@@ -213,7 +215,10 @@ def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, An
         "rule_doubts": rule_words.doubts(facts.rule, unmatched),
     }
     if facts.needs_connecting:
-        state = oauth_grant.state_of(facts, row.access)
+        state, waits = oauth_grant.state_of(facts, row.access), ""
+        if state is AccessState.LOST:
+            with account_reader(request.account.pk) as reader:
+                waits = once_connected(waiting_items(reader.db, reader.config, row.id))
         context["access"] = {
             "state": state.name.lower(),
             "holder": row.access.holder if row.access else "",
@@ -221,15 +226,9 @@ def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, An
             "failure": row.access.failure if row.access else "",
             "failed": from_micros(row.access.failed_at) if row.access and row.access.failed_at else None,
             "href": reverse("connection-access", args=(row.id,)),
-            "waits": _waiting_text(request, row) if state is AccessState.LOST else "",
+            "waits": waits,
         }
     return context
-
-
-def _waiting_text(request: AccountRequest, row: ConnectionRow) -> str:
-    """The sentences about the items that wait for a new sign-in."""
-    with account_reader(request.account.pk) as reader:
-        return once_connected(waiting_items(reader.db, reader.config, row.id))
 
 
 def _read_only_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
@@ -275,8 +274,9 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
         for each in report.steps
     ]
     failed = report.verdict is DiagnosisVerdict.FAILED
+    failed_step = diagnosis_words.step_name(report.failed_at) if report.failed_at else ""
     return {
-        "title": _("The test failed at “%(step)s”") % {"step": _step(report)} if failed else diagnosis_words.summary(report),
+        "title": _("The test failed at “%(step)s”") % {"step": failed_step} if failed else diagnosis_words.summary(report),
         "tone": "failed" if failed else "",
         "when": moment(from_micros(at)),
         "steps": steps,
@@ -302,15 +302,6 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
             state, state_text = "passed", _took(done[step].seconds) or diagnosis_words.state_name(done[step].state)
         steps.append({"name": diagnosis_words.step_name(step), "state": state, "detail": "", "is": state_text})
     return {"when": moment(from_micros(progress.since)), "steps": steps}
-
-
-def _has_passed(request: AccountRequest, row: ConnectionRow) -> bool:
-    """Whether the last test has ended and did not fail."""
-    return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not DiagnosisVerdict.FAILED
-
-
-def _step(report: DiagnosisReport) -> str:
-    return diagnosis_words.step_name(report.failed_at) if report.failed_at else ""
 
 
 def _took(seconds: float | None) -> str:

@@ -76,19 +76,15 @@ def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, s
     if auth is Auth.KEY and fields["key_place"] == KeyPlace.BEARER.value:
         fields["key_name"] = ""
     fields["headers"] = [[name, typed.get(header_rules.sealed_field(name), "") or value] for name, value in _headers(given["headers"])]
-    fields |= {name: _number(given[name]) for name in NUMBERS}
+    for name in NUMBERS:
+        number = read_number(given[name])
+        fields[name] = given[name] or None if number is None else number  # the domain refuses a text
     secrets_of_type = [Secret.CLIENT_CERTIFICATE, *([CREDENTIAL[auth]] if auth in CREDENTIAL else [])]
     secrets = {secret: typed[secret.value] for secret in secrets_of_type}
     forget = {secret for kind, secret in CREDENTIAL.items() if kind is not auth}
     forget |= {Secret.CLIENT_CERTIFICATE} if given["forget_certificate"] and not secrets[Secret.CLIENT_CERTIFICATE] else set()
     forget |= {Secret.SIGNING, Secret.SIGNING_BEFORE} if given["forget_signing"] else set()
     return ConnectionFacts(fields, given["url"], given["test_url"], secrets, frozenset(forget))
-
-
-def _number(text: str) -> object:
-    """The number; the text itself if it is not a number, so that the domain refuses it; None if it is blank."""
-    number = read_number(text)
-    return number if number is not None else text or None
 
 
 def _headers(text: str) -> list[list[str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -21,12 +22,12 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
 from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict, UnmatchedCondition
-from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionDraft, ConditionForm
+from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionForm
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, Rule, Then
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, Then
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.paths import ABSENT
 from heliograph.setup.save_questions import SavedMeanwhile
@@ -104,24 +105,28 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
                     unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
                 asks = [each for each in unmatched if each.answers]
                 if not asks or agrees(request, _promise_of(asks)):
-                    return _save(request, connection, rule, opened)
+                    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
+                        save_rule(transaction, connection, [clause.to_body() for clause in rule], opened=opened)
+                    say(request, _("The response rule is saved. It holds for every answer from now on."))
+                    return HttpResponseRedirect(reverse("connection", args=(connection,)))
         except Invalid as error:
             errors, others = _errors(error)
         except SavedMeanwhile as error:
             with account_reader(request.account.pk) as reader:
                 stored_connection = reader.config.connections.get(connection, stored_connection)
-            opened, others = error.number, [_conflict_text(request, error), *rule_words.sentences(stored_connection.rule)]
+            who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
+            conflict = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
+            opened, others = error.number, [conflict % {"who": who}, *rule_words.sentences(stored_connection.rule)]
     rest = _too_many(clauses) or others
     if chosen is not None and not errors and not rest:
-        with account_reader(request.account.pk) as reader:
-            verdict = _try_rule(reader, chosen[0], clauses)
-    return _page(
-        request,
-        connection,
-        stored_connection,
-        clauses,
-        errors,
-        rest,
+        with account_reader(request.account.pk) as reader, suppress(Invalid, NoAnswer):
+            verdict = answers.try_rule(reader.db, reader.account, *chosen[0], rule_form.to_body(clauses))
+    view_model = RulePage(
+        id=connection,
+        connection=stored_connection,
+        clauses=clauses,
+        errors=errors,
+        rest=rest,
         asks=asks,
         offered=offered,
         person=person,
@@ -129,14 +134,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         verdict=verdict,
         opened=opened,
     )
-
-
-def _save(request: AccountRequest, connection: int, rule: Rule, opened: int) -> HttpResponse:
-    """Saves the rule and returns to the connection. Raises Invalid, NotThere, SavedMeanwhile."""
-    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
-        save_rule(transaction, connection, [clause.to_body() for clause in rule], opened=opened)
-    say(request, _("The response rule is saved. It holds for every answer from now on."))
-    return HttpResponseRedirect(reverse("connection", args=(connection,)))
+    return _page(request, view_model)
 
 
 def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
@@ -145,30 +143,16 @@ def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
     return promise_of([(each.clause, each.condition) for each in asks])
 
 
-def _conflict_text(request: AccountRequest, error: SavedMeanwhile) -> str:
-    who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
-    message = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
-    return message % {"who": who}
-
-
 def _too_many(clauses: Sequence[ClauseDraft]) -> list[str]:
     """The errors if the form has more clauses or conditions than a rule may have."""
     problems = []
     if len(clauses) > MAX_CLAUSES:
         problems.append(_("A rule has at most %(most)d clauses, and these are %(n)d.") % {"most": MAX_CLAUSES, "n": len(clauses)})
-    for i, clause in enumerate(clauses, 1):
+    for number, clause in enumerate(clauses, 1):
         if len(clause.conditions) > MAX_CONDITIONS:
-            facts = {"most": MAX_CONDITIONS, "i": i, "n": len(clause.conditions)}
+            facts = {"most": MAX_CONDITIONS, "i": number, "n": len(clause.conditions)}
             problems.append(_("A clause has at most %(most)d conditions, and clause %(i)d has %(n)d.") % facts)
     return problems
-
-
-def _try_rule(reader: AccountReader, which: tuple[int, int], clauses: Sequence[ClauseDraft]) -> RuleVerdict | None:
-    """The rule's decision about an answer; None if the form does not contain a valid rule, or the answer is no longer stored."""
-    try:
-        return answers.try_rule(reader.db, reader.account, *which, rule_form.to_body(clauses))
-    except (Invalid, NoAnswer):
-        return None
 
 
 def _answer_choice(each: OfferedAnswer) -> Choice:
@@ -179,7 +163,7 @@ def _answer_choice(each: OfferedAnswer) -> Choice:
         delivery_words.answered(each.status),
         delivery_words.isolated(each.beginning) or _("an empty answer"),
     ]
-    return Choice(f"{each.action}.{each.n}", " · ".join(part for part in parts if part))
+    return Choice(f"{each.action}.{each.attempt}", " · ".join(part for part in parts if part))
 
 
 def _read_answer(text: str, reader: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
@@ -213,24 +197,40 @@ def _errors(error: Invalid) -> tuple[Errors, list[str]]:
     return errors, rest
 
 
-def _page(
-    request: AccountRequest,
-    id: int,
-    connection: Connection,
-    clauses: Sequence[ClauseDraft],
-    errors: Errors,
-    rest: Sequence[str],
-    *,
-    asks: Sequence[UnmatchedCondition],
-    offered: Sequence[OfferedAnswer],
-    person: str,
-    chosen: tuple[tuple[int, int], Logged] | None,
-    verdict: RuleVerdict | None,
-    opened: int,
-) -> HttpResponse:
+@dataclass(frozen=True, slots=True)
+class RulePage:
+    """The content of the page."""
+
+    id: int
+    """The connection's id."""
+    connection: Connection
+    clauses: Sequence[ClauseDraft]
+    errors: Errors
+    rest: Sequence[str]
+    """The errors that belong to no field."""
+    asks: Sequence[UnmatchedCondition]
+    """The conditions that the user confirms by saving again."""
+    offered: Sequence[OfferedAnswer]
+    person: str
+    """The text by which the offered answers were searched; "" for the newest ones."""
+    chosen: tuple[tuple[int, int], Logged] | None
+    """The answer on which the rule is tried, with its action's id and its attempt's number."""
+    verdict: RuleVerdict | None
+    """The decision of the rule in the form about that answer."""
+    opened: int
+    """The version of the connection that is being edited."""
+
+
+def _page(request: AccountRequest, view_model: RulePage) -> HttpResponse:
+    chosen, verdict, errors, rest = view_model.chosen, view_model.verdict, view_model.errors, view_model.rest
+    # The conditions whose path or header this answer lacks, often because of a typing mistake.
+    absent = []
+    if chosen and verdict:
+        is_json = chosen[1].reply.json is not ABSENT
+        absent = [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
-    form = RuleForm(initial={"answer": key, "person": person, "opened": opened})
-    options = [_answer_choice(each) for each in offered]
+    form = RuleForm(initial={"answer": key, "person": view_model.person, "opened": view_model.opened})
+    options = [_answer_choice(each) for each in view_model.offered]
     if key and key not in {each.value for each in options}:
         options.append(Choice(key, _("The answer that you came from")))
     form.say("answer", options=options)
@@ -238,22 +238,22 @@ def _page(
         request,
         "connections/response_rule.html",
         here="connections",
-        status=422 if errors or rest else 409 if asks else 200,
-        connection={"id": id, "name": connection.name},
-        clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
+        status=422 if errors or rest else 409 if view_model.asks else 200,
+        connection={"id": view_model.id, "name": view_model.connection.name},
+        clauses=[_clause(at, clause, errors, last=len(view_model.clauses) - 1) for at, clause in enumerate(view_model.clauses)],
         refused=bool(errors or rest),
         rest=rest,
-        asks=[rule_words.nowhere(each) for each in asks],
-        promise=_promise_of(asks),
+        asks=[rule_words.nowhere(each) for each in view_model.asks],
+        promise=_promise_of(view_model.asks),
         form=form,
         offered=form.draw_field("answer") if options else None,
         person=form.draw_field("person"),
-        searched=bool(person),
+        searched=bool(view_model.person),
         answer=_answer(chosen[1]) if chosen else None,
         verdict=_verdict_text(verdict) if verdict else "",
         verdict_tone="" if verdict is None else "success" if verdict.delivered else "failed" if verdict.delivered is False else "wait",
-        absent=_absent_texts(verdict, chosen[1]) if verdict and chosen else [],
-        today=rule_words.sentences(connection.rule),
+        absent=absent,
+        today=rule_words.sentences(view_model.connection.rule),
     )
 
 
@@ -276,34 +276,28 @@ def _verdict_text(verdict: RuleVerdict) -> str:
     return _("Failed, %(by)s: %(why)s") % {"by": by, "why": verdict.message}
 
 
-def _absent_texts(verdict: RuleVerdict, logged: Logged) -> list[str]:
-    """The sentences about conditions whose path or header this answer lacks, often because of a typing mistake."""
-    is_json = logged.reply.json is not ABSENT
-    return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]
-
-
-def _clause(i: int, clause: ClauseDraft, errors: Errors, *, last: int) -> dict[str, Any]:
+def _clause(at: int, clause: ClauseDraft, errors: Errors, *, last: int) -> dict[str, Any]:
     """The fields of one clause.
 
-    i: its number, from 0; the page also shows n, from 1
+    at: its place in the rule, from 0; the page also shows its number, from 1
+    last: the place of the last clause
     """
-    form = ClauseForm(prefix=f"c{i}", initial=asdict(clause))
-    form.show_errors(errors.get(f"c{i}", {}))
+    conditions: list[dict[str, FormField]] = []
+    for position, condition in enumerate(clause.conditions):
+        row = ConditionForm(prefix=f"c{at}-{position}", initial=asdict(condition))
+        row.show_errors(errors.get(f"c{at}-{position}", {}))
+        for name in row.fields:
+            row.say(name, label=str(row.field(name).label) % {"n": at + 1, "m": position + 1})
+        conditions.append({name: row.draw_field(name) for name in row.fields})
+    form = ClauseForm(prefix=f"c{at}", initial=asdict(clause))
+    form.show_errors(errors.get(f"c{at}", {}))
     return {
-        "i": i,
-        "n": i + 1,
-        "first": i == 0,
-        "last": i == last,
-        "conditions": [_condition(i, j, condition, errors) for j, condition in enumerate(clause.conditions)],
+        "position": at,
+        "number": at + 1,
+        "first": at == 0,
+        "last": at == last,
+        "conditions": conditions,
         "then": form.draw_field("then"),
         "lead": form.draw_field("lead"),
         "failed": form.draw_fields("category", "says", "shows", "retry_after", "renew"),
     }
-
-
-def _condition(i: int, j: int, condition: ConditionDraft, errors: Errors) -> dict[str, FormField]:
-    form = ConditionForm(prefix=f"c{i}-{j}", initial=asdict(condition))
-    form.show_errors(errors.get(f"c{i}-{j}", {}))
-    for name in form.fields:
-        form.say(name, label=str(form.field(name).label) % {"n": i + 1, "m": j + 1})
-    return {name: form.draw_field(name) for name in form.fields}
