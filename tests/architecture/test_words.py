@@ -39,7 +39,8 @@ CLEAN = {
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 WITHOUT_LETTERS = {
     *("domain", "recording", "outbound", "engine", "commands"),
-    *("accounts", "administration", "flows", "guide", "presets", "registrations", "replay", "seed", "setup", "timeline"),
+    *("connections", "flows", "mappings", "presets"),
+    *("accounts", "administration", "guide", "registrations", "replay", "seed", "setup", "timeline"),
     *("collector", "installed_apps", "options", "settings", "urls", "wiring", "__main__"),
 }
 """Packages without names of one letter, but in comprehensions of one line."""

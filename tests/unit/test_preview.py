@@ -36,7 +36,7 @@ def seen(mapping: Mapping) -> MappingPreview:
 
 
 def text(found: MappingPreview, how: str) -> list[str]:
-    return ["".join(token.t for token in line) for line in written(found.rendered, how)]
+    return ["".join(token.text for token in line) for line in written(found.rendered, how)]
 
 
 def test_M7_a_row_that_fails_leaves_a_hole_and_the_others_are_shown() -> None:

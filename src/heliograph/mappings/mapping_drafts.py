@@ -237,8 +237,8 @@ class MappingDraft:
     def add_entry(self, list_path: Path) -> int:
         """Adds an entry to a list, with the fields of the last entry. Returns the index of its first row."""
         inside = [
-            (i, row)
-            for i, row in enumerate(self.rows)
+            (at, row)
+            for at, row in enumerate(self.rows)
             if row.nested and row.path[: len(list_path)] == list_path and len(row.path) > len(list_path)
         ]
         last = max(step for _, row in inside if isinstance(step := row.path[len(list_path)], int))

@@ -97,9 +97,9 @@ class Subjects:
         where = Where("account_id = :account", account=self.account)
         if code is not None:
             where &= Where("code = :code", code=code)
-        for n, word in enumerate(words):
-            contains_word = f"(lower(code) LIKE :w{n} ESCAPE '!' OR lower(name) LIKE :w{n} ESCAPE '!')"
-            where &= Where(contains_word, **{f"w{n}": like_pattern(word)})
+        for number, word in enumerate(words):
+            contains_word = f"(lower(code) LIKE :w{number} ESCAPE '!' OR lower(name) LIKE :w{number} ESCAPE '!')"
+            where &= Where(contains_word, **{f"w{number}": like_pattern(word)})
         rows = self.db.all(f"SELECT id, code, name FROM event WHERE {where.sql} ORDER BY id DESC LIMIT {SHOWN}", where.params)
         return [Match(id, code, name, id, code) for id, code, name in rows]
 

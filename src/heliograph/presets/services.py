@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -41,9 +41,7 @@ def preset(key: str) -> Preset:
 def suggested_name(account: int, chosen: Preset) -> str:
     """A free name for a connection of this preset: "Slack message", "Slack message 2"."""
     rows = Connection.objects.filter(account=account, deleted_at=None, name__istartswith=chosen.name)
-    taken = {name.casefold() for name in rows.values_list("name", flat=True)}
-    names = itertools.chain([chosen.name], (f"{chosen.name} {n}" for n in itertools.count(2)))
-    return next(name for name in names if name.casefold() not in taken)
+    return _first_free(chosen.name, rows.values_list("name", flat=True))
 
 
 def make(transaction: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
@@ -71,8 +69,9 @@ def make(transaction: SetupTransaction, key: str, values: Mapping[str, str], *, 
         raise Invalid({_blank_of(chosen, field): sentences for field, sentences in error.fields.items()}) from None
     rows = []
     for body in filled.mappings:
-        mapping = FieldMapping.from_body({"name": _free_name(name), **body})
-        rows.append(save_mapping(transaction, mapping))
+        usual = _("%(connection)s mapping") % {"connection": name[: MAX_NAME - 30]}
+        free = _first_free(usual, StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True))
+        rows.append(save_mapping(transaction, FieldMapping.from_body({"name": free, **body})))
     return MadeFromPreset(chosen, connection, tuple(rows))
 
 
@@ -80,19 +79,16 @@ def _blank_of(chosen: Preset, field: str) -> str:
     """The blank to which an error of the connection belongs."""
     if field in ("name", ""):  # the one error about the whole connection is that its name is taken
         return "name"
-    for secret, text in {**chosen.connection.get("secrets", {}), **_conditional(chosen)}.items():
+    secrets = dict(chosen.connection.get("secrets", {}))
+    for more in chosen.connection.get("when", {}).values():
+        secrets |= more.get("secrets", {})
+    for secret, text in secrets.items():
         if secret == field:
             return str(text).strip("{}")
     return chosen.url_blank
 
 
-def _conditional(chosen: Preset) -> dict[str, str]:
-    return {name: text for more in chosen.connection.get("when", {}).values() for name, text in more.get("secrets", {}).items()}
-
-
-def _free_name(connection: str) -> str:
-    """A free name for a mapping."""
-    base = _("%(connection)s mapping") % {"connection": connection[: MAX_NAME - 30]}
-    taken = {row.name.casefold() for row in StoredMapping.objects.filter(deleted_at=None)}
-    names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
-    return next(name for name in names if name.casefold() not in taken)
+def _first_free(name: str, names: Iterable[str]) -> str:
+    """The name if it is not among the names, else the first free one of "name 2", "name 3" and so on. Case makes no difference."""
+    taken = {each.casefold() for each in names}
+    return next(each for each in itertools.chain([name], (f"{name} {n}" for n in itertools.count(2))) if each.casefold() not in taken)

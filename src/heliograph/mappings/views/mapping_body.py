@@ -23,10 +23,9 @@ JSON, FORM, QUERY, HEADERS = "json", "form", "query", "headers"
 class Token:
     """A piece of a line."""
 
-    c: str
-    """Its kind: key, str, lit, p or hole."""
-    t: str
-    """Its text."""
+    kind: str
+    """key, str, lit, p or hole"""
+    text: str
 
 
 type TokenLine = list[Token]
@@ -39,21 +38,20 @@ def ways(kind: MappingKind) -> tuple[str, ...]:
 
 def written(rendered: Rendered, how: str) -> list[TokenLine]:
     """The body, query or headers, line by line."""
+    lines: list[TokenLine] = []
     if how == HEADERS:
-        return [[Token("key", name), Token("p", ": "), _plain(value)] for name, value in rendered.headers()]
+        for name, value in rendered.headers():
+            value_token = Token("hole", _(value)) if isinstance(value, Hole) else Token("str", value)
+            lines.append([Token("key", name), Token("p", ": "), value_token])
+        return lines
     if how == JSON:
         return _json(rendered.tree(), 0, "", "")
     escape = quote_plus if how == FORM else lambda text: quote(text, safe="")
-    lines: list[TokenLine] = []
     for number, (name, value) in enumerate(rendered.pairs()):
         glue = ("" if how == FORM else "?") if number == 0 else "&"
         value_token = Token("hole", _(value)) if isinstance(value, Hole) else Token("str", escape(value))
         lines.append([Token("p", glue), Token("key", escape(name)), Token("p", "="), value_token])
     return lines
-
-
-def _plain(value: str) -> Token:
-    return Token("hole", _(value)) if isinstance(value, Hole) else Token("str", value)
 
 
 def _json(value: Json, depth: int, key: str, tail: str) -> list[TokenLine]:
@@ -65,7 +63,13 @@ def _json(value: Json, depth: int, key: str, tail: str) -> list[TokenLine]:
         return _nested(start, "{}", list(members), depth, tail)
     if isinstance(value, list) and value:
         return _nested(start, "[]", [("", entry) for entry in value], depth, tail)
-    return [[*start, _leaf(value), *([Token("p", tail)] if tail else [])]]
+    if isinstance(value, Hole):
+        leaf = Token("hole", _(value))
+    elif isinstance(value, dict | list):
+        leaf = Token("p", "{}" if isinstance(value, dict) else "[]")
+    else:
+        leaf = Token("str" if isinstance(value, str) else "lit", json.dumps(value, ensure_ascii=False))
+    return [[*start, leaf, *([Token("p", tail)] if tail else [])]]
 
 
 def _nested(start: TokenLine, marks: str, members: Sequence[tuple[str, Json]], depth: int, tail: str) -> list[TokenLine]:
@@ -73,11 +77,3 @@ def _nested(start: TokenLine, marks: str, members: Sequence[tuple[str, Json]], d
     for number, (key, member) in enumerate(members, 1):
         lines += _json(member, depth + 1, key, "" if number == len(members) else ",")
     return [*lines, [Token("p", f"{'  ' * depth}{marks[1]}{tail}")]]
-
-
-def _leaf(value: Json) -> Token:
-    if isinstance(value, Hole):
-        return Token("hole", _(value))
-    if isinstance(value, dict | list):
-        return Token("p", "{}" if isinstance(value, dict) else "[]")
-    return Token("str" if isinstance(value, str) else "lit", json.dumps(value, ensure_ascii=False))

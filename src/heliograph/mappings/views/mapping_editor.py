@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, SourceValue
-from heliograph.domain.mapping.mapping_renderer import MappingPreview, ValueProblem, preview
+from heliograph.domain.mapping.mapping_renderer import MappingPreview, preview
 from heliograph.domain.mapping.proposals import proposals
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
@@ -29,7 +29,7 @@ from heliograph.mappings.unsendable import UnsendableRequest, unsendable_request
 from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.field_list import as_json, field_list, shortened
-from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, TokenLine, ways, written
+from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, ways, written
 from heliograph.mappings.views.mapping_fields import MappingForm
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import Panel, RowShown
@@ -70,24 +70,27 @@ class Editor:
         self.fields = SourceFields.from_config(self.config, draft.subject)
         self.checked = draft.checked(self.fields.key_of)
         self.uses = warnings.used_by(self.config, self.id) if self.id else []
-        self.tried, self.nobody = self._subject()
+        # The data with which the mapping is tried, and whether a search had no match.
+        editing = self.editing
+        subjects = Subjects(self.db, self.account, self.config, draft.subject)
+        flow_name = self.uses[0][0].name if self.uses else ""
+        tried = None if editing.made_up else subjects.tried(editing.key, editing.search, self.now, flow_name=flow_name)
+        self.tried = tried or subjects.made_up(self.now, self.checked.mapping)
+        self.nobody = tried is None and bool(editing.key or editing.search) and not editing.made_up
         self.mapping_preview = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
         possible = ways(draft.kind)
-        if self.editing.preview_format not in possible:
-            self.editing.preview_format = self._usual_format() if self._usual_format() in possible else possible[0]
-        self.unsendable = self._unsendable()
+        if editing.preview_format not in possible:
+            editing.preview_format = self._usual_format() if self._usual_format() in possible else possible[0]
+        # The connections over which the previewed request could not be sent as a whole. None are looked for if a single value has a problem.
+        self.unsendable = []
+        if not self.mapping_preview.problems:
+            used = {destination.connection for _flow, destination in self.uses if destination.connection}
+            rendered, as_query = self.mapping_preview.rendered, editing.preview_format == QUERY
+            self.unsendable = unsendable_requests(self.db, self.config, used, rendered, draft.kind, self.tried, as_query=as_query)
 
     @property
     def draft(self) -> MappingDraft:
         return self.editing.draft
-
-    def _subject(self) -> tuple[Tried, bool]:
-        """The data with which the mapping is tried, and whether a search had no match."""
-        subjects = Subjects(self.db, self.account, self.config, self.draft.subject)
-        flow = self.uses[0][0].name if self.uses else ""
-        has_query = bool(self.editing.key or self.editing.search)
-        tried = None if self.editing.made_up else subjects.tried(self.editing.key, self.editing.search, self.now, flow_name=flow)
-        return (tried or subjects.made_up(self.now, self.checked.mapping)), tried is None and has_query and not self.editing.made_up
 
     def _usual_format(self) -> str:
         """The format in which the first connection that uses the mapping sends it."""
@@ -96,14 +99,6 @@ class Editor:
             if connection is not None:
                 return QUERY if connection.method is Method.GET else FORM if connection.content_type is ContentType.FORM else JSON
         return JSON
-
-    def _unsendable(self) -> list[UnsendableRequest]:
-        """The connections over which the previewed request could not be sent as a whole. Empty if a single value has a problem."""
-        if self.mapping_preview.problems:
-            return []
-        used = {destination.connection for _flow, destination in self.uses if destination.connection}
-        kind, as_query = self.draft.kind, self.editing.preview_format == QUERY
-        return unsendable_requests(self.db, self.config, used, self.mapping_preview.rendered, kind, self.tried, as_query=as_query)
 
     def unsendable_words(self) -> list[tuple[str, str, str]]:
         """For each connection over which the request could not be sent: its name, a link, and the reason."""
@@ -174,7 +169,7 @@ class Editor:
         shown_rows = self._rows() if shown_rows is None else shown_rows
         invalid_rows = [row for row in shown_rows if row.validation_error]
         unsendable = self.unsendable_words()
-        n = len(invalid_rows) + len(unsendable)
+        count = len(invalid_rows) + len(unsendable)
         whom = self.whom
         return {
             "shown_rows": shown_rows,
@@ -187,17 +182,17 @@ class Editor:
             "nobody": self.nobody,
             "lacks": self.tried.lacks,
             "others": self.tried.others if self.editing.search and not self.editing.key else (),
-            "problems": [(row.label, f"#row-{row.n}", row.problem) for row in invalid_rows] + unsendable,
+            "problems": [(row.label, f"#row-{row.place}", row.problem) for row in invalid_rows] + unsendable,
             "problems_title": ngettext(
                 "%(n)s validation error: nothing would be sent for %(whom)s",
                 "%(n)s validation errors: nothing would be sent for %(whom)s",
-                n,
+                count,
             )
-            % {"n": n, "whom": whom},
-            "problems_short": ngettext("%(n)s validation error", "%(n)s validation errors", n) % {"n": n},
+            % {"n": count, "whom": whom},
+            "problems_short": ngettext("%(n)s validation error", "%(n)s validation errors", count) % {"n": count},
             "shown": self.editing.preview_format,
             "tabs": [(how, TABS[how](), how == self.editing.preview_format) for how in ways(self.draft.kind)],
-            "body": self._body(),
+            "body": written(self.mapping_preview.rendered, self.editing.preview_format) or [[]],
             "body_label": TABS[self.editing.preview_format](),
             "body_note": self._preview_note(),
             "field_data": as_json(field_list(self.fields, self.tried.facts, self.tried.zone)),
@@ -211,10 +206,6 @@ class Editor:
 
     def _flows(self) -> list[Flow]:
         return list({flow.id: flow for flow, _ in self.uses}.values())
-
-    def _body(self) -> list[TokenLine]:
-        lines = written(self.mapping_preview.rendered, self.editing.preview_format)
-        return lines or [[]]
 
     def _preview_note(self) -> str:
         notes = []
@@ -247,30 +238,25 @@ class Editor:
 
     def _rows(self) -> list[RowShown]:
         draft, editing = self.draft, self.editing
-        place_of = {place: number for number, place in enumerate(self.checked.places)}
+        number_of = {place: number for number, place in enumerate(self.checked.places)}
         tags = warnings.answer_tags(self.checked.mapping.sources)
         flows = self._flows()
         taken = warnings.taken_by(flows, self.config, Committed(self.db)) if flows else None
         joined = warnings.joined_answers(tags.values(), taken)
         shown_rows = []
-        for n, row in enumerate(draft.rows):
+        for place, row in enumerate(draft.rows):
             parts = row.chips()
             chips = None if parts is None else tuple(
-                rows.chip(part, self.fields, open=editing.panel == (n, i), sealed=draft.seals(row)) for i, part in enumerate(parts)
+                rows.chip(part, self.fields, open=editing.panel == (place, at), sealed=draft.seals(row)) for at, part in enumerate(parts)
             )  # fmt: skip
-            shown_row = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
+            shown_row = RowShown(place, row, 0, row.target, chips, rows.types(row.type))
             if row.entry is not None:
                 shown_row.name = _("Entry %(n)s") % {"n": row.entry + 1}
-            self._mark_errors(shown_row, place_of.get(n))
-            if draft.seals(row):
-                shown_row.warns.append(self._credential_warning(row.target))
-            for part in parts or ():
-                tag = tags.get(getattr(part, "key", ""))
-                if tag in joined:
-                    shown_row.warns.append(self._joined_warning(tag, joined.pop(tag)))  # only the first chip with the tag gets the warning
-            if editing.panel is not None and editing.panel[0] == n:
+            self._mark_errors(shown_row, number_of.get(place))
+            shown_row.warns += self._warnings(row, tags, joined)
+            if editing.panel is not None and editing.panel[0] == place:
                 shown_row.panel = self._panel(row, editing.panel)
-            if editing.fields == n:
+            if editing.fields == place:
                 shown_row.fields = field_list(self.fields, self.tried.facts, self.tried.zone)
             shown_rows.append(shown_row)
         return shown_rows
@@ -289,22 +275,32 @@ class Editor:
         }
         return replace(panel, options=options, unlisted=unlisted_text if missed else "")
 
-    def _credential_warning(self, name: str) -> tuple[str, str, str]:
-        """The warning that a credential belongs in the connection, with a link and its text."""
-        advice = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
-        more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
-        used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
-        href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
-        return f"{(advice % {'name': name}).strip()} {more}", href, _("Connection Setup")
+    def _warnings(self, row: DraftRow, tags: Mapping[str, int], joined: dict[int, warnings.Joined]) -> Iterator[tuple[str, str, str]]:
+        """The warnings of a row: the text, and the URL and label of a link.
 
-    def _joined_warning(self, tag: int, joined: warnings.Joined) -> tuple[str, str, str]:
-        text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
-            "event": joined.event,
-            "n": len(joined.questions),
-            "tag": self.config.tags[tag].label if tag in self.config.tags else "",
-            "questions": ", ".join(f"“{label}”" for label in joined.questions[:4]),
-        }
-        return text, reverse("questions", args=(joined.event,)), _("Questions")
+        tags: the tags whose answers the mapping sends, by the key of the source field
+        joined: the tags whose answers are joined. Only the first chip with a tag gets the warning, so the tag is removed
+        """
+        # A credential belongs in the connection.
+        if self.draft.seals(row):
+            advice = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
+            more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
+            used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
+            href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
+            yield f"{(advice % {'name': row.target}).strip()} {more}", href, _("Connection Setup")
+        # Several questions of an event carry the same tag.
+        for part in row.chips() or ():
+            tag = tags.get(getattr(part, "key", ""))
+            if tag is None or tag not in joined:
+                continue
+            answers = joined.pop(tag)
+            text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
+                "event": answers.event,
+                "n": len(answers.questions),
+                "tag": self.config.tags[tag].label if tag in self.config.tags else "",
+                "questions": ", ".join(f"“{label}”" for label in answers.questions[:4]),
+            }
+            yield text, reverse("questions", args=(answers.event,)), _("Questions")
 
     def _mark_errors(self, shown_row: RowShown, number: int | None) -> None:
         errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown_row.draft.errors.values()))
@@ -313,7 +309,9 @@ class Editor:
         elif errors:
             shown_row.todo = errors
         elif number is not None and number in self.mapping_preview.problems:
-            self._mark_invalid(shown_row, self.mapping_preview.problems[number])
+            problem = self.mapping_preview.problems[number]
+            shown_row.validation_error = rows.problem_text(problem)
+            shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
         elif number is not None and shown_row.chips:
             value = self.mapping_preview.values[number]
             nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
@@ -322,10 +320,6 @@ class Editor:
                 shown_row.warns.append((header_words.doubtful([shown_row.draft.target]), "", ""))
         if number is not None and not shown_row.chips and not errors:
             shown_row.todo = _("No source yet: it is always empty")
-
-    def _mark_invalid(self, shown_row: RowShown, problem: ValueProblem) -> None:
-        shown_row.validation_error = rows.problem_text(problem)
-        shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
 
     def _sample(self, form: MappingForm) -> Mapping[str, Any] | None:
         """The context of the sample's box, with the rows that the sample would add; None if the box is closed."""

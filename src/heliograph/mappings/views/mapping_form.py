@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -84,7 +85,7 @@ def read(form: MappingForm, draft: MappingDraft) -> Editing:
     draft.name = posted["name"]
     draft.empty = member_of(EmptyPolicy, posted["empty"], EmptyPolicy.KEY)
     draft.number = read_number(posted["number"]) or 0
-    draft.rows = [_row(row.posted, n) for n, row in enumerate(posted_rows(TargetForm, form.data, "", MAX_ROWS + 1))]
+    draft.rows = [_row(row.posted, place) for place, row in enumerate(posted_rows(TargetForm, form.data, "", MAX_ROWS + 1))]
     names = _read_new_names(posted)
     draft.rename(names)
     editing = Editing(
@@ -114,8 +115,16 @@ def preview_choice(form: MappingForm) -> dict[str, Any]:
     }
 
 
-def _row(posted: Mapping[str, Any], n: int) -> DraftRow:
-    at = _object(posted["at"])
+def _row(posted: Mapping[str, Any], place: int) -> DraftRow:
+    # Its place among nested fields, and its chips (`RowShown.at` and `.chip_bodies`). If they cannot be read, they count as empty.
+    at: Any = None
+    with suppress(ValueError, RecursionError):
+        at = json.loads(posted["at"])
+    at = at if isinstance(at, dict) else {}
+    chips: tuple[RowPart, ...] = ()
+    with suppress(ValueError, BodyError, RecursionError):
+        bodies = json.loads(posted["parts"]) if posted["parts"] else []
+        chips = tuple(read_part(Body(item)) for item in bodies[:MAX_PARTS]) if isinstance(bodies, list) else ()
     under = read_path(str(at.get("under", "")))
     entry = at.get("entry")
     return DraftRow(
@@ -126,8 +135,8 @@ def _row(posted: Mapping[str, Any], n: int) -> DraftRow:
         type=member_of(ValueType, posted["type"], ValueType.TEXT),
         case=member_of(Case, posted["case"], None),
         line=posted["line"].replace("\r\n", "\n"),
-        parts_before=_chips_of_page(posted["parts"]),
-        was=n,
+        parts_before=chips,
+        was=place,
         **{name: posted[name] for name in ("required", "trim", "tidy")},
     )
 
@@ -142,23 +151,6 @@ def _read_new_names(posted: Mapping[str, Any]) -> dict[Path, str]:
     return names
 
 
-def _chips_of_page(text: str) -> tuple[RowPart, ...]:
-    """The chips of a row in the posted page (`RowShown.chip_bodies`); empty if they cannot be read."""
-    try:
-        bodies = json.loads(text) if text else []
-        return tuple(read_part(Body(item)) for item in bodies[:MAX_PARTS]) if isinstance(bodies, list) else ()
-    except (ValueError, BodyError, RecursionError):
-        return ()
-
-
-def _object(text: str) -> dict[str, object]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
 def _pair(text: str) -> tuple[int, int] | None:
     row, _, chip = text.partition(".")
     first, second = read_number(row), read_number(chip)
@@ -168,8 +160,8 @@ def _pair(text: str) -> tuple[int, int] | None:
 def _read_panel(form: ChipForm, editing: Editing) -> None:
     """Stores the settings of the open panel in its chip. Settings that the panel does not show stay unchanged."""
     assert editing.panel is not None
-    n, chip = editing.panel
-    row = editing.draft.rows[n] if n < len(editing.draft.rows) else None
+    place, chip = editing.panel
+    row = editing.draft.rows[place] if place < len(editing.draft.rows) else None
     parts = list(row.chips() or ()) if row else []
     if row is None or chip >= len(parts):
         editing.panel = None
@@ -223,9 +215,9 @@ def act(editing: Editing, do: str, form: MappingForm) -> None:
         _start(editing, form.posted["start"])
     else:
         row, _, rest = about.partition("/")
-        n = read_number(row)
-        if n is not None and n < len(editing.draft.rows):
-            _on_row(editing, verb, n, rest)
+        place = read_number(row)
+        if place is not None and place < len(editing.draft.rows):
+            _on_row(editing, verb, place, rest)
 
 
 def _open_sample(editing: Editing, _about: str) -> None:
@@ -261,21 +253,21 @@ def _make_up(editing: Editing, _about: str) -> None:
     editing.key, editing.search, editing.made_up, editing.focus = "", "", True, "person"
 
 
-def _on_row(editing: Editing, verb: str, n: int, rest: str) -> None:
+def _on_row(editing: Editing, verb: str, place: int, rest: str) -> None:
     draft = editing.draft
-    row = draft.rows[n]
+    row = draft.rows[place]
     if verb == "remove":
-        del draft.rows[n]
-        editing.panel, editing.focus = None, f"more-{min(n, len(draft.rows) - 1)}" if draft.rows else "new-target"
+        del draft.rows[place]
+        editing.panel, editing.focus = None, f"more-{min(place, len(draft.rows) - 1)}" if draft.rows else "new-target"
     elif verb in ("up", "down"):
-        editing.panel, editing.focus = None, f"more-{draft.move(n, -1 if verb == 'up' else 1)}"
+        editing.panel, editing.focus = None, f"more-{draft.move(place, -1 if verb == 'up' else 1)}"
     elif verb == "fields":
-        editing.fields, editing.panel, editing.focus = n, None, f"fields-{n}"
+        editing.fields, editing.panel, editing.focus = place, None, f"fields-{place}"
     elif verb == "field" and len(row.chips() or ()) < MAX_PARTS:
         parts = row.chips()
         if parts is not None:
             row.put((*parts, SourceValue(rest[:100])))
-            editing.focus = f"plus-{n}"
+            editing.focus = f"plus-{place}"
 
 
 def _unmap(editing: Editing, about: str) -> None:
@@ -297,28 +289,28 @@ def _on_chip(editing: Editing, verb: str, about: str) -> None:
     pair = _pair(about)
     if pair is None or pair[0] >= len(editing.draft.rows):
         return
-    n, chip = pair
-    row = editing.draft.rows[n]
+    place, chip = pair
+    row = editing.draft.rows[place]
     parts = list(row.chips() or ())
     if chip >= len(parts):
         return
     if verb == "open":
         closes = editing.panel == pair
-        editing.panel, editing.focus = None if closes else pair, f"chip-{n}-{chip}" if closes else "panel"
+        editing.panel, editing.focus = None if closes else pair, f"chip-{place}-{chip}" if closes else "panel"
     else:
         del parts[chip]
         row.put(parts)
-        editing.panel, editing.focus = None, f"plus-{n}"
+        editing.panel, editing.focus = None, f"plus-{place}"
 
 
 def _add(editing: Editing, _about: str) -> None:
     editing.focus = "new-target"
     try:
-        n = editing.draft.add(editing.new_name.strip(), nested=editing.new_nested, type=editing.new_type)
+        place = editing.draft.add(editing.new_name.strip(), nested=editing.new_nested, type=editing.new_type)
     except MappingError as error:
         editing.new_error = error.reason
     else:
-        editing.new_name, editing.new_type, editing.new_nested, editing.focus = "", ValueType.TEXT, False, f"plus-{n}"
+        editing.new_name, editing.new_type, editing.new_nested, editing.focus = "", ValueType.TEXT, False, f"plus-{place}"
 
 
 def _add_nested(editing: Editing, verb: str, about: str) -> None:

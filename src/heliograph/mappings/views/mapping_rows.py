@@ -88,7 +88,8 @@ class Heading:
 class RowShown:
     """A row of the editor."""
 
-    n: int
+    place: int
+    """Its place among the rows, from 0."""
     draft: DraftRow
     depth: int
     name: str
@@ -113,12 +114,12 @@ class RowShown:
     @property
     def form(self) -> TargetForm:
         """The names of its fields."""
-        return TargetForm(prefix=str(self.n))
+        return TargetForm(prefix=str(self.place))
 
     @property
     def label(self) -> str:
         """The accessible name of its controls."""
-        return self.draft.whole_target or _("row %(n)s") % {"n": self.n + 1}
+        return self.draft.whole_target or _("row %(n)s") % {"n": self.place + 1}
 
     @property
     def at(self) -> str:
@@ -214,8 +215,8 @@ def _run(run: str) -> ChipPiece:
 def _mods(source: SourceValue) -> tuple[str, ...]:
     mods = []
     if source.value_map is not None:
-        n = len(source.value_map.entries)
-        mods.append(ngettext("%(n)s value mapped", "%(n)s values mapped", n) % {"n": n})
+        count = len(source.value_map.entries)
+        mods.append(ngettext("%(n)s value mapped", "%(n)s values mapped", count) % {"n": count})
     if source.date_format is not None:
         mods.append(source.date_pattern if source.date_format is DateFormat.PATTERN else _(source.date_format))
     if source.if_empty:
@@ -249,7 +250,9 @@ def displayed(rows: Sequence[RowShown]) -> list[RowShown | Heading]:
 def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
     last, depth = path[-1], len(path) - 1
     inside = {
-        r.draft.path[len(path)] for r in rows if r.draft.nested and r.draft.path[: len(path)] == path and len(r.draft.path) > len(path)
+        each.draft.path[len(path)]
+        for each in rows
+        if each.draft.nested and each.draft.path[: len(path)] == path and len(each.draft.path) > len(path)
     }
     name = _("Entry %(n)s") % {"n": last + 1} if isinstance(last, int) else str(last)
     is_list = isinstance(row.draft.path[len(path)], int)
@@ -260,7 +263,7 @@ def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
     else:
         count = ngettext("%(n)s field", "%(n)s fields", len(inside)) % {"n": len(inside)}
         kind, do, button = _("Object"), f"inside:{written}", _("Add a field")
-    return Heading(f"in-{row.n}-{depth}", name, kind, count, min(depth, DEEPEST), do, button, "" if isinstance(last, int) else written)
+    return Heading(f"in-{row.place}-{depth}", name, kind, count, min(depth, DEEPEST), do, button, "" if isinstance(last, int) else written)
 
 
 def result_text(value: Json, *, left_out: bool) -> str:
@@ -326,12 +329,12 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
     more: the empty rows at the end of the value map
     """
     parts = row.chips() or ()
-    n, place = at
-    if place >= len(parts):
+    row_place, chip_place = at
+    if chip_place >= len(parts):
         return None
-    part = parts[place]
+    part = parts[chip_place]
     if not isinstance(part, SourceValue):
-        return Panel(n, place, _("Typed text"), _("Sent as it is typed"), text=part.text)
+        return Panel(row_place, chip_place, _("Typed text"), _("Sent as it is typed"), text=part.text)
     known = fields.by_key.get(part.key)
     value = facts.value(part.key)
     now = text_of(value, zone)
@@ -350,8 +353,8 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
     )
     date = form.draw_field("date") if is_date or _may_be_date(part.key) else None
     return Panel(
-        n,
-        place,
+        row_place,
+        chip_place,
         fields.label(part.key),
         group_name(known.group) if known else _("Not in your account any more"),
         value=now or _("empty"),

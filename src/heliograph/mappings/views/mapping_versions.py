@@ -170,14 +170,20 @@ def _mapping_differences(
             )
         )
     gives = [preview(each, tried.facts, timezone=tried.zone) for each in (old, new)]
-    before = {row.path: (n, row) for n, row in enumerate(old.rows)}
-    for n, row in enumerate(new.rows):
+    before = {row.path: (place, row) for place, row in enumerate(old.rows)}
+    for place, row in enumerate(new.rows):
         known = before.pop(row.path, None)
         if known is None:
-            differences.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], n)))
+            differences.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], place)))
         elif known[1] != row:
-            differences.append(_changed(known[1], row, fields, (gives[0], known[0]), (gives[1], n)))
-    differences += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], n), _nothing()) for n, row in before.values()]
+            old_place, old_row = known
+            if old_row.parts != row.parts:
+                sides = _side(old_row, fields, gives[0], old_place), _side(row, fields, gives[1], place)
+            else:
+                results = _result(gives[0], old_place), _result(gives[1], place)
+                sides = Side(text=_words(old_row), result=results[0]), Side(text=_words(row), result=results[1])
+            differences.append(Difference(row.target, _("Changed"), *sides))
+    differences += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], place), _nothing()) for place, row in before.values()]
     return differences
 
 
@@ -185,28 +191,18 @@ def _nothing() -> Side:
     return Side(text=_("Not there"))
 
 
-def _changed(
-    old: MappingRow, new: MappingRow, fields: SourceFields, before: tuple[MappingPreview, int], after: tuple[MappingPreview, int]
-) -> Difference:
-    if old.parts != new.parts:
-        return Difference(new.target, _("Changed"), _side(old, fields, *before), _side(new, fields, *after))
-    return Difference(
-        new.target, _("Changed"), Side(text=_words(old), result=_result(*before)), Side(text=_words(new), result=_result(*after))
-    )
-
-
-def _side(row: MappingRow, fields: SourceFields, gives: MappingPreview, n: int) -> Side:
+def _side(row: MappingRow, fields: SourceFields, gives: MappingPreview, place: int) -> Side:
     return Side(
         tuple(rows.chip(part, fields, sealed=part == FixedText(SEALED)) for part in row.parts),
         "" if row.parts else _("No source"),
-        _result(gives, n),
+        _result(gives, place),
     )
 
 
-def _result(gives: MappingPreview, n: int) -> str:
-    if n in gives.problems:
-        return rows.problem_text(gives.problems[n])
-    return rows.result_text(gives.values[n], left_out=n in gives.left_out)
+def _result(gives: MappingPreview, place: int) -> str:
+    if place in gives.problems:
+        return rows.problem_text(gives.problems[place])
+    return rows.result_text(gives.values[place], left_out=place in gives.left_out)
 
 
 def _words(row: MappingRow) -> str:

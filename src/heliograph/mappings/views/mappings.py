@@ -191,7 +191,9 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
         return _editor_page(request, editor, row, EDITOR, status=422)
     except SavedMeanwhile as error:
         draft.number = error.number  # saving after this question replaces that version
-        return _editor_page(request, editor, row, EDITOR, status=409, meanwhile=_conflict_context(request, error))
+        by = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
+        title = _("%(by)s saved version %(number)s while you were writing") % {"by": by, "number": error.number}
+        return _editor_page(request, editor, row, EDITOR, status=409, meanwhile={"title": title, "number": error.number})
     except AsksFirst as error:
         promise = promise_of_save(error)
         stops = [stop.name or _("Without a name") for stop in error.stops]
@@ -228,14 +230,6 @@ def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping
     say(request, f"{message} {_('What was sent before stays as it was sent.')}", link=_("Replay it"), href=href)
 
 
-def _conflict_context(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:
-    by = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
-    return {
-        "title": _("%(by)s saved version %(number)s while you were writing") % {"by": by, "number": error.number},
-        "number": error.number,
-    }
-
-
 def _editor(reader: AccountReader, editing: Editing, row: StoredMapping | None, *, strict: bool = False) -> Editor:
     return Editor(reader.db, reader.account, reader.config, editing, row.pk if row else 0, timezone.now(), strict)
 
@@ -249,12 +243,13 @@ def _page(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
 def _editor_page(
     request: AccountRequest, editor: Editor, row: StoredMapping | None, template: str, *, part: str = "", status: int = 200, **more: Any
 ) -> HttpResponse:
+    operations = ((_("Versions"), "mapping-versions"), (_("Copy"), "mapping-copy"), (_("Delete"), "mapping-delete"))
     context = editor.context() | {
         "is_new": row is None,
         "title": row.name if row else _("New Mapping"),
         "changed": row.changed if row else None,
         "by": names_of_users(request.account.pk, [row.changed_by]).get(row.changed_by, "") if row else "",
-        "menu": _menu(row) if row else [],
+        "menu": [(label, reverse(view, args=(row.pk,))) for label, view in operations] if row else [],
         "cancel_href": _back(request) or reverse("mapping-list"),
         "meanwhile": None,
         "stops": (),
@@ -262,14 +257,6 @@ def _editor_page(
         "asks_again": False,
     }
     return page(request, template, part=part, status=status, **(context | more))
-
-
-def _menu(row: StoredMapping) -> list[tuple[str, str]]:
-    return [
-        (_("Versions"), reverse("mapping-versions", args=(row.pk,))),
-        (_("Copy"), reverse("mapping-copy", args=(row.pk,))),
-        (_("Delete"), reverse("mapping-delete", args=(row.pk,))),
-    ]
 
 
 # --- for a flow
