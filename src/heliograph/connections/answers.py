@@ -47,7 +47,7 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class OfferedAnswer:
-    """An answer on which a rule can be tried: that of one attempt of an action."""
+    """The answer to one attempt of an action, on which a rule can be tried."""
 
     action: int
     attempt: int
@@ -58,7 +58,7 @@ class OfferedAnswer:
     code: str
     """The registration's code; "" if the subject is an event or was erased."""
     name: str
-    """The name of the registration's person; "" likewise."""
+    """The name of the registration's person; "" if the subject is an event or was erased."""
     beginning: str
     """The first BEGINNING characters of the answer."""
 

@@ -357,7 +357,7 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
 }
 """What is wrong and what mends it, for findings whose remedy depends on how the connection proves its identity."""
 _MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
-"""Where nothing is known of the new address."""
+"""The remedy if the new address is unknown."""
 
 
 def remedy_of(finding: Finding, sign_in: SignIn | None) -> str:

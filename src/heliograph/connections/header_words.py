@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 def doubtful(names: Sequence[str]) -> str:
     """The warning about headers whose values contain characters beyond ASCII.
 
-    names: those of the headers
+    names: the names of the headers
     """
     warning = _(
         "%(names)s: it has letters beyond ASCII. They are sent as UTF-8, and many applications read headers otherwise, or refuse them."

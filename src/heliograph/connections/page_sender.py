@@ -1,6 +1,6 @@
 """Outbound requests of pages and commands (Save & Test, access tokens): one sender per process, and the networks each account may reach.
 
-No transaction may be open meanwhile: it would hold the write lock, or a session, for as long as another server takes.
+No transaction may be open during a request: it would hold the write lock, or a session, for as long as another server takes.
 """
 
 from __future__ import annotations

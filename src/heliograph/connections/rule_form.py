@@ -190,7 +190,14 @@ def read(post: Mapping[str, str]) -> list[ClauseDraft]:
 def changed(clauses: list[ClauseDraft], do: str) -> bool:
     """Changes the clauses as a button of the form says. Returns False if `do` is no such button.
 
-    do: "add"; "up 1", "down 1", "drop 1", "more 1" (a condition) with the number of a clause; "less 1 0" with that of a condition, too
+    do: one of these, with the positions of the clause and the condition, from 0:
+
+        add         adds a clause
+        up 1        moves a clause up
+        down 1      moves a clause down
+        drop 1      removes a clause
+        more 1      adds a condition to a clause
+        less 1 0    removes a condition of a clause
     """
     what, *numbers = do.split()
     if not all(number.isascii() and number.isdigit() and len(number) < 3 for number in numbers):

@@ -76,9 +76,9 @@ def subject_of(flow: Flow) -> Subject:
 
 
 def tag_choices(config: AccountConfig, name: str) -> TagChoices:
-    """The tags that a list of "Activate for" offers: those made for its kind of object.
+    """The tags that a list of "Activate for" offers: the ones that are made for its kind of object.
 
-    name: that of the list
+    name: the name of the list
     """
     return TagChoices(config.tags, KIND_OF_PLACE[name], standard=True)
 
@@ -205,7 +205,7 @@ def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: s
 
     at: the number of the destination, from 0; None for the first that lacks the part
     part: connection, payload or header
-    id: that of the connection or mapping
+    id: the id of the connection or mapping
     does: what a request over that connection does, if known
     """
     draft = draft if draft.flow.destinations else _with_destination(draft)

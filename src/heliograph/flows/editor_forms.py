@@ -36,7 +36,7 @@ class FlowForm(Form):
     emptied = Ticks()
     """The lists whose last tag was deleted."""
     on_purpose = Ticks()
-    """Those of them that are meant to be empty."""
+    """The emptied lists that are meant to be empty."""
     row = Ticks()
     """The numbers of the filters, in order."""
     destination = Ticks()
@@ -115,4 +115,4 @@ class PanelForm(Form):
     past = Hidden()
     """The button that tries the rule on past changes."""
     trial = Hidden()
-    """The button that tests the flow with what was searched."""
+    """The button that tests the flow with the registration or event of the search."""

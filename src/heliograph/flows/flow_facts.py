@@ -39,7 +39,7 @@ class Fact:
     """One setting of a flow as a text."""
 
     key: str
-    """The same in every version of the flow."""
+    """Identifies the setting in every version of the flow."""
     label: str
     text: str
 

@@ -74,7 +74,7 @@ class FlowList:
         return sorted(matching_flows, key=lambda flow: (natural_order(flow.name), flow.id))
 
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
-        """The rows of the given flows, which are those of one page."""
+        """The rows of the given flows: the flows of one page."""
         ids = [flow.id for flow in flows]
         facts, counts = self._facts(ids), self._counts(ids)
         rows = []

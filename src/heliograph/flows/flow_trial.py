@@ -1,4 +1,4 @@
-"""Tries a flow before it is activated: on one change, and on those of the last week (F5, F9). Nothing is sent or written."""
+"""Tries a flow before it is activated: on one change, and on the changes of the last week (F5, F9). Nothing is sent or written."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class DraftRow:
         return format_path(self.path) if self.nested else self.target
 
     def chips(self) -> tuple[RowPart, ...] | None:
-        """Its chips, also those of fields that the account does not have; None if the text cannot be parsed."""
+        """Its chips, including chips of fields that the account does not have. None if the text cannot be parsed."""
         try:
             return read_line(self.line, key_of=any_key, earlier_parts=self.parts_before)
         except LineError:

@@ -61,7 +61,7 @@ class Subjects:
     subject: Subject
 
     def search(self, text: str) -> list[Match]:
-        """The registrations or events with all of these words, the last changed first. Those whose code is the text stand before them."""
+        """The registrations or events with all of these words, the last changed first. Matches by code come first."""
         words = folded(text.replace("\0", " ")).split()[:8]
         if self.subject is Subject.EVENT:
             code = text.replace("\0", " ").strip()

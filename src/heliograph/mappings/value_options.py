@@ -1,4 +1,4 @@
-"""The values that a source field can have, if the set-up determines them. A value map offers them, and warns of those without a row (M4)."""
+"""The values that a source field can have, if the set-up determines them. A value map offers them, and warns of options without a row (M4)."""
 
 from __future__ import annotations
 

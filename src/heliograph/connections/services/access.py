@@ -1,6 +1,6 @@
 """Gets an access token for a page or command that tests an OAuth2 connection (C3, C4).
 
-A test requests a fresh token, so that it checks the current settings rather than those of an hour ago. The worker and other processes may
+A test requests a fresh token, so that it checks the current settings and not the settings of an hour ago. The worker and other processes may
 request one at the same moment: one of them claims the row, requests the token and stores it; the others use that token. No transaction is
 open during the request.
 """
@@ -54,7 +54,7 @@ class Asker:
     connection: Connection
     secrets: Mapping[str, str]
     route: Route
-    """That of the connection's requests; `token_route` derives that of the token requests from it."""
+    """The route of the connection's requests. `token_route` derives the route of the token requests from it."""
     sender: Sender
 
     def fresh_token(self) -> str | Denied:

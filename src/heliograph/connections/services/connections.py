@@ -45,7 +45,7 @@ class ConnectionFacts:
     """A connection as a form provides it."""
 
     fields: Mapping[str, object] = field(repr=False)
-    """Those of the connection's body, without origins and secrets. A header that is a credential by its name has its newly typed value;
+    """The fields of the connection's body, without origins and secrets. A header that is a credential by its name has its newly typed value;
     SEALED or "" leaves it unchanged."""
     url: str | None = None
     """Complete; None leaves it unchanged."""
@@ -61,7 +61,9 @@ class SecretsAgain(Invalid):
     """The host changed: the secrets were meant for the old one and must be entered again (C5)."""
 
     def __init__(self, names: frozenset[Secret], headers: Sequence[str] = ()) -> None:
-        """names: those of the secrets; headers: the names of the encrypted headers."""
+        """names: the names of the secrets
+        headers: the names of the encrypted headers
+        """
         self.names = names
         errors: dict[str, list[str]] = {name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)}
         if headers:
@@ -328,7 +330,7 @@ def _store_secrets(
     """Stores the entered secrets and removes those that are not needed. Returns the fields whose secret was replaced or removed.
 
     stored: the secrets before, by field
-    secrets: the entered ones, by field
+    secrets: the entered secrets, by field
     needed: the fields that have a secret afterwards
     """
     remove_secrets(transaction.db, transaction.account, OWNER, row.pk, keep=needed)

@@ -104,7 +104,7 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Conne
     """Exchanges the code of a return for tokens, and makes the actions due that waited for the connection.
 
     pending: from `begin`, in the same session
-    query: that of the return URL
+    query: the query of the return URL
 
     Raises NotConnected, NotThere.
     """
@@ -168,13 +168,13 @@ class ConnectionAccess:
     lacks: tuple[str, ...]
     state: AccessState
     about: oauth_token_store.ShownAccess | None
-    """What is stored; None if nothing is."""
+    """The stored facts about its tokens; None if there are none."""
 
 
 def state_of(facts: Connection, about: oauth_token_store.ShownAccess | None) -> AccessState:
     """The state of a connection's access. Tokens that were given under other settings do not count.
 
-    about: what is stored about its tokens
+    about: the stored facts about its tokens
     """
     usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
     return AccessState.NOT_YET if about is None or not usable else AccessState.LOST if about.lost else AccessState.CONNECTED

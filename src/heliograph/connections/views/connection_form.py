@@ -1,6 +1,6 @@
 """The fields of Connection Setup (guide: Adding a Connection; C1).
 
-The page contains every field of every Authentication Type; the style sheet shows those of the chosen type, without script.
+The page contains every field of every Authentication Type; the style sheet shows the fields of the chosen type, without script.
 """
 
 from __future__ import annotations

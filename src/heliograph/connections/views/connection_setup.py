@@ -197,7 +197,7 @@ def _form_page(
 
 
 def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
-    """The part of a stored connection's page that is the same for Administrators and for everybody else."""
+    """The part of a stored connection's page that Administrators and everybody else see."""
     people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     facts = row.connection
     with account_reader(request.account.pk) as reader:

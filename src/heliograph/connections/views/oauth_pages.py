@@ -91,7 +91,8 @@ def connect(request: AccountRequest, connection: int) -> HttpResponse:
 @require_safe
 @never_cache
 def oauth_return(request: AccountRequest) -> HttpResponse:
-    """The URL to which authorities redirect. The session must be that of the start, and its user still an Administrator."""
+    """The URL to which authorities redirect. The sign-in must have been started in the same session, by a user who is
+    still an Administrator."""
     pending = request.session.get(PENDING, {})
     sign_in = pending.pop(_digest(request.GET.get("state", "")), None)
     if sign_in is None or not may(request.user, Role.ADMINISTRATOR):

@@ -180,7 +180,7 @@ def _read_answer(text: str, reader: AccountReader, connection: int) -> tuple[tup
 
 
 def _errors(error: Invalid) -> tuple[Errors, list[str]]:
-    """The sentences of an error at their fields, and those that belong to no field."""
+    """The sentences of an error at their fields, and the sentences that belong to no field."""
     errors = defaultdict[str, dict[str, str]](dict)
     rest = []
     for where, sentences in error.fields.items():

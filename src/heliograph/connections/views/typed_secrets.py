@@ -65,7 +65,7 @@ def recall(request: AccountRequest, form: str) -> dict[str, str]:
 def forget(request: AccountRequest, name: str = "") -> None:
     """Deletes the stored secrets of the posted form, because it is saved or they get another name.
 
-    name: deletes those under this name, too
+    name: the secrets that are stored under this name are deleted, too
     """
     if _KEY not in request.session:
         return

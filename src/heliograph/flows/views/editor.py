@@ -250,7 +250,7 @@ def draw(
 ) -> HttpResponse:
     """The page of a draft, saved or not.
 
-    message: for the callout above the form
+    message: the callout above the form
     conflict: the changes of somebody who saved the flow since it was opened
     panel: the result of a test
     """
@@ -307,8 +307,8 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
 
 
 def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str]]:
-    """The warnings about connections of the flow that send nothing at present. Those that make the flow incomplete are left out, because the
-    list of what it lacks names them."""
+    """The warnings about connections of the flow that send nothing at present. Connections that make the flow incomplete are left out, because
+    the list of missing things names them."""
     chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
     return [
         {

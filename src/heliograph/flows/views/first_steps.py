@@ -55,7 +55,7 @@ def signal(request: AccountRequest) -> HttpResponse:
 
 @require_safe
 def first(request: AccountRequest) -> HttpResponse:
-    """The page of the four steps, with what is done of each."""
+    """The page of the four steps, with the state of each."""
     with account_reader(request.account.pk) as reader:
         gaps = coverage(reader.db, reader.account)
         steps = _steps(reader.config, gaps, administers=may(request.user, Role.ADMINISTRATOR))
@@ -122,7 +122,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
 
 
 def _untagged_lines(config: AccountConfig, gaps: Coverage) -> list[str]:
-    """The lines about untagged statuses: New first, then the account's others, then those of each event."""
+    """The lines about untagged statuses: New first, then the account's others, then the statuses of each event."""
     untagged = [status.name for status in config.statuses.values() if not status.tags]
     sentences = [_("New carries no tag")] if NEW in untagged else []
     rest = len(untagged) - len(sentences)

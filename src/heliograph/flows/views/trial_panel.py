@@ -307,8 +307,8 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
 
 
 def _versions_to_send(flow: Flow, config: AccountConfig) -> object:
-    """The versions of the flow, connections and mappings that determine the requests. The registration's facts are those of the change, so they
-    cannot differ."""
+    """The versions of the flow, connections and mappings that determine the requests. The registration's facts are a part of the change, so
+    they cannot differ."""
     numbers = config.numbers
     return flow.number, [
         (

@@ -55,7 +55,7 @@ class Editor:
     config: AccountConfig
     editing: Editing
     id: int
-    """That of the stored mapping; 0 for a new one."""
+    """The id of the stored mapping; 0 for a new one."""
     now: datetime
     strict: bool = False
     """Whether errors are shown as refused, because somebody tried to save, rather than as still to do."""

@@ -88,7 +88,7 @@ class TargetForm(RowForm):
 
 
 class ChipForm(Form):
-    """The settings of a chip. Those that its panel does not show are not posted."""
+    """The settings of a chip. Settings that its panel does not show are not posted."""
 
     pairs = (("if_empty", "escape"),)
 

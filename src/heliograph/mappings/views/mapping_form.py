@@ -348,7 +348,7 @@ def _take(editing: Editing, posted: Mapping[str, Any], *, proposed: bool) -> Non
 def _start(editing: Editing, key: str) -> None:
     """Adds the rows of a preset's mapping, if the draft has none yet.
 
-    key: that of the preset
+    key: the key of the preset
     """
     draft = editing.draft
     _name, mapping = starts(draft.kind, draft.subject).get(key, ("", None))

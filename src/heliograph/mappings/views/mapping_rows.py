@@ -36,7 +36,7 @@ from heliograph.setup.source_fields import SourceFields
 from heliograph.web.shown_fields import Choice, FormField, Pair
 
 DEEPEST = 3
-"""The deepest indentation; deeper rows have the same."""
+"""The deepest indentation, also for rows that are nested deeper."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,9 +207,10 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
 
 def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping | None, editor: Editor) -> None:
     """Says that the mapping is saved, and whether its request cannot be sent. If its rows changed and flows have delivered by it lately, offers to
-    replay those.
+    replay these deliveries.
 
-    saved, row: the mapping after and before the save; row is None for a new one
+    saved: the mapping after the save
+    row: the mapping before the save; None for a new one
     """
     message = _("The mapping %(name)s is saved.") % {"name": saved.name}
     for name, _href, why in editor.unsendable_words()[:1]:
