@@ -18,6 +18,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.flows.drafts import subject_of
 from heliograph.flows.services.request_preview import RequestPreview, preview
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
+from heliograph.store.where import Where
 
 DAYS = 7
 LOOKED_AT = 20_000
@@ -64,21 +65,16 @@ def subject_change(reader: AccountReader, flow: Flow, subject: int) -> tuple[int
 
     Returns the change's id, the change (None if its content is no longer stored), and the event's id.
     """
-    facets = int(flow.watch.facets) if flow.watch else 0
+    of_subject = Where("c.account_id = :account", account=reader.account)
     if subject_of(flow) is Subject.EVENT:
-        where, order = "c.subject_id = :subject AND c.kind = :kind", "c.version"
+        of_subject &= Where("c.subject_id = :subject", "c.kind = :kind", subject=subject, kind=SubjectKind.EVENT.value)
+        order = "c.version"
     else:
-        where, order = "c.registration_id = :subject", "c.id"
-    for condition in (" AND (c.facets & :facets) <> 0", ""):
-        rows = reader.db.all(
-            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND {where}{condition} ORDER BY {order} DESC LIMIT 1",
-            {
-                "account": reader.account,
-                "subject": subject,
-                **({"kind": SubjectKind.EVENT.value} if "kind" in where else {}),
-                **({"facets": facets} if condition else {}),
-            },
-        )
+        of_subject &= Where("c.registration_id = :subject", subject=subject)
+        order = "c.id"
+    watched = Where("(c.facets & :facets) <> 0", facets=int(flow.watch.facets) if flow.watch else 0)
+    for where in (of_subject & watched, of_subject):
+        rows = reader.db.all(f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {where.sql} ORDER BY {order} DESC LIMIT 1", where.params)
         if rows:
             return rows[0][0], read_change(rows[0]), rows[0][11]
     return None

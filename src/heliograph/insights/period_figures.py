@@ -20,6 +20,7 @@ from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period,
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.period import Window
+from heliograph.store.where import Where
 
 MINUTES, HOUR, DAY = 1, 60, 24 * 60
 
@@ -118,18 +119,27 @@ class PeriodFigures:
         """
         since, until, unit = self.window.since // MINUTE, self.window.until // MINUTE, self.window.unit
         first = self.window.edges[1] // MINUTE
-        integration_condition = "" if self.integration is None else " AND integration IN (0, :integration)"
         # An hour within one column is read as one row. Of an "odd" hour, which an edge cuts, the minutes are read.
         odd = sorted({end // MINUTE // HOUR for end in self.window.edges if end // MINUTE % HOUR}) if unit >= HOUR else None
-        sources = (_DELTAS, _SUMS) if odd is None else (_DELTAS, _WHOLE_HOURS, _ODD_HOURS[self.reader.db.vendor])
-        whole = f" AND NOT {self.reader.db.member('hour', 'odd')}" if odd else ""
-        params: dict[str, object] = {
-            **self._key, "since": since, "until": until, "unit": unit, "second": first, "runs": int(Measure.RUNS),
-        } | ({"first": -(-since // HOUR), "last": until // HOUR, "odd": odd} if odd is not None else {})  # fmt: skip
-        rows = self.reader.db.all(
+        db, of_account = self.reader.db, self._of_account
+        if self.integration is not None:
+            of_account &= Where("integration IN (0, :integration)", integration=self.integration)
+        within = of_account & Where("minute >= :since", "minute < :until", since=since, until=until)
+        params: dict[str, object] = {**within.params, "unit": unit, "second": first, "runs": int(Measure.RUNS)}
+        sources = [f"SELECT minute, {_COLUMNS} FROM figure_delta WHERE {within.sql}"]
+        if odd is None:
+            sources.append(f"SELECT minute, {_COLUMNS} FROM figure_sum WHERE {within.sql}")
+        else:
+            hours = of_account & Where("hour >= :first", "hour < :last", f"NOT {db.member('hour', 'odd')}" if odd else "")
+            sources.append(f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE {hours.sql}")
+            # The signs keep SQLite from reading the whole period once for each odd hour: its planner uses only the first bound at each end.
+            minutes = of_account & Where("+minute >= :since", "+minute < :until", "minute >= odd.hour * 60", "minute < odd.hour * 60 + 60")
+            sources.append(db.for_each(db.listed("odd", "odd", "hour"), f"minute, {_COLUMNS}", f"figure_sum WHERE {minutes.sql}"))
+            params |= {"first": -(-since // HOUR), "last": until // HOUR, "odd": odd}
+        rows = db.all(
             "SELECT CASE WHEN minute < :second THEN 0 ELSE 1 + (minute - :second) / :unit END, measure,"
             " CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
-            f" FROM ({' UNION ALL '.join(sources).format(whole=whole, integration=integration_condition)}) found GROUP BY 1, 2, 3, 4, 5",
+            f" FROM ({' UNION ALL '.join(sources)}) found GROUP BY 1, 2, 3, 4, 5",
             params,
         )
         column_of = [0]
@@ -157,19 +167,15 @@ class PeriodFigures:
 
     def _folded(self, unit: int, first: int, last: int) -> BitMap:
         """The serials in the bitmaps of one unit: whole minutes, hours or days. The bounds are in minutes."""
-        rows = self.reader.db.all(
-            "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last"
-            + self._of_integration,
-            self._key | {"unit": unit, "first": first // unit, "last": last // unit},
-        )
+        where = self._of_account & Where("unit = :unit", unit=unit) & self._of_integration
+        where &= Where("bucket >= :first", "bucket < :last", first=first // unit, last=last // unit)
+        rows = self.reader.db.all(f"SELECT bits FROM figure_bitmap WHERE {where.sql}", where.params)
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
 
     def _unfolded(self, first: int, last: int) -> BitMap:
-        rows = self.reader.db.all(
-            "SELECT serials FROM figure_delta WHERE account_id = :account AND mode = :mode AND minute >= :first AND minute < :last"
-            " AND serials IS NOT NULL" + self._of_integration,
-            self._key | {"first": first, "last": last},
-        )
+        where = self._of_account & Where("minute >= :first", "minute < :last", "serials IS NOT NULL", first=first, last=last)
+        where &= self._of_integration
+        rows = self.reader.db.all(f"SELECT serials FROM figure_delta WHERE {where.sql}", where.params)
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
 
     def _serials_of_rows(self, first: int, last: int) -> BitMap:
@@ -185,25 +191,12 @@ class PeriodFigures:
         return removed | BitMap([serial for (serial,) in rows])
 
     @property
-    def _of_integration(self) -> str:
-        return "" if self.integration is None else " AND integration = :integration"
+    def _of_account(self) -> Where:
+        return Where("account_id = :account", "mode = :mode", account=self.reader.account, mode=self.mode.code)
 
     @property
-    def _key(self) -> dict[str, object]:
-        integration_key = {} if self.integration is None else {"integration": self.integration}
-        return {"account": self.reader.account, "mode": self.mode.code, **integration_key}
+    def _of_integration(self) -> Where:
+        return Where() if self.integration is None else Where("integration = :integration", integration=self.integration)
 
 
 _COLUMNS = "measure, flow_id, connection_id, category, n"
-_WITHIN = "account_id = :account AND mode = :mode AND minute >= :since AND minute < :until{integration}"
-_DELTAS = f"SELECT minute, {_COLUMNS} FROM figure_delta WHERE {_WITHIN}"
-_SUMS = f"SELECT minute, {_COLUMNS} FROM figure_sum WHERE {_WITHIN}"
-_WHOLE_HOURS = f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE account_id = :account AND mode = :mode AND hour >= :first AND hour < :last{{whole}}{{integration}}"
-# The signs keep SQLite from reading the whole period once for each odd hour: its planner uses only the first bound at each end.
-_WITHIN_TOO = _WITHIN.replace("minute >=", "+minute >=").replace("minute <", "+minute <")
-_OF_ODD_HOUR = f"FROM figure_sum WHERE {_WITHIN_TOO} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
-_ODD_HOURS = {
-    "sqlite": f"SELECT minute, {_COLUMNS} {_OF_ODD_HOUR.replace('FROM', 'FROM (SELECT value AS hour FROM json_each(:odd)) odd CROSS JOIN', 1)}",
-    # OFFSET keeps PostgreSQL from reading the whole table first, and searching all of it for each hour.
-    "postgresql": f"SELECT f.* FROM unnest(:odd::bigint[]) odd(hour) CROSS JOIN LATERAL (SELECT minute, {_COLUMNS} {_OF_ODD_HOUR} OFFSET 0) f",
-}

@@ -89,10 +89,8 @@ def create(
 
 
 def lock_account(account: int) -> None:
-    """Until the transaction ends, nobody else counts the account's jobs to add one, or to run one more. SQLite has one writer anyway."""
-    connection = connections["default"]
-    if connection.vendor == "postgresql":
-        of_django(connection).all("SELECT pg_advisory_xact_lock(:scope, :key)", {"scope": _ACCOUNT_LOCK, "key": account & 0x7FFFFFFF})
+    """Until the transaction ends, nobody else counts the account's jobs to add one, or to run one more."""
+    of_django(connections["default"]).lock(_ACCOUNT_LOCK, account & 0x7FFFFFFF)
 
 
 def _check_waiting(account: int) -> None:

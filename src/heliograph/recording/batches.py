@@ -41,8 +41,7 @@ def record_batch(
     while True:
         try:
             with db.transaction(together=True):
-                if db.vendor == "postgresql":
-                    db.run(f"SET LOCAL statement_timeout = {LONGEST_MS}")
+                db.limit_statements(LONGEST_MS)
                 return record(db, items, provider, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
         except driver_errors.lock_timeouts():
             locked_keys = _locked_keys(db, items, endpoint)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import Any
 
 from heliograph.domain.errors import HeliographError
@@ -106,8 +105,8 @@ def _write_row(db: Database, id: int, state: EventState, now: int) -> None:
         "code": state.code,
         "name": state.name,
         "status": state.status,
-        "start": _instant(db, state.start),
-        "end": _instant(db, state.end),
+        "start": state.start and db.django_time(state.start),
+        "end": state.end and db.django_time(state.end),
         "timezone": state.timezone,
         "location": state.location,
         "custom": json.dumps(body["custom"]),
@@ -118,10 +117,3 @@ def _write_row(db: Database, id: int, state: EventState, now: int) -> None:
         " custom = :custom, modified = :now WHERE id = :id",
         row,
     )
-
-
-def _instant(db: Database, at: Any) -> Any:
-    """An instant as this database returns it through Django."""
-    if at is None or db.vendor == "postgresql":
-        return at
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")

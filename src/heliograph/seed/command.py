@@ -135,13 +135,12 @@ def _write(history: History, plan: HistoryPlan, console: Console) -> None:
 
 def _make_indexes(db: Database, console: Console) -> None:
     """Makes the indexes that were set aside, if any."""
-    from heliograph.store.deferred_indexes import restore  # noqa: PLC0415
+    from heliograph.store.deferred_indexes import renew_statistics, restore  # noqa: PLC0415
 
     with _progress(console) as bar:
         task = bar.add_task("Making indexes", total=None)
         restore(db, lambda done, total: bar.update(task, completed=done, total=total))
-    if db.vendor == "postgresql":  # plans that were made for small tables read whole ones
-        db.run("ANALYZE")
+        renew_statistics(db)
 
 
 def _progress(console: Console) -> Progress:

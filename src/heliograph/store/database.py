@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 from heliograph.domain.errors import HeliographError
@@ -26,6 +27,8 @@ class Database(Protocol):
 
     vendor: ClassVar[Literal["sqlite", "postgresql"]]
     for_update: ClassVar[str]  # appended to a SELECT that locks rows
+    is_shared: ClassVar[bool]  # several workers may send from it, and divide its slots
+    covering_index_suffices: ClassVar[bool]  # an index with all columns of a query is read alone; PostgreSQL reads most rows, too
 
     def all(self, sql: str, params: Params | None = None) -> list[Row]:
         """Runs a statement and fetches its rows."""
@@ -57,6 +60,25 @@ class Database(Protocol):
 
     def listed(self, name: str, table: str, column: str) -> str:
         """SQL for a FROM clause: the numbers of list parameter `name`, as the only column of a table."""
+
+    def for_each(self, listed: str, columns: str, source: str) -> str:
+        """SQL of a query that runs once for each row of a list, one after the other.
+
+        listed: the list, as `listed` returns it
+        source: the query behind FROM, which names the list's column
+        """
+
+    def data_version(self) -> int | None:
+        """A number that changes with each commit of another connection; None on PostgreSQL, which has no such number."""
+
+    def django_time(self, at: datetime) -> object:
+        """An instant as Django stores it: PostgreSQL has a type for it, SQLite a text in UTC without its zone."""
+
+    def lock(self, scope: int, key: int) -> None:
+        """Until the transaction ends, no other one has the lock of these two 32-bit numbers. SQLite has one writer anyway."""
+
+    def limit_statements(self, milliseconds: int) -> None:
+        """Ends statements of this transaction that take longer. Those of SQLite wait for nobody."""
 
     def together(self) -> contextlib.AbstractContextManager[object]:
         """Inside, `many` and `run` do not wait for the server until rows are read or the block ends. SQLite never waits anyway."""

@@ -51,3 +51,9 @@ def restore(db: Database, progress: Callable[[int, int], None] = lambda _done, _
                 db.run(sql)
     with db.transaction():
         db.run("DROP TABLE IF EXISTS deferred_index")
+
+
+def renew_statistics(db: Database) -> None:
+    """Renews the statistics of all tables: by those of small ones, PostgreSQL would read whole tables. SQLite plans without any."""
+    if db.vendor == "postgresql":
+        db.run("ANALYZE")

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 import psycopg
@@ -29,6 +30,8 @@ class PostgresDatabase:
 
     vendor: ClassVar[Literal["sqlite", "postgresql"]] = "postgresql"
     for_update: ClassVar[str] = " FOR NO KEY UPDATE"
+    is_shared: ClassVar[bool] = True
+    covering_index_suffices: ClassVar[bool] = False
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
@@ -90,6 +93,22 @@ class PostgresDatabase:
 
     def listed(self, name: str, table: str, column: str) -> str:
         return f"unnest(:{name}::bigint[]) {table}({column})"
+
+    def for_each(self, listed: str, columns: str, source: str) -> str:
+        # OFFSET keeps PostgreSQL from reading the source's whole table first, and searching all of it for each row of the list.
+        return f"SELECT f.* FROM {listed} CROSS JOIN LATERAL (SELECT {columns} FROM {source} OFFSET 0) f"
+
+    def data_version(self) -> int | None:
+        return None
+
+    def django_time(self, at: datetime) -> object:
+        return at
+
+    def lock(self, scope: int, key: int) -> None:
+        self.all("SELECT pg_advisory_xact_lock(:scope, :key)", {"scope": scope, "key": key})
+
+    def limit_statements(self, milliseconds: int) -> None:
+        self.run(f"SET LOCAL statement_timeout = {int(milliseconds)}")
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

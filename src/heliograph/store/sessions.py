@@ -14,7 +14,7 @@ def remove_expired(db: Database, now: int, limit: int) -> int:
     return db.run(
         "DELETE FROM django_session WHERE session_key IN"
         " (SELECT session_key FROM django_session WHERE expire_date < :now ORDER BY expire_date LIMIT :limit)",
-        {"now": _django_time(db, now), "limit": limit},
+        {"now": db.django_time(from_micros(now)), "limit": limit},
     )
 
 
@@ -33,9 +33,3 @@ def remove_kept_forms(db: Database, now: int, limit: int) -> int:
         "DELETE FROM kept_form WHERE user_id IN (SELECT user_id FROM kept_form WHERE until < :now LIMIT :limit)",
         {"now": now, "limit": limit},
     )
-
-
-def _django_time(db: Database, micros: int) -> object:
-    """An instant as Django stores it: PostgreSQL has a type for it, SQLite a text in UTC without its zone."""
-    at = from_micros(micros)
-    return at if db.vendor == "postgresql" else at.replace(tzinfo=None).isoformat(" ")

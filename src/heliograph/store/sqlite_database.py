@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -32,6 +33,8 @@ class SqliteDatabase:
 
     vendor: ClassVar[Literal["sqlite", "postgresql"]] = "sqlite"
     for_update: ClassVar[str] = ""
+    is_shared: ClassVar[bool] = False
+    covering_index_suffices: ClassVar[bool] = True
 
     def __init__(self, connection: sqlite3.Connection, write_lock: WriteLock | None = None, log: Log | None = None) -> None:
         """write_lock, log: for the owner of a connection. It frees the write lock for others before it syncs its commit to disk."""
@@ -97,6 +100,22 @@ class SqliteDatabase:
 
     def listed(self, name: str, table: str, column: str) -> str:
         return f"(SELECT value AS {column} FROM json_each(:{name})) {table}"
+
+    def for_each(self, listed: str, columns: str, source: str) -> str:
+        return f"SELECT {columns} FROM {listed} CROSS JOIN {source}"
+
+    def data_version(self) -> int | None:
+        ((version,),) = self.all("PRAGMA data_version")
+        return int(version)
+
+    def django_time(self, at: datetime) -> object:
+        return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+
+    def lock(self, scope: int, key: int) -> None:
+        pass
+
+    def limit_statements(self, milliseconds: int) -> None:
+        pass
 
     def together(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()

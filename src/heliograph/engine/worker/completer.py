@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import structlog
 
@@ -46,8 +47,10 @@ from heliograph.store.queue.slot_leases import ask_fence
 
 log = structlog.get_logger(__name__)
 
-MOST_AT_ONCE = {"sqlite": 128, "postgresql": 500}
-"""Lanes per batch. On SQLite nothing is sent while a batch is settled."""
+MOST_AT_ONCE: Final = 500
+"""Lanes per batch."""
+MOST_AT_ONCE_ALONE: Final = 128
+"""Lanes per batch on SQLite, where nothing is sent while a batch is settled."""
 MOST_MICROS = 2**31 - 1
 """The most that an attempt's column can store: 35 minutes. A process that was suspended during the attempt takes longer."""
 
@@ -80,14 +83,18 @@ class Completer:
     def take(self) -> list[FinishedLane]:
         """The finished lanes, at most a batch."""
         batch: list[FinishedLane] = []
-        while self.memory.landed and len(batch) < MOST_AT_ONCE[self.db.vendor]:
+        while self.memory.landed and len(batch) < self._most_at_once:
             batch.append(self.memory.landed.popleft())
         return batch
 
     @property
     def has_a_batch(self) -> bool:
         """True if a full batch is waiting."""
-        return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
+        return len(self.memory.landed) >= self._most_at_once
+
+    @property
+    def _most_at_once(self) -> int:
+        return MOST_AT_ONCE if self.db.is_shared else MOST_AT_ONCE_ALONE
 
     def prepare(self, batch: Sequence[FinishedLane]) -> None:
         """Prepares the exchanges to store: before the transaction begins, and never on the reading thread, since what targets answered is

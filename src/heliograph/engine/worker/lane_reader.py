@@ -97,7 +97,7 @@ class LaneReader:
     """Connections where something happened that may allow a start."""
 
     def __post_init__(self) -> None:
-        self.pace = ReadPace(self._data_version if self.db.vendor == "sqlite" else None)
+        self.pace = ReadPace(None if self.db.is_shared else self.db.data_version)
         self.starter = RequestStarter(self.db, self.builder, self.ownership, self.memory, self.journal, self.sender)
 
     def cycle(self) -> float:
@@ -162,7 +162,7 @@ class LaneReader:
 
     def _confirm(self, now: float) -> None:
         """Confirms the configuration and the states of the connections, or finds that neither can have changed."""
-        data_version = self._data_version() if self.db.vendor == "sqlite" else None  # before everything else is read
+        data_version = self.db.data_version()  # before everything else is read
         if self.confirmation.extend(now, data_version, memory_is_empty=not self.memory.size):
             return
         if self.confirmation.slots_changed:  # the previous owner may have left lanes unmoved, and positions below our floors
@@ -201,11 +201,6 @@ class LaneReader:
             limiter.set_target(connection.origin, connection.reach)
             rates = [connection.rate, state.release_rate if state.is_releasing(clock) else None]
             limiter.set_limits(now, connection.parallel, min((rate for rate in rates if rate), default=None))
-
-    def _data_version(self) -> int:
-        """A number that changes with each commit of another connection to the SQLite database."""
-        ((version,),) = self.db.all("PRAGMA data_version")
-        return int(version)
 
     def _limiter(self, connection: int, account: int) -> ConnectionLimiter[_QueuedLane]:
         limiter = self.limiters.get(connection)

@@ -24,7 +24,7 @@ class ReadPace:
     With work there is a short pause between reads. Without work a read happens when something was recorded, or every READ_EVERY seconds.
     """
 
-    data_version: Callable[[], int] | None = None
+    data_version: Callable[[], int | None] | None = None
     """Returns a number that changes with each commit of another connection to the SQLite database. None on PostgreSQL, which has no such number:
     there, a read every IDLE / 2 seconds takes its place."""
     news: bool = False
@@ -34,7 +34,7 @@ class ReadPace:
     paused_until: float = 0.0
     _read_at: float = -math.inf
     _looked_at: float = 0.0
-    _last_data_version: int = -1
+    _last_data_version: int | None = -1
 
     def is_due(self, now: float) -> bool:
         """Whether to read now."""

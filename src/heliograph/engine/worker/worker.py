@@ -119,8 +119,7 @@ class Worker:
         self.sender = Sender(ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, driven=True)
         self.memory.wake_reader = self.sender.wake
         writer, reader = setup.open_writer(), setup.open_reader()
-        shared = writer.vendor == "postgresql"
-        self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)
+        self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if writer.is_shared else AllSlots(setup.name, setup.lease)
         view = ConfigView(setup.provider(writer))
         self.completer = Completer(writer, view, self.ownership, self.memory, self.journal, counters=ProcessCounters.inherited())
         self.mover = LaneMover(writer, view, self.ownership, self.memory)

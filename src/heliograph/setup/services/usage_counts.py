@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
+from heliograph.store.json_sql import each_item, each_key, has_item, has_key
 
 _KEYED = {Thing.QUESTION: "answers", Thing.CUSTOM_FIELD: "custom"}  # kinds of things whose ids are keys in a registration's state
 _COLUMNS = {Thing.REGISTRATION_STATUS: "status_id", Thing.ATTENDEE_TYPE: "attendee_type_id"}
@@ -26,7 +27,7 @@ def uses_of_profile_field(db: Database, account: int, id: int) -> list[Use]:
 
 def uses_of_event_field(db: Database, account: int, id: int) -> list[Use]:
     """Events with an answer to a custom event field."""
-    has = f"json_type(custom, '$.\"{int(id)}\"') IS NOT NULL" if db.vendor == "sqlite" else f"custom ? '{int(id)}'"
+    has = has_key(db, "custom", id)
     return [
         Use("event", event, code)
         for event, code in db.all(f"SELECT id, code FROM event WHERE account_id = :account AND {has} ORDER BY code", {"account": account})
@@ -68,14 +69,9 @@ def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, 
 
 def _each(db: Database, thing: Thing) -> str:
     """SQL: one row for each id that a registration's state names."""
-    if thing is Thing.REGISTRATION_PROPERTY:
-        if db.vendor == "sqlite":
-            return "each.value AS id FROM registration r, json_each(r.state, '$.properties') each"
-        return "value AS id FROM registration r CROSS JOIN LATERAL jsonb_array_elements_text(r.state::jsonb -> 'properties') value"
-    key = _KEYED[thing]
-    if db.vendor == "sqlite":
-        return f"each.key AS id FROM registration r, json_each(r.state, '$.{key}') each"
-    return f"key AS id FROM registration r CROSS JOIN LATERAL jsonb_object_keys(r.state::jsonb -> '{key}') key"
+    is_property = thing is Thing.REGISTRATION_PROPERTY
+    id, table = each_item(db, "r.state", "properties") if is_property else each_key(db, "r.state", _KEYED[thing])
+    return f"{id} AS id FROM registration r, {table}"
 
 
 def _count(db: Database, thing: Thing, where: str, values: dict[str, int]) -> int:
@@ -83,22 +79,13 @@ def _count(db: Database, thing: Thing, where: str, values: dict[str, int]) -> in
         sql = "SELECT count(*) FROM session_registration s WHERE s.account_id = :account AND s.session_id = :id"
         values = {"account": values["account"], "id": values["id"]}
     else:
-        uses = {Thing.REGISTRATION_STATUS: "r.status_id = :id", Thing.ATTENDEE_TYPE: "r.attendee_type_id = :id"}.get(thing)
-        sql = f"SELECT count(*) FROM registration r WHERE {where} AND {uses or _in_state(db, thing, values['id'])}"
-        if uses is None:
+        id = values["id"]
+        if thing in _COLUMNS:
+            uses = f"r.{_COLUMNS[thing]} = :id"
+        else:
+            is_property = thing is Thing.REGISTRATION_PROPERTY
+            uses = has_item(db, "r.state", id, "properties") if is_property else has_key(db, "r.state", id, _KEYED[thing])
             values = {name: value for name, value in values.items() if name != "id"}
+        sql = f"SELECT count(*) FROM registration r WHERE {where} AND {uses}"
     ((count,),) = db.all(sql, values)
     return int(count)
-
-
-def _in_state(db: Database, thing: Thing, id: int) -> str:
-    """SQL: the state names the id. Ids are integers, so they can be part of the SQL."""
-    number = int(id)
-    if thing is Thing.REGISTRATION_PROPERTY:
-        if db.vendor == "sqlite":
-            return f"EXISTS (SELECT 1 FROM json_each(r.state, '$.properties') WHERE value = {number})"
-        return f"(r.state::jsonb -> 'properties') @> '{number}'::jsonb"
-    key = _KEYED[thing]
-    if db.vendor == "sqlite":
-        return f"json_type(r.state, '$.{key}.\"{number}\"') IS NOT NULL"
-    return f"jsonb_exists(r.state::jsonb -> '{key}', '{number}')"
