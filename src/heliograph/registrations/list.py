@@ -305,24 +305,12 @@ class Registrations:
 
     def _listed(self, rows: Sequence[Row]) -> list[ListedRegistration]:
         self._know(row[4] for row in rows)
-        return [self._row(*row) for row in rows]
+        return [self._row(row) for row in rows]
 
-    def _row(
-        self,
-        id: int,
-        code: str,
-        name: str,
-        organization: str,
-        event_id: int,
-        status: int,
-        kind: int | None,
-        test: bool,
-        active: bool,
-        at: int,
-        state: str = "",
-    ) -> ListedRegistration:
+    def _row(self, row: Row) -> ListedRegistration:
+        id, code, name, organization, event_id, status, kind, test, active, at = row[:10]
         event = self._known[event_id]
-        whole = read_state(state) if state else None
+        whole = read_state(row[10]) if len(row) > 10 and row[10] else None
         named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
         status_config, type_config = self.config.status(status, event), event.types.get(kind or 0)
         return ListedRegistration(

@@ -77,19 +77,23 @@ class DeliveryHistory:
             began = at + 4_000 + int(200_000 * self._chance.random() ** 4)
             answered = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
             if isinstance(answered.outcome, Delivered) and began < min(lane.to.off_from, lane.to.held_from, self.plan.until):
-                self._deliver(
-                    registration,
-                    lane,
-                    change,
-                    number,
-                    run,
-                    id,
-                    chance,
-                    at,
-                    began,
-                    answered,
-                    request,
-                )
+                # The common case: the first attempt delivers the action, and nothing else waits in its lane
+                to, rows, account = lane.to, self.rows.rows, self.account.id
+                lead = answered.outcome.lead.code if answered.outcome.lead is not None else 0
+                rows["action"].append((
+                    id, change.version, Rank.LIVE.value, ActionState.SUCCESS.value, Origin.RECORDED.value, None, 1, 0, 1, 0, None, "", account, chance,
+                    lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, "", None, None, at,
+                    began + answered.took, lead,
+                ))  # fmt: skip
+                rows["attempt"].append((
+                    account, id, 1, AttemptKind.FIRST.code, began, answered.took, ActionState.SUCCESS.value, None, answered.status, "", to.flow,
+                    to.connection, to.versions,
+                ))  # fmt: skip
+                rows["attempt_content"].append((id, 1, account, began, request, answered.text))
+                self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
+                begun_version = max(lane.lane.begun_version, change.version)
+                lane.lane = Lane(lane.lane.id, to.id, lane.lane.subject, LaneState.IDLE, begun_version=begun_version)
+                registration.last = (to.id, id, number)
                 return
             first: Answered | None = answered
         else:
@@ -112,50 +116,6 @@ class DeliveryHistory:
                 now.id, now.destination, now.subject, self.account.id, lane.to.connection, slot_of(lane.to.connection), int(now.state), int(now.rank),
                 lane.pos, now.due_at, now.begun_version, 0,
             ))  # fmt: skip
-
-    def _deliver(
-        self,
-        registration: SeededRegistration,
-        lane: LaneHistory,
-        change: Change,
-        number: int,
-        run: int,
-        id: int,
-        chance: int,
-        at: int,
-        began: int,
-        answered: Answered,
-        request: SeededRequest | None,
-    ) -> None:
-        """Writes the common case: the first attempt delivers the action, and nothing else waits in its lane."""
-        to, rows, account = lane.to, self.rows.rows, self.account.id
-        assert isinstance(answered.outcome, Delivered)
-        lead = answered.outcome.lead.code if answered.outcome.lead is not None else 0
-        rows["action"].append((
-            id, change.version, Rank.LIVE.value, ActionState.SUCCESS.value, Origin.RECORDED.value, None, 1, 0, 1, 0, None, "", account, chance, lane.lane.id,
-            run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, "", None, None, at, began + answered.took, lead,
-        ))  # fmt: skip
-        rows["attempt"].append(
-            (
-                account,
-                id,
-                1,
-                AttemptKind.FIRST.code,
-                began,
-                answered.took,
-                ActionState.SUCCESS.value,
-                None,
-                answered.status,
-                "",
-                to.flow,
-                to.connection,
-                to.versions,
-            )
-        )
-        rows["attempt_content"].append((id, 1, account, began, request, answered.text))
-        self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
-        lane.lane = Lane(lane.lane.id, to.id, lane.lane.subject, LaneState.IDLE, begun_version=max(lane.lane.begun_version, change.version))
-        registration.last = (to.id, id, number)
 
     def _play(self, registration: SeededRegistration, lane: LaneHistory, until: int, first: Answered | None = None) -> None:
         """Plays a lane until a moment, and writes the actions that have ended.
