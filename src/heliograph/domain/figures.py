@@ -38,7 +38,7 @@ class FiguresDoNotAddUp(HeliographError):
 
 
 class Measure(IntEnum):
-    """What is counted. CHANGES carries the serials of registrations, for the distinct figures; RECORDED carries the facet as its category."""
+    """The things counted. CHANGES carries the serials of registrations, for the distinct figures; RECORDED carries the facet as its category."""
 
     CHANGES = 1
     RECORDED = 2
@@ -289,7 +289,7 @@ class Figures:
 
     @property
     def pie(self) -> tuple[int, int]:
-        """Processing Status: successes and failures. What waits in the queue has failed so far; pending and superseded actions are neither."""
+        """Processing Status: successes and failures. Actions in the queue count as failures; pending and superseded actions are neither."""
         return self.success, self.queued + self.failed + self.validation
 
 

@@ -39,7 +39,7 @@ _LONGEST_SIZE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class RequestRefusal:
-    """A request that gets this answer; its connection is closed. name: for programs; detail: for people; received: the faulty text, for the log."""
+    """The refusal of a request; its connection is closed. name: for programs; detail: for people; received: the faulty text, for the log."""
 
     status: int
     name: str

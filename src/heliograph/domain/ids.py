@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _DIGITS: Final = 18
-"""What fits in 64 bits in any case; and Python takes quadratic time for long ones."""
+"""So many digits always fit in 64 bits, and Python takes quadratic time to read long numbers."""
 _FEW_DIGITS: Final = 9
 
 

@@ -1,4 +1,4 @@
-"""What the processes of one start count for `/metrics` (O2; docs/running): numbers in memory that a process shares with its supervisor.
+"""The counters of the processes of one start for `/metrics` (O2; docs/running): numbers in memory that a process shares with its supervisor.
 
 Each number has one writer, the thread that settles or the one that records, which adds to it once per batch. So nothing is locked, nothing is
 sent, and what a process has counted survives its death.

@@ -13,17 +13,19 @@ from heliograph.outbound.target import InvalidTarget, read_target
 
 @dataclass(frozen=True, slots=True)
 class CheckedAddress:
-    """allowed: at least one address may be connected to. addresses: those of the host, allowed ones first. by_operator: the operator opened
-    all the allowed ones; then plain http is accepted."""
+    """The result of checking a URL."""
 
     allowed: bool
+    """At least one address may be connected to."""
     addresses: tuple[str, ...]
+    """Those of the host, allowed ones first."""
     reason: str
     by_operator: bool = False
+    """The operator opened all the allowed addresses; then plain http is accepted."""
 
 
 def check_literal(url: str, policy: Policy) -> CheckedAddress | None:
-    """Checks a URL whose host is an address; None for a name, which would have to be looked up, and for what is no URL."""
+    """Checks a URL whose host is an address. None: the host is a name, which would have to be looked up, or the text is no URL."""
     try:
         target = read_target(url)
     except InvalidTarget:

@@ -43,7 +43,7 @@ class AddressVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator allowed beyond the public internet. The default allows nothing more."""
+    """The networks and endpoints that the operator allowed beyond the public internet. The default allows none."""
 
     networks: tuple[IPNetwork, ...] = ()
     endpoints: frozenset[tuple[IPAddress, int]] = frozenset()

@@ -13,7 +13,7 @@ KEPT_REQUEST: Final = 64 * 1024
 
 
 def kept_request(request: Request, masks: Masks) -> dict[str, Any]:
-    """The request, ready for JSON. masks: all that was sent with it or could have been."""
+    """The request, ready for JSON. masks: those of every secret that was sent with it, or could have been."""
     body, cut = text_of(request.body or b"", KEPT_REQUEST)
     headers, body = masks.blotted_answer(request.shown_headers, body, cut=cut)
     return {"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut}

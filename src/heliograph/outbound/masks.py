@@ -86,7 +86,7 @@ class Masks:
         return max((needles.longest for needles in self.needles), default=0)
 
     def blotted(self, text: str, *, cut: bool = False) -> str:
-        """The text with "…" in place of credentials. cut: the text was cut off, so its end may be the beginning of one."""
+        """The text with "…" in place of credentials. cut: the text was cut off, so it may end in the beginning of a credential."""
         if not text or not self.needles:
             return text
         if any(needles.are_too_many for needles in self.needles):

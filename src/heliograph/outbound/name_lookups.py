@@ -25,7 +25,7 @@ class NameLookups:
         self._numbers = itertools.count()
 
     def resolve(self, job: RequestJob, host: str, owner: Hashable) -> Resolution | None:
-        """The answer if it is cached; else the job waits for it."""
+        """The resolution if it is cached; else the job waits for it."""
         answer = self._resolver.resolve(host, owner, lambda answer: self._add_answer(job, answer))
         if answer is None:
             job.waiting = True

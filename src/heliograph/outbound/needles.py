@@ -1,4 +1,4 @@
-"""What is searched for of a secret, and where it stands in a text (C5; ADR 23).
+"""Searches a text for secrets, in all forms in which they may appear (C5; ADR 23).
 
     secret ─► readings ─► forms ─► windows of 12 characters, words, beginnings
               itself, base64, hexadecimal …     decoded as texts are

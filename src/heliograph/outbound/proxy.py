@@ -45,7 +45,11 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One request's route through the proxy. literals: the proxy's own addresses; asked_for: the checked address to ask it for."""
+    """One request's route through the proxy.
+
+    literals: the proxy's own addresses
+    asked_for: the checked address of the target, which the proxy is asked for
+    """
 
     proxy: Proxy
     literals: tuple[str, ...]

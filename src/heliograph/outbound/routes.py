@@ -60,5 +60,5 @@ def token_route(route: Route, connection: Connection) -> Route:
 
 @lru_cache(maxsize=4096)
 def network_policy(everyone: Policy, networks: tuple[str, ...]) -> Policy:
-    """What the operator allowed all accounts and this one. Raises GuardError."""
+    """The networks that the operator allowed all accounts, and those that this account may reach in addition. Raises GuardError."""
     return Policy.parse(networks).joined(everyone) if networks else everyone

@@ -263,7 +263,7 @@ class Sender:
         self._send(job, target, route_cache, entry)
 
     def _by_proxy(self, job: RequestJob, answer: Resolution) -> None:
-        """Sends by the proxy. answer: the proxy's own addresses, which the operator chose, so the guard does not check them."""
+        """Sends by the proxy. answer: the proxy's own addresses. The guard does not check them, because the operator chose them."""
         assert self._proxy is not None
         assert job.target is not None
         if isinstance(answer, NoAddress):

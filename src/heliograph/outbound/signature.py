@@ -21,7 +21,11 @@ SIGNATURE: Final = "webhook-signature"
 
 
 def signed(request: Request, secrets: Sequence[str], at: datetime) -> Request:
-    """The request with its signatures. secrets: newest first; if empty, the request is unchanged. at: when this attempt is sent, aware."""
+    """The request with its signatures.
+
+    secrets: newest first; if empty, the request is unchanged
+    at: the time of this attempt, aware
+    """
     if not secrets:
         return request
     id = next(value for name, value in request.headers if name == WEBHOOK_ID)

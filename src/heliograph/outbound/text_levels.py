@@ -27,7 +27,7 @@ _ESCAPE: Final = re.compile(
     r"(?:%[0-9a-fA-F]{2})+|(?:\\[xX][0-9a-fA-F]{2})+|(?:\\[uU][0-9a-fA-F]{4})+|\\.|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});|=\r?\n",
     re.DOTALL,
 )
-"""What URLs, HTML, JSON and Python write in place of a character; the last is a soft line break of quoted-printable."""
+"""The escapes of URLs, HTML, JSON and Python for a character; the last is a soft line break of quoted-printable."""
 _UNFINISHED: Final = re.compile(
     r"(?:%[0-9a-fA-F]?|\\[uU][dD][89abAB][0-9a-fA-F]{2}(?:\\(?:[uU][0-9a-fA-F]{0,3})?)?|\\(?:[xX][0-9a-fA-F]?|[uU][0-9a-fA-F]{0,3})?|&#?[0-9a-zA-Z]{0,31}|=\r?)\Z"
 )
@@ -77,7 +77,7 @@ def squeeze(text: str) -> str:
 
 @dataclass(frozen=True)
 class Level:
-    """A text after some decodings. before: the level that was decoded; None: this is the original."""
+    """A text after some decodings. before: the level from which it was decoded; None: this is the original."""
 
     decoded: str
     before: Level | None = None
@@ -88,7 +88,7 @@ class Level:
 
     @cached_property
     def squeezed(self) -> str:
-        """What is searched: folded and without white space."""
+        """The searched text: folded and without white space."""
         return squeeze(self.folded)
 
     @cached_property
@@ -103,7 +103,7 @@ class Level:
 
     @cached_property
     def starts(self) -> Sequence[int]:
-        """Where each decoded character begins in the original, and where that ends."""
+        """The start of each decoded character in the original, and at last the end of the original."""
         if self.before is None:
             return range(len(self.decoded) + 1)
         outer = self.before.starts

@@ -52,7 +52,11 @@ def numbers_of(db: Database, recorded: Sequence[Recorded]) -> dict[str, int]:
 
 
 def write_changes(db: Database, recorded: Sequence[Recorded], now: int, numbers: DrawnNumbers) -> None:
-    """Stores decided changes, which have their ids, and everything that follows from them. now: microseconds. numbers: at least `numbers_of`."""
+    """Stores decided changes with their runs, actions and figures. The changes have their ids already.
+
+    now: microseconds by the database's clock
+    numbers: at least as many as `numbers_of` says
+    """
     if not recorded:
         return
     db.many(_CHANGE, [_change_row(record) for record in recorded])

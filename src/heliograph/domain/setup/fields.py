@@ -162,7 +162,7 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:
-    """A parsed source key. id: of the custom field or tag, else None. previous: the value before the change."""
+    """A parsed source key. id: that of the custom field or tag, else None. previous: it means the value before the change."""
 
     key: str
     group: FieldGroup
@@ -326,7 +326,7 @@ def _custom(area: str, group: FieldGroup, fields: Iterable[CustomField]) -> list
 
 
 def shape_of(field: CustomField) -> Shape:
-    """What the values of a custom field look like."""
+    """The shape of the values of a custom field."""
     if field.type in _LISTS and field.options:
         return Shape.LIST
     return {"number": Shape.NUMBER, "date": Shape.DATE, "checkbox": Shape.YES_NO}.get(field.type, Shape.TEXT)

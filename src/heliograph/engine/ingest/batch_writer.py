@@ -47,7 +47,7 @@ FEW: Final = 16
 """After a batch of more requests than this, the next one waits for as many."""
 PACE: Final = 0.015
 """Seconds from the beginning of a batch of few to that of the next. Half of what a batch costs does not depend on its size; a document
-that comes after a rest is recorded at once."""
+that comes after an idle period is recorded at once."""
 PACED_MOST: Final = 32
 """So many waiting documents are recorded before their time."""
 MOST_WAITING: Final = 8_000

@@ -86,7 +86,7 @@ class ConfigView:
         return self._destinations.get(account, {}) if self.account(account) else {}
 
     def does(self, account: int, destination: int) -> Does:
-        """What the destination's request does; UPDATES, the careful choice, if it was deleted (F8)."""
+        """The effect of the destination's request at the target (F8). If the destination was deleted: UPDATES, the careful choice."""
         pair = self.destinations(account).get(destination)
         return pair[1].does if pair else Does.UPDATES
 

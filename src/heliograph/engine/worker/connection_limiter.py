@@ -213,7 +213,7 @@ class ConnectionLimiter[T]:
         return min(depth, 1 + round(LOOK_AHEAD / self.spacing)) if self.spacing else depth
 
     def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[LaneWant]:
-        """What to read now; nothing while enough is in memory.
+        """The reads that are due; none while enough lanes are in memory.
 
         share: lanes in memory for each connection with work whose target responds; a faster target may have more. So a thousand targets that
         never respond leave space for the one that does (D9).

@@ -48,7 +48,7 @@ from heliograph.store.secrets import SecretError, Vault
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR: Final = 30.0
-"""Seconds for which an authority that refused is not asked again; actions due meanwhile fail with its answer. After the connection is saved
+"""Seconds for which an authority that refused is not asked again; actions due in that time fail with its answer. After the connection is saved
 it is asked at once."""
 UNREACHED_FOR: Final = 1.0
 """Seconds to wait after an authority could not be reached; the connection's breaker does the rest."""
@@ -71,7 +71,7 @@ class TokenPending:
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """What it takes to request a connection's tokens. route: a new object whenever the connection changes."""
+    """The data to request a connection's tokens. route: a new object whenever the connection changes."""
 
     account: int
     connection: int
@@ -117,7 +117,7 @@ class _TokenAnswer:
 
 
 class WorkerSignals(Protocol):
-    """What OAuthTokens needs from SharedLanes: signals to the other threads, and the database's clock."""
+    """The part of SharedLanes that OAuthTokens uses: signals to the other threads, and the database's clock."""
 
     wake_reader: Callable[[], object]
     wake_completer: threading.Event

@@ -112,7 +112,7 @@ def _settle(
 def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, run: DueRun) -> tuple[RunVerdict, str, str]:
     """The result, the run's new reason ("" = unchanged) and a sentence."""
     mode = Mode.of_code(run.mode)
-    # A flow that rests says nothing about the change: the run waits on, and is judged when the flow runs again as it did.
+    # A flow that is off, incomplete or now in the other mode decides nothing: the run waits until the flow runs again as it did.
     stop = Cause.FLOW_INACTIVE if not config.signal_enabled else stop_of_flow(flow, mode)
     if stop is None and missing(flow, config):
         stop = Cause.FLOW_INCOMPLETE

@@ -122,7 +122,7 @@ class _OpenConnection:
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
-    """A header mapping with its sealed texts. version: the account's version at which it was read."""
+    """A header mapping with its sealed texts. version: that of the account at which it was read."""
 
     version: int
     mapping: Mapping = field(repr=False)

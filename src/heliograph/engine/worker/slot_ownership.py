@@ -38,7 +38,7 @@ class Lease:
 
 
 class Ownership(Protocol):
-    """What a worker asks about its slots. `own` and `release` run on the settling thread's connection, the rest on any thread."""
+    """A worker's slots. `own` and `release` run on the settling thread's connection, all other methods on any thread."""
 
     def own(self, db: Database, report: Mapping[str, object]) -> bool:
         """Renews, claims, reports. True if slots were won or lost. report: this worker's, for `heliograph status`; stored as JSON."""
@@ -47,7 +47,7 @@ class Ownership(Protocol):
         """Frees slots that are to be given up and have nothing left in memory."""
 
     def give_up(self, db: Database) -> None:
-        """Wants no slots any more, and leaves its share to others: `release` frees those that it has as they become idle."""
+        """Claims no slots any more and leaves its share to other workers: `release` frees the slots that it owns as they become idle."""
 
     def leave(self, db: Database) -> None:
         """Frees everything at once, at a clean end."""

@@ -71,8 +71,8 @@ more."""
 FEW = 16
 """A batch of more outcomes than this begins after PACE."""
 LONGEST_PAUSE = 0.01
-"""Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
-half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
+"""The pause between two batches is as long as the previous batch took, but at most so many seconds. Outcomes that arrive in it share a batch: half of a
+batch's cost does not depend on its size, and only a later version of the same record waits for it."""
 DRAIN = 8.0
 """Seconds that running requests get to end after a stop was requested; the whole stop takes at most 10."""
 
@@ -84,7 +84,7 @@ def _passing() -> driver_errors.Errors:
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What a worker is built from; `wiring` passes in the parts that other packages own.
+    """The parts of a worker; `wiring` passes in those that other packages own.
 
     open_writer, open_reader: open connections of its own. provider: configuration, read on the given connection. policy: the networks an
     account may reach. folder: where the in-flight journal is.
