@@ -106,6 +106,15 @@ def test_an_endless_line_is_passed_over_in_flat_memory(tmp_path):
     ]
 
 
+def test_a_row_that_is_too_long_is_not_blamed_on_lines(tmp_path):
+    line = b"2" + b",x" * 250_001 + b"\n"
+    _, _, rows = table(tmp_path, b"code,name\n" + line + b"3,a\n" + b'4,"' + b"z\n" * 1_001)
+    long, _, many_lines = rows[:3]
+    assert long.problem.reason == "The row is longer than 500,000 characters; perhaps a quote is not closed."
+    assert long.problem.accepted == ("at most 500,000 characters",)
+    assert (many_lines.line, many_lines.problem.reason) == (4, "A quote is opened and not closed within 1,000 lines.")
+
+
 def test_columns_of_one_name_are_told_apart(tmp_path):
     _, rows, _ = table(tmp_path, "code, E-mail ,E-mail,,E-mail\n1,a,b,c,d\n")
     assert rows.names == ["code", "E-mail", "E-mail (2)", "column 4", "E-mail (3)"]

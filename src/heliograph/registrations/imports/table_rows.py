@@ -24,7 +24,7 @@ def said_separator(first: str) -> str:
 
 
 class _RowTooLong(Exception):
-    """A row has more lines than any real one: a quotation mark is probably not closed."""
+    """A row has more than 1,000 lines or 500,000 characters: a quotation mark is probably not closed."""
 
 
 class TableRows:
@@ -126,7 +126,10 @@ class TableRows:
         except StopIteration:
             return None
         except _RowTooLong:
-            reason = _ENDLESS_ROW if len(self._pulled) > 1 or not self._flaw else FLAWS[self._flaw]
+            if len(self._pulled) == 1 and self._flaw:
+                reason = FLAWS[self._flaw]
+            else:
+                reason = _LONG_ROW if self._size > _MOST_CHARACTERS else _ENDLESS_ROW
         except csv.Error as error:
             reason = _csv_reason(str(error))
         self._row += 1
@@ -162,6 +165,7 @@ class TableRows:
 
 
 _ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."
+_LONG_ROW: Final = f"The row is longer than {_MOST_CHARACTERS:,} characters; perhaps a quote is not closed."
 LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
 _OPEN_QUOTE: Final = "A quote is opened and never closed."
 _INNER_QUOTE: Final = "A quote within a quoted cell is not doubled."
@@ -172,6 +176,7 @@ FLAWS: Final[Mapping[str, str]] = {
 }
 ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
     _ENDLESS_ROW: ('"text in quotes"',),
+    _LONG_ROW: (f"at most {_MOST_CHARACTERS:,} characters",),
     _OPEN_QUOTE: ('"text in quotes"',),
     _INNER_QUOTE: ('"a ""quoted"" word"',),
     LONG_CELL: (f"at most {MAX_CELL:,} characters",),
