@@ -40,7 +40,7 @@ CLEAN = {
 WITHOUT_LETTERS = {
     *("domain", "recording", "outbound", "engine", "commands"),
     *("connections", "flows", "mappings", "presets"),
-    *("accounts", "administration", "guide", "registrations", "replay", "seed", "setup", "timeline"),
+    *("accounts", "administration", "guide", "jobs", "registrations", "replay", "seed", "setup", "timeline", "web"),
     *("collector", "installed_apps", "options", "settings", "urls", "wiring", "__main__"),
 }
 """Packages without names of one letter, but in comprehensions of one line."""

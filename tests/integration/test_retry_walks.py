@@ -69,7 +69,7 @@ def test_D8_a_number_says_whether_all_were_looked_at(seeded: Seeded) -> None:
         assert RetryQueue(seeded.reader, ALL).count(wanted) == ListCount(exact), wanted
         assert RetryQueue(seeded.reader, 10).count(wanted, most=None) == ListCount(exact), wanted
         few = RetryQueue(seeded.reader, 10).count(wanted)
-        assert few == ListCount(exact) or (few.is_more and few.n <= exact), wanted
+        assert few == ListCount(exact) or (few.is_more and few.number <= exact), wanted
         broken_off += few.is_more
         if exact:
             assert RetryQueue(seeded.reader, ALL).count(wanted, most=exact - 1) == ListCount(exact - 1, is_more=True), wanted

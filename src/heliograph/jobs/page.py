@@ -26,7 +26,7 @@ class Sum:
     total: bool = False
 
     @property
-    def n(self) -> str:
+    def text(self) -> str:
         """The number as pages show it."""
         return f"{self.number:,}"
 
@@ -84,9 +84,14 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
             "note": _("You can leave this page; it goes on, also after a restart."),
             "poll": poll,
         }
+    lead = job_page.lead
+    if job.state == JobState.CANCELLED:
+        lead = f"{lead} {_('Stopped before its end.')}"
+    elif job.state == JobState.PAUSED:
+        lead = f"{lead} {_('Paused at %(progress)s.') % {'progress': progress_text(job.done, job.total, None)}}"
     return {
         "heading": job_page.heading,
-        "lead": _lead(job, job_page.lead),
+        "lead": lead,
         "crumbs": job_page.crumbs,
         "steps": job_page.steps,
         "at": len(job_page.steps) - 1 if going else len(job_page.steps),
@@ -102,14 +107,6 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
         "links": job_page.links if ended else [],
         "note": job_page.note if ended else job_page.stop_note,
     }
-
-
-def _lead(job: Job, lead: str) -> str:
-    if job.state == JobState.CANCELLED:
-        return f"{lead} {_('Stopped before its end.')}"
-    if job.state == JobState.PAUSED:
-        return f"{lead} {_('Paused at %(progress)s.') % {'progress': progress_text(job.done, job.total, None)}}"
-    return lead
 
 
 def how_far(job: Job) -> str:

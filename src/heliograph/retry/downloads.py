@@ -91,7 +91,7 @@ def start(
     name, filter_words: the audit's name and words for the download. The audit is kept for good, so they name no person.
     """
     queue = RetryQueue(reader)
-    end, total = queue.end(), queue.count(retry_filter, most=None).n
+    end, total = queue.end(), queue.count(retry_filter, most=None).number
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
     parameters = {"wanted": retry_filter.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
     with transaction.atomic(), scope(account=reader.account):

@@ -50,7 +50,7 @@ def downloadable(retry_filter: RetryFilter) -> RetryFilter | None:
 def start(reader: AccountReader, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:
     """Creates the job for all items that match now. Items that come later are not part of it."""
     queue = RetryQueue(reader)
-    end, total = queue.end(), queue.count(retry_filter, most=None).n
+    end, total = queue.end(), queue.count(retry_filter, most=None).number
     return control.create(KIND, reader.account, _parameters(operation, total, retry_filter=retry_filter, end=end), by=by, total=total)
 
 

@@ -148,8 +148,8 @@ def posted_rows[Row: Form](kind: type[Row], data: Any, prefix: str, most: int) -
 
     prefix: without the number, such as "c" of c0, c1 ...; "" for a RowForm
     """
-    for n in range(most):
-        row = kind(data, prefix=f"{prefix}{n}")
+    for number in range(most):
+        row = kind(data, prefix=f"{prefix}{number}")
         if not row.holds(next(iter(row.fields))):
             return
         yield row

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 class ListCount:
     """How many rows there are. is_more: there are more than so many, or there may be, because not all were looked at."""
 
-    n: int = 0
+    number: int = 0
     is_more: bool = False
 
     @property
     def is_none(self) -> bool:
         """Whether there is certainly no row."""
-        return not self.n and not self.is_more
+        return not self.number and not self.is_more
 
-    def at_least(self, n: int) -> ListCount:
-        """The same where a page shows more than were counted before counting was broken off."""
-        return replace(self, n=max(self.n, n)) if self.is_more else self
+    def at_least(self, rows: int) -> ListCount:
+        """Counts the rows that a page shows, if they are more than were counted before counting was broken off."""
+        return replace(self, number=max(self.number, rows)) if self.is_more else self
 
     def __add__(self, other: ListCount) -> ListCount:
-        return ListCount(self.n + other.n, self.is_more or other.is_more)
+        return ListCount(self.number + other.number, self.is_more or other.is_more)

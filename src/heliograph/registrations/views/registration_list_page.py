@@ -100,6 +100,11 @@ def registrations(request: AccountRequest) -> HttpResponse:
         filters.offer("type", ((name, name) for name in listing.types()))
         none = not rows.rows and not filters.narrows and cursor is None
         has_flows = not none or bool(listing.config.flows)
+    sort_words = {
+        RegistrationSort.MODIFIED: _("Last modified first"),
+        RegistrationSort.CODE: _("By code"),
+        RegistrationSort.NAME: _("By name"),
+    }
     return page(
         request,
         "registrations/list.html",
@@ -111,7 +116,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         columns=[(name, str(label), name in columns) for name, label in COLUMNS.items()],
         kept=filters.query("column"),
         statuses=statuses,
-        all=_("that match") if count.is_more else f"{count.n:,}",
+        all=_("that match") if count.is_more else f"{count.number:,}",
         none=none,
         first_steps=not has_flows and request.account.signal_enabled,
         filters=filters,
@@ -125,20 +130,15 @@ def registrations(request: AccountRequest) -> HttpResponse:
             "name": address(request, sort="name", at=None),
             "modified": address(request, sort=None, at=None),
         },
-        sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
+        sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": sort_words[sort], "zone": request.account.timezone},
         looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
         pager=Pager.from_page(request, rows, _page_count_text(len(rows.rows), count), by_time=False),
     )
 
 
-def _order(sort: RegistrationSort) -> str:
-    words = {RegistrationSort.MODIFIED: _("Last modified first"), RegistrationSort.CODE: _("By code"), RegistrationSort.NAME: _("By name")}
-    return words[sort]
-
-
 def _counted(count: ListCount) -> str:
-    number = count.n
+    number = count.number
     if count.is_more and not number:
         return _("none found yet")
     if count.is_more:
@@ -151,7 +151,7 @@ def _page_count_text(rows_on_page: int, count: ListCount) -> str:
     total_text = _counted(count)
     return (
         _("%(here)s of %(all)s") % {"here": f"{rows_on_page:,}", "all": total_text}
-        if rows_on_page < count.n or count.is_more
+        if rows_on_page < count.number or count.is_more
         else total_text
     )
 

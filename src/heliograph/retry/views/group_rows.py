@@ -28,7 +28,7 @@ from heliograph.web.templatetags.moments import clock, soon
 
 def many(count: int | ListCount) -> str:
     """A number in words: "more than 10,000" from MOST on, "at least 12" if counting was broken off."""
-    n, is_more = (count.n, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
+    n, is_more = (count.number, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
     if is_more and not n:
         return _("none found yet")
     if is_more:
@@ -40,7 +40,7 @@ def download_words(count: ListCount) -> str:
     """The words of the link to a download of so many failed rows."""
     if count.is_more:
         return _("Download all failed rows that match")
-    return ngettext("Download %(n)s failed row", "Download %(n)s failed rows", count.n) % {"n": many(count)}
+    return ngettext("Download %(n)s failed row", "Download %(n)s failed rows", count.number) % {"n": many(count)}
 
 
 def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:

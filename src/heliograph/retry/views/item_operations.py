@@ -111,7 +111,7 @@ def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpRe
         say(request, _("None of them waits any more."))
         return HttpResponseRedirect(reverse("retry"))
     confirmation = question(
-        Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.n) % {"n": many(n)}),
+        Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.number) % {"n": many(n)}),
         frame="signal.html",
         crumbs=[(_("Retry"), reverse("retry"))],
         lead=_("They were made in the other mode of %(flow)s, Live or Test.") % {"flow": flow}
@@ -119,7 +119,7 @@ def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpRe
         else _("They were made in their flow’s other mode, Live or Test."),
         notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
         thing=retry_filter.cause,
-        button=Moving(ngettext("Discard it", "Discard all %(n)s", n.n) % {"n": many(n)}),
+        button=Moving(ngettext("Discard it", "Discard all %(n)s", n.number) % {"n": many(n)}),
         button_class="danger",
         cancel_href=reverse("retry"),
     )

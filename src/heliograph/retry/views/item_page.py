@@ -88,8 +88,8 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
         "attempts": attempt_rows(details, reader),
         "attempts_note": ngettext("%(n)d made", "%(n)d made", len(details.attempts)) % {"n": len(details.attempts)},
         "facts": [(name, text) for name, text in facts if text],
-        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", details.alike.n) % {"n": many(details.alike)}
-        if details.alike.n > 1 and item.queue is not QueueStatus.DONE
+        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", details.alike.number) % {"n": many(details.alike)}
+        if details.alike.number > 1 and item.queue is not QueueStatus.DONE
         else "",
         "others_href": f"{reverse('retry')}?{urlencode({'cause': details.cause})}#items",
     }

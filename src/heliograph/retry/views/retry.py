@@ -57,8 +57,12 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
     retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
-    parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.n) % {"n": many(retried)}] if not retried.is_none else []
-    parts += [delivery_words.waits_for_tag(untagged.n, many(untagged))] if not untagged.is_none else []
+    parts = (
+        [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.number) % {"n": many(retried)}]
+        if not retried.is_none
+        else []
+    )
+    parts += [delivery_words.waits_for_tag(untagged.number, many(untagged))] if not untagged.is_none else []
     text = _("%(waiting)s, for %(causes)s") % {
         "waiting": ", ".join(parts),
         "causes": ngettext("%(n)d cause", "%(n)d causes", len(waiting)) % {"n": len(waiting)},
@@ -72,7 +76,7 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
         "groups_text": (f"{text}; {cured}" if healed else text) if waiting else cured if healed else _("Nothing waits"),
         "failed_text": _("%(failed)s, for %(causes)s")
         % {
-            "failed": ngettext("%(n)s failed", "%(n)s failed", n_failed.n) % {"n": many(n_failed)},
+            "failed": ngettext("%(n)s failed", "%(n)s failed", n_failed.number) % {"n": many(n_failed)},
             "causes": ngettext("%(n)d cause", "%(n)d causes", len(failed)) % {"n": len(failed)},
         },
         "news": _("What waits has changed"),
@@ -93,7 +97,7 @@ def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters,
         "kept_text": "" if rows.older or rows.further else removed_records(reader),
         "tally": _("%(n)s of %(tally)s") % {"n": many(everything), "tally": tally} if filters.narrows else tally,
         "other_mode": any(map(is_of_other_mode, rows.rows)),
-        "calm": not any(count.n for count in counts.values()),
+        "calm": not any(count.number for count in counts.values()),
         "rows": [_row(item) for item in rows.rows],
         "submit_href": filters.address(reverse("retry-submit")),
         "all_match": _all_match(matching),
@@ -113,7 +117,7 @@ def _all_match(count: ListCount) -> str:
     """The label of the checkbox that selects all matching items, also those of other pages; "" for at most one item."""
     if count.is_more:
         return _("All that match")
-    return ngettext("All %(n)s that match", "All %(n)s that match", count.n) % {"n": many(count)} if count.n > 1 else ""
+    return ngettext("All %(n)s that match", "All %(n)s that match", count.number) % {"n": many(count)} if count.number > 1 else ""
 
 
 @require_safe
@@ -133,9 +137,9 @@ def _tally(counts: dict[QueueStatus, ListCount], untagged: ListCount) -> str:
     total = sum(counts.values(), ListCount())
     texts = {status: f"{many(count)} {_(status.value)}" for status, count in counts.items()}
     if not untagged.is_none:
-        texts[QueueStatus.RETRY] += f" ({delivery_words.waits_for_tag(untagged.n, many(untagged))})"
+        texts[QueueStatus.RETRY] += f" ({delivery_words.waits_for_tag(untagged.number, many(untagged))})"
     each = ", ".join(texts.values())
-    return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.n) % {"total": many(total), "each": each}
+    return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.number) % {"total": many(total), "each": each}
 
 
 def _row(item: RetryItem) -> dict[str, Any]:
