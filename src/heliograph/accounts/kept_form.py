@@ -59,8 +59,13 @@ def keep(request: HttpRequest, response: HttpResponseBase) -> None:
     content, path = json.dumps(fields, ensure_ascii=False).encode(), request.get_full_path()
     if request.FILES or not fields or len(content) + len(path) > MOST_BYTES:
         return
-    user = _user_of_browser(request)
-    if user is None or not any(cache.add(f"kept-form:{user.pk}:{slot}", 1, 60) for slot in range(PER_MINUTE)):
+    # The user of this browser, if they may still sign in and their password is the one that they had then.
+    user_mark = _read_cookie(request, WHO_COOKIE)
+    id, _colon, _digest = user_mark.partition(":")
+    user = User.objects.filter(pk=int(id), is_active=True).first() if id.isdecimal() and len(id) < 19 else None
+    if user is None or not secrets.compare_digest(_user_mark(user), user_mark):
+        return
+    if not any(cache.add(f"kept-form:{user.pk}:{slot}", 1, 60) for slot in range(PER_MINUTE)):
         return
     name = secrets.token_urlsafe(16)
     values = {
@@ -123,14 +128,6 @@ def _opened(kept_form: KeptForm) -> list[tuple[str, list[str]]] | None:
     except InvalidToken:
         return None
     return fields
-
-
-def _user_of_browser(request: HttpRequest) -> User | None:
-    """Whose browser this is, if they may sign in, and with the password that they had then."""
-    user_mark = _read_cookie(request, WHO_COOKIE)
-    id, _colon, _digest = user_mark.partition(":")
-    user = User.objects.filter(pk=int(id), is_active=True).first() if id.isdecimal() and len(id) < 19 else None
-    return user if user is not None and secrets.compare_digest(_user_mark(user), user_mark) else None
 
 
 def _user_mark(user: User) -> str:

@@ -78,7 +78,7 @@ class AccountMiddleware:
         if response.status_code == HTTPStatus.FORBIDDEN and not getattr(request, "refusal_is_noted", False):
             # Django's check of forms answers before a view is chosen (settings.MIDDLEWARE).
             note_refusal(request, Reason.NOT_PERMITTED if getattr(request, "view_is_chosen", False) else Reason.STALE_FORM)
-        leaves = _leaves(request)
+        leaves = request.method == "POST" and request.resolver_match is not None and request.resolver_match.url_name == "account_logout"
         kept_form.remember(request, response, leaves=leaves)
         if leaves:
             # Not the cookies: that of a trusted device, which asks for no code for 30 days, is meant to stay.
@@ -126,10 +126,6 @@ class AccountMiddleware:
             page_url = readable_page(request, request.headers.get("Referer", ""))
             return HttpResponseClientRedirect(page_url) if getattr(request, "htmx", False) else redirect(page_url)
         return response_for_exception(request, Http404()) if isinstance(error, GONE) else None
-
-
-def _leaves(request: HttpRequest) -> bool:
-    return request.method == "POST" and request.resolver_match is not None and request.resolver_match.url_name == "account_logout"
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

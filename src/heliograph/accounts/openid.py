@@ -7,6 +7,7 @@ given to someone else opens nothing.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import structlog
@@ -48,16 +49,12 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         known = sociallogin.is_existing and sociallogin.state.get("process") == AuthProcess.LOGIN
         if not known:
             note_refusal(request, Reason.NOT_INVITED)
-            raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": _email(sociallogin)}, status=403))
+            email = next((address.email for address in sociallogin.email_addresses), "")
+            raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": email}, status=403))
         role = role_of(sociallogin.account.extra_data)
         if role is not None and sociallogin.user.is_active:
-            self._take_role(sociallogin.user, role)
-
-    def _take_role(self, user: User, role: Role) -> None:
-        try:
-            take_role(user, role, by="OpenID Connect")
-        except LastAdministrator:
-            return  # someone must be able to do everything
+            with contextlib.suppress(LastAdministrator):  # someone must be able to do everything
+                take_role(sociallogin.user, role, by="OpenID Connect")
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
@@ -93,7 +90,3 @@ def role_of(extra: dict[str, Any]) -> Role | None:
     )
     roles = {role for group, role in settings.HELIOGRAPH.oidc_roles if group in groups}
     return next((role for role in (Role.ADMINISTRATOR, Role.PLANNER, Role.VIEWER) if role.value in roles), None)
-
-
-def _email(sociallogin: SocialLogin) -> str:
-    return next((address.email for address in sociallogin.email_addresses), "")

@@ -76,7 +76,13 @@ def import_(
     are recorded; the others are listed with line, column, reason and accepted values, and written to a file (exit code 4). Ctrl-C pauses
     (exit code 5). Run the same command again to continue, also after a crash.
     """
-    _start()
+    be_nice()  # first, because loading Django takes long too
+    ready_for_data()
+    # Only warnings and errors are logged; the job's row has the rest.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )
+    from heliograph.jobs.models import JobState  # noqa: PLC0415
     from heliograph.registrations.imports import preparation  # noqa: PLC0415
     from heliograph.registrations.imports.columns import read_given  # noqa: PLC0415
 
@@ -98,14 +104,9 @@ def import_(
         typer.echo(json.dumps(json_of(job, upload, place), ensure_ascii=False))
     else:
         say_end(console, job, file, place, account)
-    raise typer.Exit(_exit_code(job))
-
-
-def _start() -> None:
-    """Lowers the priority first, because loading Django takes long too."""
-    be_nice()
-    ready_for_data()
-    _quiet_logs()
+    if job.state == JobState.DONE:
+        raise typer.Exit(ASKED if job.result.get("stopped") else REFUSED if job.counts.get("refused") else 0)
+    raise typer.Exit(PAUSED if job.state in (JobState.PAUSED, JobState.QUEUED) else 1)
 
 
 # --- the arguments
@@ -232,14 +233,6 @@ def _progress(console: Console) -> Iterator[tuple[Progress, TaskID]]:
         yield bar, bar.add_task("Reading", total=None)
 
 
-def _exit_code(job: Job) -> int:
-    from heliograph.jobs.models import JobState  # noqa: PLC0415
-
-    if job.state == JobState.DONE:
-        return ASKED if job.result.get("stopped") else REFUSED if job.counts.get("refused") else 0
-    return PAUSED if job.state in (JobState.PAUSED, JobState.QUEUED) else 1
-
-
 def _put_report(job: Job, place: Path) -> Path | None:
     """Copies the report to its destination; if that fails, it stays in the data folder."""
     stored_report = job.result.get("report")
@@ -261,10 +254,3 @@ def _write_plan(path: Path, job: Job) -> None:
         path.write_text(json.dumps({"create": rows}, ensure_ascii=False, indent=1) + "\n", "utf-8")
     except OSError as error:
         raise ImportCommandError(f"The plan cannot be written: {error}.") from None
-
-
-def _quiet_logs() -> None:
-    """Logs only warnings and errors; the job's row has the rest."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-    )

@@ -84,22 +84,19 @@ def _say_lacks(console: Console, lacks: Sequence[Lack], created: Sequence[bool],
     for lack, made in zip(lacks, created, strict=True):  # one line for the same thing in several events
         name = f"{lack.event}: {lack.name}" if lack.kind == "events" else lack.name
         alike.setdefault((made, lack.kind, name, lack.parent, bool(lack.doubt), str(lack.facts)), []).append(lack)
-    for (made, _, name, _, _, _), group in list(alike.items())[:_SHOWN]:
+    for (made, kind, name, _, _, _), group in list(alike.items())[:_SHOWN]:
         doubt = f"\n[yellow]{escape(group[0].doubt)}[/yellow]" if group[0].doubt else ""
         events = "" if group[0].kind == "events" else ", ".join(lack.event for lack in group[:5]) + (" …" if len(group) > 5 else "")
+        becomes, type_name = group[0].words, group[0].facts.get("type")
+        if kind == "statuses":
+            becomes += f", class {group[0].facts['class']}"
+        elif type_name:
+            becomes += f", {type_name}"
         rows = f"{sum(lack.rows for lack in group):,}"
-        table.add_row("✓" if made else "–", escape(str(name)) + doubt, escape(_becomes(group[0])), escape(events), rows)
+        table.add_row("✓" if made else "–", escape(str(name)) + doubt, escape(becomes), escape(events), rows)
     console.print(table)
     if len(alike) > _SHOWN:
         console.print(f"… and {len(alike) - _SHOWN} more; --dry-run --write-plan FILE writes them all.")
-
-
-def _becomes(lack: Lack) -> str:
-    if lack.kind == "statuses":
-        return f"{lack.words}, class {lack.facts['class']}"
-    if lack.facts.get("type"):
-        return f"{lack.words}, {lack.facts['type']}"
-    return lack.words
 
 
 _WORDS = (

@@ -55,7 +55,7 @@ def rendered(source: str, addresses: Addresses, pictures: Path) -> GuidePage:
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         title, tokens = _plain(tokens[1]), tokens[3:]
     sections = _sections(title, tokens)
-    for token in _walk(tokens):
+    for token in [each for block in tokens for each in (block, *(block.children or ()))]:
         _address(token, addresses, pictures)
         if token.type == "table_open":
             token.attrSet("class", "table")
@@ -77,7 +77,12 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
         if token.type == "heading_open":
             sections.append(Section(anchor, heading, level, " ".join(texts)))
             heading, level, texts = _plain(tokens[number + 1]), int(token.tag[1]), []
-            anchor = _free(anchor_of(heading), taken)
+            first_anchor = anchor = anchor_of(heading)
+            repeat = 0
+            while anchor in taken:  # a second heading with the same words gets a number
+                repeat += 1
+                anchor = f"{first_anchor}-{repeat}"
+            taken.add(anchor)
             token.attrSet("id", anchor)
             after_heading = True
         elif token.type == "inline" and not after_heading:
@@ -89,23 +94,10 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def _free(anchor: str, taken: set[str]) -> str:
-    """Numbers a second heading with the same words."""
-    free, number = anchor, 1
-    while free in taken:
-        free, number = f"{anchor}-{number}", number + 1
-    taken.add(free)
-    return free
-
-
 def _plain(token: Token) -> str:
     """The plain text of a line."""
     texts = [" " if each.type in {"softbreak", "hardbreak"} else each.content for each in token.children or () if each.type != "image"]
     return "".join(texts).strip()
-
-
-def _walk(tokens: Sequence[Token]) -> Sequence[Token]:
-    return [each for token in tokens for each in (token, *(token.children or ()))]
 
 
 def _address(token: Token, addresses: Addresses, pictures: Path) -> None:

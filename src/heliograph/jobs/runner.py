@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -387,14 +386,12 @@ class Runner:
         fresh.owner = ""
         with scopes_disabled():
             fresh.save(update_fields=["state", "error", "finished", "owner"])
-        log.info("job_released", job=fresh.pk, state=fresh.state, done=fresh.done, at=_text(fresh.finished))
+        log.info(
+            "job_released", job=fresh.pk, state=fresh.state, done=fresh.done, at=fresh.finished.isoformat() if fresh.finished else None
+        )
         return fresh
 
 
 def _close(handler: Handler[Any] | None) -> None:
     if handler is not None:
         handler.close()
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

@@ -145,17 +145,16 @@ class SettingStatus:
         for row, answer in zip(todo, record(db, items, Committed(db)) if items else [], strict=True):
             self._count(row, answer)
         self._done += len(chunk)
-        ended = self._ends(chunk)
+        # The next chunk begins after the last picked one, or after the last id that the walk has read.
+        if self._picked:
+            self._last += CHUNK
+            ended = self._last >= len(self._picked)
+        else:
+            self._last = chunk[-1].id if chunk else self._last
+            ended = len(chunk) < CHUNK
         cursor = {"last": self._last}
         total = max(int(self._parameters["total"]), self._done)
         return ChunkResult(cursor, self._done, total, dict(self._counts), {"refused": self._refused}, phase=SETTING, finished=ended)
-
-    def _ends(self, chunk: list[RegistrationRow]) -> bool:
-        if self._picked:
-            self._last += CHUNK
-            return self._last >= len(self._picked)
-        self._last = chunk[-1].id if chunk else self._last
-        return len(chunk) < CHUNK
 
     def _count(self, row: RegistrationRow, answer: ItemResult) -> None:
         if answer.outcome is ItemOutcome.UPDATED:

@@ -138,18 +138,27 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
     total = sum(each.value for each in visible_slices) or 1
     shares = [max(each.value / total, THIN_SLICE) for each in visible_slices]
     centre, radius, angle, sectors = size / 2, size / 2 - 1, -math.pi / 2, []
+    radius_text, centre_text, top = _number(radius), _number(centre), _number(centre - radius)
+
+    def rim(at: float) -> str:
+        """The point of the rim at an angle in radians."""
+        return f"{_number(centre + radius * math.cos(at))} {_number(centre + radius * math.sin(at))}"
+
     for each, share in zip(visible_slices, shares, strict=True):
         turn = share / sum(shares) * 2 * math.pi
         description = f"{each.label}: {intcomma(each.value)}"
-        sectors.append(
-            (
-                _opening(each.href, description),
-                description,
-                each.tone,
-                _sector(centre, radius, angle, turn),
-                SafeString("a" if each.href else "g"),
-            )
+        # A slice links to its records, unless they are no longer kept.
+        opening = (
+            format_html('<a href="{}" aria-label="{}">', each.href, description)
+            if each.href
+            else format_html('<g role="img" aria-label="{}">', description)
         )
+        if turn >= 2 * math.pi - 1e-9:  # an arc cannot end where it begins
+            path = f"M{centre_text} {top}A{radius_text} {radius_text} 0 1 1 {_number(centre - 0.1)} {top}Z"
+        else:
+            arc = f"A{radius_text} {radius_text} 0 {int(turn > math.pi)} 1 {rim(angle + turn)}"
+            path = f"M{centre_text} {centre_text}L{rim(angle)}{arc}Z"
+        sectors.append((opening, description, each.tone, path, SafeString("a" if each.href else "g")))
         angle += turn
     links = format_html_join("", '{}<title>{}</title><path class="slice fill-{}" d="{}"/></{}>', sectors)
     return format_html(
@@ -161,22 +170,6 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
         title,
         links or mark_safe(""),
     )
-
-
-def _opening(href: str, description: str) -> SafeString:
-    """The beginning of a slice: a link to its records, or a plain group where they are no longer kept."""
-    if href:
-        return format_html('<a href="{}" aria-label="{}">', href, description)
-    return format_html('<g role="img" aria-label="{}">', description)
-
-
-def _sector(centre: float, radius: float, angle: float, turn: float) -> str:
-    """The SVG path of a slice from `angle` over `turn`, in radians."""
-    radius_text, centre_text = _number(radius), _number(centre)
-    if turn >= 2 * math.pi - 1e-9:  # an arc cannot end where it begins
-        return f"M{centre_text} {_number(centre - radius)}A{radius_text} {radius_text} 0 1 1 {_number(centre - 0.1)} {_number(centre - radius)}Z"
-    begin, end = (f"{_number(centre + radius * math.cos(a))} {_number(centre + radius * math.sin(a))}" for a in (angle, angle + turn))
-    return f"M{centre_text} {centre_text}L{begin}A{radius_text} {radius_text} 0 {int(turn > math.pi)} 1 {end}Z"
 
 
 def _number(value: float) -> str:

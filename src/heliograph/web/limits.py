@@ -187,9 +187,11 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         self.error, self.completed, self.expect_continue, self.decision = error, True, False, None
 
     def _ask(self) -> None:
-        if self._is_a_file() and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
+        is_file = self.path.startswith(FILES) and (self.chunked or self.content_length >= LARGEST_FORM)
+        is_large_document = self.path.startswith(DOCUMENTS) and (self.chunked or self.content_length > LARGEST_UNASKED)
+        if is_file and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
             self.refuse(UnknownSender("Sign in as a Planner or an Administrator to send a file."))
-        elif self._is_a_large_document():
+        elif is_large_document:
             client = self.adj.clients.client(self.peer, str(self.headers.get("X_FORWARDED_FOR", "")))
             decision = self.adj.admits(self.command, self.path, self.headers, client)
             if isinstance(decision, Future):
@@ -207,12 +209,6 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
             return True
         self.expect_continue = self._continues
         return False
-
-    def _is_a_file(self) -> bool:
-        return bool(self.path.startswith(FILES) and (self.chunked or self.content_length >= LARGEST_FORM))
-
-    def _is_a_large_document(self) -> bool:
-        return bool(self.path.startswith(DOCUMENTS) and (self.chunked or self.content_length > LARGEST_UNASKED))
 
     def is_late(self, now: float) -> bool:
         """True if it should have arrived by now."""

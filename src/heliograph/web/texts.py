@@ -60,7 +60,8 @@ class TextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not _is_utf8(str((request.content_params or {}).get("charset", "utf-8"))):
+        charset = str((request.content_params or {}).get("charset", "utf-8"))
+        if charset.strip().lower() not in {"utf-8", "utf8"}:
             return HttpResponse(_("Forms are read in UTF-8 only."), status=415, content_type="text/plain; charset=utf-8")
         if "\0" in request.path_info:  # nothing has such a name, and PostgreSQL refuses to look for it
             return page_not_found(request, Http404())
@@ -77,10 +78,6 @@ class TextMiddleware:
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
             return _refused(request, _("The request is larger than any that a page sends."), status=413)
         return _refused(request, sentences[0]) if sentences else None
-
-
-def _is_utf8(charset: str) -> bool:
-    return charset.strip().lower() in {"utf-8", "utf8"}
 
 
 def judges_texts[View: Callable[..., Any]](*names: str) -> Callable[[View], View]:

@@ -172,24 +172,21 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
     verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
     if row.what == Deed.REFUSED and row.by == SOMEBODY:
         verb = REFUSED_AS[row.kind]
+    # the page of the object, if it has one and its job still exists
+    href = reverse(PLACES[row.kind]) if row.kind in PLACES else ""
+    if row.kind == "flow":
+        href = f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
+    elif row.kind in FILES:
+        href = reverse(FILES[row.kind], args=(row.object_id,)) if row.object_id in jobs else ""
     return {
         "at": row.at,
         "who": actors.name(row.by),
         "place": actors.place(row.by),
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
-        "href": _object_address(row, jobs),
+        "href": href,
         "fields": words.lines(row.kind, before, after),
     }
-
-
-def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
-    """The URL of the object's page; "" if it has none, or if its job no longer exists. jobs: ids of existing jobs."""
-    if row.kind == "flow":
-        return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
-    if row.kind in FILES:
-        return reverse(FILES[row.kind], args=(row.object_id,)) if row.object_id in jobs else ""
-    return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
 
 
 def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:

@@ -105,7 +105,10 @@ class AuditNames:
             if key == EDITION:
                 lines.append(AuditLine(_("A secret"), "", _("replaced")))
                 continue
-            was, became = _differing(before.get(key), after.get(key))
+            was, became = before.get(key), after.get(key)
+            if isinstance(was, list) and isinstance(became, list) and any(isinstance(row, Mapping) for row in [*was, *became]):
+                # only the rows that one of the lists alone contains
+                was, became = [row for row in was if row not in became], [row for row in became if row not in was]
             line = AuditLine(words(key), self.text(key, was, kind), self.text(key, became, kind))
             if line.before or line.after:
                 lines.append(line)
@@ -136,13 +139,20 @@ class AuditNames:
         if key == "secrets" and value in set(Secret):
             return str(SECRETS[Secret(value)])
         if key == REPLACED and isinstance(value, str):
-            return _replaced(value)
+            # a secret that was replaced or removed, by the field under which it is stored
+            if value in (Secret.PATH, Secret.TEST_PATH):
+                return _("%(url)s: another path or query") % {"url": SECRETS[Secret(value)]}
+            return str(SECRETS[Secret(value)]) if value in set(Secret) else _("Header %(name)s") % {"name": value.removeprefix("header ")}
         if key == RESTORED:
             return _("version %(number)s") % {"number": value}
         if key == "scopes" and value in TokenScope.values:
             return str(TokenScope(value).label)
         if key in INSTANTS and isinstance(value, str):
-            return _instant(value)
+            try:
+                at = datetime.fromisoformat(value)
+            except ValueError:
+                return value
+            return minute(at) if at.tzinfo else value
         return _(value) if isinstance(value, str) and value else str(value)
 
     def _called(self, key: str, kind: str) -> Mapping[int, str] | None:
@@ -159,12 +169,17 @@ class AuditNames:
         """Parts of a flow or a mapping as their pages name them; anything else name by name."""
         if {"field", "op", "values"} <= value.keys():
             of_tags = value["field"] in (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
-            values = [self._tag(each) for each in value["values"]] if of_tags else value["values"]
+            values = value["values"]
+            if of_tags:
+                values = [self.tags.get(read_id(str(id)) or 0) or _("(deleted)") for id in values]
             return f"{self._field(value['field'], self.names.fields)} {_(value['op'])} {self._text('', values, '')}".rstrip()
         if "target" in value and "parts" in value:
             rest = {name: each for name, each in value.items() if name not in ("target", "parts")}
             more = f" ({self._mapping('', rest)})" if any(each not in _NOTHING and each is not False for each in rest.values()) else ""
-            return f"{value['target']}: {self._text('', _sealed(value['target'], value['parts']), '')}{more}"
+            parts = list(value["parts"])
+            if is_secret_name(value["target"]):  # typed text would be a credential; entries of any age
+                parts = [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
+            return f"{value['target']}: {self._text('', parts, '')}{more}"
         if "source" in value:
             return _(self._field(value["source"], self.sources))
         if "text" in value and len(value) == 1:
@@ -178,49 +193,13 @@ class AuditNames:
         fields: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
         return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in fields)
 
-    def _tag(self, id: object) -> str:
-        """A tag that is named by its id as text."""
-        return self.tags.get(read_id(str(id)) or 0) or _("(deleted)")
-
     @staticmethod
     def _field(key: str, known: Mapping[str, str]) -> str:
         """A field by its key; a key with an id says nothing to anybody."""
         return known.get(key) or (_("(deleted)") if key.rpartition(".")[2].lstrip("-").isdecimal() else key)
 
 
-def _replaced(field: str) -> str:
-    """A secret of a connection that was replaced or removed, by the field it is stored under."""
-    if field in (Secret.PATH, Secret.TEST_PATH):
-        return _("%(url)s: another path or query") % {"url": SECRETS[Secret(field)]}
-    if field in set(Secret):
-        return str(SECRETS[Secret(field)])
-    return _("Header %(name)s") % {"name": field.removeprefix("header ")}
-
-
-def _sealed(target: str, parts: Sequence[Any]) -> list[Any]:
-    """The parts of a row. Typed text in a row whose name says it is a credential is hidden, in entries of any age."""
-    if not is_secret_name(target):
-        return list(parts)
-    return [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
-
-
 def words(key: str) -> str:
     """signal_enabled as "Signal enabled"."""
     text = CALLED.get(key) or key.replace("_", " ")
     return _(text[:1].upper() + text[1:])
-
-
-def _instant(text: str) -> str:
-    """2026-12-01T21:52:02.068871+00:00 as pages show a time; any other text unchanged."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return minute(at) if at.tzinfo else text
-
-
-def _differing(before: Any, after: Any) -> tuple[Any, Any]:
-    """The rows that only one of two lists contains."""
-    if not (isinstance(before, list) and isinstance(after, list)) or not any(isinstance(row, Mapping) for row in [*before, *after]):
-        return before, after
-    return [row for row in before if row not in after], [row for row in after if row not in before]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -57,7 +56,11 @@ def first_start(request: HttpRequest, token: str) -> HttpResponse:
     form = FirstStartForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            return _made(request, token, form.cleaned_data)
+            typed = form.cleaned_data
+            facts = AccountFacts(typed["code"], typed["account"], typed["timezone"])
+            second_factor = bool(typed["second"])
+            user = set_up(token, facts, name=typed["name"], email=typed["email"], password=typed["password"], second_factor=second_factor)
+            return let_in(request, user, to=reverse("signal-first"))
         except LinkOver:
             return _over(request)
         except Invalid as error:
@@ -84,12 +87,6 @@ def first_start(request: HttpRequest, token: str) -> HttpResponse:
             },
         ],
     )
-
-
-def _made(request: HttpRequest, token: str, typed: Mapping[str, Any]) -> HttpResponse:
-    facts = AccountFacts(typed["code"], typed["account"], typed["timezone"])
-    user = set_up(token, facts, name=typed["name"], email=typed["email"], password=typed["password"], second_factor=bool(typed["second"]))
-    return let_in(request, user, to=reverse("signal-first"))
 
 
 def _over(request: HttpRequest) -> HttpResponse:

@@ -45,8 +45,10 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         check(request, Role.PLANNER)
+        form = JobForm(request.POST)
+        operation = control.resume if form.is_valid() and form.cleaned_data["do"] == "again" else control.cancel
         try:
-            control.resume(id, request.account.pk) if _again(request) else control.cancel(id, request.account.pk)
+            operation(id, request.account.pk)
         except control.NotPossible as error:
             say(request, str(error))
         return HttpResponseRedirect(request.path)
@@ -57,8 +59,3 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if described.in_signal:
         return page(request, "job.html", frame="metrics.html", here="insights", **progress_context)
     return page(request, "job.html", frame="platform.html", section="registrations", here="registrations", **progress_context)
-
-
-def _again(request: AccountRequest) -> bool:
-    form = JobForm(request.POST)
-    return form.is_valid() and form.cleaned_data["do"] == "again"

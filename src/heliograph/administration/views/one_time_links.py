@@ -110,7 +110,9 @@ def _joining(request: HttpRequest, purpose: Purpose, token: str) -> HttpResponse
         request,
         TEMPLATE,
         status=form.status,
-        heading=_heading(user, purpose),
+        heading=_("Choose a new password")
+        if purpose is Purpose.RESET
+        else _("Welcome to %(account)s") % {"account": user.account.name if user.account else "Heliograph"},
         lead=_lead(link, user, purpose),
         email=user.email,
         fields=form.draw_fields(),
@@ -118,12 +120,6 @@ def _joining(request: HttpRequest, purpose: Purpose, token: str) -> HttpResponse
         expires=link.expires,
         refused=len(form.errors),
     )
-
-
-def _heading(user: User, purpose: Purpose) -> str:
-    if purpose is Purpose.RESET:
-        return _("Choose a new password")
-    return _("Welcome to %(account)s") % {"account": user.account.name if user.account else "Heliograph"}
 
 
 def _lead(link: EntryLink, user: User, purpose: Purpose) -> str:

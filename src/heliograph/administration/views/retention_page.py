@@ -63,6 +63,7 @@ def retention(request: AccountRequest) -> HttpResponse:
     with account_reader(row.pk) as reader:
         notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms), reader.db.now()
         days = removal_days(reader.db, row.pk, DAYS_SHOWN)
+    has_begun = notice is not None and notice.covers(terms) and notice.begins <= now
     return form_page(
         request,
         form,
@@ -82,7 +83,7 @@ def retention(request: AccountRequest) -> HttpResponse:
         waiting=removal.waiting,
         untagged=removal.untagged,
         when=_when(notice, terms, now, removal) if removal.may_remove else "",
-        may_begin=removal.may_remove and not _has_begun(notice, terms, now),
+        may_begin=removal.may_remove and not has_begun,
         days=[(from_micros(day.at), _counts(day.removed)) for day in days],
         names=[name for name, _n in _counts(Removed())],
     )
@@ -165,10 +166,6 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
 
 def _survey(reader: AccountReader, terms: Terms) -> Survey:
     return survey(reader.db, reader.account, terms.cuts(reader.db.now()))
-
-
-def _has_begun(notice: Announcement | None, terms: Terms, now: int) -> bool:
-    return notice is not None and notice.covers(terms) and notice.begins <= now
 
 
 def _when(notice: Announcement | None, terms: Terms, now: int, removal: Survey) -> str:

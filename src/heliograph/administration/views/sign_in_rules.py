@@ -60,7 +60,9 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
             save_sign_in_rules(request.account, rules, by=request.user.actor)
             say(request, _("The rules of signing in are saved."))
             return HttpResponseRedirect(request.path)
-    missing = _without_second_factor(row)
+    # users who would have to set one up before they go on
+    have_one = Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user")
+    missing = User.objects.filter(account=row, is_active=True).exclude(pk__in=have_one).count()
     effect = ngettext(
         "%(n)d user has none yet: nothing else opens for them until they have set one up.",
         "%(n)d users have none yet: nothing else opens for them until they have set one up.",
@@ -89,9 +91,3 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
             (_("Sign out after"), _("%(n)s minutes without use") % {"n": f"{min(minutes, longest):,}"}),
         ],
     )
-
-
-def _without_second_factor(account: Account) -> int:
-    """How many users would have to set one up before they go on."""
-    people = User.objects.filter(account=account, is_active=True)
-    return people.exclude(pk__in=Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user")).count()

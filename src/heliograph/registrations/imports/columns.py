@@ -209,16 +209,13 @@ def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: 
         return Column(name, "profile.email", why="values", doubt="A guess: its values are e-mail addresses.")
     if all(cell in SESSION_STATUSES for cell in filled):
         return Column(name, f"sessions.{code_of(name)}", why="values", doubt="A guess: its values are session statuses.")
-    if _looks_like_options(filled):
+    separator = _separator_in(filled)
+    options = {part for cell in set(filled) for part in parts(cell, separator)}
+    is_yes_or_no = all(flag(cell) in (True, False) for cell in set(filled))
+    are_few = len(filled) >= 10 * len(options) and len(options) <= _MOST_OPTIONS and max(map(len, options)) <= 100
+    if is_yes_or_no or are_few:
         return Column(name, f"answers.{code_of(name)}", why="values", doubt="A guess: its few values look like the answers to a question.")
     return Column(name)
-
-
-def _looks_like_options(filled: Sequence[str]) -> bool:
-    separator = _separator_in(filled)
-    different = {part for cell in set(filled) for part in parts(cell, separator)}
-    yes_no = all(flag(cell) in (True, False) for cell in set(filled))
-    return yes_no or (len(filled) >= 10 * len(different) and len(different) <= _MOST_OPTIONS and max(map(len, different)) <= 100)
 
 
 def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
@@ -269,7 +266,8 @@ def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
     """The separator between the answers of one cell; "" if each cell is one answer.
 
     A sign separates if at least half of the parts between it also occur as whole cells or as options. A bar is a rare sign in free text, so
-    it also separates if most cells are lists (`_are_lists`).
+    it also separates if at least half of the different cells are lists or single items of them; in ten lists or more, a fifth of the items
+    must be repeats.
     """
     different = set(filled)
     alone = {*different, *options}
@@ -277,15 +275,10 @@ def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
         cut = [cell for cell in different if separator in cell]
         answers = [part.strip() for cell in cut for part in cell.split(separator) if part.strip()]
         pieces = set(answers)
-        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and _are_lists(cut, answers, different))):
+        are_lists = 2 * (len(cut) + len(different & pieces)) >= len(different) and (len(cut) < 10 or len(pieces) < 0.8 * len(answers))
+        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and are_lists)):
             return separator
     return ""
-
-
-def _are_lists(cut: Sequence[str], items: Sequence[str], different: set[str]) -> bool:
-    """Whether at least half of the different cells are lists or single items of them. In ten lists or more, a fifth of the items must be repeats."""
-    lists = len(cut) + len(different.intersection(items))
-    return 2 * lists >= len(different) and (len(cut) < 10 or len(set(items)) < 0.8 * len(items))
 
 
 def _listed(names: Sequence[str]) -> str:

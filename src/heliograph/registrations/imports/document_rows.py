@@ -160,7 +160,8 @@ def flat_values(text: str) -> dict[str, Value]:
     for name, value in _paths(document):
         if name in values:
             raise NotFlat("This column occurs twice in the line. Remove one of them.", name)
-        values[name] = _value(name, value)
+        texts = [_text(name, each) for each in value] if isinstance(value, list) else [_text(name, value)]
+        values[name] = texts[0] if len(texts) == 1 else [text for text in texts if text.strip()]
     return values
 
 
@@ -181,13 +182,6 @@ def _paths(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"sessions.{row.get('code', '')}", row.get("status") or True) for row in value)
         else:
             yield name, value
-
-
-def _value(name: str, value: object) -> Value:
-    if isinstance(value, list):
-        texts = [_text(name, each) for each in value]
-        return [text for text in texts if text.strip()] if len(texts) != 1 else texts[0]
-    return _text(name, value)
 
 
 def _text(name: str, value: object) -> str:

@@ -8,7 +8,7 @@ contains.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -144,14 +144,17 @@ class Census:
         event.note_facts(facts, budget)
         event.use(STATUS, document.get("status"), budget)
         event.use(TYPE, document.get("attendee_type"), budget)
-        for row in _rows(document.get("sessions")):
-            event.use(SESSION, row.get("code"), budget)
+        sessions = document.get("sessions")
+        for row in sessions if isinstance(sessions, (list, tuple)) else ():
+            if isinstance(row, Mapping):
+                event.use(SESSION, row.get("code"), budget)
         for name, value in _items(document.get("properties")):
             if value not in (None, ""):
                 event.use(PROPERTY, name, budget)
         for name, value in _items(document.get("answers")):
             event.answer(code_of(name), value, budget)
-        for name, value in _items(_get(document.get("profile"), "custom")):
+        profile = document.get("profile")
+        for name, value in _items(profile.get("custom") if isinstance(profile, Mapping) else None):
             self.custom.answer(code_of(name), value, budget)
 
     def property_names(self) -> list[str]:
@@ -207,11 +210,3 @@ def _event_from(stored: Mapping[str, Any]) -> EventCensus:
 
 def _items(value: object) -> Iterable[tuple[str, Any]]:
     return [(str(k), v) for k, v in value.items()] if isinstance(value, Mapping) else ()
-
-
-def _rows(value: object) -> Sequence[Mapping[str, Any]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else ()
-
-
-def _get(value: object, key: str) -> object:
-    return value.get(key) if isinstance(value, Mapping) else None

@@ -110,13 +110,24 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         sample = _sample(file, form)
         if not sample:
             raise NoTable(f"{path.name} contains only empty lines.")
-        _refuse_binary(path, file, form, sample)
-        first = sample[0].text.lstrip()
+        # No spreadsheet writes control characters into the header, or scatters NULs.
+        file.seek(0)
+        beginning = b"" if form.encoding in encodings.WIDE else file.read(1024)
+        head_line = sample[0]
+        has_controls = head_line.flaw == NUL or any(c < " " and c not in "\t\r\n\x0b\x0c" for c in head_line.text)
+        if beginning.count(0) * 100 > len(beginning) or has_controls:
+            raise NoTable(f"{path.name} is not a table. Save it as CSV or .xlsx and choose it again.")
+        first = head_line.text.lstrip()
         if first.startswith("{"):
             return replace(form, kind=NDJSON, columns=columns_of(_documents(file, form))), None
         if first.startswith("[") and path.suffix.casefold() != ".csv":
             raise NoTable(f"{path.name} is one JSON list. Give one JSON object per line (NDJSON), or a table.")
-        form = replace(form, separator=_separator(separator) if separator else _guess_separator(sample))
+        sign = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(separator.casefold(), separator)
+        if sign and (len(sign) != 1 or sign in '"\r\n\0' or sign.isalnum()):
+            raise ImportFileError(
+                f"{clip_value(separator, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character."
+            )
+        form = replace(form, separator=sign or _guess_separator(sample))
         return replace(form, head=_table(path, file, form).head), None
 
 
@@ -174,22 +185,6 @@ def _sample(file: BinaryIO, form: Format) -> list[FileLine]:
     return sample
 
 
-def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[FileLine]) -> None:
-    """Refuses what no spreadsheet writes: control characters in the header, or scattered NULs."""
-    file.seek(0)
-    beginning = b"" if form.encoding in encodings.WIDE else file.read(1024)
-    head = sample[0]
-    if beginning.count(0) * 100 > len(beginning) or head.flaw == NUL or any(c < " " and c not in "\t\r\n\x0b\x0c" for c in head.text):
-        raise NoTable(f"{path.name} is not a table. Save it as CSV or .xlsx and choose it again.")
-
-
-def _separator(text: str) -> str:
-    named = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(text.casefold(), text)
-    if len(named) != 1 or named in '"\r\n\0' or named.isalnum():
-        raise ImportFileError(f"{clip_value(text, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character.")
-    return named
-
-
 def _guess_separator(sample: Sequence[FileLine]) -> str:
     """The separator that cuts at least half of the rows into the same number of cells, two or more; of several, the best fit.
 
@@ -201,18 +196,14 @@ def _guess_separator(sample: Sequence[FileLine]) -> str:
     texts = [line.text for line in sample if len(line.text) < MAX_CELL]
 
     def fit(separator: str) -> tuple[bool, float, int]:
-        widths = _widths(texts, separator)[:_SAMPLE_ROWS] or [0]
+        # The number of cells of each row, up to the first row that cannot be read: after an unclosed quote, the rest of the file is one
+        # cell, which the csv module refuses.
+        widths: list[int] = []
+        with contextlib.suppress(csv.Error):
+            widths.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
+        widths = widths[:_SAMPLE_ROWS] or [0]
         usual, rows = max(Counter(widths).items(), key=lambda width_and_rows: (width_and_rows[1], width_and_rows[0]))
         return usual > 1 and 2 * rows >= len(widths), round(rows / len(widths), 1), usual
 
     best = max(SEPARATORS, key=fit)
     return best if fit(best)[2] > 1 else ","
-
-
-def _widths(texts: Sequence[str], separator: str) -> list[int]:
-    """The number of cells of each row, up to the first row that cannot be read: after an unclosed quote, the rest of the file is one cell,
-    which the csv module refuses."""
-    widths: list[int] = []
-    with contextlib.suppress(csv.Error):
-        widths.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
-    return widths

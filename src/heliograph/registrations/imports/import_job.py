@@ -9,6 +9,7 @@ So a kill at any moment loses and duplicates nothing: committed rows are not rea
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections import Counter
@@ -28,7 +29,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.setup.name_index import code_of
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
-from heliograph.recording.items import ItemResult, RecordItem
+from heliograph.recording.items import RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare
 from heliograph.registrations.imports import import_dry_run, preparation, setup_creation
@@ -130,7 +131,9 @@ class ImportRun:
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, codes)
         if self._phase == "record" and self._parameters["dry_run"]:
-            self._known = setup_creation.imagine(self._known, self._chosen(), self._order)
+            lacks = [lack for lack in lacking(self._census, self._known) if setup_creation.possible(lack)]
+            chosen = SetupChoice.from_json(self._parameters["choice"]).select_lacks(lacks)
+            self._known = setup_creation.imagine(self._known, chosen, self._order)
         self._events = {e.code: e for e in self._known.events}
         self._properties = PropertyNames(self._known.events, self._census.property_names())
         self._mapper = None if self._form.is_documents else Mapper(self._columns, self._known, self._parameters["event"])
@@ -141,18 +144,14 @@ class ImportRun:
         """Closes the file and the notes; once everything is done, only the report stays."""
         if self._rows is not None:
             self._rows.close()
-        if self._finished and self._is_done():
+        was_committed = False
+        if self._finished:
+            with contextlib.suppress(DjangoDatabaseError), scopes_disabled():
+                was_committed = Job.objects.filter(pk=self._job.pk, state=JobState.DONE).exists()
+        if was_committed:
             self._notes.forget()
         else:
             self._notes.close()
-
-    def _is_done(self) -> bool:
-        """True if the last chunk was committed."""
-        try:
-            with scopes_disabled():
-                return Job.objects.filter(pk=self._job.pk, state=JobState.DONE).exists()
-        except DjangoDatabaseError:
-            return False
 
     # --- the runner's two steps
 
@@ -170,7 +169,11 @@ class ImportRun:
         if isinstance(chunk, Ready):
             return self._record(db, chunk)
         if not chunk.ended:
-            return ChunkResult({"phase": "scan"}, self._scanned, self._estimate(), {"rows": self._scanned}, phase=SCANNING)
+            assert self._rows is not None
+            total = self._rows.total
+            if total is None and (offset := self._rows.cursor["offset"]):  # estimated from the position in the file
+                total = round(self._scanned * max(self._parameters["size"] / offset, 1))
+            return ChunkResult({"phase": "scan"}, self._scanned, total, {"rows": self._scanned}, phase=SCANNING)
         return self._decide()
 
     # --- scan
@@ -202,24 +205,11 @@ class ImportRun:
         self._notes.note_scan(codes, state)
         return Scanned(ended=row_count < SCAN_CHUNK)
 
-    def _estimate(self) -> int | None:
-        """The estimated number of rows, from the position in the file."""
-        assert self._rows is not None
-        if self._rows.total is not None:
-            return self._rows.total
-        offset = self._rows.cursor["offset"]
-        return round(self._scanned * max(self._parameters["size"] / offset, 1)) if offset else None
-
     # --- decide
 
     @property
     def _order(self) -> DateOrder:
         return next((c.date for c in self._columns if c.target == "event.start"), DateOrder.DAY_FIRST)
-
-    def _chosen(self) -> list[Any]:
-        known = self._known
-        lacks = [lack for lack in lacking(self._census, known) if setup_creation.possible(lack)]
-        return SetupChoice.from_json(self._parameters["choice"]).select_lacks(lacks)
 
     def _decide(self) -> ChunkResult:
         """The first reading has ended: reports what is missing, and creates or simulates it, or stops the import to ask."""
@@ -354,10 +344,12 @@ class ImportRun:
         else:
             answers = record_chunk(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):
-                if answer.outcome is ItemOutcome.REFUSED:
-                    refused.append(RefusedRow.from_row(row, self._problems(answer)))
-                else:
+                if answer.outcome is not ItemOutcome.REFUSED:
                     counts[str(answer.outcome)] += 1
+                    continue
+                # A valid row is refused if the set-up changed meanwhile (problems), or if the database refuses its data (none).
+                problems = [of_problem(problem, self._name, self._known.account, None) for problem in answer.problems]
+                refused.append(RefusedRow.from_row(row, problems or [RowProblem("", "", "The database refused this row.", ())]))
         counts["refused"] += len(refused)
         counts["done"] += ready.rows
         if refused:
@@ -365,7 +357,12 @@ class ImportRun:
         last = max(self._last, self._rows.line)
         result = None
         if ready.ended:
-            result = self._reported(counts)
+            path = folder_of(self._job.pk) / "refused.csv"
+            summary = write_report(path, self._parameters["names"], self._notes.refused(), sparse=bool(self._form.columns))
+            if not counts["refused"]:
+                path.unlink()
+            report = str(path) if counts["refused"] else ""
+            result = self._result | self._flow_counts | {"refused": summary.as_json(), "report": report}
             self._finished = True
         self._counts, self._last = counts, last
         cursor = {"phase": "record", "place": self._rows.cursor, "last": last} | self._flow_counts
@@ -374,16 +371,3 @@ class ImportRun:
     @property
     def _scanned_rows(self) -> int:
         return int(self._result.get("rows", 0))
-
-    def _problems(self, answer: ItemResult) -> tuple[RowProblem, ...]:
-        """Why record() refused a valid row: the set-up changed meanwhile, or the database refused its data."""
-        if not answer.problems:
-            return (RowProblem("", "", "The database refused this row.", ()),)
-        return tuple(of_problem(p, self._name, self._known.account, None) for p in answer.problems)
-
-    def _reported(self, counts: Mapping[str, int]) -> dict[str, Any]:
-        path = folder_of(self._job.pk) / "refused.csv"
-        summary = write_report(path, self._parameters["names"], self._notes.refused(), sparse=bool(self._form.columns))
-        if not counts["refused"]:
-            path.unlink()
-        return self._result | self._flow_counts | {"refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}

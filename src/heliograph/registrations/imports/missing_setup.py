@@ -109,7 +109,10 @@ def lacking(census: Census, known: Known) -> list[Lack]:
     sound = {code: event for code, event in census.events.items() if code not in doubtful_events}
     for kind, part in ((STATUSES, STATUS), (TYPES, TYPE), (SESSIONS, SESSION), (PROPERTIES, PROPERTY)):
         whole = _together(event.lists.get(part, Uses()) for event in sound.values())
-        rows_with = _rows_with(sound, part)
+        rows_with: Counter[str] = Counter()  # name -> rows of the events in which it occurs
+        for event in sound.values():
+            for name in event.lists.get(part, Uses()).names:
+                rows_with[name] += event.rows
         for code, event in sound.items():
             have = _names(kind, known.account, by_code.get(code))
             lacks += _missing(kind, code, event.lists.get(part, Uses()), have, event.rows, whole, rows_with, likeness)
@@ -160,15 +163,6 @@ def _together(lists: Iterable[Uses]) -> Uses:
         whole.names.update(uses.names)
         whole.full |= uses.full
     return whole
-
-
-def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
-    """Name -> rows of the events in which it occurs."""
-    row_counts: Counter[str] = Counter()
-    for event in events.values():
-        for name in event.lists.get(part, Uses()).names:
-            row_counts[name] += event.rows
-    return row_counts
 
 
 # --- doubt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -26,7 +27,12 @@ def serve() -> None:
     for limit, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_SECONDS), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(limit)[1]
         resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-    answer = _opened(wish) if wish["do"] == "open" else _read_beginning(wish)
+    answer = {}
+    if wish["do"] == "open":
+        with contextlib.suppress(*workbook.UNREADABLE, ImportFileError):
+            workbook.opened(Path(wish["path"]), wish["sheet"])
+    else:
+        answer = _read_beginning(wish)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
 
@@ -35,14 +41,6 @@ def _end_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)
-
-
-def _opened(wish: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        workbook.opened(Path(wish["path"]), wish["sheet"])
-    except (*workbook.UNREADABLE, ImportFileError):
-        pass
-    return {}
 
 
 def _read_beginning(wish: Mapping[str, str]) -> dict[str, Any]:

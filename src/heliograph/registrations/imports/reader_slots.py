@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -61,8 +61,13 @@ def reserved(account: int, reading: UploadReading) -> Iterator[Callable[[], None
         place = next(filter(None, (_Place.take(f"upload-reading:{n}", {}) for n in range(places()))), None)
         if place is None:
             raise ReadingBusy(None)
+
+        def renew() -> None:
+            own.renew()
+            place.renew()
+
         try:
-            yield lambda: _renew((own, place))
+            yield renew
         finally:
             place.free()
     finally:
@@ -78,11 +83,6 @@ def running(account: int) -> UploadReading | None:
 def places() -> int:
     """How many uploads may be read at once, by all accounts and processes: a quarter of one process's threads."""
     return max(1, int(settings.HELIOGRAPH.page_threads) // 4)
-
-
-def _renew(places: Iterable[_Place]) -> None:
-    for place in places:
-        place.renew()
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,9 @@ class Summary:
         """Counts a row by its problems."""
         self.rows += 1
         for problem in row.problems:
-            key = (problem.column, _kind_of(problem))
+            # Without values and numbers, so that the same mistakes are counted together.
+            reason = problem.reason.replace(repr(problem.value), "…") if problem.value else problem.reason
+            key = (problem.column, re.sub(r"\d[\d,]*", "N", reason))
             self.groups[key] += 1
             examples = self.first.setdefault(key, [])
             if len(examples) < _EXAMPLES:
@@ -132,12 +134,6 @@ class Summary:
         return [{"field": key[0], "reason": key[1], "rows": n, "first": self.first[key]} for key, n in self.groups.most_common(50)]
 
 
-def _kind_of(problem: RowProblem) -> str:
-    """The reason without values and numbers, so that the same mistakes are counted together."""
-    general = problem.reason.replace(repr(problem.value), "…") if problem.value else problem.reason
-    return re.sub(r"\d[\d,]*", "N", general)
-
-
 def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *, sparse: bool = False) -> Summary:
     """Writes the report and counts its rows by problem. UTF-8 with a byte order mark, so that every spreadsheet opens it.
 
@@ -150,13 +146,10 @@ def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *
         writer.writerow([*(REPORT_COLUMNS if sparse else REPORT_COLUMNS[:-1]), *map(without_formula, names)])
         for row in rows:
             summary.add(row)
+            # Several problems of a row are listed one below the other in its cells: field, value, reason and accepted values.
+            problems = zip(*((p.column, p.value, p.reason, p.accepted_text) for p in row.problems), strict=True)
+            problem_cells = ["\n".join(values) for values in problems]
             without = [json.dumps([names[i] for i in sorted(row.absent)], ensure_ascii=False)] if sparse else []
-            writer.writerow([row.line, row.row or row.line, *map(without_formula, (*_problem_cells(row.problems), *without, *row.cells))])
+            writer.writerow([row.line, row.row or row.line, *map(without_formula, (*problem_cells, *without, *row.cells))])
     part.replace(path)
     return summary
-
-
-def _problem_cells(problems: Sequence[RowProblem]) -> list[str]:
-    """Field, value, reason and accepted values; several problems are listed one below the other in the cell."""
-    columns = zip(*((p.column, p.value, p.reason, p.accepted_text) for p in problems), strict=True)
-    return ["\n".join(values) for values in columns]

@@ -131,7 +131,13 @@ class TableRows:
             else:
                 reason = _LONG_ROW if self._size > _MOST_CHARACTERS else _ENDLESS_ROW
         except csv.Error as error:
-            reason = _csv_reason(str(error))
+            message = str(error)
+            if "field larger" in message:
+                reason = LONG_CELL
+            elif "unexpected end" in message:
+                reason = _OPEN_QUOTE
+            else:
+                reason = _INNER_QUOTE if "expected after" in message else f"The line cannot be read: {message}."
         self._row += 1
         first = self._pulled[0]
         if self._flaw and not reason:
@@ -146,7 +152,8 @@ class TableRows:
             self._reader = self._new_reader()
             cells = [first.text.rstrip("\r\n")]
         flaw = FLAWS[first.flaw] if first.flaw else reason
-        return unusable(first.number, cells, flaw, self._accepted(flaw), row=self._row)
+        accepted = (f"{len(self.names)} cells",) if "cells, the head" in flaw else ACCEPTED.get(flaw, ())
+        return unusable(first.number, cells, flaw, accepted, row=self._row)
 
     def _fitted(self, cells: list[str]) -> tuple[list[str], str]:
         """The cells without empty ones beyond the head, and the problem if they do not fit the head; "" if they do."""
@@ -159,9 +166,6 @@ class TableRows:
         if any(len(cell) > MAX_CELL for cell in cells):
             return cells, LONG_CELL
         return cells, ""
-
-    def _accepted(self, reason: str) -> tuple[str, ...]:
-        return (f"{len(self.names)} cells",) if "cells, the head" in reason else ACCEPTED.get(reason, ())
 
 
 _ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."
@@ -183,12 +187,3 @@ ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
     FLAWS[UNDECODABLE]: ("a file in one encoding; UTF-8 holds every character",),
     FLAWS[NUL]: ("text without NUL",),
 }
-
-
-def _csv_reason(message: str) -> str:
-    """The reason for a refusal, by the message of the csv module."""
-    if "field larger" in message:
-        return LONG_CELL
-    if "unexpected end" in message:
-        return _OPEN_QUOTE
-    return _INNER_QUOTE if "expected after" in message else f"The line cannot be read: {message}."

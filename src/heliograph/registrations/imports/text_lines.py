@@ -111,20 +111,17 @@ class FileLines:
             return None
         number = self.place.line
         self.place = FilePosition(self.place.offset + size, number + 1)
-        text, flaw = self._decoded(raw)
+        try:
+            text = raw.decode(self.encoding)
+            flaw = NUL if "\0" in text else ""
+        except UnicodeDecodeError:
+            text, flaw = raw.decode(self.encoding, "replace"), UNDECODABLE
         return FileLine(text, ENDLESS if size > MAX_LINE else flaw, number, self.place)
 
     def give_back(self, lines: list[FileLine], place: FilePosition) -> None:
         """Returns lines, which are then read next. place: the position of the first."""
         self._back.extendleft(reversed(lines))
         self.place = place
-
-    def _decoded(self, raw: bytes) -> tuple[str, str]:
-        try:
-            text = raw.decode(self.encoding)
-        except UnicodeDecodeError:
-            return raw.decode(self.encoding, "replace"), UNDECODABLE
-        return text, NUL if "\0" in text else ""
 
     def _raw(self) -> tuple[bytes | None, int]:
         """The next line's bytes and their number, which is larger if an endless line was cut."""

@@ -152,7 +152,11 @@ def sheet(upload: Upload) -> Sheet:
         return Sheet(form, names, sample, (), known)
     if upload.columns is not None:
         return Sheet(form, names, sample, columns_module.from_json(upload.columns), known)
-    return Sheet(form, names, sample, _before(upload.account, names) or guesses(names, sample, known), known)
+    with scope(account=upload.account):
+        jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
+    earlier = next((p["columns"] for p in jobs if p["names"] == names and not p["dry_run"]), None)
+    columns = columns_module.from_json(earlier) if earlier else guesses(names, sample, known)
+    return Sheet(form, names, sample, columns, known)
 
 
 def _begin(upload: Upload, beginning: Beginning) -> Upload:
@@ -205,7 +209,10 @@ def check(upload: Upload, choice: SetupChoice) -> Upload:
     parameters = _parameters(upload, Wishes(dry_run=True, choice=choice))
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=upload.account)  # if two start at once, the second one finds the first
-        for job in _dry_runs(upload.account):
+        with scope(account=upload.account):  # waiting or running; paused ones block nobody
+            dry_runs = Job.objects.filter(kind=KIND, state__in=(JobState.QUEUED, JobState.RUNNING), parameters__dry_run=True)
+            jobs = list(dry_runs.order_by("pk"))
+        for job in jobs:
             if job.parameters.get("upload") != upload.id:
                 raise ReadingBusy(UploadReading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
             with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
@@ -214,12 +221,6 @@ def check(upload: Upload, choice: SetupChoice) -> Upload:
     checked = replace(upload, checked=begun.pk)
     save(checked)
     return checked
-
-
-def _dry_runs(account: int) -> list[Job]:
-    """The account's waiting or running dry runs; paused ones block nobody."""
-    with scope(account=account):
-        return list(Job.objects.filter(kind=KIND, state__in=(JobState.QUEUED, JobState.RUNNING), parameters__dry_run=True).order_by("pk"))
 
 
 def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job:
@@ -267,18 +268,15 @@ def forget_old(account: int) -> None:
             str(parameters.get("upload", ""))
             for parameters in Job.objects.filter(kind=KIND).exclude(state__in=ENDED).values_list("parameters", flat=True)
         }
+    sizes = []
+    for upload in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process is removing it
+            sizes.append((upload.stat().st_mtime, sum(file.stat().st_size for file in (upload / "file").iterdir()), upload))
     total_bytes = 0
-    for touched, size, upload in sorted(_sizes(folder), reverse=True):
+    for touched, size, upload in sorted(sizes, reverse=True):
         total_bytes += size
         if upload.name not in needed and (touched < time.time() - KEPT or total_bytes > MOST_KEPT):
             shutil.rmtree(upload, ignore_errors=True)
-
-
-def _sizes(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Of each upload, when it was last touched (seconds), its bytes and its folder. An upload that another process is removing is left out."""
-    for upload in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            yield upload.stat().st_mtime, sum(file.stat().st_size for file in (upload / "file").iterdir()), upload
 
 
 def care(stop: threading.Event) -> None:
@@ -293,14 +291,6 @@ def care(stop: threading.Event) -> None:
         finally:
             connections["default"].close()
         stop.wait(HOUR)
-
-
-def _before(account: int, names: Sequence[str]) -> list[Column] | None:
-    """The columns in the newest import of a file with the same columns."""
-    with scope(account=account):
-        jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
-    columns = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
-    return columns_module.from_json(columns) if columns else None
 
 
 def _forget(upload: Upload) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -51,7 +50,11 @@ class BulkStatusForm(Form):
 def set_status(request: AccountRequest) -> HttpResponse:
     """Shows the consequences; agreed to, starts the job."""
     form = BulkStatusForm(request.GET).posted
-    wish = _wish(request, form)
+    if form["of"] == ALL:
+        wish = Wish(form["to"], filters=RegistrationFilters(request).registration_filter)
+    else:
+        pairs = (value.partition(" ") for value in form["code"][: bulk_change.MOST_PICKED])
+        wish = Wish(form["to"], tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
     back = RegistrationFilters(request).address(reverse("registrations"))
     if not wish.status or (form["of"] != ALL and not wish.picked):
         say(request, _("Tick rows, or choose all of them, and choose a status.") if wish.status else _("Choose the status that they get."))
@@ -72,13 +75,6 @@ def set_status(request: AccountRequest) -> HttpResponse:
             job = bulk_change.start(db, request.account.pk, wish, preview.total, by=request.user.actor)
         return HttpResponseRedirect(reverse("job", args=(job.pk,)))
     return page(request, "confirmation.html", section="registrations", here="registrations", **confirmation)
-
-
-def _wish(request: AccountRequest, form: Mapping[str, Any]) -> Wish:
-    if form["of"] == ALL:
-        return Wish(form["to"], filters=RegistrationFilters(request).registration_filter)
-    pairs = (value.partition(" ") for value in form["code"][: bulk_change.MOST_PICKED])
-    return Wish(form["to"], tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
 
 
 def _breaks(preview: BulkPreview, wish: Wish, config: AccountConfig) -> list[Breaks]:

@@ -158,7 +158,8 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
     if form.is_valid():
         try:
             chosen = uploads.choose(replace(file_upload, event=form.cleaned_data["event"]), sheet, form.targets)
-            uploads.check(chosen, _first_choice(request))
+            # All missing things that are not doubtful and that this person may create.
+            uploads.check(chosen, SetupChoice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR)))
         except ReadingBusy as busy:
             notice = _busy(busy)
         except ImportFileError as error:
@@ -178,11 +179,6 @@ def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy)
     response = _upload_page(request, UploadForm(_events(request), initial={"event": file_upload.event}), notice)
     response["Refresh"] = "3"
     return response
-
-
-def _first_choice(request: AccountRequest) -> SetupChoice:
-    """The choice of all missing things that are not doubtful and that this person may create."""
-    return SetupChoice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
 
 
 def _columns(request: AccountRequest, file_upload: Upload, sheet: Sheet, form: ColumnsForm, notice: dict[str, Any] | None) -> HttpResponse:

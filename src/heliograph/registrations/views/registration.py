@@ -135,6 +135,11 @@ def _show(request: AccountRequest, db: Database, registration: Opened, form: Cha
                 "link": _("Set Is Active"),
                 "href": reverse("registration-active", args=(registration.event.code, registration.code)),
             }
+    status = registration.account.status(registration.state.status, registration.event)
+    mode = _("Test registration") if registration.is_test else _("Live registration")
+    state = f"{status.name}, {mode}" if status else mode
+    if not registration.state.active:
+        state = _("Not active")
     return page(
         request,
         "registrations/registration.html",
@@ -142,7 +147,7 @@ def _show(request: AccountRequest, db: Database, registration: Opened, form: Cha
         here="registrations",
         status=form.status,
         **_head(registration),
-        state=_state(registration),
+        state=state,
         version=registration.version,
         opened=form_values.written(form.then or form.stored),
         told=notice,
@@ -174,14 +179,6 @@ def _menu(request: AccountRequest, registration: Opened) -> list[tuple[str, str]
         if request.account.signal_enabled
         else links
     )
-
-
-def _state(registration: Opened) -> str:
-    if not registration.state.active:
-        return _("Not active")
-    status = registration.account.status(registration.state.status, registration.event)
-    mode = _("Test registration") if registration.is_test else _("Live registration")
-    return f"{status.name}, {mode}" if status else mode
 
 
 def _record(db: Database, request: AccountRequest, registration: Opened) -> list[tuple[str, str]]:

@@ -124,7 +124,11 @@ def _replace_on_objects(transaction: SetupTransaction, row: Tag, other: Tag | No
             )
         rows.delete()
     Question.objects.filter(tag=row).update(tag=other)
-    for event, tags in _tags_of_events(row).items():
+    tags_by_event: dict[int, set[int]] = {}
+    events = EventTag.objects.filter(tag=row).values("event")
+    for event, tag in EventTag.objects.filter(event__in=events).values_list("event_id", "tag_id"):
+        tags_by_event.setdefault(event, set()).add(tag)
+    for event, tags in tags_by_event.items():
         set_event_tags(transaction, event, sorted({*(tags - {row.pk}), *((other.pk,) if other else ())}), quiet=True)
 
 
@@ -137,13 +141,6 @@ def _lock_events(transaction: SetupTransaction, row: Tag) -> None:
     transaction.lock_more_events(events)
 
 
-def _tags_of_events(row: Tag) -> dict[int, set[int]]:
-    tags_by_event: dict[int, set[int]] = {}
-    for event, tag in EventTag.objects.filter(event__in=EventTag.objects.filter(tag=row).values("event")).values_list("event_id", "tag_id"):
-        tags_by_event.setdefault(event, set()).add(tag)
-    return tags_by_event
-
-
 def _objects(row: Tag, kind: TagKind) -> list[Use]:
     """The objects of this kind that have the tag."""
     if kind is TagKind.EVENT:
@@ -153,14 +150,13 @@ def _objects(row: Tag, kind: TagKind) -> list[Use]:
         return [Use("question", q.pk, f"{q.label} ({q.event.code})", where=q.event.code) for q in questions]
     model, _through, _owner = TABLES[kind]
     rows: Any = model.objects.filter(tags=row).order_by("pk")
-    if hasattr(model, "event"):
+    has_event = hasattr(model, "event")
+    if has_event:
         rows = rows.select_related("event")
-    return [Use(str(model._meta.verbose_name), r.pk, str(r), where=_event_code(r)) for r in rows]
-
-
-def _event_code(row: Any) -> str:
-    event = getattr(row, "event", None)
-    return str(event.code) if event is not None else ""
+    return [
+        Use(str(model._meta.verbose_name), each.pk, str(each), where=str(each.event.code) if has_event and each.event is not None else "")
+        for each in rows
+    ]
 
 
 def _row(id: int) -> Tag:

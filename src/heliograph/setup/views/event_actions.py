@@ -50,7 +50,10 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
-        _resume(request, current_event)
+        job = mark_test_job.under_way(request.account.pk, current_event.id)
+        if job is not None:
+            with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+                control.resume(job.pk, request.account.pk)
         return HttpResponseRedirect(place)
     chosen = form.cleaned_data["to"] if form.is_valid() else request.GET.get("to", "")
     to = config.event_statuses.get(read_id(chosen) or 0)
@@ -72,13 +75,6 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
         return HttpResponseRedirect(place)
     return event_page(request, "confirmation.html", current_event, entry="details", **confirmation)
-
-
-def _resume(request: AccountRequest, event: EventConfig) -> None:
-    job = mark_test_job.under_way(request.account.pk, event.id)
-    if job is not None:
-        with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
-            control.resume(job.pk, request.account.pk)
 
 
 def _leaving(event: EventConfig, config: AccountConfig, unmarked: int, now: str, status: Status) -> list[Breaks]:

@@ -24,7 +24,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import how_far
 from heliograph.setup import mark_test_job
 from heliograph.setup.event_draft import changed_state
-from heliograph.setup.form_values import FormValues, Texts, shown_then, written
+from heliograph.setup.form_values import FormValues, shown_then, written
 from heliograph.setup.name_fields import folded
 from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services.events import MarksFirst, save_event
@@ -64,7 +64,15 @@ def events(request: AccountRequest) -> HttpResponse:
     cursor = read_cursor(request, (int,))
     with account_reader(request.account.pk) as reader:
         db, config = reader.db, reader.config
-        matching_rows = _matching(db, reader.account, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
+        # An account has hundreds of events, not hundreds of thousands: words are found here, in any script.
+        words, status = folded(filters.cleaned_data["q"]).split(), filters.cleaned_data["status_id"]
+        matching_rows: list[_EventRow] = [
+            (id, code, name, at)
+            for id, code, name, at in db.all(
+                "SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": reader.account}
+            )
+            if status in (None, at) and all(word in folded(f"{code} {name}") for word in words)
+        ]
         list_page = _paged(matching_rows, cursor)
         ids = [row[0] for row in list_page.rows]
         counts, loaded = _registrations(db, reader.account, ids), reader.events(ids)
@@ -88,15 +96,6 @@ def events(request: AccountRequest) -> HttpResponse:
 
 
 type _EventRow = tuple[int, str, str, int]
-
-
-def _matching(db: Database, account: int, text: str, status: int | None) -> list[_EventRow]:
-    """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands: words are found here, in any script."""
-    rows = db.all("SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": account})
-    words = folded(text).split()
-    return [
-        (id, code, name, at) for id, code, name, at in rows if status in (None, at) and all(w in folded(f"{code} {name}") for w in words)
-    ]
 
 
 def _paged(rows: list[_EventRow], cursor: Cursor | None) -> ListPage[_EventRow]:
@@ -200,8 +199,20 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
     own_changes = {name: now for name, now in values.items() if name in then and then[name] != now}
     met = {name for name in own_changes if then[name] != stored[name] != own_changes[name]}
     for name in met:
-        form.add_error(name, _theirs(name, stored[name], config))
-    to = own_changes.pop("status", ()) if _leaves(config, current_event, own_changes) else ()
+        texts = stored[name]
+        if name == "status":
+            texts = tuple(config.event_statuses[int(status)].name for status in texts)
+        elif name == "tags":
+            texts = tuple(config.tags[int(tag)].label for tag in texts if int(tag) in config.tags)
+        form.add_error(name, said_of_theirs(", ".join(texts)))
+    chosen_status = read_id((own_changes.get("status") or ("",))[0])
+    leaves_testing = (
+        chosen_status is not None
+        and chosen_status in config.event_statuses
+        and mark_test_job.leaves_test(config, current_event, chosen_status)
+    )
+    if leaves_testing:
+        del own_changes["status"]
     if in_order and not met:
 
         def save(confirmed: bool) -> EventState:
@@ -216,37 +227,19 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         except MarksFirst:
             form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
         except LosesValues as error:
-            return _asks(request, current_event, error)
+            # Flows filter by the code or the name that it would lose (P12).
+            place = reverse("event-details", args=(current_event.code,))
+            confirmation = losing(request, error, crumbs=[(current_event.code, place)], cancel_href=place)
+            return event_page(request, "confirmation.html", current_event, entry="details", **confirmation)
         except Invalid as error:
             form.refuse_event(error)
         else:
-            if to:
-                return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
+            if leaves_testing:
+                return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': chosen_status})}")
             say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
     return _details(request, current_event, config, form, then=then)
-
-
-def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> HttpResponse:
-    """Flows filter by the code or the name that it would lose (P12)."""
-    place = reverse("event-details", args=(event.code,))
-    confirmation = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
-    return event_page(request, "confirmation.html", event, entry="details", **confirmation)
-
-
-def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
-    text = {
-        "status": lambda: config.event_statuses[int(values[0])].name if values else "",
-        "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
-    }.get(name, lambda: ", ".join(values))()
-    return said_of_theirs(text)
-
-
-def _leaves(config: AccountConfig, event: EventConfig, own_changes: FormValues) -> bool:
-    chosen = (own_changes.get("status") or ("",))[0]
-    to = read_id(chosen)
-    return to is not None and to in config.event_statuses and mark_test_job.leaves_test(config, event, to)
 
 
 def _details(

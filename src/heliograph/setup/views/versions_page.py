@@ -223,7 +223,7 @@ def _compared(
         other=compared.other.number if compared.other else None,
         kept=request.GET.get("at", ""),
         differences=differences,
-        counted=_counted(differences),
+        counted=ngettext("%(n)s difference.", "%(n)s differences.", len(differences)) % {"n": len(differences)},
         note=versioned.note,
         editable=editable,
         shows_question=shows_question,
@@ -255,11 +255,6 @@ class RestoreRefusal:
     title: str
     text: str
     tone: str = "failed"
-
-
-def _counted(differences: Sequence[Difference]) -> str:
-    count = len(differences)
-    return ngettext("%(n)s difference.", "%(n)s differences.", count) % {"n": count}
 
 
 def _summary(versioned: Versioned, before: Version | None, made: Version) -> str:
