@@ -34,7 +34,7 @@ REMEMBERED = 500
 MOST_HELD = 10_000
 """Most held actions of a paused connection that are counted."""
 MOST_INVALID = 1_000
-"""Most attempts of a connection, the newest, among which the last one is looked for that did not fail validation."""
+"""The newest attempts of a connection that are searched for one that did not fail validation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class LastAttempt:
     status: int | None
     message: str
     failure: Cause | None
-    """Why there was no response; None if there was one. Once retention has removed the attempt's content, it is the cause of the action, which
-    may have another by then."""
+    """Why there was no response; None if there was one. If retention has removed the attempt's content, it is the cause of the action, which a
+    later attempt may have changed."""
 
     @property
     def delivered(self) -> bool:
@@ -115,7 +115,7 @@ class ConnectionRow:
     state: StoredConnectionState
     attempt: LastAttempt | None
     evidence: LastAttempt | None
-    """The last attempt that says something of the target. One that failed validation does not: nothing was to be sent."""
+    """The last attempt that did not fail validation. An attempt that failed validation says nothing about the target, because nothing was sent."""
     tested: tuple[int, DiagnosisReport] | None
     """When it was last tested (microseconds), and the result."""
     flows: Sequence[tuple[int, str]]
@@ -240,8 +240,8 @@ class ConnectionList:
     def _attempts(self, ids: Sequence[int] | None, *, tried: bool = False) -> dict[int, LastAttempt]:
         """The last attempt of each connection: one index lookup each.
 
-        ids: of the connections; None for all
-        tried: the last that did not fail validation
+        ids: the ids of the connections; None for all
+        tried: the last attempt that did not fail validation
         """
         valid = f"state <> {int(ActionState.VALIDATION)}"
         newest = f"SELECT at, state FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_INVALID if tried else 1}"
@@ -293,7 +293,7 @@ class ConnectionList:
         return {id: list(flows.items()) for id, flows in used.items()}
 
     def _paused_by(self, paused: Sequence[int]) -> Mapping[int, tuple[str, int]]:
-        """Who paused each of these connections, and when. A connection that a 410 paused is missing from the result."""
+        """The user who paused each connection, and the time. A connection that a 410 paused is missing from the result."""
         if not paused:
             return {}
         rows = self.db.all(

@@ -41,7 +41,7 @@ class Flows:
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
         """The flows, mappings and connections that name a tag or a custom field, or the flows that use a connection or a mapping.
 
-        kind: of a tag, only the uses as this kind of object's tag
+        kind: only the uses of a tag as a tag of this kind of object; None for all uses
         """
         if thing is Thing.TAG:
             named = FlowTag.objects.filter(tag=id).select_related("flow").order_by("flow_id")

@@ -58,7 +58,8 @@ def lacking(missing: Missing, flow: Flow) -> str:
 
 
 def troubles_of(rows: Mapping[int, ConnectionRow]) -> dict[int, ConnectionTrouble]:
-    """Why connections send nothing at present, as words for after their names ("paused"), by id. Connections that send are omitted."""
+    """The reasons why connections send nothing at present, by the connection's id, in words that follow its name ("paused"). Connections that
+    send are omitted."""
     return {id: ConnectionTrouble(PartState.WAITS, state_in_words(row)) for id, row in rows.items() if row.health in SENDS_NOTHING}
 
 

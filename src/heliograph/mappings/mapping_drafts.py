@@ -48,7 +48,7 @@ class DraftRow:
     trim: bool = False
     case: Case | None = None
     tidy: bool = True
-    """Whether typed text beside an empty field is left out. On in a row that has no typed text between two fields yet."""
+    """Whether typed text beside an empty field is left out. The page offers it ticked until the row has typed text between two fields."""
     line: str = ""
     """Its chips as text (domain.mapping.chips)."""
     parts_before: tuple[RowPart, ...] = ()

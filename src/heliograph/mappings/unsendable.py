@@ -37,10 +37,10 @@ class UnsendableRequest:
 def unsendable_requests(
     db: Database, config: AccountConfig, connections: Iterable[int], rendered: Rendered, kind: MappingKind, tried: Tried, *, as_query: bool
 ) -> list[UnsendableRequest]:
-    """The connections over which the request could not be sent. If there are none, an entry for 0 if no connection could carry it.
+    """The connections over which the request could not be sent. If it is too long for any connection, there is one entry, with the id 0.
 
     rendered: the mapping's values, each of which can be sent
-    as_query: the page shows them as the query of a GET
+    as_query: the page shows the values as the query of a GET
     """
     unsendable = []
     for id in sorted(set(connections) & config.connections.keys())[:MOST_CONNECTIONS]:

@@ -111,7 +111,8 @@ def _filter(at: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lac
 def _inputs(
     form: FilterForm, number: int, row: FilterRow, typed: Mapping[str, str], values: FilterValues, *, is_lacking: bool
 ) -> list[FormField]:
-    """The chip input for any number of values; or that for the day or number with which the field is compared, two of them for "is between".
+    """The inputs of a filter row: a chip input for any number of values, or an input for the day or number with which the field is compared; "is
+    between" has two inputs.
 
     number: the row's number, from 1
     typed: the texts of refused inputs

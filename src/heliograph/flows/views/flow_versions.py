@@ -87,7 +87,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
 
 
 def gone_texts(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]:
-    """The things that a version names and that no longer exist, with the place where it names each, in words."""
+    """One text for each thing that the version names but that no longer exists. It says where the version names the thing."""
     return list(dict.fromkeys(_gone_text(each, names) for each in gone))
 
 

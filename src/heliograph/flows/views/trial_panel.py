@@ -134,7 +134,7 @@ def _panel(
 
 
 def _matching_registrations(reader: AccountReader, text: str) -> list[tuple[str, str]]:
-    """The id and label of registrations that match the text; only those with this code, if there are any."""
+    """The id and label of the registrations whose code is the text; if there are none, of the registrations that match the text otherwise."""
     if not text:
         return []
     exact = ids_of_code(reader.db, reader.account, text)[:CHOICES]

@@ -58,7 +58,7 @@ class Editor:
     """The id of the stored mapping; 0 for a new one."""
     now: datetime
     strict: bool = False
-    """Whether errors are shown as refused, because somebody tried to save, rather than as still to do."""
+    """Whether errors are shown as refused, because somebody tried to save. Otherwise they are shown as still to do."""
     fields: SourceFields = field(init=False)
     checked: Checked = field(init=False)
     tried: Tried = field(init=False)

@@ -115,7 +115,7 @@ def _question(restorable_mapping: RestorableMapping | None, fields: SourceFields
 
 
 def _gone_texts(restorable_mapping: RestorableMapping, fields: SourceFields) -> list[str]:
-    """The things that a version names and that no longer exist, with the row that names each, in words."""
+    """One text for each thing that the version names but that no longer exists. It says which row names the thing."""
     return [_gone_text(each, fields) for each in restorable_mapping.gone]
 
 
