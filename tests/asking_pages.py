@@ -317,14 +317,14 @@ def asked_about(site: Site) -> None:
 
 PAGES: dict[str, Asking] = {
     "a tag is deleted": Asking(
-        "setup.views.tags.delete",
+        "setup.views.tag_pages.delete",
         lambda site: f"/settings/tags/{site.acme.tags['Spare'].pk}/delete/",
         uses_tag("Spare"),
         "1 flow becomes incomplete and sends nothing",
         gone(Tag, lambda site: int(site.acme.tags["Spare"].pk)),
     ),
     "a tag is merged": Asking(
-        "setup.views.tags.merge",
+        "setup.views.tag_pages.merge",
         lambda site: f"/settings/tags/{site.acme.tags['Spare'].pk}/merge/?into={site.acme.tags['Other'].pk}",
         uses_tag("Spare"),
         "1 flow may act on more from then on",
@@ -347,7 +347,7 @@ PAGES: dict[str, Asking] = {
         lambda _site, _client: {"name": "Another"},
     ),
     "a flow is switched off": Asking(
-        "flows.views.flows.toggle",
+        "flows.views.flow_list_page.toggle",
         lambda site: f"{flow_url(site)}active/",
         renames_flow,
         "Switch off Leads to our CRM?",
@@ -356,7 +356,7 @@ PAGES: dict[str, Asking] = {
         by_post=True,
     ),
     "one change is sent now": Asking(
-        "flows.views.flow_test.send",
+        "flows.views.trial_panel.send",
         lambda site: f"{flow_url(site)}send/{change_of(site)}/",
         renames_connection,
         "To Sales CRM",
@@ -462,14 +462,14 @@ PAGES: dict[str, Asking] = {
         row_gone("Paid", "statuses"),
     ),
     "a custom field is deleted": Asking(
-        "setup.views.custom_fields.delete",
+        "setup.views.custom_field_pages.delete",
         lambda site: f"/settings/event-data/{field_of(site, 'region')}/delete/",
         lambda site: save_region(site, "Region of the event"),
         "Delete “Region of the event”?",
         lambda site: not site.acme.config().event_fields,
     ),
     "a custom field loses an option": Asking(
-        "setup.views.custom_fields._saved",
+        "setup.views.custom_field_pages._saved",
         lambda site: f"/settings/event-data/{field_of(site, 'region')}/",
         filters_region("Badges"),
         "Badges",
@@ -479,7 +479,7 @@ PAGES: dict[str, Asking] = {
         before=filters_region("Southern leads"),
     ),
     "an event loses its code": Asking(
-        "setup.views.events._save",
+        "setup.views.event_pages._save",
         lambda _site: f"/events/{EVENT}/details/",
         filters_code("Badges"),
         "Badges",
@@ -520,7 +520,7 @@ PAGES: dict[str, Asking] = {
         jobs("set-status"),
     ),
     "a token is revoked": Asking(
-        "administration.views.tokens._revoke",
+        "administration.views.api_token_page._revoke",
         lambda site: f"/settings/tokens/{token_of(site)}/revoke/",
         uses_token,
         "It is in use",
