@@ -400,6 +400,22 @@ def test_D4_in_flight_at_three_crashes_is_a_poison(acme: RunningAccount, receive
     assert receiver.requests == []
 
 
+def test_C8_D4_retry_after_holds_a_lane_that_goes_alone(acme: RunningAccount, receiver: Receiver) -> None:
+    """Two lanes of one connection were read to go alone, and the first is answered with Retry-After. R3 starts once none waits to go alone."""
+    receiver.answer("/crm", Answer(429, headers={"Retry-After": "3600"}), Answer(200))
+    acme.flow(acme.connection(receiver.url("/crm")))
+    acme.flow(acme.connection(receiver.url("/erp")))
+    acme.record("R1")
+    acme.record("R2")
+    with acme.db.transaction():
+        acme.db.run("UPDATE lane SET marks = 2")
+    with acme.worker():
+        receiver.wait_for(2, path="/erp")
+        acme.record("R3")
+        receiver.wait_for(3, path="/erp")
+        assert len(receiver.at("/crm")) == 1
+
+
 def test_D5_an_attempt_is_never_dated_ahead_of_the_databases_clock(acme: RunningAccount) -> None:
     """Reading a configuration takes time, and what is confirmed last is the database's clock."""
     with acme.worker() as worker:

@@ -311,11 +311,15 @@ class LaneReader:
         if not self.confirmation.allows_starts(now):
             self._scan_at = now + SCAN_EVERY
             return
-        if self._alone:
-            self._scan_at = now + SCAN_EVERY
+        while self._alone:
             stored = self._alone[0].taken.stored
             limiter = self._limiter(stored.connection, stored.account)
-            if self.starter.in_flight == 0 and not self._start_first(self._alone, limiter, now):
+            if limiter.in_flight == 0 and not limiter.may_start(now):  # paused, held, tripped or rate-limited since the read
+                self.memory.drop(self._alone.popleft().taken)  # it is read again; others do not wait for it
+                limiter.forget_floors()
+                continue
+            self._scan_at = now + SCAN_EVERY
+            if self.starter.in_flight == 0 and self.journal.free_cells and not self._start_first(self._alone, limiter, now):
                 self.memory.drop(self._alone.popleft().taken)  # it is read again; others do not wait for its access token
             return
         with_news, self._connections_with_news = self._connections_with_news, {}
