@@ -83,6 +83,26 @@ def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, recei
     assert "“Waitlist Hold” of SUMMIT has no tag" in after
 
 
+def test_D6_F7_a_run_that_can_no_longer_be_judged_is_no_cured_cause(story: Story, receiver: Receiver, client: Client) -> None:
+    story.signs_in(client, Role.PLANNER, name="Ada")
+    crm = story.connection("CRM", "/crm")
+    gone = story.flow("Gone", [story.to(crm)], statuses=["Waiting"])
+    story.flow("Waiting list", [story.to(crm)], statuses=["Waiting"])
+    story.record("R1", status="Waitlist Hold")
+    story.delete_flow(gone)
+    with story.worker():
+        story.wait_for(lambda: [item["cause"] for item in story.stuck()] == ["flow_deleted", "untagged"])
+        after = causes(client)
+        assert "not delivered yet" not in after
+        assert "is cured" not in after
+        story.tag_status("Waitlist Hold", "Waiting")
+        story.until("R1", "success")
+    after = causes(client)
+    assert "1 cause is cured" in after
+    assert "1 sent" in after
+    assert "not delivered yet" not in after
+
+
 def test_D6_a_cause_of_more_runs_than_are_looked_at_says_at_least(story: Story) -> None:
     story.flow("Waiting list", [story.to(story.connection("CRM", "/crm"))], statuses=["Waiting"])
     story.record_many([{"code": f"R{n}", "status": "Waitlist Hold"} for n in range(3)])

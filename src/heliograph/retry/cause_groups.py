@@ -346,7 +346,10 @@ class RunEnd(StrEnum):
 
 
 def _end_of(ends: Mapping[tuple[int, int], set[ActionState]], run: StuckItem) -> RunEnd:
-    """The end of a run that triggered. Of several actions, an open one counts first, then a failed one, then a superseded one."""
+    """The end of a run that was judged again and triggered. Of several actions, an open one counts first, then a failed one, then a superseded one.
+
+    The actions are committed with the result, so a run without any is one whose actions were removed after the run was read.
+    """
     states = ends.get((run.change, run.flow), set())
     if not states or any(state.is_open for state in states):
         return RunEnd.UNDER_WAY

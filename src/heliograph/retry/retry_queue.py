@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import ENDS_RUN, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
@@ -261,9 +261,11 @@ class RetryQueue:
         return [run for status in statuses for run in self._runs(each, {"queue": status.code}, limit)]
 
     def done_runs(self, since: int, limit: int) -> list[StuckItem]:
-        """The runs that were judged again since an instant (microseconds), the last judged first."""
+        """The runs that were judged again since an instant (microseconds), the last judged first. Runs that could not be judged any more ended
+        without it (ENDS_RUN): they are left out."""
+        could_be_judged = f"q.cause NOT IN ({', '.join(f"'{cause.value}'" for cause in sorted(ENDS_RUN))})"
         return self._runs(
-            f"q.account_id = :account AND q.queue = {QueueStatus.DONE.code} AND q.ended >= :since ORDER BY q.ended DESC",
+            f"q.account_id = :account AND q.queue = {QueueStatus.DONE.code} AND q.ended >= :since AND {could_be_judged} ORDER BY q.ended DESC",
             {"since": since},
             limit,
         )
