@@ -14,6 +14,7 @@ from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
 
 from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.retry_policy import HOUR
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.store import connection_states
 from heliograph.store.database import Database
@@ -172,3 +173,17 @@ def test_jobs_rest_while_deliveries_are_behind_but_not_for_what_is_held(acme: Ru
             )
         assert lane_reads.is_behind(db, 19)
         assert not lane_reads.is_behind(db, 20)
+
+
+def test_C8_deliveries_are_behind_again_once_a_retry_after_has_passed(acme: RunningAccount) -> None:
+    with closing(acme.open()) as db:
+        hold(db, 30)
+        with db.transaction():
+            db.run(
+                "INSERT INTO connection_state (connection_id, account_id, held_until) VALUES (:id, :account, :until)",
+                {"id": HELD, "account": ACCOUNT, "until": db.now() + HOUR},
+            )
+        assert not lane_reads.is_behind(db, 0)
+        with db.transaction():
+            db.run("UPDATE connection_state SET held_until = :until", {"until": db.now()})
+        assert lane_reads.is_behind(db, 29)

@@ -181,11 +181,12 @@ def unsettled(db: Database) -> int:
 
 
 def is_behind(db: Database, most: int) -> bool:
-    """True if more than `most` lanes wait only because the workers are slow. Lanes of paused, throttled and unreachable connections do not
-    count."""
-    count, connection_states = 0, states(db)
-    for connection in connections_with_work(db, db.now()):
-        if connection not in connection_states:
+    """True if more than `most` lanes wait only because the workers are slow. Lanes of connections that are paused or being released, that a
+    Retry-After still holds, or whose last attempt did not reach the target do not count."""
+    count, now = 0, db.now()
+    excused = {connection for connection, state in states(db).items() if state.paused or state.failures or state.held_until > now}
+    for connection in connections_with_work(db, now):
+        if connection not in excused:
             ((counted,),) = db.all(
                 f"SELECT count(*) FROM (SELECT 1 FROM lane WHERE {LANE_READY} AND connection_id = :connection LIMIT :most) l",
                 {"connection": connection, "most": most + 1 - count},
