@@ -305,6 +305,26 @@ def test_F7_P12_a_decision_that_raised_ends_with_its_flow_at_its_next_try(story:
     assert story.runs(flow) == [("not triggered", "flow deleted")]
 
 
+def test_F7_D7_a_decision_that_raised_is_not_said_to_be_tagged_now(story: Story) -> None:
+    """R1 waits for a tag, R2's decision raised; then the flow selects neither. Only of R1 is it news that it is tagged."""
+    flow = story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+    story.record_many([{"code": code, "status": "New"} for code in ("R1", "R2")])
+    with story.db.transaction():
+        story.db.run(
+            "UPDATE stuck_run SET category = :system, cause = 'exception', due_at = :due WHERE id = (SELECT max(id) FROM stuck_run)",
+            {"system": Category.SYSTEM.code, "due": story.db.now()},
+        )
+        ((at, mode),) = story.db.all("SELECT DISTINCT at, mode FROM run")
+        put_deltas(story.db, of_reconsidered(story.account, at, mode, flow, RunState.UNTAGGED, RunState.UNDECIDED))
+    story.tag_status("New", "Attended")
+    with story.worker():
+        story.wait_for(lambda: [item["cause"] for item in story.stuck()] == ["not_selected", "not_selected"])
+    assert story.db.all("SELECT message FROM stuck_run ORDER BY id") == [
+        ("It is tagged now, but the flow does not select its tags.",),
+        ("The flow does not select its tags.",),
+    ]
+
+
 # ---- sessions, events, headers, forms, queries
 
 

@@ -129,4 +129,9 @@ def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConf
         return RunVerdict.TRIGGERED, "", ""
     if decision.reason is not None and decision.reason.can_be_fixed:
         return RunVerdict.UNTAGGED, decision.reason.value, ""
-    return RunVerdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "It is tagged now, but the flow does not select its tags."
+    is_news = run.stuck.cause is Cause.UNTAGGED
+    return (
+        RunVerdict.NOT_SELECTED,
+        Reason.NOT_SELECTED.value,
+        "It is tagged now, but the flow does not select its tags." if is_news else "The flow does not select its tags.",
+    )
