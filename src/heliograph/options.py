@@ -356,7 +356,7 @@ class Options(BaseSettings):
 
     @property
     def everyones_policy(self) -> Policy:
-        """What outgoing requests of all accounts may reach beyond public addresses (C6)."""
+        """The networks beyond public addresses that outgoing requests of every account may reach (C6)."""
         return Policy.parse([*map(str, self.allowed_networks), *filter(None, [self.demo_targets])])
 
     @property

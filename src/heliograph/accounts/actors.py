@@ -1,5 +1,7 @@
-"""Who did something: translates the actor of an audit entry or a change ("user:7", "token:3", "import:12", "command") into a name and a
-place."""
+"""Names of actors: translates the actor of an audit entry or a change into a name and a place.
+
+An actor is stored as a text: "user:7", "token:3", "import:12" or "command".
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,11 @@ class Actors:
     tokens: dict[int, str]
 
     @classmethod
-    def from_marks(cls, account: Account, marks: Iterable[str]) -> Self:
+    def from_stored(cls, account: Account, actors: Iterable[str]) -> Self:
         """Looks the names up, in at most three queries. A removed user keeps the name stored in the audit."""
         ids_by_kind: dict[str, set[int]] = {"user": set(), "token": set()}
-        for mark in marks:
-            kind, _colon, id = mark.partition(":")
+        for actor in actors:
+            kind, _colon, id = actor.partition(":")
             if kind in ids_by_kind and id.isascii() and id.isdecimal() and len(id) < 19:
                 ids_by_kind[kind].add(int(id))
         users = (
@@ -37,9 +39,9 @@ class Actors:
         tokens = dict(ApiToken.objects.filter(pk__in=ids_by_kind["token"]).values_list("pk", "name")) if ids_by_kind["token"] else {}
         return cls(users, tokens)
 
-    def name(self, mark: str) -> str:
+    def name(self, actor: str) -> str:
         """The actor's name."""
-        kind, _colon, id = mark.partition(":")
+        kind, _colon, id = actor.partition(":")
         number = int(id) if id.isascii() and id.isdecimal() and len(id) < 19 else 0
         if kind == "user":
             return self.users.get(number) or _("A user who is gone")
@@ -48,11 +50,11 @@ class Actors:
         if kind == "import":
             return _("Import %(id)s") % {"id": id}
         words = {"command": _("The operator"), "first start": _("First start"), SOMEBODY: _("Somebody")}
-        return words.get(mark, mark)
+        return words.get(actor, actor)
 
     @staticmethod
-    def place(mark: str) -> str:
+    def place(actor: str) -> str:
         """Where the actor acted."""
-        kind = mark.partition(":")[0]
+        kind = actor.partition(":")[0]
         words = {"user": _("These pages"), "token": _("API"), "import": _("Import"), "command": _("Command line")}
         return words.get(kind, "")

@@ -1,4 +1,4 @@
-"""The audit: who did what to which object (C5: secrets masked).
+"""The audit: one entry for each operation on an object, with its actor (C5: secrets masked).
 
 An entry is written in the transaction of its action, so neither exists without the other.
 """

@@ -1,10 +1,13 @@
 """Keeps a form that was posted after its session had ended, until its author has signed in again.
 
-Two signed cookies outlive the session. One says who uses this browser: forms are kept for a user alone who may still sign in, one for each of
-them, so that nobody fills the database from outside. The other names the kept form: it is offered in the browser that posted it, for a quarter
-of an hour, to the same person. Signing out takes both cookies away, a new password makes the first worthless. No page holds what waits: it is
-put into the request that its own button makes. A view that `shows_again` then shows the form with what was typed, and saves nothing; any other
-view, a button's, is sent it as it was.
+Two signed cookies outlive the session; signing out deletes both.
+
+    WHO_COOKIE    names the user of this browser. A form is kept only for a user who may still sign in, and only the newest of each user, so
+                  that nobody fills the database from outside. A new password makes the cookie worthless.
+    FORM_COOKIE   names the kept form. The form is offered for 15 minutes, to the same user in the browser that posted it.
+
+No page contains the kept form: the middleware puts it into the request that a button of the page makes. A view with `shows_again` then shows
+the form with the typed text and saves nothing. Any other view gets the request as if it had been posted now.
 """
 
 from __future__ import annotations
@@ -48,22 +51,24 @@ def remember(request: HttpRequest, response: HttpResponseBase, *, leaves: bool) 
     if leaves:
         for cookie in {WHO_COOKIE, FORM_COOKIE} & request.COOKIES.keys():
             response.delete_cookie(cookie, samesite="Lax")
-    elif isinstance(request.user, User) and _read_cookie(request, WHO_COOKIE) != (user_mark := _user_mark(request.user)):
-        _set_cookie(response, WHO_COOKIE, user_mark, timedelta(days=_DAYS))
+    elif isinstance(request.user, User) and _read_cookie(request, WHO_COOKIE) != (user_stamp := _user_stamp(request.user)):
+        _set_cookie(response, WHO_COOKIE, user_stamp, timedelta(days=_DAYS))
 
 
 def keep(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Keeps a posted form, in place of an earlier one of the same user. Not one that holds a file, is too long or one of too many, nor that of
-    somebody unknown or switched off."""
+    """Keeps a posted form, in place of an earlier one of the same user.
+
+    Keeps no form with a file, none over MOST_BYTES, at most PER_MINUTE of a user, and none of an unknown user or one who is switched off.
+    """
     fields = [(name, texts) for name, texts in request.POST.lists() if name != "csrfmiddlewaretoken"]
     content, path = json.dumps(fields, ensure_ascii=False).encode(), request.get_full_path()
     if request.FILES or not fields or len(content) + len(path) > MOST_BYTES:
         return
     # The user of this browser, if they may still sign in and their password is the one that they had then.
-    user_mark = _read_cookie(request, WHO_COOKIE)
-    id, _colon, _digest = user_mark.partition(":")
+    user_stamp = _read_cookie(request, WHO_COOKIE)
+    id, _colon, _digest = user_stamp.partition(":")
     user = User.objects.filter(pk=int(id), is_active=True).first() if id.isdecimal() and len(id) < 19 else None
-    if user is None or not secrets.compare_digest(_user_mark(user), user_mark):
+    if user is None or not secrets.compare_digest(_user_stamp(user), user_stamp):
         return
     if not any(cache.add(f"kept-form:{user.pk}:{slot}", 1, 60) for slot in range(PER_MINUTE)):
         return
@@ -97,7 +102,10 @@ def shows_again[View: Callable[..., Any]](view: View) -> View:
 
 
 def take(request: HttpRequest, name: str, *, again: bool = False) -> QueryDict | None:
-    """Takes out the form kept under this name; a second call finds none. again: it is only to be shown."""
+    """Takes the form of this name out of the store; a second call returns None.
+
+    again: adds AGAIN to its fields, so that the view only shows it.
+    """
     kept_form = _form_of(request, name)
     if kept_form is None or not KeptForm.objects.filter(pk=kept_form.pk, name=name).delete()[0]:
         return None
@@ -130,7 +138,7 @@ def _opened(kept_form: KeptForm) -> list[tuple[str, list[str]]] | None:
     return fields
 
 
-def _user_mark(user: User) -> str:
+def _user_stamp(user: User) -> str:
     """The user's id and a digest of what a new password changes."""
     return f"{user.pk}:{user.get_session_auth_hash()[:32]}"
 

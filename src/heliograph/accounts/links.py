@@ -31,10 +31,11 @@ class LinkOver(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A new link. address: its whole URL, to be shown once. expires: an aware instant."""
+    """A new link."""
 
     row: EntryLink
     address: str
+    """Its whole URL, to be shown once."""
     expires: datetime
 
 

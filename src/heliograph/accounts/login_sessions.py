@@ -48,7 +48,8 @@ def listen() -> None:
 def seen(request: HttpRequest) -> None:
     """Ends a session that was not used for too long; stores from time to time that it is in use. If storing fails, the request continues.
 
-    What a page asks by itself, such as a list that is fetched again every 2 s, is no use: a browser that is left open would stay signed in.
+    Requests that a page makes by itself do not count as use, such as a list that is fetched every 2 s: otherwise a browser that is left open
+    would stay signed in.
     """
     key = request.session.session_key
     if not key or not isinstance(request.user, User):

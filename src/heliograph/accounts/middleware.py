@@ -106,10 +106,11 @@ class AccountMiddleware:
         return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Runs the view again if somebody else saved first, and answers what that run raises like what the first one raised.
+        """Answers an error of a view; None for an error of any other kind.
 
-        What is not in the account, or was deleted while the view ran, is a 404. A refused job leads back to the page that the request came
-        from. None: the error is of another kind.
+        SavedSince (somebody else saved first) runs the view again; an error of that run is answered in the same way.
+        NotInAccount, also for a row that was deleted while the view ran, is a 404.
+        A refused job leads back to the page from which the request came.
         """
         for _time in range(save_order.TRIES):
             if not isinstance(error, SavedSince):
@@ -139,7 +140,10 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _with_what_waited(request: HttpRequest, *, shows_again: bool) -> HttpResponse | None:
-    """Shows that a form waits, or puts it into the request of its button; None: go on. shows_again: of the view."""
+    """Returns a page that offers the kept form, or puts the form into the request of that page's button. None: the view answers.
+
+    shows_again: True if the view can show a form without saving it.
+    """
     if request.method == "GET" and not getattr(request, "htmx", False):
         name = kept_form.waiting(request)
         return render(request, "administration/kept_form.html", {"name": name, "shows_again": shows_again}) if name else None

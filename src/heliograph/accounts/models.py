@@ -53,7 +53,7 @@ class Account(models.Model):
 
 
 class Role(models.TextChoices):
-    """What a person may do in the account."""
+    """The rights of a person in the account."""
 
     ADMINISTRATOR = "Administrator", _("Administrator")
     PLANNER = "Planner", _("Planner")
@@ -178,7 +178,7 @@ class KeptForm(models.Model):
 
 
 class TokenScope(models.TextChoices):
-    """What a token may do."""
+    """The rights of a token."""
 
     INGEST = "ingest", _("Send registrations")
 
@@ -224,7 +224,7 @@ class Remembered(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One entry of the audit: who did what to which object. It is written in the transaction of the operation, and never changed afterwards,
+    """One entry of the audit: an actor, an operation, and the object. It is written in the transaction of the operation, and never changed afterwards,
     except for the counts of refusals (`store.access_refusals`)."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")

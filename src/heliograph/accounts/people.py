@@ -48,14 +48,15 @@ class LastAdministrator(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """Someone who will sign in. account None: an operator, who belongs to no account. second_factor: required, until an Administrator
-    clears it."""
+    """A user to be created."""
 
     email: str
     name: str
     role: str = Role.VIEWER
     account: Account | None = None
+    """None for an operator, who belongs to no account."""
     second_factor: bool = False
+    """True if it is required, until an Administrator clears it."""
 
 
 def new_password() -> str:
@@ -88,8 +89,10 @@ def invite(facts: PersonFacts, *, by: str) -> tuple[User, NewLink]:
 
 
 def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
-    """Another link for a user: an invitation for one who has never signed in, else a new password. Raises NoSuchPerson, also for a user who
-    is switched off."""
+    """Makes a new link for a user: an invitation if the user has never signed in, otherwise one to choose a new password.
+
+    Raises NoSuchPerson, also for a user who is switched off.
+    """
     with _locked_user(account, id) as row:
         if not row.is_active:
             raise NoSuchPerson
@@ -290,8 +293,10 @@ def _save(row: User) -> None:
 
 @contextmanager
 def _locked_user(account: Account, id: int) -> Iterator[User]:
-    """A user of this account, locked for the transaction. The account is locked too, so that of two Administrators who remove each other
-    one stays. Raises NoSuchPerson."""
+    """Locks a user of this account, and the account, for the transaction. Raises NoSuchPerson.
+
+    Without the lock of the account, two Administrators who remove each other at once could leave none.
+    """
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
         row = User.objects.select_for_update().filter(pk=id, account=account).first()

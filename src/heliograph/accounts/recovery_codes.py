@@ -1,8 +1,8 @@
 """Recovery codes: shown once, and stored from then on as digests (docs/design/security.md, section 4).
 
-allauth keeps a sealed seed, from which all codes follow: whoever has the database and the key reads them. It stays only until its codes have been
-shown. The digest is slow, with one salt for the ten codes of a user, so that a typed code costs one: a code has eight digits, and a fast digest
-would be searched through in a second.
+allauth stores a sealed seed, from which all codes follow, so that the database and the key together reveal them. We delete the seed once the
+codes have been shown. The digest is slow, because a code has only eight digits: a fast digest could be searched through in a second. The ten
+codes of a user share one salt, so that a typed code costs one digest, not ten.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def digested(codes: Iterable[str], salt: str) -> list[str]:
 
 
 def digests_of(codes: Iterable[str]) -> dict[str, Any]:
-    """What is stored of codes that have been shown."""
+    """The stored row for codes that have been shown."""
     salt = secrets.token_hex(16)
     return {"salt": salt, "digests": digested(codes, salt), "viewed_at": time.time()}
 
@@ -62,7 +62,7 @@ def show_once(user_id: int) -> tuple[list[str], int] | None:
 
 
 def replace_data(row: Any, before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Stores what a row contains from now on. False, and stores nothing, if its contents are no longer those of before."""
+    """Replaces the contents of a row. Returns False, and stores nothing, if somebody else has changed them since they were read."""
     rows = type(row).objects
     with transaction.atomic():
         current = rows.select_for_update().filter(pk=row.pk).first()

@@ -1,4 +1,4 @@
-"""Notes who was refused what at the pages, for the log and the audit (`store.access_refusals`)."""
+"""Counts refused requests of the pages, for the log and the audit (`store.access_refusals`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _ARGUMENT = re.compile("<[^>]*>")
 
 
 def note_refusal(request: HttpRequest, reason: Reason, user: User | None = None) -> None:
-    """Counts a refusal. user: whose name was given by somebody who is not signed in; None: who is signed in, if anybody is."""
+    """Counts a refusal.
+
+    user: the user whose name a visitor gave who is not signed in. None: the signed-in user, if there is one.
+    """
     signed_in = request.user if user is None and isinstance(request.user, User) else None
     known = user or signed_in
     match = request.resolver_match

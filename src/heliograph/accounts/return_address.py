@@ -1,7 +1,8 @@
-"""Where a person may be led back to: our own pages and nothing else (P1).
+"""Return addresses: a person is led back to our own pages only (P1).
 
-Sign-in, the return from an OpenID Connect provider and some forms are told where to lead by whoever made the link: `next`, or the header Referer.
-Django's and allauth's own checks also take every Host that this server answers, such as localhost. In a person's browser that is their own machine.
+The author of a link chooses the return address of sign-in, of the return from an OpenID Connect provider and of some forms, by `next` or the
+header Referer. Django's and allauth's own checks accept every Host that this server answers, such as localhost; in a person's browser that is
+their own machine.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ def leads_to_us(request: HttpRequest, address: str) -> bool:
 
 
 def readable_page(request: HttpRequest, address: str) -> str:
-    """The page to lead a person back to: the address if it is ours and can be read, else the nearest page above it; the start page at last.
+    """The address if it is one of our pages and answers GET; otherwise the nearest page above it, or "/".
 
-    An address that only takes POST is that of a page that such a view has drawn itself, as the answer to a form.
+    An address that answers only POST comes from a page that was the response to a form.
     """
     if not leads_to_us(request, address):
         return "/"

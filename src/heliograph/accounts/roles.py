@@ -1,4 +1,4 @@
-"""Who may do what (P1): an Administrator everything, a Planner what belongs to events, a Viewer only reads."""
+"""Rights by role (P1): an Administrator may do everything, a Planner may change what belongs to events, a Viewer only reads."""
 
 from __future__ import annotations
 

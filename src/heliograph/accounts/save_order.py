@@ -1,8 +1,8 @@
-"""Saves of one account, counted, so that a page never saves over what somebody else saved while it was being judged (P14).
+"""Counts the saves of an account, so that a page never overwrites another person's save that it has not seen (P14).
 
-A page compares what it showed with what is stored, and then saves. Between the two another save may commit. So each request that posts notes
-the account's count of saves when it begins; a save that finds another count, once it holds its locks, raises SavedSince, and
-AccountMiddleware judges the request anew. Jobs and commands note nothing and are never refused.
+A page compares the values that it showed with the stored ones, and then saves. Between the two another save may commit. So each request that
+posts notes the account's count of saves when it begins. A save that finds another count, once it holds its locks, raises SavedSince, and
+AccountMiddleware runs the view again. Jobs and commands note nothing and are never refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _seen: ContextVar[int | None] = ContextVar("saves_seen", default=None)
 
 
 class SavedSince(Exception):
-    """Somebody else saved between this request's beginning and its own save. Nothing of it is stored."""
+    """Somebody else saved after this request had begun. Nothing of the request is stored."""
 
 
 @contextmanager

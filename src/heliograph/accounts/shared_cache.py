@@ -1,7 +1,7 @@
 """The cache that page processes share on PostgreSQL, in a table: wrong passwords and used codes.
 
-On SQLite there is one page process, whose memory is enough, so nothing is stored. Django's own database cache unpickles its values, so
-whoever could write to the database could run code in our processes. This one stores JSON.
+On SQLite there is one page process, whose memory is enough, so nothing is stored. Django's own database cache unpickles its values:
+write access to the database would be enough to run code in our processes. This one stores JSON.
 """
 
 from __future__ import annotations

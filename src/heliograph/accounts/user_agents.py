@@ -21,8 +21,8 @@ _SYSTEMS: Final = {
 
 def device(user_agent: str) -> str:
     """The browser and its system; for other clients the first word, such as curl/8.5.0."""
-    browser = next((name for mark, name in _BROWSERS.items() if mark in user_agent), user_agent.split(" ", maxsplit=1)[0][:40])
-    system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), "")
+    browser = next((name for sign, name in _BROWSERS.items() if sign in user_agent), user_agent.split(" ", maxsplit=1)[0][:40])
+    system = next((name for sign, name in _SYSTEMS.items() if sign in user_agent), "")
     if not browser:
         return _("Unknown")
     return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if system else browser

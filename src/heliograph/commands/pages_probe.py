@@ -14,7 +14,7 @@ WITHIN: Final = 3.0
 REMEMBERED: Final = 1.0
 """Seconds for which an answer counts: many probes ask the pages once."""
 EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- it is only compared
-"""Addresses to listen on that nobody can connect to, and the one to ask instead."""
+"""Listening addresses that stand for all addresses -> the address to connect to."""
 
 
 class PagesProbe:

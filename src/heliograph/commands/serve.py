@@ -131,7 +131,7 @@ def _migrate(options: Options) -> None:
 
 
 def _say_migrations(names: list[str]) -> None:
-    """One line, since an empty database takes fifty; each name where somebody looks closer (`HELIOGRAPH_LOG_LEVEL=debug`)."""
+    """Logs one line, since an empty database takes fifty migrations; their names only with `HELIOGRAPH_LOG_LEVEL=debug`."""
     log.info("updating_the_schema", migrations=len(names))
     for name in names:
         log.debug("migrating", migration=name)

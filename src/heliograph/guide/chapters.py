@@ -18,9 +18,10 @@ _ENTRY = re.compile(r"^(?:## (?P<group>.+)|[-*] \[(?P<title>[^\]]+)\]\((?P<file>
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A chapter. slug: the file's name, and its part of the URL. text: its page."""
+    """A chapter of the guide."""
 
     slug: str
+    """The file's name, and the chapter's part of the URL."""
     text: GuidePage
 
     @property
@@ -75,8 +76,8 @@ def read(folder: Path, pictures: Path) -> Guide:
         if entry["group"]:
             groups.append((entry["group"], []))
         else:
-            source = (folder / f"{entry['file']}.md").read_text("utf-8")
-            groups[-1][1].append(Chapter(entry["file"], rendered(source, addresses, pictures)))
+            markdown = (folder / f"{entry['file']}.md").read_text("utf-8")
+            groups[-1][1].append(Chapter(entry["file"], rendered(markdown, addresses, pictures)))
     return Guide(rendered(listed, addresses, pictures), tuple(ChapterGroup(title, tuple(chapters)) for title, chapters in groups))
 
 

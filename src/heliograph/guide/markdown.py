@@ -23,12 +23,15 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The text under one heading. anchor: "" before the first heading. level: 1 to 6. text: without markup."""
+    """The text under one heading."""
 
     anchor: str
+    """Empty before the first heading."""
     title: str
     level: int
+    """1 to 6."""
     text: str
+    """Without markup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,17 @@ class GuidePage:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """How links in the Markdown become URLs. page: for a file and an anchor; picture: for a file in the pictures' folder."""
+    """Functions that turn the links of the Markdown into URLs."""
 
     page: Callable[[str, str], str]
+    """The URL for a file and an anchor."""
     picture: Callable[[str], str]
+    """The URL for a file in the pictures' folder."""
 
 
-def rendered(source: str, addresses: Addresses, pictures: Path) -> GuidePage:
+def rendered(markdown: str, addresses: Addresses, pictures: Path) -> GuidePage:
     """The page, and its sections for the search. pictures: the folder from which picture sizes are read."""
-    tokens = _markdown.parse(source)
+    tokens = _markdown.parse(markdown)
     title = ""
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         title, tokens = _plain(tokens[1]), tokens[3:]

@@ -60,10 +60,10 @@ def create(
 ) -> Job:
     """A new job, waiting for a runner. Inside the caller's transaction, if there is one.
 
-    owner: a runner that takes it at once; such a job waits for nobody, so an account may have any number of them.
+    owner: a runner that takes the job at once. It does not queue, so an account may have any number of such jobs.
     total: rows in all, if that is known.
-    rows: for a kind that leaves rows for people (a dry run, a download, an export): how many at least.
-    is_paced: a job that mostly waits, such as a replay; it has a queue of its own.
+    rows: the least number of rows that the job will leave for people (a dry run, a download, an export).
+    is_paced: True for a job that mostly waits, such as a replay; these have a queue of their own.
 
     Raises TooMuchWork.
     """
@@ -94,7 +94,7 @@ def lock_account(account: int) -> None:
 
 
 def _check_waiting(account: int) -> None:
-    """Raises TooMuchWork if the account has as many jobs that wait or run as it may."""
+    """Raises TooMuchWork if the account has the most waiting and running jobs that it may have."""
     most = settings.HELIOGRAPH.jobs_waiting
     if Job.objects.filter(account_id=account, state__in=OPEN).count() >= most:
         raise TooMuchWork(
@@ -126,20 +126,18 @@ def check_rows(account: int, more: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where a waiting job is in the queue.
-
-    ahead: jobs of the same account that go first.
-    others: whether other accounts' jobs take turns with it.
-    """
+    """The place of a waiting job in the queue."""
 
     ahead: int
+    """Jobs of the same account that go first."""
     others: bool
+    """True if other accounts' jobs take turns with it."""
 
 
 def place(job: Job) -> QueuePlace:
-    """Where a waiting job is in the queue. Older jobs of its account go first, and those that a runner has.
+    """The place of a waiting job in the queue. Older jobs of its account go first, and jobs that a runner has.
 
-    Jobs that mostly wait run side by side, so fewer than may run at once hold up none of their account.
+    Paced jobs run side by side, so fewer than `jobs_running` of them ahead delay no other paced job.
     """
     with scopes_disabled():
         open_jobs = Job.objects.filter(state__in=OPEN, is_paced=job.is_paced)
@@ -213,7 +211,7 @@ def cancel(job: int, account: int | None = None) -> Job:
 
 
 def forget(job: int) -> Job:
-    """Cancels a job of an owner that is known to be gone, without waiting for its lease to run out; also one that has failed: nothing goes on with it."""
+    """Cancels a job whose owner is known to be gone, without waiting for its lease to end, or a job that has failed."""
     with transaction.atomic():
         row = _locked(job, None)
         row.finished, row.owner = now(), ""

@@ -1,8 +1,8 @@
 """The processes that run jobs, and whether they still live (docs/design/processes.md, section 4).
 
-A process that runs jobs holds a lock under its name as long as it lives: on SQLite a locked file beside the database, on PostgreSQL an advisory lock of a
-session of its own. The kernel frees the one, the server the other, when the process dies. So others see at once that it is dead, and do not wait for its
-lease. A machine that is lost without a word is the exception: then the lease decides (`control.LEASE`).
+A process that runs jobs holds a lock under its name as long as it lives: on SQLite a locked file beside the database, which the kernel frees when
+the process dies; on PostgreSQL an advisory lock of a session of its own, which the server frees. So other processes see the death at once and do not
+wait for the lease. Only if a machine disappears without closing its connections does the lease decide (`control.LEASE`).
 """
 
 from __future__ import annotations

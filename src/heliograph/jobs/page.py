@@ -53,19 +53,22 @@ class RefusedRows:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """The page of one kind of job. label: of its progress; links: for when it has ended; is_dry: nothing is done, its numbers are what would happen."""
+    """The parts of a job's page that depend on the kind of job."""
 
     heading: str
     lead: str
     crumbs: Sequence[tuple[str, str]]
     label: str
+    """The label of the progress bar."""
     sums: Sequence[Sum]
     refused: RefusedRows | None = None
     links: Sequence[tuple[str, str, str]] = ()
+    """(label, URL, class) of the links once the job has ended."""
     note: str = ""
     stop_note: str = ""
     steps: Sequence[tuple[str, str]] = ()
     is_dry: bool = False
+    """True for a dry run: its numbers say what would happen."""
     in_signal: bool = False
     """The job was started in Signal, so its page stands there."""
 

@@ -21,21 +21,23 @@ class UnknownKind(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """The result of a chunk, saved together with the chunk's own work.
-
-    cursor: what the kind needs to continue after it. done, total: rows so far and in all (None: not known). counts: totals, not what this
-    chunk added. result: replaces the job's result unless None. finished: there is no further chunk. rows: how many this chunk leaves
-    for people, such as lines of a dry run or rows of a file; the jobs of an account may leave so many within a day (`control.check_rows`).
-    """
+    """The result of a chunk, saved together with the chunk's own work."""
 
     cursor: Mapping[str, Any]
+    """The place after this chunk, from which the kind continues."""
     done: int
+    """Rows so far."""
     total: int | None = None
+    """Rows in all; None if that is not known."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    """Totals so far, not what this chunk added."""
     result: Mapping[str, Any] | None = None
+    """Replaces the job's result unless None."""
     phase: str = ""
     finished: bool = False
+    """True if there is no further chunk."""
     rows: int = 0
+    """Rows that this chunk leaves for people, such as lines of a dry run or of a file. `control.check_rows` limits them per account and day."""
 
 
 class Handler[Chunk](Protocol):
@@ -54,11 +56,13 @@ class Handler[Chunk](Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A kind of job. open: creates the handler of a run. is_here: True if this machine can run it (its file may be on another one)."""
+    """A kind of job."""
 
     name: str
     open: Callable[[Job], Handler[Any]]
+    """Creates the handler of a run."""
     is_here: Callable[[Job], bool] = lambda _: True
+    """True if this machine can run the job: its file may be on another one."""
 
 
 class JobKinds:

@@ -98,8 +98,7 @@ class Runner:
         return self._run(row, stop or threading.Event(), watch, rest=0.0, paused_by_stop=True)
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Runs waiting jobs, and those whose runner died, turn after turn until `stop` is set; the current job is then left for the next
-        runner."""
+        """Runs waiting jobs, and jobs whose runner died, turn after turn until `stop` is set. The next runner continues the current job."""
         be_nice()
         try:
             while not stop.is_set():
@@ -149,7 +148,7 @@ class Runner:
     # --- ownership
 
     def _next(self) -> Job | None:
-        """Claims the job whose turn it is: one that waits or has lost its runner, and that can run here."""
+        """Claims the job whose turn it is, among the jobs that can run here and wait or have lost their runner."""
         close_old_connections()
         owners.locks().hold()
         jobs, stopping = self._open_jobs()
@@ -182,7 +181,9 @@ class Runner:
     def _claim(self, job: int, most_running: int | None = None) -> Job | None:
         """Claims the job. A failed or paused one must be resumed first.
 
-        None if another runner owns it, if a thread of this one still runs it, or if its account has most_running running jobs of these kinds; a most_running of None is no bound.
+        Returns None if another runner owns the job, if a thread of this runner still runs it, or if the bound is reached.
+
+        most_running: the bound of running jobs of these kinds for the account; None for no bound.
         """
         if self._has_thread(job):  # after a suspension its lease is over, but the thread goes on
             return None

@@ -1,4 +1,7 @@
-"""Whose job is next: accounts take turns, so that no account's jobs keep those of another waiting (docs/design/processes.md, section 4). Pure."""
+"""The order of waiting jobs, pure: accounts take turns, so that a long queue of one account does not delay another's jobs.
+
+docs/design/processes.md, section 4.
+"""
 
 from __future__ import annotations
 

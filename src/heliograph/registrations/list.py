@@ -90,7 +90,7 @@ class RegistrationFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedRegistration:
-    """A registration in the list. status, type: their current names; micros: `modified` in microseconds."""
+    """A registration in the list."""
 
     id: int
     code: str
@@ -98,11 +98,14 @@ class ListedRegistration:
     organization: str
     event: str
     status: str
+    """Its current name."""
     type: str
+    """Its current name."""
     test: bool
     active: bool
     modified: datetime
     micros: int
+    """`modified` in microseconds."""
     state: RegistrationState | None = None  # only if a column shows it
     properties: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ def running(config: AccountConfig, facets: Facet) -> list[Flow]:
 
 
 def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
-    """Live flows for registrations: those that would take the registrations of the event in `state`, and those whose filters exclude it."""
+    """The Live flows for registrations: (flows that would act on registrations of the event in `state`, flows whose filters exclude the event)."""
     takes: list[Flow] = []
     leaves: list[Flow] = []
     for flow in running(config, Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED | Facet.SESSION_STATUS_CHANGED):

@@ -1,6 +1,6 @@
-"""Tag coverage (P11): objects without a tag that flows will stumble over, with the tag that the same name has elsewhere.
+"""Tag coverage (P11): objects without a tag that a flow or mapping needs, with the tag of an object of the same name elsewhere.
 
-Shown are untagged objects of every kind that a flow decides or filters by or a mapping reads; the status New whenever it has no tag; and
+The page lists untagged objects of every kind that a flow decides or filters by or a mapping reads; the status New whenever it has no tag; and
 all untagged custom statuses and properties, whatever the flows are.
 """
 
@@ -167,7 +167,7 @@ def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done
 
 
 def watched(kind: TagKind, config: AccountConfig) -> WatchedKinds:
-    """What depends on the tags of a kind."""
+    """The flows and mappings that depend on the tags of a kind."""
     flows = [flow.name for flow in config.flows.values() if _decides(flow, kind)]
     mappings = []
     if kind is TagKind.QUESTION:

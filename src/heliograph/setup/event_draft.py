@@ -1,4 +1,4 @@
-"""The form of one event: what it shows, what was changed in it, and conflicting changes by two people (P2).
+"""The form of one event: its values, the changes made in it, and conflicting changes by two people (P2).
 
 A form posts both what it showed and its current values; only the differences are saved.
 """

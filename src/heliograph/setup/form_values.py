@@ -1,4 +1,4 @@
-"""The values of forms, and what was changed in them: for registrations and events (I1, P2).
+"""The values of forms, and the changes made in them: for registrations and events (I1, P2).
 
 A form posts both what it showed and its current values; only the differences are saved. Values are compared as texts with line breaks as
 one character, because a browser preserves nothing more.
@@ -20,7 +20,7 @@ YES = "Yes"
 
 
 def shown_then(text: str) -> FormValues:
-    """What the form showed when it was opened, from its hidden field; {} if that cannot be read."""
+    """The values that the form showed when it was opened, from its hidden field; {} if that cannot be read."""
     try:
         opened_values = json.loads(text)
     except (ValueError, RecursionError):

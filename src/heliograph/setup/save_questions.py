@@ -60,7 +60,7 @@ class WidensFirst(SetupError):
 
 
 class SavedMeanwhile(SetupError):
-    """Somebody else saved it since it was opened. Nothing was saved; show what each changed, then save with the newer number.
+    """Somebody else saved it since it was opened. Nothing was saved; show both people's changes, then save with the newer number.
 
     number: of the version in force.
     by: the actor who made that version.

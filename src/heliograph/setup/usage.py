@@ -46,7 +46,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What happens to a flow or mapping when a tag or a value is removed."""
+    """The effect on a flow or mapping if a tag or a value is removed."""
 
     use: Use
     after: Sequence[SentencePart] = ()

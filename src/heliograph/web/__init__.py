@@ -1,1 +1,1 @@
-"""What all pages share: base templates, components, static files, and small helpers for views."""
+"""The shared parts of all pages: base templates, components, static files, and small helpers for views."""

@@ -28,43 +28,52 @@ THIN_SLICE = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a chart shows in one colour. values: one for each bucket; words: what a number of them is called ("3 failed")."""
+    """The numbers that a chart shows in one colour."""
 
     tone: Tone
     values: Sequence[int]
+    """One for each bucket."""
     words: Callable[[int], str]
+    """A number in words: "3 failed"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A column's span of time. label: on the axis; words: for its tooltip; href: its records."""
+    """The span of time of a column."""
 
     label: str
+    """On the axis."""
     words: str
+    """For the tooltip."""
     href: str
+    """The page of its records."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """One column. href: its records, "" for an empty column, which is no stop on the way of the Tab key. rects: (tone, y, height) in the plot's own
-    pixels, from the top."""
+    """One column of a chart."""
 
     href: str
+    """The page of its records; "" for an empty column, which the Tab key skips."""
     description: str
     rects: Sequence[tuple[str, str, str]]
+    """(tone, y, height) in pixels of the plot, from the top."""
     label: str
     minor: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A chart of columns. height: pixels; ticks: numbers of the axis from the top; lines: their places."""
+    """A chart of columns."""
 
     title: str
     height: int
+    """In pixels."""
     columns: Sequence[ChartColumn]
     ticks: Sequence[str]
+    """The numbers of the axis, from the top."""
     lines: Sequence[str]
+    """The places of the ticks, in pixels from the top."""
 
     @property
     def has_links(self) -> bool:
@@ -122,7 +131,7 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
             )
         )
     return Plot(
-        title, height, columns, [intcomma(mark) for mark in reversed(scale)], [f"{height * (1 - mark / scale[-1]):.1f}" for mark in scale]
+        title, height, columns, [intcomma(tick) for tick in reversed(scale)], [f"{height * (1 - tick / scale[-1]):.1f}" for tick in scale]
     )
 
 

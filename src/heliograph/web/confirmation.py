@@ -1,8 +1,8 @@
 """A page that asks before something is done, and says what would happen (confirmation.html).
 
-What it says is a promise (P15). The page posts back a digest of it. The view writes the question anew from what is stored now, and acts only if
-that has the same digest; otherwise it shows the new question, which says that it has changed. `save_order` keeps others from saving between the
-comparison and the act.
+The stated consequences are a promise (P15). The page posts back a digest of them. The view writes the question again from the stored state, and
+acts only if the digest is the same; otherwise it shows the new question, which says that it has changed. `save_order` keeps others from saving
+between the comparison and the operation.
 
     confirmation = question(_("Delete %(name)s?") % …, thing=row, button=_("Delete it"))
     if is_agreed(request, confirmation):
@@ -70,11 +70,13 @@ class FlowThen:
 
 @dataclass(frozen=True, slots=True)
 class Breaks:
-    """One thing that will happen, or what stands in the way. title: "" where the lead says it. tone: "wait" for what wants a look."""
+    """One consequence of the operation, or an obstacle."""
 
     title: str = ""
+    """Empty if the lead says it."""
     text: str = ""
     tone: str = ""
+    """Is "wait" for a consequence that needs attention."""
     items: Sequence[LinkedThing] = ()
     anchor: str = ""
     flows: Sequence[FlowThen] = field(default=())
@@ -89,34 +91,35 @@ def shortened(items: Sequence[LinkedThing]) -> list[LinkedThing]:
 
 
 class QuestionParts(TypedDict, total=False):
-    """What a question may say beside its heading.
-
-    frame: "signal.html" for a page of Signal.
-    lead, notes: what happens. sentence: the flow that it is about.
-    fields: a choice, and `look`, the words of a button that shows what it would do.
-    hidden: (name, value) that are posted along.
-    thing: what it is about, as it is stored: another name, version or value of it makes another question.
-    promise: the digest, where a save that asks first has given it (setup.views.confirmed_save).
-    button: "" where nothing can be done.
-    cancel: a link to cancel_href, or, with cancel_posts, a button of this name, which takes everything that was typed back to its form.
-    """
+    """The parts of a question beside its heading."""
 
     frame: Literal["platform.html", "signal.html"]
+    """Is "signal.html" for a page of Signal."""
     crumbs: Sequence[tuple[str | Promise, str]]
     lead: str
     notes: Sequence[str]
+    """What happens, after the lead."""
     sentence: Sequence[SentencePart]
+    """The sentence of the flow in question."""
     fields: Sequence[FormField | Pair]
+    """A choice that the person has."""
     look: str
+    """The words of a button that shows the consequences of the choice."""
     breaks: Sequence[Breaks]
     hidden: Sequence[tuple[str, str]]
+    """(name, value) pairs that are posted along."""
     thing: object
+    """The object in question, as it is stored: another name, version or value makes another question."""
     promise: str
+    """The digest, if a save has raised the question (setup.views.confirmed_save)."""
     button: str
+    """Empty if nothing can be done."""
     button_class: Literal["primary", "danger"]
     cancel: str
+    """The words of a link to cancel_href, or of the button cancel_posts."""
     cancel_href: str
     cancel_posts: str
+    """The name of a button that takes everything that was typed back to its form."""
 
 
 def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
@@ -179,13 +182,13 @@ def has_changed(request: HttpRequest, promise: str) -> bool:
 
 
 def promise_of(*parts: object) -> str:
-    """A digest of what a page says, without what is Moving. Lists of things count as sets: a database returns them in any order."""
+    """The digest of a page's statements, without the Moving ones. Lists of things count as sets, because a database returns them in any order."""
     text = json.dumps(_plain(parts), sort_keys=True, separators=(",", ":"))
     return salted_hmac("heliograph.web.confirmation", text, algorithm="sha256").hexdigest()[:32]
 
 
 def typed(form: Mapping[str, Any], *without: str) -> list[tuple[str, str]]:
-    """Everything that was posted, for `hidden`: what was typed goes along with the question. without: names of buttons."""
+    """All posted fields but the buttons `without`, for `hidden`: so the typed text is still there after the question."""
     assert isinstance(form, QueryDict)
     left_out = {"csrfmiddlewaretoken", "promise", *without}
     return [(name, str(text)) for name, texts in form.lists() if name not in left_out for text in texts]

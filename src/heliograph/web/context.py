@@ -13,7 +13,11 @@ THEMES = ("light", "dark")
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """theme: "" follows the system; a cookie can set it. toasts: only a page that shows them reads, and so consumes, them."""
+    """The context of every page.
+
+    theme: from a cookie; "" follows the system.
+    toasts: read late, because reading consumes them and not every page shows them.
+    """
     theme = request.COOKIES.get("theme", "")
     return {
         "theme": theme if theme in THEMES else "",

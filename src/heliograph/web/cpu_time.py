@@ -22,7 +22,7 @@ class CpuTime:
 
     @classmethod
     def now(cls) -> Self:
-        """The calling thread's; zeros where the system does not count it, so that nobody counts as waiting there."""
+        """The times of the calling thread; zeros if the system does not count them, so that no thread seems to wait."""
         try:
             ran, waited, _turns = _ACCOUNT.read_bytes().split()
         except (OSError, ValueError):

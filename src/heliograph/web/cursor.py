@@ -87,7 +87,7 @@ class ListPage[Row]:
     """The cursor that continues at `scan_end`."""
 
     def with_rows[Other](self, rows: Sequence[Other]) -> ListPage[Other]:
-        """The same page of what its rows stand for."""
+        """The same page with other rows, such as the objects of its ids."""
         return ListPage(rows, self.newer, self.older, self.scan_end, self.further)
 
 
@@ -158,13 +158,15 @@ def address(request: HttpRequest, **changed: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """The foot of a list (components/pagination.html). newer, older: addresses of the pages beside it, "" at the ends. by_time: whether that is
-    what the links say; else they say Previous and Next."""
+    """The foot of a list (components/pagination.html)."""
 
     text: str
     newer: str = ""
+    """The address of the page before this one; "" at the beginning."""
     older: str = ""
+    """The address of the page after this one; "" at the end."""
     by_time: bool = True
+    """True if the links say Newer and Older; otherwise Previous and Next."""
 
     @classmethod
     def from_page(cls, request: HttpRequest, page: ListPage[Any], text: str, *, by_time: bool = True) -> Self:
@@ -180,12 +182,13 @@ class Pager:
 
 @dataclass(frozen=True, slots=True)
 class LookingEnd:
-    """Where looking for rows of a page was broken off (components/looked.html). href: goes on there; is_ahead: on the way to newer rows, not to older
-    ones."""
+    """The end of a bounded search for the rows of a page (components/looked.html)."""
 
     at: datetime.datetime
     href: str
+    """Continues the search."""
     is_ahead: bool = False
+    """True if the search goes to newer rows, not to older ones."""
 
     @classmethod
     def from_page(

@@ -129,7 +129,7 @@ class DayLine(TextLine):
         """Nothing more: a day has no length."""
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """The field. What is no day stands in a field of text: a browser leaves a field of a date empty."""
+        """The field. A text that is not a day is shown in a text field, because a browser shows a date field empty then."""
         field = super().draw_field(name, value, errors)
         try:
             self.to_python(value)
@@ -230,7 +230,11 @@ class Ticks(PageField):
 
 
 class Box(PageField, forms.BooleanField):
-    """A single checkbox. sub: an explanation below its label. legend: the heading above it, if that is not its label."""
+    """A single checkbox.
+
+    sub: an explanation below the label.
+    legend: the heading above the box, if that is not the label.
+    """
 
     kind: ClassVar[WidgetKind] = "checks"
     widget = forms.CheckboxInput

@@ -1,8 +1,8 @@
 """Isolates stored texts inside our sentences, so that a character that changes the writing direction affects that text alone.
 
-Whoever registers may write U+202E into a name. In "Delete %(name)s?" all behind it would be read backwards. So a sentence that is translated
-isolates each such text that is put into it, by FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX #9); all other texts stay as they are. It
-holds for every sentence of a page, since each comes from gettext: `_("…") % {…}`, and `{% blocktranslate %}`. A text that stands alone is in <bdi>.
+An attendee may write U+202E into a name. In "Delete %(name)s?" everything behind it would be read backwards. So a translated sentence wraps each
+such value in FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX #9); other values stay as they are. This covers every sentence of a page, since
+each comes from gettext: `_("…") % {…}` and `{% blocktranslate %}`. A text outside a sentence is in <bdi>.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KEPT: Final = 4096
 
 
 def isolated(text: str) -> str:
-    """The text, isolated if it holds a character that turns the direction of writing. What it leaves open is closed, and it closes nothing of ours."""
+    """The text, isolated if it holds a character that turns the direction of writing. Isolates that the text leaves open are closed; it cannot close ours."""
     if not _TURNS.search(text):
         return text
     depth, signs = 0, []

@@ -269,7 +269,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     def add_task(self) -> None:
         """Gives the next request to the threads, or lets it wait while its client holds its share of them (`ThreadShares`).
 
-        The probe's request counts to nobody's share: it asks whether any thread is free, and may come from the address of all people.
+        The probe's request belongs to no share: it asks whether any thread is free, and may come from the address of a proxy that all people share.
         """
         request = self.requests[0] if self.requests else None
         headers = getattr(request, "headers", {})

@@ -41,12 +41,21 @@ YEARS = (1970, 9998)
 """The first and last year of a day that is accepted."""
 
 type FilterPlace = Literal["bar", "view", "link", "beside"]
-"""Where a filter stands. bar: drawn in the bar. view: how the list is shown (sorting, columns): it takes no row away, and the bar and "Clear" keep
-it. link: it comes by a link alone, and whoever filters anew leaves it behind. beside: of another part of the page, it takes no row away."""
+"""The place of a filter.
+
+    bar      drawn in the bar
+    view     sorting or columns: it removes no row, and the bar and "Clear" leave it as it is
+    link     set by a link only; filtering anew removes it
+    beside   of another part of the page: it removes no row
+"""
 
 
 class Filter(Select):
-    """One filter: a text. every: the option that takes no row away. param: its name in addresses, where that cannot be the field's own."""
+    """One filter: a text.
+
+    every: the label of the option that removes no row.
+    param: its name in addresses, if that cannot be the field's own.
+    """
 
     def __init__(
         self,
@@ -160,7 +169,7 @@ class DayFilter(Filter):
         return day
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """The field. What was refused stands in a field of text: a browser leaves a field of a date empty."""
+        """The field. A refused text is shown in a text field, because a browser shows a date field empty then."""
         kind: WidgetKind = "text" if errors else self.kind
         return FormField(kind=kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors))
 
@@ -204,7 +213,7 @@ class ColumnsFilter(Filter):
 
 
 class ListFilters(Form):
-    """The filters of a list. no_match, no_match_text, show_all: title, text and link of what stands there when no row matches."""
+    """The filters of a list. If no row matches, the page shows the title no_match, no_match_text, and the link show_all."""
 
     button: ClassVar[AnyText] = gettext_lazy("Filter")
     no_match: ClassVar[AnyText] = gettext_lazy("Nothing matches")

@@ -105,11 +105,16 @@ def serve_pages(
     sends_files: Callable[[str], bool] = lambda _cookies: True,
     admits: Admits = lambda *_head: None,
 ) -> None:
-    """Serves on host and port until SIGTERM or SIGINT; for the main thread. port 0: any free port.
+    """Serves until SIGTERM or SIGINT; for the main thread. Raises OSError if the address is taken.
 
-    on_ready: called with the actual address once connections are accepted. application: Django's by default. hosts: the host names that
-    requests may use. sends_files: whether the sender with these cookies may send a file; admits: whether a large document is to be read;
-    both are called before reading, on the thread that reads all requests. Raises OSError if the address is taken.
+    port: 0 for any free port.
+    on_ready: called with the actual address once connections are accepted.
+    application: Django's by default.
+    hosts: the host names that requests may use.
+    sends_files: True if the sender with these cookies may send a file.
+    admits: decides whether a large document is read.
+
+    sends_files and admits are called before reading, on the thread that reads all requests.
     """
     server = pages_server(
         host,

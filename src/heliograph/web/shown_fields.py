@@ -24,29 +24,31 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """One field of a form; `id` is also its name in the post.
-
-    error: why it was refused (red). todo: what may be saved without and is missing all the same (amber). follows: script puts another todo there
-    where an answer of the server to a change of the form has one.
-    extra: a class of the control. input: what the rows of `checks` are. groups: the fields that a `url` may hold, by the name of their group.
-    """
+    """One field of a form."""
 
     kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url", "hidden"] = "text"
     id: str
+    """Also the field's name in the post."""
     label: AnyText
     value: str | Sequence[str] = ""
     help: AnyText = ""
     error: AnyText = ""
+    """Why the value was refused (red)."""
     todo: AnyText = ""
+    """What is missing, although the form may be saved without it (amber)."""
     follows: bool = False
+    """True if script replaces the todo by the one in the server's response to a change of the form."""
     optional: bool = False
     required: bool = False
     placeholder: AnyText = ""
     options: Sequence[Choice] = ()
     groups: Sequence[tuple[AnyText, Sequence[Choice]]] = ()
+    """The source fields that a `url` may contain, by the name of their group."""
     extra: str = ""
+    """A class of the control."""
     glue: AnyText = ""
     input: Literal["checkbox", "radio"] = "checkbox"
+    """The kind of the rows of `checks`."""
     type: str = ""
     inputmode: str = ""
     autocomplete: str = ""

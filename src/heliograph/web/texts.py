@@ -81,14 +81,16 @@ class TextMiddleware:
 
 
 def judges_texts[View: Callable[..., Any]](*names: str) -> Callable[[View], View]:
-    """Marks a view that judges these fields of its form itself, however long they are and whatever they hold. It shows what is wrong with a text
-    beside the text, where a refusal would take the page away. It stores none of them as posted."""
+    """Declares that a view checks these fields of its form itself, with texts of any length and content.
 
-    def marked(view: View) -> View:
+    The view shows the error beside the text; a refusal by the middleware would replace the page. It stores none of the fields as posted.
+    """
+
+    def declared(view: View) -> View:
         view.own_texts = frozenset(names)  # type: ignore[attr-defined]  # the middleware reads it
         return view
 
-    return marked
+    return declared
 
 
 def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator[str]:

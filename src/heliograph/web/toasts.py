@@ -13,10 +13,11 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """text; link: the words of a link, "" for none; href: its URL."""
+    """A sentence on the next page."""
 
     text: str
     link: str = ""
+    """The words of a link; "" for none."""
     href: str = ""
 
 

@@ -60,7 +60,7 @@ class TokenForm(Form):
 def tokens(request: AccountRequest) -> HttpResponse:
     """Lists tokens that are not revoked."""
     rows = list(ApiToken.objects.filter(revoked=None)[:SHOWN])
-    actors = Actors.from_marks(request.account, [row.created_by for row in rows])
+    actors = Actors.from_stored(request.account, [row.created_by for row in rows])
     now = timezone.now()
     return settings_page(
         request,
@@ -123,7 +123,10 @@ def revoke(request: AccountRequest, id: int) -> HttpResponse:
 
 
 def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
-    """row: locked where it may be revoked, so that nobody uses it for the first time meanwhile."""
+    """Asks, and revokes the token of this row.
+
+    row: locked for a POST, so that the token is not used for the first time between the question's comparison and its end.
+    """
     if row is None:
         raise Http404
     used = (

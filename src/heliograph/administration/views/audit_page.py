@@ -1,7 +1,7 @@
-"""Account Settings > Management > Users > Audit: who changed what, before and after.
+"""Account Settings > Management > Users > Audit: each change with its actor, before and after.
 
-Secrets are masked when entries are written (accounts/audit.py). What a connection's pages show only to Administrators, the audit shows only
-to them too, and nobody else's search finds anything by it (C5).
+Secrets are masked when entries are written (accounts/audit.py). Fields that a connection's pages show only to Administrators are also shown,
+and found by the search, only for Administrators here (C5).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ FILES: Final = {"record list": "job", "failed rows": "retry-download-ready"}
 
 
 class AuditFilters(ListFilters):
-    """The filters of the list of entries. who: an actor's mark ("user:7")."""
+    """The filters of the list of entries. who: an actor ("user:7")."""
 
     no_match = gettext_lazy("No entry matches")
     no_match_text = gettext_lazy("Try another word, or take a filter away.")
@@ -123,7 +123,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     entries = list(rows.rows)
     total = matching_entries.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
-    actors = Actors.from_marks(request.account, [*(row.by for row in entries), who])
+    actors = Actors.from_stored(request.account, [*(row.by for row in entries), who])
     names = _names(request, entries)
     jobs = set(Job.objects.filter(pk__in=[row.object_id for row in entries if row.kind in FILES]).values_list("pk", flat=True))
     known = {**{each.actor: each.name for each in people}, "command": _("The operator")}

@@ -46,7 +46,7 @@ class EndSessionForm(Form):
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def me(request: AccountRequest) -> HttpResponse:
-    """What users can change about themselves. Role and e-mail are changed by an Administrator."""
+    """A user's own name, password and second factor. Only an Administrator changes roles and e-mail addresses."""
     user = request.user
     now = User.objects.get(pk=user.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
     form = NameForm(posted(request), stored={"name": now.name})

@@ -22,7 +22,7 @@ AWAY: Final = 15 * 60
 @login_not_required
 @require_safe
 def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Redirects to the provider's sign-in page. What waits for the return, in a stranger's session, goes after a quarter of an hour."""
+    """Redirects to the provider's sign-in page. The session of somebody who does not return ends after 15 minutes."""
     response = _steps(views.login, request, provider_id)
     if request.session.modified and not request.user.is_authenticated:
         request.session.set_expiry(AWAY)

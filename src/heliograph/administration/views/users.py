@@ -1,4 +1,4 @@
-"""Account Settings > Management > Users: who may do what in the account (P1). Everyone can read it; only an Administrator can change it."""
+"""Account Settings > Management > Users: the people of the account and their roles (P1). Everyone can read the page; only an Administrator can change it."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
 
 
 def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> None:
-    """Adds what was refused to the form's errors; who already has the address is said only about the own account."""
+    """Adds the refusal to the form's errors. It names the user who already has the address only if that user is in the own account."""
     errors = dict(error.fields)
     owner = User.objects.filter(email=form.cleaned_data["email"].lower()).first() if "email" in errors else None
     if owner is not None:

@@ -1,7 +1,7 @@
 """Cells of a workbook with an Excel error, such as #N/A or #REF!.
 
-The workbook reader returns them as empty cells, and an empty cell clears what is stored (I2). So they are searched for in the sheet's own
-XML, in flat memory, and their rows are refused.
+The workbook reader returns them as empty cells, and an empty cell clears what is stored (I2). So we search the sheet's own XML
+for them, in flat memory, and refuse their rows.
 """
 
 from __future__ import annotations

@@ -49,13 +49,13 @@ class Column:
 
     name: str
     target: str = ""
-    """Where its values go; "" if it is not imported."""
+    """The target of its values; "" if the column is not imported."""
     split: str = ""
     """The separator between the answers of one cell; "" if each cell is one answer."""
     date: DateOrder = DateOrder.DAY_FIRST
     """How dates are read that do not show their order."""
     why: str = ""
-    """Where the target comes from: "given" by a person, or guessed from the "name" or the "values"; "" if it is not imported."""
+    """The origin of the target: "given" by a person, or guessed from the "name" or the "values"; "" if the column is not imported."""
     doubt: str = ""
     """What a person should check."""
 

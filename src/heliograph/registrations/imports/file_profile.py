@@ -1,8 +1,7 @@
-"""What a file needs and how often, counted during its first reading (I4).
+"""The census of a file: counts of the names in its rows, made during the first reading (I4).
 
-For each event: how many rows name each status, attendee type, session, property, question with its answers, and custom field; and the rows'
-facts about the event itself. From that `lacking()` determines what the account is missing. All counts are bounded, whatever the file
-contains.
+For each event: the number of rows that name each status, attendee type, session, property, question with its answers, and custom field; and
+the rows' facts about the event itself. `lacking()` compares the census with the account. All counts are bounded, for any file.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Uses:
 
 @dataclass(slots=True)
 class EventCensus:
-    """What the rows of one event use."""
+    """The counts of the rows of one event."""
 
     rows: int = 0
     """How many rows name the event."""

@@ -1,4 +1,4 @@
-"""What record() would do with prepared items, without doing it: for dry runs."""
+"""The effect that record() would have, for dry runs: nothing is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from heliograph.store.models import Registration, SessionRegistration
 
 @dataclass(frozen=True, slots=True)
 class ComparedItem:
-    """What record() would do with one item."""
+    """The effect that record() would have for one item."""
 
     outcome: ItemOutcome
     cleared: int = 0

@@ -1,7 +1,7 @@
-"""What the account is missing although the file needs it, and which of it looks like a typo (I4).
+"""Finds the set-up that a file needs and the account lacks, and marks likely typing errors as doubtful (I4).
 
-A status in three of five thousand rows, beside others with hundreds, is more often misspelt than new: such things are reported, but created
-only if someone names them explicitly.
+A status in three of five thousand rows, beside others with hundreds, is more often misspelt than new. Doubtful things are listed, but created
+only if a person names them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Lack:
 
     @property
     def words(self) -> str:
-        """What it would become."""
+        """The kind of thing that would be created, in words."""
         return f"option of {self.parent}" if self.kind == OPTIONS else WORDS[self.kind]
 
     def as_json(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Lack:
 
 
 def lacking(census: Census, known: Known) -> list[Lack]:
-    """What is missing, by kind and event, the most needed first."""
+    """The missing things, by kind and event, the most needed first."""
     by_code = {e.code: e for e in known.events}
     likeness = Likeness()
     lacks: list[Lack] = []

@@ -1,7 +1,7 @@
-"""What an import remembers between its chunks: a small SQLite database of its own, so that memory stays flat and nothing is lost by kill -9.
+"""The notes of an import between its chunks: a small SQLite database of its own, so that memory stays flat and kill -9 loses nothing.
 
-It stores which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
-line, so that repeating a chunk gives the same result.
+It stores the codes that the file has used (a second use is refused), the census of the file, and the refused rows. All are keyed by line, so
+that a repeated chunk gives the same result.
 """
 
 from __future__ import annotations
@@ -96,5 +96,5 @@ class Notes:
             yield RefusedRow.from_json(line, text)
 
     def forget_refused_after(self, line: int) -> None:
-        """Deletes what was noted after the last committed line: those rows are processed again."""
+        """Deletes the refused rows after the last committed line: they are processed again."""
         self._db.execute("DELETE FROM refused WHERE line > ?", (line,))

@@ -87,7 +87,7 @@ def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, ord
 
 
 def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
-    """The account as it would be with what was chosen, tags included: what a dry run checks rows against, and asks flows about."""
+    """The account with the chosen things and their tags, as it would be. A dry run checks rows, and asks flows, with it."""
     ids = itertools.count(_IMAGINED)
     account = known.account
     tags = {tag.name.casefold(): id for id, tag in account.tags.items()}
@@ -112,7 +112,7 @@ def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
 
 
 def _known_tags(lack: Lack, tags: Mapping[str, int]) -> tuple[int, ...]:
-    """Those of its tags that there are; the import itself refuses the others."""
+    """The ids of its tags that exist; the import itself refuses the others."""
     return tuple(tags[name.casefold()] for name in lack.tags if name.casefold() in tags)
 
 

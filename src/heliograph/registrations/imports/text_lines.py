@@ -28,16 +28,18 @@ class FilePosition:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """One line. flaw: why it cannot be used, "" if it can; end: the position after it."""
+    """One line of a file."""
 
     text: str
     flaw: str
+    """Why the line cannot be used; "" if it can."""
     number: int
     end: FilePosition
+    """The position after the line."""
 
 
 class Bytes(Protocol):
-    """What lines are read from."""
+    """The part of a binary file that reading lines needs."""
 
     def read(self, size: int, /) -> bytes: ...
     def seek(self, offset: int, /) -> int: ...

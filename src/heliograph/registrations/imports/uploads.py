@@ -143,7 +143,10 @@ def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name:
 
 
 def sheet(upload: Upload) -> Sheet:
-    """The file with its columns: those chosen, else those of an earlier import with the same names, else guesses. Raises ImportFileError, ReadingBusy."""
+    """The file with its columns: the chosen ones, else the columns of an earlier import with the same names, else guesses.
+
+    Raises ImportFileError, ReadingBusy.
+    """
     beginning = _beginning(upload)
     form, names, sample = Format.from_json(beginning.form), list(beginning.names), beginning.sample
     db = of_django(connections["default"])

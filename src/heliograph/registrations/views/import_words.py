@@ -118,7 +118,7 @@ def acting_of(job: Job, config: AccountConfig) -> int:
 
 
 def acts_of(job: Job, config: AccountConfig) -> str:
-    """What today's flows would do with the import, by the dry run. A flow that was deleted since is left out."""
+    """The effect that today's flows would have on the import, by the dry run. A flow that was deleted since is left out."""
     changes = int(job.result.get("judged", 0))
     judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
     counted: Mapping[str, int] = job.result.get("acts") or {}

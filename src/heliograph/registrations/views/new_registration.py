@@ -53,19 +53,20 @@ class EventChoiceForm(Form):
 
 
 class NewRegistrationForm(RegistrationForm):
-    """The fields of a registration with its event and its code. look: the button that shows another event's fields or makes a code, without saving."""
+    """The fields of a registration with its event and its code."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
     code = CodeLine(gettext_lazy("Code"), help=gettext_lazy("Unique in the event."), autocomplete="off")
     look = TextLine()
+    """The button that shows another event's fields or makes a code, without saving."""
 
     def __init__(self, blank: Opened, codes: Sequence[str], data: QueryDict | None, *, initial: dict[str, str]) -> None:
         super().__init__(blank, data, initial=initial)
         self.fields["event"] = Select(gettext_lazy("Event"), options=[Choice(code, code) for code in codes])
 
     def draw_field(self, name: str) -> FormField:
-        """The event is the one whose fields are shown, whatever was posted."""
+        """The field of the event shows the event whose fields the form has, also if another one was posted."""
         field = super().draw_field(name)
         return replace(field, value=self.registration.event.code) if name == "event" else field
 

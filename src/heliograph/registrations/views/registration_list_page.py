@@ -157,8 +157,8 @@ def _page_count_text(rows_on_page: int, count: ListCount) -> str:
 
 
 def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:
-    marks = [_("Not active")] if not row.active else []
-    marks += [_("Test")] if row.test else []
+    labels = [_("Not active")] if not row.active else []
+    labels += [_("Test")] if row.test else []
     state = row.state
     texts = {
         "code": row.code,
@@ -173,4 +173,4 @@ def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:
         texts["properties"] = ", ".join(row.properties)
     times = {"modified": row.modified, "created": state.created if state else None}
     cells = [{"name": name, "head": str(COLUMNS[name]), "text": texts.get(name, ""), "at": times.get(name)} for name in columns]
-    return {"code": row.code, "name": row.name, "event": row.event, "mark": ", ".join(marks), "cells": cells}
+    return {"code": row.code, "name": row.name, "event": row.event, "labels": ", ".join(labels), "cells": cells}

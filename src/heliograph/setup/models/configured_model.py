@@ -1,6 +1,7 @@
-"""What connections, mappings and flows have in common (F10).
+"""The base of the tables of connections, mappings and flows (F10).
 
-A row's `body` is its newest version; the other columns repeat what lists filter by, and what the database keeps within one account. The
+A row's `body` is its newest version; the other columns repeat the fields by which lists filter, and the fields that the database
+holds unique within one account. The
 engine reads only the versions of configuration. Deleted objects keep their rows, because figures and attempts refer to them.
 """
 
@@ -20,7 +21,7 @@ def account_key() -> Any:
 
 
 class Configured(models.Model):
-    """What connections, mappings and flows have in common: a newest version, and who made it when."""
+    """A connection, mapping or flow: its newest version, with the actor and the time of that version."""
 
     configured_as: ClassVar[str]
     """Its name in versions of configuration: "connection", "mapping" or "flow"."""

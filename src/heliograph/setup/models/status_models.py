@@ -59,7 +59,7 @@ class RegistrationStatusTag(TagOn):
 
 
 class AccountStatus(models.Model):
-    """What session and event statuses share: they belong to the account and have tags (P2, P5)."""
+    """A session or event status: it belongs to the account and has tags (P2, P5)."""
 
     account = account_column()
     code = code_column()

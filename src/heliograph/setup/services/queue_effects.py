@@ -59,12 +59,13 @@ def signal_enabled(db: Database, account: int) -> None:
 def connection_saved(
     transaction: SetupTransaction, connection: int, *, changed: frozenset[str] | None = None, moved: bool = False, elsewhere: bool = False
 ) -> None:
-    """A connection was saved: reschedules the items whose cause this may cure, such as wrong credentials. A save that cures nothing reschedules
-    nothing, because each attempt uses up one of an item's tries.
+    """After a save of a connection, reschedules the items whose cause the save may cure, such as wrong credentials.
+
+    Other items wait on, because each attempt uses up one of an item's tries.
 
     changed: the settings that the save changed (`cure.changed_settings`); None if somebody signed in, resumed or released the connection.
-    moved: requests reach it in another way than before, so earlier failures to reach it mean nothing any more.
-    elsewhere: it has another address.
+    moved: requests take another way to the target, so earlier failures to reach it are forgotten.
+    elsewhere: the connection has another address.
     """
     causes = CURED_BY_CONNECTION | CURED_BY_ADDRESS if moved else CURED_BY_CONNECTION
     if changed is not None:
@@ -78,7 +79,7 @@ def connection_saved(
 
 
 def mapping_saved(transaction: SetupTransaction, mapping: int) -> None:
-    """A mapping was saved: reschedules what waited for it in the flows that use it."""
+    """After a save of a mapping, reschedules the items that wait for it in the flows that use it."""
     for flow in sorted(use.id for use in uses_above(transaction.account, Thing.MAPPING, mapping)):
         pending_items.reschedule_flow(
             transaction.db, transaction.account, flow, CURED_BY_MAPPING, pending_items.does_of(transaction.db, transaction.account)
@@ -86,14 +87,16 @@ def mapping_saved(transaction: SetupTransaction, mapping: int) -> None:
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
-    """Untagged objects got their first tag: the runs that wait for exactly these are judged again at once, by the worker and in bounded steps."""
+    """After untagged objects got their first tag, lets the worker decide the runs that wait for these objects again, at once and in bounded steps."""
     places = [(_TAGGED_IN.get(tagged.kind), tagged.id) for tagged in objects]
     stuck_runs.note_tagged(db, account, [TaggedObject(*place, id) for place, id in places if place is not None])
 
 
 def flow_deleted(transaction: SetupTransaction, flow: int) -> None:
-    """A flow was deleted (P12): its undelivered actions fail. What waits for a tag in it is no longer possible: the worker ends it in bounded steps,
-    since a flow can have any number of such runs."""
+    """After a flow was deleted (P12), its undelivered actions fail.
+
+    The worker ends the flow's runs that wait for a tag, in bounded steps, since a flow can have any number of them.
+    """
     stuck_runs.note_flow_saved(transaction.db, transaction.account, flow)
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_flow(transaction.db, transaction.account, flow):

@@ -46,8 +46,8 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
 def save_terms(transaction: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
     """Saves the account's terms in days; None = the installation's.
 
-    seen: an Administrator has confirmed what these terms remove now, so the removal may begin. If they remove nothing yet, there was nothing to
-    confirm, and what grows older later is announced first (O4).
+    seen: True if an Administrator has confirmed what these terms remove now, so that the removal may begin. If they remove nothing yet, there
+        was nothing to confirm, and the first removal is announced before it happens (O4).
     """
     transaction.needs_account()
     row = Account.objects.get(pk=transaction.account)
@@ -64,7 +64,7 @@ def save_terms(transaction: SetupTransaction, content: int | None, rows: int | N
 
 
 def begin_removal(account: int, *, by: str) -> None:
-    """Lets the removal begin with the next retention round, before its announced time. The page has shown what is removed."""
+    """Lets the removal begin with the next retention round, before its announced time. The page has shown the rows to be removed."""
     with transaction.atomic():
         db = of_django(connection)
         row = Account.objects.select_for_update().get(pk=account)

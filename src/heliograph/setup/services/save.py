@@ -23,7 +23,9 @@ from heliograph.store.django_database import of_django
 def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: bool = False) -> Iterator[SetupTransaction]:
     """Opens the transaction, or joins the caller's.
 
-    events: those whose set-up is changed; whole_account: the account's set-up is changed. by: the actor (user:7, token:3, import:12).
+    by: the actor (user:7, token:3, import:12).
+    events: the ids of the events whose set-up is changed.
+    whole_account: True if the account's set-up is changed.
     Raises NotThere for an event of another account, SavedSince if another save came after this request had begun.
     """
     event_ids = set(events)
@@ -52,7 +54,7 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
 
 @contextmanager
 def acting(account: int) -> Iterator[Database]:
-    """Opens a transaction that reads the account's set-up and changes none of it. Nobody else changes it, or that of an event, until its end.
+    """Opens a transaction that only reads the set-up. Until its end, nobody can change the set-up of the account or of its events.
 
     Raises SavedSince if another save came after this request had begun.
     """

@@ -13,10 +13,10 @@ type SaveQuestion = AsksFirst | LosesValues | WidensFirst
 
 
 def save_confirmed[Saved](request: HttpRequest, save: Callable[[bool], Saved], thing: object = None) -> Saved:
-    """Saves. If the save asks first, it is repeated as confirmed only if the post agrees to exactly what it asks now.
+    """Saves. If the save raises a question, it is repeated as confirmed only if the post agrees to exactly this question.
 
-    save: opens a transaction of its own. Its argument is True if what it asks about is confirmed.
-    thing: what the page says beside the question, for `promise_of_save`.
+    save: opens a transaction of its own. Its argument is True if the question is confirmed.
+    thing: the page's text beside the question, for `promise_of_save`.
     Raises AsksFirst, LosesValues, WidensFirst.
     """
     try:

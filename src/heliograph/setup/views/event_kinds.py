@@ -42,7 +42,7 @@ class UsageCounts:
 
 
 class SetupKind:
-    """One kind. form: the form of one thing; list_rows: its rows in the event's configuration."""
+    """One kind of thing in an event's set-up: its page, its form and its rows in the event's configuration."""
 
     url_name: ClassVar[str]
     thing: ClassVar[Thing]

@@ -1,4 +1,4 @@
-"""What the pages of the set-up share: permissions, the current event, and the services' messages."""
+"""The shared parts of the set-up pages: permissions, the current event, and the services' messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Forms that several people can have open at once: what somebody else saved meanwhile is never overwritten silently (P14).
+"""Forms that several people can have open at once: nobody overwrites another person's save without being told (P14).
 
-The page posts back what it showed (`opened`). A field that the person left alone takes what is stored by now. One that both changed is
-refused once, with what stands there now; the page shows that as seen, so saving again replaces it. Nothing that was typed is lost.
+The page posts back the values that it showed (`opened`). A field that this person did not change takes the value that is stored now. A field
+that both people changed is refused once, with the stored value; the page then counts that value as seen, so saving again replaces it. All
+typed text stays in the form.
 """
 
 from __future__ import annotations

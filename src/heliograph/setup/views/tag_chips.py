@@ -23,10 +23,12 @@ SEPARATOR = "; "
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The text of a chip input, as read. ids: the tags, in order; error: why it cannot be saved, "" if it can."""
+    """The text of a chip input, as read."""
 
     ids: tuple[int, ...]
+    """The tags, in order."""
     error: str = ""
+    """Why the text cannot be saved; "" if it can."""
 
 
 class TagChoices:

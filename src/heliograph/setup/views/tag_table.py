@@ -24,11 +24,13 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a row; head: its column's heading, for phones. kind: "code" for what programs read."""
+    """One cell of a row."""
 
     head: str
+    """The column's heading, for phones."""
     text: str
     kind: str = ""
+    """Is "code" for a text that programs read."""
     href: str = ""
 
 
@@ -68,7 +70,7 @@ class TagRow(RowForm):
         return set(self.choices.read(text).ids)
 
     def _readable_text(self, text: str) -> str:
-        """Such a text as people read it."""
+        """The same tags as people read them."""
         return text
 
     @property
@@ -162,7 +164,11 @@ def is_begun(form: Form) -> bool:
 def row_of(
     id: int, name: str, cells: Sequence[Cell], tags: Iterable[int], form: TagRow | None, *, untagged: str, **more: Any
 ) -> dict[str, Any]:
-    """A row with its tags. form: of its tags, None if the kind has none. untagged: the text in a row without a tag."""
+    """A row with its tags.
+
+    form: the form of the tags; None if the kind has no tags.
+    untagged: the text in a row without a tag.
+    """
     typed = form.text() if form else ""
     return {
         "id": id,

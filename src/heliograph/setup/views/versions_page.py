@@ -116,11 +116,14 @@ class Versioned:
 
 
 class RestoreForm(Form):
-    """The version that becomes the newest one; seen: the one that the page showed as the newest (P14); promise: what it said would happen."""
+    """Restores a version."""
 
     version = Hidden()
+    """The version that becomes the newest one."""
     seen = Hidden()
+    """The version that the page showed as the newest (P14)."""
     promise = Hidden()
+    """The digest of the consequences that the page stated (P15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +261,7 @@ class RestoreRefusal:
 
 
 def _summary(versioned: Versioned, before: Version | None, made: Version) -> str:
-    """What a version changed, in a few words."""
+    """The changes of a version, in a few words."""
     if before is None:
         return _("The first one")
     if made.restored:
@@ -361,7 +364,7 @@ def _with_more(question: RestoreQuestion, error: WidensFirst) -> RestoreQuestion
 
 
 def _meanwhile(request: AccountRequest, versioned: Versioned, error: SavedMeanwhile) -> RestoreRefusal:
-    """Somebody saved a version that the page did not show: who, and what it changed (P14)."""
+    """Names the author and the changes of a version that was saved after the page was shown (P14)."""
     with read_database() as db:
         last = history(db, request.account.pk, versioned.kind, versioned.id, most=2)
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")

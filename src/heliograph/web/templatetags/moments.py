@@ -56,7 +56,7 @@ def soon(value: datetime.datetime | None, now: datetime.datetime | None = None) 
 
 @register.filter
 def soon_to_the_second(value: datetime.datetime | None, now: datetime.datetime | None = None) -> str:
-    """14:31:07 within the next hour, else as `soon`: what one waits for is told exactly."""
+    """14:31:07 within the next hour, else as `soon`: a person who waits for it needs the second."""
     if not value:
         return ""
     now = now or timezone.now()
