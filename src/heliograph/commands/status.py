@@ -11,8 +11,6 @@ import typer
 from heliograph.commands import ready_for_data
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from heliograph.engine.supervisor.installation_status import InstallationStatus, ObservedSizes, ProcessFigures
     from heliograph.options import Options
     from heliograph.store.installation_state import ServerStatus
@@ -63,12 +61,38 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
     table.add_column(style="bold")
     table.add_column()
     table.add_row("Version", installation_status.version)
-    if installation_status.processes is None:
+
+    # this installation's processes
+    processes = installation_status.processes
+    if processes is None:
         table.add_row("Processes", f"none of this data folder answers at {options.operations_bind}")
     else:
-        _add_processes(table, installation_status.processes)
-    _add_queue(table, database)
-    _add_workers(table, database)
+        table.add_row("Processes", ", ".join(f"{name} {state}" for name, state in processes.states.items()))
+        attempts = (f"{n:,} {' '.join(filter(None, key))}" for key, n in processes.attempts.items() if n)
+        table.add_row("Attempts", f"{', '.join(attempts) or 'none'} since this start")
+        if processes.attempt_seconds.mean is not None:
+            table.add_row("", f"one takes {processes.attempt_seconds.mean * 1000:,.0f} ms")
+        batches = (_of_batches(processes.settled_sizes, "outcomes"), _of_batches(processes.recorded_sizes, "documents"))
+        table.add_row("Batches", ", ".join(filter(None, batches)) or "none")
+
+    # the queue
+    more = "" if database.counted else " or more"
+    pending, waiting = f"{database.pending:,}{more} to be sent", f"{database.waiting:,}{more} waiting for a retry"
+    table.add_row("Queue", f"{pending}, {waiting}, {database.untagged:,} waiting for a tag")
+    table.add_row("Oldest", f"first attempt {_ago(database.oldest_pending)}, retry that is due {_ago(database.oldest_due)}")
+    table.add_row("Failed", f"{database.failed:,}{more} {'item' if database.failed == 1 else 'items'} of the Retry Queue")
+    table.add_row("Connections", f"{database.paused_connections} paused, {database.held_connections} resting")
+    table.add_row("Slots", f"{database.owned_slots} of 64 owned")
+
+    # the workers, on whichever machine each runs
+    for worker in database.workers:
+        report = worker.report
+        text = f"process {report.get('pid', '?')}: {report.get('slots', 0)} slots, {report.get('under_way', 0)} requests in flight"
+        table.add_row("Worker", f"{text}, {report.get('delivered', 0):,} delivered, {report.get('failed', 0):,} failed")
+    if not database.workers:
+        table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
+
+    # the jobs, the database and its disk
     table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in database.jobs.items() if n) or "none")
     table.add_row("Figures", f"{database.unfolded_figures:,} rows to be added up")
     if database.last_error:
@@ -80,39 +104,8 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
     Console().print(table)
 
 
-def _add_processes(table: Table, processes: ProcessFigures) -> None:
-    table.add_row("Processes", ", ".join(f"{name} {state}" for name, state in processes.states.items()))
-    attempts = (f"{n:,} {' '.join(filter(None, key))}" for key, n in processes.attempts.items() if n)
-    table.add_row("Attempts", f"{', '.join(attempts) or 'none'} since this start")
-    if processes.attempt_seconds.mean is not None:
-        table.add_row("", f"one takes {processes.attempt_seconds.mean * 1000:,.0f} ms")
-    batches = (_of_batches(processes.settled_sizes, "outcomes"), _of_batches(processes.recorded_sizes, "documents"))
-    table.add_row("Batches", ", ".join(filter(None, batches)) or "none")
-
-
 def _of_batches(sizes: ObservedSizes, things: str) -> str:
     return f"{sizes.count:,} with {sizes.mean:.1f} {things} each" if sizes.mean is not None else ""
-
-
-def _add_queue(table: Table, status: ServerStatus) -> None:
-    more = "" if status.counted else " or more"
-    table.add_row(
-        "Queue", f"{status.pending:,}{more} to be sent, {status.waiting:,}{more} waiting for a retry, {status.untagged:,} waiting for a tag"
-    )
-    table.add_row("Oldest", f"first attempt {_ago(status.oldest_pending)}, retry that is due {_ago(status.oldest_due)}")
-    table.add_row("Failed", f"{status.failed:,}{more} {'item' if status.failed == 1 else 'items'} of the Retry Queue")
-    table.add_row("Connections", f"{status.paused_connections} paused, {status.held_connections} resting")
-    table.add_row("Slots", f"{status.owned_slots} of 64 owned")
-
-
-def _add_workers(table: Table, status: ServerStatus) -> None:
-    """The report of each worker, on whichever machine it runs."""
-    for worker in status.workers:
-        report = worker.report
-        text = f"process {report.get('pid', '?')}: {report.get('slots', 0)} slots, {report.get('under_way', 0)} requests in flight"
-        table.add_row("Worker", f"{text}, {report.get('delivered', 0):,} delivered, {report.get('failed', 0):,} failed")
-    if not status.workers:
-        table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
 
 
 def _ago(seconds: float | None) -> str:

@@ -46,9 +46,17 @@ def account(request: AccountRequest) -> HttpResponse:
     form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        if form.is_valid() and _saved(request, form):
-            say(request, _("The account is saved."))
-            return HttpResponseRedirect(request.path)
+        if form.is_valid():
+            typed = form.cleaned_data
+            facts = AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled)
+            try:
+                with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
+                    change_account(transaction, facts)
+            except Invalid as error:
+                form.refuse(error)
+            else:
+                say(request, _("The account is saved."))
+                return HttpResponseRedirect(request.path)
     now = _("Times and whole days in reports are shown in it. Now: %(now)s.") % {"now": minute(timezone.now())}
     form.say("timezone", help=now)
     return form_page(
@@ -61,13 +69,3 @@ def account(request: AccountRequest) -> HttpResponse:
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_("Code"), row.code), (_("Name"), row.name), (_("Timezone"), row.timezone)],
     )
-
-
-def _saved(request: AccountRequest, form: AccountForm) -> bool:
-    typed = form.cleaned_data
-    try:
-        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
-            change_account(transaction, AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled))
-    except Invalid as error:
-        form.refuse(error)
-    return not form.errors

@@ -41,9 +41,15 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
     form = RetryIntervalsForm(posted(request), stored={FIELDS[c]: minutes_of(waits[c]) for c in SEVERITY})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        if form.is_valid() and _saved(request, form):
-            say(request, _("The retry intervals are saved. They hold for what fails from now on."))
-            return HttpResponseRedirect(request.path)
+        if form.is_valid():
+            try:
+                with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
+                    save_intervals(transaction, {name: form.cleaned_data[name] for name in FIELDS.values()})
+            except Invalid as error:
+                form.refuse(error)
+            else:
+                say(request, _("The retry intervals are saved. They hold for what fails from now on."))
+                return HttpResponseRedirect(request.path)
     for category in SEVERITY:
         usual = _("Minutes until the first, second and third retry. Usual: %(minutes)s.") % {"minutes": minutes_of(STANDARD[category])}
         form.say(FIELDS[category], help=usual)
@@ -57,12 +63,3 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_(c.value), _("%(minutes)s minutes") % {"minutes": minutes_of(waits[c])}) for c in SEVERITY],
     )
-
-
-def _saved(request: AccountRequest, form: RetryIntervalsForm) -> bool:
-    try:
-        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
-            save_intervals(transaction, {name: form.cleaned_data[name] for name in FIELDS.values()})
-    except Invalid as error:
-        form.refuse(error)
-    return not form.errors

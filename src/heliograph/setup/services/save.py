@@ -48,7 +48,12 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
             raise NotThere(f"There is no event {min(event_ids - known)} here.")
         under_way = SetupTransaction(db, account, by, whole_account, known)
         yield under_way
-        _write_versions(under_way)
+        under_way.write_account()
+        for event in sorted(under_way.events):
+            configuration_versions.save(db, account, EVENT, event, {("setup", event): setup_body(event)}, by=by)
+        if under_way.tagged:
+            for each in dependents.everyone():
+                each.tagged(db, account, under_way.tagged)
         save_order.count(db, account)
 
 
@@ -63,14 +68,3 @@ def acting(account: int) -> Iterator[Database]:
         configuration_versions.lock_shared(db, [account], configuration_versions.all_events(account))
         save_order.check(db, account)
         yield db
-
-
-def _write_versions(transaction: SetupTransaction) -> None:
-    transaction.write_account()
-    for event in sorted(transaction.events):
-        configuration_versions.save(
-            transaction.db, transaction.account, EVENT, event, {("setup", event): setup_body(event)}, by=transaction.by
-        )
-    if transaction.tagged:
-        for each in dependents.everyone():
-            each.tagged(transaction.db, transaction.account, transaction.tagged)
