@@ -13,8 +13,13 @@ from heliograph.accounts.roles import may
 
 
 def account(request: HttpRequest) -> dict[str, Any]:
-    """account, user; openid: the name of the OpenID Connect provider, "" for none; plans: may change events and registrations; administers:
-    may change everything; form_waits: this browser has posted a form after its session had ended. An error page does not ask for the user."""
+    """The context of every page about its user and account. An error page does not ask for the user.
+
+    openid: the name of the OpenID Connect provider; "" for none.
+    plans: True if the user may change events and registrations.
+    administers: True if the user may change everything.
+    form_waits: True if this browser has posted a form after its session had ended.
+    """
     user = getattr(request, "user", None)
     known = getattr(request, "account", None)
     member = user if isinstance(user, User) and known is not None else None

@@ -1,4 +1,4 @@
-"""Sessions of people who are signed in: what is stored when one begins, is used, or ends (allauth's signals), and what one may send."""
+"""Sessions of signed-in users: their rows, written when a session begins, is used or ends (allauth's signals), and the right to send files."""
 
 from __future__ import annotations
 

@@ -130,7 +130,10 @@ class AccountMiddleware:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """A part of a page cannot sign in: the whole page is loaded again, and its answer leads there; one with a form in it stays, until that is sent."""
+    """Leads to the sign-in page. If htmx asks for a part of a page, the whole page is loaded again and then led there.
+
+    A page with an unsent form is not reloaded, so that nothing typed is lost.
+    """
     if getattr(request, "htmx", False):
         return HttpResponse(status=204) if request.method == "POST" else HttpResponseClientRefresh()
     response = redirect_to_login(request.get_full_path())

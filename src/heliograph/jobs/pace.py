@@ -24,7 +24,7 @@ and of the write lock."""
 BUSY_REST: Final = 7.0
 """While others also want the processors, at least this multiple of the CPU that the chunk took: an eighth of a core."""
 LONGEST_BUSY_REST: Final = 5.0
-"""Seconds, at most, of that: a job that is paused notices after its rest, and others take it over after a minute without a sign (control.LEASE)."""
+"""The longest of these rests, in seconds: a job notices only after its rest that it is paused, and its heartbeat must stay within control.LEASE."""
 BESIDE_FOR: Final = 1.0
 """Seconds after the last recording by others until they count as gone."""
 

@@ -300,7 +300,7 @@ class Runner:
             return self._save(row, step, time.monotonic() - began)
 
     def _as_saved(self, row: Job) -> Job:
-        """The job with its saved cursor. What failed may be saved all the same: a commit that only the disk did not confirm."""
+        """The job with its saved cursor. A chunk that failed may be saved nevertheless, if only the disk did not confirm its commit."""
         with scopes_disabled():
             fresh: Job | None = Job.objects.filter(pk=row.pk, owner=self.me).first()
         if fresh is None:

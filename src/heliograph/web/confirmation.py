@@ -38,7 +38,7 @@ PROMISED: Final = ("heading", "lead", "notes", "sentence", "breaks", "button", "
 
 
 class Moving(str):
-    """A text with a figure that moves by itself while registrations come in. A page shows it, and promises nothing by it."""
+    """A text with a number that changes while registrations come in. A page shows it, but it is not part of the promise."""
 
     __slots__ = ()
 

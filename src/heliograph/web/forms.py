@@ -132,8 +132,9 @@ def rows_of[Row: RowForm](
 ) -> dict[Any, Row]:
     """A form for each row, by the row's id; bound if something was posted.
 
-    rows: their ids, or each row's initial values by id. marked: a field that every posted row has; a row without it is not bound. given:
-    keyword arguments for each form.
+    rows: their ids, or each row's initial values by id.
+    marked: a field that every posted row has; a row without it is not bound.
+    given: keyword arguments for each form.
     """
     initial = rows if isinstance(rows, Mapping) else {}
     row_forms = {}

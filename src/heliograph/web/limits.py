@@ -339,8 +339,10 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         return now > self._read_at + READS_WITHIN or now > self._unread_since + READS_WITHIN + self._read / SLOWEST_READER
 
     def end_if_slow(self, now: float) -> None:
-        """Answers 408 to a request that does not arrive; closes a connection on which none has begun, or whose answer is not read. On the thread that
-        reads."""
+        """Runs on the thread that reads.
+
+        Answers 408 to a request that does not arrive in time. Closes a connection on which no request has begun, or whose response is not read.
+        """
         if self._reads_too_slowly(now):
             log.warning("reader_cut_off", door="pages", peer=self.addr[0], unread=self.total_outbufs_len)
             self.handle_close()

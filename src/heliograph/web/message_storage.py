@@ -1,4 +1,4 @@
-"""Where a message waits for the next page: in a cookie, or in the session if it is too long for one."""
+"""Stores messages for the next page: in a cookie, or in the session if they are too long for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses that are the beginning of a page's address and no page themselves: somebody who shortens an address comes to the nearest page."""
+"""Shortened addresses: an address that is only the beginning of a page's address leads to the nearest page above it."""
 
 from __future__ import annotations
 

@@ -21,13 +21,14 @@ class NoTable(ImportFileError):
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Why a row is refused. column: its name in the file's header, "" for the whole row. accepted: what would have been accepted, in words
-    or values."""
+    """Why a row is refused."""
 
     column: str
+    """The column's name in the head of the file; empty for the whole row."""
     value: str
     reason: str
     accepted: tuple[str, ...] = ()
+    """The accepted values, or words for them."""
 
     @property
     def accepted_text(self) -> str:

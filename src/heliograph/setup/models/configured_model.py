@@ -1,8 +1,8 @@
 """The base of the tables of connections, mappings and flows (F10).
 
-A row's `body` is its newest version; the other columns repeat the fields by which lists filter, and the fields that the database
-holds unique within one account. The
-engine reads only the versions of configuration. Deleted objects keep their rows, because figures and attempts refer to them.
+A row's `body` is its newest version. The other columns repeat the fields by which lists filter, and the references that the database keeps
+within one account. The engine reads only the versions of configuration. Deleted objects keep their rows, because figures and attempts refer
+to them.
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ def left_untagged(id: int) -> dict[TagKind, list[Use]]:
 def delete_tag(transaction: SetupTransaction, id: int) -> None:
     """Deletes a tag and removes it from everything (P12).
 
-    It is removed from the lists and filters of flows. A flow becomes incomplete if a list or filter loses its last tag, or X    out of it. A tag that a mapping names cannot be deleted. The changes of its events are recorded, and no flow judges them.
+    It is removed from the lists and filters of flows. A flow becomes incomplete if a list or filter loses its last tag, or if a filter excluded
+    the tag. A tag that a mapping names cannot be deleted. The changes of its events are recorded, and no flow judges them.
     Raises InUse, NotThere.
     """
     transaction.needs_account()

@@ -20,13 +20,15 @@ from heliograph.web.forms import member_of
 
 @dataclass(frozen=True, slots=True)
 class ReturnToFlow:
-    """flow: id of the flow for which something is created, None if there is none; name: of that flow. mapping: created for it on the way.
-    does: what a request does at the application, which a preset knows (F8)."""
+    """The flow for which a connection or mapping is created."""
 
     flow: int | None = None
+    """Its id; None if nothing is created for a flow."""
     name: str = ""
     mapping: int | None = None
+    """The id of the mapping that was created for it on the way."""
     does: Does | None = None
+    """What a request does at the application, which a preset knows (F8)."""
 
     @classmethod
     def from_request(cls, request: AccountRequest) -> ReturnToFlow:

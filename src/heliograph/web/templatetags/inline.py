@@ -45,8 +45,9 @@ def icon(name: str) -> SafeString:
 def status(text: object, tone: str = "", sign: str = "", href: str = "") -> SafeString:
     """A word for a state.
 
-    tone: success, wait, failed, invalid, quiet; "" for everything else that is normal, a word only. sign: "missing" or "warn", where nothing
-    waits in a queue but something lacks or wants a look. href: makes it a link to the records.
+    tone: success, wait, failed, invalid, quiet; "" for any other normal state: the word only.
+    sign: "missing" or "warn", if nothing waits in a queue but something is missing or needs attention.
+    href: makes the word a link to the records.
     """
     name = sign or _SIGNS.get(tone, "")
     symbol = icon(name) if name else _NOTHING
