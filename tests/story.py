@@ -178,7 +178,7 @@ class Story:
         if "status" in changes:
             changes["status"] = self.event_status(changes["status"])
         with self.saving(code) as transaction:
-            events.save_event(transaction, replace(transaction.source.event(self.events[code]).state, **changes), self.events[code])
+            events.save_event(transaction, replace(transaction.provider.event(self.events[code]).state, **changes), self.events[code])
 
     def tag_status(self, status: str, *names: str) -> None:
         """Sets the tags of a standard registration status."""

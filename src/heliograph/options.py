@@ -408,29 +408,29 @@ class Options(BaseSettings):
         """The keys, newest first. Raises OptionsError if there is none, if one is not a key, or if other users can read the file."""
         given = self.key.get_secret_value()
         if given:
-            source, lines = f"{PREFIX}KEY", given.split(",")
+            place, lines = f"{PREFIX}KEY", given.split(",")
         else:
-            source = str(self.key_place)
+            place = str(self.key_place)
             try:
                 if self.key_place.stat().st_mode & 0o077 and not self.dev:
-                    raise OptionsError(f"Other users can read the key file {source}. Forbid that: chmod 600 {source}")
+                    raise OptionsError(f"Other users can read the key file {place}. Forbid that: chmod 600 {place}")
                 lines = self.key_place.read_text("ascii").splitlines()
             except FileNotFoundError:
                 raise OptionsError(
-                    f"There is no key file {source}. The first `heliograph serve` makes one. "
+                    f"There is no key file {place}. The first `heliograph serve` makes one. "
                     f"If you have restored a backup, put its key into this file or into {PREFIX}KEY."
                 ) from None
             except (OSError, UnicodeDecodeError) as error:
-                raise OptionsError(f"The key file {source} cannot be read: {error}.") from None
+                raise OptionsError(f"The key file {place} cannot be read: {error}.") from None
         keys = tuple(line.strip() for line in lines if line.strip())
         if not keys:
-            raise OptionsError(f"{source} contains no key.")
+            raise OptionsError(f"{place} contains no key.")
         for number, key in enumerate(keys, 1):
             try:
                 Fernet(key)
             except ValueError:
                 raise OptionsError(
-                    f"Key {number} of {source} is not a key: it must be 32 bytes in URL-safe base64 (44 characters)."
+                    f"Key {number} of {place} is not a key: it must be 32 bytes in URL-safe base64 (44 characters)."
                 ) from None
         return keys
 

@@ -62,11 +62,11 @@ class Acme:
 
     def config(self, version: int | None = None) -> AccountConfig:
         with saving(self.pk, by=BY) as transaction:
-            return transaction.source.account(self.pk, version)
+            return transaction.provider.account(self.pk, version)
 
     def event_config(self, version: int | None = None) -> EventConfig:
         with saving(self.pk, by=BY) as transaction:
-            return transaction.source.event(self.event, version)
+            return transaction.provider.event(self.event, version)
 
     def status(self, name: str) -> int:
         return next(i for i, status in self.config().statuses.items() if status.name == name)

@@ -399,7 +399,7 @@ def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -
 def register(made: Acme, code: str, status: str) -> None:
     with made.planning() as transaction:
         answers = record(
-            transaction.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], transaction.source
+            transaction.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], transaction.provider
         )
     assert answers[0].is_recorded, answers[0].problems
 

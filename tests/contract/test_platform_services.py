@@ -44,7 +44,9 @@ def made() -> Acme:
 def register(made: Acme, code: str, **document: object) -> None:
     """Records a registration."""
     with made.planning() as transaction:
-        answers = record(transaction.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, **document}, by=BY)], transaction.source)
+        answers = record(
+            transaction.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, **document}, by=BY)], transaction.provider
+        )
     assert answers[0].is_recorded, answers[0].problems
 
 
@@ -248,7 +250,7 @@ def test_P9_an_event_leaves_testing_only_after_its_registrations_are_marked(made
         record(
             transaction.db,
             [RecordItem(made.pk, {"event": "DRY-RUN", "code": "D1", "properties": {"Test": False}}, by=BY)],
-            transaction.source,
+            transaction.provider,
         )
     live = replace(trying.event_config().state, status=made.event_status("Live"))
     with pytest.raises(MarksFirst) as refused, trying.planning() as transaction:

@@ -73,5 +73,5 @@ def _save_tag(made: Acme, name: str) -> str:
 
 def _save_event(made: Acme, thread: int, n: int) -> str:
     with saving(made.pk, by=BY, events=[made.event]) as transaction:
-        save_event(transaction, replace(transaction.source.event(made.event).state, location=f"Hall {thread}.{n}"), made.event)
+        save_event(transaction, replace(transaction.provider.event(made.event).state, location=f"Hall {thread}.{n}"), made.event)
     return "event"

@@ -114,7 +114,7 @@ def test_X6_all_places_that_keep_personal_data_are_registered(story: Story, data
     done(client, f"/signal/metrics/records/triggered/export/?period=1h&q={PLANTED[0]}")
     done(client, f"/signal/retry/download/?q={PLANTED[0]}", column=list(downloads.COLUMNS))
     with story.saving() as transaction:  # today a name would have to be a number: the dry run says which is none
-        today = transaction.source.account(story.account).mappings[mapping]
+        today = transaction.provider.account(story.account).mappings[mapping]
         rows = tuple(replace(row, type=ValueType.NUMBER) if row.target == "first" else row for row in today.rows)
         save_mapping(transaction, replace(today, rows=rows), mapping, confirmed=True)
     checked(story, flow)

@@ -139,7 +139,7 @@ def test_C7_from_a_logged_answer_to_a_rule_that_was_tried_before_it_was_saved(st
             answers.try_rule(story.db, story.account, action, 2, rule)
         with story.saving() as transaction:
             connection_services.save_rule(transaction, crm, rule)
-            assert transaction.source.account(story.account).numbers["connection", crm] == 2
+            assert transaction.provider.account(story.account).numbers["connection", crm] == 2
         story.record("R2", status="Attended")
         story.until("R2", "failed")
         assert {kind for kind, _, _ in story.attempts(story.action("R2"))} == {"first", "auto"}

@@ -108,7 +108,7 @@ def retry_intervals(
 
     account_row = find_account(account)
     with saving(account_row.pk, by=BY, whole_account=True) as transaction:
-        policy = transaction.source.account(account_row.pk).retry
+        policy = transaction.provider.account(account_row.pk).retry
         typed = {FIELDS[c]: minutes_of(policy.intervals[c]) for c in SEVERITY}
         for each in change or []:
             if not each.strip():

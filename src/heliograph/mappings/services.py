@@ -137,7 +137,7 @@ def restore_mapping(transaction: SetupTransaction, id: int, number: int, *, conf
     mapping_row(id)
     stored = sealed_texts(transaction.db, transaction.account, id)
     restorable_mapping = restorable(
-        version(transaction.db, transaction.account, "mapping", id, number), transaction.source.account(transaction.account), stored
+        version(transaction.db, transaction.account, "mapping", id, number), transaction.provider.account(transaction.account), stored
     )
     save_mapping(transaction, restorable_mapping.mapping, id, confirmed=confirmed, restored=number)
     return restorable_mapping

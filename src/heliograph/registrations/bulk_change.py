@@ -74,7 +74,7 @@ def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
     registrations = Registrations(db, account)
     picked = [StatusCount(row.event, row.status, 1) for row in registrations.picked(wish.picked)]
     groups = picked if wish.picked else registrations.count_by_status(wish.filters)
-    events = {event: registrations.source.event(event) for event in {group.event for group in groups}}
+    events = {event: registrations.provider.event(event) for event in {group.event for group in groups}}
     lacking: Counter[str] = Counter()
     already = 0
     for group in groups:

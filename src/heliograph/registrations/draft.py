@@ -70,8 +70,8 @@ def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
         "SELECT session_id, status_id FROM session_registration WHERE account_id = :account AND registration_id = :id",
         {"account": account, "id": id},
     )
-    source = Committed(db)
-    return Opened(id, stored_code, version, read_state(state), dict(sessions), source.account(account), source.event(event_id), last)
+    provider = Committed(db)
+    return Opened(id, stored_code, version, read_state(state), dict(sessions), provider.account(account), provider.event(event_id), last)
 
 
 def blank(db: Database, account: int, event: str) -> Opened | None:
@@ -79,10 +79,10 @@ def blank(db: Database, account: int, event: str) -> Opened | None:
     rows = db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": account, "code": event})
     if not rows:
         return None
-    source = Committed(db)
-    config, at = source.account(account), from_micros(db.now())
+    provider = Committed(db)
+    config, at = provider.account(account), from_micros(db.now())
     status = next((id for id, s in config.statuses.items() if s.name == NEW), 0)
-    return Opened(0, "", 0, RegistrationState("", status, at, at, at), {}, config, source.event(rows[0][0]), None)
+    return Opened(0, "", 0, RegistrationState("", status, at, at, at), {}, config, provider.event(rows[0][0]), None)
 
 
 def free_code(db: Database, account: int, event: str) -> str:

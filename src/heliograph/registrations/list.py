@@ -141,8 +141,8 @@ class Registrations:
     scan_limit: int | None = None
 
     def __post_init__(self) -> None:
-        self.source = Committed(self.db)
-        self.config: AccountConfig = self.source.account(self.account)
+        self.provider = Committed(self.db)
+        self.config: AccountConfig = self.provider.account(self.account)
         self._known: dict[int, EventConfig] = {}
 
     def events(self) -> list[tuple[int, str]]:
@@ -158,7 +158,7 @@ class Registrations:
     def _know(self, events: Iterable[int]) -> None:
         """Loads the configuration of events by one query."""
         if unknown := set(events) - self._known.keys():
-            self._known |= self.source.events(unknown)
+            self._known |= self.provider.events(unknown)
 
     def page(
         self, filters: RegistrationFilter, sort: RegistrationSort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False

@@ -160,7 +160,7 @@ def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done
                     add_tag(transaction, kind, objects, id)
                     continue
                 for event in objects:
-                    set_event_tags(transaction, event, sorted({*transaction.source.event(event).state.tags, id}))
+                    set_event_tags(transaction, event, sorted({*transaction.provider.event(event).state.tags, id}))
 
 
 # --- what uses tags

@@ -60,7 +60,7 @@ def start(account: int, event: int, status: int, *, by: str) -> Job:
     Call it in a transaction of the set-up: if two people ask at once, the second one gets the first one's job.
     """
     with saving(account, by=by, events=[event]) as transaction:
-        config = transaction.source.account(account)
+        config = transaction.provider.account(account)
         if status not in config.event_statuses:
             raise NotThere(f"There is no event status {status}.")
         running = under_way(account, event)
@@ -106,14 +106,14 @@ class Marking:
         return self._mark(db, chunk.codes) if chunk.codes else self._switch()
 
     def _mark(self, db: Database, codes: Sequence[str]) -> ChunkResult:
-        source = Committed(db)
+        provider = Committed(db)
         test = {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True}
-        event = source.event(self._event).code
+        event = provider.event(self._event).code
         items = [
             RecordItem(self._account, {"event": event, "code": code, "properties": test}, self._by, quiet=True, by_hand=True)
             for code in codes
         ]
-        answers = record(db, items, source)
+        answers = record(db, items, provider)
         refused = [p for answer in answers if answer.outcome is ItemOutcome.REFUSED for p in answer.problems]
         if refused:
             raise JobError(f"A registration could not be marked: {refused[0].reason}")
@@ -124,7 +124,7 @@ class Marking:
         counts = {"marked": self._done}
         try:
             with saving(self._account, by=self._by, events=[self._event]) as transaction:
-                save_event(transaction, replace(transaction.source.event(self._event).state, status=self._status), self._event)
+                save_event(transaction, replace(transaction.provider.event(self._event).state, status=self._status), self._event)
         except MarksFirst:  # someone cleared Test meanwhile, or sent a registration that is marked as not Test
             return ChunkResult({}, self._done, max(self._total, self._done), counts, phase=MARKING)
         except SetupError as error:

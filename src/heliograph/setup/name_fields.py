@@ -68,9 +68,9 @@ class _Folding(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
             return self
-        source = instance.__dict__.get(self.field.source_field)  # type: ignore[attr-defined]
-        if source is not None:
-            instance.__dict__[self.field.attname] = folded(str(source))
+        text = instance.__dict__.get(self.field.source_field)  # type: ignore[attr-defined]
+        if text is not None:
+            instance.__dict__[self.field.attname] = folded(str(text))
         return super().__get__(instance, cls) if self.field.attname not in instance.__dict__ else instance.__dict__[self.field.attname]
 
     def __set__(self, instance: Any, value: Any) -> None:

@@ -152,7 +152,7 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> Waiti
             edition = int(row.body.get("edition", 0)) + 1
             row.body = {**row.body, "connected": client.connection.bond, "edition": edition, RENEWED: [RENEWED_ACCESS]}
             write(transaction, row)
-        items = waiting_items(transaction.db, transaction.source.account(transaction.account), row.pk)
+        items = waiting_items(transaction.db, transaction.provider.account(transaction.account), row.pk)
         queue_effects.connection_saved(transaction, row.pk)
         transaction.note(Deed.CONNECTED, "connection", row, before, row.body)
     return items

@@ -114,7 +114,7 @@ def restore_flow(transaction: SetupTransaction, id: int, number: int, *, confirm
     """
     row = flow_row(id)
     restorable_flow = restorable(
-        id, version(transaction.db, transaction.account, "flow", id, number), transaction.source.account(transaction.account)
+        id, version(transaction.db, transaction.account, "flow", id, number), transaction.provider.account(transaction.account)
     )
     return save_flow(transaction, replace(restorable_flow.flow, active=row.is_active), id, confirmed=confirmed, restored=number)
 

@@ -99,7 +99,7 @@ def draft(path: Path, account: int, settings: FileSettings) -> UploadDraft:
     return UploadDraft(path, form, names, columns, event, sample)
 
 
-def load_known(db: Database, source: ConfigProvider, account: int, codes: Iterable[str] | None = None) -> Known:
+def load_known(db: Database, provider: ConfigProvider, account: int, codes: Iterable[str] | None = None) -> Known:
     """The configuration of the account and of its events with these codes; without codes, of its newest events."""
     if codes is None:
         rows = db.all(
@@ -108,7 +108,7 @@ def load_known(db: Database, source: ConfigProvider, account: int, codes: Iterab
         ids = sorted(id for (id,) in rows)
     else:
         ids = sorted(event_ids(db, {(account, code) for code in codes}).values())
-    return Known(source.account(account), [source.event(id) for id in ids])
+    return Known(provider.account(account), [provider.event(id) for id in ids])
 
 
 def parameters(upload: UploadDraft, wishes: Wishes) -> dict[str, Any]:

@@ -53,15 +53,17 @@ def save_event(
     if id is not None:
         transaction.needs_event(id)
     transaction.write_account()
-    config = transaction.source.account(transaction.account)
+    config = transaction.provider.account(transaction.account)
     state = _checked(state, config)
-    before = transaction.source.event(id).state if id is not None else None
+    before = transaction.provider.event(id).state if id is not None else None
     if id is not None and before is not None and config.is_test_event(before.status) and not config.is_test_event(state.status):
         unmarked = Registration.objects.filter(event_id=id, is_test=False).count()
         if unmarked:
             raise MarksFirst(unmarked)
     try:
-        recorded = record_event(transaction.db, transaction.account, id, state, by=transaction.by, provider=transaction.source, quiet=quiet)
+        recorded = record_event(
+            transaction.db, transaction.account, id, state, by=transaction.by, provider=transaction.provider, quiet=quiet
+        )
     except EventCodeTaken as error:
         raise Invalid({"code": [str(error)]}) from None
     if before is not None:
@@ -100,12 +102,12 @@ def _loses(transaction: SetupTransaction, before: EventState, after: EventState,
 def set_event_tags(transaction: SetupTransaction, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:
     """Sets the tags of an event. Raises Invalid, NotThere."""
     transaction.needs_event(id)
-    save_event(transaction, replace(transaction.source.event(id).state, tags=tuple(tags)), id, quiet=quiet)
+    save_event(transaction, replace(transaction.provider.event(id).state, tags=tuple(tags)), id, quiet=quiet)
 
 
 def copy_event(
     transaction: SetupTransaction,
-    source: int,
+    original_id: int,
     *,
     code: str,
     name: str,
@@ -113,11 +115,11 @@ def copy_event(
     end: datetime | Keep | None = KEEP,
 ) -> int:
     """Creates an event with another's set-up and tags, without its registrations (P2). Returns its id. Raises Invalid, NotThere."""
-    if not Event.objects.filter(pk=source).exists():
-        raise NotThere(f"There is no event {source}.")
-    original = transaction.source.event(source)
+    if not Event.objects.filter(pk=original_id).exists():
+        raise NotThere(f"There is no event {original_id}.")
+    original = transaction.provider.event(original_id)
     status = next(
-        (i for i, st in transaction.source.account(transaction.account).event_statuses.items() if st.name == "Testing"),
+        (i for i, st in transaction.provider.account(transaction.account).event_statuses.items() if st.name == "Testing"),
         original.state.status,
     )
     state = replace(original.state, code=code, name=name, status=status)

@@ -66,6 +66,6 @@ class SetupTransaction:
         audit.note(self.db, self.account, by=self.by, what=what, kind=kind, id=row.pk, name=str(row), before=before, after=after)
 
     @property
-    def source(self) -> Uncommitted:
+    def provider(self) -> Uncommitted:
         """The configuration as this transaction sees it."""
         return Uncommitted(self.db)

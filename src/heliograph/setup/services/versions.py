@@ -114,9 +114,9 @@ def watching_flows(transaction: SetupTransaction, *, confirmed: bool, at: str = 
     """
     transaction.needs_signal()
     transaction.write_account()  # what this transaction created before: a tag that the flow names
-    before = transaction.source.account(transaction.account)
+    before = transaction.provider.account(transaction.account)
     yield before
-    after = transaction.source.account(transaction.account)
+    after = transaction.provider.account(transaction.account)
     if new_clashes := clashes(after) - clashes(before):
         raise Invalid({at: sorted({_sentence(clash) for clash in new_clashes})})
     running = {flow.id for flow in before.flows.values() if flow.active and not missing(flow, before)}

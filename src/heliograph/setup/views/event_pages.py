@@ -218,7 +218,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         def save(confirmed: bool) -> EventState:
             # confirmed: flows are changed as well, which needs the account
             with saving(request.account.pk, by=request.user.actor, events=[current_event.id], whole_account=confirmed) as transaction:
-                state = changed_state(transaction.source.event(current_event.id).state, own_changes, config)
+                state = changed_state(transaction.provider.event(current_event.id).state, own_changes, config)
                 save_event(transaction, state, current_event.id, confirmed=confirmed)
             return state
 
