@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
-from heliograph.engine.worker.connection_limiter import DEEPEST, LONGEST_TRIP, ConnectionLimiter
+from heliograph.engine.worker.connection_limiter import DEEPEST, LONGEST_PROBE_AFTER, ConnectionLimiter
 
 
 def starts(line: ConnectionLimiter[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:
@@ -77,11 +77,11 @@ def test_C7_a_connection_that_another_worker_had_meanwhile_waits_as_a_new_one_do
     line: ConnectionLimiter[int] = ConnectionLimiter(1, 1, epoch=4)
     line.set_limits(0.0, 10, 6)
     assert not line.may_start(100.0 - 90.0)
-    line.change_owner(4)  # other slots have changed hands
+    line.note_slots_changed(4)  # other slots have changed hands
     line.set_limits(100.0, 10, 6)
     assert line.may_start(100.0)
-    line.change_owner(None)
-    line.change_owner(6)  # it was gone, and is back
+    line.note_slots_changed(None)
+    line.note_slots_changed(6)  # it was gone, and is back
     line.set_limits(100.0, 10, 6)
     assert not line.may_start(109.9)
     assert line.may_start(110.3)
@@ -128,8 +128,8 @@ def test_C8_a_dead_target_is_probed_one_at_a_time() -> None:
             line.note_end(now, reached=False)
         now += 0.05
     assert 10 < len(probes) < 20
-    assert max(b - a for a, b in pairwise(probes)) < LONGEST_TRIP + 0.1
-    now += LONGEST_TRIP
+    assert max(b - a for a, b in pairwise(probes)) < LONGEST_PROBE_AFTER + 0.1
+    now += LONGEST_PROBE_AFTER
     line.note_start(now)
     line.note_end(now, reached=True)
     assert line.may_start(now)

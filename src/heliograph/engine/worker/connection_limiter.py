@@ -1,6 +1,6 @@
 """Concurrency, rate limit and breaker of one connection, and its lanes that wait to be sent (C7, C8, D9).
 
-They are kept in the memory of one worker, because a connection has one owner. Only the worker's reading thread touches them. Times are
+They are kept in the memory of one worker, because a connection has one owner. Only the worker's reading thread changes them. Times are
 monotonic seconds.
 """
 
@@ -23,21 +23,21 @@ PARALLEL = 50
 DEEPEST = 600
 """Most lanes of one connection in memory."""
 
-FIRST_TRIP = 0.25
-LONGEST_TRIP = 10.0
-"""The first and the longest interval between two probes of an open breaker, in seconds."""
+FIRST_PROBE_AFTER = 0.25
+LONGEST_PROBE_AFTER = 10.0
+"""The first and the longest interval between two probes of a tripped breaker, in seconds."""
 CATCH_UP = 0.25
 """Seconds of a rate limit that may be caught up on, because the reading thread wakes in steps."""
 MARGIN = 0.75
-"""Seconds by which requests may arrive closer together than they were sent."""
+"""Seconds added to the minute of a rate limit, because requests may arrive closer together than they were sent."""
 LOOK_AHEAD = 2.0
 """Seconds of a rate limit to read ahead. Lanes that would wait longer are read again later."""
 RATE_WINDOW = 0.25
 """Seconds over which ended requests are counted, to know the current rate."""
 OWN_HOLD_FOR = 2.0
-"""Seconds for which a hold that a target asked for here wins over the stored one: it may not be committed yet."""
+"""Seconds for which a hold from a response to this worker wins over the stored one, because this hold may not be committed yet."""
 FLOOR_TRAIL = 1.0
-"""Seconds by which a floor follows the positions that were read."""
+"""Seconds by which a floor lags behind the positions that were read."""
 REPLAY_TURN = round(1 / SMALLEST_SHARE)
 """While live lanes wait, one of so many starts is a replay's."""
 RESPONSES_FOR = 1.0
@@ -72,12 +72,12 @@ class ConnectionLimiter[T]:
     knows_failures: bool = False
     """The previous owner's failures have been taken over from the table."""
     epoch: int | None = None
-    """The epoch of its slot when this worker last knew every request of the connection."""
+    """The slot's epoch under which this worker has sent. Under another epoch, somebody else may have sent since."""
     _target: tuple[str, object] | None = None
     """Origin and reach, as given to `set_target`."""
     _failures: int = 0
     """Requests in a row that did not reach the target."""
-    _tripped_until: float = 0.0
+    _next_probe_at: float = 0.0
     _window_began: float = 0.0
     _ended: int = 0
     """Requests that ended in the current window of RATE_WINDOW seconds."""
@@ -88,7 +88,7 @@ class ConnectionLimiter[T]:
     _floors: dict[Rank, int] = field(default_factory=dict)
     """For each rank, the position above which the next read begins."""
     _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
-    """For each rank, when which position was read: the floors of the next second."""
+    """For each rank, (time, position) of recent reads; they become floors FLOOR_TRAIL seconds later."""
 
     def set_limits(self, now: float, parallel: int | None, rate: int | None) -> None:
         """Sets the connection's limits. If the rate limit or the connection is new, the first request waits one spacing, because nobody here
@@ -103,7 +103,7 @@ class ConnectionLimiter[T]:
             self._next_start = max(self._next_start, now + spacing)
         self.spacing = spacing
 
-    def change_owner(self, epoch: int | None) -> None:
+    def note_slots_changed(self, epoch: int | None) -> None:
         """Notes that slots have changed hands. If another worker owned this one in between, nobody here knows what was sent.
 
         epoch: the current epoch of the connection's slot; None if the slot is not ours.
@@ -111,14 +111,14 @@ class ConnectionLimiter[T]:
         self.forget_floors()
         self.knows_failures = False
         if epoch != self.epoch:
-            self.epoch, self.spacing = epoch, 0.0
+            self.epoch, self.spacing = epoch, 0.0  # as if new: `set_limits` then waits one spacing
 
     def adopt_failures(self, now: float, failures: int) -> None:
         """Takes over the previous owner's consecutive failures, so that a dead target is probed instead of getting every request again."""
         self.knows_failures = True
         self._failures = max(self._failures, failures)
         if self.is_tripped:
-            self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
+            self._next_probe_at = max(self._next_probe_at, now + FIRST_PROBE_AFTER)
 
     def set_target(self, origin: str, reach: object) -> None:
         """Sets which target the connection sends to. After a change, earlier failures do not count and the new target is tried at once.
@@ -127,7 +127,7 @@ class ConnectionLimiter[T]:
         reach: everything else that decides whether a request arrives, such as timeouts. Compared only.
         """
         if self._target is not None and self._target != (origin, reach):
-            self._failures, self._tripped_until = 0, 0.0
+            self._failures, self._next_probe_at = 0, 0.0
             if self._target[0] != origin:
                 self.held_until = self._own_hold_until = 0.0
         self._target = (origin, reach)
@@ -142,12 +142,12 @@ class ConnectionLimiter[T]:
         self._own_hold_set_at, self._own_hold_until = now, max(self.held_until, now + seconds)
         self.held_until = self._own_hold_until
 
-    def is_open(self, now: float) -> bool:
+    def may_send(self, now: float) -> bool:
         """True if its lanes may be read. A paused connection costs nothing, however much waits."""
-        return not self.paused and now >= self.held_until and now >= self._tripped_until
+        return not self.paused and now >= self.held_until and now >= self._next_probe_at
 
     def may_start(self, now: float) -> bool:
-        if not self.is_open(now) or self.in_flight >= (1 if self.is_tripped else self.parallel):
+        if not self.may_send(now) or self.in_flight >= (1 if self.is_tripped else self.parallel):
             return False
         return self.spacing == 0.0 or now >= self._next_start
 
@@ -163,7 +163,8 @@ class ConnectionLimiter[T]:
         return bool(self.waiting or self.replayed)
 
     def next_queue(self) -> deque[T]:
-        """The queue whose first lane starts next: `waiting`, except for every REPLAY_TURN-th start while replays wait (Y1)."""
+        """The queue whose first lane starts next: `waiting`; `replayed` if nothing else waits, or for every REPLAY_TURN-th start (Y1). Counts the
+        choice."""
         if not self.replayed:
             self._starts_since_replay = 0
             return self.waiting
@@ -181,15 +182,15 @@ class ConnectionLimiter[T]:
             self._ended_before, self._ended, self._window_began = self._ended, 0, now
         self._ended += 1
         if reached:
-            self._failures, self._tripped_until = 0, 0.0
+            self._failures, self._next_probe_at = 0, 0.0
         else:
             self._failures += 1
             if self.is_tripped:
-                self._tripped_until = now + min(LONGEST_TRIP, FIRST_TRIP * 2 ** min(10, self._failures - FAILURES_TO_TRIP))
+                self._next_probe_at = now + min(LONGEST_PROBE_AFTER, FIRST_PROBE_AFTER * 2 ** min(10, self._failures - FAILURES_TO_TRIP))
 
     @property
     def is_tripped(self) -> bool:
-        """True if the breaker is open, after FAILURES_TO_TRIP failures in a row. Then one probe is sent at a time, at growing intervals; the
+        """True if the breaker is tripped, after FAILURES_TO_TRIP failures in a row. Then one probe is sent at a time, at growing intervals; the
         other lanes wait, which uses none of their tries (C8)."""
         return self._failures >= FAILURES_TO_TRIP
 
@@ -198,15 +199,17 @@ class ConnectionLimiter[T]:
         return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > RESPONSES_FOR)
 
     def wakes_at(self, now: float) -> float:
-        """The time of the next allowed start if only time prevents it, else infinity."""
-        at = max(self.held_until, self._tripped_until, self._next_start if self.spacing else 0.0)
+        """When hold, breaker and rate limit will have passed; infinity if none of them prevents a start now. Pause and concurrency are not
+        considered."""
+        at = max(self.held_until, self._next_probe_at, self._next_start if self.spacing else 0.0)
         return at if at > now else math.inf
 
     # Reading ahead.
 
     @property
     def depth(self) -> int:
-        """Lanes to keep in memory: enough for half a second at the current rate, few if the target is slow."""
+        """Lanes to keep in memory: enough for half a second at the current rate, at least twice `parallel`, one if the breaker tripped, no more
+        than LOOK_AHEAD seconds of a rate limit, and never more than DEEPEST. `wants` reads less of a slow target."""
         if self.is_tripped:
             return 1
         depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
@@ -226,6 +229,7 @@ class ConnectionLimiter[T]:
         space = depth - self.in_memory + len(self.replayed)  # a replay that waits takes no place from live traffic
         if space < max(1, depth // 4):
             return []
+        # lanes in memory are read again and left out, so the limits below include them
         wants = [
             LaneWant(self.connection, Rank.SUBMITTED, space + self.in_memory, self._floors.get(Rank.SUBMITTED, 0)),
             LaneWant(self.connection, None, max(1, space // 4) + self.in_memory),
@@ -237,7 +241,7 @@ class ConnectionLimiter[T]:
         return wants
 
     def note_position(self, rank: Rank, pos: int, now: float) -> None:
-        """Notes a position that was read. The floor follows FLOOR_TRAIL seconds behind, because transactions do not commit in the order in
+        """Notes a position that was read. The floor lags FLOOR_TRAIL seconds behind, because transactions do not commit in the order in
         which they draw positions."""
         trail = self._trail.setdefault(rank, deque())
         if trail and trail[-1][0] == now:

@@ -3,7 +3,7 @@
     confirm configuration → connections with space → lanes → their actions → choose → build → the sender
 
 Only the owner of a slot reads its lanes, without locks or writes. A lane stays in memory until its outcome is committed, so it is never
-read twice.
+taken twice: a row that is read again is left out.
 
     ReadPace         when the next read is due
     Confirmation     whether the configuration is confirmed, and which destinations have another connection
@@ -81,7 +81,7 @@ class LaneReader:
     limiters: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
     closing: bool = False
     between: Callable[[], object] = lambda: None
-    """Called after every STRETCH lanes, so that a thread that holds the write lock does not wait for hundreds of them."""
+    """Called after every STRETCH starts, and between the reads for more than STRETCH lanes, so that a thread that holds the write lock does not wait for hundreds of them."""
     pace: ReadPace = field(init=False)
     confirmation: Confirmation = field(default_factory=Confirmation)
     selection: ReadSelection = field(default_factory=ReadSelection)
@@ -168,7 +168,7 @@ class LaneReader:
         if self.confirmation.slots_changed:  # the previous owner may have left lanes unmoved, and positions below our floors
             self.confirmation.forget_destinations()
             for limiter in self.limiters.values():
-                limiter.change_owner(self.ownership.epoch(slot_of(limiter.connection)))
+                limiter.note_slots_changed(self.ownership.epoch(slot_of(limiter.connection)))
         view = self.builder.view
         changed_accounts = list(view.refresh(self.db) if self.confirmation.knows_destinations else view.all_accounts(self.db))
         if changed_accounts:
@@ -254,7 +254,11 @@ class LaneReader:
         return False
 
     def _take(self, lanes: list[StoredLane], clock: int) -> int:
-        """Takes lanes into memory and queues them. Returns how many. clock: the database's time in microseconds."""
+        """Takes lanes into memory and queues them. Lanes without an action and poison lanes are landed at once, and counted.
+
+        clock: the database's time in microseconds.
+        Returns how many lanes were taken.
+        """
         lanes_with_epochs: list[tuple[StoredLane, int]] = []
         for stored in lanes:
             limiter = self._limiter(stored.connection, stored.account)
@@ -262,7 +266,7 @@ class LaneReader:
             if not self.confirmation.is_known:  # the connection is new here: it is read again as soon as its state is known
                 self.pace.news = True
                 continue
-            if epoch is None or not limiter.is_open(time.monotonic()):
+            if epoch is None or not limiter.may_send(time.monotonic()):
                 continue
             assigned = self.builder.view.connection_of(stored.account, stored.lane.destination)
             if assigned is not None and assigned != stored.connection:
@@ -307,7 +311,8 @@ class LaneReader:
     # Starting.
 
     def _start(self, now: float) -> None:
-        """Starts what may start: at connections with news, and every SCAN_EVERY seconds at all that have waiting lanes."""
+        """Starts what may start: at connections with news, and every SCAN_EVERY seconds at all that have waiting lanes. While lanes must go
+        alone, it starts only those."""
         if not self.confirmation.allows_starts(now):
             self._scan_at = now + SCAN_EVERY
             return
@@ -329,7 +334,7 @@ class LaneReader:
             # lanes that have waited for too long are read again; those of a slot that is given up are for its next owner
             given_up = self.ownership.epoch(slot_of(limiter.connection)) is None
             for queue in (limiter.waiting, limiter.replayed):
-                if queue and (now - queue[0].taken.at > STALE_READ or not limiter.is_open(now) or given_up):
+                if queue and (now - queue[0].taken.at > STALE_READ or not limiter.may_send(now) or given_up):
                     self._drop_all(queue)
                     limiter.forget_floors()  # they come before what is read next
             while limiter.has_waiting and self.journal.free_cells and limiter.may_start(now):

@@ -61,7 +61,7 @@ class ReadSelection:
             limiter = limiters.get(connection)
             if limiter is None:
                 wants += [LaneWant(connection, rank, 1) for rank in work[connection]]
-            elif limiter.is_open(now):
+            elif limiter.may_send(now):
                 fitting = limiter.wants(now, share)
                 wants += [want for want in fitting if want.rank in work[connection]]
                 if not fitting:
