@@ -114,14 +114,14 @@ class Worker:
 
     def own(self) -> None:
         self.ownership.own(self.db, {})
-        self.ownership.release(self.db, self.busy)
+        self.ownership.free_idle(self.db, self.busy)
 
     def read(self) -> list[Flying]:
         """Reads ahead and starts what may start, like the reading thread. Returns what was started."""
         now = self.db.now()
         mine = [c for c in lane_reads.connections_with_work(self.db, now) if self.ownership.epoch(slot_of(c)) is not None]
         wants = [LaneWant(c, rank, 10) for c in mine for rank in (*Rank, None)]
-        found = [stored for stored in lane_reads.read_lanes(self.db, wants, now) if self.memory.hold(stored.lane.id)]
+        found = [stored for stored in lane_reads.read_lanes(self.db, wants, now) if self.memory.enter(stored.lane.id)]
         about = lane_reads.open_actions(self.db, [stored.lane.id for stored in found])
         started = []
         for stored in found:

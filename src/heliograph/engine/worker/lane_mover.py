@@ -59,7 +59,7 @@ class LaneMover:
         rows = misplaced(self.db, destination, connection, self.ownership.owned, CHUNK)
         if not rows:
             return False
-        idle_lanes = [stored for stored in rows if self.memory.hold(stored.lane.id)]
+        idle_lanes = [stored for stored in rows if self.memory.enter(stored.lane.id)]
         try:
             if idle_lanes:
                 self._commit(account, destination, idle_lanes)
@@ -82,7 +82,7 @@ class LaneMover:
             own_slots = {
                 stored.lane.id: stored.slot
                 for stored in idle_lanes
-                if may_settle(self.ownership.settles(stored.slot), epochs.get(stored.slot))
+                if may_settle(self.ownership.settling_epoch(stored.slot), epochs.get(stored.slot))
             }
             # A lane whose slot has changed since it was read is not ours, whoever owns the old slot now.
             lanes = {lane: stored for lane, stored in lock_lanes(self.db, own_slots).items() if stored.slot == own_slots[lane]}

@@ -272,7 +272,7 @@ class LaneReader:
             if assigned is not None and assigned != stored.connection:
                 self.memory.to_move.append((stored.account, stored.lane.destination))
                 continue
-            if self.memory.hold(stored.lane.id):
+            if self.memory.enter(stored.lane.id):
                 limiter.in_memory += 1
                 lanes_with_epochs.append((stored, epoch))
         if not lanes_with_epochs:

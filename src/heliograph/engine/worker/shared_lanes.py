@@ -86,7 +86,7 @@ class SharedLanes:
     def size(self) -> int:
         return len(self.lanes)
 
-    def hold(self, lane: int) -> bool:
+    def enter(self, lane: int) -> bool:
         """Takes a lane into memory, to send or to move it. False if it is there already."""
         own = object()
         return self.lanes.setdefault(lane, own) is own

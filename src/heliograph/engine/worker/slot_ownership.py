@@ -1,6 +1,6 @@
 """Which slots this worker owns, and for how long it may still start requests (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7).
 
-renew --missing slots were lost--> claim up to the fair share --above it: drain and free
+Each turn renews the lease (a slot that is not renewed was lost), then claims up to the fair share, or chooses slots above it to drain and free.
 
 A lease is measured on the monotonic clock from before the renewal was sent, so it ends here before it ends in the database.
 """
@@ -38,16 +38,16 @@ class Lease:
 
 
 class Ownership(Protocol):
-    """A worker's slots. `own` and `release` run on the settling thread's connection, all other methods on any thread."""
+    """A worker's slots. Methods that take a database run on the settling thread, the rest on any thread."""
 
     def own(self, db: Database, report: Mapping[str, object]) -> bool:
         """Renews, claims, reports. True if slots were won or lost. report: this worker's, for `heliograph status`; stored as JSON."""
 
-    def release(self, db: Database, busy: Collection[int]) -> None:
+    def free_idle(self, db: Database, busy: Collection[int]) -> None:
         """Frees slots that are to be given up and have nothing left in memory."""
 
     def give_up(self, db: Database) -> None:
-        """Claims no slots any more and leaves its share to other workers: `release` frees the slots that it owns as they become idle."""
+        """Claims no slots any more and leaves its share to other workers: `free_idle` frees the slots that it owns as they become idle."""
 
     def leave(self, db: Database) -> None:
         """Frees everything at once, at a clean end."""
@@ -58,7 +58,7 @@ class Ownership(Protocol):
     def epoch(self, slot: int) -> int | None:
         """The epoch under which the slot may be read, None if it may not."""
 
-    def settles(self, slot: int) -> int | None:
+    def settling_epoch(self, slot: int) -> int | None:
         """The epoch under which the slot's outcomes are settled, None if the slot is not ours."""
 
     def time_left(self, slot: int) -> float:
@@ -74,7 +74,7 @@ class Ownership(Protocol):
 
     @property
     def is_freeing(self) -> bool:
-        """True if it owns slots that `release` is to free."""
+        """True if it owns slots that `free_idle` is to free."""
 
 
 class SharedSlots:
@@ -105,7 +105,7 @@ class SharedSlots:
         return set(epochs) != before
 
     def _share_out(self, db: Database, epochs: Mapping[int, int], now: float, report: str) -> dict[int, int]:
-        """Claims slots up to the fair share, or chooses the slots beyond it to free.
+        """Writes the worker's report, then claims slots up to the fair share, or chooses the slots beyond it to free.
 
         epochs: the slots that were renewed.
         now: seconds of this object's clock.
@@ -126,7 +126,7 @@ class SharedSlots:
         self._freeing = still_freeing | frozenset(superfluous)
         return {}
 
-    def release(self, db: Database, busy: Collection[int]) -> None:
+    def free_idle(self, db: Database, busy: Collection[int]) -> None:
         idle = {slot: self._epochs[slot] for slot in self._freeing if slot in self._epochs and slot not in busy}
         if idle:
             table.free(db, idle)
@@ -149,7 +149,7 @@ class SharedSlots:
     def epoch(self, slot: int) -> int | None:
         return None if slot in self._freeing else self._epochs.get(slot)
 
-    def settles(self, slot: int) -> int | None:
+    def settling_epoch(self, slot: int) -> int | None:
         return self._epochs.get(slot)
 
     def time_left(self, slot: int) -> float:
@@ -184,7 +184,7 @@ class AllSlots:
         self._epochs = epochs
         return won
 
-    def release(self, db: Database, busy: Collection[int]) -> None:
+    def free_idle(self, db: Database, busy: Collection[int]) -> None:
         return
 
     def give_up(self, db: Database) -> None:
@@ -201,7 +201,7 @@ class AllSlots:
     def epoch(self, slot: int) -> int | None:
         return self._epochs.get(slot)
 
-    def settles(self, slot: int) -> int | None:
+    def settling_epoch(self, slot: int) -> int | None:
         return self._epochs.get(slot)
 
     def time_left(self, slot: int) -> float:

@@ -192,7 +192,7 @@ class Worker:
             "outcomes": [[outcome, category, n] for (outcome, category), n in counters.outcomes.items() if n],
             "mean_seconds": counters.mean(DURATION),
             "mean_batch": counters.mean(SETTLED),
-            "thrown": counts.thrown,
+            "discarded": counts.discarded,
             "last_error": counts.last_error,
         }
 
@@ -221,8 +221,8 @@ class Worker:
         if not self._closing.is_set():
             self._care(now)
         if self.ownership.is_freeing:
-            with self._tolerating_errors("release"):
-                self.ownership.release(self.completer.db, self.reader.busy_slots())
+            with self._tolerating_errors("free"):
+                self.ownership.free_idle(self.completer.db, self.reader.busy_slots())
         # Waits for the next outcome, or for the start of the next batch
         if self.memory.landed:
             if (pause := self._next_batch_at() - time.monotonic()) > 0:
@@ -306,7 +306,7 @@ class Worker:
     def _reconsider(self) -> None:
         self._all_reconsidered = True
         for account in reconsideration.accounts_to_reconsider(self.completer.db, self.ownership.owned):
-            epoch = self.ownership.settles(slot_of(account))
+            epoch = self.ownership.settling_epoch(slot_of(account))
             if epoch is None:
                 continue
             more = reconsideration.reconsider_account(self.completer.db, self._reconsider_provider, account, epoch)
