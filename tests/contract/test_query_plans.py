@@ -129,8 +129,8 @@ def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
     refused = Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
     settled = settlements(held, about, now, lambda n: Delivered(200) if n % 2 else refused)
     outcome_store.store(explaining, settled, now)
-    outcome_store.raise_begun(explaining, [(number, 9) for number in held])
-    assert outcome_store.unclean_end(explaining, [(number, 9) for number in held]) == len(held)
+    outcome_store.advance_begun(explaining, [(number, 9) for number in held])
+    assert outcome_store.mark_in_flight_at_crash(explaining, [(number, 9) for number in held]) == len(held)
     assert len(settled) == 20
 
 

@@ -1,6 +1,7 @@
-"""The worker's settling thread: writes outcomes as attempts, states and figures, in batches (docs/design/queue.md, section 5).
+"""Writes outcomes as attempts, states and figures, in batches, on the settling thread; on SQLite the reading thread runs `commit` for it
+(docs/design/queue.md, section 5).
 
-    finished lanes → configuration (for Config failures) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
+    finished lanes → configuration (for failures that a save may cure) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
 
 While one batch commits, the next one gathers, so batches are small when idle and large under load. An outcome under a lost epoch is
 discarded, but the fact that its request may have been sent is stored.
@@ -42,7 +43,7 @@ from heliograph.store.connection_states import Learned, learn
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import StoredAction
 from heliograph.store.queue.lane_reads import StoredLane, ask_actions, ask_lanes
-from heliograph.store.queue.outcome_store import Settled, StoredExchange, raise_begun, store
+from heliograph.store.queue.outcome_store import Settled, StoredExchange, advance_begun, store
 from heliograph.store.queue.slot_leases import ask_fence
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ class WorkerCounts:
 
     delivered: int = 0
     failed: int = 0
-    thrown: int = 0
+    discarded: int = 0
     batches: int = 0
     last_error: str = ""
 
@@ -114,8 +115,7 @@ class Completer:
         return ready
 
     def commit(self, batch: Sequence[FinishedLane]) -> bool:
-        """The middle of `settle`, in one transaction, of a batch that is prepared. A caller that has admitted the connection frees the batch after the admission
-        ends: only then is it durable."""
+        """Commits a prepared batch in one transaction. Inside `db.admitted()` it is durable only when that block ends: call `free` after it."""
         with self.db.transaction(together=True):
             return self._settle(batch)
 
@@ -139,13 +139,13 @@ class Completer:
         epochs_of = ask_fence(self.db, {landed.taken.stored.slot for landed in batch})
         lanes_of = ask_lanes(self.db, ids)
         actions_of = ask_actions(self.db, ids, also=[landed.taken.action.id for landed in batch if landed.taken.action])
-        now = self.db.now()  # the first to wait for its answer
+        now = self.db.now()  # the three questions above are sent but not waited for; this one waits
         epochs, lanes, actions = epochs_of(), lanes_of(), actions_of()
         are_ours = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
         if accounts:
             self.view.refresh(self.db)
         settled: list[Settled] = []
-        thrown: list[tuple[int, int]] = []
+        discarded: list[tuple[int, int]] = []
         effects: dict[int, list[tuple[int, Outcome]]] = {}
         for landed, outcome, is_mine in zip(batch, outcomes, are_ours, strict=True):
             stored = lanes.get(landed.taken.stored.lane.id)
@@ -154,25 +154,27 @@ class Completer:
             action = landed.taken.action
             if not is_mine:
                 if outcome is not None and action is not None and may_have_left(outcome):
-                    thrown.append((stored.lane.id, action.version))
+                    discarded.append((stored.lane.id, action.version))
                 continue
             if outcome is not None:
                 effects.setdefault(stored.connection, []).append((stored.account, outcome))
-            settled.append(self._one(landed, outcome, stored, actions[stored.lane.id], now))
+            settled.append(self._settle_lane(landed, outcome, stored, actions[stored.lane.id], now))
         store(self.db, settled, now)
-        if thrown:
-            raise_begun(self.db, thrown)
-            self.counts.thrown += len(thrown)
-            log.warning("outcomes_discarded", outcomes=len(thrown), why="their slots now belong to another worker")
+        if discarded:
+            advance_begun(self.db, discarded)
+            self.counts.discarded += len(discarded)
+            log.warning("outcomes_discarded", outcomes=len(discarded), why="their slots now belong to another worker")
         self._learn(effects, now)
         return any(each.settlement.lane.state is LaneState.READY for each in settled)
 
-    def _one(self, landed: FinishedLane, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
+    def _settle_lane(
+        self, landed: FinishedLane, outcome: Outcome | None, stored: StoredLane, actions: Sequence[StoredAction], now: int
+    ) -> Settled:
         taken = landed.taken
         if landed.gone is not None:
-            return Settled(rules.end(taken.does, stored.lane, about, landed.gone, now), stored, about)
+            return Settled(rules.end(taken.does, stored.lane, actions, landed.gone, now), stored, actions)
         if outcome is None or taken.action is None:
-            return Settled(rules.settle(taken.does, stored.lane, about, None, now, taken.policy), stored, about)
+            return Settled(rules.settle(taken.does, stored.lane, actions, None, now, taken.policy), stored, actions)
         if isinstance(outcome, (Refused, CouldNotBegin)) and _may_be_cured(outcome):
             today = self.view.used(taken.action.account, taken.action.flow, taken.action.destination)
             unreached = isinstance(outcome, Refused) and outcome.cause in CURED_BY_ADDRESS
@@ -180,7 +182,7 @@ class Completer:
         settlement: Settlement = rules.settle(
             taken.does,
             stored.lane,
-            about,
+            actions,
             Flight(taken.action, outcome),
             now,
             taken.policy,
@@ -192,7 +194,7 @@ class Completer:
             self.counts.failed += 1
         message = outcome.message if isinstance(outcome, (Refused, CouldNotBegin)) else ""
         exchange = landed.exchange if settlement.attempt is not None else None
-        return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
+        return Settled(settlement, stored, actions, exchange, exchange.message if exchange else message)
 
     def _exchange(self, landed: FinishedLane, outcome: Outcome) -> StoredExchange:
         return exchange_of(
@@ -223,11 +225,11 @@ class Completer:
                     failures, reached = 0, True
             connection_effects = [effect_on_connection(outcome, now) for _, outcome in outcomes]
             held_until = max((effect.until for effect in connection_effects if isinstance(effect, HoldConnection)), default=None)
-            gone = any(isinstance(effect, PauseConnection) for effect in connection_effects)
-            if not failures and held_until is None and not gone and not (reached and self._failures.get(connection, 1)):
+            paused_by_410 = any(isinstance(effect, PauseConnection) for effect in connection_effects)
+            if not failures and held_until is None and not paused_by_410 and not (reached and self._failures.get(connection, 1)):
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
-            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held_until, gone))
+            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held_until, paused_by_410))
 
 
 def _outcome_key(outcome: Outcome | None) -> OutcomeKey | None:

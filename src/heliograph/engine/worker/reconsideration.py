@@ -1,8 +1,8 @@
 """Judges stuck runs again: untagged ones after something was saved that may cure them, and those whose decision raised an exception (F7, D7).
 
-The owner of slot hash(account) does it in bounded transactions under the slot's epoch: some compare waiting runs with what was saved and make
-due what it may cure, others judge due runs. The latter lock configuration, runs and lanes, and handle only runs that are still open once their
-rows are locked.
+The owner of the slot for the account's id does it, in bounded transactions under the slot's epoch: first it compares waiting runs with a saved
+fix and makes due those that the fix may cure, then it judges due runs under locks. Those are the locks of configuration, runs and lanes, and
+only runs that are still open once their rows are locked are judged.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ def reconsider_account(db: Database, provider: ConfigProvider, account: int, epo
     """Compares up to `stuck_runs.COMPARED` runs of an account with a saved fix, then judges up to `stuck_runs.AT_ONCE` due runs again, each in a
     transaction of its own. Returns whether more may be left."""
     with db.transaction():
-        compared = stuck_runs.compare_next(db, account) if _may_settle(db, account, epoch) else 0
+        compared = stuck_runs.compare_next(db, account) if _still_owns(db, account, epoch) else 0
     with db.transaction():
         judged = _reconsider(db, provider, account, epoch)
     return compared > 0 or judged == stuck_runs.AT_ONCE
 
 
-def _may_settle(db: Database, account: int, epoch: int) -> bool:
+def _still_owns(db: Database, account: int, epoch: int) -> bool:
     return may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account)))
 
 
 def _reconsider(db: Database, provider: ConfigProvider, account: int, epoch: int) -> int:
     events = stuck_runs.events_with_due(db, account)
     configuration_versions.lock_shared(db, [account], [(account, event) for event in events])
-    if not _may_settle(db, account, epoch):
+    if not _still_owns(db, account, epoch):
         return 0
     now = db.now()
     due = stuck_runs.lock_due(db, account, events, now)
@@ -74,13 +74,13 @@ def _reconsider(db: Database, provider: ConfigProvider, account: int, epoch: int
         version = versions.get((configuration_versions.EVENT, run.event))
         event = provider.event(run.event, version) if version is not None else None
         change = changes.get(run.change, (None, None))[0]
-        orders += _settle(db, run, config, event, change, now, deltas)
+        orders += _store_verdict(db, run, config, event, change, now, deltas)
     enqueue(db, orders, now, deltas)  # all at once: lanes are locked in one order
     put_deltas(db, deltas)
     return len(due)
 
 
-def _settle(
+def _store_verdict(
     db: Database, run: DueRun, config: AccountConfig, event: EventConfig | None, change: Change | None, now: int, deltas: list[Delta]
 ) -> list[Order]:
     """Stores the result for a run. Returns the orders for its actions."""

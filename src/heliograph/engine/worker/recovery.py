@@ -13,7 +13,7 @@ import structlog
 from heliograph.engine.worker.inflight_journal import left_behind, worker_of
 from heliograph.store.database import Database
 from heliograph.store.queue import slot_leases
-from heliograph.store.queue.outcome_store import unclean_end
+from heliograph.store.queue.outcome_store import mark_in_flight_at_crash
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ def recover(db: Database, folder: Path) -> int:
     lanes = 0
     for path, in_flight in left_behind(folder):
         with db.transaction():
-            marked_lanes = unclean_end(db, in_flight)
+            marked_lanes = mark_in_flight_at_crash(db, in_flight)
             slot_leases.leave(db, worker_of(path))
         path.unlink(missing_ok=True)
         lanes += marked_lanes

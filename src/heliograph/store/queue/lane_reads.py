@@ -1,7 +1,7 @@
 """Reading the queue: lanes that have something to send, and their open actions (docs/design/queue.md, section 4).
 
-Only the owner of a slot reads its connections' lanes, without locks or writes. Lanes are read first and their actions by a second
-statement: from a single snapshot, a lane settled in between would be sent twice.
+Only the owner of a slot reads its connections' lanes, without locks or writes. In one statement, a lane settled between
+snapshot and take would bring actions that were sent already. So actions are read afterwards, once the lane is taken.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ _RANKS = {rank.value: rank for rank in Rank}
 
 def lane_of(row: Row) -> StoredLane:
     """A lane from a row of LANE_COLUMNS."""
-    number, destination, subject, account, connection, slot, state, rank, pos, due_at, begun, marks = row
+    lane_id, destination, subject, account, connection, slot, state, rank, pos, due_at, begun, marks = row
     return StoredLane(
-        Lane(number, destination, subject, _LANE_STATES[state], _RANKS[rank], due_at, begun, marks), account, connection, slot, pos
+        Lane(lane_id, destination, subject, _LANE_STATES[state], _RANKS[rank], due_at, begun, marks), account, connection, slot, pos
     )
 
 
 def work_by_connection(db: Database, now: int) -> dict[int, frozenset[Rank | None]]:
-    """Connections with a lane to send, and its ranks; None among them: with a retry that is due. Loose index scans: their cost does not grow
-    with the backlog."""
+    """For each connection with something to send, the ranks of its ready lanes; None stands for due retries. Loose index scans: their cost does
+    not grow with the backlog."""
     ranks = ", ".join(
         f"EXISTS (SELECT 1 FROM lane l WHERE l.{LANE_READY} AND l.connection_id = c.id AND l.rank = {int(rank)})" for rank in Rank
     )
@@ -78,6 +78,7 @@ _NEXT = (
     "SELECT min(connection_id) FROM lane WHERE {state} UNION ALL"
     " SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.{state} AND l.connection_id > {of}.id) FROM {of} WHERE {of}.id IS NOT NULL"
 )
+"""The loose index scan: each connection id is found from the one before."""
 
 
 def connections_with_work(db: Database, now: int) -> list[int]:

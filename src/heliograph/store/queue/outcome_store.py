@@ -188,14 +188,14 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             and attempt.outcome.lead is None
             and moves[0].new.state is ActionState.SUCCESS
         ):
-            first = each.actions[0]
-            replay = first.origin is Origin.REPLAY
+            action = each.actions[0]
+            replay = action.origin is Origin.REPLAY
             key = (
-                first.account,
-                first.mode,
-                first.flow,
+                action.account,
+                action.mode,
+                action.flow,
                 each.lane.connection,
-                first.created // MINUTE,
+                action.created // MINUTE,
                 replay,
                 at // MINUTE,
                 moves[0].old.state,
@@ -203,8 +203,10 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             delivered[key] += 1
             continue
         facts = {
-            first.id: FigureKey(first.account, first.mode, first.flow, each.lane.connection, first.created, first.origin is Origin.REPLAY)
-            for first in each.actions
+            action.id: FigureKey(
+                action.account, action.mode, action.flow, each.lane.connection, action.created, action.origin is Origin.REPLAY
+            )
+            for action in each.actions
         }
         yield from of_settlement(each.settlement, facts, at)
     for (account, mode, flow, connection, created, replay, minute, was), count in delivered.items():
@@ -213,7 +215,7 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
         yield of_delivery(figure_key, minute * MINUTE, count)
 
 
-def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
+def advance_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
     """Raises the begun version of lanes whose requests were sent but whose outcomes may no longer be stored. It only ever rises, so it
     needs no fence.
 
@@ -225,30 +227,30 @@ def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
     known = lock_lanes(db, begun_versions)
     db.many(
         "UPDATE lane SET begun_version = :version WHERE id = :lane AND begun_version < :version",
-        [{"lane": lane, "version": begun_versions[lane]} for lane in sorted(known, key=lambda n: known[n].lane.order)],
+        [{"lane": lane, "version": begun_versions[lane]} for lane in sorted(known, key=lambda lane_id: known[lane_id].lane.order)],
     )
 
 
-def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
+def mark_in_flight_at_crash(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
     """Counts the lanes that a dead worker had in flight, (lane, version), as begun, and marks each (D4). Returns how many lanes."""
-    marks: dict[int, int] = {}
+    versions: dict[int, int] = {}
     for lane, version in in_flight:
-        marks[lane] = max(version, marks.get(lane, 0))
-    known = lock_lanes(db, marks)
+        versions[lane] = max(version, versions.get(lane, 0))
+    known = lock_lanes(db, versions)
     rows = []
-    for number, stored in sorted(known.items(), key=lambda item: item[1].lane.order):
-        marked = rules.in_flight_at_crash(stored.lane, marks[number])
-        rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.crashes})
+    for lane_id, stored in sorted(known.items(), key=lambda item: item[1].lane.order):
+        marked = rules.in_flight_at_crash(stored.lane, versions[lane_id])
+        rows.append({"lane": lane_id, "begun": marked.begun_version, "marks": marked.crashes})
     db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
     return len(rows)
 
 
-def apply_to_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane, Sequence[OpenAction], int], Settlement]) -> int:
+def apply_to_lanes(db: Database, lane_ids: Sequence[int], rule: Callable[[StoredLane, Sequence[OpenAction], int], Settlement]) -> int:
     """What a page does to the open actions of lanes: locks them, applies the rule to each, and stores what it changed. Returns how many lanes."""
-    lanes = lock_lanes(db, numbers)
+    lanes = lock_lanes(db, lane_ids)
     opened = open_actions(db, lanes)
     now = db.now()
-    settled = [Settled(rule(stored, opened[number], now), stored, opened[number]) for number, stored in lanes.items()]
+    settled = [Settled(rule(stored, opened[lane_id], now), stored, opened[lane_id]) for lane_id, stored in lanes.items()]
     changed = [s for s in settled if s.settlement.moves]
     if changed:
         store(db, changed, now)

@@ -132,7 +132,7 @@ def blank_changes(db: Database, changes: Collection[int]) -> Removed:
     _lock(db, "change_id", changes)
     idle = set(changes) - content_kept(db, changes)
     newest = newest_changes(db, idle)
-    stuck_runs.end_of_changes(db, idle - newest)
+    stuck_runs.end_runs_of_changes(db, idle - newest)
     gone = _delete(db, "change_content", "change_id", idle - newest)
     if newest:
         gone += db.run(

@@ -1,7 +1,8 @@
 """Statements on stuck runs: which are due, what becomes of them, and what makes them due (F7, D7, D8; docs/design/queue.md, section 9).
 
-In the caller's transaction. `recording` inserts them with their change. Whoever locks several rows does so by id, and waits for those that are
-locked. Only `lock_due` takes them by when they are due: it skips locked rows, so it never waits for one.
+A stuck run has the id of its run. `recording` inserts it with its change; the rest is done here, in the caller's transaction. Whoever locks
+several rows does so by id, and waits for those that are locked. Only `lock_due` takes them by when they are due: it skips locked rows, so it
+never waits for one.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def lock_waiting(db: Database, changes: Collection[int]) -> None:
         )
 
 
-def end_of_changes(db: Database, changes: Collection[int]) -> int:
+def end_runs_of_changes(db: Database, changes: Collection[int]) -> int:
     """Ends the runs of these changes that wait for a tag, because retention removes the changes' content (X6). Returns how many."""
     where = f"{db.member('change_id', 'changes')} AND {STUCK_RUN_WAITING} AND due_at IS NULL"
     return _end_waiting(db, where, {"changes": sorted(changes)}, Cause.CONTENT_REMOVED) if changes else 0
@@ -184,8 +185,8 @@ def accounts_with_cures(db: Database) -> list[int]:
 
 
 def compare_next(db: Database, account: int) -> int:
-    """Compares the next COMPARED waiting runs with the account's oldest saved fix, and makes those due that it can cure. Returns how many runs
-    were compared; 0: no fix is left.
+    """Compares the next COMPARED waiting runs with the account's oldest saved fix, and makes those due that it can cure. Returns 0 if no
+    fix was left, else at least 1.
 
     The one who saves holds the configuration exclusively, so every run that was judged without the fix is stored before the fix is.
     """
@@ -213,7 +214,8 @@ def compare_next(db: Database, account: int) -> int:
 
 
 def _make_due(db: Database, params: dict[str, object], flow: int | None, objects: set[tuple[str, str, int]]) -> None:
-    """Makes waiting runs of a stretch of ids due: those of a flow, and those whose change left one of the objects in the state after it."""
+    """Makes waiting runs of a stretch of ids due: with objects, those whose change names one of them; otherwise those of the flow, or of all
+    flows if it is None."""
     waits = "j.account_id = :account AND j.queue = :retry AND j.id > :reached AND j.id <= :last AND j.cause = :cause AND j.due_at IS NULL"
     waits += "" if flow is None else " AND j.flow_id = :flow"
     params = params | {"cause": Cause.UNTAGGED.value, "flow": flow}
@@ -250,6 +252,7 @@ def _objects(named: Sequence[Any]) -> set[tuple[str, str, int]]:
 
 def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, str]:
     """Submit to Retry Queue for runs without an action (D8): they are decided again at once. run id -> "" or a sentence that says why not."""
+    # `+`: by id, not by the account's index
     rows = db.all(
         f"SELECT {_COLUMNS} FROM stuck_run WHERE {db.member('id', 'ids')} AND +account_id = :account ORDER BY id{db.for_update}",
         {"ids": list(runs), "account": account},
@@ -296,8 +299,8 @@ _COLUMNS: Final = "id, queue, category, cause, due_at, tries"
 
 def _stuck_run(row: Sequence[Any]) -> StuckRun:
     """From _COLUMNS."""
-    number, queue, category, cause, due_at, tries, *_more = row
+    id, queue, category, cause, due_at, tries, *_more = row
     status, kind = QueueStatus.of_code(queue), Category.of_code(category)
     assert status is not None
     assert kind is not None
-    return StuckRun(number, status, kind, Cause(cause), due_at, tries)
+    return StuckRun(id, status, kind, Cause(cause), due_at, tries)
