@@ -51,6 +51,17 @@ def test_I4_it_asks_before_it_stores_then_imports_and_reports(acme, file):
     assert again["counts"] == {"rows": 5000, "done": 5000, "unchanged": 4950, "refused": 50}
 
 
+def test_I2_a_mapping_without_date_is_read_as_the_file_shows_and_doubt_is_reported(acme, tmp_path):
+    file, mapping = tmp_path / "guests.csv", tmp_path / "mapping.json"
+    mapping.write_text(json.dumps({"event": "GALA", "columns": {"changed": "modified"}}))
+    command = ("import", str(file), "--account", "ACME", "--columns", str(mapping), "--dry-run")
+    file.write_text("code,changed\nR-1,05/06/2026\nR-2,05/13/2026\n")
+    (_code, column) = answer(acme.run(*command, "--json"))["columns"]
+    assert (column["date"], column["doubt"]) == ("month first", "")
+    file.write_text("code,changed\nR-1,05/06/2026\n")
+    assert "changed goes to modified. Dates could be read day or month first" in acme.run(*command).output
+
+
 def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
     plan = tmp_path / "plan.json"
     dry = acme.run("import", str(file), "--account", "ACME", "--dry-run", "--write-plan", str(plan), "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports import uploads
 from heliograph.setup.models import CustomField
 from heliograph.store.config_cache import Committed
+from heliograph.store.instants import from_micros
 
 HEAD = "Reg no;First;Surname;Mail;Status;Ticket;Food\n"
 ROWS = [
@@ -265,6 +267,38 @@ def test_a_file_is_read_another_way(database: DatabaseFacts, client: Client) -> 
         assert client.post(url, {"do": "read", "encoding": "klingon", "separator": ";"}).status_code == 422
         assert client.post(url, {"do": "read", "encoding": "cp437", "separator": "|"}).status_code == 302
         assert "separated by vertical bars" in client.get(url).content.decode()
+
+
+def import_dates(site: PlatformAccount, client: Client, code: str, *dates: str, column: str = "modified") -> datetime:
+    """Imports a file with these dates, the column going to Modified; the first row's moment as it was read."""
+    rows = "".join(f"{code if n == 0 else f'{code}-{n}'},{date}\n" for n, date in enumerate(dates))
+    id = upload(client, f"code,{column}\n{rows}")
+    page = to_dry_run(site, client, id, c_2="modified")
+    client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"], "quiet": ["1"]})
+    site.run_jobs()
+    ((micros,),) = site.store.all("SELECT sent_modified FROM registration WHERE code = :code", {"code": code})
+    return from_micros(int(micros))
+
+
+@pytest.mark.parametrize("column", ["modified", "changed"])
+def test_I2_the_dates_of_the_whole_file_decide_their_order(database: DatabaseFacts, client: Client, column: str) -> None:
+    """For a target that was guessed and for a chosen one; the rows that columns are guessed from do not show the order."""
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        dates = ["05/06/2026"] * 2_000
+        assert import_dates(site, client, "G-1", *dates, "05/13/2026", column=column).month == 5
+        assert import_dates(site, client, "G-2", *dates, "13/05/2026", column=column).month == 6, (
+            "the columns are as before, the dates are not"
+        )
+
+
+def test_I2_doubt_about_the_order_of_dates_is_reported_though_an_import_had_the_columns(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        assert import_dates(site, client, "G-1", "05/06/2026", "05/13/2026", column="changed").month == 5
+        page = client.get(f"/import/{upload(client, 'code,changed\nG-2,05/06/2026\n')}/columns/").content.decode()
+        assert posted(page, "columns")["c-2"] == ["modified"]
+        assert "Dates could be read day or month first" in page
 
 
 @pytest.mark.parametrize(("role", "refused"), [(Role.PLANNER, 2), (Role.ADMINISTRATOR, 0)])

@@ -54,6 +54,10 @@ class Column:
     """The separator between the answers of one cell; "" if each cell is one answer."""
     date: DateOrder = DateOrder.DAY_FIRST
     """How dates are read that do not show their order."""
+    split_given: bool = False
+    """True if a person gave `split`, be it ""; otherwise it is guessed."""
+    date_given: bool = False
+    """True if a person gave `date`; otherwise the unambiguous dates of the column decide."""
     why: str = ""
     """The origin of the target: "given" by a person, or guessed from the "name" or the "values"; "" if the column is not imported."""
     doubt: str = ""
@@ -100,8 +104,9 @@ def _given_column(name: str, value: object) -> Column:
     if value is None or value == "":
         return Column(name, why="given")
     body = Body({"to": value} if isinstance(value, str) else value, f"columns[{name!r}]")
-    split = body.text("split", longest=5)
-    return Column(name, checked_target(body.text("to")), split, body.choice("date", DateOrder, DateOrder.DAY_FIRST), "given")
+    target, split = checked_target(body.text("to")), body.text("split", longest=5)
+    date = body.choice("date", DateOrder, DateOrder.DAY_FIRST)
+    return Column(name, target, split, date, split_given=body.has("split"), date_given=body.has("date"), why="given")
 
 
 def checked_target(target: str) -> str:
@@ -219,10 +224,10 @@ def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: 
 
 
 def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
-    """Adds how lists are split and dates read."""
+    """Adds how lists are split and dates read: as the cells show, unless a person gave it. A doubt about the order of dates is added, too."""
     area, _, key = column.target.partition(".")
     if column.target == "modified" or column.target in ("event.start", "event.end"):
-        return _dated(column, cells)
+        return _with_date_order(column, cells)
     if column.target.startswith("profile.custom."):
         fields: list[Field] = [f for f in known.account.profile_fields.values() if f.code == column.target.removeprefix("profile.custom.")]
     elif area == "answers":
@@ -231,15 +236,15 @@ def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
         return column
     types = {f.type for f in fields}
     if QuestionType.DATE in types:
-        return _dated(column, cells)
-    if not column.split and (not types or types & QuestionType.MANY):
+        return _with_date_order(column, cells)
+    if not column.split and not column.split_given and (not types or types & QuestionType.MANY):
         options = {o for f in fields for o in f.options}
         return replace(column, split=_separator_in([c.strip() for c in cells if c.strip() and c.strip() not in options], options))
     return column
 
 
-def _dated(column: Column, cells: Sequence[str]) -> Column:
-    if column.why == "given":
+def _with_date_order(column: Column, cells: Sequence[str]) -> Column:
+    if column.date_given:
         return column
     signs = DateSigns()
     for cell in cells:
@@ -259,7 +264,7 @@ def _date_doubt(signs: DateSigns) -> str:
 
 def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
     """The columns with the date order that the whole file shows. The sample may not show it, if all its dates lie in the first 12 days of a month."""
-    return [replace(c, date=signs[c.name].order) if c.name in signs and c.why != "given" else c for c in columns]
+    return [replace(c, date=signs[c.name].order) if c.name in signs and not c.date_given else c for c in columns]
 
 
 def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:

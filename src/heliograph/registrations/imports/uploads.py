@@ -157,9 +157,10 @@ def sheet(upload: Upload) -> Sheet:
         return Sheet(form, names, sample, columns_module.from_json(upload.columns), known)
     with scope(account=upload.account):
         jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
-    earlier = next((p["columns"] for p in jobs if p["names"] == names and not p["dry_run"]), None)
-    columns = columns_module.from_json(earlier) if earlier else guesses(names, sample, known)
-    return Sheet(form, names, sample, columns, known)
+    earlier = columns_module.from_json(next((p["columns"] for p in jobs if p["names"] == names and not p["dry_run"]), ()))
+    # A doubt about the order of dates is dropped, because it is about the file of that import.
+    given = {column.name: replace(column, doubt="") if column.why in ("given", "name") else column for column in earlier}
+    return Sheet(form, names, sample, guesses(names, sample, known, columns_module.Given(given)), known)
 
 
 def _begin(upload: Upload, beginning: Beginning) -> Upload:
@@ -187,7 +188,7 @@ def _beginning(upload: Upload) -> Beginning:
 
 
 def choose(upload: Upload, sheet: Sheet, targets: Sequence[str]) -> Upload:
-    """Stores the target of each column, in their order. Date orders and separators stay as guessed. Raises ColumnsError."""
+    """Stores the target of each column, in their order. Date orders and separators are guessed for it. Raises ColumnsError."""
     given = {}
     for column, target in zip(sheet.columns, targets, strict=True):
         if target == column.target:
