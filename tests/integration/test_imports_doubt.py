@@ -11,6 +11,7 @@ import pytest
 from django_scopes import scope
 from tests.import_runs import account, no_scope, run
 
+from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import Wishes
 from heliograph.store.config_cache import PROCESS
 from heliograph.store.models import Event, Registration
@@ -88,3 +89,18 @@ def test_I4_several_answers_that_are_not_Yes_and_No_stay_a_choice_of_several(acc
     assert lacks(done)["questions", "Diet"]["facts"]["type"] == "multi-select"
     with scope(account=account):
         assert Registration.objects.count() == 6
+
+
+@pytest.mark.parametrize(("column", "parent"), [("answers.Diet", "questions"), ("profile.custom.Diet", "fields")])
+@pytest.mark.parametrize("chosen", [True, False])
+def test_I4_an_option_is_created_with_its_question_or_field_alone(
+    account: int, tmp_path: Path, column: str, parent: str, chosen: bool
+) -> None:
+    answers = ["Vegan", "Halal"] * 200 + ["Vegam"]
+    rows = [f"NEW-1,R{n},Attended,{answer}" for n, answer in enumerate(answers)]
+    choice = SetupChoice(
+        kinds=frozenset({"events", "options", parent} if chosen else {"events", "options"}), names=frozenset({("options", "Vegam")})
+    )
+    done = run(account, write(tmp_path / "rows.csv", f"Event Code,Registration Code,Status,{column}", *rows), Wishes(choice=choice))
+    assert lacks(done)["options", "Vegam"]["created"] is chosen
+    assert any("Vegam" in created for created in done.result["created"]) is chosen

@@ -352,7 +352,7 @@ class SetupChoice:
         return not (self.everything or self.kinds or self.names or self.plan)
 
     def select_lacks(self, lacks: Sequence[Lack]) -> list[Lack]:
-        """The missing things to create. A thing is left out if its event, or the question of an option, neither exists nor is chosen."""
+        """The missing things to create. A thing is left out if its event, or the question or field of an option, neither exists nor is chosen."""
         if self.plan is not None:
             planned = {_key(lack): lack for lack in self.plan}
             chosen = [
@@ -361,8 +361,9 @@ class SetupChoice:
         else:
             chosen = [lack for lack in lacks if self._has(lack)]
         missing = {lack.event for lack in lacks if lack.kind == EVENTS} - {lack.event for lack in chosen if lack.kind == EVENTS}
-        questions = {(x.event, x.name) for x in lacks if x.kind == QUESTIONS} - {(x.event, x.name) for x in chosen if x.kind == QUESTIONS}
-        return [x for x in chosen if x.event not in missing and (x.kind != OPTIONS or (x.event, x.parent) not in questions)]
+        parents, chosen_parents = ({(x.event, x.name) for x in rows if x.kind in (QUESTIONS, FIELDS)} for rows in (lacks, chosen))
+        missing_parents = parents - chosen_parents
+        return [x for x in chosen if x.event not in missing and (x.kind != OPTIONS or (x.event, x.parent) not in missing_parents)]
 
     def _has(self, lack: Lack) -> bool:
         if any(kind in ("", lack.kind) and name in (lack.name, lack.event if lack.kind == EVENTS else None) for kind, name in self.names):
