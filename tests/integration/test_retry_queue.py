@@ -108,8 +108,8 @@ def test_D6_a_cause_of_more_runs_than_are_looked_at_says_at_least(story: Story) 
     story.record_many([{"code": f"R{n}", "status": "Waitlist Hold"} for n in range(3)])
     ada = user(Account.objects.get(pk=story.account))
     with account_reader(story.account) as of:
-        (few,) = CauseGroups(of, grouped=2).groups(OPEN_STATUSES)
-        (all_of_them,) = CauseGroups(of, grouped=4).groups(OPEN_STATUSES)
+        (few,) = CauseGroups(of, most_runs=2).groups(OPEN_STATUSES)
+        (all_of_them,) = CauseGroups(of, most_runs=4).groups(OPEN_STATUSES)
         words = [group_row(group, of, ada, open=True) for group in (few, all_of_them)]
     assert [row["text"] for row in words] == ["at least 2 registrations of Waiting list", "3 registrations of Waiting list"]
     assert [row["submit"] for row in words] == ["Judge all of them again", "Judge all 3 again"]

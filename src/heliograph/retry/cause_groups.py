@@ -42,9 +42,9 @@ class CauseGroup:
     cause: Cause | None
     category: Category | None
     connection: int | None
-    """The connection that the last attempts of its items went over; before the first attempt, the one that they wait for."""
+    """The connection of the last attempts; before any attempt, the one to be used."""
     connection_name: str
-    answered: int | None
+    answer_status: int | None
     """The HTTP status of the target's answers."""
     lacks: Untagged
     """What has no tag, of a group of runs."""
@@ -52,13 +52,13 @@ class CauseGroup:
     message: str
     n: int
     """The number of items, among the newest MOST of each status."""
-    people: int
+    registrations: int
     flows: int
     flow: int | None
     """The flow; None if there are several."""
     destination: int | None
     """The destination; None if there are several."""
-    next: int | None
+    next_due: int | None
     """When the first of its items is due (microseconds); None if none is tried by time."""
     since: int
     """When its oldest item was made (microseconds)."""
@@ -76,7 +76,7 @@ class CauseGroup:
     @property
     def failure(self) -> Failure:
         """The failure, as far as its cure depends on it."""
-        return Failure(self.cause, self.category, self.answered, self.refusal, self.connection)
+        return Failure(self.cause, self.category, self.answer_status, self.refusal, self.connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _listed(causes: Iterable[Cause]) -> str:
 
 _OF_FLOW: Final = f"q.cause IN ({_listed(CURED_BY_FLOW)})"
 _KEYS: Final = (
-    f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE {BLAMED} END AS place, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS whose,"
+    f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE {BLAMED} END AS blamed, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS cured_flow,"
     f" CASE WHEN q.cause IN ({_listed({*CAUSES, *CURED_BY_FLOW})}) THEN '' ELSE q.message END AS text"
 )
 """The columns that make actions one group, in agreement with `group_key`. The HTTP status is not among them, because the text contains it."""
@@ -127,7 +127,7 @@ _FACTS: Final = (
     "q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id, q.mode"
 )
 _SUMS: Final = (
-    "cause, place, whose, text, min(category), count(*), count(DISTINCT registration_id), count(DISTINCT flow_id), min(flow_id),"
+    "cause, blamed, cured_flow, text, min(category), count(*), count(DISTINCT registration_id), count(DISTINCT flow_id), min(flow_id),"
     " count(DISTINCT destination_id), min(destination_id), min(connection_id), max(connection_id), min(due_at), min(created), max(id), min(mode), max(mode)"
 )
 
@@ -136,12 +136,12 @@ class _Sums(NamedTuple):
     """A row of _SUMS."""
 
     cause: str
-    place: int
-    whose: int
+    blamed: int
+    cured_flow: int
     text: str
     category: int
     n: int
-    people: int
+    registrations: int
     flows: int
     flow: int
     destinations: int
@@ -160,7 +160,7 @@ class CauseGroups:
     """Reads the groups of one account."""
 
     reader: AccountReader
-    grouped: int = GROUPED_RUNS
+    most_runs: int = GROUPED_RUNS
     """How many runs of a status are read, newest first."""
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
@@ -172,20 +172,20 @@ class CauseGroups:
             for status in statuses
         ]
         rows = self.reader.db.all(
-            f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, place, whose, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
+            f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, blamed, cured_flow, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
             params,
         )
-        groups = self._named(rows) + self._of_runs(RetryQueue(self.reader).newest_runs(statuses, self.grouped))
+        groups = self._named(rows) + self._of_runs(RetryQueue(self.reader).newest_runs(statuses, self.most_runs))
         return self._with_words(sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
 
     def healings(self, now: int) -> dict[str, Healing]:
-        """How the items of causes ended within the last HEALED_FOR, by the key of their group. now: microseconds."""
+        """For each group key: how its items that ended in the last HEALED_FOR ended. now: microseconds."""
         since = now - HEALED_FOR
         rows = self.reader.db.all(
             f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), min(ended), max(ended)"
             f" FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.queue = {QueueStatus.DONE.code}"
             f" AND q.ended >= :since AND q.cause NOT IN ('', '{Cause.SUPERSEDED.value}') ORDER BY q.ended DESC LIMIT {MOST + 1}) items"
-            f" GROUP BY cause, place, whose, text ORDER BY max(ended) DESC LIMIT {SHOWN_GROUPS}",
+            f" GROUP BY cause, blamed, cured_flow, text ORDER BY max(ended) DESC LIMIT {SHOWN_GROUPS}",
             {"account": self.reader.account, "since": since},
         )
         groups = self._with_words(self._named([row[:-3] for row in rows]))
@@ -201,30 +201,32 @@ class CauseGroups:
         """Groups from rows of _SUMS."""
         reader, columns = self.reader, [_Sums(*row) for row in rows]
         failures = last_failures(reader, [each.newest for each in columns if each.cause == Cause.ANSWER.value])
-        connections = reader.connection_names({each.place or each.connection for each in columns})
+        connections = reader.connection_names({each.blamed or each.connection for each in columns})
         flows = reader.flow_names({each.flow for each in columns})
         holds = connection_holds(reader)
         groups = []
         for each in columns:
-            answered = failures[each.newest].status if each.newest in failures else None
-            connection = each.place or each.connection
+            answer_status = failures[each.newest].status if each.newest in failures else None
+            connection = each.blamed or each.connection
             groups.append(
                 CauseGroup(
-                    key=f"{each.cause}~f{each.whose}~~" if each.whose else f"{each.cause}~{each.place}~{answered or ''}~{each.text}",
+                    key=f"{each.cause}~f{each.cured_flow}~~"
+                    if each.cured_flow
+                    else f"{each.cause}~{each.blamed}~{answer_status or ''}~{each.text}",
                     cause=Cause(each.cause) if each.cause else None,
                     category=Category.of_code(each.category),
                     connection=connection,
                     connection_name=connections.get(connection, ""),
-                    answered=answered,
+                    answer_status=answer_status,
                     lacks=NOTHING_UNTAGGED,
                     event="",
                     message=each.text,
                     n=each.n,
-                    people=each.people,
+                    registrations=each.registrations,
                     flows=each.flows,
                     flow=each.flow if each.flows == 1 else None,
                     destination=each.destination if each.destinations == 1 else None,
-                    next=each.due,
+                    next_due=each.due,
                     since=each.since,
                     flow_name=flows.get(each.flow, "") if each.flows == 1 else "",
                     newest=each.newest,
@@ -286,7 +288,7 @@ class CauseGroups:
         return [group for group, _runs in self._alike(runs)]
 
     def _healed_runs(self, since: int) -> list[Healing]:
-        done = RetryQueue(self.reader).done_runs(since, self.grouped)
+        done = RetryQueue(self.reader).done_runs(since, self.most_runs)
         ends = self._ends({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
         healings = []
         for group, runs in self._alike(done):
@@ -316,7 +318,7 @@ class CauseGroups:
         for key, alike in runs_by_key.items():
             first, event = alike[0], events.get(alike[0].event)
             group = _group_of_runs(key, alike, lacks.get(first.id, NOTHING_UNTAGGED), event.code if event else "")
-            name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.grouped for run in alike)
+            name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.most_runs for run in alike)
             groups.append((replace(group, flow_name=name, is_more=is_more), alike))
         return groups
 
@@ -367,15 +369,15 @@ def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: 
         category=first.category,
         connection=None,
         connection_name="",
-        answered=None,
+        answer_status=None,
         lacks=lacks,
         event=event,
         message=first.message,
         n=len(runs),
-        people=len({run.registration for run in runs}),
+        registrations=len({run.registration for run in runs}),
         flows=len(flows),
         flow=first.flow if len(flows) == 1 else None,
         destination=None,
-        next=min(due) if due else None,
+        next_due=min(due) if due else None,
         since=min(run.created for run in runs),
     )

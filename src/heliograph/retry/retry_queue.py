@@ -86,40 +86,40 @@ class RetryQueue:
     # --- the list
 
     def page(self, retry_filter: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
-        """One page, starting at the cursor. It has no page before it, only the start.
+        """One page, starting at the cursor. It offers no link to the previous page, only to the first.
 
         If few items match, reading is broken off at the scan limit, and the page says where it goes on.
         """
-        status, action, run = cursor.key if cursor else (0, 0, 0)
+        cursor_status, action, run = cursor.key if cursor else (0, 0, 0)
         page_rows: list[StoredAction | StuckItem] = []
-        scan_left, further = self._scan_limit(retry_filter), None
-        for queue in QueueStatus:
+        scan_left, goes_on_at = self._scan_limit(retry_filter), None
+        for status in QueueStatus:
             if (
-                queue.code < int(status)
-                or (retry_filter.statuses and queue not in retry_filter.statuses)
+                status.code < int(cursor_status)
+                or (retry_filter.statuses and status not in retry_filter.statuses)
                 or len(page_rows) > size
-                or further
+                or goes_on_at
             ):
                 continue
             if scan_left is not None and scan_left <= 0:
-                further = (queue.code, 0, 0)
+                goes_on_at = (status.code, 0, 0)
                 continue
-            has_cursor, rows_left = queue.code == int(status), size + 1 - len(page_rows)
+            has_cursor, rows_left = status.code == int(cursor_status), size + 1 - len(page_rows)
             before: dict[QueueTable, int] = {"action": int(action) if has_cursor else 0, "stuck_run": int(run) if has_cursor else 0}
-            stretch = _NOT_BOUNDED if scan_left is None else self._stretch(queue, before, scan_left)
+            stretch = _NOT_BOUNDED if scan_left is None else self._stretch(status, before, scan_left)
             newest: list[StoredAction | StuckItem] = []
             for table in TABLES:
-                walk = self._walk(table, queue, before[table])
-                newest += self._rows(walk, table, retry_filter, queue, rows_left, stretch.ends[table])
+                walk = self._walk(table, status, before[table])
+                newest += self._rows(walk, table, retry_filter, status, rows_left, stretch.ends[table])
             page_rows += sorted(newest, key=attrgetter("created"), reverse=True)[:rows_left]
             scan_left = None if scan_left is None else scan_left - stretch.count
             if stretch.is_broken_off:
-                further = (queue.code, *stretch.next_ids)
+                goes_on_at = (status.code, *stretch.next_ids)
         rows, more = page_rows[:size], len(page_rows) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
         items = self.names.items(rows)
         matching_items = [item for item in items if not retry_filter.cause or group_key(item) == retry_filter.cause]
-        return ListPage(matching_items, "", older, *((further, str(Cursor(further))) if further and not more else ()))
+        return ListPage(matching_items, "", older, *((goes_on_at, str(Cursor(goes_on_at))) if goes_on_at and not more else ()))
 
     def find(self, key: str) -> RetryItem | None:
         """An item, or any other action, by its key; None if the account has none of this key."""
@@ -138,7 +138,7 @@ class RetryQueue:
             row = _run_of(rows[0]) if rows else None
         return None if row is None else self.names.items([row])[0]
 
-    def of_keys(self, keys: Sequence[str]) -> list[RetryItem]:
+    def actions_of_keys(self, keys: Sequence[str]) -> list[RetryItem]:
         """The actions of the account that have these keys. Keys of runs are left out."""
         ids = [id for key in keys if key[:1] == "a" and (id := read_id(key[1:])) is not None]
         if not ids:
@@ -151,6 +151,7 @@ class RetryQueue:
 
     @staticmethod
     def _reached(rows: Sequence[StoredAction | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
+        """The cursor after these rows."""
         status = rows[-1].queue.code if rows[-1].queue else 0
         is_in_same_status = cursor is not None and cursor.key[0] == status
         action, run = (int(cursor.key[1]), int(cursor.key[2])) if is_in_same_status and cursor else (0, 0)
@@ -174,7 +175,7 @@ class RetryQueue:
     # --- all that match
 
     def end(self) -> QueueEnd:
-        """The newest action and run of the account."""
+        """The newest action in the Retry Queue and the newest run."""
         ((action, run),) = self.reader.db.all(
             f"SELECT (SELECT max(id) FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE}), (SELECT max(id) FROM stuck_run WHERE account_id = :account)",
             {"account": self.reader.account},

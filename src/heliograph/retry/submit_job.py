@@ -25,7 +25,6 @@ from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 
 KIND: Final = "retry-items"
-MOVED: Final = "It was done, or gone, when its turn came."
 
 type ItemOperation = Literal["submit", "discard"]
 
@@ -42,7 +41,7 @@ def submittable(retry_filter: RetryFilter) -> RetryFilter | None:
 
 
 def downloadable(retry_filter: RetryFilter) -> RetryFilter | None:
-    """The filter for failed items alone, without those that are Done or wait for a tag; None if the filter selects only these."""
+    """The filter without items that are Done or wait for a tag; None if the filter selects only these."""
     rows = submittable(retry_filter)
     return None if rows is None or retry_filter.untagged else replace(rows, untagged=False)
 
@@ -91,14 +90,14 @@ class KeyChunk:
 
 
 class RetryItems:
-    """One run of the job. Its cursor is the table that is walked and the last id that was read there, or the last row of the download."""
+    """The job at work. Its cursor is the table that is walked and the last id that was read there, or the last row of the download."""
 
     def __init__(self, job: Job) -> None:
         self._account: int = job.account_id
         self._parameters: Mapping[str, Any] = job.parameters
         self._filter = RetryFilter.from_json(self._parameters["wanted"]) if self._parameters["wanted"] else None
         self._table, self._after = int(job.cursor.get("table", 0)), int(job.cursor.get("after", 0))
-        self._done = int(job.done)
+        self._handled = int(job.done)
         self._counts = Counter({name: int(n) for name, n in job.counts.items()})
         self._reasons = Counter({str(reason): int(n) for reason, n in job.result.get("reasons", {}).items()})
 
@@ -126,11 +125,11 @@ class RetryItems:
             self._counts["done"] += len(submitted.done)
             self._counts["left"] += len(submitted.refused)
             self._reasons.update(submitted.refused.values())
-        self._done += len(chunk.keys)
+        self._handled += len(chunk.keys)
         self._table, self._after = chunk.table, chunk.after
         cursor = {"table": self._table, "after": self._after}
-        total = max(int(self._parameters["total"]), self._done)
-        return ChunkResult(cursor, self._done, total, dict(self._counts), {"reasons": dict(self._reasons)}, finished=chunk.finished)
+        total = max(int(self._parameters["total"]), self._handled)
+        return ChunkResult(cursor, self._handled, total, dict(self._counts), {"reasons": dict(self._reasons)}, finished=chunk.finished)
 
     def close(self) -> None:
         """Does nothing: nothing is open."""

@@ -46,8 +46,8 @@ def download_words(count: ListCount) -> str:
 def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:
     """A cause for retry/groups.html. healing: how other items of this cause ended by now."""
     cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
-    if open and group.next and may_go(group.prospect):
-        cure = f"{cure} {delivery_words.next_try(group.next)}.".strip()
+    if open and group.next_due and may_go(group.prospect):
+        cure = f"{cure} {delivery_words.next_try(group.next_due)}.".strip()
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     again = group.cause is Cause.UNTAGGED
     status = QueueStatus.FAILED.value if not open else UNTAGGED if again else WAITING
@@ -123,16 +123,18 @@ def _cured_by(healing: Healing, names: dict[str, str]) -> str:
 def _title(group: CauseGroup) -> str:
     if group.cause is Cause.UNTAGGED:
         return _("%(thing)s of %(event)s has no tag") % {"thing": thing_named(group.lacks), "event": group.event}
-    if group.cause is Cause.ANSWER and group.answered:
-        return delivery_words.refusal(group.connection_name, group.answered, group.refusal.says).rstrip(".")
+    if group.cause is Cause.ANSWER and group.answer_status:
+        return delivery_words.refusal(group.connection_name, group.answer_status, group.refusal.says).rstrip(".")
     return delivery_words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
 
 
 def _number(group: CauseGroup) -> str:
     if group.cause is not Cause.UNTAGGED:
         return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": many(group.n)}, group)
-    people = ngettext("%(n)s registration", "%(n)s registrations", group.people) % {"n": many(ListCount(group.people, group.is_more))}
-    if group.n == group.people and group.flows < 2:
+    people = ngettext("%(n)s registration", "%(n)s registrations", group.registrations) % {
+        "n": many(ListCount(group.registrations, group.is_more))
+    }
+    if group.n == group.registrations and group.flows < 2:
         return _of_flow(people, group)
     waiting = delivery_words.waits_for_tag(group.n, many(ListCount(group.n, group.is_more)))
     flows = ngettext("%(n)d flow", "%(n)d flows", group.flows) % {"n": group.flows}

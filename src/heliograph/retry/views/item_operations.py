@@ -196,7 +196,7 @@ def _result_text(submitted: Submitted) -> str:
 def _held_text(request: AccountRequest, keys: Sequence[str]) -> str:
     """How many of these items cannot be sent at present, and why; "" if all can."""
     with account_reader(request.account.pk) as reader:
-        items = RetryQueue(reader).of_keys(keys)
+        items = RetryQueue(reader).actions_of_keys(keys)
     hindrances = Counter(text for item in items if (text := hindrance(item.prospect)))
     if len(items) == 1:
         return "".join(hindrances)
