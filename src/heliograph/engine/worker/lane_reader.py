@@ -81,7 +81,8 @@ class LaneReader:
     limiters: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
     closing: bool = False
     between: Callable[[], object] = lambda: None
-    """Called after every STRETCH starts, and between the reads for more than STRETCH lanes, so that a thread that holds the write lock does not wait for hundreds of them."""
+    """Called after every STRETCH starts, and between the reads for more than STRETCH lanes, so that a thread that holds the write lock does not
+    wait for hundreds of them."""
     pace: ReadPace = field(init=False)
     confirmation: Confirmation = field(default_factory=Confirmation)
     selection: ReadSelection = field(default_factory=ReadSelection)

@@ -1,8 +1,8 @@
 """Judges stuck runs again: untagged ones after something was saved that may cure them, and those whose decision raised an exception (F7, D7).
 
 The owner of the slot for the account's id does it, in bounded transactions under the slot's epoch: first it compares waiting runs with a saved
-fix and makes due those that the fix may cure, then it judges due runs under locks. Those are the locks of configuration, runs and lanes, and
-only runs that are still open once their rows are locked are judged.
+fix and makes due those that the fix may cure, then it judges due runs under locks: it locks configuration, runs and lanes, and leaves out
+runs that are no longer open once their rows are locked.
 """
 
 from __future__ import annotations
