@@ -27,11 +27,11 @@ from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS
 from heliograph.registrations.imports.rows import FileRow, clip_value
 from heliograph.registrations.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
 
-_PLAIN: Final = ("event", "code", "modified", "status", "attendee_type", "active", "order_code")
+_UNDIVIDED_TARGETS: Final = ("event", "code", "modified", "status", "attendee_type", "active", "order_code")
 _EVENT: Final = tuple(f"event.{name}" for name in EVENT_FIELDS if name != "code")
 _KEYED: Final = ("profile.custom.", "answers.", "properties.", "sessions.")
 _SEVERAL: Final = ("answers.", "profile.custom.")
-"""Targets that take a list of values."""
+"""The prefixes of targets that take a list of values."""
 _SPLITS: Final = ("|", ";", ", ")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 SAMPLE: Final = 2_000  # rows used for a guess
@@ -59,7 +59,7 @@ class Column:
     date_given: bool = False
     """True if a person gave `date`; otherwise the unambiguous dates of the column decide."""
     why: str = ""
-    """The origin of the target: "given" by a person, or guessed from the "name" or the "values"; "" if the column is not imported."""
+    """The origin of the target: "given" by a person, or guessed from the "name" or the "values"; "" if nobody gave one and none was guessed."""
     doubt: str = ""
     """What a person should check."""
 
@@ -111,12 +111,16 @@ def _given_column(name: str, value: object) -> Column:
 
 def checked_target(target: str) -> str:
     """The target itself. Raises ColumnsError if it does not exist."""
-    if target in _PLAIN or target in _EVENT or (target.removeprefix("profile.") in PROFILE_FIELDS and target.startswith("profile.")):
+    if (
+        target in _UNDIVIDED_TARGETS
+        or target in _EVENT
+        or (target.removeprefix("profile.") in PROFILE_FIELDS and target.startswith("profile."))
+    ):
         return target
     if any(target.startswith(area) and code_of(target.removeprefix(area)) for area in _KEYED):
         return target
     raise ColumnsError(
-        f"There is no target {target!r}. Targets are {', '.join(_PLAIN)}, {', '.join(_EVENT)}, profile.<field>, and profile.custom.<code>,"
+        f"There is no target {target!r}. Targets are {', '.join(_UNDIVIDED_TARGETS)}, {', '.join(_EVENT)}, profile.<field>, and profile.custom.<code>,"
         " answers.<question>, properties.<name>, sessions.<code>."
     )
 
@@ -158,12 +162,12 @@ def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, g
     sample: the cells of the first rows.
     given: a person's column mapping; every other column is guessed.
     """
-    columns = guesses(names, sample, known, given)
+    columns = guess_unchecked(names, sample, known, given)
     check_together(columns)
     return columns
 
 
-def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
+def guess_unchecked(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
     """Like `guess`, but does not check that the columns together make documents. Raises ColumnsError if `given` names a missing column."""
     mapping = given or Given({})
     unknown = [name for name in mapping.columns if name not in names]
@@ -216,7 +220,7 @@ def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: 
         return Column(name, f"sessions.{code_of(name)}", why="values", doubt="A guess: its values are session statuses.")
     separator = _separator_in(filled)
     options = {part for cell in set(filled) for part in parts(cell, separator)}
-    is_yes_or_no = all(flag(cell) in (True, False) for cell in set(filled))
+    is_yes_or_no = all(isinstance(flag(cell), bool) for cell in set(filled))
     are_few = len(filled) >= 10 * len(options) and len(options) <= _MOST_OPTIONS and max(map(len, options)) <= 100
     if is_yes_or_no or are_few:
         return Column(name, f"answers.{code_of(name)}", why="values", doubt="A guess: its few values look like the answers to a question.")
@@ -224,7 +228,7 @@ def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: 
 
 
 def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
-    """Adds how lists are split and dates read: as the cells show, unless a person gave it. A doubt about the order of dates is added, too."""
+    """Guesses the separator of lists and the order of dates from the cells, unless a person gave them, and adds the doubt about that order."""
     area, _, key = column.target.partition(".")
     if column.target == "modified" or column.target in ("event.start", "event.end"):
         return _with_date_order(column, cells)
@@ -258,7 +262,8 @@ def _date_doubt(signs: DateSigns) -> str:
         most = max(signs.day_first, signs.month_first)
         return f"{most:,} of {signs.votes:,} dates can only be read {signs.order.value}, the others only the other way round; {otherwise}."
     if signs.votes:
-        return f"Only {signs.votes:,} of {signs.dates:,} dates says whether the day or the month comes first; {otherwise}."
+        verb = "shows" if signs.votes == 1 else "show"
+        return f"Only {signs.votes:,} of {signs.dates:,} dates {verb} whether the day or the month comes first; {otherwise}."
     return f"Dates could be read day or month first; {otherwise}."
 
 
@@ -270,18 +275,19 @@ def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) 
 def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
     """The separator between the answers of one cell; "" if each cell is one answer.
 
-    A sign separates if at least half of the parts between it also occur as whole cells or as options. A bar is a rare sign in free text, so
-    it also separates if at least half of the different cells are lists or single items of them; in ten lists or more, a fifth of the items
-    must be repeats.
+    A sign is a separator if at least half of the distinct parts that it makes also occur as whole cells or as options. The bar is rare in free
+    text, so it is also a separator if at least half of the distinct cells are lists or single items of lists. From ten lists on, more than a
+    fifth of their items must then be repeats, because free text repeats less.
     """
-    different = set(filled)
-    alone = {*different, *options}
+    distinct = set(filled)
+    whole_values = {*distinct, *options}
     for separator in _SPLITS:
-        cut = [cell for cell in different if separator in cell]
-        answers = [part.strip() for cell in cut for part in cell.split(separator) if part.strip()]
+        cells_with_it = [cell for cell in distinct if separator in cell]
+        answers = [part.strip() for cell in cells_with_it for part in cell.split(separator) if part.strip()]
         pieces = set(answers)
-        are_lists = 2 * (len(cut) + len(different & pieces)) >= len(different) and (len(cut) < 10 or len(pieces) < 0.8 * len(answers))
-        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and are_lists)):
+        are_lists = 2 * (len(cells_with_it) + len(distinct & pieces)) >= len(distinct)
+        have_repeats = len(cells_with_it) < 10 or len(pieces) < 0.8 * len(answers)
+        if pieces and (len(pieces & whole_values) * 2 >= len(pieces) or (separator == "|" and are_lists and have_repeats)):
             return separator
     return ""
 
@@ -303,20 +309,22 @@ class Mapper:
         self._zones = {e.code: zone(e.state.timezone) for e in known.events}
         self._zone = zone(known.account.timezone)
         options: dict[str, set[str]] = {}
-        dates: set[str] = set()
+        date_questions: set[str] = set()
         for question in known.questions():
             options.setdefault(plain(question.code), set()).update(question.options)
             if question.type == QuestionType.DATE:
-                dates.add(plain(question.code))
-        custom = {f"custom.{f.code}" for f in known.account.profile_fields.values() if f.type == QuestionType.DATE}
-        self._dated = [
+                date_questions.add(plain(question.code))
+        date_fields = {f"custom.{f.code}" for f in known.account.profile_fields.values() if f.type == QuestionType.DATE}
+        self._date_columns = [
             (index, column.name)
             for index, column in enumerate(columns)
             for area, _, key in [column.target.partition(".")]
-            if column.target in ("modified", "event.start", "event.end") or (area == "answers" and plain(key) in dates) or key in custom
+            if column.target in ("modified", "event.start", "event.end")
+            or (area == "answers" and plain(key) in date_questions)
+            or key in date_fields
         ]
         self._readers: list[tuple[int, Column, Callable[[str], object]]] = [
-            (index, column, self._reader(column, options, dates, custom))
+            (index, column, self._reader(column, options, date_questions, date_fields))
             for index, column in enumerate(columns)
             if column.target and not column.target.startswith("event.")
         ]
@@ -329,7 +337,8 @@ class Mapper:
     def document(self, row: FileRow) -> tuple[dict[str, Any], list[RowProblem]]:
         """The row as a document, and the problems that show without the database.
 
-        An empty cell becomes null, which clears the stored value (I2). A cell that the row does not have leaves the stored value alone.
+        An empty cell becomes null, which clears the stored value (I2); for status, event, code, active, modified, sessions and Test it is left
+        out. A cell that the row does not have leaves the stored value alone.
         """
         document: dict[str, Any] = {"event": self._event} if self._event else {}
         problems: list[RowProblem] = []
@@ -357,26 +366,28 @@ class Mapper:
         return document, problems
 
     def dates(self, cells: Sequence[str]) -> Iterable[tuple[str, str]]:
-        """The cells with dates, by column."""
-        return ((name, cells[i]) for i, name in self._dated)
+        """The name and the cell of each column of dates, also of empty cells."""
+        return ((name, cells[i]) for i, name in self._date_columns)
 
     def facts(self, cells: Sequence[str]) -> dict[str, str]:
         """The row's facts about its event: name, status, start, end, timezone, location."""
         return {c.target.removeprefix("event."): cells[i].strip() for i, c in self._facts if cells[i].strip()}
 
     def column_of(self, place: str) -> str:
-        """The column of a problem's path in the document; the path itself if there is none."""
+        """The column of a problem's path in the document; the path itself if there is none. For a session, the first session column."""
         if place.startswith("sessions["):
             return next((n for t, n in self._by_target.items() if t.startswith("sessions.")), place)
         return self._by_target.get(place, place)
 
-    def _reader(self, column: Column, options: Mapping[str, set[str]], dates: set[str], custom: set[str]) -> Callable[[str], object]:
+    def _reader(
+        self, column: Column, options: Mapping[str, set[str]], date_questions: set[str], date_fields: set[str]
+    ) -> Callable[[str], object]:
         area, _, key = column.target.partition(".")
         if column.target == "active" or area == "properties":
             return flag
         if area == "sessions":
             return _session_status
-        if (area == "answers" and plain(key) in dates) or key in custom:
+        if (area == "answers" and plain(key) in date_questions) or key in date_fields:
             return lambda cell: parsed_day.isoformat() if (parsed_day := day(cell, column.date)) else cell
         if column.split:
             known = options.get(plain(key), set())
@@ -397,7 +408,7 @@ def _put(document: dict[str, Any], target: str, value: object) -> None:
     elif area == "sessions":
         if value is not None:
             document.setdefault("sessions", []).append({"code": key, "status": value})
-    elif area == target:
+    elif area == target:  # a target without a dot
         if value is not None or target not in ("status", "event", "code", "active", "modified"):
             document[target] = value
     elif value is not None or target != "properties.Test":  # an empty cell leaves a new registration in a test event marked Test (P9)

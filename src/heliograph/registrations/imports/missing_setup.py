@@ -284,7 +284,7 @@ def _option_doubts(names: Mapping[str, int], answered: int, have: Collection[str
     """Answer -> why it is doubtful as an option; "" if it is not."""
     contradictions = {name for name in names if is_yes_and_no(name)}
     others = names.keys() - contradictions
-    is_yes_or_no = bool(contradictions) and bool(others) and all(flag(name) in (True, False) for name in others)
+    is_yes_or_no = bool(contradictions) and bool(others) and all(isinstance(flag(name), bool) for name in others)
     return {
         name: f"{count:,} of {answered:,} rows; it holds both Yes and No"
         if is_yes_or_no and name in contradictions

@@ -29,7 +29,7 @@ from heliograph.accounts.models import Account
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
-from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guesses
+from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guess_unchecked
 from heliograph.registrations.imports.file_reader import Format
 from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError
 from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
@@ -160,7 +160,7 @@ def sheet(upload: Upload) -> Sheet:
     earlier = columns_module.from_json(next((p["columns"] for p in jobs if p["names"] == names and not p["dry_run"]), ()))
     # A doubt about the order of dates is dropped, because it is about the file of that import.
     given = {column.name: replace(column, doubt="") if column.why in ("given", "name") else column for column in earlier}
-    return Sheet(form, names, sample, guesses(names, sample, known, columns_module.Given(given)), known)
+    return Sheet(form, names, sample, guess_unchecked(names, sample, known, columns_module.Given(given)), known)
 
 
 def _begin(upload: Upload, beginning: Beginning) -> Upload:
@@ -195,7 +195,7 @@ def choose(upload: Upload, sheet: Sheet, targets: Sequence[str]) -> Upload:
             given[column.name] = replace(column, why="given", doubt="")
         elif target:  # its dates and lists are guessed again for the new target
             given[column.name] = Column(column.name, columns_module.checked_target(target), why="name")
-    columns = guesses(sheet.names, sheet.sample, sheet.known, columns_module.Given(given, only=True))
+    columns = guess_unchecked(sheet.names, sheet.sample, sheet.known, columns_module.Given(given, only=True))
     check_together(columns)
     Mapper(columns, sheet.known, upload.event)
     chosen = replace(upload, columns=columns_module.as_json(columns), checked=None)
