@@ -370,7 +370,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
         replace(wanted, text="nobodyatall"),
         replace(wanted, event=1, flow=8, connection=101),
         replace(wanted, flow=8),
-        replace(wanted, facet=Facet.CREATED) if kind.subject is RowKind.CHANGE else wanted,
+        replace(wanted, facet=Facet.CREATED) if kind.row_kind is RowKind.CHANGE else wanted,
         replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
     ):
         assert Records(reader, narrower).count().n >= len(Records(reader, narrower).page(None).rows)

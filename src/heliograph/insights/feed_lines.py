@@ -99,9 +99,9 @@ class LineSource:
     where: Where
     """The conditions that no index serves."""
     whole: Where
-    """All conditions for lines of known changes, where no index is walked."""
+    """All conditions but the text and the period, for the lines of known changes, where no index is walked."""
     is_sparse: bool
-    """True if rows of the walks may not match, so that the walks need an end. False if they are not in the order of time."""
+    """True if the walks may read rows that do not match, so that they need an end. False if the rows are not walked in the order of time, but sorted."""
 
     def read(self, db: Database, cursor: Cursor | None, bound: Key | None, scan: int) -> Stretch:
         """The lines next to a cursor, in its direction.
@@ -215,23 +215,23 @@ class FeedLines:
             narrow["replays"] = Where(share)
         if states:
             narrow["state"] = Where(f"a.state IN ({listed(states)})")
-        of_account, known = Where("a.account_id = :account", account=self.reader.account), {"account"}
+        of_account, served = Where("a.account_id = :account", account=self.reader.account), {"account"}
         indexes = [of_account]
         if feed_filter.flow is not None:
             # A state at a time, because the index has a flow's actions by state and mode, and then by time.
             indexes = [
                 Where("a.flow_id = :flow", f"a.state = {int(state)}", in_mode, flow=feed_filter.flow) for state in states or ActionState
             ]
-            known = {"flow", "state", "mode"}
+            served = {"flow", "state", "mode"}
         elif feed_filter.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
             indexes = [of_account & Where(in_mode, f"a.state IN ({listed(_STATES[FeedResult.FAILURE])})")]
-            known = {"account", "mode"} | ({"state"} if feed_filter.result is FeedResult.FAILURE else set())
+            served = {"account", "mode"} | ({"state"} if feed_filter.result is FeedResult.FAILURE else set())
         elif feed_filter.replays is ReplayShare.ONLY:
-            indexes, known = [of_account & narrow["replays"]], {"account", "replays"}
+            indexes, served = [of_account & narrow["replays"]], {"account", "replays"}
         elif feed_filter.mode is Mode.TEST:
-            indexes, known = [of_account & Where(in_mode)], {"account", "mode"}
+            indexes, served = [of_account & Where(in_mode)], {"account", "mode"}
         columns = ("a.id", "a.created", "a.change_id", "a.event_id", "a.registration_id")
-        return self._source(ACTION, "action a", columns, indexes, known, narrow)
+        return self._source(ACTION, "action a", columns, indexes, served, narrow)
 
     def _runs(self) -> LineSource | None:
         """Runs without an action: those that wait for a tag or failed, or all that were not triggered if the filter includes them."""
@@ -257,13 +257,14 @@ class FeedLines:
         index = of_account & Where(f"{alias}.mode = {feed_filter.mode.code}", f"{alias}.{open_}")
         return self._source(RUN, tables, columns, [index], {"account", "mode", "open"}, narrow)
 
-    def _narrow(self, alias: str, subject_alias: str) -> dict[str, Where]:
+    def _narrow(self, alias: str, registration_alias: str) -> dict[str, Where]:
         """The conditions for every line, by name.
 
-        With a sign before a condition SQLite uses no index for it. It expects ten rows per account, and would read all of them.
+        A plus before a column keeps SQLite from using an index for that condition. Otherwise it would take the account's index, expect ten rows,
+        and read all.
 
         alias: the table with account, mode and flow
-        subject_alias: the table with event and registration
+        registration_alias: the table with event and registration
         """
         feed_filter = self.feed_filter
         conditions = {
@@ -273,29 +274,29 @@ class FeedLines:
         if feed_filter.flow is not None:
             conditions["flow"] = Where(f"+{alias}.flow_id = :flow", flow=feed_filter.flow)
         if feed_filter.event is not None:
-            conditions["event"] = Where(f"{subject_alias}.event_id = :event", event=feed_filter.event)
+            conditions["event"] = Where(f"{registration_alias}.event_id = :event", event=feed_filter.event)
         if self._match is not None:
-            conditions["text"] = self._match.condition(self.reader.db, f"{subject_alias}.registration_id")
+            conditions["text"] = self._match.condition(self.reader.db, f"{registration_alias}.registration_id")
         return conditions
 
     def _source(
-        self, kind: int, tables: str, columns: tuple[str, ...], indexes: list[Where], known: set[str], narrow: dict[str, Where]
+        self, kind: int, tables: str, columns: tuple[str, ...], indexes: list[Where], served: set[str], narrow: dict[str, Where]
     ) -> LineSource:
-        """indexes: the conditions of one index each. known: the names of the conditions that they contain already."""
+        """indexes: the conditions of one index each. served: the names of the conditions that these indexes serve."""
         is_walk = self._match is None or self._match.ids is None
         if self._match is not None and not is_walk:  # if few registrations match, all their lines are read and sorted
             has_words = self._match.condition(self.reader.db, "registration_id")
             indexes = [Where(f"{columns[2]} IN (SELECT id FROM change WHERE {has_words.sql})", **has_words.params)]
-            known = {"text"}
+            served = {"text"}
         since, before = self.feed_filter.between or (0, AFTER_ALL)
         until = before if self.until is None else min(before, self.until + 1)
         # Without a bound of the instant, SQLite would sort instead of walking the index.
         walks = [Walk(" ".join(tables.split()[:2]), index, (columns[1], columns[0]), since=since, until=until) for index in indexes]
         where, whole = Where(), Where()
         for name, condition in narrow.items():
-            where = where & condition if name not in known else where
+            where = where & condition if name not in served else where
             whole = whole & condition if name != "text" else whole
-        return LineSource(kind, tables, columns, walks, where, whole, is_sparse=is_walk and bool(narrow.keys() - known))
+        return LineSource(kind, tables, columns, walks, where, whole, is_sparse=is_walk and bool(narrow.keys() - served))
 
 
 _STATES: Final[Mapping[FeedResult, tuple[ActionState, ...]]] = {

@@ -146,21 +146,21 @@ class RecordExport:
 
     def read(self) -> ExportChunk:
         """Reads the next records, as lines."""
-        subject = self._filter.kind.subject
+        row_kind = self._filter.kind.row_kind
         with (
             translation.override(str(self._parameters["language"])),
             timezone.override(self._zone),
             account_reader(self._job.account_id) as reader,
         ):
             records, after = Records(reader, self._filter, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
-            lines: list[Sequence[object]] = [] if self._bytes else [[*_head(subject), *self._id_names(subject)]]
-            ids = self._ids(reader, records, subject)
-            is_of_attempts = subject is RowKind.ATTEMPT
+            lines: list[Sequence[object]] = [] if self._bytes else [[*_head(row_kind), *self._id_names(row_kind)]]
+            ids = self._ids(reader, records, row_kind)
+            is_of_attempts = row_kind is RowKind.ATTEMPT
             statuses = {} if is_of_attempts else last_statuses(reader, [record.action_id for record in records if record.action_id])
             for record in records:
-                row = row_of(record, subject, reader)
+                row = row_of(record, row_kind, reader)
                 status = record.status if is_of_attempts else statuses.get(record.action_id)
-                lines.append([*self._cells(row, subject, status), *ids[record.id]])
+                lines.append([*self._cells(row, row_kind, status), *ids[record.id]])
         csv_text = io.StringIO()
         csv.writer(csv_text).writerows([self._cell(cell) for cell in line] for line in lines)
         mark = (
@@ -187,17 +187,17 @@ class RecordExport:
     def close(self) -> None:
         """Does nothing: the file is closed after each chunk."""
 
-    def _id_names(self, subject: RowKind) -> Sequence[str]:
+    def _id_names(self, row_kind: RowKind) -> Sequence[str]:
         """The heads of the columns by which another program identifies a record."""
-        if self._form is not CsvForm.EXACT or subject is RowKind.FLOW:
+        if self._form is not CsvForm.EXACT or row_kind is RowKind.FLOW:
             return ()
-        return (_("Change ID"),) if subject in NO_ACTION else (_("Change ID"), "webhook-id")
+        return (_("Change ID"),) if row_kind in NO_ACTION else (_("Change ID"), "webhook-id")
 
-    def _ids(self, reader: AccountReader, records: Sequence[Record], subject: RowKind) -> Mapping[int, Sequence[object]]:
+    def _ids(self, reader: AccountReader, records: Sequence[Record], row_kind: RowKind) -> Mapping[int, Sequence[object]]:
         """The cells of the columns of `_id_names`, by the record's id. A run without an action has no webhook-id."""
-        if not self._id_names(subject):
+        if not self._id_names(row_kind):
             return {record.id: () for record in records}
-        if subject in NO_ACTION:
+        if row_kind in NO_ACTION:
             return {record.id: (record.change_id,) for record in records}
         actions = sorted({record.action_id for record in records if record.action_id})
         uids = reader.webhook_ids(actions)
@@ -207,19 +207,19 @@ class RecordExport:
         text = "" if value is None else str(value)
         return without_formula(text) if self._form is CsvForm.SPREADSHEETS else text
 
-    def _cells(self, row: Mapping[str, Any], subject: RowKind, status: int | None) -> list[object]:
+    def _cells(self, row: Mapping[str, Any], row_kind: RowKind, status: int | None) -> list[object]:
         """status: of the last answer to the action, or of the answer to the attempt"""
         at: datetime.datetime = row["at"]
         if self._form is CsvForm.EXACT:
             when = at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         else:
             when = at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
-        if subject is RowKind.FLOW:
+        if row_kind is RowKind.FLOW:
             return [row["flow"], when, row["changes"]]
         cells = [when, row["code"], row["who"], row["event"], row["what"]]
-        if subject is RowKind.REGISTRATION:
+        if row_kind is RowKind.REGISTRATION:
             return [*cells, row["changes"]]
-        if subject is RowKind.CHANGE:
+        if row_kind is RowKind.CHANGE:
             return cells
         return [
             *cells,
@@ -233,19 +233,19 @@ class RecordExport:
         ]
 
 
-def _head(subject: RowKind) -> Sequence[str]:
-    if subject is RowKind.FLOW:
+def _head(row_kind: RowKind) -> Sequence[str]:
+    if row_kind is RowKind.FLOW:
         return [_("Flow"), _("Latest change"), _("Changes")]
     heads = [
-        _("Latest change") if subject is RowKind.REGISTRATION else _("When"),
+        _("Latest change") if row_kind is RowKind.REGISTRATION else _("When"),
         _("Registration"),
         _("Name"),
         _("Event"),
         _("What changed"),
     ]
-    if subject is RowKind.REGISTRATION:
+    if row_kind is RowKind.REGISTRATION:
         return [*heads, _("Changes")]
-    if subject is RowKind.CHANGE:
+    if row_kind is RowKind.CHANGE:
         return heads
     return [*heads, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status"), _("Replay"), _("Integration")]
 

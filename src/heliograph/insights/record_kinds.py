@@ -45,9 +45,9 @@ class RecordKind(StrEnum):
         return self in (RecordKind.UNTAGGED, RecordKind.UNDECIDED)
 
     @property
-    def subject(self) -> RowKind:
+    def row_kind(self) -> RowKind:
         """What a row of the list is."""
-        return _SUBJECTS.get(self, RowKind.ACTION)
+        return _ROW_KINDS.get(self, RowKind.ACTION)
 
 
 class RowKind(StrEnum):
@@ -63,7 +63,7 @@ class RowKind(StrEnum):
     """An action or a run that waits in the Retry Queue."""
 
 
-_SUBJECTS: Final = {
+_ROW_KINDS: Final = {
     RecordKind.CHANGES: RowKind.CHANGE,
     RecordKind.RECORDED: RowKind.CHANGE,
     RecordKind.REGISTRATIONS: RowKind.REGISTRATION,
@@ -122,7 +122,7 @@ _ENDS: Final = (Outcome.SUCCESS, Outcome.WAITING, Outcome.FAILED, Outcome.VALIDA
 
 def outcomes_of(kind: RecordKind) -> tuple[Outcome, ...]:
     """The outcomes by which a list can be filtered; () if all of its records have one outcome."""
-    match kind.subject:
+    match kind.row_kind:
         case RowKind.CHANGE | RowKind.REGISTRATION:
             return () if kind is RecordKind.RECORDED else tuple(Outcome)
         case RowKind.ATTEMPT:
@@ -138,7 +138,7 @@ def outcomes_of(kind: RecordKind) -> tuple[Outcome, ...]:
 
 def has_replays(kind: RecordKind) -> bool:
     """Whether a list can contain records of replays. A replay makes actions and attempts, but no changes and no decisions."""
-    return kind.subject in (RowKind.ACTION, RowKind.ATTEMPT, RowKind.ITEM)
+    return kind.row_kind in (RowKind.ACTION, RowKind.ATTEMPT, RowKind.ITEM)
 
 
 class RecordSort(StrEnum):
@@ -152,7 +152,7 @@ class RecordSort(StrEnum):
 
 def sorts_of(kind: RecordKind) -> tuple[RecordSort, ...]:
     """The orders that a list can have."""
-    return tuple(RecordSort) if kind.subject in (RowKind.REGISTRATION, RowKind.FLOW) else (RecordSort.NEWEST, RecordSort.OLDEST)
+    return tuple(RecordSort) if kind.row_kind in (RowKind.REGISTRATION, RowKind.FLOW) else (RecordSort.NEWEST, RecordSort.OLDEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from heliograph.insights.records import Record
 from heliograph.store.instants import from_micros
 
 
-def row_of(record: Record, subject: RowKind, reader: AccountReader) -> dict[str, Any]:
+def row_of(record: Record, row_kind: RowKind, reader: AccountReader) -> dict[str, Any]:
     """A record as insights/records.html shows it, and as it is exported."""
     event, person = record.event.code if record.event else "", record.person
     timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
-    tone, state = _state(record, subject)
+    tone, state = _state(record, row_kind)
     return {
         "at": from_micros(record.at),
         "who": (person.name if person else record.event.state.name if record.event else "") or "",
@@ -50,10 +50,10 @@ def _why(record: Record, timeline: str) -> str:
     return f"{timeline}?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why"
 
 
-def _state(record: Record, subject: RowKind) -> delivery_words.Toned:
+def _state(record: Record, row_kind: RowKind) -> delivery_words.Toned:
     if record.state is None:
         return ("quiet", _("Not triggered")) if record.reason else ("", "")
-    return delivery_words.attempt_state(record.state) if subject is RowKind.ATTEMPT else delivery_words.state_of(record.state)
+    return delivery_words.attempt_state(record.state) if row_kind is RowKind.ATTEMPT else delivery_words.state_of(record.state)
 
 
 def _reason_words(record: Record, reader: AccountReader) -> str:

@@ -67,7 +67,7 @@ def sources_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: b
     """The sources of a filter's records. If they are several, each is walked along an index of its own."""
     if reader.is_of_another("connection", record_filter.connection):
         return []  # another account's: a scan would reveal how many records it has
-    kinds: tuple[RecordKind, ...] = _PARTS.get(record_filter.kind, (record_filter.kind,))
+    kinds: tuple[RecordKind, ...] = _KINDS_IN.get(record_filter.kind, (record_filter.kind,))
     if len(kinds) == 1:
         return [source_of(reader, record_filter, grouped=grouped)]
     if record_filter.outcome is not None:
@@ -77,7 +77,7 @@ def sources_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: b
     return [source_of(reader, replace(record_filter, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
 
 
-_PARTS: Final = {
+_KINDS_IN: Final = {
     RecordKind.FAILURES: (RecordKind.QUEUED, RecordKind.FAILED, RecordKind.VALIDATION),
     RecordKind.IN_RETRY_QUEUE: (RecordKind.QUEUED, RecordKind.UNTAGGED, RecordKind.UNDECIDED),
 }
@@ -95,33 +95,33 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
 
     grouped: True if a registration's record is made by grouping its changes; False if it is its newest change
     """
-    shape = _STUCK_RUNS if record_filter.kind.is_stuck else _SHAPES[record_filter.kind.subject]
+    shape = _STUCK_RUNS if record_filter.kind.is_stuck else _SHAPES[record_filter.kind.row_kind]
     match = reader.match(record_filter.text)
     are_few = match is not None and match.ids is not None  # then all their records are read and sorted
     where = Where(f"{'+' if are_few else ''}{shape.alias}.account_id = :account", account=reader.account)
     where &= _conditions(reader, record_filter, shape)
-    is_newest_change = shape.subject is RowKind.REGISTRATION and not grouped
+    is_newest_change = shape.row_kind is RowKind.REGISTRATION and not grouped
     if is_newest_change:
         # A registration is listed at its newest change. So a walk through time ends with the page, and millions of changes need not be grouped.
-        # The condition leaves the account out, which all its changes share: with it, SQLite would read the whole period for each.
+        # The subquery has no condition on the account: SQLite would use that index and read the whole period for each change.
         newer = _period("d.at", record_filter) & _conditions(reader, record_filter, _change_shape(RowKind.REGISTRATION, "d"))
         exists = f"SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer.sql}"
         where &= Where(f"NOT EXISTS ({exists})", **newer.params)
-    group = "" if is_newest_change else _GROUPS.get(shape.subject, "")
+    group = "" if is_newest_change else _GROUPS.get(shape.row_kind, "")
     if group:
         where &= _period(shape.at, record_filter)
-    at, id, columns = _COLUMNS[RowKind.CHANGE if is_newest_change else shape.subject]
+    at, id, columns = _COLUMNS[RowKind.CHANGE if is_newest_change else shape.row_kind]
     if record_filter.kind.is_stuck:
         at, id = "j.created", "j.id"
     has_lane = record_filter.connection is not None or record_filter.alike is not None
-    count_tables = "action a" if shape.subject is RowKind.ACTION and not has_lane else shape.tables
+    count_tables = "action a" if shape.row_kind is RowKind.ACTION and not has_lane else shape.tables
     index = Where() if group or are_few else _index(reader, record_filter, shape)
     scan_limit = SCAN_LIMIT_WITH_LOOKUP if is_newest_change or match is not None else SCAN_LIMIT
     return RecordSource(shape.tables, where, group, at, id, columns, count_tables, record_filter, index, scan_limit)
 
 
 def changes_in_list(reader: AccountReader, record_filter: RecordFilter) -> Where:
-    """The condition that a `change c` is one of those which a list of registrations stands for. No index of the account is used."""
+    """The condition that a `change c` is one of the changes behind a list of registrations. No index of the account is used."""
     shape = _SHAPES[RowKind.REGISTRATION]
     of_account = Where("+c.account_id = :account", account=reader.account)
     return of_account & _period(shape.at, record_filter) & _conditions(reader, record_filter, shape)
@@ -132,10 +132,10 @@ def _period(at: str, record_filter: RecordFilter) -> Where:
 
 
 def _conditions(reader: AccountReader, record_filter: RecordFilter, shape: _Shape) -> Where:
-    """The conditions of a filter but its period."""
+    """The conditions of a filter, without its account and period."""
     # The mode is a literal, because a partial index (of Test flows) is used only for a literal.
-    where = Where(f"{'a' if shape.subject is RowKind.ATTEMPT else shape.alias}.mode = {record_filter.mode.code}")
-    where &= Where(*_CONDITIONS.get(record_filter.kind, ()), *shape.conditions, _narrowed_state(record_filter, shape))
+    where = Where(f"{'a' if shape.row_kind is RowKind.ATTEMPT else shape.alias}.mode = {record_filter.mode.code}")
+    where &= Where(*_CONDITIONS.get(record_filter.kind, ()), *shape.conditions, _outcome_condition(record_filter, shape))
     if record_filter.facet is not None:
         where &= Where(f"({shape.alias}.facets & {int(record_filter.facet)}) <> 0")
     if record_filter.category is not None:
@@ -149,10 +149,10 @@ def _conditions(reader: AccountReader, record_filter: RecordFilter, shape: _Shap
         where &= Where(shape.of_connection, connection=record_filter.connection)
     if has_replays(record_filter.kind):
         where &= Where(record_filter.replays.condition("a.origin"))
-    if record_filter.alike is not None and shape.subject is RowKind.ACTION:
+    if record_filter.alike is not None and shape.row_kind is RowKind.ACTION:
         where &= Where(_ALIKE, alike=record_filter.alike, account=reader.account)
     if record_filter.was is not None and record_filter.seen is not None:
-        where &= Where(moved_from(record_filter.was, shape.subject), seen=record_filter.seen)
+        where &= Where(moved_from(record_filter.was, shape.row_kind), seen=record_filter.seen)
     match = reader.match(record_filter.text)
     if match is not None and match.ids is not None and shape.change:
         has_words = match.condition(reader.db, "registration_id")
@@ -166,7 +166,7 @@ def _index(reader: AccountReader, record_filter: RecordFilter, shape: _Shape) ->
     """The conditions of an index in the order of time that contains all records of a list, and as few others as possible."""
     of_account = Where(f"{shape.alias}.account_id = :account", account=reader.account)
     in_mode = Where(f"{shape.alias}.mode = {record_filter.mode.code}")
-    match shape.subject:
+    match shape.row_kind:
         case RowKind.RUN if record_filter.kind.is_stuck:
             return of_account & in_mode & Where(f"j.{STUCK_RUN_OPEN}")
         case RowKind.RUN:
@@ -174,7 +174,7 @@ def _index(reader: AccountReader, record_filter: RecordFilter, shape: _Shape) ->
         case RowKind.ATTEMPT if record_filter.connection is not None:
             return Where(shape.of_connection, connection=record_filter.connection)
         case RowKind.ATTEMPT:
-            return of_account & Where(_NOT_FIRST if record_filter.kind is not RecordKind.ATTEMPTS else "")
+            return of_account & Where(_AGAIN_OR_LAST if record_filter.kind is not RecordKind.ATTEMPTS else "")
         case RowKind.ACTION if _AMONG_FAILED in _CONDITIONS.get(record_filter.kind, ()):
             return of_account & in_mode & Where(_AMONG_FAILED)
         case RowKind.ACTION if record_filter.kind in (RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED):
@@ -186,13 +186,13 @@ def _index(reader: AccountReader, record_filter: RecordFilter, shape: _Shape) ->
 
 
 def has_connection(kind: RecordKind) -> bool:
-    """Whether a list can be filtered by connection. Runs that were not triggered have none."""
-    return kind.subject not in (RowKind.RUN, RowKind.FLOW) and kind is not RecordKind.RECORDED
+    """Whether a list can be filtered by connection: not lists of runs and of flows, nor that of recorded changes."""
+    return kind.row_kind not in (RowKind.RUN, RowKind.FLOW) and kind is not RecordKind.RECORDED
 
 
-def moved_from(kind: RecordKind, subject: RowKind) -> str:
+def moved_from(kind: RecordKind, row_kind: RowKind) -> str:
     """The SQL condition that a record has left the list of this kind since :seen."""
-    if subject is RowKind.CHANGE:
+    if row_kind is RowKind.CHANGE:
         return "EXISTS (SELECT 1 FROM stuck_run j WHERE j.change_id = c.id AND j.ended >= :seen)"
     states = listed(STATES_OF[kind])
     return (
@@ -215,7 +215,7 @@ _STATE_THEN: Final = "SELECT s.state FROM attempt s WHERE s.action_id = a.id AND
 class _Shape:
     """The tables, columns and conditions of one kind of rows."""
 
-    subject: RowKind
+    row_kind: RowKind
     alias: str
     """The alias of the table with the account."""
     at: str
@@ -236,10 +236,10 @@ class _Shape:
     """The conditions of all lists of these rows."""
 
 
-def _change_shape(subject: RowKind, alias: str) -> _Shape:
-    """The shape of lists of changes."""
+def _change_shape(row_kind: RowKind, alias: str) -> _Shape:
+    """The shape of lists of changes, and of lists of registrations, which are listed at a change."""
     return _Shape(
-        subject,
+        row_kind,
         alias,
         f"{alias}.at",
         f"change {alias}",
@@ -247,13 +247,13 @@ def _change_shape(subject: RowKind, alias: str) -> _Shape:
         f"{alias}.registration_id",
         f"EXISTS (SELECT 1 FROM run x WHERE x.change_id = {alias}.id AND +x.flow_id = :flow)",
         f"EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = {alias}.id AND l.connection_id = :connection)",
-        conditions=(f"{alias}.processed", f"{alias}.registration_id IS NOT NULL") if subject is RowKind.REGISTRATION else (),
+        conditions=(f"{alias}.processed", f"{alias}.registration_id IS NOT NULL") if row_kind is RowKind.REGISTRATION else (),
     )
 
 
-def _run_shape(subject: RowKind) -> _Shape:
+def _run_shape(row_kind: RowKind) -> _Shape:
     tables = "run r JOIN change c ON c.id = r.change_id"
-    return _Shape(subject, "r", "r.at", tables, "c.event_id", "c.registration_id", "r.flow_id = :flow")
+    return _Shape(row_kind, "r", "r.at", tables, "c.event_id", "c.registration_id", "r.flow_id = :flow")
 
 
 _STUCK_RUNS: Final = _Shape(
@@ -297,12 +297,12 @@ _SHAPES: Final = {
 _GROUPS: Final = {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}
 
 
-def _narrowed_state(record_filter: RecordFilter, shape: _Shape) -> str:
+def _outcome_condition(record_filter: RecordFilter, shape: _Shape) -> str:
     """The condition of the filter's outcome; "" if there is none."""
     if record_filter.outcome is None:
         return ""
     state = record_filter.outcome.state
-    match shape.subject:
+    match shape.row_kind:
         case RowKind.CHANGE | RowKind.REGISTRATION if state is None:
             return f"EXISTS (SELECT 1 FROM run z WHERE z.change_id = {shape.alias}.id AND z.{RUN_NOT_TRIGGERED})"
         case RowKind.CHANGE | RowKind.REGISTRATION:
@@ -315,7 +315,9 @@ def _narrowed_state(record_filter: RecordFilter, shape: _Shape) -> str:
 
 # Rare rows have partial indexes. The planner uses one only if the statement contains the condition as the index declares it.
 _AMONG_FAILED: Final = f"a.{ACTION_FAILURE}"
-_NOT_FIRST: Final = f"(t.{ATTEMPT_AGAIN} OR t.{ATTEMPT_LAST})"
+"""An action that is queued, failed or validation."""
+_AGAIN_OR_LAST: Final = f"(t.{ATTEMPT_AGAIN} OR t.{ATTEMPT_LAST})"
+"""A retry, a manual attempt, or the last attempt of an action that failed for good."""
 _STUCK: Final = (f"j.{STUCK_RUN_OPEN}", f"j.{ITEM_WAITING}", "r.id = j.run_id", "c.id = j.change_id")
 
 _CONDITIONS: Final[Mapping[RecordKind, tuple[str, ...]]] = {
@@ -331,9 +333,9 @@ _CONDITIONS: Final[Mapping[RecordKind, tuple[str, ...]]] = {
     RecordKind.NOT_TRIGGERED: (f"r.{RUN_NOT_TRIGGERED}",),
     RecordKind.UNTAGGED: (*_STUCK, "j.cause <> 'exception'"),
     RecordKind.UNDECIDED: (*_STUCK, "j.cause = 'exception'"),
-    RecordKind.RETRIES: (_NOT_FIRST, f"t.kind <> {AttemptKind.FIRST.code}"),
-    RecordKind.ABANDONED: (_NOT_FIRST, f"t.kind <> {AttemptKind.MANUAL.code}", f"t.state = {ActionState.FAILED}"),
-    RecordKind.VALIDATION_ERRORS: (_NOT_FIRST, f"t.state = {ActionState.VALIDATION}"),
+    RecordKind.RETRIES: (_AGAIN_OR_LAST, f"t.kind <> {AttemptKind.FIRST.code}"),
+    RecordKind.ABANDONED: (_AGAIN_OR_LAST, f"t.kind <> {AttemptKind.MANUAL.code}", f"t.state = {ActionState.FAILED}"),
+    RecordKind.VALIDATION_ERRORS: (_AGAIN_OR_LAST, f"t.state = {ActionState.VALIDATION}"),
     RecordKind.ATTEMPTS: (f"t.state IN ({listed((ActionState.QUEUED, ActionState.SUCCESS, ActionState.FAILED))})",),
     RecordKind.CHANGES: ("c.processed",),
 }

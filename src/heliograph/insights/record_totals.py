@@ -152,7 +152,7 @@ def _judged(reader: AccountReader, kind: RecordKind, params: dict[str, object]) 
 
 
 def _moved(kind: RecordKind) -> str:
-    return moved_from(kind, kind.subject)
+    return moved_from(kind, kind.row_kind)
 
 
 _MOVES: Final = {*STATES_OF, RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED}

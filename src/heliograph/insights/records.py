@@ -290,7 +290,7 @@ class Records:
     def _changes_of(self, rows: Sequence[_Row]) -> dict[int, int]:
         """The number of changes of each registration of a page in the period."""
         ids = [row[4] for row in rows]
-        if self.record_filter.kind.subject is not RowKind.REGISTRATION or not ids:
+        if self.record_filter.kind.row_kind is not RowKind.REGISTRATION or not ids:
             return {}
         where = changes_in_list(self.reader, self.record_filter) & Where(self.reader.db.member("c.registration_id", "ids"), ids=ids)
         counts = f"SELECT c.registration_id, count(*) FROM change c WHERE {where.sql} GROUP BY c.registration_id"
@@ -302,7 +302,7 @@ class Records:
         events = reader.events([row[3] for row in rows])
         people = reader.people(row[4] for row in rows)
         flows = reader.flow_names([row[5] for row in rows if row[5]])
-        failures = {} if self.record_filter.kind.subject is RowKind.ATTEMPT else last_failures(reader, map(_failed_action, rows))
+        failures = {} if self.record_filter.kind.row_kind is RowKind.ATTEMPT else last_failures(reader, map(_failed_action, rows))
         connections = reader.connection_names({row[6] for row in rows if row[6]} | {each.connection for each in failures.values()})
         counts = self._changes_of(rows)
         integrations = integrations_by_destination(reader.config)

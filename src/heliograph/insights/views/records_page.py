@@ -140,7 +140,7 @@ class RecordFilters(FiltersByEvent):
             values["category"] if self.kind is RecordKind.RETRIES else None,
             values["alike"],
             outcome if outcome in outcomes_of(self.kind) else None,
-            was if was in STATES_OF or self.kind.subject is RowKind.CHANGE else None,
+            was if was in STATES_OF or self.kind.row_kind is RowKind.CHANGE else None,
             values["seen"],
             values["replays"] if has_replays(self.kind) else ReplayShare.ALL,
         )
@@ -173,13 +173,13 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         everything = whole
         if whole is not None and record_filter.replays is not ReplayShare.ALL:
             everything = figure_of(reader, replace(record_filter.whole, replays=ReplayShare.ALL), frame.code)
-        can_be_sorted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
+        can_be_sorted = known.row_kind is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
         order = filters.order if can_be_sorted or filters.order is not RecordSort.MOST_CHANGES else RecordSort.NEWEST
         listed = Records(reader, record_filter, order)
         count = _count(listed, whole, frame)
         rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
         count = count.at_least(len(rows.rows))
-        row_models = [row_of(row, known.subject, reader) for row in rows.rows]
+        row_models = [row_of(row, known.row_kind, reader) for row in rows.rows]
         filters.offer("flow", flow_choices(reader.config))
         if has_connection(known):
             filters.offer("connection", connection_choices(reader.config))
@@ -198,7 +198,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(everything)}
         if filters.narrows and everything is not None
         else "",
-        subject=known.subject.value,
+        row_kind=known.row_kind.value,
         period_text=frame.period_text,
         kept_text=frame.kept_text,
         mode_text=frame.mode_text,
