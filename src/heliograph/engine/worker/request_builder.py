@@ -50,7 +50,8 @@ log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 """Writes the same JSON as the standard library in a fifth of the time."""
 
-_MOST_BEARING = 16
+_MOST_MASKS = 16
+"""Combinations of an access token and a header mapping whose masks are kept for a connection; more of them, and all are computed anew."""
 CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 
@@ -71,7 +72,7 @@ class ReadyRequest:
 
 @dataclass(frozen=True, slots=True)
 class DestinationGone:
-    """The flow or destination was deleted, so the lane's open actions end (P12)."""
+    """The flow, the destination or the account is gone, so the lane's open actions end (P12)."""
 
     cause: Cause
 
@@ -80,7 +81,7 @@ class MappingThenGone(HeliographError):
     """The mapping that it was sent with is no longer kept. Submit it to send it with today's mapping."""
 
 
-type _Today = tuple[Flow, Destination, UsedVersions]
+type _Current = tuple[Flow, Destination, UsedVersions]
 type Built = ReadyRequest | TokenPending | Refused | ValidationFailed | CouldNotBegin | DestinationGone
 
 
@@ -93,44 +94,46 @@ class ReadContent:
 
 
 @dataclass(frozen=True, slots=True)
-class _OpenConnection:
+class _ConnectionWithSecrets:
     """A connection with its secrets."""
 
     version: int
     """The account's version at which it was read."""
     made_of: tuple[int, tuple[str, ...]]
-    """The connection's version, and the networks that its account may reach."""
+    """The connection's number, and the networks that its account may reach."""
     prepared: PreparedConnection = field(repr=False)
     route: Route
     signing: tuple[str, ...] = field(repr=False)
     masks: Masks = field(repr=False)
     token_urls: TokenUrls
     client_secret: str = field(repr=False)
-    bearing: dict[tuple[str, frozenset[str]], Masks] = field(default_factory=dict, repr=False)
-    """The masks for the current access token and the sealed texts of each header mapping."""
+    masks_by_credentials: dict[tuple[str, frozenset[str]], Masks] = field(default_factory=dict, repr=False)
+    """The masks for each access token with the sealed texts of a header mapping."""
 
     def masks_with(self, token: str, texts: frozenset[str]) -> Masks:
         """The masks, computed once for each token ("" for none) and header mapping. texts: values of its headers."""
-        masks = self.bearing.get((token, texts))
+        masks = self.masks_by_credentials.get((token, texts))
         if masks is None:
-            if len(self.bearing) >= _MOST_BEARING:
-                self.bearing.clear()
+            if len(self.masks_by_credentials) >= _MOST_MASKS:
+                self.masks_by_credentials.clear()
             credentials = [*texts, *([f"Bearer {token}"] if token else [])]
-            masks = self.bearing[token, texts] = self.masks.also(credentials=credentials)
+            masks = self.masks_by_credentials[token, texts] = self.masks.also(credentials=credentials)
         return masks
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
-    """A header mapping with its sealed texts. version: that of the account at which it was read."""
+class _UnsealedHeader:
+    """A header mapping as it is sent."""
 
     version: int
+    """The account's version at which it was read."""
     mapping: Mapping = field(repr=False)
-    texts: frozenset[str] = field(repr=False)
+    secret_texts: frozenset[str] = field(repr=False)
+    """Readable: never store or log them."""
 
 
 class RequestBuilder:
-    """Configuration and prepared connections of one worker."""
+    """Builds the requests of one worker. It keeps configuration, connections with their secrets and header mappings while their version is in force."""
 
     def __init__(
         self, provider: ConfigProvider, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None
@@ -138,13 +141,13 @@ class RequestBuilder:
         self.view = ConfigView(provider)
         self.tokens = tokens
         self._provider, self._vault, self._policy, self._limits = provider, vault, policy, limits or Limits()
-        self._connections: dict[int, _OpenConnection] = {}
-        self._sealed: dict[int, _Sealed] = {}
+        self._connections: dict[int, _ConnectionWithSecrets] = {}
+        self._unsealed_headers: dict[int, _UnsealedHeader] = {}
 
     def content(self, db: Database, actions: Iterable[StoredAction]) -> ReadContent:
-        """The changes and events of actions that were just read. Also confirms the configuration, after the actions were read.
+        """The changes and events of actions that were just read.
 
-        So a lane that a saved fix made due is sent with that fix. If configuration were read first, it could miss the fix.
+        The configuration is confirmed after the actions were read, so that a lane that a saved fix made due is sent with that fix.
         """
         action_list = list(actions)
         events: dict[int, EventConfig] = {}
@@ -153,12 +156,12 @@ class RequestBuilder:
             versions_of = configuration_versions.ask_versions(
                 db, sorted({a.account for a in action_list}), sorted({a.event for a in action_list})
             )
-        changes = {number: change for number, (change, _) in changes_of().items()}
-        for (scope, number), version in versions_of().items():
+        changes = {id: change for id, (change, _) in changes_of().items()}
+        for (scope, id), version in versions_of().items():
             if scope == configuration_versions.ACCOUNT:
-                self.view.confirmed(number, version)
+                self.view.confirmed(id, version)
             else:
-                events[number] = self._provider.event(number, version)  # the source caches by version
+                events[id] = self._provider.event(id, version)  # the provider caches by version
         return ReadContent(changes, events)
 
     # One action.
@@ -179,10 +182,10 @@ class RequestBuilder:
             return DestinationGone(Cause.FLOW_DELETED)
         change = content.changes.get(stored.change)
         event = content.events.get(stored.event)
-        target = self._destination(config, stored, change)
-        if not isinstance(target, tuple):
-            return target
-        flow, destination, used = target
+        current = self._destination(config, stored, change)
+        if not isinstance(current, tuple):
+            return current
+        flow, destination, used = current
         if change is None or event is None:
             return ValidationFailed((CONTENT_GONE,))
         assert destination.connection is not None
@@ -203,7 +206,7 @@ class RequestBuilder:
         facts = ChangeFacts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
         try:
-            payload, (header, sealed), used = self._mappings(config, stored, destination, used, db)
+            payload, (header, secret_texts), used = self._mappings(config, stored, destination, used, db)
         except HeliographError as error:
             return CouldNotBegin(Cause.MAPPING_GONE, str(error))
         request = build_request(
@@ -221,19 +224,21 @@ class RequestBuilder:
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))
         if opened.signing:
             request = signed(request, opened.signing, datetime.now(UTC))
-        masks = opened.masks_with(bearer.token if bearer else "", sealed) if bearer or sealed else opened.masks
+        masks = opened.masks_with(bearer.token if bearer else "", secret_texts) if bearer or secret_texts else opened.masks
         return ReadyRequest(request, opened.route, used, masks, bearer.generation if bearer else 0, connection.rule)
 
-    def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
+    def _destination(
+        self, config: AccountConfig, stored: StoredAction, change: Change | None
+    ) -> _Current | CouldNotBegin | DestinationGone:
         """The current flow and destination, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
         key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
         cache = self.view.cache(config.id)
         if key not in cache:
             cache[key] = self._looked_up(config, stored, change)
-        target: _Today | CouldNotBegin | DestinationGone = cache[key]
-        return target
+        current: _Current | CouldNotBegin | DestinationGone = cache[key]
+        return current
 
-    def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
+    def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Current | CouldNotBegin | DestinationGone:
         flow, destination = config.flows.get(stored.flow), destination_of(config, stored.flow, stored.destination)
         if flow is None or destination is None:
             return DestinationGone(Cause.FLOW_DELETED if flow is None else Cause.DESTINATION_REMOVED)
@@ -255,18 +260,18 @@ class RequestBuilder:
                 config = self._provider.account(stored.account, stored.mapped_as_of)
             except KeyError:
                 raise MappingThenGone from None
-            known = config.flows.get(stored.flow)
-            was = next((d for d in known.destinations if d.id == stored.destination), None) if known else None
-            if known is None or was is None or was.payload_mapping not in config.mappings:
+            flow_then = config.flows.get(stored.flow)
+            destination_then = next((d for d in flow_then.destinations if d.id == stored.destination), None) if flow_then else None
+            if flow_then is None or destination_then is None or destination_then.payload_mapping not in config.mappings:
                 raise MappingThenGone
-            if was.header_mapping is not None and was.header_mapping not in today.mappings:
+            if destination_then.header_mapping is not None and destination_then.header_mapping not in today.mappings:
                 raise MappingThenGone  # its sealed texts went with it
-            destination, then = was, used_of(config, known, was)
+            destination, then = destination_then, used_of(config, flow_then, destination_then)
             used = replace(used, payload=then.payload, header=then.header)
         assert destination.payload_mapping is not None
         header = destination.header_mapping
-        sealed = self._unsealed(config, header, db) if header is not None else (None, frozenset[str]())
-        return config.mappings[destination.payload_mapping], sealed, used
+        header_with_texts = self._unsealed(config, header, db) if header is not None else (None, frozenset[str]())
+        return config.mappings[destination.payload_mapping], header_with_texts, used
 
     def _unsealed(self, config: AccountConfig, id: int, db: Database) -> tuple[Mapping, frozenset[str]]:
         """A header mapping as it is sent, and its sealed texts; read again for every version of the account's configuration. Raises
@@ -274,13 +279,13 @@ class RequestBuilder:
         mapping = config.mappings[id]
         if not mapping.typed_secrets:
             return mapping, frozenset()
-        sealed = self._sealed.get(id)
-        if sealed is None or sealed.version != config.version:
+        header = self._unsealed_headers.get(id)
+        if header is None or header.version != config.version:
             texts = load_secrets(db, self._vault, config.id, "mapping", [id]).get(id, {})
-            sealed = self._sealed[id] = _Sealed(config.version, mapping.with_texts(texts), frozenset(texts.values()))
-        return sealed.mapping, sealed.texts
+            header = self._unsealed_headers[id] = _UnsealedHeader(config.version, mapping.with_texts(texts), frozenset(texts.values()))
+        return header.mapping, header.secret_texts
 
-    def _open(self, config: AccountConfig, id: int, db: Database) -> _OpenConnection:
+    def _open(self, config: AccountConfig, id: int, db: Database) -> _ConnectionWithSecrets:
         """The connection with its secrets, read again for every version of the account's configuration. Raises HeliographError if it cannot
         be used."""
         opened = self._connections.get(id)
@@ -299,7 +304,7 @@ class RequestBuilder:
             )
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
             masks = masks_of(secrets.values(), credentials=prepared.credentials)
-            opened = self._connections[id] = _OpenConnection(
+            opened = self._connections[id] = _ConnectionWithSecrets(
                 config.version, made_of, prepared, route, signing, masks, connection.token_urls(secrets), client_secret
             )
         return opened

@@ -56,7 +56,9 @@ log = structlog.get_logger(__name__)
 LONGEST_SHARE: Final = 2 / 3
 """Longest total timeout of a connection, as a share of a lease (20 of 30 seconds): a request with a longer one would never start."""
 RECONSIDER_EVERY = 0.5
+"""Seconds between two looks for stuck runs that are due or that a save may have cured."""
 MOVE_EVERY = 0.25
+"""Seconds between two looks for lanes that move to another connection."""
 FREE_SLOTS_EVERY = 1.0
 """Seconds between two looks for slots that nobody owns, after a worker stopped or died."""
 FREE_SLOTS_SOON = 0.05
@@ -64,20 +66,21 @@ FREE_SLOTS_SOON = 0.05
 IDLE = 0.5
 """Seconds between two looks at what is due now and then, with nothing to settle or to move."""
 PACE = 0.015
-"""Seconds from one batch to the next: for outcomes wait only a later version of the same record, and a connection that has no room for more."""
+"""Seconds from the start of one batch to the start of the next. Only two things wait for a batch: a later version of the same record, and a
+connection without room in memory."""
 PACE_OF_FEW = 0.045
-"""The same while no more than FEW outcomes have landed and no connection waits for room. Longer costs less CPU for a delivery; a crash repeats
-more."""
+"""The same while no more than FEW outcomes have landed and no connection waits for room. A longer pace costs less CPU for each delivery, but more
+is sent twice after a crash."""
 FEW = 16
 """A batch of more outcomes than this begins after PACE."""
 LONGEST_PAUSE = 0.01
-"""The pause between two batches is as long as the previous batch took, but at most so many seconds. Outcomes that arrive in it share a batch: half of a
-batch's cost does not depend on its size, and only a later version of the same record waits for it."""
+"""After a batch, rest as long as it took, but at most so many seconds; never less than PACE asks for. Outcomes that arrive in that time share a
+batch: half of a batch's cost does not depend on its size."""
 DRAIN = 8.0
 """Seconds that running requests get to end after a stop was requested; the whole stop takes at most 10."""
 
 
-def _passing() -> driver_errors.Errors:
+def _passing_errors() -> driver_errors.Errors:
     """Errors that pass: database busy, disk full, deadlock victim."""
     return driver_errors.lost_races(sqlite3.OperationalError)
 
@@ -108,29 +111,29 @@ class Worker:
     """One worker of a process. `run` works until `stop`."""
 
     def __init__(
-        self, setup: WorkerParts, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit
+        self, parts: WorkerParts, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit
     ) -> None:
-        self._setup = setup
+        self._parts = parts
         self._on_ready, self._on_death = on_ready, on_death
         self._closing = threading.Event()
         self._started_at = time.time()
         self.memory = SharedLanes()
-        self.journal = InflightJournal(setup.folder, setup.name)
-        self.sender = Sender(ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, driven=True)
+        self.journal = InflightJournal(parts.folder, parts.name)
+        self.sender = Sender(ca_file=parts.ca_file, proxy=parts.proxy, user_agent=parts.user_agent, driven=True)
         self.memory.wake_reader = self.sender.wake
-        writer, reader = setup.open_writer(), setup.open_reader()
-        self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if writer.is_shared else AllSlots(setup.name, setup.lease)
-        view = ConfigView(setup.provider(writer))
+        writer, reader = parts.open_writer(), parts.open_reader()
+        self.ownership: Ownership = SharedSlots(parts.name, parts.lease) if writer.is_shared else AllSlots(parts.name, parts.lease)
+        view = ConfigView(parts.provider(writer))
         self.completer = Completer(writer, view, self.ownership, self.memory, self.journal, counters=ProcessCounters.inherited())
         self.mover = LaneMover(writer, view, self.ownership, self.memory)
-        self._reconsider_provider = setup.provider(writer)
+        self._reconsider_provider = parts.provider(writer)
         self._reading = threading.Thread(target=self._read, name="reading", daemon=True)
         self._handover = Handover(self.sender.wake, self._reading.is_alive)
-        limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
-        self.tokens = OAuthTokens(setup.vault, self.sender, self.memory, setup.name)
-        builder = RequestBuilder(setup.provider(reader), setup.vault, setup.policy, self.tokens, limits)
+        limits = Limits(total_timeout=parts.total_timeout, longest=parts.lease.length * LONGEST_SHARE)
+        self.tokens = OAuthTokens(parts.vault, self.sender, self.memory, parts.name)
+        builder = RequestBuilder(parts.provider(reader), parts.vault, parts.policy, self.tokens, limits)
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
-        self._renewed = self._reconsidered = self._moved = self._paused_until = self._began = float("-inf")
+        self._renewed = self._reconsidered = self._moved = self._paused_until = self._batch_began = float("-inf")
         self._looked_for_slots = float("-inf")
         self._slots_are_free = False
         self._all_reconsidered = True
@@ -205,21 +208,21 @@ class Worker:
             self._looked_for_slots = now
             with self._tolerating_errors("own"):
                 self._slots_are_free = self.ownership.sees_free(self.completer.db)
-        if now - self._renewed >= self._setup.lease.renewal or self._slots_are_free:
+        if now - self._renewed >= self._parts.lease.renewal or self._slots_are_free:
             self._slots_are_free = False
             self._recover()
             self._own()
         batch = self.completer.take() if now >= self._next_batch_at() or self._closing.is_set() else []
         if batch:
-            self._began = time.monotonic()
+            self._batch_began = time.monotonic()
             self._settle(batch)
             ended = time.monotonic()
             if not self.completer.has_a_batch:  # the outcomes that arrived during this one are not worth a transaction yet
-                self._paused_until = max(self._began + PACE, ended + min(LONGEST_PAUSE, ended - self._began))
+                self._paused_until = max(self._batch_began + PACE, ended + min(LONGEST_PAUSE, ended - self._batch_began))
         with self._tolerating_errors("access"):
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
-            self._care(now)
+            self._move_and_reconsider(now)
         if self.ownership.is_freeing:
             with self._tolerating_errors("free"):
                 self.ownership.free_idle(self.completer.db, self.reader.busy_slots())
@@ -230,22 +233,22 @@ class Worker:
         elif self.ownership.is_freeing or self.ownership.expects_more:
             self.memory.wake_completer.wait(FREE_SLOTS_SOON)
         else:
-            until_renewal = self._renewed + self._setup.lease.renewal - time.monotonic()
+            until_renewal = self._renewed + self._parts.lease.renewal - time.monotonic()
             self.memory.wake_completer.wait(max(0.0, min(MOVE_EVERY if self.memory.to_move else IDLE, until_renewal)))
 
     def _next_batch_at(self) -> float:
         """The start of the next batch, given the outcomes that have landed so far. Seconds of the monotonic clock."""
         has_time = len(self.memory.landed) <= FEW and not self.reader.waits_for_space
-        return max(self._paused_until, self._began + PACE_OF_FEW) if has_time else self._paused_until
+        return max(self._paused_until, self._batch_began + PACE_OF_FEW) if has_time else self._paused_until
 
     def _recover(self) -> None:
-        """Counts as begun what another worker of this machine left behind, before its slots get an owner.
+        """Counts the attempts that a dead worker of this machine had begun, before its slots get an owner.
 
-        The supervisor checks before it starts a worker. But a worker whose own supervisor was killed may still have been draining then, and
+        The supervisor does the same before it starts a worker. But a worker whose supervisor was killed may still have been draining then, and
         may have died since.
         """
         with self._tolerating_errors("recover"):
-            recover(self.completer.db, self._setup.folder)
+            recover(self.completer.db, self._parts.folder)
 
     def _own(self) -> None:
         self._renewed = time.monotonic()
@@ -271,7 +274,7 @@ class Worker:
                 self._settle(batch[:middle])
                 self._settle(batch[middle:])
                 return
-            except _passing() as error:
+            except _passing_errors() as error:
                 self._note_error("settle", error)
                 time.sleep(wait)
                 wait = min(2.0, wait * 2)
@@ -279,8 +282,11 @@ class Worker:
                 return
 
     def _commit(self, batch: list[FinishedLane]) -> None:
-        """On SQLite this thread waits for the write lock and the disk, and the reading thread does the settling, so that only one thread runs
-        Python. What is stored is prepared before: a long answer must hold up neither the write lock nor other requests."""
+        """Stores a batch of outcomes.
+
+        On SQLite this thread only waits for the write lock and the disk. The reading thread runs the statements, so that one thread alone runs
+        Python. The rows are prepared before the lock is taken, so that a long response holds up neither other writers nor other requests.
+        """
         db = self.completer.db
         if isinstance(db, SqliteDatabase):
             self.completer.prepare(batch)
@@ -289,11 +295,11 @@ class Worker:
             self.completer.free(batch)
         else:
             ready = self.completer.settle(batch)
-        # Some were read, and left out, while they were still in memory; or there was no room for what comes next.
+        # The reader left out lanes that were still in memory, or had no room for the next ones.
         if ready or self.reader.waits_for_space:
             self.wake()
 
-    def _care(self, now: float) -> None:
+    def _move_and_reconsider(self, now: float) -> None:
         if now - self._moved >= MOVE_EVERY:
             self._moved = now
             with self._tolerating_errors("move"):
@@ -319,7 +325,7 @@ class Worker:
         """Continues after the database was busy or full. A lost PostgreSQL session ends the worker."""
         try:
             yield
-        except _passing() as error:
+        except _passing_errors() as error:
             self._note_error(what, error)
 
     def _note_error(self, what: str, error: BaseException) -> None:
@@ -338,7 +344,7 @@ class Worker:
                     try:
                         pause = self.reader.cycle()
                         wait = 0.05
-                    except _passing() as error:
+                    except _passing_errors() as error:
                         self._note_error("read", error)
                         pause, wait = wait, min(2.0, wait * 2)
                         again_at = time.monotonic() + pause
