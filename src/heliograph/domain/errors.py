@@ -7,6 +7,7 @@ class HeliographError(Exception):
     """Something went wrong in Heliograph."""
 
     def __init__(self, message: str | None = None) -> None:
+        # without a message, the docstring of the error's class is the sentence that people read
         super().__init__(message or self.__doc__)
 
 

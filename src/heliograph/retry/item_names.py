@@ -24,7 +24,7 @@ class ItemNames:
 
     reader: AccountReader
 
-    def items(self, rows: Sequence[StoredAction | StuckItem]) -> list[RetryItem]:
+    def items_of_rows(self, rows: Sequence[StoredAction | StuckItem]) -> list[RetryItem]:
         """The rows as items, in their order."""
         reader = self.reader
         people = reader.people(row.registration for row in rows)

@@ -1,7 +1,8 @@
 """The Retry Queue as pages show it (guide: The Retry Queue; D6-D8): failed actions, and runs that could not be decided.
 
-Open items come first, then failed ones, then solved ones. Within each status the newest come first; in a narrowed list, the newest of each
-stretch that is read at once. Two tables form one list, so a cursor contains the position in each.
+Open items come first, then failed ones, then those that are Done: delivered, superseded, not selected, or no longer possible (D6). Within each
+status the newest come first; in a narrowed list, the newest of each stretch that is read at once. Two tables form one list, so a cursor contains
+the position in each.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class RetryQueue:
                 goes_on_at = (status.code, *stretch.next_ids)
         rows, more = page_rows[:size], len(page_rows) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
-        items = self.names.items(rows)
+        items = self.names.items_of_rows(rows)
         matching_items = [item for item in items if not retry_filter.cause or group_key(item) == retry_filter.cause]
         return ListPage(matching_items, "", older, *((goes_on_at, str(Cursor(goes_on_at))) if goes_on_at and not more else ()))
 
@@ -136,7 +137,7 @@ class RetryQueue:
         else:
             rows = self.reader.db.all(f"SELECT {_RUN} FROM stuck_run q WHERE q.account_id = :account AND q.id = :id", params)
             row = _run_of(rows[0]) if rows else None
-        return None if row is None else self.names.items([row])[0]
+        return None if row is None else self.names.items_of_rows([row])[0]
 
     def actions_of_keys(self, keys: Sequence[str]) -> list[RetryItem]:
         """The actions of the account that have these keys. Keys of runs are left out."""
@@ -147,7 +148,7 @@ class RetryQueue:
             f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND {self.reader.db.member('a.id', 'ids')} ORDER BY a.id",
             {"account": self.reader.account, "ids": ids},
         )
-        return self.names.items([action_of(row) for row in rows])
+        return self.names.items_of_rows([action_of(row) for row in rows])
 
     @staticmethod
     def _reached(rows: Sequence[StoredAction | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
@@ -196,7 +197,7 @@ class RetryQueue:
         for status in retry_filter.statuses or tuple(QueueStatus):
             candidates += self._rows(self._walk(table, status, after, ascends=True), table, retry_filter, status, limit, (upto,))
         rows = sorted(candidates, key=attrgetter("id"))[:limit]
-        items = [item for item in self.names.items(rows) if not retry_filter.cause or group_key(item) == retry_filter.cause]
+        items = [item for item in self.names.items_of_rows(rows) if not retry_filter.cause or group_key(item) == retry_filter.cause]
         return items, rows[-1].id if len(rows) == limit else None
 
     def all_of(self, retry_filter: RetryFilter, limit: int = MOST) -> Iterator[RetryItem]:
@@ -237,10 +238,11 @@ class RetryQueue:
         return self._known[key]
 
     def _scan_limit(self, retry_filter: RetryFilter) -> int | None:
-        return retry_filter.scan_limit if retry_filter.scan_limit is None or self.scan_limit is None else self.scan_limit
+        of_filter, of_queue = retry_filter.scan_limit, self.scan_limit
+        return of_filter if None in (of_filter, of_queue) else of_queue
 
     def _stretch(self, status: QueueStatus, before: Mapping[QueueTable, int], limit: int) -> _Stretch:
-        """The next `limit` actions and `limit` runs of a status.
+        """The next items of a status: up to `limit` of each table.
 
         before: the stretch begins below this id of each table; 0 for the newest
         """
@@ -257,7 +259,7 @@ class RetryQueue:
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
 
     def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[StuckItem]:
-        """The newest runs of these statuses."""
+        """The newest runs of these statuses, up to `limit` of each status."""
         each = "q.account_id = :account AND q.queue = :queue ORDER BY q.id DESC"
         return [run for status in statuses for run in self._runs(each, {"queue": status.code}, limit)]
 
