@@ -31,14 +31,14 @@ type Value = str | list[str]
 class DocumentRows:
     """The lines of an NDJSON file as rows of one cell, which is the document."""
 
-    def __init__(self, file: BinaryIO, *, encoding: str, mark: int, cursor: Mapping[str, int] | None = None) -> None:
+    def __init__(self, file: BinaryIO, *, encoding: str, mark_length: int, cursor: Mapping[str, int] | None = None) -> None:
         self._file = file
         self.names = ["document"]
-        self.head = 0
+        self.head_line = 0
         self.total: int | None = None
         self.blank = 0
         self.line = 0
-        self._lines = FileLines(file, encoding, mark, FilePosition(cursor["offset"], cursor["line"]) if cursor else None)
+        self._lines = FileLines(file, encoding, mark_length, FilePosition(cursor["offset"], cursor["line"]) if cursor else None)
 
     @property
     def cursor(self) -> dict[str, int]:
@@ -68,7 +68,7 @@ class FlatRows:
     def __init__(self, lines: DocumentRows, names: Sequence[str]) -> None:
         self._rows = lines
         self.names = list(names)
-        self.head = 0
+        self.head_line = 0
         self.total: int | None = None
         self.blank, self.line = lines.blank, lines.line
         self._index = {name: i for i, name in enumerate(names)}

@@ -97,7 +97,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
             raise NoTable(f"{path.name} is empty.")
         if head.startswith(b"PK\x03\x04"):
             rows = WorkbookRows(path, sheet=sheet)
-            return Format(XLSX, sheet=rows.sheet, head=rows.head), rows
+            return Format(XLSX, sheet=rows.sheet, head=rows.head_line), rows
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
             raise NoTable(f"{path.name} is an old Excel file (.xls) or has a password. Save it as .xlsx without a password, or as CSV.")
         if encoding:
@@ -128,7 +128,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
                 f"{clip_value(separator, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character."
             )
         form = replace(form, separator=sign or _guess_separator(sample))
-        return replace(form, head=_table(path, file, form).head), None
+        return replace(form, head=_table(path, file, form).head_line), None
 
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> FileRows:
@@ -155,11 +155,11 @@ def _rows(path: Path, form: Format, cursor: Mapping[str, int] | None) -> FileRow
 
 
 def _documents(file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> DocumentRows:
-    return DocumentRows(file, encoding=form.encoding, mark=form.mark, cursor=cursor)
+    return DocumentRows(file, encoding=form.encoding, mark_length=form.mark, cursor=cursor)
 
 
 def _table(path: Path, file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> TableRows:
-    return TableRows(path, file, encoding=form.encoding, mark=form.mark, separator=form.separator, cursor=cursor)
+    return TableRows(path, file, encoding=form.encoding, mark_length=form.mark, separator=form.separator, cursor=cursor)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -44,7 +44,7 @@ class Restored:
     def __init__(self, rows: FileRows) -> None:
         self._rows = rows
         self.names = [original_cell(name) for name in rows.names]
-        self.head, self.total = rows.head, rows.total
+        self.head_line, self.total = rows.head_line, rows.total
         self._index = {name: i for i, name in enumerate(self.names)}
         self.blank, self.line = rows.blank, rows.line
 

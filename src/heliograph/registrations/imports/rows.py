@@ -68,7 +68,7 @@ class FileRows(Protocol):
 
     names: list[str]
     """The names of the columns; for NDJSON of documents one, "document"."""
-    head: int
+    head_line: int
     """The line with these names; 0 if there is none."""
     total: int | None
     """The number of rows, if that is known without reading them."""

@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 500_000  # of one row
 
 
 def said_separator(first: str) -> str:
-    """Excel's own first line, "sep=;"."""
+    """The separator that Excel's first line `sep=;` names, a tab for `sep=`; "" if this is no such line."""
     text = first.strip().strip('"')
     return text[4] if len(text) == 5 and text[:4].casefold() == "sep=" else "\t" if text.casefold() == "sep=" else ""
 
@@ -35,10 +35,10 @@ class TableRows:
     """
 
     def __init__(
-        self, path: Path, file: BinaryIO, *, encoding: str, mark: int, separator: str, cursor: Mapping[str, int] | None = None
+        self, path: Path, file: BinaryIO, *, encoding: str, mark_length: int, separator: str, cursor: Mapping[str, int] | None = None
     ) -> None:
         self._file = file
-        self._encoding, self._mark = encoding, mark
+        self._encoding, self._mark_length = encoding, mark_length
         self._separator = separator
         self.total: int | None = None
         self.blank = 0
@@ -48,14 +48,14 @@ class TableRows:
         self._size = 0
         self._flaw = ""
         self._go_to(None, 0)
-        self.head = 0
-        self.names = self._head(path)
+        self.head_line = 0
+        self.names = self._column_names(path)
         if cursor:
             self._go_to(FilePosition(cursor["offset"], cursor["line"]), cursor.get("row", 0))
 
     def _go_to(self, position: FilePosition | None, row: int) -> None:
         """Continues reading at this place. row: the number of the row before it."""
-        self._lines = FileLines(self._file, self._encoding, self._mark, position)
+        self._lines = FileLines(self._file, self._encoding, self._mark_length, position)
         self._reader, self._row = self._new_reader(), row
 
     @property
@@ -69,8 +69,7 @@ class TableRows:
 
     def __iter__(self) -> Iterator[FileRow]:
         while True:
-            place = self._lines.place
-            row = self._next(place)
+            row = self._next()
             if row is None:
                 return
             self.line = row.line
@@ -79,12 +78,13 @@ class TableRows:
                 continue
             yield row
 
-    def _head(self, path: Path) -> list[str]:
+    def _column_names(self, path: Path) -> list[str]:
         """The names of the columns. Reading goes on below them."""
         first: list[tuple[FileRow, FilePosition]] = []
-        while len(first) < LOOKED_AT and (row := self._next(self._lines.place, head=True)) is not None:
+        while len(first) < LOOKED_AT and (row := self._next(in_head=True)) is not None:
+            # the row is split already; a tab is stripped from `sep=⇥`
             if row.line == 1 and said_separator(self._separator.join(row.cells)) in (self._separator, "\t"):
-                self._row = 0  # no spreadsheet shows it
+                self._row = 0  # spreadsheets hide this line and do not count it
             elif row.problem is not None or any(cell.strip() for cell in row.cells):
                 first.append((row, self._lines.place))
         if not first:
@@ -97,7 +97,7 @@ class TableRows:
             raise NoTable(f"The names of columns must be in line {row.line} of {path.name}: {reason}")
         if len(row.cells) > MAX_COLUMNS:
             raise ImportFileError(f"{path.name} has {len(row.cells):,} columns; at most {MAX_COLUMNS} are possible.")
-        self.head = row.line
+        self.head_line = row.line
         self._go_to(below, row.number)
         return unique_names(row.cells)
 
@@ -117,9 +117,11 @@ class TableRows:
             raise _RowTooLong
         return line.text
 
-    def _next(self, place: FilePosition, *, head: bool = False) -> FileRow | None:
+    def _next(self, *, in_head: bool = False) -> FileRow | None:
+        """The next row, or None at the end. in_head: the names of the columns are not known yet, so cells of any number are accepted."""
         self._pulled, self._size, self._flaw = [], 0, ""
         reason = ""
+        accepted: tuple[str, ...] = ()
         cells: list[str] = []
         try:
             cells = next(self._reader)
@@ -142,8 +144,8 @@ class TableRows:
         first = self._pulled[0]
         if self._flaw and not reason:
             reason = FLAWS[self._flaw]
-        if not reason and not head and cells:
-            cells, reason = self._fitted(cells)
+        if not reason and not in_head and cells:
+            cells, reason, accepted = self._fitted(cells)
         if not reason:
             return FileRow(first.number, cells, row=self._row)
         if len(self._pulled) > 1:
@@ -151,21 +153,21 @@ class TableRows:
         if len(self._pulled) > 1 or not cells:
             self._reader = self._new_reader()
             cells = [first.text.rstrip("\r\n")]
-        flaw = FLAWS[first.flaw] if first.flaw else reason
-        accepted = (f"{len(self.names)} cells",) if "cells, the head" in flaw else ACCEPTED.get(flaw, ())
-        return unusable(first.number, cells, flaw, accepted, row=self._row)
+        if first.flaw:
+            reason = FLAWS[first.flaw]
+        return unusable(first.number, cells, reason, accepted or ACCEPTED.get(reason, ()), row=self._row)
 
-    def _fitted(self, cells: list[str]) -> tuple[list[str], str]:
-        """The cells without empty ones beyond the head, and the problem if they do not fit the head; "" if they do."""
+    def _fitted(self, cells: list[str]) -> tuple[list[str], str, tuple[str, ...]]:
+        """The cells without empty ones beyond the head. If they do not fit the head: also the reason, and what would be accepted."""
         width = len(self.names)
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
         if len(cells) != width and any(cell.strip() for cell in cells):
             over = f" Its quotes run over {len(self._pulled)} lines." if len(self._pulled) > 1 else ""
-            return cells, f"The line has {len(cells)} cells, the head has {width}.{over}"
+            return cells, f"The line has {len(cells)} cells, the head has {width}.{over}", (f"{width} cells",)
         if any(len(cell) > MAX_CELL for cell in cells):
-            return cells, LONG_CELL
-        return cells, ""
+            return cells, LONG_CELL, ACCEPTED[LONG_CELL]
+        return cells, "", ()
 
 
 _ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."

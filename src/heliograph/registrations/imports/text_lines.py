@@ -48,13 +48,13 @@ class Bytes(Protocol):
 class Narrowed:
     """A file in UTF-16 or UTF-32, read as UTF-8. Lone surrogates become invalid UTF-8."""
 
-    def __init__(self, file: BinaryIO, encoding: str, mark: int) -> None:
-        self._file, self._encoding, self._mark = file, encoding, mark
+    def __init__(self, file: BinaryIO, encoding: str, mark_length: int) -> None:
+        self._file, self._encoding, self._mark_length = file, encoding, mark_length
         self.seek(0)
 
     def seek(self, offset: int, /) -> int:
         """Continues at this byte of the UTF-8 text; everything before is read again."""
-        self._file.seek(self._mark)
+        self._file.seek(self._mark_length)
         self._decoder = codecs.getincrementaldecoder(self._encoding)("surrogatepass")
         self._rest = b""
         left = offset
@@ -89,12 +89,12 @@ ENDLESS: Final = "endless"
 class FileLines:
     """The lines of a text from a position on. Lines that were taken can be given back."""
 
-    def __init__(self, file: BinaryIO, encoding: str, mark: int, place: FilePosition | None = None) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, mark_length: int, place: FilePosition | None = None) -> None:
         if encoding in WIDE:
-            self._file: Bytes = Narrowed(file, encoding, mark)
+            self._file: Bytes = Narrowed(file, encoding, mark_length)
             self.encoding, start = "utf-8", 0
         else:
-            self._file, self.encoding, start = file, encoding, mark
+            self._file, self.encoding, start = file, encoding, mark_length
         self.place = place or FilePosition(start, 1)
         self._file.seek(self.place.offset)
         self._ready: deque[bytes] = deque()

@@ -59,8 +59,8 @@ class WorkbookRows:
                 break
         if not first:
             raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
-        self.head, names = first[head_index([cells for _, cells in first])]
-        self.names, self.line = unique_names(names), self.head
+        self.head_line, names = first[head_index([cells for _, cells in first])]
+        self.names, self.line = unique_names(names), self.head_line
         self._rows = enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW)  # again: rows below the head were looked at, too
         if len(self.names) > MAX_COLUMNS:
             raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
