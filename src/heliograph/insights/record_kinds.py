@@ -157,7 +157,7 @@ def sorts_of(kind: RecordKind) -> tuple[RecordSort, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records a list contains. Jobs store it by the names of its fields (`as_json`)."""
+    """Which records a list contains. Jobs store it (`as_json`)."""
 
     kind: RecordKind
     since: int
@@ -177,10 +177,10 @@ class RecordFilter:
     alike: int | None = None
     """An action: only actions that failed like it."""
     outcome: Outcome | None = None
-    was: RecordKind | None = None
-    """Only records that left the list of this kind after `seen`."""
-    seen: int | None = None
-    """Microseconds."""
+    left_kind: RecordKind | None = None
+    """Only records that left the list of this kind after `left_since`. A job stores it as "was"."""
+    left_since: int | None = None
+    """Microseconds. A job stores it as "seen"."""
     replays: ReplayShare = ReplayShare.ALL
     """Which replays the figure counts."""
 
@@ -192,7 +192,7 @@ class RecordFilter:
     @property
     def is_whole(self) -> bool:
         """Whether it selects all records that the figure counts."""
-        return self == self.whole and self.alike is None and self.was is None
+        return self == self.whole and self.alike is None and self.left_kind is None
 
     @property
     def _is_of_connection(self) -> bool:
@@ -201,20 +201,24 @@ class RecordFilter:
 
     def as_json(self) -> dict[str, Any]:
         """The filter as a job stores it in its parameters."""
-        return {name: getattr(value, "value", value) for name, value in asdict(self).items()}
+        stored_names = {"left_kind": "was", "left_since": "seen"}
+        return {stored_names.get(name, name): getattr(value, "value", value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Self:
         """The filter that `as_json` stored."""
+        values = dict(given)
+        left_kind, left_since = values.pop("was"), values.pop("seen")
         return cls(
-            **given
+            **values
             | {
                 "kind": RecordKind(given["kind"]),
                 "mode": Mode(given["mode"]),
                 "facet": Facet(given["facet"]) if given["facet"] else None,
                 "category": Category(given["category"]) if given["category"] else None,
                 "outcome": Outcome(given["outcome"]) if given["outcome"] else None,
-                "was": RecordKind(given["was"]) if given["was"] else None,
+                "left_kind": RecordKind(left_kind) if left_kind else None,
+                "left_since": left_since,
                 "replays": ReplayShare(given.get("replays", "")),
             }
         )

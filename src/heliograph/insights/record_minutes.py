@@ -20,7 +20,7 @@ from heliograph.store.where import Where
 
 HOUR: Final = 60
 _DENSE: Final = 2
-"""If so many hours contain the records of a page, a walk through time is as fast, and the minutes are not read."""
+"""If at most so many hours contain the records of a page, a walk through time is as fast, and the minutes are not read."""
 _MEASURES: Final = {
     RecordKind.QUEUED: Measure.QUEUED,
     RecordKind.FAILED: Measure.FAILED,
@@ -53,6 +53,7 @@ class RecordMinutes:
         record_filter = self.record_filter
         if not are_whole_minutes(record_filter):
             return False
+        # RECORDED is counted by facet, and only RECORDED
         if record_filter.kind not in _MEASURES or (record_filter.kind is RecordKind.RECORDED) is not (record_filter.facet is not None):
             return False
         if record_filter.kind is RecordKind.RECORDED and record_filter.flow is not None:
@@ -64,7 +65,7 @@ class RecordMinutes:
             record_filter.category,
             record_filter.alike,
             record_filter.outcome,
-            record_filter.was,
+            record_filter.left_kind,
         )
         return not record_filter.text and not any(each is not None for each in narrowed)
 
@@ -76,56 +77,54 @@ class RecordMinutes:
         """
         if not self.are_known:
             return None
-        since, until = self.record_filter.since // MINUTE, self.record_filter.until // MINUTE
+        first, last = self.record_filter.since // MINUTE, self.record_filter.until // MINUTE
         if at is not None:
-            since, until = (max(since, at // MINUTE), until) if ascends else (since, min(until, at // MINUTE + 1))
+            first, last = (max(first, at // MINUTE), last) if ascends else (first, min(last, at // MINUTE + 1))
         unfolded = Counter[int]()
-        for minute, n in self._counted("figure_delta", "minute", since, until):
+        for minute, n in self._counted("figure_delta", "minute", first, last):
             unfolded[minute] += n
         hours = Counter[int]()
         for hour, n in [
-            *self._counted("figure_hour", "hour", since // HOUR, -(-until // HOUR)),
+            *self._counted("figure_hour", "hour", first // HOUR, -(-last // HOUR)),
             *((m // HOUR, n) for m, n in unfolded.items()),
         ]:
             hours[hour] += n
-        chosen = _chosen(hours, records, ascends=ascends)
+        chosen = _nearest_units(hours, records, ascends=ascends)
         if 0 < len(chosen) <= _DENSE:
             return None
         minutes = Counter({minute: n for minute, n in unfolded.items() if minute // HOUR in chosen})
         for hour in chosen:
-            for minute, n in self._counted("figure_sum", "minute", max(since, hour * HOUR), min(until, hour * HOUR + HOUR)):
+            for minute, n in self._counted("figure_sum", "minute", max(first, hour * HOUR), min(last, hour * HOUR + HOUR)):
                 minutes[minute] += n
-        return [minute * MINUTE for minute in _chosen(minutes, records, ascends=ascends)]
+        return [minute * MINUTE for minute in _nearest_units(minutes, records, ascends=ascends)]
 
     def count(self) -> int:
-        """The number of records: the sum of whole hours, and of the minutes of hours that the period cuts."""
-        since, until = self.record_filter.since // MINUTE, self.record_filter.until // MINUTE
-        first, last = -(-since // HOUR), until // HOUR
-        parts = [("figure_delta", "minute", since, until)]
-        if first < last:
+        """The number of records, if `are_known`: the sum of whole hours, of the minutes of hours that the period cuts, and of what is not folded yet."""
+        first, last = self.record_filter.since // MINUTE, self.record_filter.until // MINUTE
+        first_hour, last_hour = -(-first // HOUR), last // HOUR
+        parts = [("figure_delta", "minute", first, last)]
+        if first_hour < last_hour:
             parts += [
-                ("figure_hour", "hour", first, last),
-                ("figure_sum", "minute", since, first * HOUR),
-                ("figure_sum", "minute", last * HOUR, until),
+                ("figure_hour", "hour", first_hour, last_hour),
+                ("figure_sum", "minute", first, first_hour * HOUR),
+                ("figure_sum", "minute", last_hour * HOUR, last),
             ]
         else:
-            parts += [("figure_sum", "minute", since, until)]
+            parts += [("figure_sum", "minute", first, last)]
         return sum(n for part in parts if part[2] < part[3] for _unit, n in self._counted(*part))
 
     def _counted(self, table: str, unit: str, first: int, last: int) -> Iterable[tuple[int, int]]:
         record_filter = self.record_filter
-        recorded = int(_MEASURES[record_filter.kind])
-        replayed = recorded + REPLAYED
+        measure = int(_MEASURES[record_filter.kind])
+        replayed = measure + REPLAYED
+        measures = {ReplayShare.ALL: (measure, replayed), ReplayShare.ONLY: (replayed, replayed), ReplayShare.WITHOUT: (measure, measure)}
         where = Where("account_id = :account", "mode = :mode", account=self.reader.account, mode=record_filter.mode.code)
         where &= Where(f"{unit} >= :first", f"{unit} < :last", first=first, last=last)
-        where &= Where(
-            "measure IN (:measure, :replayed)",
-            measure=replayed if record_filter.replays is ReplayShare.ONLY else recorded,
-            replayed=recorded if record_filter.replays is ReplayShare.WITHOUT else replayed,
-        )
+        measure, other = measures[record_filter.replays]
+        where &= Where("measure IN (:measure, :other)", measure=measure, other=other)
         if record_filter.flow is not None:
             where &= Where("flow_id = :flow", flow=record_filter.flow)
-        if record_filter.facet is not None:
+        if record_filter.facet is not None:  # RECORDED has its facet as the category
             where &= Where("category = :facet", facet=int(record_filter.facet))
         rows = self.reader.db.all(f"SELECT {unit}, SUM(n) FROM {table} WHERE {where.sql} GROUP BY {unit}", where.params)
         return [(int(at), int(n)) for at, n in rows]  # a sum of PostgreSQL is a Decimal
@@ -136,7 +135,7 @@ def are_whole_minutes(record_filter: RecordFilter) -> bool:
     return not (record_filter.since % MINUTE or record_filter.until % MINUTE) and record_filter.since < record_filter.until
 
 
-def _chosen(counts: Counter[int], records: int, *, ascends: bool) -> list[int]:
+def _nearest_units(counts: Counter[int], records: int, *, ascends: bool) -> list[int]:
     """The nearest units that contain so many records. Those of the first unit do not count, because the cursor may be in the middle of it."""
     units: list[int] = []
     met = 0

@@ -40,7 +40,7 @@ class RecordSource:
     tables: str
     """The FROM clause."""
     where: Where
-    """The conditions, without the period if the list is walked through time."""
+    """The conditions, with the period only if `group` is set; otherwise the walk adds it."""
     group: str
     """The GROUP BY clause; "" if each row is a record."""
     at: str
@@ -98,6 +98,7 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     shape = _STUCK_RUNS if record_filter.kind.is_stuck else _SHAPES[record_filter.kind.row_kind]
     match = reader.match(record_filter.text)
     are_few = match is not None and match.ids is not None  # then all their records are read and sorted
+    # '+' keeps SQLite from the account's index
     where = Where(f"{'+' if are_few else ''}{shape.alias}.account_id = :account", account=reader.account)
     where &= _conditions(reader, record_filter, shape)
     is_newest_change = shape.row_kind is RowKind.REGISTRATION and not grouped
@@ -113,8 +114,8 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     at, id, columns = _COLUMNS[RowKind.CHANGE if is_newest_change else shape.row_kind]
     if record_filter.kind.is_stuck:
         at, id = "j.created", "j.id"
-    has_lane = record_filter.connection is not None or record_filter.alike is not None
-    count_tables = "action a" if shape.row_kind is RowKind.ACTION and not has_lane else shape.tables
+    needs_lane = record_filter.connection is not None or record_filter.alike is not None
+    count_tables = "action a" if shape.row_kind is RowKind.ACTION and not needs_lane else shape.tables
     index = Where() if group or are_few else _index(reader, record_filter, shape)
     scan_limit = SCAN_LIMIT_WITH_LOOKUP if is_newest_change or match is not None else SCAN_LIMIT
     return RecordSource(shape.tables, where, group, at, id, columns, count_tables, record_filter, index, scan_limit)
@@ -151,8 +152,8 @@ def _conditions(reader: AccountReader, record_filter: RecordFilter, shape: _Shap
         where &= Where(record_filter.replays.condition("a.origin"))
     if record_filter.alike is not None and shape.row_kind is RowKind.ACTION:
         where &= Where(_ALIKE, alike=record_filter.alike, account=reader.account)
-    if record_filter.was is not None and record_filter.seen is not None:
-        where &= Where(moved_from(record_filter.was, shape.row_kind), seen=record_filter.seen)
+    if record_filter.left_kind is not None and record_filter.left_since is not None:
+        where &= Where(moved_from(record_filter.left_kind, shape.row_kind), seen=record_filter.left_since)
     match = reader.match(record_filter.text)
     if match is not None and match.ids is not None and shape.change:
         has_words = match.condition(reader.db, "registration_id")
@@ -231,7 +232,7 @@ class _Shape:
     of_connection: str = ""
     """The condition on the connection; "" if rows have none."""
     change: str = ""
-    """The indexed column of the change, for rows of few registrations; "" if the registration's column has an index."""
+    """The column of the change, by which rows of few registrations are found; "" if they are found by `registration`."""
     conditions: tuple[str, ...] = ()
     """The conditions of all lists of these rows."""
 
@@ -239,31 +240,40 @@ class _Shape:
 def _change_shape(row_kind: RowKind, alias: str) -> _Shape:
     """The shape of lists of changes, and of lists of registrations, which are listed at a change."""
     return _Shape(
-        row_kind,
-        alias,
-        f"{alias}.at",
-        f"change {alias}",
-        f"{alias}.event_id",
-        f"{alias}.registration_id",
-        f"EXISTS (SELECT 1 FROM run x WHERE x.change_id = {alias}.id AND +x.flow_id = :flow)",
-        f"EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = {alias}.id AND l.connection_id = :connection)",
+        row_kind=row_kind,
+        alias=alias,
+        at=f"{alias}.at",
+        tables=f"change {alias}",
+        event=f"{alias}.event_id",
+        registration=f"{alias}.registration_id",
+        of_flow=f"EXISTS (SELECT 1 FROM run x WHERE x.change_id = {alias}.id AND +x.flow_id = :flow)",
+        of_connection=(
+            f"EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = {alias}.id AND l.connection_id = :connection)"
+        ),
         conditions=(f"{alias}.processed", f"{alias}.registration_id IS NOT NULL") if row_kind is RowKind.REGISTRATION else (),
     )
 
 
 def _run_shape(row_kind: RowKind) -> _Shape:
-    tables = "run r JOIN change c ON c.id = r.change_id"
-    return _Shape(row_kind, "r", "r.at", tables, "c.event_id", "c.registration_id", "r.flow_id = :flow")
+    return _Shape(
+        row_kind=row_kind,
+        alias="r",
+        at="r.at",
+        tables="run r JOIN change c ON c.id = r.change_id",
+        event="c.event_id",
+        registration="c.registration_id",
+        of_flow="r.flow_id = :flow",
+    )
 
 
 _STUCK_RUNS: Final = _Shape(
-    RowKind.RUN,
-    "j",
-    "j.created",
-    "stuck_run j CROSS JOIN run r CROSS JOIN change c",
-    "j.event_id",
-    "j.registration_id",
-    "j.flow_id = :flow",
+    row_kind=RowKind.RUN,
+    alias="j",
+    at="j.created",
+    tables="stuck_run j CROSS JOIN run r CROSS JOIN change c",
+    event="j.event_id",
+    registration="j.registration_id",
+    of_flow="j.flow_id = :flow",
     change="j.change_id",
 )
 _SHAPES: Final = {
@@ -272,26 +282,26 @@ _SHAPES: Final = {
     RowKind.RUN: _run_shape(RowKind.RUN),
     RowKind.FLOW: _run_shape(RowKind.FLOW),
     RowKind.ACTION: _Shape(
-        RowKind.ACTION,
-        "a",
-        "a.created",
-        "action a JOIN lane l ON l.id = a.lane_id",
-        "a.event_id",
-        "a.registration_id",
-        "a.flow_id = :flow",
-        "l.connection_id = :connection",
-        "a.change_id",
+        row_kind=RowKind.ACTION,
+        alias="a",
+        at="a.created",
+        tables="action a JOIN lane l ON l.id = a.lane_id",
+        event="a.event_id",
+        registration="a.registration_id",
+        of_flow="a.flow_id = :flow",
+        of_connection="l.connection_id = :connection",
+        change="a.change_id",
     ),
     RowKind.ATTEMPT: _Shape(
-        RowKind.ATTEMPT,
-        "t",
-        "t.at",
-        "attempt t JOIN action a ON a.id = t.action_id",
-        "a.event_id",
-        "a.registration_id",
-        "t.flow_id = :flow",
-        "t.connection_id = :connection",
-        "a.change_id",
+        row_kind=RowKind.ATTEMPT,
+        alias="t",
+        at="t.at",
+        tables="attempt t JOIN action a ON a.id = t.action_id",
+        event="a.event_id",
+        registration="a.registration_id",
+        of_flow="t.flow_id = :flow",
+        of_connection="t.connection_id = :connection",
+        change="a.change_id",
     ),
 }
 _GROUPS: Final = {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}
@@ -351,38 +361,81 @@ _RETRIED_FOR: Final = (
 )
 """The category of the failure that an attempt is a retry of."""
 
+_NO_COLUMNS: Final = {
+    "id": "0",
+    "at": "0",
+    "change": "0",
+    "event": "0",
+    "registration": "NULL",
+    "flow": "0",
+    "connection": "0",
+    "state": "0",
+    "reason": "''",
+    "cause": "''",
+    "message": "''",
+    "status": "NULL",
+    "action": "0",
+    "changes": "1",
+    "origin": "0",
+    "destination": "0",
+}
+"""The columns of a record in their order (`records._Row`), each with what stands for it in rows that do not have it."""
+
+
+def _columns(**columns: str) -> tuple[str, str, str]:
+    """The column by which rows are sorted, that of the id, and all columns."""
+    return columns["at"], columns["id"], ", ".join((_NO_COLUMNS | columns).values())
+
+
 _COLUMNS: Final = {
-    RowKind.CHANGE: ("c.at", "c.id", "c.id, c.at, c.id, c.event_id, c.registration_id, 0, 0, 0, '', '', '', NULL, 0, 1, 0, 0"),
-    RowKind.REGISTRATION: (
-        "MAX(c.at)",
-        "c.registration_id",
-        "c.registration_id, MAX(c.at), MAX(c.id), MAX(c.event_id), c.registration_id, 0, 0, 0, '', '', '', NULL, 0, count(*), 0, 0",
+    RowKind.CHANGE: _columns(id="c.id", at="c.at", change="c.id", event="c.event_id", registration="c.registration_id"),
+    RowKind.REGISTRATION: _columns(
+        id="c.registration_id",
+        at="MAX(c.at)",
+        change="MAX(c.id)",
+        event="MAX(c.event_id)",
+        registration="c.registration_id",
+        changes="count(*)",
     ),
-    RowKind.ACTION: (
-        "a.created",
-        "a.id",
-        (
-            "a.id, a.created, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id, a.state, '', a.cause, a.message, NULL, a.id, 1, a.origin,"
-            " a.destination_id"
-        ),
+    RowKind.ACTION: _columns(
+        id="a.id",
+        at="a.created",
+        change="a.change_id",
+        event="a.event_id",
+        registration="a.registration_id",
+        flow="a.flow_id",
+        connection="l.connection_id",
+        state="a.state",
+        cause="a.cause",
+        message="a.message",
+        action="a.id",
+        origin="a.origin",
+        destination="a.destination_id",
     ),
-    RowKind.RUN: (
-        "r.at",
-        "r.id",
-        "r.id, r.at, r.change_id, c.event_id, c.registration_id, r.flow_id, 0, 0, r.reason, '', '', NULL, 0, 1, 0, 0",
+    RowKind.RUN: _columns(
+        id="r.id",
+        at="r.at",
+        change="r.change_id",
+        event="c.event_id",
+        registration="c.registration_id",
+        flow="r.flow_id",
+        reason="r.reason",
     ),
-    RowKind.FLOW: (
-        "MAX(r.at)",
-        "r.flow_id",
-        "r.flow_id, MAX(r.at), MAX(r.change_id), 0, NULL, r.flow_id, 0, 0, '', '', '', NULL, 0, count(*), 0, 0",
-    ),
-    RowKind.ATTEMPT: (
-        "t.at",
-        "t.id",
-        (
-            "t.id, t.at, a.change_id, a.event_id, a.registration_id, t.flow_id, t.connection_id, t.state, '', '', t.message, t.status, a.id, 1,"
-            " a.origin, a.destination_id"
-        ),
+    RowKind.FLOW: _columns(id="r.flow_id", at="MAX(r.at)", change="MAX(r.change_id)", flow="r.flow_id", changes="count(*)"),
+    RowKind.ATTEMPT: _columns(
+        id="t.id",
+        at="t.at",
+        change="a.change_id",
+        event="a.event_id",
+        registration="a.registration_id",
+        flow="t.flow_id",
+        connection="t.connection_id",
+        state="t.state",
+        message="t.message",
+        status="t.status",
+        action="a.id",
+        origin="a.origin",
+        destination="a.destination_id",
     ),
 }
 """By kind of row: the column by which it is sorted, its id, and all its columns."""

@@ -169,7 +169,9 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         return refusal
     record_filter, cursor = filters.record_filter(frame), read_cursor(request, PARTS)
     with account_reader(request.account.pk, snapshot=True) as reader:
-        whole = figure_of(reader, record_filter.whole, frame.code) if record_filter.alike is None and record_filter.was is None else None
+        whole = (
+            figure_of(reader, record_filter.whole, frame.code) if record_filter.alike is None and record_filter.left_kind is None else None
+        )
         everything = whole
         if whole is not None and record_filter.replays is not ReplayShare.ALL:
             everything = figure_of(reader, replace(record_filter.whole, replays=ReplayShare.ALL), frame.code)
@@ -234,7 +236,7 @@ def _count(listed: Records, whole: int | None, frame: Frame) -> RecordCount:
 def _moved(reader: AccountReader, filters: RecordFilters, record_filter: RecordFilter, count: RecordCount) -> MovedRecords | None:
     """The records that have moved since the list's link was made; None if none have, or if the link has no number."""
     number, seen = filters.number, filters.cleaned_data["seen"]
-    is_as_linked = record_filter.was is None and record_filter == replace(record_filter.whole, alike=record_filter.alike)
+    is_as_linked = record_filter.left_kind is None and record_filter == replace(record_filter.whole, alike=record_filter.alike)
     if number is None or not seen or not count.is_exact or not is_as_linked:
         return None
     moved = moved_since(reader, record_filter, number, seen, count.n)
