@@ -113,8 +113,8 @@ class Marking:
             RecordItem(self._account, {"event": event, "code": code, "properties": test}, self._by, quiet=True, by_hand=True)
             for code in codes
         ]
-        answers = record(db, items, provider)
-        refused = [p for answer in answers if answer.outcome is ItemOutcome.REFUSED for p in answer.problems]
+        results = record(db, items, provider)
+        refused = [p for result in results if result.outcome is ItemOutcome.REFUSED for p in result.problems]
         if refused:
             raise JobError(f"A registration could not be marked: {refused[0].reason}")
         self._done += len(codes)

@@ -69,8 +69,11 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
     return compared
 
 
-def events_act(codes: Sequence[str], known: Known) -> list[int]:
-    """The id of a flow for each of these events on whose creation the flow would act."""
+def acts_on_new_events(codes: Sequence[str], known: Known) -> list[int]:
+    """For each flow and each of these events on whose creation it would act: the flow's id.
+
+    codes: the codes of the events that would be created
+    """
     flow_ids: list[int] = []
     for event in known.events:
         if event.code in codes:

@@ -53,7 +53,8 @@ from heliograph.store.django_database import of_django
 SCAN_CHUNK: Final = 5_000
 CHUNK: Final = 100
 SCANNING, CHECKING, RECORDING = "scanning", "checking", "importing"
-_BEGINNING: Final[dict[str, Any]] = {"phase": "record", "place": None, "last": 0}
+_RECORD_CURSOR: Final[dict[str, Any]] = {"phase": "record", "place": None, "last": 0}
+"""The cursor where the second reading begins."""
 _LACKS_KEPT: Final = 1_000  # in the job's result
 
 
@@ -96,13 +97,15 @@ class ImportRun:
             raise JobError(
                 f"{self._parameters['file']} is missing or has changed since the import began. Put it back and resume the job, or import it again."
             )
-        self._form = Format.from_json(self._parameters["form"])
+        self._format = Format.from_json(self._parameters["form"])
         self._columns = from_json(self._parameters["columns"])
         self._counts = Counter(job.counts)
+        # in a dry run: on how many changes each flow (by its id as text) would act, and how many changes flows would judge
         self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
         self._judged = int(job.cursor.get("judged", 0))
         self._result: dict[str, Any] = dict(job.result)
-        self._finished = self._turned = False
+        self._finished = False
+        self._scan_is_over = False  # true between the decision and the second reading
         self._notes = Notes(folder_of(job.pk))
         self._rows: FileRows | None = None
         try:
@@ -124,20 +127,20 @@ class ImportRun:
                 raise JobError(
                     "The notes of this import are gone. Start the import again; what is recorded already will be found unchanged."
                 )
-            self._phase, self._last = "record", int(cursor["last"])
+            self._phase, self._last_line = "record", int(cursor["last"])
             self._columns = with_date_orders(self._columns, self._census.dates)
-            self._notes.forget_refused_after(self._last)
+            self._notes.forget_refused_after(self._last_line)
             place, codes = cursor["place"], self._census.events
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, codes)
         if self._phase == "record" and self._parameters["dry_run"]:
             lacks = [lack for lack in lacking(self._census, self._known) if setup_creation.possible(lack)]
             chosen = SetupChoice.from_json(self._parameters["choice"]).select_lacks(lacks)
-            self._known = setup_creation.imagine(self._known, chosen, self._order)
+            self._known = setup_creation.imagine(self._known, chosen, self._date_order)
         self._events = {e.code: e for e in self._known.events}
         self._properties = PropertyNames(self._known.events, self._census.property_names())
-        self._mapper = None if self._form.is_documents else Mapper(self._columns, self._known, self._parameters["event"])
-        self._rows = open_rows(Path(self._parameters["file"]), self._form, place)
+        self._mapper = None if self._format.is_documents else Mapper(self._columns, self._known, self._parameters["event"])
+        self._rows = open_rows(Path(self._parameters["file"]), self._format, place)
         self._iterator: Iterator[FileRow] = iter(self._rows)
 
     def close(self) -> None:
@@ -157,15 +160,15 @@ class ImportRun:
 
     def read(self) -> Scanned | Ready:
         """The next chunk."""
-        if self._turned:  # what was created is committed now, and the second reading begins
+        if self._scan_is_over:  # what was created is committed now, and the second reading begins
             assert self._rows is not None
             self._rows.close()
-            self._open(_BEGINNING)
-            self._turned = False
+            self._open(_RECORD_CURSOR)
+            self._scan_is_over = False
         return self._scan() if self._phase == "scan" else self._prepare()
 
     def write(self, db: Database, chunk: Scanned | Ready) -> ChunkResult:
-        """Processes a chunk."""
+        """After a scanned chunk, its progress or the decision; records a prepared one, or in a dry run counts it."""
         if isinstance(chunk, Ready):
             return self._record(db, chunk)
         if not chunk.ended:
@@ -208,7 +211,7 @@ class ImportRun:
     # --- decide
 
     @property
-    def _order(self) -> DateOrder:
+    def _date_order(self) -> DateOrder:
         return next((c.date for c in self._columns if c.target == "event.start"), DateOrder.DAY_FIRST)
 
     def _decide(self) -> ChunkResult:
@@ -236,15 +239,15 @@ class ImportRun:
         if not self._parameters["dry_run"]:
             by, quiet = f"import:{self._job.pk}", bool(self._parameters["quiet"])
             self._result["created"] = setup_creation.create(
-                self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._order
+                self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._date_order
             )
         else:
             made = [lack.event for lack in chosen if lack.kind == EVENTS]
-            imagined = setup_creation.imagine(self._known, chosen, self._order)
-            self._acts.update(str(flow) for flow in import_dry_run.events_act(made, imagined))
+            imagined = setup_creation.imagine(self._known, chosen, self._date_order)
+            self._acts.update(str(flow) for flow in import_dry_run.acts_on_new_events(made, imagined))
             self._judged += len(made)
-        self._turned, self._counts = True, Counter(counts)
-        return ChunkResult(_BEGINNING | self._flow_counts, 0, self._scanned, counts, self._result, phase=self._recording)
+        self._scan_is_over, self._counts = True, Counter(counts)
+        return ChunkResult(_RECORD_CURSOR | self._flow_counts, 0, self._scanned, counts, self._result, phase=self._phase_word)
 
     @property
     def _flow_counts(self) -> dict[str, Any]:
@@ -252,25 +255,25 @@ class ImportRun:
         return {"judged": self._judged, "acts": dict(self._acts)}
 
     @property
-    def _recording(self) -> str:
+    def _phase_word(self) -> str:
         return CHECKING if self._parameters["dry_run"] else RECORDING
 
     # --- record
 
     def _document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
         """The row as a document, or None if it cannot be one, with the row's problems."""
-        document, problems = self._mapper.document(row) if self._mapper is not None else self._read(row)
+        document, problems = self._mapper.document(row) if self._mapper is not None else self._read_document(row)
         if document is not None:
             self._properties.settle(document)
         return document, problems
 
-    def _read(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
+    def _read_document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
         try:
             document = read_document(row.cells[0].encode("utf-8", "surrogatepass"))
         except NoDocument as error:
             return None, [RowProblem("", row.cells[0][:100], str(error), ('{"event": "…", "code": "…"}',))]
         except DocumentRefused as refused:
-            return None, [self._unaddressed(p) for p in refused.problems]
+            return None, [self._address_problem(p) for p in refused.problems]
         if self._parameters["event"]:
             document.setdefault("event", self._parameters["event"])
         return document, []
@@ -285,7 +288,7 @@ class ImportRun:
                 continue
             item, problems = self._item(row)
             if row.line in before:
-                problems.append(used_before(self._name("code"), item.document.get("code") if item else "", *before[row.line]))
+                problems.append(used_before(self._column("code"), item.document.get("code") if item else "", *before[row.line]))
             if problems or item is None:
                 ready.refused.append(RefusedRow.from_row(row, problems))
             else:
@@ -302,14 +305,14 @@ class ImportRun:
         try:
             event_code, code = address(document)
         except DocumentRefused as refused:
-            return item, [*problems, *(self._unaddressed(p) for p in refused.problems)]
+            return item, [*problems, *(self._address_problem(p) for p in refused.problems)]
         event = self._events.get(event_code)
         if event is None:
-            return item, [*problems, unknown_event(self._name("event"), event_code, self._event_codes)]
+            return item, [*problems, unknown_event(self._column("event"), event_code, self._event_codes)]
         if self._mapper is not None:
             prune(document, event)
         prepared = prepare(item, code, self._known.account, event)
-        return item, [*problems, *(of_problem(p, self._name, self._known.account, event) for p in prepared.problems)]
+        return item, [*problems, *(of_problem(p, self._column, self._known.account, event) for p in prepared.problems)]
 
     @functools.cached_property
     def _event_codes(self) -> list[str]:
@@ -318,12 +321,12 @@ class ImportRun:
         rows = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": self._job.account_id})
         return list(dict.fromkeys([*self._events, *(code for (code,) in rows)]))
 
-    def _unaddressed(self, problem: DocumentProblem) -> RowProblem:
+    def _address_problem(self, problem: DocumentProblem) -> RowProblem:
         if problem.field == "event" and not problem.value:
-            return no_event(self._name("event"), self._event_codes)
-        return of_problem(problem, self._name, self._known.account, None)
+            return no_event(self._column("event"), self._event_codes)
+        return of_problem(problem, self._column, self._known.account, None)
 
-    def _name(self, place: str) -> str:
+    def _column(self, place: str) -> str:
         return self._mapper.column_of(place) if self._mapper else place
 
     def _record(self, db: Database, ready: Ready) -> ChunkResult:
@@ -333,7 +336,7 @@ class ImportRun:
         if self._parameters["dry_run"]:
             counts.update(str(compared.outcome) for compared in ready.compared if compared.outcome is not ItemOutcome.REFUSED)
             refused += [
-                RefusedRow.from_row(row, [of_problem(compared.problem, self._name, self._known.account, None)])
+                RefusedRow.from_row(row, [of_problem(compared.problem, self._column, self._known.account, None)])
                 for (row, _), compared in zip(ready.items, ready.compared, strict=True)
                 if compared.problem is not None
             ]
@@ -342,31 +345,33 @@ class ImportRun:
             self._acts.update(str(flow) for compared in ready.compared for flow in compared.acts)
             self._judged += sum(compared.changes for compared in ready.compared)
         else:
-            answers = record_chunk(db, [item for _, item in ready.items])
-            for (row, _), answer in zip(ready.items, answers, strict=True):
-                if answer.outcome is not ItemOutcome.REFUSED:
-                    counts[str(answer.outcome)] += 1
+            results = record_chunk(db, [item for _, item in ready.items])
+            for (row, _), result in zip(ready.items, results, strict=True):
+                if result.outcome is not ItemOutcome.REFUSED:
+                    counts[str(result.outcome)] += 1
                     continue
                 # A valid row is refused if the set-up changed meanwhile (problems), or if the database refuses its data (none).
-                problems = [of_problem(problem, self._name, self._known.account, None) for problem in answer.problems]
+                problems = [of_problem(problem, self._column, self._known.account, None) for problem in result.problems]
                 refused.append(RefusedRow.from_row(row, problems or [RowProblem("", "", "The database refused this row.", ())]))
         counts["refused"] += len(refused)
         counts["done"] += ready.rows
         if refused:
             self._notes.refuse(refused)
-        last = max(self._last, self._rows.line)
-        result = None
+        last_line = max(self._last_line, self._rows.line)
+        job_result = None
         if ready.ended:
             path = folder_of(self._job.pk) / "refused.csv"
-            summary = write_report(path, self._parameters["names"], self._notes.refused(), sparse=bool(self._form.columns))
+            summary = write_report(path, self._parameters["names"], self._notes.refused(), sparse=bool(self._format.columns))
             if not counts["refused"]:
                 path.unlink()
             report = str(path) if counts["refused"] else ""
-            result = self._result | self._flow_counts | {"refused": summary.as_json(), "report": report}
+            job_result = self._result | self._flow_counts | {"refused": summary.as_json(), "report": report}
             self._finished = True
-        self._counts, self._last = counts, last
-        cursor = {"phase": "record", "place": self._rows.cursor, "last": last} | self._flow_counts
-        return ChunkResult(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
+        self._counts, self._last_line = counts, last_line
+        cursor = {"phase": "record", "place": self._rows.cursor, "last": last_line} | self._flow_counts
+        return ChunkResult(
+            cursor, counts["done"], self._scanned_rows, dict(counts), job_result, phase=self._phase_word, finished=ready.ended
+        )
 
     @property
     def _scanned_rows(self) -> int:
