@@ -29,7 +29,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import any_key
 
 MOST_REFUSED = 50
-"""Most rows that get errors at a time. The other rows are checked once these are fixed."""
+"""The most rows that are refused because of the mapping, one after the other. Errors within a row are not limited."""
 
 
 @dataclass(slots=True)
@@ -48,14 +48,14 @@ class DraftRow:
     trim: bool = False
     case: Case | None = None
     tidy: bool = True
-    """Whether typed text beside an empty field is left out. The page offers it ticked until the row has typed text between two fields."""
+    """Whether typed text beside an empty source field is left out. The page offers it ticked until the row has typed text between two source fields."""
     line: str = ""
     """Its chips as text (domain.mapping.chips)."""
     parts_before: tuple[RowPart, ...] = ()
-    """The chips from which the text was made: the chips of the changed text take their settings from these."""
+    """The chips from which `line` was made. A field that is still in the changed line keeps the settings of its chip."""
     errors: dict[str, str] = field(default_factory=dict)
     """Sentences, by field."""
-    was: int | None = None
+    posted_number: int | None = None
     """Its number in the posted page, by which script finds the row in which somebody is typing."""
 
     @classmethod
@@ -71,7 +71,7 @@ class DraftRow:
             required=row.required,
             trim=row.trim,
             case=row.case,
-            tidy=row.tidy or not row.has_joint,
+            tidy=row.tidy or not row.has_text_between,
             line=write_line(row.parts),
             parts_before=row.parts,
         )
@@ -109,7 +109,7 @@ class DraftRow:
         if self.nested and not self.target and self.entry is None:
             raise MappingError(None, "target", "the name of the target field is missing")
         row = MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
-        return replace(row, tidy=self.tidy and row.has_joint and not row.type.is_list)
+        return replace(row, tidy=self.tidy and row.has_text_between and not row.type.is_list)
 
 
 @dataclass(slots=True)
@@ -120,8 +120,7 @@ class Checked:
     """The mapping of the valid rows."""
     places: tuple[int, ...]
     """The indexes of the valid rows in the draft, from 0."""
-    errors: int
-    """The number of errors."""
+    error_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,10 @@ class MappingDraft:
         return self.kind is MappingKind.HEADER and is_secret_name(row.target)
 
     def seal(self) -> dict[str, str]:
-        """Replaces the texts that were typed into encrypted rows by SEALED. Returns them, by field of the vault."""
+        """Replaces the texts that were typed into encrypted rows by SEALED. Returns them, by field of the vault.
+
+        A row with several texts, or with SEALED within its text, stays as it is and is refused by `checked`.
+        """
         typed: dict[str, str] = {}
         for row in self.rows:
             parts = row.chips() if self.seals(row) else None
@@ -177,23 +179,26 @@ class MappingDraft:
         """
         self.errors = {name: text for name, text in self.errors.items() if name not in ("name", "rows")}
         good: list[tuple[int, MappingRow]] = []
-        for place, draft in enumerate(self.rows):
-            draft.errors = {}
+        for place, row in enumerate(self.rows):
+            row.errors = {}
             try:
-                good.append((place, draft.row(key_of)))
+                good.append((place, row.row(key_of)))
             except MappingError as error:
-                draft.errors[error.field] = error.reason
+                row.errors[error.field] = error.reason
         named = self.name.strip()
         try:
             FieldMapping(named)
         except MappingError as error:
             self.errors["name"], named = error.reason, "?"
         mapping = self._fitting(named, good)
-        wrong = sum(len(draft.errors) for draft in self.rows) + len(self.errors)
-        return Checked(mapping, tuple(place for place, _ in good), wrong)
+        error_count = sum(len(row.errors) for row in self.rows) + len(self.errors)
+        return Checked(mapping, tuple(place for place, _ in good), error_count)
 
     def _fitting(self, name: str, good: list[tuple[int, MappingRow]]) -> FieldMapping:
-        """The mapping of the rows that fit together. Of two conflicting rows the later one is removed from `good`."""
+        """The mapping of the rows that it accepts; a refused row is removed from `good` and gets its error.
+
+        An empty mapping if the mapping itself is refused, or more than MOST_REFUSED rows.
+        """
         for _try in range(MOST_REFUSED):
             try:
                 return FieldMapping(name, self.kind, self.subject, self.empty, tuple(row for _, row in good))
@@ -207,7 +212,7 @@ class MappingDraft:
         return FieldMapping(name, self.kind, self.subject, self.empty)
 
     def add(self, name: str, *, nested: bool, type: ValueType) -> int:
-        """Adds a row and returns its index. Raises MappingError for an invalid name."""
+        """Adds a row and returns its index. Raises MappingError for an invalid name, too many rows, or a conflict with another row."""
         new = MappingRow(name, type=type, nested=nested)
         others = [
             MappingRow(row.whole_target, type=row.type, nested=row.nested)
@@ -235,7 +240,7 @@ class MappingDraft:
         return place
 
     def add_entry(self, list_path: Path) -> int:
-        """Adds an entry to a list, with the fields of the last entry. Returns the index of its first row."""
+        """Adds an entry to a list. It copies only the target fields of the last entry and their types. Returns the index of its first row."""
         inside = [
             (at, row)
             for at, row in enumerate(self.rows)

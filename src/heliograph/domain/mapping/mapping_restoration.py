@@ -1,4 +1,4 @@
-"""A past version of a mapping as it can be saved now: without chips of fields that no longer exist, which are reported (F10, P12).
+"""A past version of a mapping as it can be saved now: without parts of source fields that no longer exist, which are reported (F10, P12).
 
 A row that loses its last field also loses its typed text and becomes empty: a field without a value makes the row empty even beside typed
 text (M5), while typed text alone is never empty and would be sent as half a value. For the same reason, a header whose encrypted text is
@@ -18,7 +18,7 @@ from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_source
 
 @dataclass(frozen=True, slots=True)
 class GonePart:
-    """A chip that is omitted."""
+    """A part that is omitted."""
 
     row: int
     """The index of its row, from 0."""
@@ -64,7 +64,7 @@ def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = (
             gone.append(GonePart(number, row.target, "", alone=True))
             rows.append(replace(row, parts=()))
             continue
-        # Any other row loses the chips of missing fields, and its typed text with the last of its fields
+        # Any other row loses the parts of missing fields, and its typed text with the last of its fields
         missing = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
         if not missing:
             rows.append(row)

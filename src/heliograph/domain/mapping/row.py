@@ -41,7 +41,12 @@ class Otherwise(StrEnum):
 
 
 class MappingError(HeliographError):
-    """A mapping is invalid. row: counted from 1, None: the mapping itself; field: the part of it; reason: what is wrong."""
+    """A mapping is invalid.
+
+    row: counted from 1. None: the mapping itself, or a row whose number the raiser does not know
+    field: the part of the mapping or row
+    reason: what is wrong
+    """
 
     def __init__(self, row: int | None, field: str, reason: str) -> None:
         super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
@@ -52,7 +57,7 @@ class MappingError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class ValueMap:
-    """One entry of a value map, from → to. Without an exact entry, outer spaces and case are ignored."""
+    """What replaces which values. Each entry is from → to; without an exact one, outer spaces and case are ignored."""
 
     entries: tuple[tuple[str, str], ...]
     otherwise: Otherwise = Otherwise.KEEP
@@ -61,7 +66,7 @@ class ValueMap:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """A chip with a source field."""
+    """A source field, with its settings."""
 
     key: str
     value_map: ValueMap | None = None
@@ -78,7 +83,7 @@ class SourceValue:
 
 @dataclass(frozen=True, slots=True)
 class FixedText:
-    """A chip with typed text, sent as typed."""
+    """Typed text, sent as typed."""
 
     text: str
 
@@ -88,7 +93,7 @@ type RowPart = SourceValue | FixedText
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """One target field. Raises MappingError."""
+    """One target field and what fills it. Making one with an invalid path raises MappingError."""
 
     target: str
     """A name, taken literally with its dots; a path if the row is nested."""
@@ -100,7 +105,7 @@ class MappingRow:
     case: Case | None = None
     required: bool = False
     tidy: bool = False
-    """Typed text beside an empty field is left out."""
+    """Typed text beside an empty source field is left out."""
     path: Path = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -120,13 +125,13 @@ class MappingRow:
         return form_name(self.path)
 
     @property
-    def has_joint(self) -> bool:
-        """Whether typed text stands between two of its fields."""
-        return have_joint(self.parts)
+    def has_text_between(self) -> bool:
+        """Whether typed text stands between two of its source fields."""
+        return has_text_between(self.parts)
 
 
-def have_joint(parts: Sequence[RowPart]) -> bool:
-    """Whether typed text stands between two fields."""
+def has_text_between(parts: Sequence[RowPart]) -> bool:
+    """Whether typed text stands between two source fields."""
     places = [place for place, part in enumerate(parts) if isinstance(part, SourceValue)]
     return bool(places) and places[-1] - places[0] >= len(places)
 
@@ -145,7 +150,7 @@ def row_body(row: MappingRow) -> dict[str, object]:
 
 
 def part_body(part: RowPart) -> dict[str, object]:
-    """The JSON of one chip; `read_part` reads it back."""
+    """The JSON of one part; `read_part` reads it back."""
     if isinstance(part, FixedText):
         return {"text": part.text}
     body: dict[str, object] = {"source": part.key}
@@ -182,7 +187,7 @@ def read_row(body: Body) -> MappingRow:
 
 
 def read_part(body: Body) -> RowPart:
-    """A chip from its body. Raises BodyError."""
+    """A part from its body. Raises BodyError."""
     if body.has("text"):
         return FixedText(body.text("text", longest=MAX_TEXT))
     if not body.has("source"):

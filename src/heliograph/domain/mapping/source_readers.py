@@ -149,7 +149,7 @@ def compile_row(row: MappingRow) -> ReadRow:
     late = None if early else case
     if len(row.parts) == 1 and isinstance(row.parts[0], SourceValue):
         return _single(row, row.parts[0], early, late)
-    return _tidy_line(row, early, late) if row.tidy and row.has_joint else _line(row, early, late)
+    return _tidy_line(row, early, late) if row.tidy and row.has_text_between else _line(row, early, late)
 
 
 def _single(row: MappingRow, source: SourceValue, early: _Change | None, late: _Change | None) -> ReadRow:

@@ -137,7 +137,7 @@ class Editor:
             "typed": editing.waiting,
             "name": form.draw_field("name"),
             "errors": [_(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
-            "refused": self.checked.errors if self.strict else 0,
+            "refused": self.checked.error_count if self.strict else 0,
             "kind_name": kind_name(draft.kind),
             "subject_name": subject_name(draft.subject),
             "is_header": draft.kind is MappingKind.HEADER,

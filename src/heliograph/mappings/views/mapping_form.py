@@ -136,7 +136,7 @@ def _row(posted: Mapping[str, Any], place: int) -> DraftRow:
         case=member_of(Case, posted["case"], None),
         line=posted["line"].replace("\r\n", "\n"),
         parts_before=chips,
-        was=place,
+        posted_number=place,
         **{name: posted[name] for name in ("required", "trim", "tidy")},
     )
 

@@ -26,7 +26,7 @@ from heliograph.domain.mapping.mapping import (
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import FactSource, ValueProblem, preview
 from heliograph.domain.mapping.paths import Json, Path, format_path
-from heliograph.domain.mapping.row import have_joint
+from heliograph.domain.mapping.row import has_text_between
 from heliograph.domain.mapping.transform import Unfit, formatted, text_of
 from heliograph.domain.setup.fields import FieldError, FieldGroup, Shape, parse_source
 from heliograph.mappings.mapping_drafts import DraftRow
@@ -159,7 +159,7 @@ class RowShown:
     @property
     def is_tidied(self) -> bool:
         """Whether typed text beside an empty field of its source is left out."""
-        return self.draft.tidy and not self.draft.type.is_list and have_joint(self.draft.chips() or ())
+        return self.draft.tidy and not self.draft.type.is_list and has_text_between(self.draft.chips() or ())
 
 
 # --- chips

@@ -174,7 +174,7 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     draft = editing.draft
     with account_reader(request.account.pk) as reader:
         editor = _editor(reader, editing, row, strict=True)
-    if editor.checked.errors:
+    if editor.checked.error_count:
         return _editor_page(request, editor, row, EDITOR, status=422)
     based_on = draft.number if row is not None else None
 
