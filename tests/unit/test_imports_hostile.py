@@ -13,8 +13,8 @@ from tests.costly import counted
 from heliograph.domain.snapshot import HistoryEntry, compile_account
 from heliograph.domain.spreadsheet_cells import original_cell, without_formula
 from heliograph.registrations.imports import missing_setup, refusal_file
+from heliograph.registrations.imports.census import Census
 from heliograph.registrations.imports.columns import Known
-from heliograph.registrations.imports.file_profile import Census
 from heliograph.registrations.imports.file_reader import look, open_rows
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 
@@ -133,4 +133,4 @@ def test_I4_a_slip_is_still_found_among_names_of_a_usual_length() -> None:
     likeness = missing_setup.Likeness()
     assert likeness.most_alike("Vegetarain", ["Vegan", "Vegetarian", "None"]) == "Vegetarian"
     assert likeness.most_alike("x" * 101, ["x" * 100]) == ""
-    assert missing_setup.Likeness(left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""
+    assert missing_setup.Likeness(comparisons_left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""

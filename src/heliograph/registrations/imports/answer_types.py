@@ -8,7 +8,7 @@ from typing import Final
 
 from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.domain.setup.compiled_setup import QuestionType
-from heliograph.registrations.imports.file_profile import Uses
+from heliograph.registrations.imports.census import Uses
 from heliograph.registrations.imports.values import DateOrder, day, flag
 
 LONGEST_LABEL: Final = 300  # of a question, a custom field or an option

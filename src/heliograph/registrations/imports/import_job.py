@@ -33,10 +33,10 @@ from heliograph.recording.items import RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare
 from heliograph.registrations.imports import import_dry_run, preparation, setup_creation
+from heliograph.registrations.imports.census import Census
 from heliograph.registrations.imports.chunk_recorder import record_chunk
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
 from heliograph.registrations.imports.empty_cells import prune
-from heliograph.registrations.imports.file_profile import Census
 from heliograph.registrations.imports.file_reader import Format, open_rows
 from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.missing_setup import EVENTS, SetupChoice, lacking

@@ -20,8 +20,8 @@ from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.answer_types import is_yes_and_no, kind_of
+from heliograph.registrations.imports.census import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
 from heliograph.registrations.imports.columns import Known
-from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
 from heliograph.registrations.imports.values import flag
 
 EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
@@ -45,10 +45,10 @@ WORDS: Final[Mapping[str, str]] = {
     OPTIONS: "option",
     FIELDS: "custom profile field",
 }
-_RARE: Final = 100  # rarer than one in this many rows ...
-_RARER: Final = 10  # ... and than a tenth of what its neighbours have
-_FEW: Final = 20  # rows in which a name that looks like one that is there already is more often that one
-_ALIKE: Final = 0.8
+_RARE: Final = 100  # a name is doubtful if it is rarer than one in this many rows ...
+_RARER: Final = 10  # ... and than a tenth of the median of the other names
+_FEW: Final = 20  # in fewer rows than this, a name like an existing one is taken for a misspelling of it
+_ALIKE: Final = 0.8  # ratio of SequenceMatcher from which two names look alike
 LONGEST_COMPARED: Final = 100  # characters of a name
 MOST_COMPARED: Final = 3_000_000  # pairs of letters of one file's names: those of 20,000 pairs of usual names; some tenths of a second
 _CLASSES: Final = (
@@ -72,7 +72,7 @@ class Lack:
     parent: str = ""
     """The question or custom field of an option."""
     doubt: str = ""
-    """Why it looks like a typing error; "" if it does not."""
+    """Why it should not be created unasked, such as a likely typing error; "" if it may be."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What it would be created with."""
     tags: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Lack:
 
 
 def lacking(census: Census, known: Known) -> list[Lack]:
-    """The missing things, by kind and event, the most needed first."""
+    """The missing things: by kind, the doubtful last, then by event, the most needed first. Nothing within a doubtful event."""
     by_code = {e.code: e for e in known.events}
     likeness = Likeness()
     lacks: list[Lack] = []
@@ -146,6 +146,12 @@ def _folded(rows: Iterable[Status | Named | Session]) -> set[str]:
 def _missing(
     kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
 ) -> list[Lack]:
+    """The names that are not in `have`. Each is doubted by the rows of its event, then by those of the whole file.
+
+    uses, rows: the names that the event's rows use, and the number of these rows
+    whole, rows_with: the names of all events, and for each the number of rows of the events that use it
+    have: the names that the account or event has, with folded case
+    """
     lacks = []
     for name, count in uses.names.items():
         if name.casefold() in have:
@@ -196,8 +202,8 @@ class Likeness:
     compared, and the work per file is bounded (D9): hints do not help with a file that has so many odd names.
     """
 
-    def __init__(self, left: int = MOST_COMPARED) -> None:
-        self.left = left
+    def __init__(self, comparisons_left: int = MOST_COMPARED) -> None:
+        self.comparisons_left = comparisons_left
 
     def most_alike(self, name: str, others: Iterable[str]) -> str:
         """The most similar of the other names; "" if none is similar enough."""
@@ -206,11 +212,11 @@ class Likeness:
         if len(folded) > LONGEST_COMPARED:
             return ""
         for other in others:
-            if self.left <= 0:
+            if self.comparisons_left <= 0:
                 break
             if not 2 / 3 <= len(other) / max(len(folded), 1) <= 3 / 2:  # the difference in length alone makes it less similar than _ALIKE
                 continue
-            self.left -= len(folded) * len(other)
+            self.comparisons_left -= len(folded) * len(other)
             matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
             if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (similarity := matcher.ratio()) >= ratio:
                 best, ratio = other, similarity
@@ -218,7 +224,7 @@ class Likeness:
 
 
 _FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "timezone": "time zone"}
-"""Facts of an event whose words differ from their names in a file."""
+"""Fact of an event -> how sentences call it, if not by its own name."""
 _VALUES_NAMED: Final = 3
 
 
@@ -256,8 +262,8 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
         uses = _together(e.answers[question] for e in asking_events.values())
         answered = sum(e.answered[question] for e in asking_events.values())
         several = any(question in e.several for e in asking_events.values())
-        there = [has.options for code in asking_events if (has := _question(known.get(code), question))]
-        have = {code_of(option).casefold() for options in there for option in options}
+        option_lists = [has.options for code in asking_events if (has := _question(known.get(code), question))]
+        have = {code_of(option).casefold() for options in option_lists for option in options}
         doubts = _option_doubts(uses.names, answered, have, likeness)
         type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
         for code, event in asking_events.items():
@@ -267,11 +273,10 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
             if has is None:
                 facts = {"type": type_, "options": options}
                 lacks.append(Lack(QUESTIONS, code, question, event.answered[question], facts=facts))
-            if has is None and not options:
+            own_options = options if has is None else has.options
+            if not own_options:  # the question takes any answer
                 continue
-            known_options = {code_of(o).casefold() for o in (has.options if has else options)}
-            if has is not None and not has.options:
-                continue
+            known_options = {code_of(option).casefold() for option in own_options}
             lacks += [
                 Lack(OPTIONS, code, name, count, parent=question, doubt=doubts[name])
                 for name, count in event.answers[question].names.items()
@@ -359,13 +364,13 @@ class SetupChoice:
                 replace(lack, facts=planned[_key(lack)].facts, tags=planned[_key(lack)].tags) for lack in lacks if _key(lack) in planned
             ]
         else:
-            chosen = [lack for lack in lacks if self._has(lack)]
+            chosen = [lack for lack in lacks if self._is_chosen(lack)]
         missing = {lack.event for lack in lacks if lack.kind == EVENTS} - {lack.event for lack in chosen if lack.kind == EVENTS}
         parents, chosen_parents = ({(x.event, x.name) for x in rows if x.kind in (QUESTIONS, FIELDS)} for rows in (lacks, chosen))
         missing_parents = parents - chosen_parents
         return [x for x in chosen if x.event not in missing and (x.kind != OPTIONS or (x.event, x.parent) not in missing_parents)]
 
-    def _has(self, lack: Lack) -> bool:
+    def _is_chosen(self, lack: Lack) -> bool:
         if any(kind in ("", lack.kind) and name in (lack.name, lack.event if lack.kind == EVENTS else None) for kind, name in self.names):
             return True
         return not lack.doubt and ((self.everything and bool(lack.event or not self.in_events)) or lack.kind in self.kinds)

@@ -1,7 +1,8 @@
 """The census of a file: counts of the names in its rows, made during the first reading (I4).
 
-For each event: the number of rows that name each status, attendee type, session, property, question with its answers, and custom field; and
-the rows' facts about the event itself. `lacking()` compares the census with the account. All counts are bounded, for any file.
+For each event: the number of rows that name each status, attendee type, session, property, and question with its answers; and the rows' facts
+about the event itself. Custom profile fields are counted for the account, not per event. `lacking()` compares the census with the account.
+All counts are bounded, for any file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from heliograph.domain.setup.name_index import code_of
 from heliograph.registrations.imports.values import DateSigns
 
 MOST_EVENTS: Final = 2_000
-MOST_NAMES: Final = 300  # distinct values counted per list; more are not a list
+MOST_NAMES: Final = 300  # distinct names counted per list; a list with more is `full`
 MOST_LENGTH: Final = 300
 MOST_ALTOGETHER: Final = 100_000  # names of all lists together
 
@@ -27,8 +28,8 @@ class NameBudget:
         self.left = left
 
 
-# Lists of an event by the part of the document that names them; answers have their own lists, named by the question.
-STATUS, TYPE, SESSION, PROPERTY, QUESTION, FIELD = "status", "type", "session", "property", "question", "field"
+# The lists of an event, by the part of the document that names their entries. Answers have lists of their own, by question.
+STATUS, TYPE, SESSION, PROPERTY = "status", "type", "session", "property"
 FACT = "event."
 """Prefix of the lists with the rows' facts about the event itself, such as `event.name`."""
 
@@ -62,14 +63,14 @@ class EventCensus:
     lists: dict[str, Uses] = field(default_factory=dict)
     """Statuses, attendee types, sessions, properties and values of facts, by kind."""
     answers: dict[str, Uses] = field(default_factory=dict)
-    """By question or custom field."""
+    """By question; for the account, by custom profile field."""
     answered: Counter[str] = field(default_factory=Counter)
-    """How many rows answer a question."""
+    """How many rows answer each question, or fill each custom profile field."""
     several: set[str] = field(default_factory=set)
     """Questions with several answers in one row."""
 
     def use(self, kind: str, name: object, budget: NameBudget) -> None:
-        """Counts a name of a list, compared like codes: NFC, trimmed."""
+        """Counts one use of a name in the list of this kind. Names are compared like codes: NFC, trimmed."""
         if isinstance(name, str) and (clean := code_of(name)):
             self.lists.setdefault(kind, Uses()).add(clean, budget)
 
@@ -114,9 +115,9 @@ class Census:
 
     def __init__(self) -> None:
         self.events: dict[str, EventCensus] = {}
-        self.custom = EventCensus()  # custom profile fields belong to the account
+        self.custom = EventCensus()  # custom profile fields are counted for the account, not per event
         self.rows = 0
-        self.more_events = False
+        self.more_events = False  # whether the file has events that are not counted, beyond MOST_EVENTS
         self.dates: dict[str, DateSigns] = {}  # by column
         self._budget = NameBudget()
 
