@@ -1,4 +1,7 @@
-"""Decides, by the rules of the worker, whether the request of a mapping can be sent as a whole when each value can (M7, M9, C2)."""
+"""Finds why a request cannot be sent although each of its values can: its URL or headers are too long, or a connection cannot carry it.
+
+It is judged by the rules of the worker (M7, M9, C2).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
 
 MOST_CONNECTIONS = 20
-"""Connections that a mapping is tried with, the first by their id."""
+"""The most connections that a mapping is tried with: those with the lowest ids."""
 _ANY_ID: Final = f"msg_{0:026}"
 """As long as the id of an action."""
 
@@ -29,7 +32,7 @@ class UnsendableRequest:
     """A connection over which the request could not be sent."""
 
     connection: int
-    """Its id; 0 if no connection could carry the request."""
+    """Its id; 0 if the values exceed the limits of any request."""
     problem: ValueProblem
     """The first reason."""
 
@@ -37,7 +40,9 @@ class UnsendableRequest:
 def unsendable_requests(
     db: Database, config: AccountConfig, connections: Iterable[int], rendered: Rendered, kind: MappingKind, tried: Tried, *, as_query: bool
 ) -> list[UnsendableRequest]:
-    """The connections over which the request could not be sent. If it is too long for any connection, there is one entry, with the id 0.
+    """The connections over which the request could not be sent.
+
+    If there are none: one entry with the id 0 if the values exceed the limits of any request.
 
     rendered: the mapping's values, each of which can be sent
     as_query: the page shows the values as the query of a GET
@@ -54,7 +59,7 @@ def unsendable_requests(
     else:
         try:
             problems = limit_problems(f"https://host/?{query_text(rendered.pairs())}", ()) if as_query else []
-        except UnicodeEncodeError:
+        except UnicodeEncodeError:  # half a character does not make it too long; over a connection, `build` names it
             problems = []
     return [UnsendableRequest(0, each) for each in problems[:1]]
 

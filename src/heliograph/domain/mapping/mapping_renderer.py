@@ -1,14 +1,14 @@
 """Turns a mapping and the facts of one change into what is sent (guide: Mappings, Preview Mapping; M4-M9).
 
 A mapping is compiled once, to one closure per row; `render` runs them. It returns a `Rendered`, which can be written as a JSON object, as
-the pairs of a form or query, or as headers; or an `InvalidValues` with every problem: a validation error, never retried (M5). It never
-raises.
+the pairs of a form or query, or as headers; or an `InvalidValues` with its problems: a validation error, never retried (M5). A request that
+is too long ends the reading. `render` never raises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final, Protocol
 
@@ -74,7 +74,7 @@ class _Node:
         return [value for _, value in filled] if self.is_list else {str(name): value for name, value in filled}
 
     def named(self, values: list[Json | Marker], path: Path = ()) -> Iterator[tuple[str, Json]]:
-        """The form's pairs with the rows' values. Entries of a list are counted without those that are left out, as `build` leaves them out."""
+        """The pairs of a form: name and value. The entries of a list are numbered without those that are left out, so that no number is missing."""
         count = 0
         for name, member in self.members.items():
             step = (*path, count if self.is_list else name)
@@ -95,12 +95,13 @@ class _Node:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _CompiledRow:
     """A compiled row."""
 
     target: str
     read: ReadRow
-    empty: Json | Marker  # what an empty row sends; EMPTY = it is required
+    empty: Json | Marker
+    """What is sent if its value is empty. EMPTY: nothing can be sent, because the row is required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,16 @@ class _Template:
     """A compiled mapping."""
 
     kind: MappingKind
-    steps: tuple[_Step, ...]
+    rows: tuple[_CompiledRow, ...]
     names: tuple[str, ...]
-    """As in a form."""
+    """The rows' names as a form writes them."""
     flat: bool
-    """No row is nested: the names are the members."""
+    """Every path has one step: the names are the members."""
     root: _Node
     sealed: frozenset[str]
     """Lower-case names of the headers whose texts are kept sealed."""
     order: tuple[int, ...]
-    """The rows in the order of the JSON body, list entries in their order."""
+    """The indexes of the rows in the order of the JSON body."""
     numbered: bool
     """It has a list of objects, whose entries are numbered in the names."""
 
@@ -134,7 +135,7 @@ def _compile(mapping: Mapping) -> _Template:
     _sort_lists(root)
     return _Template(
         kind=mapping.kind,
-        steps=tuple(_Step(row.target, compile_row(row), _when_empty(row, mapping)) for row in mapping.rows),
+        rows=tuple(_CompiledRow(row.target, compile_row(row), _when_empty(row, mapping)) for row in mapping.rows),
         names=tuple(row.form_name for row in mapping.rows),
         flat=all(len(row.path) == 1 for row in mapping.rows),
         root=root,
@@ -210,19 +211,12 @@ class Rendered:
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers, in the order of the rows; the entries of a list are joined with commas."""
-        headers = []
-        for name, value in zip(self._template.names, self._values, strict=True):
-            if isinstance(value, list):
-                headers.append((name, ", ".join(_form_text(entry) for entry in value)))
-            elif not isinstance(value, Marker):
-                headers.append((name, _form_text(value)))
-        return headers
+        named = zip(self._template.names, self._values, strict=True)
+        return [(name, _header_text(value)) for name, value in named if not isinstance(value, Marker)]
 
     def values(self) -> list[tuple[str, Json]]:
         """Target and value of each row that is sent, in order: a preview shows them beside the rows."""
-        return [
-            (step.target, value) for step, value in zip(self._template.steps, self._values, strict=True) if not isinstance(value, Marker)
-        ]
+        return [(row.target, value) for row, value in zip(self._template.rows, self._values, strict=True) if not isinstance(value, Marker)]
 
 
 def _form_text(value: Json) -> str:
@@ -233,6 +227,10 @@ def _form_text(value: Json) -> str:
     return text_of_plain(value) if isinstance(value, (int, float)) else ""
 
 
+def _header_text(value: Json) -> str:
+    return ", ".join(_form_text(entry) for entry in value) if isinstance(value, list) else _form_text(value)
+
+
 def render(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Rendered | InvalidValues:
     """Computes every row for one change. timezone: the event's, for dates and instants (M9)."""
     template = _template(mapping)
@@ -240,22 +238,22 @@ def render(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Rendered
     values: list[Json | Marker] = []
     problems: list[ValueProblem] = []
     size = 0
-    for step in template.steps:
+    for row in template.rows:
         try:
-            value = step.read(value_of, timezone)
+            value = row.read(value_of, timezone)
         except Unfit as error:
-            problems.append(problem_of(step.target, error))
+            problems.append(problem_of(row.target, error))
             continue
         if value is EMPTY:
-            value = step.empty
+            value = row.empty
             if value is EMPTY:
-                problems.append(ValueProblem(step.target, REQUIRED_AND_EMPTY))
+                problems.append(ValueProblem(row.target, REQUIRED_AND_EMPTY))
         elif type(value) is str:
             size += len(value)
         elif isinstance(value, list):
             size += sum(len(entry) for entry in value if isinstance(entry, str))
         if size > MAX_RENDERED:
-            problems.append(ValueProblem(step.target, TOO_LONG))
+            problems.append(ValueProblem(row.target, TOO_LONG))
             break
         values.append(value)
     rendered = Rendered(template, values)
@@ -279,7 +277,7 @@ class MappingPreview:
 
     rendered: Rendered
     values: tuple[Json, ...]
-    """Of each row, in order."""
+    """The value of each row, in order; None for a row that is left out."""
     problems: dict[int, ValueProblem]
     """By the row's index, from 0."""
     left_out: frozenset[int]
@@ -291,26 +289,28 @@ def preview(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Mapping
     template = _template(mapping)
     values: list[Json | Marker] = []
     problems: dict[int, ValueProblem] = {}
-    for number, step in enumerate(template.steps):
+    for number, row in enumerate(template.rows):
         value: Json | Marker
         try:
-            value = step.read(facts.value, timezone)
+            value = row.read(facts.value, timezone)
         except Unfit as error:
-            problems[number] = problem_of(step.target, error)
+            problems[number] = problem_of(row.target, error)
             value = Hole(error.reason)
         if value is EMPTY:
-            value = step.empty
+            value = row.empty
         if value is EMPTY:
-            problems[number] = ValueProblem(step.target, REQUIRED_AND_EMPTY)
+            problems[number] = ValueProblem(row.target, REQUIRED_AND_EMPTY)
             value = Hole(REQUIRED_AND_EMPTY)
-        if template.kind is MappingKind.HEADER and not isinstance(value, (Marker, Hole)):
-            ((_, text),) = Rendered(replace(template, names=(template.names[number],)), [value]).headers()
-            if reason := headers.value_problem(text):
-                problems[number] = ValueProblem(step.target, reason)
-                value = Hole(reason)
+        if (
+            template.kind is MappingKind.HEADER
+            and not isinstance(value, (Marker, Hole))
+            and (reason := headers.value_problem(_header_text(value)))
+        ):
+            problems[number] = ValueProblem(row.target, reason)
+            value = Hole(reason)
         values.append(value)
     if not problems and isinstance(whole := render(mapping, facts, timezone=timezone), InvalidValues):
-        number = next(n for n, step in enumerate(template.steps) if step.target == whole.problems[0].target)
+        number = next(n for n, row in enumerate(template.rows) if row.target == whole.problems[0].target)
         problems[number] = whole.problems[0]  # all rows together are too long
     filled_values = tuple(None if isinstance(value, Marker) else value for value in values)
     return MappingPreview(

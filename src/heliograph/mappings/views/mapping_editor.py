@@ -305,7 +305,7 @@ class Editor:
     def _mark_errors(self, shown_row: RowShown, number: int | None) -> None:
         errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown_row.draft.errors.values()))
         if errors and self.strict:
-            shown_row.refused = errors
+            shown_row.refusal = errors
         elif errors:
             shown_row.todo = errors
         elif number is not None and number in self.mapping_preview.problems:

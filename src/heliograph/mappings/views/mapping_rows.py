@@ -101,7 +101,7 @@ class RowShown:
     """Its validation error for the chosen person, as a sentence."""
     problem: str = ""
     """The validation error, shortened."""
-    refused: str = ""
+    refusal: str = ""
     """Why it cannot be saved."""
     todo: str = ""
     """What it still lacks."""
@@ -152,7 +152,7 @@ class RowShown:
         return ", ".join(x for x in (_("Required") if self.draft.required else "", type_name(self.draft.type) if typed else "") if x)
 
     @property
-    def how(self) -> str:
+    def transformations(self) -> str:
         """Its transformations in words; "" for none."""
         return ", ".join(x for x in (_("Trim") if self.draft.trim else "", _(self.draft.case) if self.draft.case else "") if x)
 
@@ -193,10 +193,10 @@ def chip(part: RowPart, fields: SourceFields, *, open: bool = False, sealed: boo
     if isinstance(part, SourceValue):
         label = fields.label(part.key)
         return Chip(label, False, (ChipPiece(label),), _mods(part), open, part.key not in fields.by_key, data)
-    return Chip(part.text, True, tuple(_dotted(part.text)), open=open, data=data)
+    return Chip(part.text, True, tuple(_pieces(part.text)), open=open, data=data)
 
 
-def _dotted(text: str) -> Iterator[ChipPiece]:
+def _pieces(text: str) -> Iterator[ChipPiece]:
     """Splits a text into words and runs of spaces and line breaks."""
     run = ""
     for letter in text:
@@ -232,7 +232,7 @@ def _mods(source: SourceValue) -> tuple[str, ...]:
 
 
 def displayed(rows: Sequence[RowShown]) -> list[RowShown | Heading]:
-    """The rows, with the headings of the objects and lists that contain them."""
+    """The rows, with the headings of the objects and lists that contain them. Sets each row's depth."""
     items: list[RowShown | Heading] = []
     above: Path = ()
     for row in rows:
@@ -303,7 +303,7 @@ class Panel:
     value: str = ""
     """The chosen person's value."""
     result: str = ""
-    """What is sent for that value; "" if there is no value."""
+    """What is sent for that value; "" if there is neither a value nor a text if empty."""
     form: ChipForm = field(default_factory=ChipForm)
     """Its fields, with the values of the chip."""
     date: FormField | None = None
@@ -319,13 +319,13 @@ class Panel:
     map_shown: bool = False
     otherwise: tuple[Choice, ...] = ()
     settings: Sequence[FormField | Pair] = ()
-    """The fields below the others."""
+    """Its further settings: the date pattern, the text if empty, escaping and the longest length."""
 
 
 def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactSource, zone: tzinfo, more: int) -> Panel | None:
     """The panel of a chip; None if the row has no such chip.
 
-    at: the numbers of the row and the chip
+    at: the index of the row, and that of the chip within it, from 0
     more: the empty rows at the end of the value map
     """
     parts = row.chips() or ()
@@ -337,7 +337,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
         return Panel(row_place, chip_place, _("Typed text"), _("Sent as it is typed"), text=part.text)
     known = fields.by_key.get(part.key)
     value = facts.value(part.key)
-    now = text_of(value, zone)
+    value_text = text_of(value, zone)
     is_date = known is not None and known.shape in (Shape.DATE, Shape.INSTANT)
     entries = part.value_map.entries if part.value_map else ()
     otherwise = part.value_map.otherwise if part.value_map else Otherwise.KEEP
@@ -351,17 +351,18 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
             "longest": part.longest or "",
         }
     )
+    # An answer or a custom field may be a date: it can get a date format too, but without examples.
     date = form.draw_field("date") if is_date or _may_be_date(part.key) else None
     return Panel(
         row_place,
         chip_place,
         fields.label(part.key),
         group_name(known.group) if known else _("Not in your account any more"),
-        value=now or _("empty"),
-        result=_result_of(part, row, facts, zone) if now or part.if_empty else "",
+        value=value_text or _("empty"),
+        result=_result_of(part, row, facts, zone) if value_text or part.if_empty else "",
         form=form,
-        date=replace(date, kind="checks", input="radio", options=_dates(part, value, zone)) if is_date and date else date,
-        entries=tuple((old, new, old.strip().casefold() == now.strip().casefold()) for old, new in entries),
+        date=replace(date, kind="checks", input="radio", options=_date_choices(part, value, zone)) if is_date and date else date,
+        entries=tuple((old, new, old.strip().casefold() == value_text.strip().casefold()) for old, new in entries),
         more=tuple(range(more)),
         map_shown=not is_date or part.value_map is not None,
         otherwise=(
@@ -395,12 +396,13 @@ def _may_be_date(key: str) -> bool:
         return False
 
 
-def _dates(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]:
+def _date_choices(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]:
+    """The date formats, each with the chosen person's value in it if that is a date."""
     choices = []
-    for how in DateFormat:
+    for date_format in DateFormat:
         try:
-            sub = formatted(value, how, zone, part.date_pattern) if value else ""  # type: ignore[arg-type]
+            sub = formatted(value, date_format, zone, part.date_pattern) if value else ""  # type: ignore[arg-type]
         except Unfit:
             sub = ""
-        choices.append(Choice(how.value, _(how), how is (part.date_format or DateFormat.ISO), sub))
+        choices.append(Choice(date_format.value, _(date_format), date_format is (part.date_format or DateFormat.ISO), sub))
     return tuple(choices)
