@@ -145,9 +145,9 @@ class Census:
         event.use(STATUS, document.get("status"), budget)
         event.use(TYPE, document.get("attendee_type"), budget)
         sessions = document.get("sessions")
-        for row in sessions if isinstance(sessions, (list, tuple)) else ():
-            if isinstance(row, Mapping):
-                event.use(SESSION, row.get("code"), budget)
+        for entry in sessions if isinstance(sessions, (list, tuple)) else ():
+            if isinstance(entry, Mapping):
+                event.use(SESSION, entry.get("code"), budget)
         for name, value in _items(document.get("properties")):
             if value not in (None, ""):
                 event.use(PROPERTY, name, budget)
