@@ -39,6 +39,7 @@ CLEAN = {
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 WITHOUT_LETTERS = {
     *("domain", "recording", "outbound", "engine", "commands"),
+    *("bench", "demo", "stage", "verify"),
     *("connections", "flows", "mappings", "presets"),
     *("accounts", "administration", "guide", "jobs", "registrations", "replay", "seed", "setup", "timeline", "web"),
     *("collector", "installed_apps", "options", "settings", "urls", "wiring", "__main__"),

@@ -23,13 +23,13 @@ SETTLES: Final = 10.0
 
 @dataclass(slots=True)
 class Queue:
-    """The queue of an account whose connection is paused except while a part is delivered. post: queues a number of changes and returns how
-    many were accepted."""
+    """The queue of an account whose connection is paused except while a part is delivered."""
 
     site: Site
     receiver: BenchReceiver
     made: Fixture
     post: Callable[[int], int]
+    """Queues a number of changes, and returns how many were accepted."""
     _accepted: int = 0
     _delivered: set[int] = field(default_factory=set)
     _lost: int = 0
@@ -62,26 +62,22 @@ class Queue:
 
     def _missing(self) -> tuple[int, int]:
         """How many deliveries this part has lost and duplicated, once requests in flight have ended."""
+        from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
+
+        sql = f"SELECT count(*) FROM action WHERE account_id = :account AND {ACTION_OPEN}"  # noqa: S608
         deadline = time.monotonic() + SETTLES
-        while True:
-            keys, _ = self.receiver.arrivals()
-            delivered = self._delivered.union(keys)
-            missing = self._accepted - len(delivered) - _queued(self.made)
-            if not missing or time.monotonic() > deadline:
-                break
-            time.sleep(0.05)
+        with closing(open_database(Options.load(), read_only=True)) as db:
+            while True:
+                keys, _ = self.receiver.arrivals()
+                delivered = self._delivered.union(keys)
+                ((queued,),) = db.all(sql, {"account": self.made.account})
+                missing = self._accepted - len(delivered) - int(queued)
+                if not missing or time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
         duplicated = len(keys) - (len(delivered) - len(self._delivered))
         self._delivered, lost, self._lost = delivered, missing - self._lost, missing
         return lost, duplicated
-
-
-def _queued(made: Fixture) -> int:
-    """Actions of the account's connections that are not delivered yet."""
-    from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
-
-    with closing(open_database(Options.load(), read_only=True)) as db:
-        ((count,),) = db.all(f"SELECT count(*) FROM action WHERE account_id = :account AND {ACTION_OPEN}", {"account": made.account})  # noqa: S608
-        return int(count)
 
 
 def together(runs: Sequence[LoadRun]) -> LoadRun:

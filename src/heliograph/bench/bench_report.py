@@ -76,8 +76,8 @@ def _lines(figures: BenchReport) -> Iterator[tuple[str, float]]:
         if name in figures:
             yield words, figures[name]
     for share, values in figures["latency_ms"].items():
-        for p, value in values.items():
-            yield f"{p} at {share} % of the rate, ms" if share.isdecimal() else f"{p} of {share}, ms", value
+        for percentile, value in values.items():
+            yield f"{percentile} at {share} % of the rate, ms" if share.isdecimal() else f"{percentile} of {share}, ms", value
     for process, value in figures["cpu_us_per_delivery"].items():
         yield f"CPU of {process}, µs a delivery", value
     for thread, value in figures.get("thread_us_per_delivery", {}).items():

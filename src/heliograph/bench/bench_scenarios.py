@@ -84,12 +84,12 @@ class Bench:
         """10 flows, of which 1 triggers, with 1 destination."""
         made = make(FixtureSize("BENCH", self.receiver.url))
         gathered, bodies = Gathered(), self._warm_up(made, lines)
-        for n in range(self.pairs):
-            self.say(f"pair {n + 1} of {self.pairs}")
-            if n % 2:
+        for pair in range(self.pairs):
+            self.say(f"pair {pair + 1} of {self.pairs}")
+            if pair % 2:
                 gathered.floors.append(self._floor(bodies))
             gathered.ours.append(self._post(made, self.registrations, lines=lines))
-            if not n % 2:
+            if not pair % 2:
                 gathered.floors.append(self._floor(bodies))
         rate = gathered.figures({}).deliveries_per_s
         for share in SHARES:
@@ -107,9 +107,11 @@ class Bench:
         many = make(FixtureSize("MANY", self.receiver.url, flows=500, matching=5))
         gathered, bodies = Gathered(), self._warm_up(few)
         self._warm_up(many)
-        for n in range(self.pairs):
-            self.say(f"pair {n + 1} of {self.pairs}")
-            for made, into in ((few, gathered.others), (many, gathered.ours)) if n % 2 else ((many, gathered.ours), (few, gathered.others)):
+        for pair in range(self.pairs):
+            self.say(f"pair {pair + 1} of {self.pairs}")
+            for made, into in (
+                ((few, gathered.others), (many, gathered.ours)) if pair % 2 else ((many, gathered.ours), (few, gathered.others))
+            ):
                 into.append(self._post(made, self.registrations // 5))
             gathered.floors.append(self._floor(bodies))
         return gathered.figures(self.site.rss(), "5 flows")
@@ -124,15 +126,15 @@ class Bench:
         rounds = max(1, self.registrations // 1_000)
         with paused(made.account, made.connections, after=True):
             pass
-        for n in range(self.pairs):
-            self.say(f"1,000 queued, {n + 1} of {self.pairs}")
+        for pair in range(self.pairs):
+            self.say(f"1,000 queued, {pair + 1} of {self.pairs}")
             gathered.others.append(together([queue.drained(min(1_000, self.registrations)) for _ in range(rounds)]))
         at = 0
         while at < self.queued:
             self.say(f"{at:,} of {self.queued:,} queued")
             at += queue.fill(min(50_000, self.queued - at))
-        for n in range(self.pairs):
-            self.say(f"{self.queued:,} queued, {n + 1} of {self.pairs}")
+        for pair in range(self.pairs):
+            self.say(f"{self.queued:,} queued, {pair + 1} of {self.pairs}")
             gathered.ours.append(queue.part(self.registrations))
         return gathered.figures(self.site.rss(), "1,000 queued")
 
@@ -142,7 +144,8 @@ class Bench:
         self.say(f"making {SLOW:,} connections")
         dead = free_port()
         urls = tuple(
-            (f"http://127.0.0.1:{dead}/", f"{self.receiver.url}/hang", f"{self.receiver.url}/reset")[n % 3] for n in range(SLOW - 1)
+            (f"http://127.0.0.1:{dead}/", f"{self.receiver.url}/hang", f"{self.receiver.url}/reset")[number % 3]
+            for number in range(SLOW - 1)
         )
         made = make(FixtureSize("SLOW", self.receiver.url, slow=urls))
         return self._with_and_without(made, "without slow targets", self._slow_ones)
@@ -168,9 +171,9 @@ class Bench:
         among = make(FixtureSize("AMONG", url, slow=bad, all_hear=True))
         gathered, bodies = Gathered(), self._warm_up(alone)
         rate = self._post(among, max(CLIENTS * 2, self.registrations // 5)).per_s * SHARES[0] / 100
-        for n in range(self.pairs):
-            self.say(f"pair {n + 1} of {self.pairs}, {rate:,.0f}/s")
-            for made in (alone, among) if n % 2 else (among, alone):
+        for pair in range(self.pairs):
+            self.say(f"pair {pair + 1} of {self.pairs}, {rate:,.0f}/s")
+            for made in (alone, among) if pair % 2 else (among, alone):
                 runs, paced = (gathered.others, gathered.others_paced) if made is alone else (gathered.ours, gathered.paced)
                 with paused(among.account, among.slow) if made is alone else nullcontext():
                     run = self._post(made, self._paced_count(rate), rate=rate)
@@ -206,8 +209,8 @@ class Bench:
         """Few single posts, each at its moment whatever became of those before; in turn with fewer. Then nothing at all."""
         made = make(FixtureSize("LIGHT", self.receiver.url))
         gathered, bodies = Gathered(), self._warm_up(made)
-        for n in range(self.pairs):
-            self.say(f"pair {n + 1} of {self.pairs}")
+        for pair in range(self.pairs):
+            self.say(f"pair {pair + 1} of {self.pairs}")
             for rate, runs in zip(LIGHT, (gathered.ours, gathered.others), strict=True):
                 runs.append(self._post(made, int(rate * LIGHT_FOR), rate=rate))
         gathered.floors.append(self._floor(bodies))
@@ -227,9 +230,9 @@ class Bench:
         gathered, bodies = Gathered(), self._warm_up(made)
         with beside(made, there=False):  # type: ignore[attr-defined]
             half = self._post(made, self.registrations).per_s / 2
-        for n in range(self.pairs):
-            self.say(f"pair {n + 1} of {self.pairs}")
-            for there in (False, True) if n % 2 else (True, False):
+        for pair in range(self.pairs):
+            self.say(f"pair {pair + 1} of {self.pairs}")
+            for there in (False, True) if pair % 2 else (True, False):
                 runs, paced = (gathered.ours, gathered.paced) if there else (gathered.others, gathered.others_paced)
                 with beside(made, there=there):  # type: ignore[attr-defined]
                     paced.setdefault("50", []).append(self._post(made, self._paced_count(half), rate=half))

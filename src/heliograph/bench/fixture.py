@@ -74,16 +74,16 @@ def make(size: FixtureSize) -> Fixture:
     account, chosen, other = made.id, made.tags["Registered"], made.tags["Other"]
     with saving(account, by=BY, whole_account=True) as transaction:
         mapping = save_mapping(transaction, _mapping(made.custom_fields[CUSTOM[0]], made.tags[QUESTIONS[0]])).pk
-        urls = [f"{size.receiver}/d/{n}" for n in range(1, size.matching + 1)]
-        connections = [connect(transaction, f"Target {n}", url) for n, url in enumerate(urls, 1)]
-        slow = [connect(transaction, f"Slow target {n}", url) for n, url in enumerate(size.slow, 1)]
-        for n, connection in enumerate(connections, 1):
-            _flow(transaction, f"Matches {n}", (chosen,), [connection], mapping)
-        for n in range(size.flows - size.matching):
-            _idle_flow(transaction, n, (chosen, other), connections[:1], mapping)
-        for n in range(0, len(slow), MOST_DESTINATIONS):
+        urls = [f"{size.receiver}/d/{number}" for number in range(1, size.matching + 1)]
+        connections = [connect(transaction, f"Target {number}", url) for number, url in enumerate(urls, 1)]
+        slow = [connect(transaction, f"Slow target {number}", url) for number, url in enumerate(size.slow, 1)]
+        for number, connection in enumerate(connections, 1):
+            _flow(transaction, f"Matches {number}", (chosen,), [connection], mapping)
+        for number in range(size.flows - size.matching):
+            _idle_flow(transaction, number, (chosen, other), connections[:1], mapping)
+        for first in range(0, len(slow), MOST_DESTINATIONS):
             rows = () if size.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
-            _flow(transaction, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
+            _flow(transaction, f"Slow {first}", (chosen,), slow[first : first + MOST_DESTINATIONS], mapping, filters=rows)
     token = create_token(account, "bench", by=BY).secret
     return Fixture(account, token, tuple(connections), tuple(slow))
 
@@ -131,20 +131,20 @@ def _flow(
     save_flow(transaction, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
 
 
-def _idle_flow(transaction: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
+def _idle_flow(transaction: SetupTransaction, number: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
     """A flow that does not trigger, of the kinds that accounts have: for another event, for people who do not exist, in Test, for sessions;
     and one in a hundred that watches another tag, so that each change is stored as not triggered for it."""
     chosen, other = known
-    name = f"Passes by {n}"
-    if n % 100 == 0:
+    name = f"Passes by {number}"
+    if number % 100 == 0:
         _flow(transaction, name, (other,), connections, mapping)
-    elif n % 5 == 1:
+    elif number % 5 == 1:
         _flow(transaction, name, (chosen,), connections, mapping, mode=Mode.TEST)
-    elif n % 5 == 2:
+    elif number % 5 == 2:
         _flow(transaction, name, (chosen,), connections, mapping, watch=Watch.SESSION_STATUS)
-    elif n % 5 == 3:
-        row = FilterRow("profile.country", Op.IS_ANY_OF, (f"Country {n}",))
+    elif number % 5 == 3:
+        row = FilterRow("profile.country", Op.IS_ANY_OF, (f"Country {number}",))
         _flow(transaction, name, (chosen,), connections, mapping, filters=(row,))
     else:
-        row = FilterRow("event.code", Op.IS_ANY_OF, (f"EVENT-{n}",))
+        row = FilterRow("event.code", Op.IS_ANY_OF, (f"EVENT-{number}",))
         _flow(transaction, name, (chosen,), connections, mapping, filters=(row,))

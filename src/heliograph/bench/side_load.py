@@ -104,11 +104,11 @@ class PageReaders:
         return body
 
     def _look_around(self, first: int) -> None:
-        n = first
+        number = first
         with closing(self.connection()) as connection:
             while not self.stopped.wait(self._moment):
-                self.get(connection, self._addresses[n % len(self._addresses)])
-                n += 1
+                self.get(connection, self._addresses[number % len(self._addresses)])
+                number += 1
 
 
 def insights_readers(site: Site, account: int) -> PageReaders:
@@ -120,10 +120,12 @@ class Busy:
     """People who open one page after another, one who reads all registrations page by page, and an import."""
 
     def __init__(self, ground: Ground, site: Site, account: int) -> None:
+        from heliograph.accounts.models import Account  # noqa: PLC0415
+
         self._ground = ground
         self._readers = PageReaders(site, account, LOOKED_AT, PEOPLE, MOMENT)
         self._readers.beside(self._read_all)
-        self._code = _code_of(account)
+        self._code = str(Account.objects.get(pk=account).code)
         self._import: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -172,9 +174,3 @@ def signed_in(account: int) -> str:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session.save()
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
-
-
-def _code_of(account: int) -> str:
-    from heliograph.accounts.models import Account  # noqa: PLC0415
-
-    return str(Account.objects.get(pk=account).code)

@@ -85,23 +85,23 @@ class Work:
         if self.small:
             numbers = range(client, self.count, CLIENTS)
             for at in range(0, len(numbers), self.lines):
-                yield self._request(token, [(n, False) for n in numbers[at : at + self.lines]])
+                yield self._request(token, [(number, False) for number in numbers[at : at + self.lines]])
             return
         numbers = range(client, self.count // 2, CLIENTS)
         if self.lines == 1:
             before = None
-            for n in numbers:
-                yield self._request(token, [(n, False)])
+            for number in numbers:
+                yield self._request(token, [(number, False)])
                 if before is not None:
                     yield self._request(token, [(before, True)])
-                before = n
+                before = number
             if before is not None:
                 yield self._request(token, [(before, True)])
             return
         for at in range(0, len(numbers), self.lines):
             part = numbers[at : at + self.lines]
             for update in (False, True):
-                yield self._request(token, [(n, update) for n in part])
+                yield self._request(token, [(number, update) for number in part])
 
     def _document(self, code: str, *, update: bool) -> dict[str, Any]:
         if self.small:

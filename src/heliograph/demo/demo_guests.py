@@ -16,12 +16,7 @@ class Attendee(NamedTuple):
     country: str
 
 
-def _people(text: str) -> tuple[Attendee, ...]:
-    return tuple(Attendee(*(part.strip() for part in line.split("|"))) for line in text.strip().splitlines())
-
-
-PEOPLE = _people(
-    """
+_TABLE = """
     Zoë | Lindqvist | zoe.lindqvist@example.org | Nordlicht AB | Head of Events | SE
     Amir | Haddad | amir.haddad@example.com | Cedar Analytics | Data Engineer | LB
     结衣 | 青木 | yui.aoki@example.net | 青木設計 | Architect | JP
@@ -52,5 +47,5 @@ PEOPLE = _people(
     Sofia | Rossi | sofia.rossi@example.net | Rossi Vini | Sales | IT
     Anaïs | Dubois | anais.dubois@example.com | Studio Dubois | Designer | BE
     Kwame | Mensah | kwame.mensah@example.org | Accra Fintech | Analyst | GH
-    """
-)
+"""
+PEOPLE = tuple(Attendee(*(part.strip() for part in line.split("|"))) for line in _TABLE.strip().splitlines())

@@ -11,9 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from heliograph.domain.delivery.action import ActionState
-from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.facts import field_name
-from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
@@ -87,9 +85,8 @@ class Screen:
                 continue
             event = self.provider.event(event_id)
             who = f"{code} {name}".strip() if code else event.code
-            what = (
-                "registered" if change.registration and not change.before and not change.session else _what(change.before, account, event)
-            )
+            names = [field_name(name, account, event) for name in change.before]
+            what = f"{', '.join(names)} changed" if names else "registered" if change.registration else "saved"
             if change.session:
                 session = event.sessions.get(change.session.session)
                 status = account.session_statuses.get(change.session.status)
@@ -119,11 +116,11 @@ class Screen:
             {"account": self.account, "last": self._attempt, "most": MOST_LINES},
         )
         flows = self.provider.account(self.account).flows if rows else {}
-        for id, at, n, state, status, message, took, destination, flow, due_at, code, name in rows:
+        for id, at, number, state, status, message, took, destination, flow, due_at, code, name in rows:
             self._attempt = id
             known = flows.get(flow)
             where = next((d.name for d in known.destinations if d.id == destination), "?") if known else "?"
-            try_ = f", try {n}" if n > 1 else ""
+            try_ = f", try {number}" if number > 1 else ""
             who = f"{code or ''} {name or ''} → {where}"
             if state == ActionState.SUCCESS:
                 yield ScreenLine(at, "delivered", f"{who}: {status}{try_} in {took / 1000:.0f} ms")
@@ -138,8 +135,3 @@ class Screen:
 
 def _short(message: str) -> str:
     return message.removesuffix(".")
-
-
-def _what(before: object, account: AccountConfig, event: EventConfig) -> str:
-    names = [field_name(f, account, event) for f in before] if isinstance(before, dict) else []
-    return f"{', '.join(names)} changed" if names else "saved"

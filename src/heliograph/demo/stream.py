@@ -72,14 +72,14 @@ class Stream:
         self.made += 1
         known = _KnownRegistration(event, f"{event.code[:3]}{self.made:06}", self._random.choice(PEOPLE))
         self._known.append(known)
-        p = known.person
+        person = known.person
         profile: dict[str, Any] = {
-            "first_name": p.first,
-            "last_name": p.last,
-            "email": "" if self._random.random() < 0.06 else p.mail,  # some omit it: then a required field is missing
-            "organization": p.organization,
-            "position": p.position,
-            "country": p.country,
+            "first_name": person.first,
+            "last_name": person.last,
+            "email": "" if self._random.random() < 0.06 else person.mail,  # some omit it: then a required field is missing
+            "organization": person.organization,
+            "position": person.position,
+            "country": person.country,
             "custom": {"tshirt": self._random.choice(("S", "M", "L", "XL"))},
         }
         document = self._document(known) | {"status": "New", "attendee_type": self._random.choice(event.types), "profile": profile}

@@ -1,5 +1,7 @@
-"""The place where a trial runs: its own data folder and, on PostgreSQL, a database that is empty or left by an earlier trial (never one in
-use)."""
+"""The place where a trial runs: its own data folder and, on PostgreSQL, a database.
+
+The database has to be empty or left by an earlier trial. One in use is refused.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -19,20 +21,19 @@ from heliograph.commands import ready
 from heliograph.options import PREFIX
 from heliograph.stage.ground_error import GroundError
 
-if TYPE_CHECKING:
-    from heliograph.stage.trial_database import TrialDatabase
-
 LOOPBACK: Final = "127.0.0.1/32"
 
 
 @dataclass(slots=True)
 class Ground:
-    """The folder and database of one trial. keep: both stay afterwards, for inspection."""
+    """The folder and database of one trial."""
 
     folder: Path
     database_url: str
+    """postgresql://…; "" for SQLite in the folder."""
     settings: dict[str, str] = field(default_factory=dict)
     keep: bool = False
+    """True if folder and database stay after the trial, for inspection."""
 
     @property
     def on_sqlite(self) -> bool:
@@ -49,28 +50,34 @@ class Ground:
         return self.folder / (machine or "data")
 
     def environment(self, machine: str = "", **settings: str) -> dict[str, str]:
-        """The whole environment of a process. Keywords are settings by lower-case name (`bind`, `log_level`); the operator's settings are
-        ignored."""
+        """The whole environment of a process, without the operator's settings.
+
+        settings: by lower-case name (`bind`, `log_level`)
+        """
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DJANGO_SETTINGS_MODULE"
         }
-        return environment | {f"{PREFIX}{name.upper()}": value for name, value in (self._own(machine) | settings).items()}
-
-    def _own(self, machine: str) -> dict[str, str]:
-        return self.settings | {"data": str(self.data(machine)), "database_url": self.database_url}
+        settings = {**self.settings, "data": str(self.data(machine)), "database_url": self.database_url, **settings}
+        return environment | {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
 
 
 @contextmanager
 def ground(
     purpose: str, database_url: str = "", *, under: Path | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Ground]:
-    """Creates the ground, migrates, and makes this process part of the trial; cleans up at the end. Once per process, because Django reads
-    its settings once.
+    """Creates the ground, migrates, and makes this process part of the trial; cleans up at the end.
 
-    purpose: names the folder. database_url: postgresql://…, or "" for SQLite in the folder. under: the parent folder; default: the system's
-    folder for temporary files, which is in memory on some systems, where a commit costs nothing. settings: of all processes, by lower-case
-    name. Raises GroundError.
+    A process can have one ground, because Django reads its settings once.
+
+    purpose: a part of the folder's name
+    database_url: postgresql://…; "" for SQLite in the folder
+    under: the parent folder; None for the system's folder for temporary files. Some systems have that in memory, where a commit costs nothing
+    settings: the settings of all processes, by lower-case name
+
+    Raises GroundError.
     """
+    from django.db import connections  # noqa: PLC0415
+
     if database_url and urlsplit(database_url).scheme not in {"postgresql", "postgres"}:
         raise GroundError("--database-url must begin with postgresql://; without it, the trial uses SQLite in a temporary folder.")
     try:
@@ -83,24 +90,22 @@ def ground(
         {"key": Fernet.generate_key().decode("ascii"), "allowed_networks": LOOPBACK, "log_format": "json"} | dict(settings or {}),
     )
     made.logs.mkdir()
-    database = _claimed(database_url) if database_url else None
+    database = None
+    if database_url:
+        from heliograph.stage.trial_database import TrialDatabase  # noqa: PLC0415 -- with psycopg
+
+        database = TrialDatabase(database_url)
     try:
         _join_trial(made)
         yield made
     finally:
-        _leave()
+        connections.close_all()
         if not made.keep:
             if database is not None:
                 database.empty()
             shutil.rmtree(folder, ignore_errors=True)
         if database is not None:
             database.close()
-
-
-def _claimed(url: str) -> TrialDatabase:
-    from heliograph.stage.trial_database import TrialDatabase  # noqa: PLC0415 -- with psycopg
-
-    return TrialDatabase(url)
 
 
 def _join_trial(made: Ground) -> None:
@@ -112,9 +117,3 @@ def _join_trial(made: Ground) -> None:
     os.environ.update({name: value for name, value in made.environment().items() if name.startswith(PREFIX)})
     ready(first_start=True)
     migrate()
-
-
-def _leave() -> None:
-    from django.db import connections  # noqa: PLC0415
-
-    connections.close_all()

@@ -146,7 +146,9 @@ class Ledger:
                 by_key[arrival.target, arrival.version].append(arrival)
             taken = {key for key, arrivals in by_key.items() if any(a.took for a in arrivals)}
             owed = {(target, version) for target in self.targets for version in self._accepted}
-            newest = self._newest_taken(taken)
+            newest: dict[tuple[str, str], int] = {}
+            for target, version in taken:
+                newest[target, version.code] = max(newest.get((target, version.code), 0), version.number)
             superseded = {key for key in owed - taken if self._is_superseded(key, by_key, newest)}
             lost = owed - taken - superseded
             for target, version in sorted(lost):
@@ -164,37 +166,30 @@ class Ledger:
                 examples={kind: tuple(lines[:20]) for kind, lines in examples.items()},
             )
 
-    def _newest_taken(self, taken: set[tuple[str, LedgerVersion]]) -> dict[tuple[str, str], int]:
-        newest: dict[tuple[str, str], int] = {}
-        for target, version in taken:
-            at = target, version.code
-            newest[at] = max(newest.get(at, 0), version.number)
-        return newest
-
     def _is_superseded(
         self,
         key: tuple[str, LedgerVersion],
         by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]],
         newest: Mapping[tuple[str, str], int],
     ) -> bool:
-        """True only if requests update a record there, a newer version was accepted, and there was a reason: a failed attempt, or a strike
-        meanwhile (D2)."""
+        """True only if requests update a record there, a newer version was accepted, and there was a reason (D2).
+
+        The reason is a failed attempt, or a strike between the request of this version and the arrival of a newer one.
+        """
         target, version = key
         if not self.targets[target] or newest.get((target, version.code), 0) <= version.number:
             return False
         if key in by_key:  # an attempt arrived and none was accepted: they failed
             return True
-        newer = [
-            a
-            for n in range(version.number + 1, newest[target, version.code] + 1)
-            for a in by_key.get((target, LedgerVersion(version.code, n)), ())
-        ]
-        asked_at, came = self._requested[version], min(a.at for a in newer)
+        newer = [LedgerVersion(version.code, number) for number in range(version.number + 1, newest[target, version.code] + 1)]
+        asked_at, came = self._requested[version], min(arrival.at for each in newer for arrival in by_key.get((target, each), ()))
         return any(asked_at <= at <= came for at in self._strikes)
 
     def _duplicated(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
-        """Counts the confirmations that were forgotten. If the request that repeats one fails, its retry does not count: one confirmation was
-        forgotten, not two."""
+        """Counts the forgotten confirmations: requests that repeat a confirmed one.
+
+        If such a request fails, its retry does not count, because still only one confirmation was forgotten.
+        """
         count = 0
         for (target, version), arrivals in by_key.items():
             confirmed = False
@@ -209,8 +204,10 @@ class Ledger:
         return count
 
     def _reordered(self, examples: dict[str, list[str]]) -> int:
-        """Counts order violations: where requests update a record, none may follow a newer one; where they add, first attempts must be in
-        order (D2)."""
+        """Counts the requests that were out of order (D2).
+
+        Where requests update a record, none may follow a newer one. Where they add one, only first attempts have to be in order.
+        """
         count = 0
         newest: dict[tuple[str, str], int] = {}
         seen: set[tuple[str, LedgerVersion]] = set()

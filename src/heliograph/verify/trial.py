@@ -32,17 +32,24 @@ COMING_AND_GOING: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many of each. slots: whether workers start and stop first; webs and workers: those on PostgreSQL."""
+    """The numbers of a trial."""
 
     kills: int
     webs: int
+    """Processes `web`, on PostgreSQL."""
     workers: int
+    """Processes `worker`, on PostgreSQL."""
     clients: int
     slots: bool
+    """True if workers start and stop before the kills."""
 
 
 def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> VerifyReport:
-    """Set-up, load, strikes, drain, counts. past_lease: seconds for which a process is suspended. say: called with the progress."""
+    """Set-up, load, strikes, drain, counts.
+
+    past_lease: seconds for which a process is suspended
+    say: called with the progress
+    """
     began = time.monotonic()
     chances = [random.Random(seed * 10 + n) for n in range(3)]  # noqa: S311 -- a trial, not a secret
     ledger = Ledger(TARGETS)
@@ -53,7 +60,12 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
         receiver = stack.enter_context(Receiver(targets.take))
         trial_targets = [TrialTarget(name, receiver.url(f"/{name}"), updates) for name, updates in TARGETS.items()]
         token = make_trial_account(trial_targets, apart=0 if made.on_sqlite else APART)
-        parts, more = _parts(made, size)
+        # `parts` run from the start; `more` are workers that join them.
+        if made.on_sqlite:
+            parts, more = [ServiceProcess(made, "serve")], []
+        else:
+            first, *more = [ServiceProcess(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
+            parts = [*(ServiceProcess(made, "web", f"web-{n + 1}") for n in range(size.webs)), first]
         for part in (*parts, *more):
             stack.callback(part.end)
         manager = Manager(parts, chances[1])
@@ -73,7 +85,12 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
         load.start()
         if size.slots and more:
             say("workers come and go …")
-            _come_and_go(parts[-1], more, report)
+            with closing(open_database(Options.load(), read_only=True)) as db:
+                report.slots = slot_shares.up_and_down(db, parts[-1], more)
+            late = {step: seconds for step, seconds in report.slots.items() if seconds > slot_shares.WITHIN}
+            report.faults += [
+                f"Workers {step}: it took {took:.1f} s until each owned its share of the slots." for step, took in late.items()
+            ]
         for part in more[: size.workers - 1]:
             manager.keep(part)
             part.until_ready()
@@ -93,21 +110,6 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
     report.faults += load.unexpected[:10]
     report.seconds = time.monotonic() - began
     return report
-
-
-def _parts(made: Ground, size: Size) -> tuple[list[ServiceProcess], list[ServiceProcess]]:
-    """The processes kept running from the start, and further workers."""
-    if made.on_sqlite:
-        return [ServiceProcess(made, "serve")], []
-    workers = [ServiceProcess(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
-    return [*(ServiceProcess(made, "web", f"web-{n + 1}") for n in range(size.webs)), workers[0]], workers[1:]
-
-
-def _come_and_go(first: ServiceProcess, more: list[ServiceProcess], report: VerifyReport) -> None:
-    with closing(open_database(Options.load(), read_only=True)) as db:
-        report.slots = slot_shares.up_and_down(db, first, more)
-    late = {step: seconds for step, seconds in report.slots.items() if seconds > slot_shares.WITHIN}
-    report.faults += [f"Workers {step}: it took {seconds:.1f} s until each owned its share of the slots." for step, seconds in late.items()]
 
 
 def _so_far(ledger: Ledger, striker: Striker) -> str:

@@ -60,23 +60,23 @@ class VerifyReport:
 
     def verdict(self) -> str:
         """The results in words."""
-        c = self.counts
+        counts = self.counts
         lines = [
             f"{self.kills} kills in {self.seconds:.0f} s on {self.database}",
             *(f"    {count:>4}  {what}" for what, count in sorted(self.strikes.items())),
-            f"accepted            {c.accepted:>8,}  versions of registrations, each owed to {self.targets} targets",
-            f"owed                {c.owed:>8,}",
-            f"delivered           {c.delivered:>8,}",
-            f"superseded          {c.superseded:>8,}  rightly not sent, since a newer version was",
-            f"lost                {c.lost:>8,}",
-            f"duplicated          {c.duplicated:>8,}  with {self.in_flight_at_kills:,} in flight at the kills",
-            f"reordered           {c.reordered:>8,}",
+            f"accepted            {counts.accepted:>8,}  versions of registrations, each owed to {self.targets} targets",
+            f"owed                {counts.owed:>8,}",
+            f"delivered           {counts.delivered:>8,}",
+            f"superseded          {counts.superseded:>8,}  rightly not sent, since a newer version was",
+            f"lost                {counts.lost:>8,}",
+            f"duplicated          {counts.duplicated:>8,}  with {self.in_flight_at_kills:,} in flight at the kills",
+            f"reordered           {counts.reordered:>8,}",
         ]
         if self.slots:
             steps = ", ".join(f"{step}: {seconds:.1f} s" for step, seconds in self.slots.items())
             lines.append(f"slots redistributed    workers {steps}")
-        for what, examples in c.examples.items():
-            if what != "duplicated" or c.duplicated > self.in_flight_at_kills:
+        for what, examples in counts.examples.items():
+            if what != "duplicated" or counts.duplicated > self.in_flight_at_kills:
                 lines += [f"  {what}: {example}" for example in examples]
         lines += self.faults
         lines.append(
