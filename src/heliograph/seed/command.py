@@ -63,8 +63,8 @@ def seed(
     with _alone(options), contextlib.closing(open_database(options)) as db:
         migrate()
         others = _others(db, account)
-        if others and not yes:
-            _ask(others, account)
+        if others and not yes and not (console.is_terminal and typer.confirm(f"{others} Invent a history for {account} in it?", err=True)):
+            raise SeedRefused(f"{others} Nothing was written; --yes writes all the same.")
         is_alone = not others
         made = prepare(db, account, add=add)
         minute = 60_000_000
@@ -110,15 +110,6 @@ def _others(db: Database, code: str) -> str:
     if workers:
         return "Workers are running with this database."
     return f"This database has other accounts: {', '.join(others)}." if others else ""
-
-
-def _ask(why: str, code: str) -> None:
-    """Refuses to write where others work, unless a person confirms. Raises SeedRefused."""
-    from rich.console import Console  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    if not console.is_terminal or not typer.confirm(f"{why} Invent a history for {code} in it?", err=True):
-        raise SeedRefused(f"{why} Nothing was written; --yes writes all the same.")
 
 
 def _write(history: History, plan: HistoryPlan, console: Console) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A person who registers. mail: "" for one who gave none."""
+    """A person who registers."""
 
     first: str
     last: str
     mail: str
+    """ "" for a person who gave no address."""
     organization: str
     position: str
     country: str
@@ -20,23 +21,14 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Names that are met in one country."""
+    """Usual names of one country."""
 
     country: str
     first: tuple[str, ...]
     last: tuple[str, ...]
 
 
-def _names(text: str) -> tuple[_Names, ...]:
-    name_lists = []
-    for line in text.strip().splitlines():
-        country, first, last = (part.strip() for part in line.split("|"))
-        name_lists.append(_Names(country, tuple(first.split(", ")), tuple(last.split(", "))))
-    return tuple(name_lists)
-
-
-_PEOPLES = _names(
-    """
+_TABLE = """
     DE | Anna, Günther, Jörg, Katharina, Lena, Paul, Sabine, Uwe | Bäcker, Groß, Hofmann, Köhler, Müller, Schäfer, von der Heide, Weiß
     GB | Amelia, Emily, George, Harry, Jack, Mary Jane, Olivia, Oscar | Clark, Evans, Hughes, O'Neill, Smith, Taylor, Walker, Wright
     FR | Anaïs, Chloé, Éloïse, François, Jean-Luc, Léa, Noël, Zoé | Bernard, Dubois, Lefèvre, Martin, Moreau, Petit, Roux, Thévenot
@@ -56,7 +48,10 @@ _PEOPLES = _names(
     TH | กมล, ชัย, ดาว, นิดา, ปกรณ์, พิม, มานะ, สมชาย | แก้วมณี, จันทร์ดี, ใจดี, ทองคำ, บุญมา, พงษ์ศรี, รักไทย, สุขใจ
     NG | Adaeze, Chukwuemeka, Femi, Ifeoma, Ngozi, Olumide, Tunde, Yetunde | Adeyemi, Balogun, Eze, Ibrahim, Nwosu, Okafor, Okonkwo, Ọlatunji
     VN | Anh, Bảo, Dũng, Hương, Linh, Minh, Phượng, Thảo | Đặng, Đỗ, Hoàng, Lê, Nguyễn, Phạm, Trần, Vũ
-    """
+"""
+_PEOPLES = tuple(
+    _Names(country, tuple(first.split(", ")), tuple(last.split(", ")))
+    for country, first, last in ((part.strip() for part in line.split("|")) for line in _TABLE.strip().splitlines())
 )
 _HOUSES = ("Atelier", "Harbour", "Nordlicht", "Cedar", "Liffey", "Porto", "Savanna", "Fjord", "Boğaziçi", "青木", "Северный", "Studio")
 _TRADES = ("Analytics", "Foods", "Press", "Mobility", "Credit Union", "Logistics", "Labs", "Medya", "設計", "мост", "Söhne", "Vini")
@@ -87,7 +82,10 @@ def _mail(number: int) -> str:
 
 
 def guest(chance: random.Random, number: int) -> Guest:
-    """A guest. number: makes the e-mail address one's own."""
+    """A guest.
+
+    number: makes the e-mail address unique
+    """
     names = _PEOPLES[int(chance.random() * len(_PEOPLES))]
     first = names.first[int(chance.random() * len(names.first))]
     last = names.last[int(chance.random() * len(names.last))]

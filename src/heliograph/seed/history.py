@@ -16,7 +16,6 @@ from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, st
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, decide, mode_of
-from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change, RegistrationState, SessionState, SubjectKind
 from heliograph.recording.contents import write_before, write_session
 from heliograph.seed.delivery_history import DeliveryHistory
@@ -189,7 +188,11 @@ class History:
             rows["run"].append((run, account.id, number, flow.id, flow.number, 2 if triggered else 1, reason, mode, at))
             self.rows.runs[minute, mode, flow.id, decision.state] += 1
             if decision.state is RunState.UNTAGGED:
-                self._waits(run, number, registration, flow, mode, at)
+                item: StuckRun = stuck(run, RunVerdict.UNTAGGED, at, self.account.before.retry)
+                rows["stuck_run"].append((
+                    run, account.id, run, number, flow.id, registration.id, event.id, mode, item.queue.code, item.category.code,
+                    item.tries, item.due_at, item.cause.value, "", at, None,
+                ))  # fmt: skip
             elif triggered:
                 for destination in flow.destinations:
                     self._deliveries.act(registration, change, number, run, flow, destination, mode, at)
@@ -205,11 +208,3 @@ class History:
             mode = mode_of(change, account, registration.event.config)
             decided = self._decided[key] = mode.code, decide(change, account, registration.event.config, mode=mode)
         return decided
-
-    def _waits(self, run: int, change: int, registration: SeededRegistration, flow: Flow, mode: int, at: int) -> None:
-        """A run that waits for a tag."""
-        item: StuckRun = stuck(run, RunVerdict.UNTAGGED, at, self.account.before.retry)
-        self.rows.rows["stuck_run"].append((
-            run, self.account.id, run, change, flow.id, registration.id, registration.event.config.id, mode, item.queue.code, item.category.code,
-            item.tries, item.due_at, item.cause.value, "", at, None,
-        ))  # fmt: skip

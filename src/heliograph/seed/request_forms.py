@@ -1,7 +1,7 @@
 """The texts of requests, as the engine would have rendered and stored them.
 
-Rendering each would take longer than writing it. So each kind of request (by destination, event, status and answers) is rendered once, by the
-engine's own functions, with marks where a guest's own values stand; a text is that form with the values put in.
+Rendering each request would take longer than writing it. So each kind of request (by destination, event, status and answers) is rendered once, by
+the engine's own functions, with marks in place of a guest's values. This form becomes a request's text when the values replace the marks.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ _SPELLINGS: Final = (*(text for each in _ALL for mark in (each, each.upper()) fo
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
-    """A rendered request: text with `%s` for each value, and what stands there: a value's number, and how it is written if not as it is."""
+    """A rendered request with places for values."""
 
     text: str
+    """With `%s` at each place."""
     order: tuple[tuple[int, Callable[[str], str] | None], ...]
+    """For each place: the number of the value, and the function that converts it; None if it is written as it is."""
     clock: _LocalClock
 
     def filled(self, values: tuple[str, ...], uid: str, modified: int) -> str:
@@ -88,7 +90,10 @@ class RequestForms:
         self._known: dict[object, RequestForm | ValidationFailed] = {}
 
     def form(self, key: object, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
-        """The form of a request, or what is wrong with its values. key: equal for requests with the same form."""
+        """The form of a request, or what is wrong with its values.
+
+        key: equal for requests with the same form
+        """
         form = self._known.get(key)
         if form is None:
             form = self._known[key] = self._rendered(flow, destination, event, change)
@@ -98,7 +103,11 @@ class RequestForms:
         assert change.registration is not None
         assert destination.connection is not None
         assert destination.payload_mapping is not None
-        facts = ChangeFacts(_marked(change), self._config, event, flow_name=flow.name, now=_THEN)
+        # Marks in place of the guest's values, and the instant _THEN in place of all instants.
+        state = change.registration
+        profile = {name: MARKS.get(name, text) for name, text in state.profile.items()}
+        marked = replace(change, registration=replace(state, code=CODE, profile=profile, modified=_THEN))
+        facts = ChangeFacts(marked, self._config, event, flow_name=flow.name, now=_THEN)
         zone = ZoneInfo(facts.timezone)
         payload = self._config.mappings[destination.payload_mapping]
         made = build_request(self._prepared[destination.connection], payload, None, facts, webhook_id=_UID, timezone=zone)
@@ -107,27 +116,17 @@ class RequestForms:
         used = used_of(self._config, flow, destination)
         ready = ReadyRequest(made, Route(self._config.id, destination.connection), used, self._masks[destination.connection])
         text = exchange_of(Delivered(200), ready, None, at=0, took=0, connection=destination.connection, versions=str(used)).request
-        return _form(text, self._clocks.setdefault(zone.key, _LocalClock(zone)))
+        # The form's body has percent signs of its own, and marks that are written with percent signs.
+        clock = self._clocks.setdefault(zone.key, _LocalClock(zone))
+        moment = clock.at(to_micros(_THEN))
+        places = re.compile("|".join((*_SPELLINGS, re.escape(moment))))
+        order = tuple((_MOMENT, None) if mark == moment else _place(mark) for mark in places.findall(text))
+        return RequestForm("%s".join(part.replace("%", "%%") for part in places.split(text)), order, clock)
 
 
 def values_of(state: RegistrationState) -> tuple[str, ...]:
     """A registration's values for the marks."""
     return (*(state.profile.get(name, "") for name in MARKS), state.code)
-
-
-def _marked(change: Change) -> Change:
-    state = change.registration
-    assert state is not None
-    profile = {name: MARKS.get(name, text) for name, text in state.profile.items()}
-    return replace(change, registration=replace(state, code=CODE, profile=profile, modified=_THEN))
-
-
-def _form(text: str, clock: _LocalClock) -> RequestForm:
-    moment = clock.at(to_micros(_THEN))
-    places = re.compile("|".join((*_SPELLINGS, re.escape(moment))))
-    order = tuple((_MOMENT, None) if mark == moment else _place(mark) for mark in places.findall(text))
-    # A form's body has percent signs of its own, and marks that are written with them.
-    return RequestForm("%s".join(part.replace("%", "%%") for part in places.split(text)), order, clock)
 
 
 def _place(spelling: str) -> tuple[int, Callable[[str], str] | None]:

@@ -6,7 +6,6 @@ Answers are results of the sender, judged and stored by the engine's own functio
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,20 +27,25 @@ CURED: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How an attempt ends. took: microseconds; text: the response as it is stored; status: of the response, None if there was none."""
+    """How an attempt ends."""
 
     outcome: Outcome
     took: int
+    """Microseconds."""
     text: str
+    """The response as it is stored."""
     status: int | None
+    """The status of the response; None if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of trouble. weight: how often; result: what the sender would report."""
+    """A kind of trouble."""
 
     weight: int
+    """How often it happens, relative to the other kinds."""
     result: SendResult
+    """The result that the sender would report."""
 
 
 def _answer(status: int, body: bytes, seconds: float, *headers: bytes) -> Response:
@@ -73,13 +77,18 @@ _UNREADABLE: Final = Refused(Category.SOURCE_API, Cause.SOURCE, "The source coul
 
 @dataclass(frozen=True, slots=True)
 class _Outage:
-    """A time when many requests over a connection fail in one way. begins, lasts: shares of the period; place: of the connection, by age."""
+    """A time when many requests over a connection fail in one way."""
 
     place: int
+    """The place of the connection, by age."""
     begins: float
+    """A share of the period."""
     lasts: float
+    """A share of the period."""
     share: float
+    """The share of requests that fail."""
     kind: int
+    """The place of the trouble in _TROUBLES."""
 
 
 _OUTAGES: Final = (
@@ -92,20 +101,30 @@ _OUTAGES: Final = (
 
 
 class TargetAnswers:
-    """The answers of all targets. rules: the response rules by connection, which decide what an answer means."""
+    """The answers of all targets."""
 
     def __init__(self, chance: random.Random, rules: dict[int, Rule], since: int, until: int) -> None:
+        """rules: the response rules by connection, which decide what an answer means"""
         self._chance = chance
         self._rules = rules
         connections = sorted(rules)
         period = until - since
         self._outages = [(connections[o.place], since + o.begins * period, since + (o.begins + o.lasts) * period, o) for o in _OUTAGES]
-        self._good = {(c, kind): list(_delivered(rule, kind)) for c, rule in rules.items() for kind in (b"true", b"false")}
+        # Good answers differ in how long they took.
+        seconds = [round(0.012 * 1.17**step, 6) for step in range(24)]
+        self._good = {
+            (connection, created): [_answered(_answer(200, b'{"created":' + created + b"}", took), rule) for took in seconds]
+            for connection, rule in rules.items()
+            for created in (b"true", b"false")
+        }
         self._bad = {c: [_answered(each.result, rule) for each in _TROUBLES] for c, rule in rules.items()}
         self._weights = [each.weight for each in _TROUBLES]
 
     def first(self, connection: int, at: int, *, known: bool) -> Answered:
-        """The answer to a first attempt. known: the target has the record already."""
+        """The answer to a first attempt.
+
+        known: True if the target has the record already
+        """
         if down := self._down(connection, at):
             return down
         if self._chance.random() < TROUBLED:
@@ -133,12 +152,6 @@ class TargetAnswers:
         if self._chance.random() < 0.01:
             return Answered(_UNREADABLE, 0, "", None)
         return self._chance.choices(self._bad[connection], self._weights)[0]
-
-
-def _delivered(rule: Rule, created: bytes) -> Iterator[Answered]:
-    """Good answers, which differ in how long they took."""
-    for step in range(24):
-        yield _answered(_answer(200, b'{"created":' + created + b"}", round(0.012 * 1.17**step, 6)), rule)
 
 
 def _answered(result: SendResult, rule: Rule) -> Answered:
