@@ -1,7 +1,8 @@
 """Which other changes of the last seven days stopped at a flow for the same reason, and judging them again (F9, D7).
 
-A change that waits for a tag, or could not be judged, has a run and can be judged again. A decision that is final, or a change that was
-filtered, cannot: sending it after all is a replay. Reasons are computed by the rules then in force. Only the newest changes are explained.
+A change that waits for a tag, or could not be judged, has a run and can be judged again. A final decision or a filtered change cannot be judged
+again; a replay can still send it. Reasons are computed by the rules that were in force when the change was recorded. Only the newest changes are
+explained.
 """
 
 from __future__ import annotations
@@ -33,23 +34,28 @@ JUDGED: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class AlikeChange:
-    """Another change that stopped for the same reason. at: microseconds; run: 0 if none is stored; waits: it can be judged again."""
+    """Another change that stopped for the same reason."""
 
     id: int
     at: int
+    """Microseconds."""
     change: Change
     event: int
     registration: int | None
     run: int = 0
+    """The id of its run; 0 if none is stored."""
     waits: bool = False
+    """True if it can be judged again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoppedAlike:
-    """The other changes, newest first. more: there are older changes, which were not read."""
+    """The other changes."""
 
     rows: Sequence[AlikeChange]
+    """Newest first."""
     more: bool = False
+    """True if there are older changes, which were not read."""
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[AlikeChange]:
         """One page of them."""
@@ -70,16 +76,24 @@ class StoppedAlike:
 
 
 def stopped_alike(reader: AccountReader, flow: Flow, recorded: RecordedChange, reason: StopReason) -> StoppedAlike:
-    """The other changes that stopped for the same reason. flow: as it was then; reason: why the change stopped."""
-    of_run = reason[0] in ("", GateName.ACTIVATION)
-    rows = _runs(reader, flow, reason) if of_run else _changes(reader, 0 if reason[0] == GateName.WATCH else _facets(flow))
+    """The other changes that stopped for the same reason.
+
+    flow: the flow as it was when the change was recorded
+    reason: why the change stopped
+    """
+    if reason[0] in ("", GateName.ACTIVATION):
+        rows = _runs(reader, flow, reason)
+    else:
+        watched = int(flow.watch.facets) if flow.watch else 0
+        rows = _changes(reader, 0 if reason[0] == GateName.WATCH else watched)
     alike = []
     for *row, registration, run, queue in rows[:JUDGED]:
         change = read_change(row) if row[0] != recorded.change.id else None
         if change is None:
             continue
-        one = RecordedChange(change, row[11], row[12], row[13])
-        if _reason(reader, flow.id, one) == reason:
+        rules = rules_of(reader, RecordedChange(change, row[11], row[12], row[13]))
+        known = rules.account.flows.get(flow.id)
+        if known and stop_reason(explain(known, change, rules.account, rules.event), change, rules.event) == reason:
             alike.append(
                 AlikeChange(row[0], row[5], change, row[11], registration, run or 0, QueueStatus.of_code(queue or 0) in SUBMITTABLE)
             )
@@ -98,18 +112,11 @@ def judge_again(account: int, alike: StoppedAlike) -> Submitted:
     return Submitted(tuple(done), refused)
 
 
-def _reason(reader: AccountReader, flow: int, one: RecordedChange) -> StopReason | None:
-    rules = rules_of(reader, one)
-    known = rules.account.flows.get(flow)
-    return stop_reason(explain(known, one.change, rules.account, rules.event), one.change, rules.event) if known else None
-
-
-def _facets(flow: Flow) -> int:
-    return int(flow.watch.facets) if flow.watch else 0
-
-
 def _changes(reader: AccountReader, facets: int) -> list[Row]:
-    """The newest changes of these days, with the facets (0: all of them)."""
+    """The newest changes of the last DAYS.
+
+    facets: only changes with one of these; 0 for all changes
+    """
     return reader.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id, 0, 0"
         f" FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"

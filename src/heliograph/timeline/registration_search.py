@@ -6,7 +6,7 @@ newest first, until a page is full.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,31 +26,37 @@ FIELDS: Final = ("code", "email", "name", "organization", "external_key", "badge
 
 @dataclass(frozen=True, slots=True)
 class FoundAction:
-    """The action of a webhook-id. event, code: those of its registration; "" if it has none, or no longer has one."""
+    """The action of a webhook-id."""
 
     id: int
     change: int
     event: str
+    """The code of its registration's event; "" if there is no registration, or no longer one."""
     code: str
+    """The code of its registration, or ""."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """The field of a registration that has the words (one of FIELDS, "" if none can be shown), and its text before, in and after the hit."""
+    """A field of a registration that contains words of the search, and its text in three parts."""
 
     field: str = ""
+    """One of FIELDS; "" if none can be shown."""
     before: str = ""
+    """The text before the hit."""
     hit: str = ""
     after: str = ""
+    """The text after the hit."""
 
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """The deliveries of a registration by their state. waiting: runs that wait for a tag count, too."""
+    """The numbers of deliveries of a registration, by their state."""
 
     delivered: int = 0
     pending: int = 0
     waiting: int = 0
+    """With the runs that wait for a tag."""
     failed: int = 0
 
 
@@ -88,7 +94,7 @@ class RegistrationSearch:
         return FoundAction(rows[0][0], rows[0][1], rows[0][2] or "", rows[0][3] or "") if rows else None
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FoundRegistration]:
-        """One page of registrations, those modified last first. Where a code with a digit was typed, only the registrations of that code."""
+        """One page of registrations, the last modified ones first. For a code with a digit, only the registrations of that code."""
         if not self.words or created_of(self.text.lower()) is not None:
             return ListPage([])
         registrations = Registrations(self.reader.db, self.reader.account)
@@ -141,18 +147,15 @@ _COUNTED: Final = {
 def hit_in(row: ListedRegistration, words: Sequence[str]) -> SearchHit:
     """The field that has most of the words, with the first of them marked."""
     best, most = SearchHit(), 0
-    for name, text in _texts(row):
+    profile = row.state.profile if row.state else {}
+    listed_texts = {"code": row.code, "name": row.name, "organization": row.organization}
+    for name in FIELDS:
+        text = listed_texts.get(name) or profile.get(name, "")
         known = folded(text)
         inside = [word for word in words if word in known]
         if len(inside) > most and (parts := marked(text, inside[0])):
             best, most = SearchHit(name, *parts), len(inside)
     return best
-
-
-def _texts(row: ListedRegistration) -> Iterable[tuple[str, str]]:
-    profile = row.state.profile if row.state else {}
-    listed_texts = {"code": row.code, "name": row.name, "organization": row.organization}
-    return ((name, listed_texts.get(name) or profile.get(name, "")) for name in FIELDS)
 
 
 def marked(text: str, word: str) -> tuple[str, str, str] | None:

@@ -16,7 +16,7 @@ from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.delivery_words import Toned
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.webhook_id import created_of
-from heliograph.timeline.registration_search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
+from heliograph.timeline.registration_search import DeliveryCounts, FoundRegistration, RegistrationSearch
 from heliograph.timeline.timeline import Timeline
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ListFilters, SearchFilter
@@ -50,8 +50,11 @@ def find(request: AccountRequest) -> HttpResponse:
         rows = search.page(cursor) if action is None else None
         created = created_of(search.text.lower())
         kept_text = removed_records(reader, created) if created is not None else ""
-    if action is not None:
-        return HttpResponseRedirect(_place_of(action))
+    if action is not None and action.code:
+        at = urlencode({"at": Timeline.cursor_at(action.change)})
+        return HttpResponseRedirect(f"{reverse('timeline', args=(action.event, action.code))}?{at}#change-{action.change}")
+    if action is not None:  # its registration is gone
+        return HttpResponseRedirect(reverse("retry-item", args=(f"a{action.id}",)))
     assert rows is not None
     whole = cursor is None and not (rows.older or rows.further)
     if whole and len(rows.rows) == 1:
@@ -69,14 +72,6 @@ def find(request: AccountRequest) -> HttpResponse:
         looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
     )
-
-
-def _place_of(action: FoundAction) -> str:
-    """The address of an action's change on the timeline; if there is no registration, of the action itself."""
-    if not action.code:
-        return reverse("retry-item", args=(f"a{action.id}",))
-    at = urlencode({"at": Timeline.cursor_at(action.change)})
-    return f"{reverse('timeline', args=(action.event, action.code))}?{at}#change-{action.change}"
 
 
 def _heading(text: str, count: int, *, whole: bool) -> str:

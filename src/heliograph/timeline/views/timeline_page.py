@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
@@ -53,7 +53,7 @@ class TimelineFilters(ListFilters):
 
 
 class SyncForm(Form):
-    """The flow to send through, "" for all flows."""
+    """The flow to send through; "" for all flows."""
 
     flow = Hidden()
 
@@ -75,13 +75,16 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         kept_text = removed_records(reader, counts.since)
         asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
         asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
-        explanation = _why(reader, timeline, asked_change, asked_flow, request.user)
+        explanation = None
+        if asked_change is not None and asked_flow is not None and (stored := timeline.change(asked_change)):
+            recorded = RecordedChange(stored[0], timeline.registration.event_id, *stored[1:])
+            explanation = answer(reader, request.user, recorded, asked_flow)
         is_linked = ask["why_change"] is not None and ask["why_flow"] is not None
         filters.offer("flow", flow_choices(reader.config))
         context: dict[str, Any] = {
             "why_gone": _why_gone(reader, timeline, ask["why_change"]) if is_linked and explanation is None else "",
             "why_fields": _why_fields(reader, timeline, rows.rows, asked_change, asked_flow),
-            "now": _now(timeline, reader),
+            "now": _state(timeline, reader),
             "sync_flows": flow_choices(reader.config),
         }
     registration = timeline.registration
@@ -124,7 +127,7 @@ def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("timeline", args=(event, code)))
 
 
-def _now(timeline: Timeline, reader: AccountReader) -> str:
+def _state(timeline: Timeline, reader: AccountReader) -> str:
     """Status, type and whether it is active, in words."""
     state, event = timeline.registration.state, timeline.registration.event
     status = reader.config.status(state.status, event)
@@ -142,13 +145,6 @@ def _counts(counts: TimelineCounts) -> str:
             ngettext("%(n)d attempt", "%(n)d attempts", attempts) % {"n": attempts},
         )
     )
-
-
-def _why(reader: AccountReader, timeline: Timeline, change: int | None, flow: int | None, user: User) -> dict[str, Any] | None:
-    known = timeline.change(change) if change is not None and flow is not None else None
-    if known is None or flow is None:
-        return None
-    return answer(reader, user, RecordedChange(known[0], timeline.registration.event_id, *known[1:]), flow)
 
 
 def _why_gone(reader: AccountReader, timeline: Timeline, change: int) -> str:
@@ -174,29 +170,25 @@ def _why_fields(reader: AccountReader, timeline: Timeline, entries: Any, change:
 def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[str, str], path: str) -> dict[str, Any]:
     event = timeline.registration.event
     by = delivery_words.saved_by(entry.by, names)
+    # The content is removed, or the old values of the newest change (X6).
+    removed = ""
+    if not (entry.change and entry.change.before):
+        ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
+        removed = removed_content(reader, entry.at, ended)
+    without_decisions = ""
+    if not entry.decisions and not entry.quiet:
+        is_removed = removed_records(reader, entry.at)
+        without_decisions = _("What flows decided and sent is no longer stored.") if is_removed else _("No flow took it.")
     return {
         "id": entry.id,
         "at": from_micros(entry.at),
         "title": delivery_words.sentence_of(entry.change, reader.config, event),
         "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
         "diff": delivery_words.diff(entry.change, reader.config, event) if entry.change else [],
-        "removed": "" if entry.change and entry.change.before else _removed(entry, reader),
+        "removed": removed,
         "decisions": [_decision(d, entry, path, reader, event) for d in entry.decisions],
-        "rest": _rest(entry, reader),
+        "rest": without_decisions,
     }
-
-
-def _rest(entry: Entry, reader: AccountReader) -> str:
-    """The text of an entry without decisions."""
-    if entry.decisions or entry.quiet:
-        return ""
-    return _("What flows decided and sent is no longer stored.") if removed_records(reader, entry.at) else _("No flow took it.")
-
-
-def _removed(entry: Entry, reader: AccountReader) -> str:
-    """When the content of an entry was removed, or the old values of the newest change (X6)."""
-    ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
-    return removed_content(reader, entry.at, ended)
 
 
 def _decision(decision: Decision, entry: Entry, path: str, reader: AccountReader, event: EventConfig) -> dict[str, Any]:

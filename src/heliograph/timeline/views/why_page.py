@@ -18,7 +18,6 @@ from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.removed_content import removed_content, removed_records
-from heliograph.deliveries.submit import Submitted
 from heliograph.deliveries.why import Why
 from heliograph.deliveries.why_both import RecordedChange, WhyBoth, why_both
 from heliograph.domain.flow.account_config import AccountConfig
@@ -88,8 +87,16 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
         table_rows = [] if request.method == "POST" else _rows(reader, rows.rows, flow)
         context = _head(reader, recorded, flow)
     if request.method == "POST":
-        submitted = judge_again(request.account.pk, alike)
-        say(request, _judged(submitted), link=_("Watch them") if submitted.done else "", href=reverse("feed"))
+        count = len(judge_again(request.account.pk, alike).done)
+        text = ngettext("%(n)d is judged again, by the rules of today.", "%(n)d are judged again, by the rules of today.", count) % {
+            "n": count
+        }
+        say(
+            request,
+            text if count else _("None of them waits any more."),
+            link=_("Watch them") if count else "",
+            href=reverse("feed"),
+        )
         return HttpResponseRedirect(reverse("why-others", args=(change, flow)))
     return page(
         request,
@@ -210,10 +217,3 @@ def _number(alike: StoppedAlike) -> str:
         "%(n)s others stopped for the same reason in the last 7 days",
         count,
     ) % {"n": intcomma(count)}
-
-
-def _judged(submitted: Submitted) -> str:
-    count = len(submitted.done)
-    if not count:
-        return _("None of them waits any more.")
-    return ngettext("%(n)d is judged again, by the rules of today.", "%(n)d are judged again, by the rules of today.", count) % {"n": count}
