@@ -97,16 +97,16 @@ class AccountReader:
 
     def match(self, text: str) -> RegistrationMatch | None:
         """All registrations whose code or name contains every word of a text; None for a text without words."""
-        if text not in self._matches:
-            self._matches[text] = self._matched(text)
-        return self._matches[text]
-
-    def _matched(self, text: str) -> RegistrationMatch | None:
+        if text in self._matches:
+            return self._matches[text]
         words = tuple(folded(text).split())
+        match = None
         if words and are_many_with(self.db, self.account, words):
-            return RegistrationMatch(words, None)
-        matching_ids = self.registrations_with(text)
-        return None if matching_ids is None else RegistrationMatch(words, matching_ids if len(matching_ids) < MOST_MATCHES else None)
+            match = RegistrationMatch(words, None)
+        elif (ids := self.registrations_with(text)) is not None:
+            match = RegistrationMatch(words, ids if len(ids) < MOST_MATCHES else None)
+        self._matches[text] = match
+        return match
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Names of flows by id, including deleted ones."""

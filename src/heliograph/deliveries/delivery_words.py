@@ -57,7 +57,8 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
             "status": isolated(status.name) if status else _("one that is gone"),
         }
     if change.facets & Facet.STATUS_CHANGED and change.registration:
-        return _("status became %(status)s") % {"status": _status(change.registration.status, account, event)}
+        status = account.status(change.registration.status, event)
+        return _("status became %(status)s") % {"status": isolated(status.name) if status else _("one that is gone")}
     names = [field_name(name, account, event) for name in change.before]
     if "status" in change.before and change.event_state:
         status = account.event_statuses.get(change.event_state.status)
@@ -73,11 +74,6 @@ def sentence_of(change: Change | None, account: AccountConfig, event: EventConfi
     """A change as a title: "Status became Cancelled"."""
     text = happened(change, account, event)
     return text[:1].upper() + text[1:]
-
-
-def _status(id: int, account: AccountConfig, event: EventConfig) -> str:
-    status = account.status(id, event)
-    return isolated(status.name) if status else _("one that is gone")
 
 
 def with_tags(name: str, tags: Iterable[int], account: AccountConfig) -> str:
@@ -203,7 +199,10 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
 
 
 def did(action: StoredAction, attempt: StoredAttempt | None, connection: str, hindrance: str = "") -> str:
-    """The result of an action, in one sentence. hindrance: what keeps an unsent action from being sent (`prospect_words.hindrance`)."""
+    """The result of an action, in one sentence.
+
+    hindrance: what keeps an unsent action from being sent (`prospect_words.hindrance`)
+    """
     where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
         return _("Not needed any more: a newer change was sent first.")

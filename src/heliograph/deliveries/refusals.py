@@ -6,6 +6,7 @@ The flow may use another connection by now, and the connection may have other cr
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,11 +83,13 @@ def last_statuses(reader: AccountReader, actions: Iterable[int]) -> dict[int, in
 def refusals(reader: AccountReader, failures: dict[int, StoredAttempt]) -> dict[int, Refusal]:
     """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection."""
     answers = exchanges(reader.db, reader.account, failures)
-    sign_ins = {
-        (each.connection, each.connection_version): _sign_in(reader, each.connection, each.connection_version)
-        for each in failures.values()
-        if each.status is not None
-    }
+    # How each version of a connection signed in. A body from another release may be unreadable.
+    sign_ins: dict[tuple[int, int], SignIn] = {}
+    for connection, version in {(each.connection, each.connection_version) for each in failures.values() if each.status is not None}:
+        past = configuration_versions.past_body(reader.db, reader.account, "connection", connection, version) if version else None
+        if past is not None:
+            with suppress(ConnectionSetupError):
+                sign_ins[connection, version] = Connection.from_body(past[1]).sign_in
     return {
         action: Refusal(
             said_by_target(answers.get((action, each.n))),
@@ -114,12 +117,3 @@ def _response(exchange: Exchange | None) -> TargetResponse | None:
         return None
     body = exchange.response_body.encode("utf-8", "replace")
     return TargetResponse(exchange.status, exchange.response_headers, body, cut=exchange.truncated, charset=UTF_8)
-
-
-def _sign_in(reader: AccountReader, connection: int, version: int) -> SignIn | None:
-    """How a version of a connection signs in; None if the version is not known."""
-    past = configuration_versions.past_body(reader.db, reader.account, "connection", connection, version) if version else None
-    try:
-        return Connection.from_body(past[1]).sign_in if past else None
-    except ConnectionSetupError:  # a version from another release
-        return None

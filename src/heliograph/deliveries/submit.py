@@ -178,7 +178,9 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         decision = decide_flow(known, change_to_judge, config, event, mode=mode) if known else None
         if known is None or decision is None or decision.verdict is not FlowVerdict.TRIGGERED:
             raise NothingToSync("The flow does not take it any more: look at its test again.")
-        registration = None if change_to_judge.kind is SubjectKind.EVENT else _registration(db, change)
+        registration = None
+        if change_to_judge.kind is not SubjectKind.EVENT:
+            ((registration,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
         orders = _orders_of(db, known, change_to_judge, config, event, registration, mode)
         deltas: list[Delta] = []
         enqueue(db, orders, db.now(), deltas)
@@ -235,12 +237,6 @@ def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
         enqueue(db, [order], db.now(), deltas)
         put_deltas(db, deltas)
     return destination.connection
-
-
-def _registration(db: Database, change: int) -> int | None:
-    registration: int | None
-    ((registration,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
-    return registration
 
 
 def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int, only: int | None) -> list[Order]:

@@ -49,7 +49,10 @@ class DryRunLine:
 def dry_run_page(
     reader: AccountReader, replay: int, flow: Flow | None, verdict: ReplayVerdict, cursor: Cursor | None
 ) -> ListPage[DryRunLine]:
-    """A page of a verdict's lines, compared anew. flow: None if it was deleted."""
+    """A page of a verdict's lines, compared anew.
+
+    flow: None if it was deleted
+    """
 
     where = Where("replay_id = :replay", "verdict = :verdict", replay=replay, verdict=verdict.code)
     where &= Where("+account_id = :account", account=reader.account)
@@ -73,7 +76,7 @@ def _lines(reader: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, .
         person = people.get(registration) if registration else None
         code = events[event].code if event in events else ""
         line = compared.get(id)
-        fields = _fields(line) if line else []
+        fields = field_changes(line.was or SentRequest({}, whole=False), line.would) if line and line.would is not None else []
         lines.append(
             DryRunLine(
                 id=id,
@@ -82,7 +85,7 @@ def _lines(reader: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, .
                 is_event=person is None,
                 who=person.name if person else "",
                 destination=names.get(destination, "") if several else "",
-                fields=[_short(each) for each in fields[:SHOWN_FIELDS]],
+                fields=[FieldChange(each.name, _cut(each.was), _cut(each.would)) for each in fields[:SHOWN_FIELDS]],
                 more=max(0, len(fields) - SHOWN_FIELDS),
                 last=line.last.ended if line and line.last else None,
                 why=_why(reader, line, str(note)),
@@ -101,16 +104,6 @@ def _compared(reader: AccountReader, flow: Flow, rows: Sequence[tuple[int, ...]]
         for row, line in zip(destination_rows, comparison.compare([changes[row[2]] for row in destination_rows], destination), strict=True):
             line_of_row[row[0]] = line
     return line_of_row
-
-
-def _fields(line: ComparedLine) -> list[FieldChange]:
-    if line.would is None:
-        return []
-    return field_changes(line.was or SentRequest({}, whole=False), line.would)
-
-
-def _short(change: FieldChange) -> FieldChange:
-    return FieldChange(change.name, _cut(change.was), _cut(change.would))
 
 
 def _cut(text: str | None) -> str | None:

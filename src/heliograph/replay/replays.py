@@ -138,7 +138,8 @@ def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
         if flow_config.watch is None or not flow_config.destinations:
             raise Invalid({"flow": ["Something is missing in this flow: it does not yet say what it watches for, or where it sends."]})
         control.lock_account(account)
-        if _check_goes_on(account, flow):
+        dry_runs = Replay.objects.filter(account=account, flow_id=flow, send_job__isnull=True).values("check_job")
+        if Job.objects.filter(pk__in=dry_runs, state__in=(*control.OPEN, JobState.PAUSED)).exists():
             raise Invalid({"flow": ["A dry run of this flow has not ended. Wait for it, or open it under Earlier replays and stop it."]})
         row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
             account_id=account,
@@ -300,12 +301,6 @@ def _check_flow(db: Database, row: Replay) -> None:
     running = Job.objects.filter(pk__in=[other.send_job for other in others]).exclude(state__in=(JobState.DONE, JobState.CANCELLED))
     if running.exists():
         raise NotNow("Another replay of this flow has not ended: wait for it, or cancel it.")
-
-
-def _check_goes_on(account: int, flow: int) -> bool:
-    """Whether a dry run of this flow waits or runs."""
-    jobs = Replay.objects.filter(account=account, flow_id=flow, send_job__isnull=True).values("check_job")
-    return Job.objects.filter(pk__in=jobs, state__in=(*control.OPEN, JobState.PAUSED)).exists()
 
 
 def _locked(account: int, id: int) -> Replay:

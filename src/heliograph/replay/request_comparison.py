@@ -91,12 +91,18 @@ class Comparison:
         last: Delivery | None,
         stored_requests: Mapping[int, str],
     ) -> ComparedLine:
-        explanation = None
+        # What the change would send: a request, or the problem that prevents one; None if the flow would not take it.
+        explanation, change = None, candidate_change.change
         would: SentRequest | ReplayProblem | None = None
-        if candidate_change.change is not None and event is not None:
-            explanation = explain(self.flow, candidate_change.change, self.reader.config, event, as_if_running=True)
+        if change is not None and event is not None:
+            explanation = explain(self.flow, change, self.reader.config, event, as_if_running=True)
             if explanation.verdict is FlowVerdict.TRIGGERED:
-                would = self._would(candidate_change.change, event, destination)
+                built = self._previews.built(event, change, self.flow, destination, now=self._now)
+                if isinstance(built, RequestPreview):
+                    would = ReplayProblem("; ".join(built.problems) or built.why)
+                else:
+                    would = SentRequest.from_stored(kept_request(built.request, built.masks))
+        # What was sent last.
         was = sent_request(stored_requests[last.action]) if last is not None and last.action in stored_requests else None
         lane = lanes.get(candidate_change.candidate.subject, LaneVersions())
         row = replay_verdict(
@@ -109,12 +115,6 @@ class Comparison:
             newest_open=lane.open,
         )
         return ComparedLine(candidate_change, row, explanation, was, would if isinstance(would, SentRequest) else None, last)
-
-    def _would(self, change: Change, event: EventConfig, destination: Destination) -> SentRequest | ReplayProblem:
-        built = self._previews.built(event, change, self.flow, destination, now=self._now)
-        if isinstance(built, RequestPreview):
-            return ReplayProblem("; ".join(built.problems) or built.why)
-        return SentRequest.from_stored(kept_request(built.request, built.masks))
 
 
 def sent_request(stored: str) -> SentRequest | None:

@@ -110,15 +110,12 @@ class Sending:
         allowance = min(int(self._allowed), most - replay_actions.outstanding(db, self._account, self._replay.flow_id))
         if allowance <= 0 or self._cursor["exhausted"]:
             return Turn((), {}, exhausted=bool(self._cursor["exhausted"]))
-        lines = self._lines(db, allowance)
-        changes = changes_of(db, self._account, {line.change for line in lines})
-        return Turn(lines, changes, exhausted=len(lines) < allowance)
-
-    def _lines(self, db: Database, limit: int) -> list[ChosenLine]:
         lines_in_order = Walk("replay_line", Where(), ("at", "id"), (self._cursor["at"], self._cursor["id"]), ascends=True)
         select = "SELECT id, at, change_id, destination_id, subject_id, registration_id FROM replay_line"
-        rows = lines_in_order.read(db, select, self._choice.conditions(db, self._replay.pk), limit)
-        return [ChosenLine(*row) for row in rows]
+        rows = lines_in_order.read(db, select, self._choice.conditions(db, self._replay.pk), allowance)
+        lines = [ChosenLine(*row) for row in rows]
+        changes = changes_of(db, self._account, {line.change for line in lines})
+        return Turn(lines, changes, exhausted=len(lines) < allowance)
 
     def write(self, db: Database, chunk: Turn) -> ChunkResult:
         """Adds the actions of a turn, unless the replay was cancelled."""

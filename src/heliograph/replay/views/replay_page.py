@@ -45,6 +45,7 @@ def replay_page(request: AccountRequest, reader: AccountReader, state: ReplaySta
     events = reader.events({selection.event} if selection.event is not None else ())
     event = next((config.code for config in events.values()), "")
     people = names_of_users(reader.account, [row.by, row.started_by, row.stopped_by])
+    form_values = {"flow": row.flow_id} | ({"event": selection.event} if selection.event is not None else {})
     context: dict[str, Any] = {
         "replay": row,
         "stage": stage.value,
@@ -60,7 +61,7 @@ def replay_page(request: AccountRequest, reader: AccountReader, state: ReplaySta
         "changed": _is_outdated(reader, state),
         "promise": send_promise(reader, state),
         "gone": flow is None,
-        "again": _again(row.flow_id, selection),
+        "again": f"{reverse('replay')}?{urlencode(form_values)}",
     }
     if stage in (Stage.CHECKING, Stage.CHECK_STOPPED):
         return context | {"progress": _check_progress(state), "error": _(state.check.error) if state.check.error else ""}
@@ -102,12 +103,6 @@ def _heading(stage: Stage) -> str:
     }.get(stage, _("Dry run"))
 
 
-def _again(flow: int, selection: Selection) -> str:
-    """The URL of the form with the replay's flow and event filled in."""
-    event = f"&event={selection.event}" if selection.event is not None else ""
-    return f"{reverse('replay')}?flow={flow}{event}"
-
-
 def _check_progress(state: ReplayState) -> dict[str, Any]:
     job = state.check
     total = max(int(job.total or 0), 1)
@@ -123,10 +118,12 @@ def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, fl
     verdict = member_of(ReplayVerdict, request.GET.get("show"), usual)
     lines = dry_run_page(reader, state.replay.pk, flow, verdict, read_cursor(request, PARTS))
     subjects = int(state.check.result.get("subjects", 0))
+    # With the last deliveries over these connections the dry run compares.
+    connections = [reader.config.connections.get(each.connection or 0) for each in flow.destinations] if flow else []
     return {
         "total": ngettext("%(n)s record matches", "%(n)s records match", subjects) % {"n": f"{subjects:,}"},
         "none": not sum(numbers.values()),
-        "compared": _compared_with(reader, flow),
+        "compared": ", ".join(dict.fromkeys(connection.name for connection in connections if connection)),
         "verdicts": [_verdict(each, numbers, state) for each in VERDICTS],
         "sendable": sum(n for each, n in numbers.items() if each.is_sent),
         "show": verdict.value,
@@ -151,12 +148,6 @@ def _verdict(verdict: ReplayVerdict, numbers: Mapping[ReplayVerdict, int], state
         "tone": TONES.get(verdict, "") if numbers[verdict] else "",
         "href": f"?{urlencode({'show': verdict.value})}#lines",
     }
-
-
-def _compared_with(reader: AccountReader, flow: Flow | None) -> str:
-    """The names of the flow's connections, with whose last deliveries the dry run compares."""
-    connections = [reader.config.connections.get(d.connection or 0) for d in flow.destinations] if flow else []
-    return ", ".join(dict.fromkeys(connection.name for connection in connections if connection))
 
 
 def _line(line: DryRunLine) -> dict[str, Any]:

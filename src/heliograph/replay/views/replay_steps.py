@@ -46,6 +46,8 @@ from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
 LATEST, EVERY = "latest", "every"
+LINK = {"flow": "flow", "event": "event", "since": "from", "until": "to"}
+"""The fields that a link fills, with the names of its parameters."""
 ENDS_BEFORE = gettext_lazy("It ends before it begins.")
 SEND_ROWS = "rows"
 
@@ -153,8 +155,9 @@ def choose(request: AccountRequest) -> HttpResponse:
     """
     if request.method == "POST":
         check(request, Role.PLANNER)
+    link = {field: request.GET.get(name, "") for field, name in LINK.items()} | {"which": EVERY if request.GET.get("every") else LATEST}
     with account_reader(request.account.pk) as reader:
-        form = ReplayForm(posted(request), initial=_asked_for(request))
+        form = ReplayForm(posted(request), initial=link)
         form.say("flow", options=[Choice(str(id), name or _("Without a name")) for id, name in flow_choices(reader.config)])
         form.say("event", options=[Choice(str(id), code) for id, code in event_choices(reader)])
         form.say("has_status", options=[Choice(name, name) for name in dict.fromkeys(Registrations(reader.db, reader.account).statuses())])
@@ -183,13 +186,6 @@ def choose(request: AccountRequest) -> HttpResponse:
         past=past,
         pager=pager,
     )
-
-
-def _asked_for(request: AccountRequest) -> dict[str, Any]:
-    """The initial values of the form, from the parameters of a link."""
-    initial: dict[str, Any] = {name: request.GET.get(name, "") for name in ("flow", "event")}
-    initial |= {field: request.GET.get(name, "") for field, name in (("since", "from"), ("until", "to"))}
-    return initial | {"which": EVERY if request.GET.get("every") else LATEST}
 
 
 def _past(request: AccountRequest, reader: AccountReader) -> tuple[list[dict[str, Any]], Pager]:
