@@ -41,7 +41,8 @@ WITHOUT_LETTERS = {
     *("domain", "recording", "outbound", "engine", "commands"),
     *("bench", "demo", "stage", "verify"),
     *("connections", "flows", "mappings", "presets"),
-    *("accounts", "administration", "guide", "jobs", "registrations", "replay", "seed", "setup", "timeline", "web"),
+    *("accounts", "administration", "guide", "jobs", "registrations", "setup", "web"),
+    *("replay", "retry", "seed", "timeline"),
     *("collector", "installed_apps", "options", "settings", "urls", "wiring", "__main__"),
 }
 """Packages without names of one letter, but in comprehensions of one line."""
@@ -49,6 +50,7 @@ URL_WORDS = {"q"}
 """Parameters of addresses: the field's word for a search."""
 COLUMNS = {
     "heliograph.store.models.queue": {"said"},
+    "heliograph.retry.models": {"n"},
     "heliograph.domain.connection.connection": {"shown"},
     "heliograph.registrations.views.bulk": {"of"},
     "heliograph.setup.name_fields": {"of"},

@@ -315,7 +315,7 @@ def test_X3_each_list_goes_by_an_index_in_every_order(
         page = records.page(None)
         if page.older:
             records.page(Cursor.read(page.older, parts=(int, int)))
-    assert records.count().n >= len(page.rows)
+    assert records.count().number >= len(page.rows)
     if narrowed == "whole" and kind not in {*NONE_OF_THEM, RecordKind.REGISTRATIONS, RecordKind.FLOWS}:
         assert page.rows
     if explaining.vendor == "sqlite" and narrowed == "whole" and kind in RARE:
@@ -361,7 +361,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
     reader, wanted = AccountReader(explaining, large[1]), RecordFilter(kind, 0, MINUTE)
     found = Records(reader, wanted)
     page = found.page(None)
-    assert found.count().n >= len(page.rows)
+    assert found.count().number >= len(page.rows)
     assert page.rows or kind not in (RecordKind.CHANGES, RecordKind.TRIGGERED, RecordKind.ATTEMPTS, RecordKind.RETRIES, RecordKind.UNTAGGED)
     if page.older:
         assert found.page(Cursor.read(page.older, parts=RECORD_PARTS)).rows
@@ -373,7 +373,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
         replace(wanted, facet=Facet.CREATED) if kind.row_kind is RowKind.CHANGE else wanted,
         replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
     ):
-        assert Records(reader, narrower).count().n >= len(Records(reader, narrower).page(None).rows)
+        assert Records(reader, narrower).count().number >= len(Records(reader, narrower).page(None).rows)
 
 
 def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
@@ -402,7 +402,7 @@ def test_X3_a_narrowed_list_is_counted_less_far_on_a_page_than_for_an_export(
     event = known(explaining, large[1]).event
     found = Records(AccountReader(explaining, large[1]), RecordFilter(RecordKind.CHANGES, 0, MINUTE, event=event))
     assert found.count() == RecordCount(MOST_NARROWED, is_more=True)
-    assert found.count(MOST_COUNTED).n > MOST_NARROWED
+    assert found.count(MOST_COUNTED).number > MOST_NARROWED
 
 
 @pytest.mark.parametrize("show", Show)

@@ -130,9 +130,9 @@ def test_X3_a_count_says_whether_all_were_looked_at(seeded: Seeded) -> None:
         exact = RecordCount(len(every.page(None, size=ALL).rows))
         assert every.count(ALL) == exact, wanted
         assert every.count(ALL, kept_since=0) == exact, wanted
-        assert few == exact or (few.broken_off_at is not None and few.n <= exact.n), wanted
+        assert few == exact or (few.broken_off_at is not None and few.number <= exact.number), wanted
         if few.broken_off_at is not None:
             broken_off.add(wanted.kind)
-        if exact.n and wanted.kind is not RecordKind.FLOWS:
-            assert every.count(exact.n - 1) == RecordCount(exact.n - 1, is_more=True)
+        if exact.number and wanted.kind is not RecordKind.FLOWS:
+            assert every.count(exact.number - 1) == RecordCount(exact.number - 1, is_more=True)
     assert len(broken_off) > 10

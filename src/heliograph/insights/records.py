@@ -78,9 +78,9 @@ def _failed_action(row: _Row) -> int:
 class RecordCount:
     """The number of records of a list."""
 
-    n: int
+    number: int
     is_more: bool = False
-    """True if there are more than `n`."""
+    """True if there are more than `number`."""
     broken_off_at: int | None = None
     """The instant (microseconds) at which counting was broken off, because few rows match; None if it was not."""
 
@@ -88,9 +88,9 @@ class RecordCount:
     def is_exact(self) -> bool:
         return not self.is_more and self.broken_off_at is None
 
-    def at_least(self, n: int) -> RecordCount:
+    def at_least(self, number: int) -> RecordCount:
         """The count, raised to the number of records on a page, which may be more than were counted before counting was broken off."""
-        return self if self.is_exact else replace(self, n=max(self.n, n))
+        return self if self.is_exact else replace(self, number=max(self.number, number))
 
 
 @dataclass

@@ -50,7 +50,7 @@ class CauseGroup:
     """What has no tag, of a group of runs."""
     event: str
     message: str
-    n: int
+    number: int
     """The number of items, among the newest MOST of each status."""
     registrations: int
     flows: int
@@ -109,7 +109,7 @@ class Healing:
     """The save that cured the cause; None if the cause passed by itself, or if a person submitted the items."""
 
     @property
-    def n(self) -> int:
+    def number(self) -> int:
         return self.sent + self.superseded + self.not_selected + self.failed + self.under_way
 
 
@@ -140,7 +140,7 @@ class _Sums(NamedTuple):
     cured_flow: int
     text: str
     category: int
-    n: int
+    number: int
     registrations: int
     flows: int
     flow: int
@@ -175,8 +175,8 @@ class CauseGroups:
             f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, blamed, cured_flow, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
             params,
         )
-        groups = self._named(rows) + self._of_runs(RetryQueue(self.reader).newest_runs(statuses, self.most_runs))
-        return self._with_words(sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
+        groups = self._named(rows) + [group for group, _runs in self._alike(RetryQueue(self.reader).newest_runs(statuses, self.most_runs))]
+        return self._with_words(sorted(groups, key=lambda group: (-group.number, group.key))[:SHOWN_GROUPS])
 
     def healings(self, now: int) -> dict[str, Healing]:
         """For each group key: how its items that ended in the last HEALED_FOR ended. now: microseconds."""
@@ -190,7 +190,7 @@ class CauseGroups:
         )
         groups = self._with_words(self._named([row[:-3] for row in rows]))
         of_actions = [
-            Healing(group, sent=group.n - superseded, superseded=superseded, since=first, fix=self._fix(group, last))
+            Healing(group, sent=group.number - superseded, superseded=superseded, since=first, fix=self._fix(group, last))
             for group, (*_sums, superseded, first, last) in zip(groups, rows, strict=True)
         ]
         return {healing.group.key: healing for healing in [*of_actions, *self._healed_runs(since)]}
@@ -221,7 +221,7 @@ class CauseGroups:
                     lacks=NOTHING_UNTAGGED,
                     event="",
                     message=each.text,
-                    n=each.n,
+                    number=each.number,
                     registrations=each.registrations,
                     flows=each.flows,
                     flow=each.flow if each.flows == 1 else None,
@@ -283,9 +283,6 @@ class CauseGroups:
         return None
 
     # --- runs
-
-    def _of_runs(self, runs: Sequence[StuckItem]) -> list[CauseGroup]:
-        return [group for group, _runs in self._alike(runs)]
 
     def _healed_runs(self, since: int) -> list[Healing]:
         done = RetryQueue(self.reader).done_runs(since, self.most_runs)
@@ -373,7 +370,7 @@ def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: 
         lacks=lacks,
         event=event,
         message=first.message,
-        n=len(runs),
+        number=len(runs),
         registrations=len({run.registration for run in runs}),
         flows=len(flows),
         flow=first.flow if len(flows) == 1 else None,

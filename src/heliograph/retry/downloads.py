@@ -123,8 +123,8 @@ class Downloading:
         """Stores the rows of a chunk."""
         rows, reached = chunk
         made = [
-            DownloadedRow(job_id=self._job, n=self._done + i, item=item.key, registration_id=item.row.registration, cells=json.dumps(cells))
-            for i, (item, cells) in enumerate(rows, start=1)
+            DownloadedRow(job_id=self._job, n=number, item=item.key, registration_id=item.row.registration, cells=json.dumps(cells))
+            for number, (item, cells) in enumerate(rows, start=self._done + 1)
         ]
         with scopes_disabled():
             DownloadedRow.objects.bulk_create(made)
@@ -188,24 +188,24 @@ def _utc(at: int) -> str:
 # --- what is kept
 
 
-def keys_after(db: Database, job: int, n: int, limit: int) -> list[tuple[int, str]]:
-    """The next rows of a download after row n: (number of the row, key of its item)."""
+def keys_after(db: Database, job: int, number: int, limit: int) -> list[tuple[int, str]]:
+    """The next rows of a download after the row of this number: (number of the row, key of its item)."""
     rows = db.all(
         "SELECT n, item FROM retry_download_row WHERE job_id = :job AND n > :n ORDER BY n LIMIT :limit",
-        {"job": job, "n": n, "limit": limit},
+        {"job": job, "n": number, "limit": limit},
     )
     return [(int(place), str(key)) for place, key in rows]
 
 
 def still_failed(db: Database, account: int, job: int) -> int:
     """How many items of a download can still be submitted: those that are neither Done nor deleted."""
-    ((n,),) = db.all(
+    ((count,),) = db.all(
         "SELECT (SELECT count(*) FROM retry_download_row d JOIN action a ON d.item = 'a' || a.id WHERE d.job_id = :job AND a.account_id = :account"
         f" AND a.{ITEM_SUBMITTABLE}) + (SELECT count(*) FROM retry_download_row d JOIN stuck_run j ON d.item = 'r' || j.id WHERE d.job_id = :job"
         f" AND j.account_id = :account AND j.{ITEM_SUBMITTABLE})",
         {"job": job, "account": account},
     )
-    return int(n)
+    return int(count)
 
 
 def first_rows(db: Database, job: Job, limit: int) -> list[list[str]]:
@@ -221,17 +221,17 @@ def file_lines(db: Database, job: Job) -> Iterator[bytes]:
     columns: list[str] = job.parameters["columns"]
     at = [COLUMNS.index(name) for name in columns]
     yield (b"" if exact else "\ufeff".encode()) + _line(columns, exact=True)
-    n = 0
+    number = 0
     while True:
         rows = db.all(
-            "SELECT n, cells FROM retry_download_row WHERE job_id = :job AND n > :n ORDER BY n LIMIT 500", {"job": job.pk, "n": n}
+            "SELECT n, cells FROM retry_download_row WHERE job_id = :job AND n > :n ORDER BY n LIMIT 500", {"job": job.pk, "n": number}
         )
-        for place, text in rows:
+        for _number, text in rows:
             cells = json.loads(text)
             yield _line([cells[i] for i in at], exact=exact)
-            n = place
         if not rows:
             return
+        number = rows[-1][0]
 
 
 def _line(cells: Sequence[str], *, exact: bool) -> bytes:
@@ -251,11 +251,11 @@ def forget_old() -> int:
         old = Job.objects.filter(kind=KIND, created__lt=control.now() - KEPT)
         for job in old.exclude(state__in=ENDED):
             control.forget(job.pk)
-        n = 0
+        deleted = 0
         while some := list(DownloadedRow.objects.filter(job__in=old).values_list("pk", flat=True)[:_CHUNK]):
             with transaction.atomic():
-                n += DownloadedRow.objects.filter(pk__in=some).delete()[0]
-    return n
+                deleted += DownloadedRow.objects.filter(pk__in=some).delete()[0]
+    return deleted
 
 
 def care(stop: threading.Event) -> None:

@@ -62,7 +62,14 @@ def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
         setup = FixLink(_("Open Connection Setup"), reverse("connection", args=(failure.connection,)))
     if cause in _CONNECTION or failure.is_of_setup:
         return setup
-    return _mapping(trouble, config) or setup if failure.is_of_mapping else FixLink()
+    if not failure.is_of_mapping:
+        return FixLink()
+    # The mapping that built the refused request, unless it is gone.
+    destination = destination_of(config, trouble.flow or 0, trouble.destination or 0)
+    mapping = config.mappings.get(destination.payload_mapping or 0) if destination else None
+    if destination is None or mapping is None:
+        return setup
+    return FixLink(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(destination.payload_mapping,)))
 
 
 _CHANGED_AT = {
@@ -100,12 +107,3 @@ def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
         place = FixLink(str(text), reverse("flow", args=(why.flow.id,)) + part)
     gates = [replace(gate, fix=place.text, fix_href=place.href) if gate.state in ("stopped", "wait") else gate for gate in why.gates]
     return replace(why, gates=gates)
-
-
-def _mapping(trouble: Trouble, config: AccountConfig) -> FixLink | None:
-    """The link to the mapping that built the refused request; None if it is gone."""
-    destination = destination_of(config, trouble.flow or 0, trouble.destination or 0)
-    mapping = config.mappings.get(destination.payload_mapping or 0) if destination else None
-    if destination is None or mapping is None:
-        return None
-    return FixLink(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(destination.payload_mapping,)))

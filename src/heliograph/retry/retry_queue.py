@@ -223,19 +223,16 @@ class RetryQueue:
                 break
             stretch = _NOT_BOUNDED if scan_left is None else self._stretch(status, {"action": 0, "stuck_run": 0}, scan_left)
             for table in ("action",) if retry_filter.cause else TABLES:
-                total += self._count(table, retry_filter, status, stretch.ends[table], limit)
+                key = (table, replace(retry_filter, statuses=()), status, stretch.ends[table], limit)
+                if key not in self._known:
+                    tables, where = counted_tables(table, retry_filter), conditions(retry_filter, table, status)
+                    self._known[key] = self._walk(table, status).count(self.reader.db, tables, where, limit, end=stretch.ends[table])
+                total += self._known[key]
             scan_left = None if scan_left is None else scan_left - stretch.count
             is_more = is_more or stretch.is_broken_off
         if retry_filter.cause and not total and parts_of(retry_filter.cause).is_of_runs:  # no column says what has no tag
             total, is_more = sum(1 for _item in self.all_of(retry_filter, limit)), False
         return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
-
-    def _count(self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, end: Key | None, limit: int) -> int:
-        key = (table, replace(retry_filter, statuses=()), status, end, limit)
-        if key not in self._known:
-            tables, where = counted_tables(table, retry_filter), conditions(retry_filter, table, status)
-            self._known[key] = self._walk(table, status).count(self.reader.db, tables, where, limit, end=end)
-        return self._known[key]
 
     def _scan_limit(self, retry_filter: RetryFilter) -> int | None:
         of_filter, of_queue = retry_filter.scan_limit, self.scan_limit

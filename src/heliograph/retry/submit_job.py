@@ -117,9 +117,9 @@ class RetryItems:
     def write(self, db: Database, chunk: KeyChunk) -> ChunkResult:
         """Submits or discards the items of a chunk."""
         if self._parameters["deed"] == "discard":
-            n = discard_in(db, self._account, chunk.keys)
-            self._counts["done"] += n
-            self._counts["left"] += len(chunk.keys) - n
+            discarded = discard_in(db, self._account, chunk.keys)
+            self._counts["done"] += discarded
+            self._counts["left"] += len(chunk.keys) - discarded
         else:
             submitted = submit_in(db, self._account, chunk.keys)
             self._counts["done"] += len(submitted.done)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class ListCount:
-    """How many rows there are. is_more: there are more than so many, or there may be, because not all were looked at."""
+    """The number of rows of a list."""
 
     number: int = 0
     is_more: bool = False
+    """True if there are more than `number`, or if there may be, because not all rows were read."""
 
     @property
     def is_none(self) -> bool:

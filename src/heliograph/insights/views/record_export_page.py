@@ -51,7 +51,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     with account_reader(request.account.pk, snapshot=True) as reader:
         count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=frame.kept_since)
         figure = None if count.is_exact else figure_of(reader, record_filter, frame.code)
-        total, is_exact = (count.n, count.is_exact) if figure is None else (figure, True)
+        total, is_exact = (count.number, count.is_exact) if figure is None else (figure, True)
         narrowed = filter_words(record_filter, reader)
     back = filters.address(reverse("records", args=(known.value,)))
     list_facts = {

@@ -179,7 +179,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         order = filters.order if can_be_sorted or filters.order is not RecordSort.MOST_CHANGES else RecordSort.NEWEST
         listed = Records(reader, record_filter, order)
         count = _count(listed, whole, frame)
-        rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
+        rows = replace(listed, known=count.number if count.is_exact else None).page(cursor)
         count = count.at_least(len(rows.rows))
         row_models = [row_of(row, known.row_kind, reader) for row in rows.rows]
         filters.offer("flow", flow_choices(reader.config))
@@ -239,13 +239,13 @@ def _moved(reader: AccountReader, filters: RecordFilters, record_filter: RecordF
     is_as_linked = record_filter.left_kind is None and record_filter == replace(record_filter.whole, alike=record_filter.alike)
     if number is None or not seen or not count.is_exact or not is_as_linked:
         return None
-    moved = moved_since(reader, record_filter, number, seen, count.n)
+    moved = moved_since(reader, record_filter, number, seen, count.number)
     return None if moved.is_nothing else moved
 
 
 def _number(count: RecordCount) -> str:
     if count.is_more:
-        return _("more than %(n)s") % {"n": intcomma(count.n)}
+        return _("more than %(n)s") % {"n": intcomma(count.number)}
     if count.broken_off_at is not None:
-        return _("at least %(n)s") % {"n": intcomma(count.n)} if count.n else _("none found yet")
-    return intcomma(count.n)
+        return _("at least %(n)s") % {"n": intcomma(count.number)} if count.number else _("none found yet")
+    return intcomma(count.number)

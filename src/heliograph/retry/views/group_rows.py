@@ -28,12 +28,12 @@ from heliograph.web.templatetags.moments import clock, soon
 
 def many(count: int | ListCount) -> str:
     """A number in words: "more than 10,000" from MOST on, "at least 12" if counting was broken off."""
-    n, is_more = (count.number, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
-    if is_more and not n:
+    number, is_more = (count.number, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
+    if is_more and not number:
         return _("none found yet")
     if is_more:
-        return _("more than %(n)s") % {"n": f"{MOST:,}"} if n >= MOST else _("at least %(n)s") % {"n": f"{n:,}"}
-    return f"{n:,}"
+        return _("more than %(n)s") % {"n": f"{MOST:,}"} if number >= MOST else _("at least %(n)s") % {"n": f"{number:,}"}
+    return f"{number:,}"
 
 
 def download_words(count: ListCount) -> str:
@@ -44,7 +44,10 @@ def download_words(count: ListCount) -> str:
 
 
 def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:
-    """A cause for retry/groups.html. healing: how other items of this cause ended by now."""
+    """A cause for retry/groups.html.
+
+    healing: how other items of this cause ended by now
+    """
     cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
     if open and group.next_due and may_go(group.prospect):
         cure = f"{cure} {delivery_words.next_try(group.next_due)}.".strip()
@@ -70,8 +73,8 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
         else _("Judge all of them again")
         if group.is_more
         else one
-        if group.n == 1
-        else all_n % {"n": many(group.n)},
+        if group.number == 1
+        else all_n % {"n": many(group.number)},
         "discard": f"{reverse('retry-discard')}?{_query(group, WAITING)}" if open and group.cause is Cause.FLOW_MODE else "",
     }
 
@@ -130,13 +133,13 @@ def _title(group: CauseGroup) -> str:
 
 def _number(group: CauseGroup) -> str:
     if group.cause is not Cause.UNTAGGED:
-        return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": many(group.n)}, group)
+        return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.number) % {"n": many(group.number)}, group)
     people = ngettext("%(n)s registration", "%(n)s registrations", group.registrations) % {
         "n": many(ListCount(group.registrations, group.is_more))
     }
-    if group.n == group.registrations and group.flows < 2:
+    if group.number == group.registrations and group.flows < 2:
         return _of_flow(people, group)
-    waiting = delivery_words.waits_for_tag(group.n, many(ListCount(group.n, group.is_more)))
+    waiting = delivery_words.waits_for_tag(group.number, many(ListCount(group.number, group.is_more)))
     flows = ngettext("%(n)d flow", "%(n)d flows", group.flows) % {"n": group.flows}
     return _("%(waiting)s: %(people)s, %(flows)s") % {"waiting": waiting, "people": people, "flows": flows}
 

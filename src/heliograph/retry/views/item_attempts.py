@@ -13,15 +13,14 @@ from heliograph.deliveries.exchanges import Exchange
 from heliograph.domain.delivery.action import AttemptKind
 from heliograph.retry.item_details import Details
 from heliograph.store.instants import from_micros
-from heliograph.store.queue.action_rows import StoredAttempt
 
 
 def last_request(details: Details) -> dict[str, Any] | None:
     """The request of the last attempt that sent one, for retry/item.html; None if nothing was sent."""
-    sent = [(n, details.exchanges[n]) for n in sorted(details.exchanges) if details.exchanges[n].sent]
+    sent = [number for number, exchange in details.exchanges.items() if exchange.sent]
     if not sent:
         return None
-    n, last = sent[-1]
+    last = details.exchanges[max(sent)]
     return {
         "line": f"{last.method} {last.url}",
         "headers": _lines(last.request_headers),
@@ -29,24 +28,19 @@ def last_request(details: Details) -> dict[str, Any] | None:
         "body": last.pretty_body(),
         "curl": last.curl(),
         "cut": _("The end of a long body was not kept: the command sends what was.") if last.request_cut else "",
-        "note": _("as rendered for the first attempt") if n == 1 else _("as rendered for the last attempt"),
+        "note": _("as rendered for the first attempt") if max(sent) == 1 else _("as rendered for the last attempt"),
     }
-
-
-def _rule_href(details: Details, attempt: StoredAttempt, reader: AccountReader) -> str:
-    """The URL of the page that creates a response rule from this answer (C7); "" if its connection is gone."""
-    if details.item.action is None or attempt.connection not in reader.config.connections:
-        return ""
-    return f"{reverse('connection-rule', args=(attempt.connection,))}?answer={details.item.action.id}.{attempt.n}"
 
 
 def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]]:
     """The attempts, newest first; the newest is expanded."""
     names = reader.connection_names({attempt.connection for attempt in details.attempts})
-    rows, retries = [], 0
+    rows, retries, action = [], 0, details.item.action
     for attempt in details.attempts:
         retries += attempt.kind is AttemptKind.AUTO
         exchange = details.exchanges.get(attempt.n, Exchange())
+        # A response rule can be made from an answer (C7), if the connection still exists.
+        has_rule = attempt.status and exchange.sent and attempt.connection in reader.config.connections
         tone, state = delivery_words.attempt_state(attempt.state)
         timing, total = _timing(exchange)
         rows.append(
@@ -64,7 +58,9 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
                 "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
-                "rule": _rule_href(details, attempt, reader) if attempt.status and exchange.sent else "",
+                "rule": f"{reverse('connection-rule', args=(attempt.connection,))}?answer={action.id}.{attempt.n}"
+                if has_rule and action
+                else "",
                 "versions": _versions(details, attempt.versions, names.get(attempt.connection, "")),
             }
         )

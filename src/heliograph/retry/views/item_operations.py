@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.models import Role
 from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.domain.delivery.action import OPEN_STATUSES
@@ -61,7 +61,11 @@ def submit_items(request: AccountRequest) -> HttpResponse:
     """Submits ticked items, all of one cause, or all that match. More than AT_ONCE become a job."""
     pressed = SubmitForm(request.POST).posted
     keys = list(pressed.get("item", ())[:AT_ONCE])
-    retry_filter = _pressed_filter(request, pressed.get("cause", ""), all_match=bool(pressed.get("all")))
+    # All items of a cause, all that match the list's filters, or only the ticked ones.
+    retry_filter = RetryFilters(request).retry_filter if pressed.get("cause") or pressed.get("all") else None
+    if retry_filter is not None and (cause := pressed.get("cause")):
+        retry_filter = RetryFilter(statuses=retry_filter.statuses, cause=cause[:LONGEST_CAUSE])
+    retry_filter = submittable(retry_filter) if retry_filter is not None else None
     if retry_filter is not None:
         keys_or_job = _keys_or_job(request, retry_filter, "submit")
         if isinstance(keys_or_job, Job):
@@ -69,14 +73,6 @@ def submit_items(request: AccountRequest) -> HttpResponse:
         keys = keys_or_job
     say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed.get("how", "") == AS_IT_WAS))
     return _back_to(request, pressed.get("back", ""), keys)
-
-
-def _pressed_filter(request: AccountRequest, cause: str, *, all_match: bool) -> RetryFilter | None:
-    """The filter of the pressed button: the items of a cause, or those of the list; None if only ticked items are meant."""
-    if cause:
-        statuses = RetryFilters(request).retry_filter.statuses
-        return submittable(RetryFilter(statuses=statuses, cause=cause[:LONGEST_CAUSE]))
-    return submittable(RetryFilters(request).retry_filter) if all_match else None
 
 
 def _keys_or_job(request: AccountRequest, retry_filter: RetryFilter, operation: ItemOperation) -> list[str] | Job:
@@ -106,12 +102,13 @@ def discard_items(request: AccountRequest) -> HttpResponse:
 
 def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
-        n, flow = RetryQueue(reader).count(retry_filter), _flow_of(reader, retry_filter)
-    if n.is_none:
+        count, flow_id = RetryQueue(reader).count(retry_filter), parts_of(retry_filter.cause).flow
+        flow = reader.flow_names([flow_id]).get(flow_id, "") if flow_id else ""
+    if count.is_none:
         say(request, _("None of them waits any more."))
         return HttpResponseRedirect(reverse("retry"))
     confirmation = question(
-        Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.number) % {"n": many(n)}),
+        Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", count.number) % {"n": many(count)}),
         frame="signal.html",
         crumbs=[(_("Retry"), reverse("retry"))],
         lead=_("They were made in the other mode of %(flow)s, Live or Test.") % {"flow": flow}
@@ -119,7 +116,7 @@ def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpRe
         else _("They were made in their flow’s other mode, Live or Test."),
         notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
         thing=retry_filter.cause,
-        button=Moving(ngettext("Discard it", "Discard all %(n)s", n.number) % {"n": many(n)}),
+        button=Moving(ngettext("Discard it", "Discard all %(n)s", count.number) % {"n": many(count)}),
         button_class="danger",
         cancel_href=reverse("retry"),
     )
@@ -130,11 +127,6 @@ def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpRe
         if not isinstance(keys_or_job, Job):
             say(request, _discarded_text(discard(request.account.pk, keys_or_job)))
     return HttpResponseRedirect(reverse("retry-job", args=(keys_or_job.pk,)) if isinstance(keys_or_job, Job) else reverse("retry"))
-
-
-def _flow_of(reader: AccountReader, retry_filter: RetryFilter) -> str:
-    flow = parts_of(retry_filter.cause).flow
-    return reader.flow_names([flow]).get(flow, "") if flow else ""
 
 
 @require_POST
@@ -178,18 +170,18 @@ def _result_text(submitted: Submitted) -> str:
         return _("Nothing was ticked.")
     parts = []
     judged = sum(key.startswith("r") for key in submitted.done)
-    if n := len(submitted.done) - judged:
+    if queued := len(submitted.done) - judged:
         text = ngettext(
-            "%(n)d item is at the front of its connection’s queue.", "%(n)d items are at the front of their connection’s queue.", n
+            "%(n)d item is at the front of its connection’s queue.", "%(n)d items are at the front of their connection’s queue.", queued
         )
-        parts.append(text % {"n": n})
+        parts.append(text % {"n": queued})
     if judged:
         text = ngettext("%(n)d is judged again, which is no retry.", "%(n)d are judged again, which is no retry.", judged)
         parts.append(text % {"n": judged})
     if submitted.refused:
-        n = len(submitted.refused)
+        count = len(submitted.refused)
         reasons = sorted(set(submitted.refused.values()))
-        parts.append(ngettext("%(n)d was not submitted.", "%(n)d were not submitted.", n) % {"n": n} + " " + _(reasons[0]))
+        parts.append(ngettext("%(n)d was not submitted.", "%(n)d were not submitted.", count) % {"n": count} + " " + _(reasons[0]))
     return " ".join(parts)
 
 
@@ -201,12 +193,15 @@ def _held_text(request: AccountRequest, keys: Sequence[str]) -> str:
     if len(items) == 1:
         return "".join(hindrances)
     return " ".join(
-        ngettext("%(n)d of them: %(why)s", "%(n)d of them: %(why)s", n) % {"n": n, "why": why} for why, n in hindrances.most_common(3)
+        ngettext("%(n)d of them: %(why)s", "%(n)d of them: %(why)s", count) % {"n": count, "why": why}
+        for why, count in hindrances.most_common(3)
     )
 
 
-def _discarded_text(n: int) -> str:
+def _discarded_text(count: int) -> str:
+    if not count:
+        return _("Only what was made in its flow’s other mode is discarded, and none of these was.")
     text = ngettext(
-        "%(n)d item is discarded. It is Failed, and is not sent.", "%(n)d items are discarded. They are Failed, and are not sent.", n
+        "%(n)d item is discarded. It is Failed, and is not sent.", "%(n)d items are discarded. They are Failed, and are not sent.", count
     )
-    return text % {"n": n} if n else _("Only what was made in its flow’s other mode is discarded, and none of these was.")
+    return text % {"n": count}

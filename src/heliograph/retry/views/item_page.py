@@ -15,7 +15,7 @@ from heliograph.connections.does_words import DOES
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospect_words import may_go
-from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, refusals
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, refusals
 from heliograph.deliveries.removed_content import removed_content
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
@@ -120,7 +120,9 @@ def _summary(item: RetryItem) -> str:
 def _call(item: RetryItem, reader: AccountReader, user: User) -> dict[str, str]:
     """The call-out at the top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
-    action, refusal = item.action, _refusal(item, reader)
+    action, refusal = item.action, UNKNOWN_REFUSAL
+    if action is not None and item.failure is not None:
+        refusal = refusals(reader, {action.id: item.failure}).get(action.id, UNKNOWN_REFUSAL)
     title = why(item, refusal.says).rstrip(".")
     if item.queue is QueueStatus.DONE:
         return {"tone": tone, "title": title, "text": "", "link": "", "href": ""}
@@ -129,10 +131,3 @@ def _call(item: RetryItem, reader: AccountReader, user: User) -> dict[str, str]:
     fix = cured_at(trouble, reader.config, user)
     cure = cure_of(failure, prospect=item.prospect, used_up=item.queue is QueueStatus.FAILED)
     return {"tone": tone, "title": title, "text": cure, "link": fix.text, "href": fix.href}
-
-
-def _refusal(item: RetryItem, reader: AccountReader) -> Refusal:
-    """What the target answered to an item's last failed attempt."""
-    if item.action is None or item.failure is None:
-        return UNKNOWN_REFUSAL
-    return refusals(reader, {item.action.id: item.failure}).get(item.action.id, UNKNOWN_REFUSAL)

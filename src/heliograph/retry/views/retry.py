@@ -53,7 +53,7 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     waiting, failed, healings = groups.groups(OPEN_STATUSES), groups.groups((QueueStatus.FAILED,)), groups.healings(reader.db.now())
     counts = RetryQueue(reader).counts()
     open_keys = {group.key for group in waiting}
-    healed = [healing for key, healing in healings.items() if key not in open_keys and healing.n]
+    healed = [healing for key, healing in healings.items() if key not in open_keys and healing.number]
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
     retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
@@ -68,7 +68,7 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
         "causes": ngettext("%(n)d cause", "%(n)d causes", len(waiting)) % {"n": len(waiting)},
     }
     cured = ngettext("%(n)d cause is cured", "%(n)d causes are cured", len(healed)) % {"n": len(healed)}
-    n_failed = counts[QueueStatus.FAILED]
+    failed_count = counts[QueueStatus.FAILED]
     return {
         "healed": [healed_row(healing, names) for healing in healed],
         "groups": [group_row(group, reader, user, open=True, healing=healings.get(group.key)) for group in waiting],
@@ -76,7 +76,7 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
         "groups_text": (f"{text}; {cured}" if healed else text) if waiting else cured if healed else _("Nothing waits"),
         "failed_text": _("%(failed)s, for %(causes)s")
         % {
-            "failed": ngettext("%(n)s failed", "%(n)s failed", n_failed.number) % {"n": many(n_failed)},
+            "failed": ngettext("%(n)s failed", "%(n)s failed", failed_count.number) % {"n": many(failed_count)},
             "causes": ngettext("%(n)d cause", "%(n)d causes", len(failed)) % {"n": len(failed)},
         },
         "news": _("What waits has changed"),
@@ -92,6 +92,12 @@ def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters,
     failed = retry_queue.count(file_rows) if (file_rows := downloadable(retry_filter)) else ListCount()
     everything = retry_queue.count(retry_filter).at_least(len(rows.rows)) if filters.narrows else ListCount()
     tally = _tally(counts, retry_queue.count(RetryFilter((QueueStatus.RETRY,), untagged=True)))
+    # The label of the checkbox that selects all matching items, also those of other pages.
+    all_match = ngettext("All %(n)s that match", "All %(n)s that match", matching.number) % {"n": many(matching)}
+    if matching.is_more:
+        all_match = _("All that match")
+    elif matching.number <= 1:
+        all_match = ""
     return {
         "filters": filters,
         "kept_text": "" if rows.older or rows.further else removed_records(reader),
@@ -100,7 +106,7 @@ def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters,
         "calm": not any(count.number for count in counts.values()),
         "rows": [_row(item) for item in rows.rows],
         "submit_href": filters.address(reverse("retry-submit")),
-        "all_match": _all_match(matching),
+        "all_match": all_match,
         "download": "" if failed.is_none else download_words(failed),
         "download_href": filters.address(reverse("retry-download")),
         "looked": {"href": address(request, at=rows.further)} if rows.further else None,
@@ -111,13 +117,6 @@ def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters,
             address(request, at=rows.older) if rows.older else "",
         ),
     }
-
-
-def _all_match(count: ListCount) -> str:
-    """The label of the checkbox that selects all matching items, also those of other pages; "" for at most one item."""
-    if count.is_more:
-        return _("All that match")
-    return ngettext("All %(n)s that match", "All %(n)s that match", count.number) % {"n": many(count)} if count.number > 1 else ""
 
 
 @require_safe

@@ -127,6 +127,11 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
 
 def _job_page(request: AccountRequest, row: Job) -> JobPage:
     counts, total = row.counts, int(row.parameters["total"])
+    if row.parameters["wanted"] is None:
+        lead = _("Exactly the rows of a download.")
+    else:
+        with account_reader(request.account.pk) as reader:
+            lead = filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader) + "."
     discards = row.parameters["deed"] == "discard"
     reasons = sorted(row.result.get("reasons", {}).items(), key=lambda pair: -pair[1])
     done = _("Discarded: they are Failed, and are not sent") if discards else _("At the front of their connection’s queue")
@@ -141,20 +146,13 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
     heading = (_("Items are discarded") if row.is_over else _("Discarding items")) if discards else _("Submit to Retry Queue")
     return JobPage(
         heading=heading,
-        lead=_lead(request, row),
+        lead=lead,
         crumbs=[(_("Retry"), reverse("retry"))],
         label=heading,
         sums=sums,
         links=[(_("Back to Retry"), reverse("retry"), "primary"), (_("Watch them"), reverse("feed"), "")],
         stop_note=_("What is done stays done."),
     )
-
-
-def _lead(request: AccountRequest, row: Job) -> str:
-    if row.parameters["wanted"] is None:
-        return _("Exactly the rows of a download.")
-    with account_reader(request.account.pk) as reader:
-        return filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader) + "."
 
 
 # --- a download
@@ -168,9 +166,9 @@ def new_download(request: AccountRequest) -> HttpResponse:
     retry_filter = downloadable(filters.retry_filter)
     back = filters.address(reverse("retry"))
     with account_reader(request.account.pk) as reader:
-        n = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
+        count = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
         text = filter_words(retry_filter, reader) if retry_filter else ""
-        if retry_filter is None or n.is_none:
+        if retry_filter is None or count.is_none:
             say(request, _("Nothing that has failed is like this."))
             return HttpResponseRedirect(back)
         if request.method == "POST":
@@ -194,7 +192,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
         request,
         "retry/download.html",
         here="retry",
-        heading=download_words(n),
+        heading=download_words(count),
         lead=text,
         fields=form.draw_fields(),
         back=back,
@@ -231,15 +229,24 @@ def _download_page(row: Job, text: str) -> JobPage:
 
 
 def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
-    is_kept, n = downloads.is_kept(row), int(row.done)
+    is_kept, count = downloads.is_kept(row), int(row.done)
     db = of_django(connection)
     still = downloads.still_failed(db, request.account.pk, row.pk) if is_kept else 0
+    number = {"n": f"{count:,}", "still": f"{still:,}"}
+    if not is_kept:
+        note = ""
+    elif not still:
+        note = _("None of them is to be sent any more.")
+    elif still == count:
+        note = _("All %(n)s are still failed or waiting.") % number
+    else:
+        note = _("%(still)s of %(n)s are still failed or waiting; what has moved since is left out.") % number
     columns = [name for name in FEW if name in row.parameters["columns"]] or list(row.parameters["columns"][:5])
     at = [row.parameters["columns"].index(name) for name in columns]
     who = names_of_users(request.account.pk, [row.created_by]).get(row.created_by, "")
     made = moment(row.finished)
     return {
-        "heading": ngettext("%(n)s failed row", "%(n)s failed rows", n) % {"n": f"{n:,}"},
+        "heading": ngettext("%(n)s failed row", "%(n)s failed rows", count) % number,
         "facts": [
             (_("Filter"), text),
             (_("Made"), _("%(time)s, by %(name)s") % {"time": made, "name": who} if who else made),
@@ -253,19 +260,11 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
         "again": ngettext("Submit this one to Retry Queue", "Submit these %(n)s to Retry Queue", still) % {"n": f"{still:,}"}
         if still
         else "",
-        "again_note": _still_text(still, n) if is_kept else "",
+        "again_note": note,
         "again_href": reverse("retry-download-again", args=(row.pk,)),
         "heads": [NAMES[name] for name in columns],
         "rows": [[cells[i] for i in at] for cells in downloads.first_rows(db, row, SHOWN)] if is_kept else [],
     }
-
-
-def _still_text(still: int, n: int) -> str:
-    if not still:
-        return _("None of them is to be sent any more.")
-    if still == n:
-        return _("All %(n)s are still failed or waiting.") % {"n": f"{n:,}"}
-    return _("%(still)s of %(n)s are still failed or waiting; what has moved since is left out.") % {"still": f"{still:,}", "n": f"{n:,}"}
 
 
 def _file_name(row: Job) -> str:
