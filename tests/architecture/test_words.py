@@ -42,7 +42,7 @@ WITHOUT_LETTERS = {
     *("bench", "demo", "stage", "verify"),
     *("connections", "flows", "mappings", "presets"),
     *("accounts", "administration", "guide", "jobs", "registrations", "setup", "web"),
-    *("replay", "retry", "seed", "timeline"),
+    *("deliveries", "insights", "replay", "retry", "seed", "timeline"),
     *("collector", "installed_apps", "options", "settings", "urls", "wiring", "__main__"),
 }
 """Packages without names of one letter, but in comprehensions of one line."""

@@ -15,7 +15,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.insights.integrations import Integration, integrations_of
+from heliograph.insights.integrations import integrations_of
 from heliograph.retry.retry_queue import MOST
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
@@ -45,7 +45,7 @@ def counts(request: HttpRequest) -> dict[str, Any]:
         "retry_untagged": SimpleLazyObject(lambda: _items(account.pk, _UNTAGGED)),
         "retry_failed": SimpleLazyObject(lambda: _items(account.pk, *_FAILED)),
         "sending": SimpleLazyObject(lambda: _sending(account.pk)),
-        "integrations": SimpleLazyObject(lambda: _integrations(account.pk)),
+        "integrations": SimpleLazyObject(lambda: integrations_of(AccountReader(of_django(connections["read"]), account.pk).config)),
     }
 
 
@@ -69,8 +69,8 @@ def _items(account: int, *among: str) -> int:
     """
     limit = MOST + 1
     parts = [f"(SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) q{number})" for number, rows in enumerate(among)]
-    ((n,),) = of_django(connections["read"]).all(f"SELECT {' + '.join(parts)}", {"account": account})
-    return min(int(n), limit)
+    ((count,),) = of_django(connections["read"]).all(f"SELECT {' + '.join(parts)}", {"account": account})
+    return min(int(count), limit)
 
 
 def _sending(account: int) -> int:
@@ -84,7 +84,3 @@ def _sending(account: int) -> int:
         {"account": account, "since": now - LATELY, "now": now},
     )
     return min(int(rows[0][0]), MOST_SENDING)
-
-
-def _integrations(account: int) -> list[Integration]:
-    return integrations_of(AccountReader(of_django(connections["read"]), account).config)

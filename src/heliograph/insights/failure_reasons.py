@@ -40,7 +40,7 @@ _KINDS: Final = {
 class FailureReason:
     """Actions of a period that failed for one reason."""
 
-    n: int
+    number: int
     """The number of actions."""
     tone: str
     """The tone of the component `status`."""
@@ -93,7 +93,7 @@ def failure_reasons(
         fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reader.config, user)
         reasons.append(
             FailureReason(
-                n=len(actions),
+                number=len(actions),
                 tone=tone,
                 state=delivery_words.state_of(action.state)[1],
                 cause=delivery_words.did(action, last, connections.get(connection, "")),

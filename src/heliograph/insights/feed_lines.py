@@ -111,7 +111,11 @@ class LineSource:
         """
         back = cursor is not None and cursor.back
         since, until = (0, AFTER_ALL) if bound is None else (0, int(bound[0]) + 1) if back else (int(bound[0]), AFTER_ALL)
-        walks = [replace(walk, after=self._place(cursor), ascends=back) for walk in self._within(since, until)]
+        after = None
+        if cursor is not None:  # it may be a line of the other kind: of one instant, actions are above runs
+            at, kind, id = cursor.key
+            after = at, id if kind == self.kind else BEFORE_ALL if self.kind == ACTION else AFTER_ALL
+        walks = [replace(walk, after=after, ascends=back) for walk in self._within(since, until)]
         ends = [end for walk in walks if (end := walk.end(db, scan - 1)) is not None] if self.is_sparse else []
         end = (min if back else max)(ends, default=None)
         lines = self._lines(db, walks, LINES, end)
@@ -132,13 +136,6 @@ class LineSource:
     def _within(self, since: int, until: int) -> list[Walk]:
         """The walks, bounded to [since, until)."""
         return [replace(walk, since=max(walk.since or 0, since), until=min(walk.until or AFTER_ALL, until)) for walk in self.walks]
-
-    def _place(self, cursor: Cursor | None) -> Key | None:
-        """Where a walk begins behind the cursor, which may be a line of the other kind. Of one instant, actions are above runs."""
-        if cursor is None:
-            return None
-        at, kind, id = cursor.key
-        return at, id if kind == self.kind else BEFORE_ALL if self.kind == ACTION else AFTER_ALL
 
     def _lines(self, db: Database, walks: Sequence[Walk], limit: int, end: Key | None = None) -> list[Line]:
         select = f"SELECT {', '.join(self.columns)} FROM {self.tables}"

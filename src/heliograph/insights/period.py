@@ -129,14 +129,19 @@ def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
     if len({PARAMETERS[name] for name in typed}) > 1:
         raise WrongPeriod(next(iter(typed)), _("This address asks for two periods at a time."))
     if "since" in typed or "until" in typed:
-        return _fixed(typed)
+        since, until = read_id(typed.get("since", "")), read_id(typed.get("until", ""))
+        if since is None or until is None or not 0 < until - since <= MOST_DAYS * DAY + DAY or until > _LAST_MINUTE:
+            raise WrongPeriod("since", _("The period in this address cannot be read. The link may not be whole."))
+        return fixed_window(since * MINUTE, until * MINUTE)
     if "from" in typed or "to" in typed:
         return _range(typed, zone)
     if "days" in typed:
         days = read_id(typed["days"])
         if days is None or not 1 <= days <= MOST_DAYS:
             raise WrongPeriod("days", _("A whole number of days from 1 to %(most)d is needed.") % {"most": MOST_DAYS})
-        return _of_days(days, now)
+        until = (now // MINUTE + 1) * MINUTE
+        step = 60 if days <= 1 else 360 if days * 4 <= MOST_COLUMNS else DAY * math.ceil(days / MOST_COLUMNS)
+        return Window(_edges(until - days * DAY * MINUTE, until, step), days=days)
     rolling = member_of(Rolling, typed.get("period", Rolling.DAY.value), None)
     if rolling is None:
         raise WrongPeriod("period", _("This address asks for a period that there is not."))
@@ -168,19 +173,6 @@ def fixed_window(since: int, until: int) -> Window:
         (step for step in (1, 5, 10, 60, 360, DAY) if minutes <= step * MOST_COLUMNS), DAY * math.ceil(minutes / DAY / MOST_COLUMNS)
     )
     return Window(_edges(since, until, step), fixed=True)
-
-
-def _of_days(days: int, now: int) -> Window:
-    until = (now // MINUTE + 1) * MINUTE
-    step = 60 if days <= 1 else 360 if days * 4 <= MOST_COLUMNS else DAY * math.ceil(days / MOST_COLUMNS)
-    return Window(_edges(until - days * DAY * MINUTE, until, step), days=days)
-
-
-def _fixed(typed: Mapping[str, str]) -> Window:
-    since, until = read_id(typed.get("since", "")), read_id(typed.get("until", ""))
-    if since is None or until is None or not 0 < until - since <= MOST_DAYS * DAY + DAY or until > _LAST_MINUTE:
-        raise WrongPeriod("since", _("The period in this address cannot be read. The link may not be whole."))
-    return fixed_window(since * MINUTE, until * MINUTE)
 
 
 def _range(typed: Mapping[str, str], zone: ZoneInfo) -> Window:

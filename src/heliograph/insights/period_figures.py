@@ -148,9 +148,9 @@ class PeriodFigures:
         return [
             (
                 column_of[place],
-                Delta(self.reader.account, since, self.mode.code, measure, int(n), flow, connection, category),
+                Delta(self.reader.account, since, self.mode.code, measure, int(count), flow, connection, category),
             )
-            for place, measure, flow, connection, category, n in rows
+            for place, measure, flow, connection, category, count in rows
         ]
 
     def _serials(self) -> BitMap:

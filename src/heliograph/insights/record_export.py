@@ -162,11 +162,11 @@ class RecordExport:
                 status = record.status if is_of_attempts else statuses.get(record.action_id)
                 lines.append([*self._cells(row, row_kind, status), *ids[record.id]])
         csv_text = io.StringIO()
-        csv.writer(csv_text).writerows([self._cell(cell) for cell in line] for line in lines)
-        mark = (
-            "\ufeff" if self._form is CsvForm.SPREADSHEETS and not self._bytes else ""
-        )  # without it, spreadsheets assume another encoding than UTF-8
-        return ExportChunk(mark + csv_text.getvalue(), len(records), str(after) if after else "")
+        converted = without_formula if self._form is CsvForm.SPREADSHEETS else str
+        csv.writer(csv_text).writerows([converted("" if cell is None else str(cell)) for cell in line] for line in lines)
+        # Without a byte order mark, spreadsheets assume another encoding than UTF-8.
+        byte_order_mark = "\ufeff" if self._form is CsvForm.SPREADSHEETS and not self._bytes else ""
+        return ExportChunk(byte_order_mark + csv_text.getvalue(), len(records), str(after) if after else "")
 
     def write(self, db: Database, chunk: ExportChunk) -> ChunkResult:
         """Appends the lines of a chunk. If a run was killed, the bytes that it wrote after its last cursor are overwritten."""
@@ -202,10 +202,6 @@ class RecordExport:
         actions = sorted({record.action_id for record in records if record.action_id})
         uids = reader.webhook_ids(actions)
         return {record.id: (record.change_id, uids.get(record.action_id, "")) for record in records}
-
-    def _cell(self, value: object) -> str:
-        text = "" if value is None else str(value)
-        return without_formula(text) if self._form is CsvForm.SPREADSHEETS else text
 
     def _cells(self, row: Mapping[str, Any], row_kind: RowKind, status: int | None) -> list[object]:
         """status: of the last answer to the action, or of the answer to the attempt"""

@@ -81,21 +81,18 @@ class RecordMinutes:
         if at is not None:
             first, last = (max(first, at // MINUTE), last) if ascends else (first, min(last, at // MINUTE + 1))
         unfolded = Counter[int]()
-        for minute, n in self._counted("figure_delta", "minute", first, last):
-            unfolded[minute] += n
-        hours = Counter[int]()
-        for hour, n in [
-            *self._counted("figure_hour", "hour", first // HOUR, -(-last // HOUR)),
-            *((m // HOUR, n) for m, n in unfolded.items()),
-        ]:
-            hours[hour] += n
+        for minute, count in self._counted("figure_delta", "minute", first, last):
+            unfolded[minute] += count
+        hours = Counter(dict(self._counted("figure_hour", "hour", first // HOUR, -(-last // HOUR))))
+        for minute, count in unfolded.items():
+            hours[minute // HOUR] += count
         chosen = _nearest_units(hours, records, ascends=ascends)
         if 0 < len(chosen) <= _DENSE:
             return None
         minutes = Counter({minute: n for minute, n in unfolded.items() if minute // HOUR in chosen})
         for hour in chosen:
-            for minute, n in self._counted("figure_sum", "minute", max(first, hour * HOUR), min(last, hour * HOUR + HOUR)):
-                minutes[minute] += n
+            for minute, count in self._counted("figure_sum", "minute", max(first, hour * HOUR), min(last, hour * HOUR + HOUR)):
+                minutes[minute] += count
         return [minute * MINUTE for minute in _nearest_units(minutes, records, ascends=ascends)]
 
     def count(self) -> int:

@@ -21,7 +21,15 @@ def row_of(record: Record, row_kind: RowKind, reader: AccountReader) -> dict[str
     """A record as insights/records.html shows it, and as it is exported."""
     event, person = record.event.code if record.event else "", record.person
     timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
-    tone, state = _state(record, row_kind)
+    if record.state is None:
+        tone, state = ("quiet", _("Not triggered")) if record.reason else ("", "")
+    else:
+        tone, state = (delivery_words.attempt_state if row_kind is RowKind.ATTEMPT else delivery_words.state_of)(record.state)
+    # The URL that explains the flow's decision (F9): the timeline; for an event or an erased person, a page of its own.
+    why_url = ""
+    if record.flow_id and record.change is not None:
+        query = urlencode({"why-change": record.change_id, "why-flow": record.flow_id})
+        why_url = f"{timeline}?{query}#why" if timeline else reverse("why", args=(record.change_id, record.flow_id))
     return {
         "at": from_micros(record.at),
         "who": (person.name if person else record.event.state.name if record.event else "") or "",
@@ -33,27 +41,12 @@ def row_of(record: Record, row_kind: RowKind, reader: AccountReader) -> dict[str
         "connection": record.connection,
         "tone": tone,
         "state": state,
-        "why": _why(record, timeline),
+        "why": why_url,
         "said": _reason_words(record, reader),
         "changes": record.changes,
         "is_replay": record.is_replay,
         "integration": str(record.integration.name) if record.integration else "",
     }
-
-
-def _why(record: Record, timeline: str) -> str:
-    """The URL that explains the flow's decision (F9): the timeline; for an event or an erased person, a page of its own."""
-    if not record.flow_id or record.change is None:
-        return ""
-    if not timeline:
-        return reverse("why", args=(record.change_id, record.flow_id))
-    return f"{timeline}?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why"
-
-
-def _state(record: Record, row_kind: RowKind) -> delivery_words.Toned:
-    if record.state is None:
-        return ("quiet", _("Not triggered")) if record.reason else ("", "")
-    return delivery_words.attempt_state(record.state) if row_kind is RowKind.ATTEMPT else delivery_words.state_of(record.state)
 
 
 def _reason_words(record: Record, reader: AccountReader) -> str:

@@ -121,14 +121,15 @@ def moved_since(reader: AccountReader, record_filter: RecordFilter, linked_numbe
     there = "+a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
     there += f" AND {share}" if share else ""
     rows = db.all(
-        f"SELECT a.state, count(*) FROM action a WHERE a.id IN ({_TOUCHED}) AND {there} AND {_moved(record_filter.kind)} GROUP BY a.state ORDER BY a.state",
+        f"SELECT a.state, count(*) FROM action a WHERE a.id IN ({_TOUCHED}) AND {there} AND {moved_from(record_filter.kind, record_filter.kind.row_kind)}"
+        " GROUP BY a.state ORDER BY a.state",
         params,
     )
     ((arrived,),) = db.all(
         f"SELECT count(*) FROM action a WHERE a.id IN ({_TOUCHED} UNION {_MADE}) AND {there} AND {arrived_in(record_filter.kind)}", params
     )
-    went = [(KIND_OF_STATE[ActionState(state)], int(n)) for state, n in rows]
-    known = sum(n for _kind, n in went) + judged
+    went = [(KIND_OF_STATE[ActionState(state)], int(count)) for state, count in rows]
+    known = sum(count for _kind, count in went) + judged
     left = max(linked_number - (now - int(arrived)), known)
     can_be_submitted = {ActionState.FAILED, ActionState.VALIDATION} & set(STATES_OF[record_filter.kind])
     return MovedRecords(left, went, left - known if can_be_submitted else 0, judged, max(now - linked_number + left, 0))
@@ -143,16 +144,12 @@ def _judged(reader: AccountReader, kind: RecordKind, params: dict[str, object]) 
         RecordKind.UNTAGGED: f" AND j.category <> {Category.SYSTEM.code}",
         RecordKind.UNDECIDED: f" AND j.category = {Category.SYSTEM.code}",
     }.get(kind, "")
-    ((n,),) = reader.db.all(
+    ((count,),) = reader.db.all(
         f"SELECT count(*) FROM stuck_run j WHERE j.account_id = :account AND j.ended >= :seen AND j.{ITEM_ENDED} AND j.mode = :mode"
         f" AND j.created >= :since AND j.created < :until{triggered}{category}",
         params,
     )
-    return int(n)
-
-
-def _moved(kind: RecordKind) -> str:
-    return moved_from(kind, kind.row_kind)
+    return int(count)
 
 
 _MOVES: Final = {*STATES_OF, RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED}

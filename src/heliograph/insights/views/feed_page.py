@@ -65,7 +65,10 @@ class FeedFilters(FiltersByEvent):
     def feed_filter(self) -> FeedFilter:
         """The chosen filters, as Feed takes them."""
         values = self.cleaned_data
-        between = _whole_day(values["date"]) if values["date"] else None
+        between, day = None, values["date"]
+        if day is not None:
+            midnight = datetime.datetime.combine(day, datetime.time(), timezone.get_current_timezone())
+            between = to_micros(midnight), to_micros(midnight + datetime.timedelta(days=1))
         mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
         return FeedFilter(
             mode, values["result"], values["q"], self.event_id, values["flow"], between, values["connection"], values["replays"]
@@ -147,10 +150,10 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     )
 
 
-def _pager(request: AccountRequest, rows: ListPage[FeedRow] | FeedSample, n: int) -> Pager:
+def _pager(request: AccountRequest, rows: ListPage[FeedRow] | FeedSample, count: int) -> Pager:
     newer = rows.newer if isinstance(rows, ListPage) else ""
     return Pager(
-        ngettext("%(n)d change", "%(n)d changes", n) % {"n": n},
+        ngettext("%(n)d change", "%(n)d changes", count) % {"n": count},
         address(request, at=newer, jump=None) if newer else "",
         address(request, at=rows.older, jump=None) if rows.older else "",
     )
@@ -160,20 +163,12 @@ def _sampled(request: AccountRequest, sample: FeedSample) -> dict[str, Any]:
     """The context of the sentence above a sample, with the URL of the paused feed that has all its changes."""
     total = intcomma(sample.total) if sample.is_all else _("more than %(n)s") % {"n": intcomma(sample.total)}
     return {
-        "n": len(sample.rows),
+        "number": len(sample.rows),
         "total": total,
         "since": from_micros(sample.since),
         "until": from_micros(sample.until),
         "href": address(request, paused=sample.until - 1),
     }
-
-
-def _whole_day(day: datetime.date) -> tuple[int, int]:
-    """The beginning and the end of a day in the account's time zone (microseconds)."""
-    zone = timezone.get_current_timezone()
-    begins = datetime.datetime.combine(day, datetime.time(), zone)
-    ends = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), zone)
-    return to_micros(begins), to_micros(ends)
 
 
 def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:

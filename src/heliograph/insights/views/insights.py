@@ -230,8 +230,11 @@ def _equation(tiles: Figures, frame: Frame) -> list[dict[str, Any]]:
         (tiles.validation, _("validation"), "invalid", RecordKind.VALIDATION),
         (tiles.pending, _("pending"), "", RecordKind.PENDING),
     )
-    whole = {"n": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.number_at(RecordKind.TRIGGERED, tiles.triggered)}
-    return [whole, *({"n": n, "word": word, "tone": tone if n else "", "href": frame.number_at(kind, n)} for n, word, tone, kind in parts)]
+    whole = {"number": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.number_at(RecordKind.TRIGGERED, tiles.triggered)}
+    return [
+        whole,
+        *({"number": n, "word": word, "tone": tone if n else "", "href": frame.number_at(kind, n)} for n, word, tone, kind in parts),
+    ]
 
 
 def _activity(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> list[PlotRow]:
@@ -250,9 +253,9 @@ def _activity_table(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> Cha
     buckets = {facet: frame.buckets(RecordKind.RECORDED, facet=facet.value) for facet in activity}
     first = next(iter(buckets.values()), [])
     rows = [
-        (bucket.words, [(values[i], buckets[facet][i].href) for facet, values in activity.items()])
-        for i, bucket in enumerate(first)
-        if any(values[i] for values in activity.values())
+        (bucket.words, [(values[column], buckets[facet][column].href) for facet, values in activity.items()])
+        for column, bucket in enumerate(first)
+        if any(values[column] for values in activity.values())
     ]
     return ChartTable(
         _("Registration Activity"),

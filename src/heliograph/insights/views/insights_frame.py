@@ -109,7 +109,10 @@ class Frame:
         return self.integration.key if self.integration else "insights"
 
     def tab(self, name: str) -> str:
-        """The URL of a tab. name: "summary", "troubleshooting" or "feed"."""
+        """The URL of a tab.
+
+        name: "summary", "troubleshooting" or "feed"
+        """
         if self.integration:
             return reverse({"summary": "posts"}.get(name, f"posts-{name}"), args=(self.integration.segment,))
         return reverse({"summary": "insights"}.get(name, name))
@@ -118,9 +121,9 @@ class Frame:
         """The URL of the Summary in this mode, for its default period."""
         return self.tab("summary") + ("?mode=test" if self.mode is Mode.TEST else "")
 
-    def number_at(self, kind: RecordKind, n: int, *, alike: int | None = None) -> str:
+    def number_at(self, kind: RecordKind, number: int, *, alike: int | None = None) -> str:
         """The URL of the list of exactly the records that a number counts. It contains the number."""
-        return self.records_at(kind, alike=alike, n=str(n), seen=self.seen)
+        return self.records_at(kind, alike=alike, n=str(number), seen=self.seen)
 
     def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
         """The URL of the list of exactly the records that a number counts, with the absolute ends of the period; "" if they are removed.
@@ -142,10 +145,14 @@ class Frame:
 
     def buckets(self, kind: RecordKind, **narrowed: object) -> list[Bucket]:
         """The columns of a chart, each with the URL of its records."""
-        edges = self.window.edges
+        label_format = "j M" if self.window.step >= DAY * MINUTE else "H:i"
         return [
-            Bucket(self._label(since), self._stretch(since, until), self.records_at(kind, since, until, **narrowed))
-            for since, until in pairwise(edges)
+            Bucket(
+                formats.date_format(self._local(since), label_format),
+                self._stretch(since, until),
+                self.records_at(kind, since, until, **narrowed),
+            )
+            for since, until in pairwise(self.window.edges)
         ]
 
     def context(self, tab: str) -> dict[str, Any]:
@@ -236,9 +243,6 @@ class Frame:
             "day": day(from_micros(self.removed_at)),
             "since": minute(from_micros(self.kept_since)),
         }
-
-    def _label(self, at: int) -> str:
-        return formats.date_format(self._local(at), "j M" if self.window.step >= DAY * MINUTE else "H:i")
 
     def _stretch(self, since: int, until: int) -> str:
         """A column in words."""

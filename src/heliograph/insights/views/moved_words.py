@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -29,38 +30,15 @@ class MovedWords:
     """How many records have joined the list; "" for none."""
 
 
-def _waits(n: int) -> str:
-    return ngettext("%(n)s waits to be retried", "%(n)s wait to be retried", n)
-
-
-def _delivered(n: int) -> str:
-    return ngettext("%(n)s was delivered", "%(n)s were delivered", n)
-
-
-def _failed(n: int) -> str:
-    return ngettext("%(n)s failed", "%(n)s failed", n)
-
-
-def _invalid(n: int) -> str:
-    return ngettext("%(n)s has a validation error", "%(n)s have a validation error", n)
-
-
-def _superseded(n: int) -> str:
-    return ngettext("%(n)s was superseded", "%(n)s were superseded", n)
-
-
-def _pending(n: int) -> str:
-    return ngettext("%(n)s is not sent yet", "%(n)s are not sent yet", n)
-
-
-_WENT: Final = {
-    RecordKind.QUEUED: _waits,
-    RecordKind.SUCCESS: _delivered,
-    RecordKind.FAILED: _failed,
-    RecordKind.VALIDATION: _invalid,
-    RecordKind.SUPERSEDED: _superseded,
-    RecordKind.PENDING: _pending,
+_WENT: Final[dict[RecordKind, Callable[[int], str]]] = {
+    RecordKind.QUEUED: lambda number: ngettext("%(n)s waits to be retried", "%(n)s wait to be retried", number),
+    RecordKind.SUCCESS: lambda number: ngettext("%(n)s was delivered", "%(n)s were delivered", number),
+    RecordKind.FAILED: lambda number: ngettext("%(n)s failed", "%(n)s failed", number),
+    RecordKind.VALIDATION: lambda number: ngettext("%(n)s has a validation error", "%(n)s have a validation error", number),
+    RecordKind.SUPERSEDED: lambda number: ngettext("%(n)s was superseded", "%(n)s were superseded", number),
+    RecordKind.PENDING: lambda number: ngettext("%(n)s is not sent yet", "%(n)s are not sent yet", number),
 }
+"""The words for records that are in another list now, by that list."""
 
 
 def moved_words(moved: MovedRecords, record_filter: RecordFilter, frame: Frame, linked_number: int, seen: int) -> MovedWords:
@@ -81,7 +59,7 @@ def moved_words(moved: MovedRecords, record_filter: RecordFilter, frame: Frame, 
         query |= {"integration": frame.integration.segment} if frame.integration else {}
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
 
-    parts = [(_WENT[kind](n) % {"n": intcomma(n)}, there(kind)) for kind, n in moved.went]
+    parts = [(_WENT[kind](number) % {"n": intcomma(number)}, there(kind)) for kind, number in moved.went]
     if moved.submitted:
         text = ngettext("%(n)s was submitted again", "%(n)s were submitted again", moved.submitted)
         parts.append((text % {"n": intcomma(moved.submitted)}, reverse("retry")))

@@ -107,7 +107,7 @@ class RecordFilters(FiltersByEvent):
     first, last = Filter(place="view", param="from"), Filter(place="view", param="to")
     mode, integration = Filter(place="view"), Filter(place="view")
     sort = EnumFilter(members=RecordSort, name=SORTS.__getitem__, place="view")
-    alike, n, seen = IdFilter(place="view"), Filter(place="view"), IdFilter(place="view")
+    alike, linked_number, seen = IdFilter(place="view"), Filter(place="view", param="n"), IdFilter(place="view")
     facet = EnumFilter(members=Facet, name=str, place="view")
     category = EnumFilter(members=Category, name=str, place="view")
     was = EnumFilter(members=RecordKind, name=str, place="view")
@@ -154,7 +154,7 @@ class RecordFilters(FiltersByEvent):
     @property
     def number(self) -> int | None:
         """The number that the link of the list showed; None if it is missing."""
-        text = self.cleaned_data["n"]
+        text = self.cleaned_data["linked_number"]
         return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
@@ -226,7 +226,10 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
 
 
 def _count(listed: Records, whole: int | None, frame: Frame) -> RecordCount:
-    """The number of records of a list. whole: the figure that counts them; None if there is none."""
+    """The number of records of a list.
+
+    whole: the figure that counts them; None if there is none
+    """
     if listed.record_filter.is_whole and whole is not None and frame.window.since >= frame.kept_since:
         return RecordCount(whole)  # figure and records agree within a snapshot, as long as retention has removed no records
     count = listed.count(kept_since=frame.kept_since)

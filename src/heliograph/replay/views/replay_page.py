@@ -142,7 +142,7 @@ def _verdict(verdict: ReplayVerdict, numbers: Mapping[ReplayVerdict, int], state
     return {
         "value": verdict.value,
         "name": VERDICTS[verdict],
-        "n": numbers[verdict],
+        "number": numbers[verdict],
         "says": says,
         "sent": verdict.is_sent and numbers[verdict] > 0,
         "tone": TONES.get(verdict, "") if numbers[verdict] else "",
