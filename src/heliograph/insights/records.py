@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from heliograph.deliveries.account_reader import AccountReader, RowPerson
 from heliograph.deliveries.refusals import last_failures
@@ -64,14 +64,30 @@ class Record:
     integration: Integration | None = None
 
 
-type _Row = tuple[int, int, int, int, int | None, int, int, int, str, str, str, int | None, int, int, int, int]
+class RecordRow(NamedTuple):
+    """A row of a record's columns, in the order of `RecordSource.columns`. Columns that its kind does not have are 0, "" or None."""
 
+    id: int
+    at: int
+    change: int
+    event: int
+    registration: int | None
+    flow: int
+    connection: int
+    state: int
+    reason: str
+    cause: str
+    message: str
+    status: int | None
+    action: int
+    changes: int
+    origin: int
+    destination: int
 
-def _failed_action(row: _Row) -> int:
-    """The id of a row's action, if the action has failed or waits because of a failed attempt; else 0, which no action has."""
-    state, cause, action = row[7], row[9], row[12]
-    is_failed = state in (ActionState.QUEUED, ActionState.FAILED) and bool(cause) and was_tried(Cause(cause))
-    return action if is_failed else 0
+    @property
+    def has_failed(self) -> bool:
+        """True if its action has failed, or waits because of a failed attempt."""
+        return self.state in (ActionState.QUEUED, ActionState.FAILED) and bool(self.cause) and was_tried(Cause(self.cause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +182,15 @@ class Records:
     def _sources(self) -> list[RecordSource]:
         return sources_of(self.reader, self.record_filter, grouped=self.sort is RecordSort.MOST_CHANGES)
 
-    def _key_of(self, row: _Row) -> Key:
-        return (row[13] if self.sort is RecordSort.MOST_CHANGES else row[1]), row[0]
+    def _key_of(self, row: RecordRow) -> Key:
+        return (row.changes if self.sort is RecordSort.MOST_CHANGES else row.at), row.id
 
-    def _nearest(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
+    def _nearest(self, cursor: Cursor | None, limit: int) -> WalkedRows[RecordRow]:
         """The rows of a page. Rows that are few among many are read from the minutes that the figures name."""
         if self.sort is RecordSort.MOST_CHANGES or self._are_flows_alone:
             return self._next(cursor, limit)
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
-        near_rows: list[_Row] = []
+        near_rows: list[RecordRow] = []
         further: list[RecordSource] = []
         for source in self._sources():
             at = None if cursor is None else int(cursor.key[0])
@@ -187,13 +203,15 @@ class Records:
                 further.append(source)
         return self._read_on(further, cursor, limit, near_rows)
 
-    def _next(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
+    def _next(self, cursor: Cursor | None, limit: int) -> WalkedRows[RecordRow]:
         if self._are_flows_alone:
             return WalkedRows(self._flows_beside(cursor, limit))
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
         return self._read_on(self._sources(), cursor, limit, []) if limit else WalkedRows([])
 
-    def _read_on(self, sources: Sequence[RecordSource], cursor: Cursor | None, limit: int, beside: Sequence[_Row]) -> WalkedRows[_Row]:
+    def _read_on(
+        self, sources: Sequence[RecordSource], cursor: Cursor | None, limit: int, beside: Sequence[RecordRow]
+    ) -> WalkedRows[RecordRow]:
         """The rows of a page from sources that are walked through time. It goes only as far as each of the walks does.
 
         beside: rows of other sources, which are merged in
@@ -218,7 +236,7 @@ class Records:
                 ends.append((end[0], self._listed_id(source, int(end[1]))))
         return (min if ascends else max)(ends, default=None)
 
-    def _together(self, rows: list[_Row], cursor: Cursor | None, limit: int) -> Sequence[_Row]:
+    def _together(self, rows: list[RecordRow], cursor: Cursor | None, limit: int) -> Sequence[RecordRow]:
         return sorted(rows, key=self._key_of, reverse=not self._ascends(cursor))[:limit]
 
     def _ascends(self, cursor: Cursor | None) -> bool:
@@ -239,7 +257,7 @@ class Records:
             return key
         return key[0], (int(key[1]) - source.record_filter.kind.is_stuck + (not ascends)) // 2
 
-    def _flows(self) -> list[_Row]:
+    def _flows(self) -> list[RecordRow]:
         """The active flows, each with its newest run. The figures count their changes."""
         record_filter, db = self.record_filter, self.reader.db
         counts = PeriodFigures(self.reader, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
@@ -251,10 +269,10 @@ class Records:
             f"SELECT r.flow_id, r.at, r.change_id FROM {db.listed('flows', 'f', 'id')} CROSS JOIN run r WHERE r.id = ({newest})",
             {"account": self.reader.account, "since": record_filter.since, "until": record_filter.until, "flows": sorted(counts)},
         )
-        return [(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
+        return [RecordRow(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
 
-    def _flows_beside(self, cursor: Cursor | None, limit: int) -> list[_Row]:
-        rows = [row for row in self._flows() if self.record_filter.flow in (None, row[0])]
+    def _flows_beside(self, cursor: Cursor | None, limit: int) -> list[RecordRow]:
+        rows = [row for row in self._flows() if self.record_filter.flow in (None, row.flow)]
         if cursor is not None:
             beside, ascends = (cursor.key[0], cursor.key[1]), self._ascends(cursor)
             rows = [row for row in rows if (self._key_of(row) > beside if ascends else self._key_of(row) < beside)]
@@ -262,7 +280,7 @@ class Records:
 
     def _rows(
         self, source: RecordSource, cursor: Cursor | None, limit: int, *, end: Key | None = None, minutes: list[int] | None = None
-    ) -> list[_Row]:
+    ) -> list[RecordRow]:
         """The rows of one source behind the cursor, with their ids in the list.
 
         end: the last place in the list; None for the end of the period
@@ -285,48 +303,51 @@ class Records:
             within = Where(f"{source.at} >= m.began", f"{source.at} < m.began + {MINUTE}", minutes=minutes) & source.where & walk.behind
             tables = f"{db.listed('minutes', 'm', 'began')} CROSS JOIN {source.tables}"
             rows = db.all(f"{select} {tables} WHERE {within.sql} ORDER BY {walk.order} LIMIT {int(limit)}", within.params)
-        return [(self._listed_id(source, row[0]), *row[1:]) for row in rows]
+        return [RecordRow(self._listed_id(source, id), *columns) for id, *columns in rows]
 
-    def _changes_of(self, rows: Sequence[_Row]) -> dict[int, int]:
+    def _changes_of(self, rows: Sequence[RecordRow]) -> dict[int, int]:
         """The number of changes of each registration of a page in the period."""
-        ids = [row[4] for row in rows]
+        ids = [row.registration for row in rows]
         if self.record_filter.kind.row_kind is not RowKind.REGISTRATION or not ids:
             return {}
         where = changes_in_list(self.reader, self.record_filter) & Where(self.reader.db.member("c.registration_id", "ids"), ids=ids)
         counts = f"SELECT c.registration_id, count(*) FROM change c WHERE {where.sql} GROUP BY c.registration_id"
         return dict(self.reader.db.all(counts, where.params))
 
-    def _records(self, rows: Sequence[_Row]) -> list[Record]:
+    def _records(self, rows: Sequence[RecordRow]) -> list[Record]:
         reader = self.reader
-        changes = reader.changes([row[2] for row in rows])
-        events = reader.events([row[3] for row in rows])
-        people = reader.people(row[4] for row in rows)
-        flows = reader.flow_names([row[5] for row in rows if row[5]])
-        failures = {} if self.record_filter.kind.row_kind is RowKind.ATTEMPT else last_failures(reader, map(_failed_action, rows))
-        connections = reader.connection_names({row[6] for row in rows if row[6]} | {each.connection for each in failures.values()})
+        changes = reader.changes([row.change for row in rows])
+        events = reader.events([row.event for row in rows])
+        people = reader.people(row.registration for row in rows)
+        flows = reader.flow_names([row.flow for row in rows if row.flow])
+        are_attempts = self.record_filter.kind.row_kind is RowKind.ATTEMPT
+        failures = {} if are_attempts else last_failures(reader, [row.action for row in rows if row.has_failed])
+        connections = reader.connection_names(
+            {row.connection for row in rows if row.connection} | {each.connection for each in failures.values()}
+        )
         counts = self._changes_of(rows)
         integrations = integrations_by_destination(reader.config)
         return [
             Record(
-                id=id,
-                at=at,
-                change_id=change,
-                change=changes.get(change, (None, ()))[0],
-                event=events.get(event),
-                person=people.get(registration) if registration is not None else None,
-                flow=flows.get(flow, ""),
-                flow_id=flow,
-                connection=connections.get(connection, ""),
-                blamed=connections.get(failures[action].connection if action in failures else connection, ""),
-                state=ActionState(state) if state else None,
-                reason=Reason(reason) if reason else None,
-                cause=Cause(cause) if cause else None,
-                message=message,
-                status=status,
-                action_id=action,
-                changes=counts.get(registration or 0, count),
-                is_replay=origin == Origin.REPLAY,
-                integration=integrations.get(destination, INTEGRATIONS[0]) if action else None,
+                id=row.id,
+                at=row.at,
+                change_id=row.change,
+                change=changes.get(row.change, (None, ()))[0],
+                event=events.get(row.event),
+                person=people.get(row.registration) if row.registration is not None else None,
+                flow=flows.get(row.flow, ""),
+                flow_id=row.flow,
+                connection=connections.get(row.connection, ""),
+                blamed=connections.get(failures[row.action].connection if row.action in failures else row.connection, ""),
+                state=ActionState(row.state) if row.state else None,
+                reason=Reason(row.reason) if row.reason else None,
+                cause=Cause(row.cause) if row.cause else None,
+                message=row.message,
+                status=row.status,
+                action_id=row.action,
+                changes=counts.get(row.registration or 0, row.changes),
+                is_replay=row.origin == Origin.REPLAY,
+                integration=integrations.get(row.destination, INTEGRATIONS[0]) if row.action else None,
             )
-            for id, at, change, event, registration, flow, connection, state, reason, cause, message, status, action, count, origin, destination in rows
+            for row in rows
         ]
