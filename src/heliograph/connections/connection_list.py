@@ -24,6 +24,7 @@ from heliograph.store import connection_states, oauth_token_store
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of, prefixed
 from heliograph.store.registrations import folded
 from heliograph.store.row_states import ACTION_IN_QUEUE
 
@@ -51,27 +52,15 @@ class ConnectionListFilter:
 class LastAttempt:
     """The last attempt over a connection."""
 
-    at: int
-    """When it began, in microseconds."""
-    took: int
-    """Microseconds."""
-    state: ActionState
-    category: Category | None
-    """Of its failure."""
-    status: int | None
-    message: str
+    attempt: StoredAttempt
     failure: Cause | None
     """Why there was no response; None if there was one. If retention has removed the attempt's content, it is the cause of the action, which a
     later attempt may have changed."""
 
     @property
-    def delivered(self) -> bool:
-        return self.state is ActionState.SUCCESS
-
-    @property
     def unanswered(self) -> bool:
         """Whether the target was not reached, or sent no answer. A 429 or 503 is an answer."""
-        return self.category is Category.CONNECTION and self.status is None
+        return self.attempt.category is Category.CONNECTION and self.attempt.status is None
 
     @property
     def blocked(self) -> bool:
@@ -134,7 +123,7 @@ class ConnectionRow:
         """Whether the last test failed, but since then a delivery succeeded or somebody connected."""
         if self.tested is None or self.tested[1].verdict is not DiagnosisVerdict.FAILED:
             return False
-        delivered = self.evidence.at if self.evidence is not None and self.evidence.delivered else 0
+        delivered = self.evidence.attempt.at if self.evidence is not None and self.evidence.attempt.succeeded else 0
         return max(delivered, (self.access.connected_at or 0) if self.access else 0) >= self.tested[0]
 
 
@@ -160,7 +149,7 @@ class ConnectionList:
     def _rows(self, only: int | None = None) -> list[ConnectionRow]:
         states, tests = self._states(), last_reports(self.db, self.account)
         attempts = self._attempts(None if only is None else [only])
-        invalid = [id for id, attempt in attempts.items() if attempt.state is ActionState.VALIDATION]
+        invalid = [id for id, last in attempts.items() if last.attempt.state is ActionState.VALIDATION]
         evidences = {id: attempts[id] for id in attempts.keys() - set(invalid)} | (self._attempts(invalid, tried=True) if invalid else {})
         counts, used, accesses = self._counts(), self._flows(), oauth_token_store.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
@@ -213,7 +202,9 @@ class ConnectionList:
             is_incomplete=bool(set(connection.lacks) - {"connected"}),
             access=access.state_of(connection, about) if connection.needs_connecting else None,
             held_until=state.held_until,
-            attempt=AttemptEvidence(evidence.at, evidence.delivered, evidence.unanswered, evidence.blocked) if evidence else None,
+            attempt=AttemptEvidence(evidence.attempt.at, evidence.attempt.succeeded, evidence.unanswered, evidence.blocked)
+            if evidence
+            else None,
             tested=tested,
             connected_at=(about.connected_at or 0) if about and connection.needs_connecting else 0,
             has_failures=counts.tried > 0,
@@ -247,7 +238,7 @@ class ConnectionList:
         newest = f"SELECT at, state FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_INVALID if tried else 1}"
         last = f"SELECT max(m.at) FROM ({newest}) m" + (f" WHERE m.{valid}" if tried else "")
         rows = self.db.all(
-            "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message, CASE WHEN t.status IS NULL THEN"
+            f"SELECT {prefixed('t', ATTEMPT_COLUMNS)}, CASE WHEN t.status IS NULL THEN"
             " (SELECT x.response FROM attempt_content x WHERE x.action_id = t.action_id AND x.n = t.n AND x.at = t.at AND +x.account_id = :account) END,"
             " CASE WHEN t.status IS NULL THEN (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) END FROM connection c"
             f" JOIN attempt t ON t.connection_id = c.id AND t.at = ({last})"
@@ -256,18 +247,12 @@ class ConnectionList:
             + ("" if ids is None else f" AND {self.db.member('c.id', 'ids')}"),
             {"account": self.account} | ({} if ids is None else {"ids": ids}),
         )
-        return {
-            id: LastAttempt(
-                at,
-                took,
-                ActionState(state),
-                Category.of_code(category),
-                status,
-                message,
-                exchange("", response or "").failure or (Cause(cause) if cause else None),
-            )
-            for id, at, took, state, category, status, message, response, cause in rows
-        }
+        last_attempts = {}
+        for *columns, response, cause in rows:
+            attempt = attempt_of(tuple(columns))
+            failure = exchange("", response or "").failure or (Cause(cause) if cause else None)
+            last_attempts[attempt.connection] = LastAttempt(attempt, failure)
+        return last_attempts
 
     def _counts(self) -> dict[int, RetryCounts]:
         """Items in Retry by connection."""

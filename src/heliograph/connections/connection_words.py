@@ -101,7 +101,7 @@ def note(row: ConnectionRow) -> str:
             return _("The last attempt was delivered. What failed over it stands in Retry.")
         case Health.BLOCKED:
             return diagnosis_words.remedy_of(Finding.BLOCKED, None)
-        case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.at):
+        case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.attempt.at):
             return diagnosis_words.remedy(row.tested[1])
         case Health.REFUSES | Health.SILENT:
             return _("Test it: Save & Test says what is wrong and what mends it.")
@@ -138,10 +138,11 @@ def attempt(last: LastAttempt | None) -> str:
     """The last attempt in one line."""
     if last is None:
         return _("None yet")
-    when = short_moment(from_micros(last.at))
-    if last.delivered:
-        return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": f"{max(1, round(last.took / 1000)):,}"}
-    return f"{when}: {last.message.rstrip('.')}" if last.message else _("%(when)s: not delivered") % {"when": when}
+    stored = last.attempt
+    when = short_moment(from_micros(stored.at))
+    if stored.succeeded:
+        return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": f"{max(1, round(stored.took / 1000)):,}"}
+    return f"{when}: {stored.message.rstrip('.')}" if stored.message else _("%(when)s: not delivered") % {"when": when}
 
 
 def test(row: ConnectionRow) -> str:
