@@ -34,7 +34,10 @@ def read_report(file: Path) -> BenchReport:
 
 
 def show(report: BenchReport, earlier: BenchReport | None, console: Console) -> None:
-    """Prints the report; earlier: its figures are shown beside the new ones."""
+    """Prints the report.
+
+    earlier: a report whose figures are shown beside the new ones
+    """
     machine = report[MACHINE]
     console.print(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, {machine['database']},"

@@ -34,14 +34,16 @@ SLOW: Final = 1_000
 
 @dataclass(slots=True)
 class Bench:
-    """A running scenario. say: called with each step. pairs: how often everything is run in turn."""
+    """A running scenario."""
 
     ground: Ground
     site: Site
     receiver: BenchReceiver
     say: Callable[[str], None]
+    """Called with each step."""
     registrations: int
     pairs: int
+    """The number of rounds in which the variants are run in turn."""
     queued: int
     _tags: int = 0
 

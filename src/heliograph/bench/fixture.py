@@ -30,25 +30,29 @@ _HOURS: Final = ("2030-05-02T11:00", "2030-05-02T20:00")
 
 @dataclass(frozen=True, slots=True)
 class FixtureSize:
-    """The size of an account to create. matching: flows that trigger on each change, each with a destination; flows: all flows; slow: URLs
-    of further targets, which get few registrations, or all of them if `all_hear` is set."""
+    """The size of an account to create."""
 
     code: str
     receiver: str
     flows: int = 10
+    """The number of all flows."""
     matching: int = 1
+    """The number of flows that trigger on each change, each with a destination."""
     slow: tuple[str, ...] = ()
+    """URLs of further targets, which get few registrations, or all of them if `all_hear` is set."""
     all_hear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """A created account. connections: of the flows that trigger; slow: of the slow targets."""
+    """A created account."""
 
     account: int
     token: str
     connections: tuple[int, ...]
+    """The connections of the flows that trigger."""
     slow: tuple[int, ...] = ()
+    """The connections of the slow targets."""
 
     @property
     def silent(self) -> Fixture:

@@ -17,7 +17,10 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int, *, ended: bool = False) -> float:
-    """CPU seconds of a process so far, user and system; 0 if it is gone. ended: includes its ended children."""
+    """CPU seconds of a process so far, user and system; 0 if it is gone.
+
+    ended: includes its ended children
+    """
     stat = PROC / str(pid) / "stat"
     if stat.parent.is_dir():
         fields = stat.read_text().rpartition(") ")[2].split()

@@ -37,7 +37,10 @@ class ReportComparison:
 
 
 def compared(now: BenchReport, before: BenchReport, tolerance: float) -> ReportComparison:
-    """Compares the scenarios of `now`. tolerance: percent by which a figure may be worse."""
+    """Compares the scenarios of `now`.
+
+    tolerance: percent by which a figure may be worse
+    """
     if reasons := list(_differences(now, before)):
         return ReportComparison(SpeedVerdict.NOT_COMPARABLE, reasons)
     slower_reasons = [reason for name in _scenarios(now) for reason in _slower(name, now[name], before[name], tolerance)]

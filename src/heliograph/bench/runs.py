@@ -19,24 +19,26 @@ WARM_UP: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """The results of a run. accepted: registrations; cpu: seconds by process.
-
-    In milliseconds, sorted: latencies, from accepted to delivered; receipts, from the moment a request was meant to be sent to its answer;
-    whole, from that moment to the delivery. threads: CPU seconds by process and thread. batches: how many were recorded and settled, and what
-    was in them.
-    """
+    """The results of a run. Latencies are sorted milliseconds."""
 
     deliveries: int
     seconds: float
     lost: int
     duplicated: int
     cpu: Mapping[str, float]
+    """CPU seconds by process."""
     latencies: tuple[float, ...] = field(default=(), repr=False)
+    """From the moment a registration was accepted to its delivery."""
     accepted: int = 0
+    """The number of registrations that were accepted."""
     receipts: tuple[float, ...] = field(default=(), repr=False)
+    """From the moment a request was meant to be sent to its response."""
     whole: tuple[float, ...] = field(default=(), repr=False)
+    """From the moment a request was meant to be sent to the delivery."""
     threads: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """CPU seconds by process and thread."""
     batches: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    """The number of batches that were recorded and settled, and the number of their items."""
 
     @property
     def per_s(self) -> float:
@@ -76,8 +78,11 @@ def posted(
 ) -> LoadRun:
     """Posts `count` registrations and waits until everything that was accepted is delivered and settled.
 
-    tag, small, position: as in Work. lines: registrations per request. rate: per second; 0 = as fast as they are accepted. For an account
-    without connections, nothing is waited for.
+    tag, small, position: as in Work
+    lines: registrations per request
+    rate: registrations per second; 0 for as fast as they are accepted
+
+    For an account without connections, nothing is waited for.
     """
     receiver.ask("reset")
     with tempfile.TemporaryDirectory() as folder, Helper("load") as load:

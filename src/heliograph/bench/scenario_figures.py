@@ -22,22 +22,25 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFigures:
-    """One scenario. latency_ms: from accepted to delivered, by the percentage of the rate at which it was measured; in an open loop, of the
-    receipt and of the whole, from the moment a request was meant to be sent. idle_percent: of a core, by process, with nothing to do.
-    thread_us_per_delivery: CPU by process and thread. batches: recorded and settled ones, how many a second and their mean size."""
+    """One scenario."""
 
     deliveries_per_s: float
     floor_per_s: float
     ratio: float
     latency_ms: Mapping[str, Mapping[str, float]]
+    """From accepted to delivered, by the percentage of the rate at which it was measured; in an open loop, of the receipt and of the whole,
+    from the moment a request was meant to be sent."""
     cpu_us_per_delivery: Mapping[str, float]
     rss_mb: Mapping[str, float]
     lost: int
     duplicated: int
     beside: Beside | None = None
     idle_percent: Mapping[str, float] | None = None
+    """Percent of a core that each process uses with nothing to do."""
     thread_us_per_delivery: Mapping[str, float] | None = None
+    """CPU microseconds by process and thread."""
     batches: Mapping[str, Mapping[str, float]] | None = None
+    """The number of recorded and of settled batches a second, and their mean size."""
 
     def as_json(self) -> dict[str, Any]:
         """The fields, without those that were not measured."""
@@ -55,7 +58,10 @@ class Gathered:
     others_paced: dict[str, list[LoadRun]] = field(default_factory=dict)
 
     def figures(self, rss: Mapping[str, float], what: str = "") -> ScenarioFigures:
-        """The medians. what: the name of the comparison."""
+        """The medians.
+
+        what: the name of the comparison
+        """
         beside = None
         if self.others:
             beside = Beside(what, _rate(self.others), _latencies(self.others_paced), _cpu(self.others))

@@ -110,9 +110,10 @@ class BenchReceiver(Helper):
 
 
 class Site:
-    """The running product. parts: its commands; the first one has the door. workers: beside one web; 0, or on SQLite: one serve."""
+    """The running product. The first of its parts has the door."""
 
     def __init__(self, ground: Ground, workers: int) -> None:
+        """workers: the number of workers beside one web; 0 for one serve, as always on SQLite"""
         if ground.on_sqlite or not workers:
             self.parts = [ServiceProcess(ground, "serve", log_level="warning")]
         else:

@@ -68,17 +68,18 @@ def small_document(code: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run posts. tag: makes its codes unique; count: registrations, including updates; lines: registrations per request, 1 = a
-    single one as JSON.
-
-    small: only creations with few fields. position: of all registrations, if slow targets are to get them.
-    """
+    """The requests of a run."""
 
     tag: str
+    """A part of its codes, which makes them unique."""
     count: int
+    """The number of registrations, including updates."""
     lines: int = 1
+    """The number of registrations per request; 1 for single ones as JSON."""
     small: bool = False
+    """True for creations alone, with few fields."""
     position: str = ""
+    """The position of all registrations, if slow targets are to get them."""
 
     def requests(self, client: int, token: str) -> Iterator[bytes]:
         """A client's requests in order: each update comes after its creation."""

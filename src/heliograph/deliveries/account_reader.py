@@ -144,6 +144,9 @@ class AccountReader:
 
 @contextmanager
 def account_reader(account: int, *, snapshot: bool = False) -> Iterator[AccountReader]:
-    """An account's reader in a short transaction on the read-only connection. snapshot: as in `read_database`."""
+    """An account's reader in a short transaction on the read-only connection.
+
+    snapshot: as in `read_database`
+    """
     with read_database(snapshot=snapshot) as db:
         yield AccountReader(db, account)

@@ -263,7 +263,10 @@ def refusal(connection: str, status: int, target_words: str = "") -> str:
 
 
 def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
-    """A cause in one sentence. message: the stored message, which stands for a cause without words of its own."""
+    """A cause in one sentence.
+
+    message: the stored message, which stands for a cause without words of its own
+    """
     words = CAUSES.get(cause) if cause else None
     if words is None:
         return f"{message.rstrip('.')}." if message else _("It failed.")
@@ -299,7 +302,10 @@ def attempt_state(state: ActionState) -> Toned:
 
 
 def attempt_name(attempt: StoredAttempt, number: int) -> str:
-    """The name of an attempt. number: the automatic retries so far."""
+    """The name of an attempt.
+
+    number: the automatic retries so far
+    """
     match attempt.kind:
         case AttemptKind.FIRST:
             return _("First attempt")
@@ -315,12 +321,18 @@ def origin_of(action: StoredAction) -> str:
 
 
 def waits_for_tag(count: int, text: str = "") -> str:
-    """The number of runs that wait for a tag, in the words that every page uses: "894 wait for a tag". text: the number as shown, if it is not n."""
+    """The number of runs that wait for a tag, in the words that every page uses: "894 wait for a tag".
+
+    text: the number as shown, if it is not n
+    """
     return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", count) % {"n": text or f"{count:,}"}
 
 
 def next_try(due: int | None) -> str:
-    """The time of the next try: "Next try 14:33:07". due: microseconds, 0 if it was submitted by hand, None if there is none."""
+    """The time of the next try: "Next try 14:33:07".
+
+    due: microseconds, 0 if it was submitted by hand, None if there is none
+    """
     if due is None:
         return ""
     if due <= 0:

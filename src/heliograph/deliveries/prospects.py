@@ -67,7 +67,10 @@ def prospects(reader: AccountReader, actions: Iterable[StoredAction]) -> dict[in
 
 
 def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int, ConnectionHold]) -> Prospect:
-    """The prospect of an action. holds: the connections that send nothing at present."""
+    """The prospect of an action.
+
+    holds: the connections that send nothing at present
+    """
     to = destination_of(config, action.flow, action.destination)
     connection = to.connection if to else None
     known = config.connections.get(connection or 0)

@@ -41,9 +41,10 @@ class ScreenLine:
 
 @dataclass(slots=True)
 class Screen:
-    """Reads what is new since the last look and prints it. db: its own read-only connection."""
+    """Reads and prints the lines that are new since the last time."""
 
     db: Database
+    """A read-only connection that nothing else uses."""
     provider: ConfigProvider
     account: int
     timezone: str

@@ -34,9 +34,10 @@ class _KnownRegistration:
 
 @dataclass(slots=True)
 class Stream:
-    """An endless, believable sequence of registration documents (I2). seed: the same seed gives the same day."""
+    """An endless, believable sequence of registration documents (I2)."""
 
     seed: int = 26
+    """The same seed gives the same day."""
     made: int = 0  # registrations created earlier: numbers continue from there
     _random: random.Random = field(init=False)
     _known: list[_KnownRegistration] = field(default_factory=list)

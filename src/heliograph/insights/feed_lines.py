@@ -279,7 +279,9 @@ class FeedLines:
     def _source(
         self, kind: int, tables: str, columns: tuple[str, ...], indexes: list[Where], served: set[str], narrow: dict[str, Where]
     ) -> LineSource:
-        """indexes: the conditions of one index each. served: the names of the conditions that these indexes serve."""
+        """indexes: the conditions of one index each
+        served: the names of the conditions that these indexes serve
+        """
         is_walk = self._match is None or self._match.ids is None
         if self._match is not None and not is_walk:  # if few registrations match, all their lines are read and sorted
             has_words = self._match.condition(self.reader.db, "registration_id")

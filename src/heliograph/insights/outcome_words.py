@@ -56,7 +56,10 @@ _WAITS: Final = gettext_lazy("will be retried")
 
 
 def chip_of(outcome: FlowOutcome, why: str) -> OutcomeChip:
-    """The chip of an outcome. why: the URL of the page that explains the decision."""
+    """The chip of an outcome.
+
+    why: the URL of the page that explains the decision
+    """
     if outcome.action is None:
         return _chip_of_run(outcome, why)
     chip = _chip_of_action(outcome, outcome.action)

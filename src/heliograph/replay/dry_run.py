@@ -152,7 +152,7 @@ class DryRun:
 
 
 def _stands(standing_row: ReplayRow | None, candidate: Candidate) -> bool:
-    """True if a subject's line stands whatever the verdict on this change would be."""
+    """True if a subject's line stays, because no verdict on this change could replace it."""
     return (
         standing_row is not None
         and standing_row.verdict is not ReplayVerdict.FILTERED

@@ -222,7 +222,7 @@ def resume(account: int, id: int) -> None:
 
 
 def cancel(account: int, id: int, *, by: str) -> None:
-    """Cancels a replay: it adds nothing more, and those of its actions that are not delivered yet end as Failed. Raises NotThere or NotNow."""
+    """Cancels a replay: it adds nothing more, and its undelivered actions end as Failed. Raises NotThere or NotNow."""
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
         row = _locked(account, id)

@@ -52,7 +52,10 @@ class Selection:
         )
 
     def conditions(self, db: Database, account: int, facets: Facet) -> Where:
-        """The condition on `change c`. facets: the facets that the flow watches for."""
+        """The condition on `change c`.
+
+        facets: the facets that the flow watches for
+        """
         where = Where("c.account_id = :account", "c.at < :until", account=account, until=self.until)
         where &= Where("(c.facets & :facets) <> 0", facets=int(facets))
         if self.since is not None:

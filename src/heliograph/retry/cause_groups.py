@@ -179,7 +179,10 @@ class CauseGroups:
         return self._with_words(sorted(groups, key=lambda group: (-group.number, group.key))[:SHOWN_GROUPS])
 
     def healings(self, now: int) -> dict[str, Healing]:
-        """For each group key: how its items that ended in the last HEALED_FOR ended. now: microseconds."""
+        """How the items of causes ended within the last HEALED_FOR, by the key of their group.
+
+        now: microseconds
+        """
         since = now - HEALED_FOR
         rows = self.reader.db.all(
             f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), min(ended), max(ended)"

@@ -187,7 +187,10 @@ def group_key(item: RetryItem) -> str:
 
 
 def run_key(run: StuckItem, lacks: Untagged) -> str:
-    """The key of a run's group. lacks: what has no tag."""
+    """The key of a run's group.
+
+    lacks: what has no tag
+    """
     # A run that was not selected once it had its tag still belongs to the group of that tag.
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause
     return f"{cause.value}~~{run.event}~{lacks.key}"

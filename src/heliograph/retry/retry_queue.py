@@ -162,7 +162,10 @@ class RetryQueue:
         return status, action, run
 
     def _walk(self, table: QueueTable, status: QueueStatus, after: int = 0, *, ascends: bool = False) -> Walk:
-        """The items of a status by id. after: the walk begins behind this id; 0 for the start."""
+        """The items of a status by id.
+
+        after: the walk begins behind this id; 0 for the start
+        """
         where = of_status(self.reader.account, table, status)
         return Walk(f"{table} q", where, ("q.id",), (after,) if after else None, ascends)
 

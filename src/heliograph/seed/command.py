@@ -145,7 +145,7 @@ def _progress(console: Console) -> Progress:
 
 @contextlib.contextmanager
 def _log_cared_for(options: Options) -> Iterator[None]:
-    """Checkpoints SQLite's log meanwhile, and empties it at the end."""
+    """Checkpoints SQLite's log while the history is written, and empties it at the end."""
     if not options.on_sqlite:
         yield
         return

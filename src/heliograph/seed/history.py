@@ -63,7 +63,11 @@ class History:
         self.done = 0
 
     def write(self, progress: Callable[[int], None] = lambda _: None, stop: Callable[[], bool] = lambda: False) -> None:
-        """Writes it in many transactions. progress: gets the number of changes so far; stop: asks whether to end early."""
+        """Writes it in many transactions.
+
+        progress: called with the number of changes so far
+        stop: called to learn whether to end early
+        """
         for moments in self._chunks():
             for at in moments:
                 self._change(at)

@@ -48,20 +48,18 @@ class NotSeeded(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class SeededAccount:
-    """The account of a history.
-
-    before: its configuration until the flow of the partners' portal was switched off
-    since: its configuration from then on
-    retired: the id of that flow
-    paused: the id of the badge printer's connection
-    """
+    """The account of a history."""
 
     id: int
     before: AccountConfig
+    """Its configuration until the flow of the partners' portal was switched off."""
     since: AccountConfig
+    """Its configuration from then on."""
     events: tuple[EventConfig, ...]
     retired: int
+    """The id of the flow of the partners' portal."""
     paused: int
+    """The id of the badge printer's connection."""
 
 
 def prepare(db: Database, code: str, *, add: bool) -> SeededAccount:

@@ -37,7 +37,10 @@ class HistoryCopy:
         return self.number * MINUTE
 
     def uid(self, created: int, chance: int) -> str:
-        """A webhook-id. created: when the first copy's action was made, in microseconds."""
+        """A webhook-id.
+
+        created: when the first copy's action was made, in microseconds
+        """
         return webhook_id(created - self.time, (chance + self.number * _APART) % (1 << CHANCE_BITS))
 
     def rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:

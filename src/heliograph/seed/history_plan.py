@@ -18,7 +18,7 @@ _HELD: Final = 26 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class HistoryPlan:
-    """What to invent."""
+    """The sizes and times of the history to invent."""
 
     changes: int
     """Changes of all copies, a multiple of `copies`."""

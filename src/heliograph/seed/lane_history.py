@@ -53,7 +53,7 @@ class PlayedAction:
     request: object | None
     """What the text of its request is made from; None if the values are invalid."""
     invalid: ValidationFailed | None = None
-    """What is wrong with the values."""
+    """The problem with the values."""
     repeated: int | None = None
     ended: int | None = None
     message: str = ""

@@ -40,13 +40,14 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class EventWays:
-    """An event with what its registrations can be. next: status -> (statuses, weights)."""
+    """An event, with the values that its registrations can have."""
 
     config: EventConfig
     prefix: str
     is_test: bool
     new: int
     next: dict[int, tuple[list[int], list[int]]]
+    """The statuses that follow a status, with their weights."""
     attended: int
     sessions: tuple[int, ...]
     answer_sets: tuple[Answers, ...]
@@ -81,13 +82,16 @@ def _answers(config: EventConfig, account: AccountConfig, chance: random.Random,
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change before it is recorded. before: old values; session, status: of a session registration."""
+    """A change before it is recorded."""
 
     kind: SubjectKind
     facets: Facet
     before: dict[str, object]
+    """The old values."""
     session: int = 0
+    """The session of a session registration."""
     status: int = 0
+    """The status of a session registration."""
 
 
 @dataclass(slots=True)
@@ -104,16 +108,13 @@ class SeededSession:
 
 @dataclass(slots=True)
 class SeededRegistration:
-    """A registration that may still change.
-
-    answer_set: the index of its answers in `EventWays.answer_sets`
-    lanes: by destination
-    """
+    """A registration that may still change."""
 
     id: int
     serial: int
     event: EventWays
     answer_set: int
+    """The index of its answers in `EventWays.answer_sets`."""
     guest: Guest
     state: RegistrationState
     people: tuple[tuple[str, ...], ...]
@@ -121,12 +122,16 @@ class SeededRegistration:
     form: StateForm
     version: int = 0
     lanes: dict[int, LaneHistory] = field(default_factory=dict)
+    """Its lanes by destination."""
     sessions: dict[int, SeededSession] = field(default_factory=dict)
     last: tuple[int, int, int] | None = None
     """The newest delivered action: ids of its destination, of the action and of its change."""
 
     def step(self, chance: random.Random, at: datetime, statuses: dict[str, int]) -> Step | None:
-        """Its next change, applied to its state; None if it will not change any more. statuses: ids of session statuses, by name."""
+        """Its next change, applied to its state; None if it will not change any more.
+
+        statuses: ids of session statuses, by name
+        """
         state, event = self.state, self.event
         if not state.active:
             return None

@@ -56,7 +56,11 @@ class RequestForm:
     clock: _LocalClock
 
     def filled(self, values: tuple[str, ...], uid: str, modified: int) -> str:
-        """The text for a guest. values: of the marks, in their order; modified: microseconds."""
+        """The text for a guest.
+
+        values: the values of the marks, in their order
+        modified: when the registration was modified (microseconds)
+        """
         given = (*values, uid, self.clock.at(modified))
         return self.text % tuple([given[n] if change is None else change(given[n]) for n, change in self.order])
 

@@ -36,14 +36,19 @@ _clock: Final = _Clock()
 
 @dataclass(frozen=True, slots=True)
 class StateForm:
-    """A state as a format. times: (minute, text of the seconds) of created, modified and status_modified."""
+    """A state as a format."""
 
     text: str
     places: Any
     times: tuple[tuple[int, str], tuple[int, str], tuple[int, str]]
+    """(minute, text of the seconds) of created, modified and status_modified."""
 
     def filled(self, values: tuple[str, ...], minutes: int) -> str:
-        """The JSON for a guest. values: of `values_of`; minutes: by which all times are earlier."""
+        """The JSON for a guest.
+
+        values: from `values_of`
+        minutes: all times are earlier by so many minutes
+        """
         (one, created), (two, modified), (three, status) = self.times
         times = (_clock[one - minutes] + created, _clock[two - minutes] + modified, _clock[three - minutes] + status)
         filled: str = self.text % self.places((*values, *times))

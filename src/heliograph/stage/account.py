@@ -40,54 +40,54 @@ class QuestionPlan:
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """An event.
-
-    start, end: local time, as in 2026-12-02T09:00
-    types: names; the tag of the same name, if there is one, is the type's tag
-    sessions: codes and names
-    statuses: names and classes of custom statuses, and their tags; None leaves one untagged
-    properties: names and tags
-    """
+    """An event."""
 
     code: str
     name: str
     start: str
+    """Local time, as in 2026-12-02T09:00."""
     end: str
+    """Local time, as in 2026-12-02T09:00."""
     timezone: str = "UTC"
     location: str = ""
     types: tuple[str, ...] = ()
+    """Names. If there is a tag of the same name, it is the type's tag."""
     questions: tuple[QuestionPlan, ...] = ()
     status: str = "Live"
     tags: tuple[str, ...] = ()
     sessions: tuple[tuple[str, str], ...] = ()
+    """Codes and names."""
     statuses: tuple[tuple[str, StatusClass, str | None], ...] = ()
+    """Names and classes of custom statuses, and their tags; None leaves one untagged."""
     properties: tuple[tuple[str, str], ...] = ()
+    """Names and tags."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """An account.
-
-    status_tag, session_tag: the tag of a standard status and of a session status, by the status's name; None leaves it untagged.
-    retry_intervals: seconds by category (D5); None = the usual minutes.
-    """
+    """An account."""
 
     facts: AccountFacts
     tags: Mapping[str, Sequence[TagKind]]
     events: Sequence[EventPlan]
     status_tag: Callable[[str], str | None]
+    """The tag of a standard status, by its name; None leaves the status untagged."""
     session_tag: Callable[[str], str | None] = lambda _: None
+    """The tag of a session status, by its name; None leaves the status untagged."""
     custom_fields: Sequence[custom_fields.FieldFacts] = ()
     retry_intervals: Mapping[str, list[float]] | None = None
+    """Seconds by category (D5); None for the usual minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class MadeAccount:
-    """A made account. tags: ids by name. custom_fields: ids by code."""
+    """A made account."""
 
     id: int
     tags: Mapping[str, int]
+    """The ids of tags by name."""
     custom_fields: Mapping[str, int]
+    """The ids of custom fields by code."""
 
 
 def make_account(plan: AccountPlan, by: str = BY) -> MadeAccount:

@@ -155,7 +155,9 @@ class ServiceProcess:
     log."""
 
     def __init__(self, ground: Ground, command: str, name: str = "", **settings: str) -> None:
-        """name: tells several apart; each then has its own data folder, as on its own machine. settings: as in Ground.environment."""
+        """name: the name of a process among several; each then has its own data folder, as on its own machine
+        settings: as in Ground.environment
+        """
         self.name = name or command
         self.command = command
         self.data = ground.data(name)

@@ -155,7 +155,11 @@ class _LoadConnection(asyncio.Protocol):
 
 
 def request_of(body: bytes, kind: str, token: str, key: str) -> bytes:
-    """A request without its first two lines, which name the door. kind: the content type; key: the Idempotency-Key."""
+    """A request without its first two lines, which name the door.
+
+    kind: the content type
+    key: the Idempotency-Key
+    """
     head = f"Authorization: Bearer {token}\r\nContent-Type: {kind}\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 

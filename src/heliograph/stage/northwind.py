@@ -95,7 +95,10 @@ EVENTS = (
 
 
 def northwind(facts: AccountFacts = ACCOUNT, retry_intervals: Mapping[str, list[float]] | None = None) -> AccountPlan:
-    """Everything but the flows. retry_intervals: seconds by category (D5); the demo's are short."""
+    """Everything but the flows.
+
+    retry_intervals: seconds by category (D5); the demo's are short
+    """
     return AccountPlan(
         facts,
         _TAGS,

@@ -21,20 +21,18 @@ from heliograph.web.cursor import ROWS, Cursor, ListPage, pages, walk_from
 
 @dataclass(frozen=True, slots=True)
 class LatestDecision:
-    """A change and the flow's decision.
-
-    at: microseconds
-    verdict: None if the flow was not there yet, or if the change's content is no longer stored
-    answer: the decision in one sentence
-    """
+    """A change and the flow's decision."""
 
     id: int
     at: int
+    """Microseconds."""
     change: Change | None
     event: int
     registration: int | None
     verdict: FlowVerdict | None = None
+    """None if the flow was not there yet, or if the change's content is no longer stored."""
     answer: str = ""
+    """The decision in one sentence."""
 
 
 @dataclass

@@ -59,28 +59,28 @@ class TimelineCounts:
 
 @dataclass(frozen=True, slots=True)
 class TimelineDelivery:
-    """An action of a decision, with its attempts in order.
-
-    connection: the name of the connection of its last attempt; before the first attempt, of its destination's connection
-    tried: the name of the connection of each attempt
-    prospect: what happens to the action when its time comes
-    """
+    """An action of a decision, with its attempts in order."""
 
     action: StoredAction
     connection: str
+    """The name of the connection of its last attempt; before the first attempt, of its destination's connection."""
     attempts: Sequence[StoredAttempt]
     tried: Sequence[str]
+    """The name of the connection of each attempt."""
     prospect: Prospect
+    """The prospect of the action when it is due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One flow's decision on a change. reason: None if triggered; queue: the status of a stuck run."""
+    """One flow's decision on a change."""
 
     flow: int
     flow_name: str
     reason: Reason | None
+    """The reason why it was not triggered; None if it was."""
     queue: QueueStatus | None
+    """The status of a stuck run."""
     due: int | None
     run: int | None
     deliveries: Sequence[TimelineDelivery] = ()

@@ -25,35 +25,34 @@ class LedgerVersion(NamedTuple):
 
 @dataclass(slots=True)
 class Arrival:
-    """A request that the receiver has read completely.
-
-    at: monotonic seconds. took: the target accepted it. answered: it said so, and may expect not to get it again.
-    """
+    """A request that the receiver has read completely."""
 
     target: str
     version: LedgerVersion
     id: str
     at: float
+    """Monotonic seconds."""
     took: bool = False
+    """True if the target accepted it."""
     answered: bool = False
+    """True if the target confirmed it, so that it should not get it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """The counts.
-
-    accepted: versions. owed: versions times targets = delivered + superseded + lost. duplicated: requests for what a target had accepted
-    and confirmed in the request before. reordered: an older version after a newer one, if the target overwrites or if it was the first
-    attempt of both.
-    """
+    """The counts."""
 
     accepted: int = 0
+    """Versions that were accepted."""
     owed: int = 0
+    """Versions times targets: the sum of delivered, superseded and lost."""
     delivered: int = 0
     superseded: int = 0
     lost: int = 0
     duplicated: int = 0
+    """Requests with a version that the target had accepted and confirmed in the request before."""
     reordered: int = 0
+    """Requests with an older version after a newer one, where the target overwrites or where both are first attempts."""
     renamed: int = 0
     """Versions that arrived under more than one id (D1)."""
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -92,7 +91,10 @@ class Ledger:
         return arrival
 
     def took(self, arrival: Arrival, *, answered: bool) -> None:
-        """Enters that the target accepted it. answered: and its 2xx was written to the network."""
+        """Enters that the target accepted a request.
+
+        answered: True if its 2xx was written to the network
+        """
         with self._lock:
             arrival.took, arrival.answered = True, answered
             self._seen.add((arrival.target, arrival.version))

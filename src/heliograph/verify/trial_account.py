@@ -46,11 +46,12 @@ _SOURCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TrialTarget:
-    """A destination with its own connection. updates: a request updates a record there (D2)."""
+    """A destination with its own connection."""
 
     name: str
     url: str
     updates: bool
+    """True if a request updates a record there (D2)."""
 
 
 def make_trial_account(targets: list[TrialTarget], *, apart: int = 0) -> str:
@@ -92,5 +93,8 @@ def make_trial_account(targets: list[TrialTarget], *, apart: int = 0) -> str:
 
 
 def document(code: str, version: int, **more: Any) -> dict[str, Any]:
-    """A registration document (I2) that triggers. version: counted by the sender; the receiver reads it as "version"."""
+    """A registration document (I2) that triggers.
+
+    version: counted by the sender; the receiver reads it as "version"
+    """
     return {"event": EVENT, "code": code, "status": STATUS, "order_code": str(version), **more}

@@ -33,15 +33,17 @@ RECENT: Final = 12
 
 @dataclass(slots=True)
 class Load:
-    """What all clients share; they run on one thread. doors: addresses that serve /ingest. document: makes a version's registration document.
-    pace: longest time in seconds between two requests of a client."""
+    """The state that all clients share. They run on one thread."""
 
     ledger: Ledger
     doors: Sequence[str]
+    """Addresses that serve /ingest."""
     token: str
     document: Callable[[LedgerVersion], dict[str, Any]]
+    """Makes the registration document of a version."""
     clients: int = 8
     pace: float = 0.08
+    """The longest time between two requests of a client, in seconds."""
     bulk: int = 12
     seed: int = 1
     unexpected: list[str] = field(default_factory=list)

@@ -12,12 +12,13 @@ from heliograph.verify.ledger import LedgerCounts
 
 @dataclass(slots=True)
 class VerifyReport:
-    """The results. in_flight_at_kills: lanes in the journals of killed or suspended workers, summed over all kills."""
+    """The results of a trial."""
 
     counts: LedgerCounts = field(default_factory=LedgerCounts)
     targets: int = 0
     kills: int = 0
     in_flight_at_kills: int = 0
+    """Lanes in the journals of killed or suspended workers, summed over all kills."""
     seconds: float = 0.0
     database: str = "sqlite"
     strikes: dict[str, int] = field(default_factory=dict)

@@ -42,13 +42,14 @@ STATUSES: Final = (500, 503, 429, 408, 404, 401, 422)
 
 @dataclass(slots=True)
 class TrialTargets:
-    """Decides what happens to each request. failing: the targets that fail. slow: whether answers may take long; False for a receiver that
-    must be fast."""
+    """Decides what happens to each request."""
 
     ledger: Ledger
     failing: frozenset[str]
+    """The targets that fail."""
     random: random.Random
     slow: bool = True
+    """True if answers may take long; False for a receiver that has to be fast."""
     _failed: Counter[tuple[str, LedgerVersion]] = field(default_factory=Counter)
 
     def mood(self, target: str, version: LedgerVersion) -> Mood:

@@ -109,7 +109,10 @@ class ReplayForm(Form):
             self.errors["until"] = self.error_class([str(ENDS_BEFORE)])
 
     def selection(self, now: int) -> Selection:
-        """The chosen selection. now: microseconds."""
+        """The chosen selection.
+
+        now: microseconds
+        """
         values = self.cleaned_data
         zone = timezone.get_current_timezone()
         since: datetime.date | None = values["since"]

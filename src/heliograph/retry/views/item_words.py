@@ -20,7 +20,10 @@ def is_of_other_mode(item: RetryItem) -> bool:
 
 
 def why(item: RetryItem, target_words: str = "") -> str:
-    """What is wrong with an item. target_words: the reason that the target gave."""
+    """What is wrong with an item.
+
+    target_words: the reason that the target gave
+    """
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")

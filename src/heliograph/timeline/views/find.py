@@ -34,7 +34,7 @@ FIELDS: Final = {
 
 
 class FindFilters(ListFilters):
-    """What was typed."""
+    """The typed words."""
 
     q = SearchFilter()
 
