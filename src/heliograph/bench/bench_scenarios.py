@@ -208,7 +208,7 @@ class Bench:
             yield
 
     def _light(self) -> ScenarioFigures:
-        """Few single posts, each at its moment whatever became of those before; in turn with fewer. Then nothing at all."""
+        """Few single posts, in turn with fewer; then nothing at all. Each post has its moment and does not wait for the posts before it."""
         made = make(FixtureSize("LIGHT", self.receiver.url))
         gathered, bodies = Gathered(), self._warm_up(made)
         for pair in range(self.pairs):

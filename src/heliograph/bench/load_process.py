@@ -1,7 +1,7 @@
 """The load generator, in its own process: 64 clients on keep-alive connections, as fast as they are answered or at a given rate.
 
 Reads a job (JSON) from stdin, prepares its requests, prints "ready", waits for a line, posts, and writes the results to the file that the
-job names. A request answered with 429 or 503 is sent again with its key; the times are those of the answers.
+job names. A request that gets a 429 or 503 is sent again with its key. The times are the times of the responses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process has used of this machine, and a description of the machine. From /proc on Linux, from ps on other systems."""
+"""CPU time of processes, and a description of the machine: from /proc on Linux, from ps on other systems."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whether a report is slower than an earlier one, for scripts: by what hardly depends on the hour.
+"""Decides for scripts whether a report is slower than an earlier one.
 
-CPU per delivery of all processes of Heliograph (and of the database, if it runs here), and, where as much is posted as is accepted, the ratio to
-the floor. Rates and latencies depend on what else the machine does, so they decide nothing.
+It compares CPU per delivery of all processes of Heliograph (and of the database, if it runs here). Where as much is posted as is accepted, it also
+compares the ratio to the floor. Rates and latencies are not compared, because they depend on the load of the machine at that hour.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from heliograph.bench.scenario import Scenario
 BESIDE: Final = frozenset({"load", "receiver"})
 """Processes of the bench itself."""
 MACHINE_FACTS: Final = ("system", "cpu", "cores", "python", "database", "workers")
-"""What two reports must have in common; of the system the name alone, without its version, and of Python the minor version."""
+"""The facts that two reports must have in common. The system counts by its name without the version, and Python by its minor version."""
 
 
 class SpeedVerdict(IntEnum):

@@ -1,8 +1,14 @@
 """The target of all deliveries, in its own process: it answers as fast as Python can, and notes what arrived when.
 
-It reads the change's number, which the bench's mapping puts first in the body, and nothing else of it. Paths: /d/N is answered, /hang never,
-/reset is reset, /slow after a second, /busy with 503 and Retry-After, /drip at 10 KB/s. GET /control/NAME answers the bench's questions. Ends
-with its parent. Prints its port.
+Of the body it reads only the change's number, which the bench's mapping puts first. It prints its port, and ends with its parent. Its paths:
+
+    /d/N            answered at once
+    /hang           never answered
+    /reset          the connection is reset
+    /slow           answered after a second
+    /busy           answered with 503 and Retry-After
+    /drip           answered at 10 KB/s
+    /control/NAME   answers the bench's questions (GET)
 """
 
 from __future__ import annotations

@@ -31,13 +31,13 @@ class WhyBoth:
     """None if the flow was deleted."""
     differs: bool
     gates: Sequence[GateRow]
-    """The gates of then, with those of today where they differ; the gates of today if there was no flow then."""
+    """The gates at the time of the change, with today's gates where they differ; today's gates alone if there was no flow then."""
     reason: StopReason | None
     """The reason why the change stopped then."""
 
     @property
     def then_or_today(self) -> Why:
-        """The explanation of then, or of today if there was no flow then. It marks the sentence of the flow."""
+        """The explanation by the rules at the time of the change; today's if there was no flow then. It marks the sentence of the flow."""
         answer = self.then or self.today
         assert answer is not None
         return answer

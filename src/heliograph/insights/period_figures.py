@@ -1,7 +1,7 @@
 """The figures of a period as Insights shows them (X2; docs/design/figures.md): folded and unfolded deltas, read in one statement.
 
-Unique registrations are a union of bitmaps: those of whole days and hours within the period, those that are not folded yet, and one made of the
-changes in the parts of hours at its ends.
+Unique registrations are a union of three kinds of bitmaps: of whole days and hours within the period, of minutes that are not folded yet, and one
+made of the changes in the parts of hours at the ends of the period.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class RecordKind(StrEnum):
 
     @property
     def row_kind(self) -> RowKind:
-        """What a row of the list is."""
+        """The kind of the list's rows."""
         return _ROW_KINDS.get(self, RowKind.ACTION)
 
 

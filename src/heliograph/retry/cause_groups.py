@@ -47,7 +47,7 @@ class CauseGroup:
     answer_status: int | None
     """The HTTP status of the target's answers."""
     lacks: Untagged
-    """What has no tag, of a group of runs."""
+    """The thing without a tag, for a group of runs."""
     event: str
     message: str
     number: int

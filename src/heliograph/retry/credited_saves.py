@@ -1,4 +1,4 @@
-"""Which saves are credited with the cure of a cause (D6): those that changed something on which it depends."""
+"""The saves that are credited with the cure of a cause (D6): they changed a setting on which the cause depends."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class RetryItem:
     failure: StoredAttempt | None = None
     """Its last failed attempt; None if there is none, or if its flow keeps it from beginning."""
     lacks: Untagged = NOTHING_UNTAGGED
-    """What has no tag, of a run."""
+    """The thing without a tag, for a run."""
     prospect: Prospect = NO_PROSPECT
 
     @property
@@ -189,7 +189,7 @@ def group_key(item: RetryItem) -> str:
 def run_key(run: StuckItem, lacks: Untagged) -> str:
     """The key of a run's group.
 
-    lacks: what has no tag
+    lacks: the thing without a tag
     """
     # A run that was not selected once it had its tag still belongs to the group of that tag.
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause

@@ -2,7 +2,7 @@
 
 Deciding and playing a story takes ten times as long as writing its rows. So a large history invents only a part of its registrations and
 writes each of them several times. Each copy has ids, codes, guests and webhook-ids of its own, and its own times in all rows and texts.
-The ids of a copy are those of the first one plus a constant (`Numbers`), so that its rows refer to each other as the first one's rows do.
+The ids of a copy are the original's ids plus a constant (`Numbers`), so that its rows refer to each other as the original's rows do.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HistoryCopy:
         return webhook_id(created - self.time, (chance + self.number * _APART) % (1 << CHANCE_BITS))
 
     def rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """The copy's rows of a table, from those of the first."""
+        """The copy's rows of a table, made from the original's rows."""
         return iter(_ROWS[table](self, rows))
 
 

@@ -1,7 +1,7 @@
-"""What happened on one lane of a seeded history: the engine's own rules (`domain.delivery.lanes`), played by the clock of the history.
+"""One lane of a seeded history, played by the engine's own rules (`domain.delivery.lanes`) and the clock of the history.
 
-Almost all actions are delivered by their first attempt, on a lane where nothing else waits: `History` writes those at once. All others are
-played here, from attempt to attempt, until they end or the history does.
+Almost all actions are delivered by their first attempt, on a lane where nothing else waits. `History` writes these at once. This module plays all
+other actions from attempt to attempt, until the action or the history ends.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PlayedAction:
     run: int | None
     created: int
     request: object | None
-    """What the text of its request is made from; None if the values are invalid."""
+    """The source of its request's text; None if the values are invalid."""
     invalid: ValidationFailed | None = None
     """The problem with the values."""
     repeated: int | None = None

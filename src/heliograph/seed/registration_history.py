@@ -54,7 +54,7 @@ class EventWays:
 
 
 def ways_of(config: EventConfig, account: AccountConfig, chance: random.Random) -> EventWays:
-    """What registrations of an event can be, by its configuration."""
+    """The values that registrations of an event can have, by its configuration."""
     statuses = {s.name: s.id for s in (*account.statuses.values(), *config.statuses.values())}
     follows = {
         statuses[name]: ([statuses[n] for n, _ in after if n in statuses], [w for n, w in after if n in statuses])

@@ -19,7 +19,7 @@ from heliograph.store.instants import from_micros, to_micros
 
 _TIMES: Final = tuple(datetime(2001, 2, 3, 4, 5, n, tzinfo=UTC) for n in (1, 2, 3))
 _PLACES: Final = (*MARKS.values(), CODE, *(time.isoformat().replace("+00:00", "Z") for time in _TIMES))
-"""What stands for the values, in their order: those of `values_of`, then created, modified and status_modified."""
+"""The marks in place of the values: of the values of `values_of` in their order, then of created, modified and status_modified."""
 _PLACE: Final = re.compile("|".join(_PLACES))
 
 

@@ -188,7 +188,7 @@ class ServiceProcess:
         self.running.until_printed("Heliograph serves" if self.command != "worker" else "Heliograph delivers", timeout)
 
     def metrics(self) -> str:
-        """What it counts, in Prometheus's text format."""
+        """Its metrics, in Prometheus's text format."""
         with urllib.request.urlopen(f"{self.operations}/metrics", timeout=10) as answer:  # noqa: S310 -- an address of ours on loopback
             body: bytes = answer.read()
         return body.decode()
@@ -211,7 +211,7 @@ class ServiceProcess:
         return self.data / "flight"
 
     def end(self) -> None:
-        """Ends all its processes, whatever their state."""
+        """Ends all its processes, in any state."""
         if self.process is not None:
             self.process.kill_all()
 

@@ -1,4 +1,4 @@
-"""What keeps a trial from running."""
+"""The error of a trial that cannot run."""
 
 from __future__ import annotations
 

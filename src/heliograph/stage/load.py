@@ -123,12 +123,13 @@ class LoadClient:
 
 
 class _LoadConnection(asyncio.Protocol):
-    """A keep-alive connection to a door. waits: a request was sent and is not answered."""
+    """A keep-alive connection to a door."""
 
     def __init__(self, client: LoadClient) -> None:
         self._client = client
         self._buffer = b""
         self.waits = False
+        """True if a request was sent and is not answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)

@@ -19,9 +19,10 @@ _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class ReceiverConnection(asyncio.Protocol):
-    """A sender's keep-alive connection. opened: the set in which it stands while it is open."""
+    """A sender's keep-alive connection."""
 
     def __init__(self, take: TakeRequest, opened: set[ReceiverConnection]) -> None:
+        """opened: the set that contains the connection while it is open"""
         self._take, self._opened = take, opened
         self._rest = b""
 

@@ -48,7 +48,7 @@ class TimelineRegistration:
 
 @dataclass(frozen=True, slots=True)
 class TimelineCounts:
-    """What is stored of a registration's history."""
+    """The numbers of stored changes, decisions and attempts of a registration."""
 
     changes: int
     decisions: int

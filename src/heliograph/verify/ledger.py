@@ -1,8 +1,7 @@
-"""What was owed and what arrived, observed from outside: the load generator enters its answers, the receiver its requests. Pure except for
-its lock.
+"""The ledger of owed and delivered versions, kept outside of the product: the load generator enters its responses, the receiver its requests.
 
-A *version* is one accepted save of a registration, numbered by the generator; it is owed to each target once. Versions of one registration
-are sent one after another, so their order is known without asking Heliograph.
+A *version* is one accepted save of a registration, numbered by the generator. It is owed to each target once. Versions of one registration are
+sent one after another, so their order is known without asking Heliograph. Apart from its lock, the ledger is pure.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ class Ledger:
             self._requested.setdefault(version, at)
 
     def accept(self, version: LedgerVersion, at: float) -> None:
-        """Enters that its answer said it is recorded."""
+        """Enters that the response to a version said that it is recorded."""
         with self._lock:
             if version not in self._accepted:
                 self._accepted[version] = at

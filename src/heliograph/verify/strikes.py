@@ -22,7 +22,7 @@ from heliograph.verify.ledger import Ledger
 DELIVERIES_BETWEEN: Final = 25
 """Versions to deliver after a strike before the next one: most strikes hit a system at work, a few one that is just starting."""
 AT_ONCE: Final = 0.15
-"""Share of strikes that do not wait for that."""
+"""The share of strikes that do not wait for these deliveries."""
 STANDSTILL: Final = 90.0
 """Seconds without a delivery after which none is expected any more."""
 
@@ -32,7 +32,7 @@ class Standstill(HeliographError):
 
 
 class Way(StrEnum):
-    """What a strike does to a process."""
+    """The kinds of strikes, each in words."""
 
     KILL = "killed"
     STOP = "stopped"
