@@ -219,7 +219,7 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     if gate.name is GateName.ACTIVATION and gate.place in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.place]}
     expected = _expected(gate, flow, account)
-    actual = _tags_or_words(gate, flow, account) or _empty_gate_text(gate)
+    actual = _tags_or_words(gate, flow, account) or (_("no tag") if gate.name is GateName.ACTIVATION else _("empty"))
     return GateRow(name, _part_state(gate).value, expected, actual, gate=gate.name.value)
 
 
@@ -253,10 +253,6 @@ def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     if gate.name is GateName.WATCH:
         return ", ".join(word.replace("_", " ") for word in gate.actual)
     return value_text(gate.actual)
-
-
-def _empty_gate_text(gate: GateResult) -> str:
-    return _("no tag") if gate.name is GateName.ACTIVATION else _("empty")
 
 
 def _label(tag: str, account: AccountConfig) -> str:
