@@ -92,8 +92,8 @@ def refusals(reader: AccountReader, failures: dict[int, StoredAttempt]) -> dict[
                 sign_ins[connection, version] = Connection.from_body(past[1]).sign_in
     return {
         action: Refusal(
-            said_by_target(answers.get((action, each.n))),
-            error_of(answers.get((action, each.n))),
+            said_by_target(answers.get((action, each.number))),
+            error_of(answers.get((action, each.number))),
             sign_ins.get((each.connection, each.connection_version)),
         )
         for action, each in failures.items()

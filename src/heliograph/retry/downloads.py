@@ -150,7 +150,7 @@ def cells_of(reader: AccountReader, items: Sequence[RetryItem]) -> list[list[str
     rows = []
     for item in items:
         tried = attempts.get(item.action.id, []) if item.action else []
-        last = next((exchange_of_attempt[a.action, a.n] for a in reversed(tried) if (a.action, a.n) in exchange_of_attempt), None)
+        last = next((exchange_of_attempt[a.action, a.number] for a in reversed(tried) if (a.action, a.number) in exchange_of_attempt), None)
         cell_of_column = _cells(item, changes.get(item.row.change, (None, ()))[0], tried, last)
         rows.append([cell_of_column[name] for name in COLUMNS])
     return rows

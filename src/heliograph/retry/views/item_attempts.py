@@ -38,7 +38,7 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
     rows, retries, action = [], 0, details.item.action
     for attempt in details.attempts:
         retries += attempt.kind is AttemptKind.AUTO
-        exchange = details.exchanges.get(attempt.n, Exchange())
+        exchange = details.exchanges.get(attempt.number, Exchange())
         # A response rule can be made from an answer (C7), if the connection still exists.
         has_rule = attempt.status and exchange.sent and attempt.connection in reader.config.connections
         tone, state = delivery_words.attempt_state(attempt.state)
@@ -58,7 +58,7 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
                 "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
-                "rule": f"{reverse('connection-rule', args=(attempt.connection,))}?answer={action.id}.{attempt.n}"
+                "rule": f"{reverse('connection-rule', args=(attempt.connection,))}?answer={action.id}.{attempt.number}"
                 if has_rule and action
                 else "",
                 "versions": _versions(details, attempt.versions, names.get(attempt.connection, "")),

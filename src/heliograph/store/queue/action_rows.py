@@ -116,7 +116,7 @@ class StoredAttempt:
 
     account: int
     action: int
-    n: int
+    number: int
     """Its number among the attempts of the action."""
     kind: AttemptKind
     at: int
@@ -152,8 +152,8 @@ ATTEMPT_COLUMNS: Final = "account_id, action_id, n, kind, at, took, state, categ
 
 def attempt_of(row: Row) -> StoredAttempt:
     """An attempt from a row of ATTEMPT_COLUMNS."""
-    account, action, n, kind, at, took, state, category, *facts = row
-    return StoredAttempt(account, action, n, _KINDS[kind], at, took, _STATES[state], Category.of_code(category), *facts)
+    account, action, number, kind, at, took, state, category, *facts = row
+    return StoredAttempt(account, action, number, _KINDS[kind], at, took, _STATES[state], Category.of_code(category), *facts)
 
 
 def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int, list[StoredAttempt]]:
