@@ -14,7 +14,7 @@ import pytest
 from tests.builders import bodies
 from tests.builders.running_account import UNTAGGED, RunningAccount, body
 from tests.databases import DatabaseFacts
-from tests.receiver import Answer, Receiver
+from tests.receiver import Answer, Received, Receiver
 from tests.waiting import PATIENCE, until
 
 from heliograph.domain.delivery.action import Does
@@ -414,6 +414,50 @@ def test_C8_D4_retry_after_holds_a_lane_that_goes_alone(acme: RunningAccount, re
         acme.record("R3")
         receiver.wait_for(3, path="/erp")
         assert len(receiver.at("/crm")) == 1
+
+
+def test_D4_while_a_lane_goes_alone_nothing_else_starts(acme: RunningAccount, receiver: Receiver) -> None:
+    """Else a crash by another lane would count for this one too."""
+    may_answer = threading.Event()
+
+    def answer(_: Received) -> Answer:
+        assert may_answer.wait(PATIENCE)
+        return Answer(200)
+
+    with Receiver(default=answer) as slow:
+        acme.flow(acme.connection(slow.url("/crm")))
+        acme.record("R1")
+        with acme.db.transaction():
+            acme.db.run("UPDATE lane SET marks = 2")
+        acme.flow(acme.connection(receiver.url("/erp")))
+        with acme.worker() as worker:
+            slow.wait_for(1)
+            acme.record("R2")
+            until(lambda: worker.memory.size >= 3)
+            acme.record("R3")
+            until(lambda: worker.memory.size >= 5)  # turns have passed since R2 was read
+            assert receiver.requests == []
+            may_answer.set()
+            receiver.wait_for(2)
+            slow.wait_for(3)
+
+
+def test_C8_D4_a_lane_that_goes_alone_waits_for_its_rate_limit_without_holding_up_others(acme: RunningAccount, receiver: Receiver) -> None:
+    """A new worker waits for one spacing first: here for more than a minute."""
+    acme.flow(acme.connection(receiver.url("/crm"), rate=1))
+    acme.record("R1")
+    with acme.db.transaction():
+        acme.db.run("UPDATE lane SET marks = 2")
+    acme.flow(acme.connection(receiver.url("/erp")))
+    with acme.worker() as worker:
+        acme.record("R2")
+        receiver.wait_for(1, path="/erp")
+        until(lambda: worker.memory.size == 2)  # the lanes of /crm stay in memory, and are not read again and again
+        left_at = dict(worker.memory.left)
+        acme.record("R3")
+        receiver.wait_for(2, path="/erp")
+        assert receiver.at("/crm") == []
+        assert not {lane for lane in worker.memory.lanes if lane in left_at}
 
 
 def test_D5_an_attempt_is_never_dated_ahead_of_the_databases_clock(acme: RunningAccount) -> None:

@@ -3,7 +3,7 @@
     TokenExchange(...).start() → sender → done(SendResult), on the sender's thread
     TokenExchange.read(SendResult) → TokenResponse | Denied, on another thread
 
-Reading an answer searches it for secrets, which takes too long for the sender's thread: in the engine that is the reading thread.
+Reading an answer searches it for secrets, which takes too long for the sender's thread: the engine's settling thread does it.
 Tokens are returned, never stored here. Requests for them pass the same guard as all others. oauthlib insists on https in the URLs it gets,
 but the guard decides for which networks plain http is enough; so where oauthlib only looks at the query it gets a placeholder URL.
 """

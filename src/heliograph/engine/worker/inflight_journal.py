@@ -39,6 +39,11 @@ class InflightJournal:
         """How many more lanes can be noted."""
         return len(self._free)
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is in flight, and every outcome is committed."""
+        return len(self._free) == CELLS
+
     def note(self, lane: int, version: int) -> int:
         """Notes a lane before its request starts. Returns the cell to clear later."""
         cell = self._free.pop()

@@ -91,6 +91,8 @@ class LaneReader:
     _floors_since: float = 0.0
     _alone: deque[_QueuedLane] = field(default_factory=deque)
     """Lanes that are sent while no other request is in flight."""
+    _goes_alone: bool = False
+    """True from the start of such a lane until its outcome is committed."""
     _starts: int = 0
     _scan_at: float = 0.0
     """When all connections with waiting lanes are checked again."""
@@ -312,22 +314,15 @@ class LaneReader:
     # Starting.
 
     def _start(self, now: float) -> None:
-        """Starts what may start: at connections with news, and every SCAN_EVERY seconds at all that have waiting lanes. While lanes must go
-        alone, it starts only those."""
+        """Starts what may start: at connections with news, and every SCAN_EVERY seconds at all that have waiting lanes. While a lane goes alone,
+        nothing else starts."""
         if not self.confirmation.allows_starts(now):
             self._scan_at = now + SCAN_EVERY
             return
-        while self._alone:
-            stored = self._alone[0].taken.stored
-            limiter = self._limiter(stored.connection, stored.account)
-            if limiter.in_flight == 0 and not limiter.may_start(now):  # paused, held, tripped or rate-limited since the read
-                self.memory.drop(self._alone.popleft().taken)  # it is read again; others do not wait for it
-                limiter.forget_floors()
-                continue
+        if self._is_kept_for_alone(now):
             self._scan_at = now + SCAN_EVERY
-            if self.starter.in_flight == 0 and self.journal.free_cells and not self._start_first(self._alone, limiter, now):
-                self.memory.drop(self._alone.popleft().taken)  # it is read again; others do not wait for its access token
             return
+        next_alone = self._alone[0].taken.stored.connection if self._alone else None
         with_news, self._connections_with_news = self._connections_with_news, {}
         is_scan = now >= self._scan_at
         limiters = [limiter for limiter in self.limiters.values() if limiter.has_waiting] if is_scan else list(with_news.values())
@@ -338,6 +333,8 @@ class LaneReader:
                 if queue and (now - queue[0].taken.at > STALE_READ or not limiter.may_send(now) or given_up):
                     self._drop_all(queue)
                     limiter.forget_floors()  # they come before what is read next
+            if limiter.connection == next_alone:  # the next start that its rate limit allows is for the lane that goes alone
+                continue
             while limiter.has_waiting and self.journal.free_cells and limiter.may_start(now):
                 if not self._start_first(limiter.next_queue(), limiter, now):
                     break
@@ -349,6 +346,36 @@ class LaneReader:
         if is_scan:
             waking = (min(now + SCAN_EVERY, limiter.wakes_at(now)) for limiter in limiters if limiter.has_waiting)
             self._scan_at = min(waking, default=math.inf)
+        if next_alone is not None:
+            self._scan_at = min(self._scan_at, now + SCAN_EVERY)
+
+    def _is_kept_for_alone(self, now: float) -> bool:
+        """Starts the first of the lanes that go alone, once nothing else is in flight. True while nothing else may start because of it.
+
+        What is in flight stays in the journal until its outcome is committed: a crash before that counts for it.
+        """
+        if self._goes_alone:
+            self._goes_alone = not self.journal.is_empty
+            if self._goes_alone:
+                return True
+        while self._alone:
+            taken = self._alone[0].taken
+            limiter = self._limiter(taken.stored.connection, taken.stored.account)
+            is_limited = limiter.wakes_at(now) < math.inf  # by its rate limit, if it may send
+            if not limiter.may_send(now) or (is_limited and now - taken.at > STALE_READ):
+                self.memory.drop(self._alone.popleft().taken)  # it is read again; others do not wait for it
+                limiter.forget_floors()
+            elif is_limited:
+                return False
+            elif not self.journal.is_empty:
+                return True
+            elif self._start_first(self._alone, limiter, now):
+                self._goes_alone = not self.journal.is_empty
+                return True
+            else:
+                self.memory.drop(self._alone.popleft().taken)  # it is read again; others do not wait for its access token
+                return True
+        return False
 
     def _start_first(self, queue: deque[_QueuedLane], limiter: ConnectionLimiter[_QueuedLane], now: float) -> bool:
         """Starts the first lane of a queue. False if it waits for its access token."""
