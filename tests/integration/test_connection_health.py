@@ -284,6 +284,18 @@ def test_C8_a_change_that_cannot_be_sent_says_nothing_of_the_target(story: Story
     assert row.health is health
 
 
+def test_C8_a_fault_of_our_own_says_nothing_of_the_target(story: Story) -> None:
+    connection = plain(story, Answer(200), codes=("R1",))
+    story.record("R2", status="Attended")
+    with story.db.transaction():
+        story.db.run("UPDATE lane SET marks = 3 WHERE state = 1")
+    with story.worker():
+        story.until("R2", "queued")
+    row = ConnectionList(story.db, story.account).row(connection)
+    assert row is not None
+    assert row.health is Health.MIXED  # the action waits, but the target did not refuse it
+
+
 # --- what waits for a sign-in (C4, D7)
 
 

@@ -125,11 +125,14 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
     with story.db.transaction():
         story.db.run("DELETE FROM retention WHERE account_id = :account", {"account": story.account})
     assert "Nothing is older than its term." in text_of(ada.get(PAGE).content)
-    monkeypatch.setattr(retention_page, "survey", partial(survey, most=1, steps=1))
+    monkeypatch.setattr(retention_page, "survey", partial(survey, most=1))
+    monkeypatch.setattr(retention_page, "STEPS", 1)
     page = text_of(ada.get(PAGE).content)
     assert "Nothing is older than its term." not in page
     assert "If anything goes, it is announced within the hour" in page
     assert "more than is counted may go" in page
+    assert ada.post(PAGE, {"begin": "1"}).status_code == 302, "whoever is to agree is told of all: nothing goes"
+    monkeypatch.setattr(retention_page, "MOST_STEPS", 1)
     asked = ada.post(PAGE, {"content": "90", "rows": "90"})
     assert asked.status_code == 200
     assert "more than is counted may go" in text_of(asked.content)

@@ -349,6 +349,19 @@ def test_O4_a_survey_is_what_goes(history: History) -> None:
     assert removal.survey(story.db, story.account, SAME.cuts(now)).removed == Removed()
 
 
+def test_O4_a_survey_dates_what_goes_of_a_change_that_stays(story: Story) -> None:
+    """The newest change of a registration stays; its decisions, actions and attempts go."""
+    story.flow("All", [story.to(story.connection("CRM", "/crm"))])
+    with story.worker():
+        story.record("R1", status="Attended", first="Eva")
+        story.until("R1", "success")
+    now = later(story.db) + USUAL.rows * DAY
+    removed(story.db, story.account, Terms(USUAL.content, USUAL.rows + 1), now)
+    seen = removal.survey(story.db, story.account, USUAL.cuts(now))
+    assert (seen.removed.changes, seen.removed.actions) == (0, 1)
+    assert seen.oldest is not None
+
+
 @pytest.mark.parametrize("terms", [USUAL, SAME])
 def test_O4_a_survey_passes_over_what_stays_for_good(story: Story, terms: Terms) -> None:
     for n in range(5):

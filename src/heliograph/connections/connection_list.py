@@ -34,8 +34,8 @@ REMEMBERED = 500
 """Audit entries that are searched for the user who paused a connection."""
 MOST_HELD = 10_000
 """Most held actions of a paused connection that are counted."""
-MOST_INVALID = 1_000
-"""The newest attempts of a connection that are searched for one that did not fail validation."""
+MOST_UNTRIED = 1_000
+"""The newest attempts of a connection that are searched for one that tried its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,12 @@ class ConnectionList:
     def _rows(self, only: int | None = None) -> list[ConnectionRow]:
         states, tests = self._states(), last_reports(self.db, self.account)
         attempts = self._attempts(None if only is None else [only])
-        invalid = [id for id, last in attempts.items() if last.attempt.state is ActionState.VALIDATION]
-        evidences = {id: attempts[id] for id in attempts.keys() - set(invalid)} | (self._attempts(invalid, tried=True) if invalid else {})
+        untried = [
+            id
+            for id, last in attempts.items()
+            if last.attempt.state is ActionState.VALIDATION or (last.attempt.category is Category.SYSTEM and last.attempt.status is None)
+        ]
+        evidences = {id: attempts[id] for id in attempts.keys() - set(untried)} | (self._attempts(untried, tried=True) if untried else {})
         counts, used, accesses = self._counts(), self._flows(), oauth_token_store.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
@@ -232,18 +236,17 @@ class ConnectionList:
         """The last attempt of each connection: one index lookup each.
 
         ids: the ids of the connections; None for all
-        tried: the last attempt that did not fail validation
+        tried: the last attempt that tried its target: that did not fail validation, nor by a fault of our own
         """
-        valid = f"state <> {int(ActionState.VALIDATION)}"
-        newest = f"SELECT at, state FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_INVALID if tried else 1}"
-        last = f"SELECT max(m.at) FROM ({newest}) m" + (f" WHERE m.{valid}" if tried else "")
+        newest = f"SELECT at, state, category, status FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_UNTRIED if tried else 1}"
+        last = f"SELECT max(m.at) FROM ({newest}) m" + (f" WHERE {_tried('m')}" if tried else "")
         rows = self.db.all(
             f"SELECT {prefixed('t', ATTEMPT_COLUMNS)}, CASE WHEN t.status IS NULL THEN"
             " (SELECT x.response FROM attempt_content x WHERE x.action_id = t.action_id AND x.n = t.n AND x.at = t.at AND +x.account_id = :account) END,"
             " CASE WHEN t.status IS NULL THEN (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) END FROM connection c"
             f" JOIN attempt t ON t.connection_id = c.id AND t.at = ({last})"
             " WHERE c.account_id = :account AND c.deleted_at IS NULL"
-            + (f" AND t.{valid}" if tried else "")
+            + (f" AND {_tried('t')}" if tried else "")
             + ("" if ids is None else f" AND {self.db.member('c.id', 'ids')}"),
             {"account": self.account} | ({} if ids is None else {"ids": ids}),
         )
@@ -291,3 +294,9 @@ class ConnectionList:
             if id not in pauses and (json.loads(after or "null") or {}).get("paused") is True:
                 pauses[id] = by, at
         return pauses
+
+
+def _tried(alias: str) -> str:
+    """The condition on an attempt that its target was tried."""
+    is_ours = f"COALESCE({alias}.category, 0) = {Category.SYSTEM.code} AND {alias}.status IS NULL"
+    return f"{alias}.state <> {int(ActionState.VALIDATION)} AND NOT ({is_ours})"

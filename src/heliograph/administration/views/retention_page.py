@@ -21,7 +21,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.instants import from_micros
-from heliograph.store.queue.removal import Survey, survey
+from heliograph.store.queue.removal import MOST_STEPS, STEPS, Survey, survey
 from heliograph.store.retention_record import Removed, announcement, removal_days
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine
@@ -61,7 +61,7 @@ def retention(request: AccountRequest) -> HttpResponse:
     form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
     terms = service.terms_of(row)
     with account_reader(row.pk) as reader:
-        notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms), reader.db.now()
+        notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms, STEPS), reader.db.now()
         days = removal_days(reader.db, row.pk, DAYS_SHOWN)
     has_begun = notice is not None and notice.covers(terms) and notice.begins <= now
     return form_page(
@@ -101,7 +101,7 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
     terms, seen = service.installation_terms().shortened(content, rows), False
     if terms.removes_more_than(before):
         with account_reader(request.account.pk) as reader:
-            removal = _survey(reader, terms)
+            removal = _survey(reader, terms, MOST_STEPS)
         typed = [(name, form.data.get(name, "")) for name in form.fields]
         confirmation = _question(request, _("Keep less, and remove what is older?"), terms, removal, typed)
         if removal.may_remove and not is_agreed(request, confirmation):
@@ -115,7 +115,7 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
 
 def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
-        removal = _survey(reader, terms)
+        removal = _survey(reader, terms, MOST_STEPS)
     if not removal.may_remove:
         say(request, _("Nothing is older than its term."))
         return HttpResponseRedirect(request.path)
@@ -164,8 +164,8 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
     )
 
 
-def _survey(reader: AccountReader, terms: Terms) -> Survey:
-    return survey(reader.db, reader.account, terms.cuts(reader.db.now()))
+def _survey(reader: AccountReader, terms: Terms, steps: int) -> Survey:
+    return survey(reader.db, reader.account, terms.cuts(reader.db.now()), steps=steps)
 
 
 def _when(notice: Announcement | None, terms: Terms, now: int, removal: Survey) -> str:

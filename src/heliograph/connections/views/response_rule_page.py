@@ -77,7 +77,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     """The rule's clauses in order, beside an answer to try them on."""
     form = RuleForm(request.POST if request.method == "POST" else None)
     answer = form.posted.get("answer", "") or request.GET.get("answer", "")
-    person = form.posted.get("person", "")
+    person = form.posted.get("person", "").strip()
     with account_reader(request.account.pk) as reader:
         stored_connection = reader.config.connections.get(connection)
         if stored_connection is None:

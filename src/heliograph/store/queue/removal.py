@@ -208,7 +208,9 @@ def _delete(db: Database, table: str, column: str, ids: Collection[int]) -> int:
 STRETCH = 1_000
 """Old rows that a survey reads at a time."""
 STEPS = 5
-"""Stretches of old rows that a survey reads of each kind. A page waits for it, and 1,000 rows cost about 5 ms."""
+"""Stretches of old rows that a page's survey reads of each kind. 1,000 rows cost about 5 ms."""
+MOST_STEPS = 300
+"""Stretches of old rows that are read before somebody agrees to a removal: what is lost by it is to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,7 @@ def _blanked_exchanges(db: Database, places: Sequence[Place]) -> list[Place]:
 
 
 def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[list[Place], Removed]:
-    """Those of the old changes that a removal would take, and how much with them; the newest of a registration or event stays, alone."""
+    """The old changes of which a removal would take something, and how much that is. The newest of a registration or event stays, alone."""
     old = removable(db, [id for _at, id, _n in places], cut)
     gone = old - newest_changes(db, old)
     actions = _ids(db, f"SELECT id FROM action WHERE {db.member('change_id', 'ids')}", old)
@@ -315,7 +317,9 @@ def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[l
         actions=len(actions),
         attempts=_count(db, "attempt", "action_id", actions),
     )
-    return [place for place in places if place[1] in gone], removed
+    emptied = _ids(db, f"SELECT DISTINCT change_id FROM run WHERE {db.member('change_id', 'ids')}", old)
+    emptied |= _ids(db, f"SELECT DISTINCT change_id FROM action WHERE {db.member('change_id', 'ids')}", old)
+    return [place for place in places if place[1] in gone | emptied], removed
 
 
 def _count(db: Database, table: str, column: str, ids: Collection[int]) -> int:
