@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final, LiteralString
 
 import psycopg
@@ -37,7 +38,9 @@ class TrialDatabase:
             raise
 
     def close(self) -> None:
-        """Ends the session, and with it the reservation."""
+        """Ends the reservation and its session. The server may notice the end of a session only after the next trial has asked."""
+        with contextlib.suppress(psycopg.Error):  # the session is gone already, and its locks with it
+            self._session.execute("SELECT pg_advisory_unlock_all()")
         self._session.close()
 
     def _check_is_ours(self) -> None:
