@@ -136,7 +136,11 @@ def test_C8_what_was_held_is_released_in_order_at_the_chosen_rate(story: Story, 
         for code in codes:
             story.until(code, "success")
     got = [request for request in story.receiver.at("/crm") if request.json()["first"] in codes]
-    assert [request.json()["first"] for request in got] == codes
+    begun = story.db.all(
+        "SELECT r.code FROM attempt t JOIN action a ON a.id = t.action_id JOIN registration r ON r.id = a.registration_id"
+        " WHERE r.code <> 'R900' ORDER BY t.at, t.action_id"
+    )
+    assert [code for (code,) in begun] == codes  # two that begin at the same instant may arrive in any order
     assert all(j - i <= (got[j].at - got[i].at + CATCH_UP + 0.75) * 10 for i in range(len(got)) for j in range(i + 1, len(got)))
     ended = job(number)
     assert (ended.done, ended.total, ended.result["paused"]) == ((25, 25, False) if how == "by hand" else (26, 26, False))

@@ -227,7 +227,7 @@ def test_C6_the_socket_is_judged_whatever_was_judged_before(
     literal: str, listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rebinding, or our own mistake."""
-    monkeypatch.setattr(RouteCache, "_entry", unjudged)
+    monkeypatch.setattr(RouteCache, "resolve_entry", unjudged)
     sender = Sender(Rebinding(literal))
     senders.append(sender)
     result = send(sender, f"http://rebound.test:{listener.port}/", Route(1, 1))
@@ -256,7 +256,7 @@ def test_C6_libcurl_looks_up_nothing_itself(listener: Receiver, senders: list[Se
 def test_C6_a_kept_connection_is_judged_again_for_another_account(
     listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RouteCache, "_entry", unjudged)
+    monkeypatch.setattr(RouteCache, "resolve_entry", unjudged)
     sender = Sender(Resolver(names_of(NAMES)))
     senders.append(sender)
     url = f"http://intranet.test:{listener.port}/"
