@@ -42,7 +42,7 @@ def test_workers_hear_what_another_process_recorded_again_after_a_lost_session(
         until(lambda: all(ear.heard == 1 for ear in ears))  # they listen, and check what was recorded before
         tell()
         until(lambda: all(ear.heard == 2 for ear in ears))
-        monkeypatch.setattr(notify, "REST", 0.3)
+        monkeypatch.setattr(notify, "PAUSE", 0.3)
         tell()
         until(lambda: ears[0].heard == 3)
         for _ in range(50):

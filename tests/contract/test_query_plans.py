@@ -411,7 +411,7 @@ def test_X5_a_timeline_goes_by_registration(explaining: Explaining, large: tuple
     reader = AccountReader(explaining, large[1])
     at = EPOCH
     state = RegistrationState("Z2", 0, at, at, at)
-    event = reader.source.event(s.event)
+    event = reader.provider.event(s.event)
     registration = TimelineRegistration(1_000_001, "Z1", "", 1, state, event, s.event, 1)
     expected = 0 if show is Show.SENT else 1  # its action was not sent yet
     assert len(Timeline(reader, registration, show=show).page(None).rows) == expected

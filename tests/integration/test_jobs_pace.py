@@ -9,7 +9,7 @@ from django.db import connections
 from tests.processors import busy_processors
 
 from heliograph.jobs import control, pace
-from heliograph.jobs.pace import BESIDE_REST, BUSY_REST, Pace
+from heliograph.jobs.pace import BESIDE_PAUSE, BUSY_PAUSE, Pace
 from heliograph.store.django_database import of_django
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,10 +21,10 @@ def _recorded() -> None:
 
 
 def _chunk(given: Pace) -> float:
-    """The rest after a chunk of one second that itself records a change."""
+    """The pause after a chunk of one second that itself records a change."""
     given.began()
     _recorded()
-    return given.rest(1.0)
+    return given.pause(1.0)
 
 
 def test_alone_it_does_not_rest() -> None:
@@ -41,7 +41,7 @@ def test_D9_while_others_record_it_rests_for_twice_its_time() -> None:
     paced = Pace()
     _chunk(paced)
     _recorded()
-    assert [_chunk(paced) for _ in range(2)] == [BESIDE_REST, BESIDE_REST]
+    assert [_chunk(paced) for _ in range(2)] == [BESIDE_PAUSE, BESIDE_PAUSE]
 
 
 def test_D9_while_others_want_the_processors_it_takes_an_eighth_of_one() -> None:
@@ -54,9 +54,9 @@ def test_D9_while_others_want_the_processors_it_takes_an_eighth_of_one() -> None
         while time.thread_time() < began + 0.2:
             pass
         paced.began()
-        rest = paced.rest(0.2)
-    assert 0.2 * BUSY_REST <= rest < 0.4 * BUSY_REST
-    assert control.LEASE.total_seconds() / 2 > pace.LONGEST_BUSY_REST
+        pause = paced.pause(0.2)
+    assert 0.2 * BUSY_PAUSE <= pause < 0.4 * BUSY_PAUSE
+    assert control.LEASE.total_seconds() / 2 > pace.LONGEST_BUSY_PAUSE
 
 
 def test_D9_it_goes_on_once_they_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:

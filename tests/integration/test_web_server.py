@@ -25,7 +25,7 @@ if "impatient" in sys.argv:
     limits.HEAD_WITHIN = limits.BODY_WITHIN = 0.3
     limits.EVERY = 0.1
 if "drowsy" in sys.argv or "sleepy" in sys.argv:
-    limits.SHARE, limits.BURST, limits.LONGEST_REST = 1e-6, 0.0, 1e6 if "drowsy" in sys.argv else 1.0
+    limits.SHARE, limits.BURST, limits.LONGEST_PAUSE = 1e-6, 0.0, 1e6 if "drowsy" in sys.argv else 1.0
 folder = pathlib.Path(sys.argv[1])
 
 def application(environ, start_response):

@@ -52,11 +52,11 @@ class AccountAdapter(DefaultAccountAdapter):
         """Adds none: the page itself shows that one is signed in."""
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Runs before a password is checked. Raises ValidationError after too many wrong ones; the page says until when (`rests_until`)."""
+        """Runs before a password is checked. Raises ValidationError after too many wrong ones; the page says until when (`paused_until`)."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
-            request.rests_until = self._rests_until(request, **credentials)  # type: ignore[attr-defined]
+            request.paused_until = self._paused_until(request, **credentials)  # type: ignore[attr-defined]
             note_wrong_password(request, str(credentials.get("email", "")), Reason.TOO_MANY_TRIES)
             raise
 
@@ -75,7 +75,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """The key for counting wrong passwords: the user alone. allauth adds the request's Host, which an attacker can vary."""
         return str(credentials.get("email", "")).strip().lower()
 
-    def _rests_until(self, request: HttpRequest, **credentials: Any) -> datetime.datetime | None:
+    def _paused_until(self, request: HttpRequest, **credentials: Any) -> datetime.datetime | None:
         """When the next password may be tried for this e-mail address; None if the sender's address is blocked instead."""
         key = self._get_login_attempts_cache_key(request, **credentials)
         for rate in ratelimit.parse_rates(app_settings.RATE_LIMITS["login_failed"]):

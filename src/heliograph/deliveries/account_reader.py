@@ -58,22 +58,22 @@ class AccountReader:
     _matches: dict[str, RegistrationMatch | None] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.source = Committed(self.db)
+        self.provider = Committed(self.db)
 
     @cached_property
     def config(self) -> AccountConfig:
         """The account's current configuration."""
-        return self.source.account(self.account)
+        return self.provider.account(self.account)
 
     def event_of_code(self, code: str) -> EventConfig | None:
         """The event's configuration; None if the account has no such event."""
         sql = "SELECT id FROM event WHERE account_id = :account AND code = :code"
         rows = [] if "\0" in code else self.db.all(sql, {"account": self.account, "code": code})
-        return self.source.event(rows[0][0]) if rows else None
+        return self.provider.event(rows[0][0]) if rows else None
 
     def events(self, ids: Iterable[int]) -> dict[int, EventConfig]:
         """The configuration of the account's events, by id."""
-        return {id: event for id, event in self.source.events(set(ids)).items() if event.account == self.account}
+        return {id: event for id, event in self.provider.events(set(ids)).items() if event.account == self.account}
 
     def people(self, ids: Iterable[int | None]) -> dict[int, RowPerson]:
         """Registrations by id. Erased ones are absent."""

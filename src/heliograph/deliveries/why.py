@@ -79,8 +79,8 @@ def why(reader: AccountReader, change: Change, flow_id: int, account_version: in
     account_version: the version of the account's configuration; 0 for the current one
     event_version: the version of the event's configuration; 0 for the current one
     """
-    account = reader.source.account(reader.account, account_version or None)
-    event = reader.source.event(event_id, event_version or None)
+    account = reader.provider.account(reader.account, account_version or None)
+    event = reader.provider.event(event_id, event_version or None)
     flow = account.flows.get(flow_id)
     if flow is None or event.account != reader.account:
         return None

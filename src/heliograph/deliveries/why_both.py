@@ -46,7 +46,7 @@ class WhyBoth:
 def rules_of(reader: AccountReader, recorded: RecordedChange) -> Rules:
     """The rules that were in force when the change was recorded."""
     return Rules(
-        reader.source.account(reader.account, recorded.account_version), reader.source.event(recorded.event, recorded.event_version)
+        reader.provider.account(reader.account, recorded.account_version), reader.provider.event(recorded.event, recorded.event_version)
     )
 
 
@@ -56,7 +56,7 @@ def why_both(reader: AccountReader, recorded: RecordedChange, flow: int, cured: 
     cured: adds to the gates the links to the pages where they are edited
     """
     then = rules_of(reader, recorded)
-    today = Rules(reader.config, reader.source.event(recorded.event))
+    today = Rules(reader.config, reader.provider.event(recorded.event))
     explanations = then_and_today(recorded.change, flow, then, today)
     if explanations.then is None and explanations.today is None:
         return None

@@ -18,20 +18,20 @@ from heliograph.web.cpu_time import CpuTime
 
 BEHIND: Final = 300
 """Waiting lanes from which deliveries count as behind."""
-BESIDE_REST: Final = 2.0
+BESIDE_PAUSE: Final = 2.0
 """Rest after a chunk, as a multiple of its duration, while others record or deliveries are behind: the job then takes a third of a core,
 and of the write lock."""
-BUSY_REST: Final = 7.0
+BUSY_PAUSE: Final = 7.0
 """While others also want the processors, at least this multiple of the CPU that the chunk took: an eighth of a core."""
-LONGEST_BUSY_REST: Final = 5.0
-"""The longest of these rests, in seconds: a job notices only after its rest that it is paused, and its heartbeat must stay within control.LEASE."""
+LONGEST_BUSY_PAUSE: Final = 5.0
+"""The longest of these pauses, in seconds: a job notices only after its pause that it is paused, and its heartbeat must stay within control.LEASE."""
 BESIDE_FOR: Final = 1.0
 """Seconds after the last recording by others until they count as gone."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """The pace of one job. least: the rest after a chunk, as a multiple of its duration, when nothing else is running."""
+    """The pace of one job. least: the pause after a chunk, as a multiple of its duration, when nothing else is running."""
 
     least: float = 0.0
     _ours: int | None = None
@@ -44,15 +44,15 @@ class Pace:
         if None not in (last, self._ours) and last != self._ours:
             self._beside_until = time.monotonic() + BESIDE_FOR
 
-    def rest(self, took: float) -> float:
-        """Seconds to rest after a committed chunk that took `took` seconds."""
+    def pause(self, took: float) -> float:
+        """Seconds to pause after a committed chunk that took `took` seconds."""
         self._ours = _answer_or_none(last_change)
         beside = time.monotonic() < self._beside_until or _answer_or_none(lambda db: is_behind(db, BEHIND))
         now = CpuTime.now()
         cpu, self._cpu = now.since(self._cpu), now
         if not beside:
             return took * self.least
-        return max(took * BESIDE_REST, min(cpu.ran * BUSY_REST, LONGEST_BUSY_REST) if cpu.is_contended else 0.0)
+        return max(took * BESIDE_PAUSE, min(cpu.ran * BUSY_PAUSE, LONGEST_BUSY_PAUSE) if cpu.is_contended else 0.0)
 
 
 def _answer_or_none[T](ask: Callable[[Database], T]) -> T | None:

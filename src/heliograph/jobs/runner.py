@@ -33,7 +33,7 @@ from heliograph.store.django_database import of_django
 log = structlog.get_logger(__name__)
 
 LOOK = 2.0  # seconds between looks for work
-REST = 0.25  # in `serve`, the rest after a chunk as a share of its duration: live traffic comes first
+PAUSE = 0.25  # in `serve`, the pause after a chunk as a share of its duration: live traffic comes first
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between retries of a chunk that the database refused
 SIDE_BY_SIDE = 30
 CHUNK_LASTS = 4.0  # seconds for the chunk of a paced job to end when the process stops
@@ -95,7 +95,7 @@ class Runner:
         row = self._claim(job)
         if row is None:
             raise Taken(f"Another process is running job {job}.")
-        return self._run(row, stop or threading.Event(), watch, rest=0.0, paused_by_stop=True)
+        return self._run(row, stop or threading.Event(), watch, pause=0.0, paused_by_stop=True)
 
     def run_forever(self, stop: threading.Event) -> None:
         """Runs waiting jobs, and jobs whose runner died, turn after turn until `stop` is set. The next runner continues the current job."""
@@ -105,7 +105,7 @@ class Runner:
                 try:
                     row = self._next()
                     if row is not None:
-                        self._run(row, stop, None, rest=REST, turn=Turn(time.monotonic()))
+                        self._run(row, stop, None, pause=PAUSE, turn=Turn(time.monotonic()))
                         continue
                 except _passing(DjangoDatabaseError, OSError, HeliographError):
                     log.exception("job_poll_failed")
@@ -139,7 +139,7 @@ class Runner:
     def _run_on_thread(self, row: Job, stop: threading.Event) -> None:
         be_nice()
         try:
-            self._run(row, stop, None, rest=None, turn=Turn(time.monotonic()))
+            self._run(row, stop, None, pause=None, turn=Turn(time.monotonic()))
         except _passing(DjangoDatabaseError, OSError, HeliographError):
             log.exception("job_thread_failed", job=row.pk)  # its heartbeat stops, and another runner takes it
         finally:
@@ -232,20 +232,20 @@ class Runner:
         stop: threading.Event,
         watch: JobObserver | None,
         *,
-        rest: float | None,
+        pause: float | None,
         turn: Turn | None = None,
         paused_by_stop: bool = False,
     ) -> Job:
         """Runs a claimed job until it ends, or its turn does.
 
-        rest: the rest after a chunk as a share of its duration, more beside live traffic; None: the job has its own pace.
+        pause: the pause after a chunk as a share of its duration, more beside live traffic; None: the job has its own pace.
         turn: None for a job that need not take turns, such as a command's.
         """
         log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
         failures = 0
         is_first = True
         handler: Handler[Any] | None = None
-        pace = None if rest is None else Pace(rest)
+        pace = None if pause is None else Pace(pause)
         try:
             while row.state == JobState.RUNNING and not stop.is_set():
                 began = time.monotonic()
@@ -275,7 +275,7 @@ class Runner:
                     if self._gives_way(row, turn):
                         return self._let_go(row, paused=False, next_turn=True)
                 if pace is not None:
-                    stop.wait(pace.rest(time.monotonic() - began))
+                    stop.wait(pace.pause(time.monotonic() - began))
         except _Lost:
             log.warning("job_lost", job=row.pk)
             return control.find(row.pk)

@@ -60,7 +60,7 @@ class ItemNames:
 
     def lacks(self, runs: Sequence[StuckItem]) -> dict[int, Untagged]:
         """The status or property that has no tag, by run. For a run that is Done: the one that had none when it was first judged."""
-        source = self.reader.source
+        provider = self.reader.provider
         changes = self.reader.changes(run.change for run in runs)
         events = self.reader.events([run.event for run in runs])
         lacks = {}
@@ -70,8 +70,8 @@ class ItemNames:
             if change is None or event is None:
                 continue
             if run.queue is QueueStatus.DONE:
-                config = source.account(self.reader.account, account_version or None)
-                event = source.event(run.event, event_version or None)
+                config = provider.account(self.reader.account, account_version or None)
+                event = provider.event(run.event, event_version or None)
             lacks[run.id] = untagged(change, config, event)
         return lacks
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "heliograph_recorded"
-REST: Final = 0.005
+PAUSE: Final = 0.005
 """Seconds between two NOTIFYs: a notified worker reads everything there is."""
 AGAIN_AFTER: Final = 1.0
 """Seconds after which a lost session is reopened."""
@@ -74,7 +74,7 @@ class Teller(_Session):
         while self._news.wait() and not self._closed.is_set():
             self._news.clear()  # before notifying: anything recorded from now on needs another notification
             session.execute(f"NOTIFY {CHANNEL}")
-            self._closed.wait(REST)
+            self._closed.wait(PAUSE)
 
 
 class Listener(_Session):

@@ -125,7 +125,7 @@ class Timeline:
         if not rows or not rows[0][4]:
             return None
         id, known, name, version, state, event_id, created = rows[0]
-        config = reader.source.event(event_id)
+        config = reader.provider.event(event_id)
         return cls(reader, TimelineRegistration(id, known, name, version, read_state(state), config, event_id, created), flow, show)
 
     def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> ListPage[Entry]:

@@ -51,9 +51,9 @@ EVERY: Final = 1.0
 """Seconds between two checks for slow requests and slow readers."""
 SHARE: Final = 0.1
 BURST: Final = 0.2
-LONGEST_REST: Final = 0.25
+LONGEST_PAUSE: Final = 0.25
 """While others want the processors, one connection may use BURST seconds of CPU at once, and then SHARE of a processor: after an answer it is not
-read for at most LONGEST_REST seconds. So a client that requests page after page on one connection leaves the processors to deliveries."""
+read for at most LONGEST_PAUSE seconds. So a client that requests page after page on one connection leaves the processors to deliveries."""
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]
@@ -229,7 +229,7 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class PageTask(WSGITask):  # type: ignore[misc]
-    """Answers a request, and charges its CPU time to the connection, which may have to rest then (`BoundedChannel.charge`).
+    """Answers a request, and charges its CPU time to the connection, which may have to pause then (`BoundedChannel.charge`).
 
     Documents are not charged, because all other requests give way to them. The task charges, and not the channel, because the connection's next
     request begins right after the task.
@@ -252,7 +252,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     request: BoundedParser | None
     client = ""  # who asked last; "" if that stands for many
     thread_client = ""  # whose share of the threads the current task counts to; "" for nobody's
-    rests_until = 0.0
+    paused_until = 0.0
     _unread_since = 0.0  # since when an answer waits for its reader; 0: none does
     _read = 0  # bytes that the reader took since then, and when it took the last
     _read_at = 0.0
@@ -309,13 +309,13 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         """Counts what a page took, on its thread of waitress: its answer is out, and its request still in line."""
         now = time.monotonic()
         spent = max(0.0, self._spent - (now - self._spent_at) * SHARE) + cpu.ran
-        self._spent, self._spent_at = min(spent, BURST + LONGEST_REST * SHARE), now
+        self._spent, self._spent_at = min(spent, BURST + LONGEST_PAUSE * SHARE), now
         if cpu.is_contended and spent > BURST:
-            self.rests_until = now + min((spent - BURST) / SHARE, LONGEST_REST)
+            self.paused_until = now + min((spent - BURST) / SHARE, LONGEST_PAUSE)
 
     def readable(self) -> bool:
         """Called on every turn of the loop. A body is not read until it is decided whether it may be; nothing is, while the connection rests."""
-        if self.rests_until > time.monotonic():
+        if self.paused_until > time.monotonic():
             return False
         request = self.request
         if request is not None and request.decision is not None:
@@ -368,11 +368,11 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.server.add_task(self)
 
 
-def next_end_of_rest(server: Any, longest: float) -> float:
+def next_end_of_pause(server: Any, longest: float) -> float:
     """Seconds until the next connection may be read again, at most `longest`."""
     now = time.monotonic()
-    rests = (channel.rests_until - now for channel in list(server.active_channels.values()))
-    return min((rest + 0.001 for rest in rests if rest > 0), default=longest)  # polling rounds down to milliseconds
+    pauses = (channel.paused_until - now for channel in list(server.active_channels.values()))
+    return min((pause + 0.001 for pause in pauses if pause > 0), default=longest)  # polling rounds down to milliseconds
 
 
 class SlowOnes:

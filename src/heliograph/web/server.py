@@ -17,7 +17,7 @@ from waitress.server import MultiSocketServer, create_server
 
 from heliograph.domain.client_address import ClientAddresses, Network
 from heliograph.domain.http_request import LOCAL, PAGES_HEALTH, Hosts
-from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_rest
+from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_pause
 from heliograph.web.texts import pages_application
 from heliograph.web.thread_shares import ThreadShares, share_of
 
@@ -139,7 +139,7 @@ def serve_pages(
         if on_ready:
             on_ready(str(server.effective_host), int(server.effective_port))
         while not stopping:
-            _turn(server, next_end_of_rest(server, 1.0))
+            _turn(server, next_end_of_pause(server, 1.0))
             slow_ones.end()
         _finish(server, time.monotonic() + GRACE)
     finally:
@@ -157,7 +157,7 @@ def _finish(server: Any, deadline: float) -> None:
     server.del_channel()
     server.socket.close()
     for channel in list(server.active_channels.values()):
-        channel.rests_until = 0.0
+        channel.paused_until = 0.0
     _turn(server, 0.0)  # what came while a connection rested is read before the idle ones are closed
     while server.active_channels and time.monotonic() < deadline:
         for channel in list(server.active_channels.values()):

@@ -90,7 +90,7 @@ class _TokenState:
     """The route to the authority."""
     usable: Usable | None = None
     denied: Refused | None = None
-    rests_until: float = 0.0
+    paused_until: float = 0.0
     ordered: bool = False
     """True while it is in a queue of the settling thread, or an authority is being asked."""
     looked_at: float = 0.0
@@ -147,11 +147,11 @@ class OAuthTokens:
         now = time.monotonic()
         usable, at = state.usable, self._memory.db_time(now)
         if usable is not None and usable.generation > state.refused and (usable.until is None or at < usable.until):
-            due = usable.early is not None and at >= usable.early and now >= state.rests_until
+            due = usable.early is not None and at >= usable.early and now >= state.paused_until
             if due or now - state.looked_at > CONFIRM_EVERY:
                 self._enqueue(state)
             return usable
-        if state.denied is not None and now < state.rests_until:
+        if state.denied is not None and now < state.paused_until:
             return state.denied
         self._enqueue(state)
         return TokenPending()
@@ -256,7 +256,7 @@ class OAuthTokens:
         match standing:
             case Usable():
                 state.usable = standing
-                if standing.renew is not None and state.looked_at >= state.rests_until:
+                if standing.renew is not None and state.looked_at >= state.paused_until:
                     self._ask(db, state, access, standing.renew)
                 else:
                     state.ordered = False
@@ -293,6 +293,6 @@ class OAuthTokens:
 
     def _deny(self, state: _TokenState, refused: Refused) -> None:
         state.denied = refused
-        state.rests_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
+        state.paused_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
         state.ordered = False
         self._memory.wake_reader()

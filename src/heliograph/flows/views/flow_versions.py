@@ -123,7 +123,7 @@ def _names(reader: AccountReader, id: int) -> sentence.SentenceNames:
         unknown = {row.field for row in flow.filters if is_named_by_account(row.field)} - fields.keys()
         if (lost or unknown) and looked_up < MOST_LOOKED_UP:
             looked_up += 1
-            then = sentence.SentenceNames.from_config(reader.source.account(reader.account, version.since))
+            then = sentence.SentenceNames.from_config(reader.provider.account(reader.account, version.since))
             tags |= {tag: _("%(name)s (deleted)") % {"name": then.tags[tag]} for tag in lost & then.tags.keys()}
             fields |= {key: _("%(name)s (deleted)") % {"name": then.fields[key]} for key in unknown & then.fields.keys()}
     return sentence.SentenceNames(tags, fields, names.connections, names.mappings)

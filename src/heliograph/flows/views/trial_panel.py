@@ -169,7 +169,7 @@ def _try_subject(request: AccountRequest, reader: AccountReader, draft: FlowDraf
     id, change, event_id = latest
     if change is None:
         return head | {"problem": _("The content of its last change is no longer kept. Save it once, then test again.")}
-    trial = try_change(reader, flow, change, reader.source.event(event_id), now=timezone.now())
+    trial = try_change(reader, flow, change, reader.provider.event(event_id), now=timezone.now())
     return head | {"trial": _trial_context(request, reader, draft, trial, id)}
 
 
@@ -269,7 +269,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         stored_change = reader.changes([change]).get(change) if change < 1 << 63 else None
         if stored_change is None or stored_change[0] is None:
             raise Http404
-        trial = try_change(reader, draft.flow, stored_change[0], reader.source.event(stored_change[1][1]), now=timezone.now())
+        trial = try_change(reader, draft.flow, stored_change[0], reader.provider.event(stored_change[1][1]), now=timezone.now())
         ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
         who = (_label(reader, registration) if registration is not None else "") or trial.event.code
         targets = [

@@ -144,7 +144,7 @@ def _fields(reader: AccountReader, id: int, subject: Subject) -> SourceFields:
             continue
         if unknown and looked_up < MOST_LOOKED_UP:
             looked_up += 1
-            then = SourceFields.from_config(reader.source.account(reader.account, version.since), subject)
+            then = SourceFields.from_config(reader.provider.account(reader.account, version.since), subject)
             gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
     return replace(fields, gone=gone)
 

@@ -47,7 +47,7 @@ class ChunkPace:
     size: int = 50
 
     def after(self, took: float) -> float:
-        """Fits the size to what the last chunk took. Returns the seconds to rest: four times as long."""
+        """Fits the size to what the last chunk took. Returns the seconds to pause: four times as long."""
         if took > 2 * self.hold:
             self.size = max(SMALLEST, self.size // 2)
         elif took < self.hold:
@@ -193,13 +193,13 @@ class RetentionRound:
         return known is not None and known.covers(terms) and self.now >= known.begins
 
     def _until(self, ends: Callable[[int], bool]) -> bool:
-        """Chunks of a size that others do not notice, each with a rest after it, until one ends it; false if the round ends before."""
+        """Chunks of a size that others do not notice, each with a pause after it, until one ends it; false if the round ends before."""
         while not self.stop.is_set():
             with self.db.transaction():
                 began = time.perf_counter()
                 ended = ends(self._pace.size)
                 took = time.perf_counter() - began
-            if self._rest(took):
+            if self._pause_after(took):
                 return False
             if ended:
                 return True
@@ -227,11 +227,11 @@ class RetentionRound:
                     retention_record.note_removal(self.db, account, cuts, removed, self.now)
                     total += removed
                 took = time.perf_counter() - began  # others wait for this, not for the wait for them
-            if self._rest(took):
+            if self._pause_after(took):
                 break
         return total
 
-    def _rest(self, took: float) -> bool:
+    def _pause_after(self, took: float) -> bool:
         return (self.pause or self.stop.wait)(self._pace.after(took))
 
     def _shrink(self) -> None:
@@ -245,7 +245,7 @@ class RetentionRound:
                 began = time.perf_counter()
                 self.db.all(f"PRAGMA incremental_vacuum({VACUUMED})")
                 took = time.perf_counter() - began
-            if self._rest(took):
+            if self._pause_after(took):
                 return
 
 

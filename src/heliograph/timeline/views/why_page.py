@@ -159,7 +159,7 @@ def _recorded(reader: AccountReader, change: int) -> RecordedChange:
 
 def _head(reader: AccountReader, recorded: RecordedChange, flow: int) -> dict[str, Any]:
     """The person, the event and the flow at the head of the page."""
-    event = reader.source.event(recorded.event)
+    event = reader.provider.event(recorded.event)
     ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": recorded.change.id})
     person = reader.people([registration]).get(registration) if registration is not None else None
     return {
