@@ -39,7 +39,10 @@ def read_state(text: str) -> RegistrationState:
 
 
 def write_after(change: Change, state: str = "") -> str:
-    """The after-state of a change as JSON. state: that of its registration, as written by `write_state`, if known."""
+    """The after-state of a change as JSON.
+
+    state: the state of its registration as written by `write_state`; "" if it is not at hand
+    """
     if not state:
         event = event_body(change.event_state) if change.event_state else None
         return _json.encode(After(change.registration, change.session, event)).decode()
