@@ -17,15 +17,6 @@ SERVICES = ("serve", "web", "worker", "process")
 """Commands that run until they are stopped. Their processes, supervisor and children, start and restart without importing the others."""
 
 
-def _import_structlog_without_rich() -> None:
-    """Wherever rich is installed, structlog also loads rich's tracebacks, and pygments with them. Our logs use neither, and they would be a
-    seventh of the time that a process of ours needs to start, and memory in each."""
-    if "structlog" not in sys.modules:
-        sys.modules["rich"] = None  # type: ignore[assignment]
-        import_module("structlog")
-        del sys.modules["rich"]
-
-
 app = typer.Typer(
     name="heliograph",
     help="Event registrations change; the right webhook goes out.",
@@ -48,7 +39,12 @@ def heliograph(
 
 
 with collector.importing():
-    _import_structlog_without_rich()
+    # If rich is installed, structlog imports it and pygments for tracebacks. Our logs use neither, and they would take a seventh of the time that
+    # a process needs to start, and memory in each.
+    if "structlog" not in sys.modules:
+        sys.modules["rich"] = None  # type: ignore[assignment]
+        import_module("structlog")
+        del sys.modules["rich"]
     for part in ("commands.serve",) if sys.argv[1:] and sys.argv[1] in SERVICES else PARTS:
         import_module(f"heliograph.{part}").register(app)
 

@@ -166,15 +166,12 @@ class RefusalWriter:
             if self._counter.has_news.wait(self._log.seconds_to_summary):
                 self._stop.wait(WRITTEN_AFTER)
             if counts := self._counter.take():
-                self._write(counts)
+                try:
+                    with closing(self._connect()) as db:
+                        write_refusals(db, counts, self._log)
+                except driver_errors.all_errors() as error:
+                    log.warning("refusals_not_written", error=type(error).__name__, message=str(error)[:200])
             self._log.write_summary(at_once=self._stop.is_set())
-
-    def _write(self, counts: Mapping[AccessRefusal, int]) -> None:
-        try:
-            with closing(self._connect()) as db:
-                write_refusals(db, counts, self._log)
-        except driver_errors.all_errors() as error:
-            log.warning("refusals_not_written", error=type(error).__name__, message=str(error)[:200])
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,13 +187,12 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
             ),
             None,
         )
-    return Check("database", True, f"{'SQLite' if database.vendor == 'sqlite' else 'PostgreSQL'} {_version(database)} answers."), database
-
-
-def _version(database: Database) -> str:
-    sql = "SELECT sqlite_version()" if database.vendor == "sqlite" else "SELECT split_part(current_setting('server_version'), ' ', 1)"
+    if database.vendor == "sqlite":
+        server, sql = "SQLite", "SELECT sqlite_version()"
+    else:
+        server, sql = "PostgreSQL", "SELECT split_part(current_setting('server_version'), ' ', 1)"
     ((version,),) = database.all(sql)
-    return str(version)
+    return Check("database", True, f"{server} {version} answers."), database
 
 
 def schema_is_current(database: Database, expected: Collection[tuple[str, str]]) -> Check:

@@ -32,17 +32,14 @@ class KeyFile:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def changed(self) -> Sequence[str] | None:
+        """The keys if the file changed since the last look. An unusable file is ignored and logged: the known keys stay in use."""
         try:
             status = self._path.stat()
         except OSError:
             return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-    def changed(self) -> Sequence[str] | None:
-        """The keys if the file changed since the last look. An unusable file is ignored and logged: the known keys stay in use."""
-        now = self._look()
-        if now is None or now == self._seen:
+        now = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if now == self._seen:
             return None
         try:
             keys = read_keys(self._path)

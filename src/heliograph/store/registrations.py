@@ -106,7 +106,11 @@ def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
 def locked_rows(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
     """Locks those of (event, code, account) that exist, in the given (sorted) order; draws ids for the others. Returns all by (event, code)."""
     if db.vendor == "sqlite":
-        existing = _existing(db, keys)
+        rows = db.all(
+            f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
+            {"keys": [(e, c) for e, c, _ in keys]},
+        )
+        existing = {(row[1], row[2]): RegistrationRow(*row) for row in rows}
         new = [w for w in keys if (w[0], w[1]) not in existing]
         ids = db.draw({"subject_id": len(new)})["subject_id"]
         return existing | {(e, c): _new(id, e, c, a) for id, (e, c, a) in zip(ids, new, strict=True)}
@@ -126,14 +130,6 @@ _ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
 
 def _new(id: int, event: int, code: str, account: int) -> RegistrationRow:
     return RegistrationRow(id, event, code, None, 0, None, "", account)
-
-
-def _existing(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
-    rows = db.all(
-        f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
-        {"keys": [(e, c) for e, c, _ in keys]},
-    )
-    return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

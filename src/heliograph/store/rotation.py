@@ -106,8 +106,9 @@ def _renew(db: Database, vault: Vault, table: _Table, rows: list[Row]) -> int:
     done = 0
     for row in rows:
         *key, _, sealed = row
+        sealed_bytes = sealed.encode("ascii") if isinstance(sealed, str) else bytes(sealed)
         try:
-            renewed = vault.renewed(table.place(row), _bytes(sealed))
+            renewed = vault.renewed(table.place(row), sealed_bytes)
         except SecretError as error:
             raise RotationError(
                 f"{error} The old key is kept. Delete what this secret belongs to, or save it again, and run this again."
@@ -116,12 +117,8 @@ def _renew(db: Database, vault: Vault, table: _Table, rows: list[Row]) -> int:
             continue
         condition = " AND ".join(f"{name} = :key_{n}" for n, name in enumerate(table.order))
         params: dict[str, object] = {f"key_{n}": value for n, value in enumerate(key)}
-        params |= {"new": renewed.decode("ascii"), "old": sealed} if table.within else {"new": renewed, "old": bytes(sealed)}
+        params |= {"new": renewed.decode("ascii"), "old": sealed} if table.within else {"new": renewed, "old": sealed_bytes}
         done += db.run(
             f"UPDATE {table.name} SET {table.value} = {table.changed(db.vendor)} WHERE {condition} AND {table.sealed} = :old", params
         )
     return done
-
-
-def _bytes(sealed: object) -> bytes:
-    return sealed.encode("ascii") if isinstance(sealed, str) else bytes(sealed)  # type: ignore[call-overload]

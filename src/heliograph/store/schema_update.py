@@ -15,7 +15,6 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from heliograph.store import search_index
-from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import restore
 from heliograph.store.django_database import of_django
 from heliograph.store.sqlite_database import open_sqlite
@@ -40,15 +39,14 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
         if missing:
             say(missing)
             call_command("migrate", interactive=False, verbosity=0)
-        with contextlib.closing(open_sqlite(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else _on_server() as db:
+        with (
+            contextlib.closing(open_sqlite(connection.settings_dict["NAME"]))
+            if connection.vendor == "sqlite"
+            else contextlib.nullcontext(of_django(connection)) as db
+        ):
             restore(db)
             search_index.ensure(db)
         return missing
-
-
-@contextlib.contextmanager
-def _on_server() -> Iterator[Database]:
-    yield of_django(connection)
 
 
 @contextlib.contextmanager

@@ -49,18 +49,6 @@ class ChangeFacts:
     def _profile(self, name: str) -> Value:
         return (self._state.profile.get(name) or None) if self._state else None
 
-    def _profile_custom(self, id: int | None) -> Value:
-        return _custom(self._account.profile_fields, self._state.custom if self._state else {}, id)
-
-    def _event_custom(self, id: int | None) -> Value:
-        return _custom(self._account.event_fields, self.event_state.custom, id)
-
-    def _account_value(self, name: str) -> Value:
-        return {"code": self._account.code, "name": self._account.name, "timezone": self._account.timezone}[name] or None
-
-    def _flow_name(self) -> Value:
-        return self._flow or None
-
     def _registration(self, name: str) -> Value:
         state = self._state
         if state is None:
@@ -180,16 +168,18 @@ def _look_up(source: str) -> Callable[[ChangeFacts], Value]:
         return lambda self: self._previous(before)
     name, id = key.name, key.id
     readers: dict[FieldGroup, Callable[[ChangeFacts], Value]] = {
-        FieldGroup.PROFILE_CUSTOM: lambda self: self._profile_custom(id),
-        FieldGroup.EVENT_CUSTOM: lambda self: self._event_custom(id),
+        FieldGroup.PROFILE_CUSTOM: lambda self: _custom(self._account.profile_fields, self._state.custom if self._state else {}, id),
+        FieldGroup.EVENT_CUSTOM: lambda self: _custom(self._account.event_fields, self.event_state.custom, id),
         FieldGroup.QUESTION_TAGS: lambda self: self._question(id) if name == "question" else self._answer(id),
         FieldGroup.STANDARD_PROPERTIES: lambda self: self._property(id),
         FieldGroup.CUSTOM_PROPERTIES: lambda self: self._property(id),
         FieldGroup.REGISTRATION: lambda self: self._registration(name),
-        FieldGroup.ACCOUNT: lambda self: self._account_value(name),
+        FieldGroup.ACCOUNT: lambda self: (
+            {"code": self._account.code, "name": self._account.name, "timezone": self._account.timezone}[name] or None
+        ),
         FieldGroup.EVENT: lambda self: self._event_value(name),
         FieldGroup.SESSION: lambda self: self._session(name),
-        FieldGroup.FLOW: lambda self: self._flow_name(),
+        FieldGroup.FLOW: lambda self: self._flow or None,
         FieldGroup.MACROS: lambda self: self._macro(name),
     }
     if key.group not in readers:

@@ -105,7 +105,10 @@ class Edge:
             peer = scope["client"][0] if scope.get("client") else ""
             self._reception.refuse_token(head.token, self._clients.client(peer, hops))
         if reply is not None:
-            await _answer(send, reply)
+            headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.body)).encode())]
+            headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            await send({"type": "http.response.body", "body": reply.body})
 
     async def _handle(self, head: IngestHead, receive: Receive, send: Send, *, is_whole: bool) -> IngestReply | None:
         """The answer; None if it has already been sent. is_whole: the body has arrived with the head, so nobody waits for it."""
@@ -289,14 +292,6 @@ async def _drain(receive: Receive) -> None:
             for _ in range(64):
                 if not (await receive()).get("more_body", False):
                     return
-
-
-async def _answer(send: Send, reply: IngestReply) -> None:
-    body = reply.body
-    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 class Door:

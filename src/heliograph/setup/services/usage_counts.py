@@ -60,18 +60,12 @@ def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, 
         )
         if registrations > MOST_READ:
             return None
-        rows = db.all(
-            f"SELECT found.id, count(*) FROM (SELECT {_each(db, thing)} WHERE r.account_id = :account AND r.event_id = :event) found GROUP BY found.id",
-            where,
-        )
+        # one row for each id that a registration's state names
+        is_property = thing is Thing.REGISTRATION_PROPERTY
+        id_sql, table = each_item(db, "r.state", "properties") if is_property else each_key(db, "r.state", _KEYED[thing])
+        named = f"SELECT {id_sql} AS id FROM registration r, {table} WHERE r.account_id = :account AND r.event_id = :event"
+        rows = db.all(f"SELECT found.id, count(*) FROM ({named}) found GROUP BY found.id", where)
     return {int(id): int(registrations) for id, registrations in rows}
-
-
-def _each(db: Database, thing: Thing) -> str:
-    """SQL: one row for each id that a registration's state names."""
-    is_property = thing is Thing.REGISTRATION_PROPERTY
-    id, table = each_item(db, "r.state", "properties") if is_property else each_key(db, "r.state", _KEYED[thing])
-    return f"{id} AS id FROM registration r, {table}"
 
 
 def _count(db: Database, thing: Thing, where: str, values: dict[str, int]) -> int:

@@ -96,6 +96,10 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
 def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
     rows = []
     for each in settled:
+        attempt = each.settlement.attempt
+        delivered = lead = 0
+        if attempt is not None and isinstance(attempt.outcome, Delivered) and attempt.outcome.lead is not None:
+            delivered, lead = attempt.action, attempt.outcome.lead.code
         for move in each.settlement.moves:
             old, new = move.old, move.new
             ended = now if old.state.is_open and not new.state.is_open else None
@@ -114,7 +118,7 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
                     "message": _message(each, old, new),
                     "ended": ended,
                     "reopened": int(not old.state.is_open and new.state.is_open),
-                    "lead": _lead(each, new),
+                    "lead": lead if new.id == delivered else 0,  # what the target reported: created or updated
                 }
             )
     if rows:
@@ -124,14 +128,6 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
             " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END, lead = lead + :lead WHERE id = :id",
             rows,
         )
-
-
-def _lead(each: Settled, new: OpenAction) -> int:
-    """What the target reported (created or updated) about the action just delivered; 0 for any other action."""
-    attempt = each.settlement.attempt
-    if attempt is None or attempt.action != new.id or not isinstance(attempt.outcome, Delivered) or attempt.outcome.lead is None:
-        return 0
-    return attempt.outcome.lead.code
 
 
 def _message(each: Settled, old: OpenAction, new: OpenAction) -> str | None:

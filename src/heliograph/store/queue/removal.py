@@ -273,7 +273,9 @@ def _walks(db: Database, cuts: Cuts) -> tuple[tuple[OldRows, int, Callable[[list
         return Survey(Removed(contents=len(blanked)), _oldest(blanked), waiting, untagged)
 
     def exchanges(places: list[Place]) -> Survey:
-        blanked = _blanked_exchanges(db, places)
+        # An attempt keeps its content while its action is open.
+        ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_ENDED}", {id for _at, id, _n in places})
+        blanked = [place for place in places if place[1] in ended]
         return Survey(Removed(contents=len(blanked)), _oldest(blanked))
 
     def records(places: list[Place]) -> Survey:
@@ -298,12 +300,6 @@ def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place
     )
     untagged = _untagged_changes(db, set(ids) - waiting)
     return [place for place in places if place[1] not in waiting and place[1] not in emptied], len(waiting), len(untagged)
-
-
-def _blanked_exchanges(db: Database, places: Sequence[Place]) -> list[Place]:
-    """Those of the old contents of attempts that a removal would take."""
-    ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_ENDED}", {id for _at, id, _n in places})
-    return [place for place in places if place[1] in ended]
 
 
 def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[list[Place], Removed]:

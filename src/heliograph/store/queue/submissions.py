@@ -50,14 +50,11 @@ def submit(
             store(db, [Settled(wish, stored, opened[number])], now)
             moved = {move.new.id: move.new for move in wish.moves}
             stored, about = replace(stored, lane=wish.lane), [moved.get(action.id, action) for action in about]
-    _use_mappings_of(db, [item for item, text in refusals.items() if not text], as_of)
+    # The mappings by which the submitted items are sent (D8). Their lanes are still locked.
+    submitted = [item for item, text in refusals.items() if not text]
+    if submitted:
+        db.run(f"UPDATE action SET as_of = NULL WHERE {db.member('id', 'ids')} AND as_of IS NOT NULL", {"ids": submitted})
+    mapped = [{"id": item, "as_of": as_of[item]} for item in submitted if item in as_of]
+    if mapped:
+        db.many("UPDATE action SET as_of = :as_of WHERE id = :id", mapped)
     return refusals
-
-
-def _use_mappings_of(db: Database, items: Sequence[int], as_of: Mapping[int, int]) -> None:
-    """Notes by which mappings submitted items are sent (D8). Their lanes are locked."""
-    if items:
-        db.run(f"UPDATE action SET as_of = NULL WHERE {db.member('id', 'ids')} AND as_of IS NOT NULL", {"ids": list(items)})
-    params = [{"id": item, "as_of": as_of[item]} for item in items if item in as_of]
-    if params:
-        db.many("UPDATE action SET as_of = :as_of WHERE id = :id", params)
