@@ -24,6 +24,7 @@ from heliograph.accounts.models import Account
 from heliograph.domain.errors import TooMuchWork
 from heliograph.jobs import control, owners, runner
 from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.page import how_far
 from heliograph.jobs.registry import ChunkResult, JobKind, JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.store.database import Database
@@ -132,6 +133,17 @@ def test_O9_an_account_with_endless_jobs_does_not_keep_another_waiting(acme: Acc
     for job in {job for job, _chunk in steps.noted}:
         chunks = [chunk for each, chunk in steps.noted if each == job]
         assert chunks == list(range(1, len(chunks) + 1)), "a turn goes on where the last one ended"
+
+
+def test_O9_a_job_between_two_turns_says_how_far_it_is_and_that_it_waits(acme: Account, globex: Account, steps: type[Steps]) -> None:
+    jobs = [create(account, 1_000_000) for account in (acme, globex)]
+    with running(Runner(kinds(steps)).run_forever):
+        until(lambda: {job for job, _chunk in steps.noted} == {job.pk for job in jobs})
+    waiting = [job for job in (control.find(job.pk) for job in jobs) if job.state == JobState.RUNNING]
+    assert waiting, "the other one has its turn when the runner stops"
+    for job in waiting:
+        assert job.is_waiting
+        assert how_far(job) == f"{job.done:,}. It is the next of this account. Accounts take turns."
 
 
 def test_O9_a_job_between_two_turns_can_be_stopped_at_once(acme: Account, steps: type[Steps]) -> None:

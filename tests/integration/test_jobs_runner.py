@@ -82,9 +82,10 @@ def test_a_job_runs_to_its_end_and_says_how_far_it_is(account):
 
 
 def test_time_left_follows_from_the_rate():
-    job = Job(state=JobState.RUNNING, done=1000, total=3000, rate=100.0)
+    job = Job(state=JobState.RUNNING, owner="a runner", done=1000, total=3000, rate=100.0)
     assert job.time_left == timedelta(seconds=20)
-    assert Job(state=JobState.RUNNING, done=1000, total=None, rate=100.0).time_left is None
+    assert Job(state=JobState.RUNNING, owner="a runner", done=1000, total=None, rate=100.0).time_left is None
+    assert Job(state=JobState.RUNNING, done=1000, total=3000, rate=100.0).time_left is None, "it waits for its next turn"
     assert Job(state=JobState.PAUSED, done=1000, total=3000, rate=100.0).time_left is None
 
 

@@ -1,4 +1,5 @@
-"""What only waits in the queue of jobs says so, and how many go first: replays, releases and the marking of a Test event (O9)."""
+"""What only waits in the queue of jobs says so, and how many go first, also between two turns: every job's page, replays, releases and the marking of
+a Test event (O9)."""
 
 from __future__ import annotations
 
@@ -11,13 +12,28 @@ from tests.page_text import text_of
 from tests.replays import checked, running_jobs, starts
 from tests.story import BY, Story
 
-from heliograph.jobs import control
+from heliograph.jobs import control, owners
 from heliograph.jobs.models import Job, JobState
 from heliograph.replay import replays
 from heliograph.replay.replays import Stage
 
 MOST_RUNNING = 10
 PART = {"HX-Request": "true"}
+
+
+def has_runner(*, done: int = 0, total: int | None = None, rate: float | None = None, **which: Any) -> None:
+    """A living runner has these jobs."""
+    facts = {"owner": owners.new_owner(), "started": control.now(), "heartbeat": control.now()}
+    with scopes_disabled():
+        assert Job.objects.filter(**which).update(state=JobState.RUNNING, done=done, total=total, rate=rate, **facts)
+
+
+def between_turns(*, done: int = 0, total: int | None = None, rate: float | None = None, **which: Any) -> None:
+    """A runner has let these jobs go at the end of their turn, as `Runner` does."""
+    with scopes_disabled():
+        assert Job.objects.filter(**which).update(
+            state=JobState.RUNNING, done=done, total=total, rate=rate, owner="", started=control.now()
+        )
 
 
 def page_of(replay: int) -> str:
@@ -104,8 +120,62 @@ def test_O9_a_release_that_waits_says_so_wherever_its_connection_is_named(story:
         assert "Waits to be released, 120 a minute" in text, path
         assert "1 job of this account goes first." in text, path
     assert "CRM (waits to be released, 120 a minute)" in text_of(client.get(f"/signal/flows/{flow}/").content)
-    with scopes_disabled():
-        Job.objects.filter(kind="release").update(state=JobState.RUNNING)
+    has_runner(kind="release")
     text = text_of(client.get(release).content)
     assert "Sending what was held" in text
     assert "Being released, 120 a minute" in text
+    between_turns(kind="release", done=40, total=100)
+    text = text_of(client.get(release).content)
+    assert "Waiting to send what was held 40 requests made, 60 still held. 1 job of this account goes first." in text
+    for path in (release, "/signal/connections/", f"/signal/connections/{crm}/"):
+        assert "Waits to be released, 120 a minute" in text_of(client.get(path).content), path
+
+
+def test_O9_a_replay_between_two_turns_says_that_it_waits(story: Story, client: Client, settings: Any) -> None:
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"jobs_running": 1})
+    story.signs_in(client)
+    crm = story.connection("CRM", "/crm")
+    for n in range(3):
+        story.record(f"R{n}", status="Attended")
+    older, newer = [checked(story, story.flow(name, [story.to(crm)])) for name in ("Older", "Newer")]
+    starts(story, older)
+    starts(story, newer)
+    job = replays.find(story.account, newer).send
+    assert job is not None
+    has_runner(pk=job.pk)
+    assert "Replay is sending" in text_of(client.get(page_of(newer)).content)
+    between_turns(pk=job.pk, done=1)
+    text = text_of(client.get(page_of(newer)).content)
+    assert "Replay waits" in text
+    assert "a minute 0 of 3. 1 job of this account goes first." in text
+    listed = text_of(client.get("/signal/replay/").content)
+    assert listed.count("Waiting to send 1 job of this account goes first.") == 1
+
+
+def test_O9_the_page_of_a_job_between_two_turns_says_that_it_waits(story: Story, client: Client) -> None:
+    """The page of every job is made of the same parts."""
+    story.signs_in(client)
+    create_ahead = control.create("set-status", story.account, {"status": "Attended", "total": 4_812}, by=BY)
+    job = control.create("set-status", story.account, {"status": "Attended", "total": 4_812}, by=BY)
+    progress = {"done": 1_950, "total": 4_812, "rate": 50.0}
+    has_runner(pk=job.pk, **progress)
+    path = f"/jobs/{job.pk}/"
+    assert "1,950 of 4,812, about 57 seconds left" in text_of(client.get(path).content)
+    between_turns(pk=job.pk, **progress)
+    text = text_of(client.get(path).content)
+    assert "1,950 of 4,812. 1 job of this account goes first." in text
+    assert "left" not in text
+    control.cancel(create_ahead.pk)
+    assert "1,950 of 4,812. It goes on in a moment." in text_of(client.get(path).content)
+
+
+def test_O9_the_marking_of_a_test_event_between_two_turns_says_that_it_waits(story: Story, client: Client) -> None:
+    story.signs_in(client)
+    control.create("set-status", story.account, {}, by=BY)
+    event = story.events["REHEARSAL"]
+    job = control.create("mark-test", story.account, {"event": event, "status": story.event_status("Live"), "by": BY, "of": 40}, by=BY)
+    progress = {"done": 10, "total": 40, "rate": 10.0}
+    has_runner(pk=job.pk, **progress)
+    assert "10 of 40, about 3 seconds left" in text_of(client.get("/events/REHEARSAL/details/").content)
+    between_turns(pk=job.pk, **progress)
+    assert "10 of 40. 1 job of this account goes first." in text_of(client.get("/events/REHEARSAL/details/").content)

@@ -15,7 +15,7 @@ from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.connection.secret import Secret
-from heliograph.jobs.page import how_far
+from heliograph.jobs.page import queue_place
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
 
@@ -82,7 +82,7 @@ def note(row: ConnectionRow) -> str:
     """What is wrong with the connection and how to fix it; "" if nothing is wrong."""
     match row.health:
         case Health.RELEASED if row.waiting_release is not None:
-            return how_far(row.waiting_release)
+            return queue_place(row.waiting_release)
         case Health.RELEASED:
             return _("What was held goes out at this rate, in its order; then the connection is open as before.")
         case Health.PAUSED:

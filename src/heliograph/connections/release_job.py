@@ -39,8 +39,8 @@ def kind() -> JobKind:
 def waiting_jobs(account: int) -> dict[int, Job]:
     """The releases of an account that wait in the queue of jobs, by connection."""
     with scopes_disabled():
-        jobs = Job.objects.filter(account_id=account, kind=KIND, state=JobState.QUEUED)
-        return {int(job.parameters["connection"]): job for job in jobs}
+        jobs = Job.objects.filter(account_id=account, kind=KIND, state__in=(JobState.QUEUED, JobState.RUNNING))
+        return {int(job.parameters["connection"]): job for job in jobs if job.is_waiting}
 
 
 class Releasing:

@@ -86,8 +86,13 @@ class Job(models.Model):
         return self.state in ENDED
 
     @property
+    def is_waiting(self) -> bool:
+        """True if it waits in the queue of jobs: it has not begun, or is between two turns."""
+        return self.state == JobState.QUEUED or (self.state == JobState.RUNNING and not self.owner)
+
+    @property
     def time_left(self) -> timedelta | None:
-        """At the current rate; None if the total or the rate is not known, or it is not running."""
-        if self.state != JobState.RUNNING or self.total is None or not self.rate:
+        """At the current rate; None if the total or the rate is not known, or no runner has it."""
+        if self.state != JobState.RUNNING or self.is_waiting or self.total is None or not self.rate:
             return None
         return timedelta(seconds=round(max(self.total - self.done, 0) / self.rate))

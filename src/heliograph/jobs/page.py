@@ -113,16 +113,35 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
 
 
 def how_far(job: Job) -> str:
-    """How far a job is, or where it is in the queue: "1,950 of 4,812, about 1 minute left", "3 jobs of this account go first"."""
-    if job.state != JobState.QUEUED:
+    """How far a job is, and where it is in the queue while it waits.
+
+    1,950 of 4,812, about 1 minute left
+    3 jobs of this account go first.
+    1,950 of 4,812. 3 jobs of this account go first.
+    """
+    if not job.is_waiting:
         return progress_text(job.done, job.total, job.time_left)
+    return after_progress(progress_text(job.done, job.total, None) if job.done else "", job)
+
+
+def after_progress(progress: str, job: Job) -> str:
+    """The place of a waiting job in the queue, after its progress in the words of its page.
+
+    progress: "" if it has none
+    """
+    place = queue_place(job)
+    return f"{progress}. {place}" if progress else place
+
+
+def queue_place(job: Job) -> str:
+    """Where a waiting job is in the queue: "3 jobs of this account go first. Accounts take turns."; the error that has put it back, if there is one."""
     if job.error:
         return job.error
     place = control.place(job)
     if place.ahead:
         text = ngettext("%(n)s job of this account goes first.", "%(n)s jobs of this account go first.", place.ahead) % {"n": place.ahead}
     elif not place.others:
-        return _("It begins in a moment.")
+        return _("It goes on in a moment.") if job.started else _("It begins in a moment.")
     else:
         text = _("It is the next of this account.")
     return f"{text} {_('Accounts take turns.')}" if place.others else text

@@ -50,7 +50,7 @@ class Stage(StrEnum):
     CHECK_STOPPED = "check stopped"
     CHECKED = "checked"
     WAITING = "waiting"
-    """It was started, and its job waits in the queue."""
+    """It was started, and its job waits in the queue, for its first turn or the next one."""
     SENDING = "sending"
     PAUSED = "paused"
     FAILED = "failed"
@@ -77,6 +77,8 @@ class ReplayState:
             return Stage.CHECK_STOPPED if over else Stage.CHECKING
         if self.replay.stopped is not None:
             return Stage.CANCELLED
+        if self.send.is_waiting:
+            return Stage.WAITING
         return _STAGES.get(JobState(self.send.state), Stage.SENDING)
 
     @property
@@ -86,7 +88,6 @@ class ReplayState:
 
 
 _STAGES: Final = {
-    JobState.QUEUED: Stage.WAITING,
     JobState.PAUSED: Stage.PAUSED,
     JobState.FAILED: Stage.FAILED,
     JobState.CANCELLED: Stage.CANCELLED,

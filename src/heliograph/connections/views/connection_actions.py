@@ -28,7 +28,7 @@ from heliograph.connections.views.connection_list_page import flow_href, get_row
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
-from heliograph.jobs.page import how_far
+from heliograph.jobs.page import after_progress
 from heliograph.setup.services.save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.instants import from_micros
@@ -169,16 +169,17 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
     progress = None
     if going:
         assert job is not None
-        waits = job.state == JobState.QUEUED
+        waits = job.is_waiting
+        made = _("%(n)s requests made, %(left)s still held") % {
+            "n": f"{job.done:,}",
+            "left": f"{max(0, int(job.total or 0) - job.done):,}",
+        }
         total = max(int(job.total or 0), 1)
         progress = {
             "label": _("Waiting to send what was held") if waits else _("Sending what was held"),
             "live": not waits,
             "done": min(100, job.done * 100 // total) if job.total else 0,
-            "text": how_far(job)
-            if waits
-            else _("%(n)s requests made, %(left)s still held")
-            % {"n": f"{job.done:,}", "left": f"{max(0, int(job.total or 0) - job.done):,}"},
+            "text": after_progress(made if job.done else "", job) if waits else made,
             "failed": job.error if job.state == JobState.FAILED else "",
         }
     return page(

@@ -17,7 +17,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow
-from heliograph.jobs.page import how_far
+from heliograph.jobs.page import after_progress, how_far
 from heliograph.replay import replays
 from heliograph.replay.dry_run_lines import PARTS, DryRunLine, dry_run_page
 from heliograph.replay.replay_words import SAYS, TONES, VERDICTS, selected
@@ -169,10 +169,9 @@ def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) 
     row, send = state.replay, state.send
     assert send is not None
     words = {"n": f"{counts.ended:,}", "of": f"{counts.chosen:,}", "unsent": f"{counts.not_sent:,}"}
+    text = (_("%(n)s of %(of)s; %(unsent)s not sent") if counts.not_sent else _("%(n)s of %(of)s")) % words
     if state.stage is Stage.WAITING:
-        text = how_far(send)
-    else:
-        text = (_("%(n)s of %(of)s; %(unsent)s not sent") if counts.not_sent else _("%(n)s of %(of)s")) % words
+        text = after_progress(text if send.done else "", send)
     return {
         "progress": {
             "label": _progress_label(state, people),

@@ -25,8 +25,7 @@ from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.errors import TooMuchWork
 from heliograph.domain.ids import read_id, read_number
 from heliograph.insights.period import whole_days
-from heliograph.jobs.models import JobState
-from heliograph.jobs.page import how_far
+from heliograph.jobs.page import queue_place
 from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.replay import replays
 from heliograph.replay.models import REASON_LENGTH, Replay
@@ -224,7 +223,7 @@ def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: di
         "by": people.get(row.started_by or row.by, ""),
         "sent": _sent(reader, state),
         "state": STAGES[state.stage],
-        "queue_place": how_far(job) if job.state == JobState.QUEUED and row.stopped is None else "",
+        "queue_place": queue_place(job) if job.is_waiting and row.stopped is None else "",
     }
 
 

@@ -21,7 +21,7 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
 from heliograph.jobs.models import Job, JobState
-from heliograph.jobs.page import how_far
+from heliograph.jobs.page import after_progress
 from heliograph.setup import mark_test_job
 from heliograph.setup.event_draft import changed_state
 from heliograph.setup.form_values import FormValues, shown_then, written
@@ -281,8 +281,8 @@ def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
     at = mark_test_job.progress(job)
     left = at["left"]
     text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"} if at["of"] else _("None to mark")
-    if job.state == JobState.QUEUED:
-        text = f"{text}. {how_far(job)}"
+    if job.is_waiting:
+        text = after_progress(text, job)
     elif left is not None:
         text += _(", about %(n)d seconds left") % {"n": max(1, round(left.total_seconds()))}
     to = config.event_statuses.get(int(job.parameters["status"]))
