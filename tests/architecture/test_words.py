@@ -49,6 +49,7 @@ COLUMNS = {
     "heliograph.setup.name_fields": {"of"},
 }
 """Names that a stored row, a migration, a template or an address reads."""
+MOST_PARAMETERS = 9
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
 # Commands print English on the terminal; domain and store talk to programs.
@@ -162,6 +163,19 @@ def _names(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
                 yield name, node
             case ast.alias(asname=str(name)):
                 yield name, node
+
+
+def test_no_function_takes_more_than_nine_parameters() -> None:
+    """More are a dataclass. The signature of a command's function is the command line: typer describes each of its parameters."""
+    wrong = [
+        f"{module.place(node)}: {node.name}"
+        for module in source.modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and len(parameters := [each for each in node.args.args + node.args.kwonlyargs if each.arg not in ("self", "cls")]) > MOST_PARAMETERS
+        and not any("typer." in ast.unparse(each.annotation) for each in parameters if each.annotation)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_trees_and_chains_in_docstrings_are_indented_blocks() -> None:

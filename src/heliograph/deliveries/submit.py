@@ -27,7 +27,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.queue import pending_items, stuck_runs, submissions
-from heliograph.store.queue.enqueue import Order, enqueue, orders_for
+from heliograph.store.queue.enqueue import AcceptedChange, Order, enqueue, orders_for
 from heliograph.store.queue.figure_deltas import put_deltas
 
 AT_ONCE = 500
@@ -256,18 +256,17 @@ def _orders_of(
     db: Database, flow: Flow, change: Change, config: AccountConfig, event: EventConfig, registration: int | None, mode: Mode
 ) -> list[Order]:
     """One action for each destination of a flow."""
-    return orders_for(
-        flow,
-        change,
+    accepted = AcceptedChange(
+        id=change.id,
         account=config.id,
-        number=change.id,
-        run=None,
-        registration=registration,
         event=event.id,
+        registration=registration,
+        subject=change.subject_id,
+        version=change.version,
         mode=mode.code,
-        origin=Origin.RESENT,
-        repeated=lambda destination: _last(db, destination, change.subject_id),
+        run=None,
     )
+    return orders_for(flow, accepted, Origin.RESENT, repeated=lambda destination: _last(db, destination, change.subject_id))
 
 
 def _last(db: Database, destination: int, subject: int) -> int | None:

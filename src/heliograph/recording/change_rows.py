@@ -142,16 +142,17 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
     for id, (record, decision) in zip(ids, decided, strict=True):
         counts[record.account.id, record.mode, decision.flow.id, decision.state] += 1
         if decision.state is RunState.TRIGGERED:
-            orders += enqueue.orders_for(
-                decision.flow,
-                record.change,
+            accepted = enqueue.AcceptedChange(
+                id=record.id,
                 account=record.account.id,
-                number=record.id,
-                run=id,
-                registration=record.registration,
                 event=record.event.id,
+                registration=record.registration,
+                subject=record.change.subject_id,
+                version=record.change.version,
                 mode=record.mode,
+                run=id,
             )
+            orders += enqueue.orders_for(decision.flow, accepted)
         elif decision.state is not RunState.NOT_SELECTED:
             items.append(_stuck_run(id, record, decision, now))
     for (account, mode, flow, state), count in counts.items():

@@ -28,7 +28,7 @@ from heliograph.recording.contents import read_changes
 from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 from heliograph.store.queue import stuck_runs
-from heliograph.store.queue.enqueue import Order, enqueue, orders_for
+from heliograph.store.queue.enqueue import AcceptedChange, Order, enqueue, orders_for
 from heliograph.store.queue.figure_deltas import put_deltas
 from heliograph.store.queue.slot_leases import fence
 from heliograph.store.queue.stuck_runs import DueRun
@@ -96,17 +96,17 @@ def _store_verdict(
     deltas += of_reconsidered(run.account, run.at, run.mode, run.flow, run.stuck.state, after.state)
     if not triggered:
         return []
-    return orders_for(
-        flow,
-        change,
+    accepted = AcceptedChange(
+        id=run.change,
         account=run.account,
-        number=run.change,
-        run=run.stuck.id,
-        registration=run.registration,
         event=run.event,
+        registration=run.registration,
+        subject=change.subject_id,
+        version=change.version,
         mode=run.mode,
-        origin=Origin.RECONSIDERED,
+        run=run.stuck.id,
     )
+    return orders_for(flow, accepted, Origin.RECONSIDERED)
 
 
 def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, run: DueRun) -> tuple[RunVerdict, str, str]:

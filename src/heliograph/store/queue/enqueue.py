@@ -17,7 +17,6 @@ from heliograph.domain.delivery.slots import SLOTS, slot_of
 from heliograph.domain.delivery.webhook_id import CHANCE_BITS, webhook_id
 from heliograph.domain.figures import Delta, FigureKey, of_new_action
 from heliograph.domain.flow.flow import Flow
-from heliograph.domain.registration.change import Change
 from heliograph.store.database import Database
 from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.row_states import LANE_READY
@@ -45,36 +44,41 @@ class Order:
     """The version of the account's configuration whose mappings its first attempt uses (D8); None: today's."""
 
 
+@dataclass(slots=True)
+class AcceptedChange:
+    """A stored change that a flow accepts. Not frozen: recording creates one for each run, and a frozen one takes twice as long."""
+
+    id: int
+    account: int
+    event: int
+    registration: int | None
+    subject: int
+    version: int
+    mode: int
+    run: int | None
+    """The run of the flow; None for a resend and sync now, which have none."""
+
+
 def orders_for(
-    flow: Flow,
-    change: Change,
-    *,
-    account: int,
-    number: int,
-    run: int | None,
-    registration: int | None,
-    event: int,
-    mode: int,
-    origin: Origin = Origin.RECORDED,
-    repeated: Callable[[int], int | None] | None = None,
+    flow: Flow, change: AcceptedChange, origin: Origin = Origin.RECORDED, repeated: Callable[[int], int | None] | None = None
 ) -> list[Order]:
     """The orders for a change that a flow accepts: one per destination. All destinations of a complete flow have connections.
 
-    number: the change's id. repeated: destination -> the action to repeat there.
+    repeated: destination -> the action to repeat there
     """
     return [
         Order(
-            account=account,
-            change=number,
-            run=run,
-            registration=registration,
-            event=event,
+            account=change.account,
+            change=change.id,
+            run=change.run,
+            registration=change.registration,
+            event=change.event,
             flow=flow.id,
             destination=destination.id,
             connection=destination.connection,
-            subject=change.subject_id,
+            subject=change.subject,
             version=change.version,
-            mode=mode,
+            mode=change.mode,
             origin=origin,
             repeated=repeated(destination.id) if repeated is not None else None,
         )
