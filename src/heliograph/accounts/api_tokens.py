@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import ApiToken, TokenScope
+from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.store.django_database import of_django
@@ -37,9 +38,25 @@ class NewToken:
     expires: datetime | None
 
 
-def create_token(account: int, name: str, *, by: str, expires: datetime | None = None) -> NewToken:
-    """Creates a token that may do all that a token can. expires: an aware instant, None = never. Raises TokenRefused."""
-    name, scopes = name.strip(), sorted(TokenScope.values)
+def create_token(
+    account: int,
+    name: str,
+    *,
+    by: str,
+    scopes: Collection[TokenScope] = (TokenScope.INGEST,),
+    role: Role = Role.ADMINISTRATOR,
+    expires: datetime | None = None,
+) -> NewToken:
+    """Creates a token.
+
+    scopes: what it may do; by default it only sends registrations.
+    role: limits what the scopes allow (P1).
+    expires: an aware instant, None = never.
+    Raises TokenRefused.
+    """
+    name = name.strip()
+    if not scopes:
+        raise TokenRefused("A token may do at least one thing.")
     if not name or len(name) > NAME_LENGTH or not is_one_line(name):
         raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
     secret = new_token()
@@ -53,7 +70,8 @@ def create_token(account: int, name: str, *, by: str, expires: datetime | None =
             name=name,
             prefix=prefix_of(secret) or "",
             digest=digest_of(secret),
-            scopes=scopes,
+            scopes=sorted(each.value for each in set(scopes)),
+            role=role,
             created=now,
             created_by=by[:60],
             expires=None if expires is None else to_micros(expires),
@@ -66,7 +84,7 @@ def create_token(account: int, name: str, *, by: str, expires: datetime | None =
             kind="token",
             id=row.pk,
             name=name,
-            after={"name": name, "scopes": scopes, "expires": expires and expires.isoformat()},
+            after={"name": name, "scopes": row.scopes, "role": row.role, "expires": expires and expires.isoformat()},
         )
     return NewToken(row, secret, expires)
 

@@ -178,9 +178,13 @@ class KeptForm(models.Model):
 
 
 class TokenScope(models.TextChoices):
-    """The rights of a token."""
+    """What a token may do, besides what its role limits."""
 
     INGEST = "ingest", _("Send registrations")
+    READ = "read", _("Read")
+    SET_UP = "set-up", _("Set up")
+    OPERATE = "operate", _("Operate")
+    PEOPLE = "people", _("Manage people")
 
 
 class ApiToken(models.Model):
@@ -191,6 +195,7 @@ class ApiToken(models.Model):
     prefix = models.CharField(max_length=12, unique=True)
     digest = models.CharField(max_length=64)  # SHA-256 of the whole token, hexadecimal
     scopes = models.JSONField(_("may"), default=list)
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.ADMINISTRATOR, db_default=Role.ADMINISTRATOR)
     created = MicrosField(_("created"))
     created_by = models.CharField(max_length=60)
     expires = MicrosField(_("expires"), null=True)

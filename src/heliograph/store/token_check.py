@@ -21,12 +21,20 @@ _SHAPE = re.compile(r"hg_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class ApiGrant:
-    """What a token may do. expires: microseconds, None = never."""
+    """What a token may do.
+
+    scopes: values of `accounts.models.TokenScope`.
+    expires: microseconds, None = never.
+    last_used: microseconds, as stored; None = never.
+    role: a value of `accounts.models.Role`, which limits what the scopes allow (P1).
+    """
 
     token: int
     account: int
     scopes: frozenset[str]
     expires: int | None = None
+    role: str = "Administrator"
+    last_used: int | None = None
 
     @property
     def actor(self) -> str:
@@ -56,12 +64,12 @@ def find_grant(db: Database, token: str) -> ApiGrant | None:
     if prefix is None:
         return None
     rows = db.all(
-        "SELECT id, account_id, digest, scopes, expires FROM api_token WHERE prefix = :prefix AND revoked IS NULL AND (expires IS NULL OR expires > :now)",
+        "SELECT id, account_id, digest, scopes, expires, role, last_used FROM api_token WHERE prefix = :prefix AND revoked IS NULL AND (expires IS NULL OR expires > :now)",
         {"prefix": prefix, "now": db.now()},
     )
-    for id, account, digest, scopes, expires in rows:
+    for id, account, digest, scopes, expires, role, last_used in rows:
         if hmac.compare_digest(digest, digest_of(token)):
-            return ApiGrant(id, account, frozenset(json.loads(scopes) if isinstance(scopes, str) else scopes), expires)
+            return ApiGrant(id, account, frozenset(json.loads(scopes) if isinstance(scopes, str) else scopes), expires, role, last_used)
     return None
 
 
