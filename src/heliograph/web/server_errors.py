@@ -20,11 +20,15 @@ BUGS: Final = ("no such ", "near ", "ambiguous ", "no query solution")
 
 def server_error(_request: HttpRequest) -> HttpResponse:
     """Django's handler500, called while the error is handled."""
-    error = sys.exception()
-    is_database = isinstance(error, driver_errors.operational(OperationalError, InterfaceError)) and not str(error).startswith(BUGS)
+    is_database = is_database_trouble(sys.exception())
     status = HTTPStatus.SERVICE_UNAVAILABLE if is_database else HTTPStatus.INTERNAL_SERVER_ERROR
     response = HttpResponse(loader.get_template("500.html").render({"is_database": is_database}), status=status)
     response["Cache-Control"] = "no-store"
     if is_database:
         response["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def is_database_trouble(error: BaseException | None) -> bool:
+    """True if the database could not be used, and not because of a fault of ours."""
+    return isinstance(error, driver_errors.operational(OperationalError, InterfaceError)) and not str(error).startswith(BUGS)
