@@ -5,6 +5,7 @@ Each page keeps its own words; only what stands between its two marks is made he
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -78,6 +79,31 @@ def presets() -> str:
     return "\n" + "\n".join(sections) + "\n"
 
 
+def api() -> str:
+    """The tables of endpoints and of problem types."""
+    import django  # noqa: PLC0415
+    from cryptography.fernet import Fernet  # noqa: PLC0415
+    from django.conf import settings as django_settings  # noqa: PLC0415
+
+    if not django_settings.configured:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heliograph.settings")
+        os.environ.setdefault("HELIOGRAPH_KEY", Fernet.generate_key().decode("ascii"))  # the settings want one; nothing is sealed here
+    django.setup()
+    from heliograph.api import openapi  # noqa: PLC0415
+    from heliograph.api.api_problems import PROBLEM_TYPES  # noqa: PLC0415
+    from heliograph.api.urls import ROUTER  # noqa: PLC0415
+
+    paths = openapi.document(ROUTER)["paths"]
+    lines = ["", "## Endpoints", "", "| request | does | scope | role |", "| --- | --- | --- | --- |"]
+    for path, controller in sorted(openapi.controllers(ROUTER), key=lambda route: route[0]):
+        for method, access in controller.access.items():
+            does = paths[path][method.lower()]["summary"]
+            lines.append(f"| `{method} {path.removeprefix('/api/v1/')}` | {does} | `{access.scope.value}` | {access.role.value} |")
+    lines += ["", "## Problem types", "", "| type | status | |", "| --- | --- | --- |"]
+    lines += [f"| `{each.name}` | {each.status.value} | {each.meaning} |" for each in PROBLEM_TYPES.values()]
+    return "\n".join([*lines, ""]) + "\n"
+
+
 def _marked(text: str) -> str:
     return text.replace("*", "\\*")
 
@@ -122,7 +148,7 @@ def current(page: str, made: str) -> str:
     return MADE.sub(lambda match: match[1] + made + match[2], (REFERENCE / page).read_text("utf-8"))
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "presets.md": presets}
+PAGES = {"settings.md": settings, "commands.md": commands, "presets.md": presets, "api.md": api}
 
 
 def main() -> int:

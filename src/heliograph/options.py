@@ -108,6 +108,12 @@ class Options(BaseSettings):
         description="Jobs of one account that may run at once, in all processes together; and as many again of those that mostly wait, such as"
         " replays. Accounts take turns whatever this is.",
     )
+    api_requests: int = Field(
+        default=1_200,
+        ge=1,
+        le=1_000_000,
+        description="Requests to the REST API that one account may send within a minute, to each process that serves pages.",
+    )
     jobs_rows: int = Field(
         default=2_000_000,
         ge=1_000,

@@ -34,6 +34,7 @@ WSGI_APPLICATION = None
 INSTALLED_APPS = installed_apps.INSTALLED_APPS
 
 MIDDLEWARE = [
+    "heliograph.api.api_middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",

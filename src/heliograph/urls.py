@@ -45,5 +45,6 @@ handler500 = "heliograph.web.server_errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
     *(path("", include(f"heliograph.{noun}.urls")) for noun in NOUNS),
+    path("", include("heliograph.api.urls")),
     *BEGINNINGS,
 ]

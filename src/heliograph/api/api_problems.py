@@ -1,0 +1,160 @@
+"""The problem documents of the API (RFC 9457): their types, and the answer that each error of the services gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpResponse
+
+from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
+from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
+from heliograph.setup.save_questions import AsksFirst, LosesValues, SavedMeanwhile, WidensFirst
+from heliograph.setup.setup_errors import InUse, Invalid
+from heliograph.web.cursor import CursorError
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A type of problem. name: the last part of its URN; meaning: what it says, and what to do, for the reference."""
+
+    name: str
+    status: HTTPStatus
+    meaning: str
+
+    @property
+    def urn(self) -> str:
+        return PROBLEM + self.name
+
+
+PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
+    each.name: each
+    for each in (
+        ProblemType(
+            "request", HTTPStatus.BAD_REQUEST, "The request cannot be read: its JSON, a member, a parameter or a header. `errors` names it."
+        ),
+        ProblemType(
+            "refused", HTTPStatus.BAD_REQUEST, "A value is not accepted. `errors` has each field, the reason, and what would be accepted."
+        ),
+        ProblemType("token", HTTPStatus.UNAUTHORIZED, "No valid token was sent: `Authorization: Bearer hg_…`."),
+        ProblemType("scope", HTTPStatus.FORBIDDEN, "The token lacks the scope that this needs, which `detail` names."),
+        ProblemType("role", HTTPStatus.FORBIDDEN, "The role of the token is too low for this."),
+        ProblemType("signal-off", HTTPStatus.FORBIDDEN, "Signal is off for this account. Whoever runs Heliograph can turn it on."),
+        ProblemType("not-found", HTTPStatus.NOT_FOUND, "The account has no such thing, or has it no longer; or there is no such address."),
+        ProblemType("method", HTTPStatus.METHOD_NOT_ALLOWED, "This address does not take this method. `Allow` lists those that it takes."),
+        ProblemType("accept", HTTPStatus.NOT_ACCEPTABLE, "The answer is JSON, which the header Accept excludes."),
+        ProblemType(
+            "in-use", HTTPStatus.CONFLICT, "Something uses it, so it cannot be deleted or changed like this. `uses` lists what does (P12)."
+        ),
+        ProblemType(
+            "stops-flows",
+            HTTPStatus.CONFLICT,
+            "This would stop running flows, which `flows` lists. Nothing was saved. `?confirmed=true` saves it all the same (F2).",
+        ),
+        ProblemType(
+            "widens-flow",
+            HTTPStatus.CONFLICT,
+            "A Live flow would act on more than before. Nothing was saved. `?confirmed=true` saves it all the same (F2).",
+        ),
+        ProblemType(
+            "loses-values",
+            HTTPStatus.CONFLICT,
+            "Flows filter by values that would be gone, which `values` lists. Nothing was saved. `?confirmed=true` saves it all the same (P12).",
+        ),
+        ProblemType("conflict", HTTPStatus.CONFLICT, "The state of the thing does not allow this, or has just changed. `detail` says why."),
+        ProblemType(
+            "running",
+            HTTPStatus.CONFLICT,
+            "The first request with this Idempotency-Key has no answer yet. Send it again later (`Retry-After`).",
+        ),
+        ProblemType("changed", HTTPStatus.PRECONDITION_FAILED, "It is not what If-Match says; `current` has what stands there now (P14)."),
+        ProblemType("size", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
+        ProblemType("content-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON in UTF-8: `Content-Type: application/json`."),
+        ProblemType("key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request."),
+        ProblemType(
+            "rate", HTTPStatus.TOO_MANY_REQUESTS, "The account has sent more requests than it may. `Retry-After` says when to go on."
+        ),
+        ProblemType("too-much-work", HTTPStatus.TOO_MANY_REQUESTS, "The account has as many jobs as it may. `detail` says what to do."),
+        ProblemType("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "Heliograph failed with an internal error. Its log has more."),
+        ProblemType("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be used now. Try again later (`Retry-After`)."),
+    )
+}
+"""All types of the API by name. Those of `/ingest` are its own (docs/reference/api.md)."""
+
+
+class FieldProblem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is wrong with one field. allowed: what would be accepted."""
+
+    field: str
+    reason: str
+    allowed: list[str] = []
+    value: str = ""
+
+
+class ProblemDocument(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A problem document (RFC 9457). type: a URN of the list of problem types; further members depend on it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+    uses: list[str] = []
+    flows: list[str] = []
+    values: list[str] = []
+    current: Any = None
+
+
+class Problem(Exception):
+    """Ends a request with a problem document. name: of its type; members: further members of the document."""
+
+    def __init__(self, name: str, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        self.type = PROBLEM_TYPES[name]
+        self.detail = detail or self.type.meaning
+        self.headers, self.members = dict(headers or {}), members
+        super().__init__(self.detail)
+
+    @classmethod
+    def from_field(cls, field: str, reason: str, *, allowed: Sequence[str] = (), name: str = "refused") -> Problem:
+        """A problem with one field."""
+        return cls(name, f"{field}: {reason}", errors=[FieldProblem(field=field, reason=reason, allowed=list(allowed))])
+
+    def response(self) -> HttpResponse:
+        """The answer."""
+        status = self.type.status
+        document = ProblemDocument(type=self.type.urn, title=status.phrase, status=status.value, detail=self.detail, **self.members)
+        return HttpResponse(msgspec.json.encode(document), status=status.value, content_type=PROBLEM_TYPE, headers=self.headers)
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that an error of the services is; None for an error that nobody expected."""
+    match error:
+        case Problem():
+            return error
+        case NotInAccount() | ObjectDoesNotExist():
+            return Problem("not-found")
+        case Invalid():
+            problems = [FieldProblem(field=field, reason=reason) for field, reasons in error.fields.items() for reason in map(str, reasons)]
+            return Problem("refused", str(error), errors=problems)
+        case InUse():
+            return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
+        case AsksFirst():
+            return Problem("stops-flows", str(error), flows=[stop.name for stop in error.stops])
+        case WidensFirst():
+            return Problem("widens-flow", str(error))
+        case LosesValues():
+            return Problem("loses-values", str(error), values=list(error.values))
+        case SavedMeanwhile():
+            return Problem("conflict", str(error))
+        case TooMuchWork():
+            return Problem("too-much-work", str(error), headers={"Retry-After": "60"})
+        case CursorError():
+            return Problem.from_field("cursor", str(error), name="request")
+        case HeliographError():
+            return Problem("conflict", str(error))
+        case _:
+            return None

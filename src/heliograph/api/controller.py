@@ -1,0 +1,195 @@
+"""The base of all endpoints: one request, one account, and every error a problem document."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zoneinfo
+from collections.abc import Mapping
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import Any, ClassVar, Final, cast
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django_scopes import scope
+from dmr import Controller, ResponseSpec
+from dmr.endpoint import Endpoint
+from dmr.exceptions import NotAcceptableError, RequestSerializationError, ValidationError
+from dmr.plugins.msgspec import MsgspecSerializer
+
+from heliograph.accounts import save_order
+from heliograph.accounts.models import Account
+from heliograph.accounts.save_order import SavedSince
+from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument, problem_of
+from heliograph.api.rate_limit import RATE_LIMIT
+from heliograph.api.stored_answers import answer_once
+from heliograph.api.token_access import Access, authenticate, note_token_use
+from heliograph.store.django_database import of_django
+from heliograph.store.token_check import ApiGrant
+from heliograph.web.server_errors import RETRY_AFTER, is_database_trouble
+
+log = structlog.get_logger(__name__)
+
+_AT: Final = re.compile(r"^(?P<reason>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+_MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
+_PARTS: Final = ("parsed_body", "parsed_query", "parsed_path", "parsed_headers")
+_WHOLE: Final = {"parsed_body": "body", "parsed_query": "query", "parsed_path": "path"}
+PROBLEM_STATUSES: Final = tuple(sorted({each.status for each in PROBLEM_TYPES.values()}))
+WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+class ApiController(Controller[MsgspecSerializer]):
+    """The endpoints of one path.
+
+    access: what a token needs, by method.
+    of_signal: True if these endpoints are Signal's, which an operator can turn off for an account (N4).
+    has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
+    """
+
+    is_abstract: ClassVar[bool] = True
+    access: ClassVar[Mapping[str, Access]] = {}
+    of_signal: ClassVar[bool] = False
+    has_etag: ClassVar[bool] = False
+    error_model = ProblemDocument
+    semantic_responses = False
+    validate_responses = False  # a wrong answer is still an answer; the tests hold every one against the OpenAPI file
+    responses = tuple(ResponseSpec(ProblemDocument, status_code=status) for status in PROBLEM_STATUSES)
+
+    grant: ApiGrant
+    account: Account
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answers a request: authentication, quota, the account's scope, the key, If-Match, the endpoint."""
+        headers: dict[str, str] = {}
+        is_head = request.method == "HEAD"
+        if is_head:
+            request.method = "GET"  # RFC 9110 §9.3.2: what GET would answer; the server leaves the body away
+        try:
+            self.grant, self.account = authenticate(request)
+            headers = RATE_LIMIT.take(self.account.pk, settings.HELIOGRAPH.api_requests)
+            response = self._answer(request, *args, **kwargs)
+            note_token_use(self.grant)
+        except Exception as error:  # noqa: BLE001 -- every error is an answer
+            response = self._failure(error)
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        if is_head:
+            response["Content-Length"] = str(len(response.content))
+            response.content = b""
+        return response
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for changes and the audit."""
+        return self.grant.actor
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        method = str(request.method)
+        access = self.access.get(method)
+        if access is None:
+            raise Problem("method", headers={"Allow": ", ".join(sorted(self.access))})
+        access.check(self.grant)
+        if self.of_signal and not self.account.signal_enabled:
+            raise Problem("signal-off")
+        for left in reversed(range(save_order.TRIES)):
+            with ExitStack() as stack:
+                stack.enter_context(scope(account=self.account.pk))
+                stack.enter_context(timezone.override(zoneinfo.ZoneInfo(self.account.timezone)))
+                if method != "GET":
+                    stack.enter_context(save_order.judged_from(of_django(connections["read"]), self.account.pk))
+                try:
+                    return self._run(request, *args, **kwargs)
+                except SavedSince:
+                    if not left:
+                        raise Problem("conflict", "Others save all the time. Nothing was saved; try again.") from None
+        raise AssertionError
+
+    def _run(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in WITH_BODY and request.body and request.content_type != "application/json":
+            raise Problem("content-type", headers={"Accept-Post" if request.method == "POST" else "Accept": "application/json"})
+
+        def endpoint() -> HttpResponse:
+            return cast("HttpResponse", super(ApiController, self).dispatch(request, *args, **kwargs))
+
+        if request.method == "POST":
+            return answer_once(request, self.account.pk, endpoint)
+        if not self.has_etag:
+            return endpoint()
+        if request.method == "GET":
+            response = endpoint()
+            if response.status_code == HTTPStatus.OK:
+                response["ETag"] = etag_of(response)
+                if request.headers.get("If-None-Match") == response["ETag"]:
+                    return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": response["ETag"]})
+            return response
+        self._check_if_match(request, *args, **kwargs)
+        response = endpoint()
+        if response.status_code == HTTPStatus.OK and response.content:
+            response["ETag"] = etag_of(response)
+        return response
+
+    def _check_if_match(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Raises Problem (412) if the thing is not what If-Match says. A save after this check raises SavedSince."""
+        wanted = request.headers.get("If-Match")
+        if wanted is None or wanted == "*":
+            return
+        current = cast("HttpResponse", self.api_endpoints["GET"].func(self, *args, **kwargs))
+        if current.status_code == HTTPStatus.OK and etag_of(current) not in [each.strip() for each in wanted.split(",")]:
+            raise Problem("changed", headers={"ETag": etag_of(current)}, current=msgspec.json.decode(current.content))
+
+    def handle_error(self, endpoint: Endpoint, controller: Any, exc: Exception) -> HttpResponse:
+        """The answer to an error of an endpoint."""
+        problem = _request_problem(exc) or problem_of(exc)
+        if problem is None:
+            raise exc
+        return problem.response()
+
+    def _failure(self, error: Exception) -> HttpResponse:
+        problem = problem_of(error)
+        if problem is None and is_database_trouble(error):
+            log.warning("api_database_error", error=type(error).__name__, message=str(error)[:200])
+            problem = Problem("unavailable", headers={"Retry-After": str(RETRY_AFTER)})
+        if problem is None:
+            log.error("api_request_failed", path=self.request.path, method=self.request.method, exc_info=error)
+            problem = Problem("internal")
+        return problem.response()
+
+
+def etag_of(response: HttpResponse) -> str:
+    """The ETag of an answer: the digest of its bytes."""
+    return f'"{hashlib.blake2b(response.content, digest_size=12).hexdigest()}"'
+
+
+def _request_problem(error: Exception) -> Problem | None:
+    """The problem of a request that the library could not read; None for any other error."""
+    match error:
+        case ValidationError():
+            return _field_problem(str(error.payload[0]["msg"]))
+        case RequestSerializationError():
+            return Problem("request", f"The body is not JSON: {error}")
+        case NotAcceptableError():
+            return Problem("accept")
+        case _:
+            return None
+
+
+def _field_problem(message: str) -> Problem:
+    """The problem of a message of msgspec, such as "Expected `int`, got `str` - at `$.parsed_query.limit`"."""
+    match = _AT.match(message)
+    assert match is not None  # the expression matches every text
+    reason = match["reason"]
+    part, _dot, path = (match["path"] or "").partition(".")
+    if part not in _PARTS:
+        part, path = "", match["path"] or ""
+    unknown, missing = _UNKNOWN.fullmatch(reason), _MISSING.fullmatch(reason)
+    if unknown or missing:
+        name = (unknown or missing)["name"]  # type: ignore[index]  # one of them matched
+        reason = "is not known here." if unknown else "is missing."
+        path = f"{path}.{name}" if path else name
+    return Problem.from_field(path or _WHOLE.get(part, "body"), reason, name="request")

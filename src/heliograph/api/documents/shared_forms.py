@@ -1,0 +1,32 @@
+"""What all documents share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from heliograph.api.api_problems import Problem
+from heliograph.domain.ids import read_id
+
+type Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="An opaque id.")]
+
+
+class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A JSON object whose members are all known."""
+
+
+def number_of(id: str) -> int:
+    """The stored number of an id in an address. Raises Problem (404)."""
+    number = read_id(id)
+    if number is None:
+        raise Problem("not-found")
+    return number
+
+
+def numbers_of(field: str, ids: list[str]) -> list[int]:
+    """The stored numbers of ids in a document. Raises Problem (400), which names the field."""
+    numbers = [read_id(id) for id in ids]
+    if None in numbers:
+        raise Problem.from_field(field, "Something here is no id.")
+    return [number for number in numbers if number is not None]

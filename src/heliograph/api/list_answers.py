@@ -1,0 +1,72 @@
+"""Lists page by page: `limit` and `cursor` in, `items` and `next` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from heliograph.web.cursor import Cursor, ListPage
+
+MOST_ROWS: Final = 200
+USUAL_ROWS: Final = 50
+
+
+class ListQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The parameters of every list."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS, description="The most items of one answer.")] = USUAL_ROWS
+    cursor: Annotated[str, msgspec.Meta(max_length=2_000, description="Where to go on: from `next` of the answer before.")] = ""
+
+    def cursor_of(self, *parts: type[int | str]) -> Cursor | None:
+        """The cursor of a list whose key has these types. Raises CursorError."""
+        return Cursor.read(self.cursor, parts=parts)
+
+
+class Items[Item](msgspec.Struct, kw_only=True):
+    """One page of a list. next: the address of the next page, null at the end. A page may have few items, or none, and a next one all the same,
+    where few match what is asked for."""
+
+    items: list[Item]
+    next: str | None
+
+
+def items_of[Row, Item](request: HttpRequest, page: ListPage[Row], item: Callable[[Row], Item]) -> Items[Item]:
+    """The answer with one page of a list."""
+    return Items(items=[item(row) for row in page.rows], next=_next(request, page.further or page.older))
+
+
+def rows_by_id[M: Model, Item](request: HttpRequest, queryset: QuerySet[M], query: ListQuery, item: Callable[[M], Item]) -> Items[Item]:
+    """One page of a queryset in the order of its ids."""
+    cursor = query.cursor_of(int)
+    rows = list((queryset.filter(pk__gt=cursor.key[0]) if cursor else queryset).order_by("pk")[: query.limit + 1])
+    return _by_id(request, rows, query, item)
+
+
+def sequence_by_id[M: Model, Item](request: HttpRequest, rows: Sequence[M], query: ListQuery, item: Callable[[M], Item]) -> Items[Item]:
+    """One page of rows that are read anyway, in the order of their ids."""
+    cursor = query.cursor_of(int)
+    return _by_id(request, [row for row in rows if cursor is None or row.pk > cursor.key[0]], query, item)
+
+
+def _by_id[M: Model, Item](request: HttpRequest, rows: Sequence[M], query: ListQuery, item: Callable[[M], Item]) -> Items[Item]:
+    """The answer with the first of these rows. More of them: there is a next page."""
+    following = str(Cursor((rows[query.limit - 1].pk,))) if len(rows) > query.limit else ""
+    return Items(items=[item(row) for row in rows[: query.limit]], next=_next(request, following))
+
+
+def all_of[Row, Item](rows: Iterable[Row], item: Callable[[Row], Item]) -> Items[Item]:
+    """A list that is always answered whole, because its length is bounded."""
+    return Items(items=[item(row) for row in rows], next=None)
+
+
+def _next(request: HttpRequest, cursor: str) -> str | None:
+    """The address of the request with another cursor."""
+    if not cursor:
+        return None
+    query: list[tuple[str, Any]] = [(name, value) for name, value in request.GET.items() if name != "cursor"]
+    return f"{request.path}?{urlencode([*query, ('cursor', cursor)])}"

@@ -1,0 +1,66 @@
+"""Requests with an Idempotency-Key (I3): the first answer is stored in the transaction of what the request did, and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+
+from heliograph.api.api_problems import Problem
+from heliograph.store import registrations
+from heliograph.store.django_database import of_django
+
+LONGEST_KEY: Final = 300
+KEPT_HEADERS: Final = ("Content-Type", "Location", "ETag")
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """The first answer to a key."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """The answer of `answer`, or the stored one if the request's key has one.
+
+    A request without the header is simply answered. One with it runs in one transaction, so the key is stored if and only if what the request
+    did is. A refusal (400 and above) changes nothing and is not stored. While the first request runs, a second one waits for it.
+    Raises Problem: the key was used for another request (422), or is none (400).
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return answer()
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise Problem.from_field("Idempotency-Key", f"A key has 1 to {LONGEST_KEY} printable characters.", name="request")
+    target = f"{request.method} {request.get_full_path()}"
+    endpoint = "api " + hashlib.sha256(target.encode()).hexdigest()[:32]
+    digest = hashlib.sha256(request.body).hexdigest()
+    claim = (account, endpoint, key)
+    with transaction.atomic():
+        db = of_django(connection)
+        if not registrations.claim_keys(db, [(*claim, digest)]):
+            stored_digest, stored = registrations.kept_answers(db, [claim])[claim]
+            if stored_digest != digest:
+                raise Problem("key-reused")
+            if stored is None:
+                raise Problem("running", headers={"Retry-After": "1"})
+            return _repeated(stored)
+        response = answer()
+        if response.status_code >= 400:
+            transaction.set_rollback(True)
+            return response
+        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+        text = msgspec.json.encode(StoredAnswer(response.status_code, headers, response.content.decode())).decode()
+        registrations.answer_keys(db, [(claim, digest, text)])
+        return response
+
+
+def _repeated(stored: str) -> HttpResponse:
+    answer = msgspec.json.decode(stored, type=StoredAnswer)
+    return HttpResponse(answer.body, status=answer.status, headers={**answer.headers, "Idempotency-Replayed": "true"})

@@ -1,0 +1,23 @@
+"""The addresses of the API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.urls import URLPattern, URLResolver
+from dmr.routing import Router, path
+
+from heliograph.api.endpoints import tag_endpoints
+from heliograph.api.reference_page import openapi_file
+
+ROUTER: Final = Router(
+    "api/v1/",
+    [
+        *tag_endpoints.ROUTES,
+    ],
+)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/openapi.json", openapi_file, {"router": ROUTER}),
+    ROUTER.to_urlpatterns(),
+]

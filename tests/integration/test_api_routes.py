@@ -1,0 +1,124 @@
+"""Every endpoint by every scope and role (P1), and the OpenAPI file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from django.test import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from tests.api_client import ApiClient
+from tests.api_routes import ROUTES
+
+from heliograph.accounts.models import Role, TokenScope
+from heliograph.accounts.roles import RANKS
+from heliograph.api import openapi
+from heliograph.api.api_problems import PROBLEM_TYPES
+from heliograph.api.urls import ROUTER
+from heliograph.setup.services.create_account import AccountFacts, create_account
+
+PREFIX = "/api/v1/"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 3
+"""Requests to each endpoint by each token; `make trials` sends more."""
+
+
+@pytest.fixture
+def account(db: None) -> int:
+    return create_account(AccountFacts("API", "API"), by="test").pk
+
+
+def test_the_table_has_every_endpoint() -> None:
+    endpoints = {
+        (method, path.removeprefix(PREFIX)): (access.scope, access.role)
+        for path, controller in openapi.controllers(ROUTER)
+        for method, access in controller.access.items()
+    }
+    assert endpoints == ROUTES
+    for path, controller in openapi.controllers(ROUTER):
+        assert set(controller.api_endpoints) == set(controller.access), path
+
+
+def test_the_openapi_file_is_valid_and_complete() -> None:
+    response = Client().get("/api/v1/openapi.json")
+    assert response.status_code == 200
+    document = response.json()
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+    operation_ids = set()
+    for method, path in ROUTES:
+        operation = document["paths"][PREFIX + path][method.lower()]
+        assert operation["summary"], (method, path)
+        assert operation["security"] == [{"token": [ROUTES[method, path][0].value]}]
+        assert {str(each.status.value) for each in PROBLEM_TYPES.values()} <= operation["responses"].keys()
+        operation_ids.add(operation["operationId"])
+    assert len(operation_ids) == len(ROUTES)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_scope_and_role_reaches_what_it_may_and_nothing_else(account: int, role: Role) -> None:
+    for scope in (*TokenScope, None):
+        others = [each for each in TokenScope if each is not scope]
+        for scopes, has_scope in (([scope], True), (others, False)) if scope else (([TokenScope.INGEST], True),):
+            client = ApiClient.for_account(account, scopes, role)
+            for (method, path), (needed_scope, needed_role) in ROUTES.items():
+                if scope is not needed_scope:
+                    continue
+                allowed = has_scope and RANKS[role] >= RANKS[needed_role]
+                status = client.send(method, re.sub(r"\{\w+\}", "0", path)).status_code
+                assert (status != 403) is allowed, (method, path, scopes, role, status)
+
+
+def test_no_endpoint_answers_without_a_token(account: int) -> None:
+    stranger = ApiClient("hg_000000000000_" + "A" * 43)
+    for method, path in ROUTES:
+        assert stranger.send(method, re.sub(r"\{\w+\}", "0", path)).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
+def test_no_generated_request_breaks_an_endpoint_or_its_description(account: int, method: str, path: str) -> None:
+    """No 5xx, no status and no body that the OpenAPI file does not have, whatever is sent."""
+    schema: Any = schemathesis.openapi.from_dict(openapi.document(ROUTER))
+    schema.app = get_wsgi_application()
+    operation = schema[PREFIX + path][method]
+    tokens = [ApiClient.for_account(account, tuple(TokenScope), role).token for role in Role]
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(), token=st.sampled_from(tokens))
+    def run(case: Any, token: str) -> None:
+        response = case.call(headers={"Authorization": f"Bearer {token}"})
+        assert response.status_code < 500, response.text
+        case.validate_response(response, checks=CHECKS)
+
+    with _open_connections():
+        run()
+
+
+@contextmanager
+def _open_connections() -> Iterator[None]:
+    """Django closes its connections around each request; those of a test stay open, as with Django's own client."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
