@@ -14,6 +14,7 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
+from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
@@ -492,6 +493,14 @@ def test_a_flows_runs_are_asked_for_by_the_change(explaining: Explaining, large:
 def test_Y1_what_is_outstanding_of_a_replay_is_counted_among_open_ones(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     assert replay_actions.outstanding(explaining, large[1], 8) == 0
     assert goes_by(explaining, "action_replay_open")
+
+
+def test_N2_the_connection_list_goes_by_the_queue(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    connections = ConnectionList(explaining, large[1])
+    connections.rows(ConnectionListFilter())
+    assert goes_by(explaining, "action_queue")
+    connections._failed_over([RetryCountsOfDestination(connection=101, flow=8, destination=6, counts=RetryCounts(waiting=1), tried=1)])
+    assert goes_by(explaining, "action_id=? AND n=?")
 
 
 def test_O2_the_status_counts_open_actions_only(explaining: Explaining) -> None:

@@ -15,7 +15,8 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import Role
-from heliograph.connections.connection_list import ConnectionList
+from heliograph.connections import connection_list
+from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.save_and_test import try_connection
@@ -190,6 +191,32 @@ def test_N2_a_connection_with_failures_is_not_said_to_answer_without_a_word_of_t
     text = text_of(client.get(LIST).content)
     assert "Answers, with failures" in text
     assert "2 waiting" in text
+
+
+@pytest.mark.parametrize("most_versions", [500, 1], ids=["history is read", "attempts are read"])
+def test_N2_failures_are_those_of_the_connection_that_answered(
+    story: Story, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, most_versions: int
+) -> None:
+    """A flow's connection was changed after a refusal: the item waits for the new one, and has failed over the old one."""
+    monkeypatch.setattr(connection_list, "MOST_FLOW_VERSIONS", most_versions)
+    story.retries(3600, 3600, 3600)
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
+    old = plain(story, Answer(401), codes=("R1",))
+    new, idle = story.connection("New CRM", "/new"), story.connection("Badge printer", "/badges")
+    for path in ("/crm", "/new", "/badges"):
+        receiver.answer(path, Answer(200))
+    story.pause(new)
+    story.change_flow(next(iter(story.source.account(story.account).flows)), to=[story.to(new)])
+    with story.worker():
+        story.wait_for(lambda: story.connection_of("R1") == new)
+    for connection in (old, new, idle):
+        try_connection(story.account, connection, sample=True)
+    story.resume(new)
+    health = {row.id: row.health for row in ConnectionList(story.db, story.account).rows(ConnectionListFilter())}
+    assert health == {old: Health.MIXED, new: Health.ANSWERS, idle: Health.ANSWERS}
+    waiting = {row.id: row.waiting for row in ConnectionList(story.db, story.account).rows(ConnectionListFilter())}
+    assert waiting == {old: 0, new: 1, idle: 0}, "what waits, waits for the connection of today"
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 408, 429, 500, 502, 503, 504])

@@ -4,23 +4,26 @@ it."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.connections import release_job
 from heliograph.connections.services import oauth_grant as access
 from heliograph.connections.services.save_and_test import last_reports
 from heliograph.deliveries.exchanges import exchange
+from heliograph.deliveries.refusals import TRIED_CAUSES, blamed_connection
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.connection_health import AttemptEvidence, Health, HealthFacts, health_of
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
 from heliograph.domain.delivery.action import ActionState, QueueStatus
-from heliograph.domain.delivery.outcomes import Cause, was_tried
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.flow import Flow
 from heliograph.domain.natural_order import natural_order
 from heliograph.jobs.models import Job
-from heliograph.store import connection_states, oauth_token_store
+from heliograph.store import configuration_versions, connection_states, oauth_token_store
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
@@ -36,6 +39,8 @@ MOST_HELD = 10_000
 """Most held actions of a paused connection that are counted."""
 MOST_UNTRIED = 1_000
 """The newest attempts of a connection that are searched for one that tried its target."""
+MOST_FLOW_VERSIONS = 500
+"""Most versions of flows that are read to learn which destinations have kept their connection; about 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +92,21 @@ class RetryCounts:
 
     waiting: int = 0
     failed: int = 0
-    tried: int = 0
-    """The items, waiting or failed, that failed after they had been sent over it."""
 
     def __add__(self, other: RetryCounts) -> RetryCounts:
-        return RetryCounts(self.waiting + other.waiting, self.failed + other.failed, self.tried + other.tried)
+        return RetryCounts(self.waiting + other.waiting, self.failed + other.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryCountsOfDestination:
+    """The items in the Retry Queue of a destination whose lanes are those of a connection."""
+
+    connection: int
+    flow: int
+    destination: int
+    counts: RetryCounts
+    tried: int
+    """The items that failed after they had been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +170,12 @@ class ConnectionList:
             if last.attempt.state is ActionState.VALIDATION or (last.attempt.category is Category.SYSTEM and last.attempt.status is None)
         ]
         evidences = {id: attempts[id] for id in attempts.keys() - set(untried)} | (self._attempts(untried, tried=True) if untried else {})
-        counts, used, accesses = self._counts(), self._flows(), oauth_token_store.shown_accesses(self.db, self.account)
+        used, accesses = self._flows(), oauth_token_store.shown_accesses(self.db, self.account)
+        of_destinations = self._counts()
+        counts: dict[int, RetryCounts] = {}
+        for each in of_destinations:
+            counts[each.connection] = counts.get(each.connection, RetryCounts()) + each.counts
+        failed_over = self._failed_over(of_destinations)
         ids = [id for id in self.config.connections if only in (None, id)]
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
         pauses = self._paused_by(paused)
@@ -169,7 +189,7 @@ class ConnectionList:
             state, why = states.get(id, (StoredConnectionState(), ""))
             about = accesses.get(id)
             of_retry = counts.get(id, RetryCounts())
-            health = health_of(self._facts(connection, state, evidences.get(id), tests.get(id), about, of_retry), now)
+            health = health_of(self._facts(connection, state, evidences.get(id), tests.get(id), about, id in failed_over), now)
             by, at = pauses.get(id, ("", 0))
             pause = Pause(why, by, at, held_counts.get(id, 0)) if state.paused else None
             rows.append(
@@ -198,7 +218,7 @@ class ConnectionList:
         evidence: LastAttempt | None,
         tested: tuple[int, DiagnosisReport] | None,
         about: oauth_token_store.ShownAccess | None,
-        counts: RetryCounts,
+        has_failures: bool,
     ) -> HealthFacts:
         return HealthFacts(
             is_paused=state.paused,
@@ -211,7 +231,7 @@ class ConnectionList:
             else None,
             tested=tested,
             connected_at=(about.connected_at or 0) if about and connection.needs_connecting else 0,
-            has_failures=counts.tried > 0,
+            has_failures=has_failures,
         )
 
     @staticmethod
@@ -257,20 +277,48 @@ class ConnectionList:
             last_attempts[attempt.connection] = LastAttempt(attempt, failure)
         return last_attempts
 
-    def _counts(self) -> dict[int, RetryCounts]:
-        """Items in Retry by connection."""
-        tried = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
+    def _counts(self) -> list[RetryCountsOfDestination]:
+        """Items in Retry by destination and by the connection that they wait for."""
         rows = self.db.all(
-            f"SELECT l.connection_id, i.queue, count(*), sum(CASE WHEN i.cause IN ({tried}) THEN 1 ELSE 0 END)"
-            f" FROM (SELECT lane_id, queue, cause FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done"
-            f" ORDER BY id DESC LIMIT {COUNTED}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.queue",
-            {"account": self.account, "done": QueueStatus.DONE.code},
+            "SELECT l.connection_id, i.flow_id, i.destination_id, sum(CASE WHEN i.queue = :failed THEN 0 ELSE 1 END),"
+            f" sum(CASE WHEN i.queue = :failed THEN 1 ELSE 0 END), sum(CASE WHEN i.cause IN ({TRIED_CAUSES}) THEN 1 ELSE 0 END)"
+            f" FROM ({_COUNTED_ITEMS}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.flow_id, i.destination_id",
+            {"account": self.account, "failed": QueueStatus.FAILED.code, "done": QueueStatus.DONE.code},
         )
-        counts: dict[int, RetryCounts] = {}
-        for id, queue, count, tried_count in rows:
-            is_failed = QueueStatus.of_code(queue) is QueueStatus.FAILED
-            counts[id] = counts.get(id, RetryCounts()) + RetryCounts(0 if is_failed else count, count if is_failed else 0, int(tried_count))
-        return counts
+        return [
+            RetryCountsOfDestination(connection, flow, destination, RetryCounts(int(waiting), int(failed)), int(tried))
+            for connection, flow, destination, waiting, failed, tried in rows
+        ]
+
+    def _failed_over(self, of_destinations: Sequence[RetryCountsOfDestination]) -> set[int]:
+        """The connections that are to blame for an item in Retry (`blamed_connection`).
+
+        Only the attempts of a destination that has changed its connection are read: those of any other went over the connection of its lanes.
+        With 50,000 items, reading their attempts would cost as much as counting them.
+        """
+        tried = [each for each in of_destinations if each.tried]
+        destination_connections = self._connections_of_destinations({each.flow for each in tried})
+        changed = {each.destination for each in tried if destination_connections.get(each.destination) != {each.connection}}
+        failed_over = {each.connection for each in tried if each.destination not in changed}
+        if changed:
+            rows = self.db.all(
+                f"SELECT DISTINCT {blamed_connection('i', 'l')} FROM ({_COUNTED_ITEMS}) i JOIN lane l ON l.id = i.lane_id"
+                f" WHERE i.cause IN ({TRIED_CAUSES}) AND {self.db.member('i.destination_id', 'changed')}",
+                {"account": self.account, "done": QueueStatus.DONE.code, "changed": sorted(changed)},
+            )
+            failed_over |= {connection for (connection,) in rows}
+        return failed_over
+
+    def _connections_of_destinations(self, flows: Iterable[int]) -> dict[int, set[int]]:
+        """The connections that each destination of the flows has ever had; without those destinations of which that is not known, which are all of
+        them if the flows have more than MOST_FLOW_VERSIONS versions."""
+        bodies = configuration_versions.bodies_of(self.db, self.account, "flow", flows, MOST_FLOW_VERSIONS + 1)
+        connections: dict[int, set[int]] = {}
+        for body in bodies if len(bodies) <= MOST_FLOW_VERSIONS else ():
+            for destination in Flow.from_body(0, 0, body).destinations:
+                if destination.connection is not None:
+                    connections.setdefault(destination.id, set()).add(destination.connection)
+        return connections
 
     def _flows(self) -> dict[int, list[tuple[int, str]]]:
         used: dict[int, dict[int, str]] = {}
@@ -294,6 +342,13 @@ class ConnectionList:
             if id not in pauses and (json.loads(after or "null") or {}).get("paused") is True:
                 pauses[id] = by, at
         return pauses
+
+
+_COUNTED_ITEMS: Final = (
+    "SELECT id, lane_id, flow_id, destination_id, state, sent, queue, cause FROM action"
+    f" WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done ORDER BY id DESC LIMIT {COUNTED}"
+)
+"""The items in Retry that are counted."""
 
 
 def _tried(alias: str) -> str:

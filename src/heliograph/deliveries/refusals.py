@@ -38,7 +38,8 @@ class Refusal:
 UNKNOWN_REFUSAL = Refusal()
 
 
-_TRIED: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
+TRIED_CAUSES: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
+"""The causes of actions whose last failure is that of an attempt, as the list of an IN."""
 
 
 def blamed_connection(action: str, lane: str) -> str:
@@ -51,7 +52,7 @@ def blamed_connection(action: str, lane: str) -> str:
     # The last attempt of a delivered action has not failed; the one before it has.
     attempt = f"t.action_id = {action}.id AND t.n = {action}.sent - CASE WHEN {action}.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
     last_failed = f"(SELECT t.connection_id FROM attempt t WHERE {attempt})"
-    return f"CASE WHEN {action}.cause IN ({_TRIED}) THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
+    return f"CASE WHEN {action}.cause IN ({TRIED_CAUSES}) THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
 
 
 def last_failures(reader: AccountReader, actions: Iterable[int]) -> dict[int, StoredAttempt]:

@@ -85,9 +85,9 @@ class RecordRow(NamedTuple):
     destination: int
 
     @property
-    def has_failed(self) -> bool:
-        """True if its action has failed, or waits because of a failed attempt."""
-        return self.state in (ActionState.QUEUED, ActionState.FAILED) and bool(self.cause) and was_tried(Cause(self.cause))
+    def has_failed_attempt(self) -> bool:
+        """True if the cause of its action is that of a failed attempt, whatever has become of the action since (`blamed_connection`)."""
+        return bool(self.cause) and was_tried(Cause(self.cause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +321,7 @@ class Records:
         people = reader.people(row.registration for row in rows)
         flows = reader.flow_names([row.flow for row in rows if row.flow])
         are_attempts = self.record_filter.kind.row_kind is RowKind.ATTEMPT
-        failures = {} if are_attempts else last_failures(reader, [row.action for row in rows if row.has_failed])
+        failures = {} if are_attempts else last_failures(reader, [row.action for row in rows if row.has_failed_attempt])
         connections = reader.connection_names(
             {row.connection for row in rows if row.connection} | {each.connection for each in failures.values()}
         )

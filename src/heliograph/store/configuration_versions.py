@@ -144,6 +144,19 @@ def past_body(db: Database, account: int, kind: str, entity: int, number: int) -
     return (int(rows[0][0]), json.loads(rows[0][1])) if rows else None
 
 
+def bodies_of(db: Database, account: int, kind: str, entities: Iterable[int], most: int) -> list[Mapping[str, Any]]:
+    """The bodies of all versions of things of an account's configuration, in no order; `most` at most."""
+    ids = sorted(set(entities))
+    if not ids:
+        return []
+    rows = db.all(
+        "SELECT body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind"
+        f" AND {db.member('entity_id', 'ids')} LIMIT :most",
+        {"scope": ACCOUNT, "account": account, "kind": kind, "ids": ids, "most": most},
+    )
+    return [json.loads(body) for (body,) in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class SavedVersion:
     """A version of something of an account's configuration: its number, when it was saved (microseconds), by whom, and what stands in it and in the
