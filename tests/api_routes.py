@@ -10,9 +10,15 @@ type Route = tuple[str, str]
 type Need = tuple[TokenScope, Role]
 
 _READ: Final = (TokenScope.READ, Role.VIEWER)
+_OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER)
 _SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR)
 
 ROUTES: Final[dict[Route, Need]] = {
+    ("GET", "jobs"): _READ,
+    ("GET", "jobs/{job}"): _READ,
+    ("POST", "jobs/{job}/pause"): _OPERATE,
+    ("POST", "jobs/{job}/resume"): _OPERATE,
+    ("POST", "jobs/{job}/cancel"): _OPERATE,
     ("GET", "tags"): _READ,
     ("POST", "tags"): _SET_UP,
     ("GET", "tags/{tag}"): _READ,

@@ -7,12 +7,13 @@ from typing import Final
 from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
-from heliograph.api.endpoints import tag_endpoints
+from heliograph.api.endpoints import job_endpoints, tag_endpoints
 from heliograph.api.reference_page import openapi_file
 
 ROUTER: Final = Router(
     "api/v1/",
     [
+        *job_endpoints.ROUTES,
         *tag_endpoints.ROUTES,
     ],
 )

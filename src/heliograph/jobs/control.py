@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import Max, Q, Sum
+from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_scopes import scopes_disabled
@@ -135,17 +135,26 @@ class QueuePlace:
 
 
 def place(job: Job) -> QueuePlace:
-    """The place of a waiting job in the queue. Older jobs of its account go first, and jobs that a runner has.
+    """The place of a waiting job in the queue."""
+    return places(job.account_id, [job])[job.pk]
+
+
+def places(account: int, jobs: Iterable[Job]) -> dict[int, QueuePlace]:
+    """The places of an account's waiting jobs in the queue, by job. Older jobs of the account go first, and jobs that a runner has.
 
     Paced jobs run side by side, so fewer than `jobs_running` of them ahead delay no other paced job.
     """
     with scopes_disabled():
-        open_jobs = Job.objects.filter(state__in=OPEN, is_paced=job.is_paced)
-        own_jobs = open_jobs.filter(account_id=job.account_id).exclude(pk=job.pk)
-        ahead = own_jobs.filter(Q(pk__lt=job.pk) | ~Q(owner="")).count()
+        open_jobs = Job.objects.filter(state__in=OPEN)
+        own_jobs = list(open_jobs.filter(account_id=account).values_list("pk", "owner", "is_paced"))
+        queues_with_others = set(open_jobs.exclude(account_id=account).order_by().values_list("is_paced", flat=True).distinct())
+    places: dict[int, QueuePlace] = {}
+    for job in jobs:
+        ahead = sum(pk != job.pk and is_paced == job.is_paced and (pk < job.pk or bool(owner)) for pk, owner, is_paced in own_jobs)
         if job.is_paced and ahead < settings.HELIOGRAPH.jobs_running:
             ahead = 0
-        return QueuePlace(ahead, open_jobs.exclude(account_id=job.account_id).exists())
+        places[job.pk] = QueuePlace(ahead, job.is_paced in queues_with_others)
+    return places
 
 
 def release(job: int) -> Job:

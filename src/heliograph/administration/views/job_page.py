@@ -10,6 +10,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.administration.job_operations import JobOperation, operate
 from heliograph.insights import record_export as export_jobs
 from heliograph.insights.views import record_export_page
 from heliograph.jobs import control
@@ -46,9 +47,9 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.PLANNER)
         form = JobForm(request.POST)
-        operation = control.resume if form.is_valid() and form.cleaned_data["do"] == "again" else control.cancel
+        operation = JobOperation.RESUME if form.is_valid() and form.cleaned_data["do"] == "again" else JobOperation.CANCEL
         try:
-            operation(id, request.account.pk)
+            operate(request.account.pk, id, operation)
         except control.NotPossible as error:
             say(request, str(error))
         return HttpResponseRedirect(request.path)

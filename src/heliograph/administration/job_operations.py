@@ -1,0 +1,54 @@
+"""What people may do with a job of the account, by its kind: pause it, resume it, cancel it.
+
+A replay, a dry run and the release of a connection are not here: they are paused and cancelled as what they are, in `replay` and `connections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from heliograph.insights import record_export
+from heliograph.jobs import control
+from heliograph.jobs.models import Job
+from heliograph.registrations import bulk_change
+from heliograph.registrations.imports import preparation
+from heliograph.retry import downloads, submit_job
+from heliograph.setup import mark_test_job
+
+
+class JobOperation(StrEnum):
+    """The operations on jobs."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+_STOPPABLE: Final = frozenset({JobOperation.RESUME, JobOperation.CANCEL})
+_PAUSABLE: Final = _STOPPABLE | {JobOperation.PAUSE}
+OPERATIONS: Final[Mapping[str, frozenset[JobOperation]]] = {
+    bulk_change.KIND: _STOPPABLE,
+    preparation.KIND: _STOPPABLE,
+    record_export.KIND: _STOPPABLE,
+    submit_job.KIND: _PAUSABLE,
+    downloads.KIND: _PAUSABLE,
+    mark_test_job.KIND: frozenset({JobOperation.RESUME}),
+}
+"""The operations that each kind allows."""
+_DONE_BY: Final[Mapping[JobOperation, Callable[[int, int], Job]]] = {
+    JobOperation.PAUSE: control.pause,
+    JobOperation.RESUME: control.resume,
+    JobOperation.CANCEL: control.cancel,
+}
+
+
+def operate(account: int, id: int, operation: JobOperation) -> Job:
+    """Pauses, resumes or cancels a job of the account. Raises UnknownJob, NotPossible, TooMuchWork."""
+    row = control.find(id, account)
+    if operation not in OPERATIONS.get(row.kind, frozenset()):
+        raise control.NotPossible(_("Jobs of the kind “%(kind)s” do not take this operation.") % {"kind": row.kind})
+    return _DONE_BY[operation](id, account)
