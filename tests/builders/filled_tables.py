@@ -82,7 +82,7 @@ def settlements(
     held: Mapping[int, StoredLane], about: Mapping[int, Sequence[StoredAction]], now: int, outcome: Callable[[int], Delivered | Refused]
 ) -> list[Settled]:
     """What is to be stored of these lanes, after the first action of each has had the outcome that there is for its place."""
-    exchange = StoredExchange(1, 1, None, 200, "", 1, "", "", "")
+    exchange = StoredExchange(1, 1, None, None, 200, "", 1, "", "", "")
     settled = []
     for n, (number, stored) in enumerate(held.items()):
         actions = about[number]

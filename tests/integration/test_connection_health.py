@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 
 import pytest
 from django.core.cache import cache
+from django.db import connections
 from django.test import Client
 from tests.confirming import confirms
 from tests.oauth import Authority, connects
@@ -22,6 +24,7 @@ from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.save_and_test import try_connection
 from heliograph.domain.connection.connection_health import SENDS_NOTHING, Health
 from heliograph.domain.connection.secret import Secret
+from heliograph.store.queue.removal import blank_exchanges
 
 LIST = "/signal/connections/"
 
@@ -286,6 +289,50 @@ def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse_whatever_becomes_o
     assert story.action("R1")["cause"] == cause
     assert "Address not allowed" in head(administrator, url)
     assert url in administrator.get(f"{LIST}?health=blocked").content.decode()
+
+
+@pytest.mark.parametrize("making", [blocked, blocked_authority])
+def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse_when_retention_has_taken_the_content(
+    story: Story, client: Client, making: Making
+) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    connection = making(story, client)
+    ended_with_its_flow(story, next(iter(story.source.account(story.account).flows)))
+    with story.db.transaction():
+        assert blank_exchanges(story.db, [id for (id,) in story.db.all("SELECT id FROM action")], story.db.now()).contents
+    assert not story.db.all("SELECT 1 FROM attempt_content")
+    assert "Address not allowed" in head(administrator, f"{LIST}{connection}/")
+
+
+class Editor:
+    """As much of a schema editor as a data migration asks for."""
+
+    connection = connections["default"]
+
+
+@pytest.mark.parametrize("has_content", [True, False], ids=["with content", "without content"])
+def test_C8_an_attempt_of_an_older_release_gets_its_cause_from_its_content_or_else_its_action(story: Story, has_content: bool) -> None:
+    migration = importlib.import_module("heliograph.store.migrations.0006_attempt_cause")
+    blocked_connection = story.connection("Printer", url="https://10.20.30.40/print")
+    refusing = plain(story, Answer(401), codes=("R1",))
+    story.flow("Badges", [story.to(blocked_connection)])
+    with story.worker():
+        story.record("R2", status="Attended")
+        story.wait_for(lambda: "pending" not in story.states())
+    causes = "SELECT connection_id, cause FROM attempt WHERE cause IS NOT NULL ORDER BY at"
+    before = story.db.all(causes)
+    assert [row for row in before if row[0] == blocked_connection] == [(blocked_connection, "blocked")]
+    assert (refusing, "answer") in before
+    with story.db.transaction():
+        story.db.run("UPDATE attempt SET cause = NULL")
+        if not has_content:
+            story.db.run("DELETE FROM attempt_content")
+    for _ in range(2):  # the second time changes nothing
+        migration.fill(None, Editor)
+        assert story.db.all(causes) == [(blocked_connection, "blocked")], "only what was not answered needs it"
+    row = ConnectionList(story.db, story.account).row(blocked_connection)
+    assert row is not None
+    assert row.health is Health.BLOCKED
 
 
 def test_C8_a_target_that_answered_refuses_whatever_becomes_of_the_action(story: Story, client: Client) -> None:

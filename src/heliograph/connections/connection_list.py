@@ -11,7 +11,6 @@ from typing import Final
 from heliograph.connections import release_job
 from heliograph.connections.services import oauth_grant as access
 from heliograph.connections.services.save_and_test import last_reports
-from heliograph.deliveries.exchanges import exchange
 from heliograph.deliveries.refusals import TRIED_CAUSES, blamed_connection
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.connection_health import AttemptEvidence, Health, HealthFacts, health_of
@@ -58,9 +57,6 @@ class LastAttempt:
     """The last attempt over a connection."""
 
     attempt: StoredAttempt
-    failure: Cause | None
-    """Why there was no response; None if there was one. If retention has removed the attempt's content, it is the cause of the action, which a
-    later attempt may have changed."""
 
     @property
     def unanswered(self) -> bool:
@@ -70,7 +66,7 @@ class LastAttempt:
     @property
     def blocked(self) -> bool:
         """Whether its address is one that requests must not reach (C6), so that the target was not asked."""
-        return self.failure is Cause.BLOCKED
+        return self.attempt.cause is Cause.BLOCKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,21 +257,14 @@ class ConnectionList:
         newest = f"SELECT at, state, category, status FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_UNTRIED if tried else 1}"
         last = f"SELECT max(m.at) FROM ({newest}) m" + (f" WHERE {_tried('m')}" if tried else "")
         rows = self.db.all(
-            f"SELECT {prefixed('t', ATTEMPT_COLUMNS)}, CASE WHEN t.status IS NULL THEN"
-            " (SELECT x.response FROM attempt_content x WHERE x.action_id = t.action_id AND x.n = t.n AND x.at = t.at AND +x.account_id = :account) END,"
-            " CASE WHEN t.status IS NULL THEN (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) END FROM connection c"
+            f"SELECT {prefixed('t', ATTEMPT_COLUMNS)} FROM connection c"
             f" JOIN attempt t ON t.connection_id = c.id AND t.at = ({last})"
             " WHERE c.account_id = :account AND c.deleted_at IS NULL"
             + (f" AND {_tried('t')}" if tried else "")
             + ("" if ids is None else f" AND {self.db.member('c.id', 'ids')}"),
             {"account": self.account} | ({} if ids is None else {"ids": ids}),
         )
-        last_attempts = {}
-        for *columns, response, cause in rows:
-            attempt = attempt_of(tuple(columns))
-            failure = exchange("", response or "").failure or (Cause(cause) if cause else None)
-            last_attempts[attempt.connection] = LastAttempt(attempt, failure)
-        return last_attempts
+        return {attempt.connection: LastAttempt(attempt) for attempt in map(attempt_of, rows)}
 
     def _counts(self) -> list[RetryCountsOfDestination]:
         """Items in Retry by destination and by the connection that they wait for."""

@@ -87,7 +87,7 @@ class DeliveryHistory:
                 ))  # fmt: skip
                 rows["attempt"].append((
                     account, id, 1, AttemptKind.FIRST.code, began, answered.took, ActionState.SUCCESS.value, None, answered.status, "", to.flow,
-                    to.connection, to.versions,
+                    to.connection, to.versions, None,
                 ))  # fmt: skip
                 rows["attempt_content"].append((id, 1, account, began, request, answered.text))
                 self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
@@ -178,7 +178,7 @@ class DeliveryHistory:
         to, account = lane.to, self.account.id
         self.rows.rows["attempt"].append((
             account, attempt.action, attempt.number, attempt.kind, attempt.at, attempt.took, attempt.state, category, attempt.status, attempt.message[:500],
-            to.flow, to.connection, to.versions,
+            to.flow, to.connection, to.versions, attempt.cause.value if attempt.cause else None,
         ))  # fmt: skip
         self.rows.rows["attempt_content"].append((attempt.action, attempt.number, account, attempt.at, attempt.request, attempt.response))
 

@@ -133,8 +133,23 @@ def _action(copy: HistoryCopy, rows: Rows) -> Rows:
 def _attempt(copy: HistoryCopy, rows: Rows) -> Rows:
     offset, time = copy.id_offset, copy.time
     return [
-        (account, action + offset, attempt_number, kind, at - time, took, state, category, status, message, flow, connection, versions)
-        for account, action, attempt_number, kind, at, took, state, category, status, message, flow, connection, versions in rows
+        (
+            account,
+            action + offset,
+            attempt_number,
+            kind,
+            at - time,
+            took,
+            state,
+            category,
+            status,
+            message,
+            flow,
+            connection,
+            versions,
+            cause,
+        )
+        for account, action, attempt_number, kind, at, took, state, category, status, message, flow, connection, versions, cause in rows
     ]
 
 

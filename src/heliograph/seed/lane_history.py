@@ -71,6 +71,7 @@ class PlayedAttempt:
     took: int
     state: int
     category: Category | None
+    cause: Cause | None
     status: int | None
     message: str
     request: object | None
@@ -180,8 +181,9 @@ class LaneHistory:
                 else None
             )
             attempt_message = message if category is not None else ""
+            cause = answered.outcome.cause if isinstance(answered.outcome, Refused) else None
             yield PlayedAttempt(
-                action.id, settlement.attempt.number + 1, settlement.attempt.kind.code, began, answered.took, int(played.now.state), category,
+                action.id, settlement.attempt.number + 1, settlement.attempt.kind.code, began, answered.took, int(played.now.state), category, cause,
                 answered.status, attempt_message, request, answered.text,
             )  # fmt: skip
         self.now = end

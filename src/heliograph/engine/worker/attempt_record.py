@@ -116,13 +116,13 @@ def exchange_of(
     reason: that of `raw_reason`
     """
     masks = ready.masks.also(ready.request) if ready else NOTHING
-    category, status, message = None, None, ""
+    category, cause, status, message = None, None, None, ""
     response = _response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else ""
     match outcome:
         case Delivered(status=code):
             status = code
         case Refused():
-            category, status = outcome.category, outcome.status
+            category, cause, status = outcome.category, outcome.cause, outcome.status
             message = with_reason(outcome.message, masks.shortened(reason, READ_REASON, cut=len(reason) > READ_REASON))
             response = response or _json({"failure": outcome.cause.value})
         case ValidationFailed(problems=problems):
@@ -133,6 +133,7 @@ def exchange_of(
         at=at,
         took=took,
         category=category,
+        cause=cause,
         status=status,
         message=plain(masks.blotted(message)),
         connection=connection,

@@ -108,6 +108,7 @@ class Attempt(models.Model):
     flow_id = models.BigIntegerField()
     connection_id = models.BigIntegerField()
     versions = models.CharField(max_length=80, default="")  # that were used: flow, connection, payload mapping, header mapping (F10)
+    cause = models.CharField(max_length=60, null=True)  # noqa: DJ001 -- a column that is not null would copy the table on SQLite
 
     objects: ClassVar = ScopedManager(account="account_id")
 

@@ -133,6 +133,9 @@ class StoredAttempt:
     connection: int
     versions: str
     """The numbers of the versions of flow, connection and mappings that it used (F10)."""
+    cause: Cause | None
+    """Why it failed, whatever becomes of the action, and of the attempt's content; None for a delivery, a failed validation, and most attempts of
+    older releases."""
 
     @property
     def connection_version(self) -> int:
@@ -146,14 +149,31 @@ class StoredAttempt:
         return self.state is ActionState.SUCCESS
 
 
-ATTEMPT_COLUMNS: Final = "account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, versions"
+ATTEMPT_COLUMNS: Final = (
+    "account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, versions, cause"
+)
 """In the order of StoredAttempt."""
 
 
 def attempt_of(row: Row) -> StoredAttempt:
     """An attempt from a row of ATTEMPT_COLUMNS."""
-    account, action, number, kind, at, took, state, category, *facts = row
-    return StoredAttempt(account, action, number, _KINDS[kind], at, took, _STATES[state], Category.of_code(category), *facts)
+    account, action, number, kind, at, took, state, category, status, message, flow, connection, versions, cause = row
+    return StoredAttempt(
+        account,
+        action,
+        number,
+        _KINDS[kind],
+        at,
+        took,
+        _STATES[state],
+        Category.of_code(category),
+        status,
+        message,
+        flow,
+        connection,
+        versions,
+        _CAUSES[cause] if cause else None,
+    )
 
 
 def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int, list[StoredAttempt]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin
 from heliograph.domain.delivery.lanes import LaneState, Settlement
-from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.delivery.outcomes import Cause, Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
 from heliograph.store.database import Database
@@ -29,6 +29,7 @@ class StoredExchange:
     at: int
     took: int
     category: Category | None
+    cause: Cause | None
     status: int | None
     message: str
     connection: int
@@ -81,6 +82,7 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
                 "flow_id": about.flow,
                 "connection_id": settling.exchange.connection,
                 "versions": settling.exchange.versions[:80],
+                "cause": settling.exchange.cause.value if settling.exchange.cause else None,
                 "request": settling.exchange.request,
                 "response": settling.exchange.response,
             }
