@@ -91,13 +91,13 @@ class CostlyAccount:
         item = request_rules.item_of(body, GRANT, None)
         if not isinstance(item, RecordItem):
             return item
-        return reply_of(record_batch(self.acme.db, [item], self.acme.source)[0])
+        return reply_of(record_batch(self.acme.db, [item], self.acme.provider)[0])
 
     def record_many(self, body: bytes, n: int) -> None:
         """Records `n` new registrations of one kind in one transaction."""
         made = [body.replace(b'"?"', f'"R{next(self._codes)}"'.encode(), 1) for _ in range(n)]
         items = [item for item in (request_rules.item_of(each, GRANT, None) for each in made) if isinstance(item, RecordItem)]
-        assert all(answer.is_recorded for answer in record_batch(self.acme.db, items, self.acme.source))
+        assert all(answer.is_recorded for answer in record_batch(self.acme.db, items, self.acme.provider))
 
     def record_after(self, before: bytes, body: bytes) -> tuple[int, IngestReply]:
         """Records two documents of one registration. Returns the lines run for the second, and the answer."""

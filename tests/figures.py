@@ -17,7 +17,7 @@ def busy(s: StoredAccount, batches: int = 6, seed: int = 1) -> None:
     """Live and test changes, triggered, not selected and stuck, of few registrations."""
     random_ = random.Random(seed)
     s.save({("statuses", s.account): s.statuses_body(untagged=("Invited",))})
-    flow = s.source.account(s.account).flows[s.flows["All"]]
+    flow = s.provider.account(s.account).flows[s.flows["All"]]
     s.save_flow(replace(flow, statuses=(s.tags["New"], s.tags["Attended"])))
     s.save_flow(Flow(s.id(902), 1, "T", Mode.TEST, True, Watch.STATUS, statuses=(s.tags["New"],), properties=(s.tags["VIP"],)))
     for _ in range(batches):
@@ -31,7 +31,7 @@ def busy(s: StoredAccount, batches: int = 6, seed: int = 1) -> None:
             )
             for _ in range(12)
         ]
-        record_batch(s.db, items, s.source)
+        record_batch(s.db, items, s.provider)
 
 
 def fold_all(db: Database, account: int, limit: int = 7) -> int:

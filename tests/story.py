@@ -118,7 +118,7 @@ class Story:
             connections.close_all()
             _kept.append((ids, StoredRows(facts)))
         self.db = self.open()
-        self.source = Committed(self.db, ConfigCache())
+        self.provider = Committed(self.db, ConfigCache())
 
     def _set_up(self) -> None:
         self.account = create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by=BY).pk
@@ -310,7 +310,7 @@ class Story:
         return self.record_many([{"event": event, "code": code, **document}])[0]
 
     def record_many(self, documents: Sequence[dict[str, Any]]) -> list[ItemResult]:
-        answers = record(self.db, self.source, [RecordItem(self.account, {"event": "SUMMIT", **d}, BY) for d in documents])
+        answers = record(self.db, self.provider, [RecordItem(self.account, {"event": "SUMMIT", **d}, BY) for d in documents])
         for document, answer in zip(documents, answers, strict=True):
             assert answer.registration is not None
             self.registrations[document["code"]] = answer.registration
@@ -399,7 +399,7 @@ class Story:
 
     def is_sound(self) -> None:
         """Asserts that the figures equal a recount, that X2's equations hold, and that no lane is stuck."""
-        soundness.check(self.db, self.source.account(self.account))
+        soundness.check(self.db, self.provider.account(self.account))
 
     def recounted(self, mode: Mode) -> Figures:
         """The figures over all time, from the rows."""

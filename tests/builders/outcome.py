@@ -38,9 +38,9 @@ RESPONSE = json.dumps(
 )
 
 
-def end_attempt(db: Database, source: ConfigProvider, account: int, action: int, outcome: Outcome, *, status: int | None = None) -> None:
+def end_attempt(db: Database, provider: ConfigProvider, account: int, action: int, outcome: Outcome, *, status: int | None = None) -> None:
     """Ends an attempt of an action with this outcome. status: the answer's, if the outcome does not say it."""
-    flows = source.account(account).flows.values()
+    flows = provider.account(account).flows.values()
     destinations = {destination.id: destination for flow in flows for destination in flow.destinations}
     with db.transaction():
         ((lane,),) = db.all("SELECT lane_id FROM action WHERE id = :id", {"id": action})

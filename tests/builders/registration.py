@@ -16,8 +16,8 @@ def person(code: str, first: str, last: str, **document: object) -> dict[str, ob
     return {"code": code, "profile": profile, **document}
 
 
-def record(db: Database, source: ConfigProvider, items: Sequence[RecordItem]) -> list[ItemResult]:
+def record(db: Database, provider: ConfigProvider, items: Sequence[RecordItem]) -> list[ItemResult]:
     """Records items in one batch. None may be refused."""
-    answers = record_batch(db, items, source)
+    answers = record_batch(db, items, provider)
     assert all(answer.is_recorded for answer in answers), [answer.problems for answer in answers]
     return answers

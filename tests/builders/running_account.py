@@ -48,7 +48,7 @@ class RunningAccount:
         self.facts = facts
         self.db = self.open()
         self.stored = stored_account(self.db, number=ACCOUNT, event_code="SUMMIT", flow=False)
-        self.source = self.stored.source
+        self.provider = self.stored.provider
         self.vault = Vault([facts.key])
         self.workers: list[Worker] = []
         self._numbers = itertools.count(101)
@@ -124,7 +124,7 @@ class RunningAccount:
             )
 
     def does_of(self) -> Any:
-        config = self.source.account(ACCOUNT)
+        config = self.provider.account(ACCOUNT)
         known = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
         return lambda destination: known.get(destination, Does.UPDATES)
 
@@ -137,9 +137,9 @@ class RunningAccount:
         return self.record_many([{"code": code, "status": status, "profile": {"first_name": first_name}, **more}], db)[0]
 
     def record_many(self, documents: list[dict[str, Any]], db: Database | None = None) -> list[ItemResult]:
-        source = self.source if db is None else Committed(db, ConfigCache())
+        provider = self.provider if db is None else Committed(db, ConfigCache())
         items = [self.stored.item(document["code"], **{k: v for k, v in document.items() if k != "code"}) for document in documents]
-        answers = registration.record(db or self.db, source, items)
+        answers = registration.record(db or self.db, provider, items)
         for worker in self.workers:
             worker.wake()
         return answers

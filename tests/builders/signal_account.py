@@ -38,7 +38,7 @@ class SignalAccount:
         for document in documents:
             item = self.setup.item(str(document["code"]), quiet=quiet, **{k: v for k, v in document.items() if k != "code"})
             item.by = by
-            made += record(self.store, self.setup.source, [item])
+            made += record(self.store, self.setup.provider, [item])
         return made
 
     def actions(self, code: str) -> list[int]:
@@ -47,7 +47,7 @@ class SignalAccount:
 
     def ends(self, action: int, outcome: Outcome, *, status: int | None = None) -> None:
         """Ends an attempt of an action with this outcome."""
-        end_attempt(self.store, self.setup.source, self.setup.account, action, outcome, status=status)
+        end_attempt(self.store, self.setup.provider, self.setup.account, action, outcome, status=status)
 
     def signs_in(self, client: object, user: User | None = None) -> None:
         """Signs a test client in, as the Administrator by default."""

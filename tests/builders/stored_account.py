@@ -31,7 +31,7 @@ class StoredAccount:
     """A created account. Ids of tags, statuses and so on by name."""
 
     db: Database
-    source: Committed
+    provider: Committed
     account: int
     event: int = 0
     tags: dict[str, int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class StoredAccount:
         """Saves the event itself. Returns the change's id."""
         with self.db.transaction():
             configuration_versions.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
-            return record_event(self.db, self.account, self.event, state, by="test", provider=self.source, quiet=quiet).change
+            return record_event(self.db, self.account, self.event, state, by="test", provider=self.provider, quiet=quiet).change
 
     def save_flow(self, flow: Flow) -> Flow:
         """Saves a flow, with a destination if it has none."""
@@ -164,10 +164,10 @@ def stored_account(
     event_code: str = "SUMMIT-26",
     event_status: str = "Live",
     flow: bool = True,
-    source: Committed | None = None,
+    provider: Committed | None = None,
 ) -> StoredAccount:
     """A new account with tags, statuses, fields, a connection, a mapping, an event, and (if `flow`) a Live flow for every registration."""
-    s = StoredAccount(db, source or Committed(db, ConfigCache()), number or next(_numbers), event_code=event_code)
+    s = StoredAccount(db, provider or Committed(db, ConfigCache()), number or next(_numbers), event_code=event_code)
     names = itertools.count(1)
     for name in (*REGISTRATION_STATUSES, *(f"Session {n}" for n in SESSION_STATUSES), "Event Live", "Speaker", "Food", "VIP"):
         s.tags[name] = s.id(next(names))
@@ -205,7 +205,7 @@ def stored_account(
     with db.transaction():
         configuration_versions.lock_exclusive(db, read_accounts=[s.account])
         state = EventState(s.event_code, "Summit", s.event_statuses[event_status], timezone="Europe/Berlin")
-        s.event = record_event(db, s.account, None, state, by="test", provider=s.source).event
+        s.event = record_event(db, s.account, None, state, by="test", provider=s.provider).event
     s.save_setup()
     if flow:
         s.flows["All"] = s.id(901)

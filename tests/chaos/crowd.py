@@ -125,7 +125,7 @@ class Crowd:
         recording it."""
         draw = random.Random(f"{self.size.seed}-{number}")
         db = self.story.open()
-        source = Committed(db, ConfigCache())
+        provider = Committed(db, ConfigCache())
         n = 0
         while not self._stop.wait(self.size.pause):
             items = []
@@ -136,7 +136,7 @@ class Crowd:
                 n += 1
                 items.append(self._item(draw, f"{number}.{n}"))
             self._shared += items[:2]
-            for item, answer in zip(items, record_batch(db, items, source), strict=True):
+            for item, answer in zip(items, record_batch(db, items, provider), strict=True):
                 self._answered(item, answer)
             self._wake()
         db.close()

@@ -99,12 +99,12 @@ class Ledger:
         with self._lock:
             self.accepted.append(Accepted(code, version, mark))
 
-    def verdict(self) -> Verdict:
+    def faults(self) -> Faults:
         """The faults found."""
-        return Verdict(self)
+        return Faults(self)
 
 
-class Verdict:
+class Faults:
     """Everything that may not happen, as lists that a failure shows; empty if all is well."""
 
     def __init__(self, ledger: Ledger) -> None:

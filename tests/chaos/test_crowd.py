@@ -13,18 +13,18 @@ log = structlog.get_logger(__name__)
 def tried(story: Story, size: Size) -> None:
     crowd = Crowd(story, size)
     crowd.run()
-    verdict = crowd.ledger.verdict()
+    faults = crowd.ledger.faults()
     said = {
         "database": story.db.vendor,
         "accepted": len(crowd.ledger.accepted),
         "requests": len(crowd.ledger.got),
         "longest_save_ms": round(crowd.longest_save * 1000),
         **crowd.done,
-        **{name: len(found) for name, found in vars(verdict).items() if isinstance(found, list)},
+        **{name: len(found) for name, found in vars(faults).items() if isinstance(found, list)},
     }
     log.info("crowd", **said)  # shown by `pytest -s`
-    assert not verdict.unknown
-    verdict.assert_sound()
+    assert not faults.unknown
+    faults.assert_sound()
     assert len(crowd.ledger.accepted) > 100, "too little happened to say anything"
 
 

@@ -358,13 +358,13 @@ def test_F9_an_older_version_gives_the_older_configuration_tag_assignments_inclu
         event_setup.save_status(
             transaction, made.event, event_setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip
         )
-    source = Committed(of_django(django_connection), ConfigCache())
-    now, then = source.account(made.pk), source.account(made.pk, account_then)
+    provider = Committed(of_django(django_connection), ConfigCache())
+    now, then = provider.account(made.pk), provider.account(made.pk, account_then)
     assert now.version > account_then
     assert (then.flows[pk(made.flow)].active, now.flows[pk(made.flow)].active) == (True, False)
     new = made.status("New")
     assert (then.statuses[new].tags, now.statuses[new].tags) == (frozenset({tag}), frozenset[int]())
-    event_now, event_then_config = source.event(made.event), source.event(made.event, event_then)
+    event_now, event_then_config = provider.event(made.event), provider.event(made.event, event_then)
     assert (event_then_config.statuses[vip].name, event_then_config.statuses[vip].tags) == ("VIP guest", frozenset[int]())
     assert (event_now.statuses[vip].name, event_now.statuses[vip].tags) == ("Guest of honour", frozenset({tag}))
 
@@ -380,17 +380,17 @@ def test_F10_a_save_that_changes_nothing_makes_no_version(made: Acme) -> None:
 
 
 def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -> None:
-    source = Committed(of_django(django_connection), ConfigCache(accounts=1))
-    first = source.account(made.pk)
-    assert source.account(made.pk, first.version) is first
+    provider = Committed(of_django(django_connection), ConfigCache(accounts=1))
+    first = provider.account(made.pk)
+    assert provider.account(made.pk, first.version) is first
     with made.setting_up() as transaction:
         flows.set_active(transaction, pk(made.flow), active=False)
-    assert source.account(made.pk) is not first
-    assert source.account(made.pk, first.version) is not first
+    assert provider.account(made.pk) is not first
+    assert provider.account(made.pk, first.version) is not first
     with pytest.raises(KeyError):
-        source.account(999_999)
+        provider.account(999_999)
     with pytest.raises(KeyError):
-        source.event(999_999)
+        provider.event(999_999)
 
 
 # --- what a fix resolves, what a deletion ends

@@ -74,7 +74,7 @@ def _work(db: Explaining, made: StoredAccount) -> None:
     of = StoredAccount(db, Committed(db, ConfigCache()), made.account, made.event, tags=made.tags, statuses=made.statuses)
     for status in ("New", "Attended"):
         items = [of.item(f"N{n}", status=status, key=f"{status} {n}") for n in range(50)]
-        assert all(answer.is_recorded for answer in record(db, items, of.source, endpoint="rest"))
+        assert all(answer.is_recorded for answer in record(db, items, of.provider, endpoint="rest"))
     found = lane_reads.connections_with_work(db, db.now())
     lane_reads.read_lanes(db, [LaneWant(connection, None, 50) for connection in found], db.now())
     assert slot_leases.fence(db, [1, 2])

@@ -166,7 +166,7 @@ def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining,
     s = known(explaining, large[1])
     items = [s.item(f"N{n}", status="Attended", key=f"k{n}", sessions=[{"code": "KEYNOTE"}]) for n in range(40_000, 40_050)]
     items += [s.item("N40000", status="Cancelled", key="other"), s.item("X", key="k1")]
-    answers = record(explaining, items, s.source, endpoint="rest", key_wait_ms=100)
+    answers = record(explaining, items, s.provider, endpoint="rest", key_wait_ms=100)
     assert sum(answer.is_recorded for answer in answers) == 51
     rows = configuration_versions.entries(explaining, configuration_versions.ACCOUNT, large[1])
     assert rows[2]

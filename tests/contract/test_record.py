@@ -26,7 +26,7 @@ class Undone(Exception):
 
 
 def save(s: StoredAccount, *items: RecordItem) -> list[ItemResult]:
-    return record_batch(s.db, items, s.source)
+    return record_batch(s.db, items, s.provider)
 
 
 def one(s: StoredAccount, code: str = "R1", /, **document: object) -> ItemResult:
@@ -147,7 +147,7 @@ def test_P10_nothing_is_recorded_where_the_caller_rolls_back(setup):
 
     def undone() -> None:
         with setup.db.transaction():
-            (answer,) = record(setup.db, [setup.item("R1", key="k")], setup.source)
+            (answer,) = record(setup.db, [setup.item("R1", key="k")], setup.provider)
             assert answer.outcome is ItemOutcome.CREATED
             raise Undone
 
@@ -267,7 +267,7 @@ def test_I2_codes_are_compared_exactly_after_nfc_and_trim(setup):
 
 
 def test_I2_an_unknown_event_is_refused_with_the_codes_that_there_are(setup):
-    (answer,) = record_batch(setup.db, [RecordItem(setup.account, {"event": "SUMMIT-27", "code": "R1"}, "test")], setup.source)
+    (answer,) = record_batch(setup.db, [RecordItem(setup.account, {"event": "SUMMIT-27", "code": "R1"}, "test")], setup.provider)
     assert answer.outcome is ItemOutcome.REFUSED
     assert [(p.field, p.allowed, p.value) for p in answer.problems] == [("event", (setup.event_code,), "SUMMIT-27")]
 
@@ -284,7 +284,7 @@ def test_I2_a_bad_item_costs_its_neighbours_nothing(setup):
 def test_I1_an_account_never_meets_another_ones_event(setup, store):
     other = stored_account(store)
     both = [setup.item("R1"), other.item("R1"), setup.item("R1", order_code="1")]
-    answers = record_batch(store, both, setup.source)
+    answers = record_batch(store, both, setup.provider)
     assert [a.outcome.value for a in answers] == ["created", "created", "updated"]
     assert count(setup, "registration") == count(other, "registration") == 1
     assert rows(other, "action", "flow_id") == [(other.flows["All"],)]
@@ -320,7 +320,7 @@ def test_P8_the_columns_that_lists_use(setup):
 
 def test_F7_an_untagged_status_is_a_retry_item_and_no_action(setup):
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Attended",))})
-    flow = replace(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
+    flow = replace(setup.provider.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
     one(setup, "R1", status="Attended")
     one(setup, "R2", status="Cancelled")
@@ -333,7 +333,7 @@ def test_F7_an_untagged_status_is_a_retry_item_and_no_action(setup):
 
 
 def test_F7_a_flow_that_cannot_be_decided_is_a_retry_item_of_category_system(setup):
-    body = setup.source.account(setup.account).flows[setup.flows["All"]].to_body()
+    body = setup.provider.account(setup.account).flows[setup.flows["All"]].to_body()
     broken = {**body, "filters": [{"field": "event.nonsense", "op": "is not empty", "values": []}]}
     setup.save({("flow", setup.id(950)): {**broken, "destinations": [{**body["destinations"][0], "id": setup.id(950)}]}})
     assert one(setup).outcome is ItemOutcome.CREATED
@@ -345,7 +345,7 @@ def test_F7_a_flow_that_cannot_be_decided_is_a_retry_item_of_category_system(set
 
 
 def test_D2_one_lane_per_destination_and_subject_in_the_order_of_versions(setup):
-    flow = setup.source.account(setup.account).flows[setup.flows["All"]]
+    flow = setup.provider.account(setup.account).flows[setup.flows["All"]]
     second = Flow(setup.id(902), 1, "Slack", Mode.LIVE, True, Watch.REGISTRATION, destinations=(setup.destination(setup.id(902), does=Does.ADDS), setup.destination(setup.id(903))))  # fmt: skip
     setup.save_flow(second)
     save(setup, setup.item("R1"), setup.item("R2"), setup.item("R1", order_code="1"))
@@ -386,7 +386,7 @@ def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
     """A list of 100 changes takes as many statements as a list of 10 (`many` and `all` count once; SQLite creates lanes one by one in the
     same process)."""
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Invited",))})
-    flow = replace(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
+    flow = replace(setup.provider.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
 
     def statements(count: int, prefix: str) -> int:
@@ -395,7 +395,7 @@ def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
         items += [RecordItem(setup.account, {"event": f"NO-{n}", "code": "R"}, "test") for n in range(count // 10)]
         counting = Counting(setup.db)
         with setup.db.transaction():
-            record(counting, items, setup.source)
+            record(counting, items, setup.provider)
         return counting.statements - counting.lanes
 
     small, large = statements(10, "A"), statements(100, "B")

@@ -22,11 +22,11 @@ from heliograph.store.config_cache import Committed, ConfigCache
 
 
 def flow_of(s: StoredAccount) -> Flow:
-    return s.source.account(s.account).flows[s.flows["All"]]
+    return s.provider.account(s.account).flows[s.flows["All"]]
 
 
 def save(s: StoredAccount, code: str = "R1", **document: object):
-    (answer,) = record_batch(s.db, [s.item(code, **document)], s.source)
+    (answer,) = record_batch(s.db, [s.item(code, **document)], s.provider)
     return answer
 
 
@@ -45,7 +45,7 @@ def test_F2_a_rule_is_in_force_from_its_commit_on(setup):
 
 
 def test_F2_the_change_names_the_versions_that_it_was_judged_by(setup):
-    before = setup.source.account(setup.account).version
+    before = setup.provider.account(setup.account).version
     save(setup, "R1")
     setup.save_flow(replace(flow_of(setup), active=False))
     save(setup, "R2")
@@ -58,32 +58,32 @@ def test_F2_the_change_names_the_versions_that_it_was_judged_by(setup):
 
 def test_F2_an_item_prepared_against_an_older_version_is_prepared_again(setup):
     """Checks made before the transaction count only if the configuration is unchanged."""
-    account, event = setup.source.account(setup.account), setup.source.event(setup.event)
+    account, event = setup.provider.account(setup.account), setup.provider.event(setup.event)
     item = setup.item("R1", attendee_type="Speaker")
     assert prepare(item, "R1", account, event).upsert is not None
     setup.save_setup(types=[])
-    (answer,) = record_batch(setup.db, [item], setup.source)
+    (answer,) = record_batch(setup.db, [item], setup.provider)
     assert answer.outcome is ItemOutcome.REFUSED
     assert answer.problems[0].field == "attendee_type"
 
 
 def test_F2_an_item_is_recorded_in_the_event_that_has_its_code_now(setup):
     """The event that was found before the transaction counts only if it has its code still."""
-    account, event = setup.source.account(setup.account), setup.source.event(setup.event)
+    account, event = setup.provider.account(setup.account), setup.provider.event(setup.event)
     item, again = setup.item("R1"), setup.item("R2")
     for each, code in ((item, "R1"), (again, "R2")):
         assert prepare(each, code, account, event).upsert is not None
     with setup.db.transaction():
         configuration_versions.lock_exclusive(setup.db, events=[(setup.account, setup.event)], read_accounts=[setup.account])
         renamed = replace(event.state, code=f"{event.code}-2")
-        record_event(setup.db, setup.account, setup.event, renamed, by="test", provider=setup.source)
-    (refused,) = record_batch(setup.db, [item], setup.source)
+        record_event(setup.db, setup.account, setup.event, renamed, by="test", provider=setup.provider)
+    (refused,) = record_batch(setup.db, [item], setup.provider)
     assert refused.outcome is ItemOutcome.REFUSED
     assert refused.problems[0].field == "event"
     with setup.db.transaction():
         configuration_versions.lock_exclusive(setup.db, read_accounts=[setup.account])
-        other = record_event(setup.db, setup.account, None, event.state, by="test", provider=setup.source).event
-    (answer,) = record_batch(setup.db, [again], setup.source)
+        other = record_event(setup.db, setup.account, None, event.state, by="test", provider=setup.provider).event
+    (answer,) = record_batch(setup.db, [again], setup.provider)
     assert answer.outcome is ItemOutcome.CREATED
     assert setup.db.all("SELECT event_id FROM registration WHERE id = :id", {"id": answer.registration}) == [(other,)]
 
@@ -103,13 +103,13 @@ def test_F9_what_was_decided_is_explained_by_what_was_in_force_then(setup):
 
 
 def test_F10_what_is_equal_makes_no_version(setup):
-    version = setup.source.account(setup.account).version
+    version = setup.provider.account(setup.account).version
     assert setup.save({("flow", flow_of(setup).id): flow_of(setup).to_body()}) == version
 
 
 def test_F10_every_version_can_be_read_again(setup):
     flow = flow_of(setup)
-    versions = {setup.source.account(setup.account).version: "All"}
+    versions = {setup.provider.account(setup.account).version: "All"}
     for name in ("B", "C", "C", "D"):
         versions[setup.save({("flow", flow.id): replace(flow, name=name).to_body()})] = name
     versions[setup.save({("flow", flow.id): None})] = None
@@ -124,9 +124,9 @@ def test_F10_every_version_can_be_read_again(setup):
 
 def test_F10_scopes_do_not_meet(setup, store):
     other = stored_account(store)
-    before = other.source.account(other.account).version
+    before = other.provider.account(other.account).version
     setup.save_flow(replace(flow_of(setup), name="x"))
-    assert other.source.account(other.account).version == before
+    assert other.provider.account(other.account).version == before
     with pytest.raises(KeyError):
         configuration_versions.entries(store, configuration_versions.ACCOUNT, 10**9)
 
@@ -147,13 +147,13 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
 
     def recorder(n: int) -> None:
         db = connect()
-        source = Committed(db, ConfigCache())
+        provider = Committed(db, ConfigCache())
         try:
             i = 0
             while not stop.is_set():
                 i += 1
                 before = committed(db)
-                (answer,) = record_batch(db, [setup.item(f"R{n}", order_code=str(i))], source)
+                (answer,) = record_batch(db, [setup.item(f"R{n}", order_code=str(i))], provider)
                 seen.append((before, answer.changes[0], committed(db)))
         except BaseException as error:  # noqa: BLE001 -- reported below
             errors.append(error)
@@ -170,13 +170,13 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
         stop.set()
         [t.join() for t in threads]
     assert not errors
-    source = Committed(watcher, ConfigCache())
+    provider = Committed(watcher, ConfigCache())
     of_change = dict(watcher.all("SELECT id, account_version FROM change WHERE account_id = :a", {"a": setup.account}))
     numbers = dict(watcher.all("SELECT change_id, flow_number FROM run WHERE account_id = :a", {"a": setup.account}))
     assert len(seen) >= 2 * rounds
     for before, change, after in seen:
         assert before <= of_change[change] <= after
-        ruling = source.account(setup.account, of_change[change]).flows[flow.id]
+        ruling = provider.account(setup.account, of_change[change]).flows[flow.id]
         assert numbers.get(change) == (ruling.number if ruling.active else None)
 
 
@@ -192,7 +192,7 @@ def test_F2_a_saver_waits_for_a_change_that_is_being_judged(setup, connect):
 
     thread = threading.Thread(target=save_it)
     with setup.db.transaction():
-        (answer,) = record(setup.db, [setup.item("R1")], setup.source)
+        (answer,) = record(setup.db, [setup.item("R1")], setup.provider)
         thread.start()
         thread.join(0.2)
         order.append("recorded")
@@ -208,7 +208,7 @@ def test_F2_accounts_do_not_wait_for_each_other(setup, connect):
     other = stored_account(connect())
     with setup.db.transaction():
         configuration_versions.lock_exclusive(setup.db, accounts=[setup.account])
-        (answer,) = record_batch(other.db, [other.item("R1")], other.source)
+        (answer,) = record_batch(other.db, [other.item("R1")], other.provider)
     assert answer.outcome is ItemOutcome.CREATED
 
 

@@ -43,11 +43,11 @@ def watched(setup: StoredAccount) -> StoredAccount:
 def created(s: StoredAccount, state: EventState):
     with s.db.transaction():
         configuration_versions.lock_exclusive(s.db, read_accounts=[s.account])
-        return record_event(s.db, s.account, None, state, by="user:7", provider=s.source)
+        return record_event(s.db, s.account, None, state, by="user:7", provider=s.provider)
 
 
 def state_of(s: StoredAccount, **changes) -> EventState:
-    return replace(s.source.event(s.event).state, **changes)
+    return replace(s.provider.event(s.event).state, **changes)
 
 
 def changes(s: StoredAccount, event: int) -> list[tuple]:
@@ -68,16 +68,16 @@ def test_P2_a_new_event_is_one_change_and_is_decided(watched):
         "SELECT l.subject_id, a.registration_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.change_id = :c", {"c": found.change}
     )
     assert (subject, action_registration) == (found.event, None)
-    assert watched.source.event(found.event).state.start == datetime(2026, 5, 1, 9, tzinfo=UTC)
+    assert watched.provider.event(found.event).state.start == datetime(2026, 5, 1, 9, tzinfo=UTC)
     ((code, name, start),) = watched.db.all("SELECT code, name, start FROM event WHERE id = :e", {"e": found.event})
     assert (code, name) == ("MEETUP", "Meetup")
     assert str(start).startswith("2026-05-01 09:00:00")
 
 
 def test_P10_a_save_that_changes_nothing_is_no_change(watched):
-    version = watched.source.event(watched.event).version
+    version = watched.provider.event(watched.event).version
     assert watched.save_event(state_of(watched)) is None
-    assert watched.source.event(watched.event).version == version
+    assert watched.provider.event(watched.event).version == version
 
 
 def test_P2_a_later_save_is_one_change_with_the_old_values(watched):
@@ -99,7 +99,7 @@ def test_P9_the_switch_out_of_testing_is_one_event_change(store):
     s = stored_account(store, event_status="Testing")
     s.save_event(state_of(s, status=s.event_statuses["Live"]))
     assert [row[5] for row in changes(s, s.event)] == [2, 1]
-    (answer,) = record_batch(s.db, [s.item("R1")], s.source)
+    (answer,) = record_batch(s.db, [s.item("R1")], s.provider)
     assert s.db.all("SELECT mode FROM change WHERE id = :c", {"c": answer.changes[0]}) == [(1,)]
 
 
@@ -120,7 +120,7 @@ def test_P2_a_code_is_unique_in_the_account(watched, store):
 
 def test_P2_an_event_may_take_its_own_code_in_other_letters(watched):
     watched.save_event(state_of(watched, code=watched.event_code.swapcase()))
-    assert watched.source.event(watched.event).code == watched.event_code.swapcase()
+    assert watched.provider.event(watched.event).code == watched.event_code.swapcase()
 
 
 def test_P2_the_database_holds_no_two_codes_that_differ_in_capitals_alone(watched):
@@ -132,21 +132,21 @@ def test_P2_the_database_holds_no_two_codes_that_differ_in_capitals_alone(watche
 def test_P2_an_event_of_another_account_does_not_exist(watched, store):
     other = stored_account(store)
     with pytest.raises(KeyError), store.transaction():
-        record_event(store, watched.account, other.event, state_of(watched, code="MINE"), by="test", provider=watched.source)
-    assert other.source.event(other.event).code == other.event_code
+        record_event(store, watched.account, other.event, state_of(watched, code="MINE"), by="test", provider=watched.provider)
+    assert other.provider.event(other.event).code == other.event_code
 
 
 def test_P2_a_renamed_event_is_found_by_its_new_code_only(watched):
     watched.save_event(state_of(watched, code="SUMMIT-27"))
-    answers = record_batch(watched.db, [watched.item("R1")], watched.source)
+    answers = record_batch(watched.db, [watched.item("R1")], watched.provider)
     assert answers[0].outcome is ItemOutcome.REFUSED
     watched.event_code = "SUMMIT-27"
-    assert record_batch(watched.db, [watched.item("R1")], watched.source)[0].outcome is ItemOutcome.CREATED
+    assert record_batch(watched.db, [watched.item("R1")], watched.provider)[0].outcome is ItemOutcome.CREATED
 
 
 def test_D2_subjects_of_all_kinds_draw_their_ids_from_one_sequence(watched):
     """Otherwise a flow that changes its watch could meet another subject's lane."""
-    (answer,) = record_batch(watched.db, [watched.item("R1", sessions=[{"code": "KEYNOTE"}])], watched.source)
+    (answer,) = record_batch(watched.db, [watched.item("R1", sessions=[{"code": "KEYNOTE"}])], watched.provider)
     event = created(watched, EventState("MEETUP", "Meetup", watched.event_statuses["Live"])).event
     sessions = [id for (id,) in watched.db.all("SELECT id FROM session_registration WHERE account_id = :a", {"a": watched.account})]
     assert len({watched.event, event, answer.registration, *sessions}) == 4

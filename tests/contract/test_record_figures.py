@@ -104,7 +104,7 @@ def test_X2_hours_and_days_hold_the_same_registrations(setup):
 
 def test_X2_one_creation_and_two_updates_are_three_changes_of_one_registration(setup):
     for n in range(3):
-        record_batch(setup.db, [setup.item("R1", order_code=str(n))], setup.source)
+        record_batch(setup.db, [setup.item("R1", order_code=str(n))], setup.provider)
     found = sums(setup.db, setup.account)
     assert sum(n for key, n in found.items() if key[-1] == Measure.CHANGES) == 3
     assert [len(s) for s in distinct(setup.db, setup.account).values()] == [1]
@@ -145,8 +145,8 @@ def test_X2_a_commit_that_is_late_is_still_counted(setup, connect):
         return
     slow = connect()
     with slow.transaction():
-        record(slow, [setup.item("SLOW")], setup.source)
-        record_batch(setup.db, [setup.item("FAST")], setup.source)
+        record(slow, [setup.item("SLOW")], setup.provider)
+        record_batch(setup.db, [setup.item("FAST")], setup.provider)
         fold_all(setup.db, setup.account)
     fold_all(setup.db, setup.account)
     assert sums(setup.db, setup.account) == recounted(setup.db, setup.account)
@@ -155,7 +155,7 @@ def test_X2_a_commit_that_is_late_is_still_counted(setup, connect):
 
 def test_X2_accounts_are_folded_apart(setup, store):
     other = stored_account(store)
-    record_batch(store, [setup.item("R1"), other.item("R1")], setup.source)
+    record_batch(store, [setup.item("R1"), other.item("R1")], setup.provider)
     assert {setup.account, other.account} <= set(figure_deltas.accounts_to_fold(store))
     fold_all(store, setup.account)
     assert setup.account not in figure_deltas.accounts_to_fold(store)

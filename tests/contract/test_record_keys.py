@@ -21,7 +21,7 @@ from heliograph.store.queue.retention_round import RetentionRound
 
 
 def save(s: StoredAccount, *items, endpoint: str = "rest") -> list[ItemResult]:
-    return record_batch(s.db, items, s.source, endpoint=endpoint)
+    return record_batch(s.db, items, s.provider, endpoint=endpoint)
 
 
 def count(s: StoredAccount, table: str) -> int:
@@ -144,7 +144,7 @@ def test_I3_the_second_gets_the_firsts_answer_once_it_has_one(setup, connect):
         answers: list[ItemResult] = []
         second = threading.Thread(
             target=lambda: answers.extend(
-                record_batch(connect(), [setup.item("R1", key="k", order_code="1")], setup.source, endpoint="rest")
+                record_batch(connect(), [setup.item("R1", key="k", order_code="1")], setup.provider, endpoint="rest")
             )
         )
         second.start()
@@ -168,9 +168,9 @@ def test_I3_still_running_after_the_wait_is_said_and_the_rest_is_recorded(setup,
             setup.item("R3", key="k3"),
             setup.item("HELD2", key="k4"),
         ]
-        answers = record_batch(db, items, setup.source, endpoint="rest", key_wait_ms=50)
+        answers = record_batch(db, items, setup.provider, endpoint="rest", key_wait_ms=50)
         assert [a.outcome.value for a in answers] == ["created", "running", "created", "running"]
-    answers = record_batch(db, items, setup.source, endpoint="rest", key_wait_ms=50)
+    answers = record_batch(db, items, setup.provider, endpoint="rest", key_wait_ms=50)
     assert [a.outcome.value for a in answers] == ["created"] * 4
 
 
@@ -178,7 +178,7 @@ def test_I3_a_holder_that_gives_up_leaves_the_key_to_the_second(setup, connect):
     def given_up() -> None:
         db = connect()
         with db.transaction():
-            record(db, [setup.item("R1", key="k", order_code="1")], setup.source, endpoint="rest")
+            record(db, [setup.item("R1", key="k", order_code="1")], setup.provider, endpoint="rest")
             raise TimeoutError
 
     with pytest.raises(TimeoutError):

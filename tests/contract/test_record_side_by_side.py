@@ -43,7 +43,7 @@ def note(db: Database, account: int, what: str) -> None:
 
 @pytest.mark.parametrize("way", [as_an_owner, as_a_page])
 def test_P10_who_is_second_to_make_a_registration_changes_it(setup, connect, way):
-    record_batch(setup.db, [setup.item("A")], setup.source)
+    record_batch(setup.db, [setup.item("A")], setup.provider)
     second = [
         setup.item("A", order_code="1"),
         setup.item("B", order_code="1", sessions=[{"code": "KEYNOTE"}]),
@@ -54,7 +54,7 @@ def test_P10_who_is_second_to_make_a_registration_changes_it(setup, connect, way
     answers: list[ItemResult] = []
     thread = threading.Thread(target=lambda: answers.extend(way(connect(), second)))
     with setup.db.transaction():
-        record(setup.db, [setup.item("B"), setup.item("D")], setup.source)
+        record(setup.db, [setup.item("B"), setup.item("D")], setup.provider)
         thread.start()
         if setup.db.vendor == "postgresql":
             watching = connect()

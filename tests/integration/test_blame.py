@@ -187,7 +187,7 @@ def histories_of(story: Story, seed: int, number: int = HISTORIES) -> list[Histo
         for connection in connections:
             story.change_flow(flow, to=[story.to(connection)])
     had = {kept: (a,), changed: (a, b, c), back: (a, b)}
-    destinations = {id: flow.destinations[0].id for id, flow in story.source.account(story.account).flows.items()}
+    destinations = {id: flow.destinations[0].id for id, flow in story.provider.account(story.account).flows.items()}
     chance = random.Random(seed)
     flows = [chance.choice(list(had)) for _ in range(number)]
     return [History(1_000 + n, flow, destinations[flow], had[flow], chance) for n, flow in enumerate(flows)]

@@ -178,7 +178,7 @@ def test_N2_every_page_says_the_same_state_of_a_connection(story: Story, client:
             assert access in text_of(administrator.get(path).content), path
         assert ("Press Connect" in text_of(page.content) or "press Connect" in text_of(page.content)) is (health is not Health.CONNECTED)
         assert "The test failed" not in text_of(setup) or health is not Health.CONNECTED
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     lower = word[:1].lower() + word[1:]
     option = re.search(rf'<option value="{connection}"[^>]*>(.*?)</option>', administrator.get(f"/signal/flows/{flow}/").content.decode())
     assert option
@@ -210,7 +210,7 @@ def test_N2_failures_are_those_of_the_connection_that_answered(
     for path in ("/crm", "/new", "/badges"):
         receiver.answer(path, Answer(200))
     story.pause(new)
-    story.change_flow(next(iter(story.source.account(story.account).flows)), to=[story.to(new)])
+    story.change_flow(next(iter(story.provider.account(story.account).flows)), to=[story.to(new)])
     with story.worker():
         story.wait_for(lambda: story.connection_of("R1") == new)
     for connection in (old, new, idle):
@@ -247,7 +247,7 @@ def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse(story: Story, clie
     assert url not in administrator.get(f"{LIST}?health=refuses").content.decode()
     try_connection(story.account, connection, sample=True)
     assert "Address not allowed" in head(administrator, url)
-    story.set_active(next(iter(story.source.account(story.account).flows)), False)
+    story.set_active(next(iter(story.provider.account(story.account).flows)), False)
     assert "Address not allowed" in head(administrator, url)
 
 
@@ -285,7 +285,7 @@ def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse_whatever_becomes_o
     connection = making(story, client)
     url = f"{LIST}{connection}/"
     assert "Address not allowed" in head(administrator, url)
-    cause = end(story, next(iter(story.source.account(story.account).flows)))
+    cause = end(story, next(iter(story.provider.account(story.account).flows)))
     assert story.action("R1")["cause"] == cause
     assert "Address not allowed" in head(administrator, url)
     assert url in administrator.get(f"{LIST}?health=blocked").content.decode()
@@ -297,7 +297,7 @@ def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse_when_retention_has
 ) -> None:
     administrator = story.signs_in(client, name="Ada")
     connection = making(story, client)
-    ended_with_its_flow(story, next(iter(story.source.account(story.account).flows)))
+    ended_with_its_flow(story, next(iter(story.provider.account(story.account).flows)))
     with story.db.transaction():
         assert blank_exchanges(story.db, [id for (id,) in story.db.all("SELECT id FROM action")], story.db.now()).contents
     assert not story.db.all("SELECT 1 FROM attempt_content")
@@ -338,7 +338,7 @@ def test_C8_an_attempt_of_an_older_release_gets_its_cause_from_its_content_or_el
 def test_C8_a_target_that_answered_refuses_whatever_becomes_of_the_action(story: Story, client: Client) -> None:
     administrator = story.signs_in(client, name="Ada")
     connection = plain(story, Answer(401), codes=("R1",))
-    looked_at_while_its_flow_is_off(story, next(iter(story.source.account(story.account).flows)))
+    looked_at_while_its_flow_is_off(story, next(iter(story.provider.account(story.account).flows)))
     assert "Refuses" in head(administrator, f"{LIST}{connection}/")
 
 
@@ -349,7 +349,7 @@ def test_C8_a_change_that_cannot_be_sent_says_nothing_of_the_target(story: Story
     assert row is not None
     assert row.health is health
     lead = story.mapping("With e-mail", {"email": "profile.email"}, required=["email"])
-    story.change_flow(next(iter(story.source.account(story.account).flows)), to=[story.to(connection, mapping=lead)])
+    story.change_flow(next(iter(story.provider.account(story.account).flows)), to=[story.to(connection, mapping=lead)])
     with story.worker():
         story.record("R2", status="Attended")
         story.until("R2", "validation")
@@ -393,7 +393,7 @@ def test_C4_a_new_sign_in_is_promised_only_to_what_it_makes_due(story: Story, re
         story.until("R2", "queued")
     text = text_of(client.get(f"{LIST}{connection}/access/").content)
     assert "1 action waits for it in Retry, and is due as soon as you have connected again." in text
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     story.set_active(flow, False)
     text = text_of(client.get(f"{LIST}{connection}/access/").content)
     assert "1 waits for its flow, which is off, incomplete or in its other mode." in text

@@ -78,8 +78,8 @@ class CountedEdge:
     def __init__(self, acme: RunningAccount, ring: Any) -> None:
         self._kept = Kept(acme.facts)
         self._deaths: list[BaseException] = []
-        source = lambda db: Committed(db, ConfigCache())  # noqa: E731
-        self.reception = Reception(self._kept.writer, acme.open, source, on_recorded=ring, on_death=self._deaths.append)
+        provider = lambda db: Committed(db, ConfigCache())  # noqa: E731
+        self.reception = Reception(self._kept.writer, acme.open, provider, on_recorded=ring, on_death=self._deaths.append)
         self._edge = Edge(self.reception)
         self._token = make_token(acme.db)
 

@@ -276,8 +276,8 @@ def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypat
 def test_O7_a_database_that_fails_is_503_and_it_goes_on_by_itself(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     broken = threading.Event()
 
-    def record_batch(db: Database, items: Any, source: Any, *, endpoint: str = "") -> Any:
-        answers = batches.record_batch(db, items, source, endpoint=endpoint)
+    def record_batch(db: Database, items: Any, provider: Any, *, endpoint: str = "") -> Any:
+        answers = batches.record_batch(db, items, provider, endpoint=endpoint)
         if broken.is_set():  # the answer to COMMIT was lost
             raise sqlite3.OperationalError("disk I/O error")
         return answers
@@ -296,10 +296,10 @@ def test_O7_a_database_that_fails_is_503_and_it_goes_on_by_itself(acme: RunningA
 
 
 def test_an_error_of_ours_spoils_no_neighbour(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    def record_batch(db: Database, items: Any, source: Any, *, endpoint: str = "") -> Any:
+    def record_batch(db: Database, items: Any, provider: Any, *, endpoint: str = "") -> Any:
         if any(item.document["code"] == "BAD" for item in items):
             raise RuntimeError("a bug")
-        return batches.record_batch(db, items, source, endpoint=endpoint)
+        return batches.record_batch(db, items, provider, endpoint=endpoint)
 
     monkeypatch.setattr("heliograph.engine.ingest.batch_writer.record_batch", record_batch)
     with opened(acme, "fast") as sender:
@@ -370,7 +370,7 @@ def test_a_request_that_does_not_come_in_time_is_given_up(acme: RunningAccount, 
 def test_I3_what_the_writer_holds_for_too_long_is_unavailable_and_recorded_all_the_same(
     acme: RunningAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_rules, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(request_rules, "REPLY_WITHIN", 0.2)
     held, free = threading.Event(), threading.Event()
 
     def hold(_: object) -> None:

@@ -131,7 +131,7 @@ def test_D6_an_item_blames_the_connection_that_answered(story: Story, receiver: 
     story.signs_in(client, name="Ada")
     old = refused(story, receiver, "R1")
     new = story.connection("New CRM", "/new")
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     story.change_flow(flow, to=[story.to(new)])
     key = story.action("R1")["key"]
     story.pause(new)
@@ -155,7 +155,7 @@ def test_D6_an_item_blames_the_connection_that_answered(story: Story, receiver: 
 def test_X3_a_list_of_records_blames_the_connection_that_did_not_answer(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client, name="Ada")
     refused(story, receiver, "R1", answer=Answer(then="close"))
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     new = story.connection("New CRM", "/new")
     story.change_flow(flow, to=[story.to(new)])
     story.pause(new)
@@ -173,7 +173,7 @@ def test_X3_the_reasons_of_failures_and_their_lists_are_told_apart_by_the_connec
 ) -> None:
     story.signs_in(client, name="Ada")
     refused(story, receiver, "R1", "R2")
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     new = story.connection("New CRM", "/crm")
     story.change_flow(flow, to=[story.to(new)])
     with story.worker():
@@ -209,7 +209,7 @@ def test_D6_a_refusal_is_explained_by_the_connection_as_it_was_then(story: Story
 def test_X5_the_timeline_names_the_connection_of_each_try(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client, name="Ada")
     refused(story, receiver, "R1")
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     story.change_flow(flow, to=[story.to(story.connection("New CRM", "/new"))])
     with story.worker():
         story.submit(story.action("R1")["key"])
@@ -442,7 +442,7 @@ def test_D7_nothing_is_said_to_be_on_its_way_that_a_pause_or_its_flow_keeps(stor
         assert "on its way" not in text, name
         assert "On its way" not in text, name
     story.resume(crm)
-    (flow,) = story.source.account(story.account).flows
+    (flow,) = story.provider.account(story.account).flows
     story.set_active(flow, False)
     off = "The flow is off: nothing of it is sent until it is switched on."
     for path in (f"{RETRY}{waiting}/", "/signal/registrations/SUMMIT/R1/", "/signal/metrics/feed/"):

@@ -70,11 +70,11 @@ def bad_lines():
 def stored(account):
     """(event code, registration code) -> the registration in words, from its state and current configuration."""
     db = of_django(connections["default"])
-    source = Committed(db)
-    config = source.account(account)
+    provider = Committed(db)
+    config = provider.account(account)
     out = {}
     with scope(account=account):
-        events = {id: source.event(id) for id in Event.objects.values_list("id", flat=True)}
+        events = {id: provider.event(id) for id in Event.objects.values_list("id", flat=True)}
         for row in Registration.objects.all():
             event, state = events[row.event_id], read_state(row.state)
             answers = {event.questions[q].label: values for q, values in state.answers.items()}
@@ -144,13 +144,13 @@ def test_I4_every_bad_row_of_the_export_is_named_with_what_would_be_accepted(acc
 
 def test_I4_the_events_and_all_they_need_are_created_from_the_file(account):
     ended = run(account, EXPORT)
-    source = Committed(of_django(connections["default"]))
+    provider = Committed(of_django(connections["default"]))
     with scope(account=account):
-        events = {e.code: source.event(e.id) for e in Event.objects.all()}
+        events = {e.code: provider.event(e.id) for e in Event.objects.all()}
     assert set(events) == {"SUMMIT-26", "PARTNER-26", "WEBINAR-11", "ROADSHOW-TYO"}
     summit = events["SUMMIT-26"]
     assert summit.state.name == "Annual Summit 2026"
-    assert source.account(account).event_statuses[summit.state.status].name == "Live"
+    assert provider.account(account).event_statuses[summit.state.status].name == "Live"
     assert (summit.state.timezone, summit.state.start.isoformat()) == ("Europe/Berlin", "2026-12-02T08:00:00+00:00")
     assert {s.name for s in summit.statuses.values()} == {"VIP hold", "Registered - paid", "Registered - invoice"}
     assert {q.code: q.type for q in summit.questions.values()} == {"dietary": "multi-select", "consent_marketing": "radio"}

@@ -26,11 +26,11 @@ FLAGS = {"complete": -1, "test": -5}
 
 def stored(account: int, made: Export) -> dict[tuple[str, str], dict[str, object]]:
     """(event, code) -> what is stored, by our names for the export's columns."""
-    source = Committed(of_django(connections["default"]))
-    config = source.account(account)
+    provider = Committed(of_django(connections["default"]))
+    config = provider.account(account)
     found = {}
     with scope(account=account):
-        events = {id: source.event(id) for id in Event.objects.values_list("id", flat=True)}
+        events = {id: provider.event(id) for id in Event.objects.values_list("id", flat=True)}
         for row in Registration.objects.all():
             event, state = events[row.event_id], read_state(row.state)
             answers = {event.questions[q].label: list(values) for q, values in state.answers.items()}

@@ -38,12 +38,12 @@ def no_memory() -> None:
 
 def stored(account: int) -> dict[tuple[str, str], Row]:
     """What is stored, by target as in `unknown_rows`."""
-    source = Committed(of_django(connections["default"]))
-    config = source.account(account)
+    provider = Committed(of_django(connections["default"]))
+    config = provider.account(account)
     fields = {id: f.label for id, f in config.profile_fields.items()}
     found: dict[tuple[str, str], Row] = {}
     with scope(account=account):
-        events = {id: source.event(id) for id in Event.objects.values_list("id", flat=True)}
+        events = {id: provider.event(id) for id in Event.objects.values_list("id", flat=True)}
         sessions = dict(SessionRegistration.objects.values_list("registration_id", "status_id"))
         for row in Registration.objects.iterator():
             event, state = events[row.event_id], read_state(row.state)

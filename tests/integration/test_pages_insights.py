@@ -48,7 +48,7 @@ def test_X1_N2_metrics_has_its_own_panel_with_a_page_for_each_integration_that_i
             panel = re.search(r'<nav class="panel" aria-label="Metrics".*?</nav>', client.get(address).content.decode(), re.DOTALL)[0]
             assert re.findall(r"([A-Z][\w ]+)</a>", panel) == ["Insights", "Webhook Posts", "Flows"]
             assert re.findall(r'aria-current="page">.*?([A-Z][\w ]+)</a>', panel, re.DOTALL) == [here]
-        site.setup.save_flow(replace(site.setup.source.account(site.account.pk).flows[site.setup.flows["All"]], destinations=()))
+        site.setup.save_flow(replace(site.setup.provider.account(site.account.pk).flows[site.setup.flows["All"]], destinations=()))
         shown = text_of(client.get("/signal/metrics/").content)
         assert "Webhook Posts" not in shown
         assert client.get("/signal/metrics/posts/salesforce/").status_code == 404

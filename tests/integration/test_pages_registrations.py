@@ -114,7 +114,7 @@ def test_P8_is_active_can_be_cleared_and_set(site: SignalAccount, client: Client
     assert "Clear Is Active of Joe Citizen?" in asked
     assert 'name="to" value="inactive"' in asked
     assert "One last change, updated, is made of it" in asked
-    assert [flow.name for flow in site.setup.source.account(site.account.pk).flows.values() if flow.name in asked]
+    assert [flow.name for flow in site.setup.provider.account(site.account.pk).flows.values() if flow.name in asked]
     shown = confirms(client, place, {"to": "inactive"}, follow=True).content.decode()
     assert "This registration is not active" in shown
     assert "&#x27;" not in shown.partition('id="main"')[2].partition("</form>")[0], "a value of Python's stands on the page"

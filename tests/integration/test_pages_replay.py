@@ -46,7 +46,7 @@ def site(database: DatabaseFacts, client: Client) -> Iterator[SignalAccount]:
 
 
 def flow(site: SignalAccount) -> int:
-    return next(id for id, found in site.setup.source.account(site.account.pk).flows.items() if found.name)
+    return next(id for id, found in site.setup.provider.account(site.account.pk).flows.items() if found.name)
 
 
 def begun(site: SignalAccount, client: Client, **form: str) -> int:
@@ -216,7 +216,7 @@ def test_N2_replay_stands_in_signals_panel(site: SignalAccount, client: Client) 
 def test_Y1_a_set_up_saved_since_the_dry_run_is_said(site: SignalAccount, client: Client) -> None:
     replay = checked(site, client)
     assert "saved since this dry run" not in shown(client, replay)
-    found = site.setup.source.account(site.account.pk).flows[flow(site)]
+    found = site.setup.provider.account(site.account.pk).flows[flow(site)]
     site.setup.save_flow(replace(found, name="Another name"))
     config_cache.PROCESS.forget()
     assert "saved since this dry run" in shown(client, replay)

@@ -355,7 +355,7 @@ def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story
 
 def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(site: SignalAccount, client: Client) -> None:
     all_flow = site.setup.flows["All"]
-    site.setup.save_flow(replace(site.setup.source.account(site.setup.account).flows[all_flow], active=False))
+    site.setup.save_flow(replace(site.setup.provider.account(site.setup.account).flows[all_flow], active=False))
     site.signs_in(client)
     address = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={all_flow}"
     html = client.get(address).content
@@ -364,7 +364,7 @@ def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(site: SignalAccou
     assert "Today: stopped here. Wanted On, nothing missing. Was Off . Open the flow" in both
     assert "By the flow and the tags in force then, and by those of today where they differ." in both
     assert "Change the tags of this flow" not in html.decode()
-    slack = next(id for id in site.setup.source.account(site.setup.account).flows if id != all_flow)
+    slack = next(id for id in site.setup.provider.account(site.setup.account).flows if id != all_flow)
     not_triggered = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={slack}"
     assert f'href="/signal/flows/{slack}/#source">Change the tags of this flow' in client.get(not_triggered).content.decode()
     assert "Today they decide the same." in text_of(client.get(not_triggered).content)

@@ -49,7 +49,7 @@ def history(site: SignalAccount, seed: int = 3) -> list[int]:
             filters = (FilterRow("profile.first_name", random_.choice((Op.IS_ANY_OF, Op.IS_NONE_OF)), ("A",)),)
             some = setup.save_flow(replace(some, number=some.number + 1, filters=filters))
         else:
-            flow = setup.source.account(setup.account).flows[every]
+            flow = setup.provider.account(setup.account).flows[every]
             setup.save_flow(replace(flow, number=flow.number + 1, active=not flow.active))
     return [every, some.id]
 
@@ -129,7 +129,7 @@ def test_F9_the_number_of_others_is_their_list(database: DatabaseFacts, client: 
 def test_F9_a_list_is_walked_there_and_back(database: DatabaseFacts) -> None:
     with signal_account.site(database) as site:
         flow = site.setup.flows["All"]
-        known = site.setup.source.account(site.setup.account).flows[flow]
+        known = site.setup.provider.account(site.setup.account).flows[flow]
         site.setup.save_flow(replace(known, active=False))
         site.record(*(person(f"R-{n:02}", "A", "B") for n in range(12)))
         of = AccountReader(site.store, site.account.pk)

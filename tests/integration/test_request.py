@@ -375,7 +375,7 @@ def test_M9_what_every_request_would_fail_of_is_refused_by_whatever_is_saved_las
     assert list(refused(lambda: story.mapping("Harmless", clashing, id=harmless, kind=kind))) == ["rows"]
     assert list(refused(lambda: story.change_flow(flow, to=[replace(story.to(bad), **{part: harmful})]))) == ["destinations"]
     refused(lambda: story.change_connection(good, secrets=secrets, **settings))
-    config = story.source.account(story.account)
+    config = story.provider.account(story.account)
     assert all(is_complete(config.flows[id], config) for id in (flow, other))
 
 

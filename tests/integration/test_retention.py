@@ -292,7 +292,7 @@ def test_P1_an_accounts_shorter_term_touches_only_it(story: Story) -> None:
         story.record("R1", status="Attended", first="a")
         story.record("R1", first="b")
         story.until("R1", "success", "success")
-    record_batch(other.db, [other.item("X1", status="New", quiet=True), other.item("X1", status="Attended", quiet=True)], other.source)
+    record_batch(other.db, [other.item("X1", status="New", quiet=True), other.item("X1", status="Attended", quiet=True)], other.provider)
     before, now = bare(story), later(story.db)
     kept = contents(story)
     for id in (story.account, other.account):

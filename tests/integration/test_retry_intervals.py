@@ -20,7 +20,7 @@ SHORT = {"system": "0.01, 0.01, 0.01", "connection": "0.01, 0.01, 0.01", "source
 
 
 def in_force(story: Story) -> dict[Category, tuple[int, int, int]]:
-    return dict(story.source.account(story.account).retry.intervals)
+    return dict(story.provider.account(story.account).retry.intervals)
 
 
 def test_D5_an_administrator_sets_intervals_on_their_page(story: Story, client: Client) -> None:

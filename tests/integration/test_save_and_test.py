@@ -298,7 +298,7 @@ def oauth_connection(stage: Stage, authority: OAuth, **fields: Any) -> int:
 
 def sign_in(stage: Stage, authority: OAuth, id: int, *, refresh: str) -> None:
     """Someone has connected; the authority knows the refresh token if it was given one."""
-    connection = stage.story.source.account(stage.story.account).connections[id]
+    connection = stage.story.provider.account(stage.story.account).connections[id]
     authority.valid.add("access-of-a-person")
     with stage.story.db.transaction():
         tokens = TokenResponse("access-of-a-person", refresh, life=3_600_000_000)
@@ -542,7 +542,7 @@ def test_C3_a_sample_has_the_accounts_code_and_one_clock(stage: Stage) -> None:
     assert stage.run(id, sample=True).verdict is DiagnosisVerdict.TESTED
     (request,) = receiver.requests
     sent = request.json()
-    assert sent["account"] == story.source.account(story.account).code
+    assert sent["account"] == story.provider.account(story.account).code
     assert sent["moment"].startswith(sent["date"])
 
 

@@ -104,7 +104,7 @@ def test_D2_a_seeded_history_agrees_with_itself(db: Database, copies: int) -> No
 
 def test_F9_every_stored_decision_is_what_the_flows_decide(db: Database) -> None:
     seeded = invented(db, changes=1_500, copies=3)
-    source = Committed(db)
+    provider = Committed(db)
     ids = [id for (id,) in db.all("SELECT id FROM change WHERE account_id = :a AND kind < 3 ORDER BY id", {"a": seeded.account})]
     stored: dict[int, set[tuple[int, int, str]]] = {}
     for change, flow, decision, reason in db.all(
@@ -115,7 +115,7 @@ def test_F9_every_stored_decision_is_what_the_flows_decide(db: Database) -> None
     assert len(found) == 1_500
     for id, (change, (account, event, account_version, event_version)) in found.items():
         assert change is not None
-        config, of = source.account(account, account_version), source.event(event, event_version)
+        config, of = provider.account(account, account_version), provider.event(event, event_version)
         decided = decide(change, config, of, mode=mode_of(change, config, of))
         said = {(d.flow.id, 1 if d.reason else 2, d.reason.value if d.reason else "") for d in decided}
         assert stored.get(id, set()) == said, id

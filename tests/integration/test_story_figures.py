@@ -220,7 +220,9 @@ def fails_before_it_is_sent(stage: Stage) -> None:
     system, source = (next(action for action in story.actions(f"{kind}-1") if action["flow"] == stage.crm) for kind in ("SYS", "SRC"))
     with story.db.transaction():
         story.db.run("UPDATE lane SET marks = 3 WHERE id = (SELECT lane_id FROM action WHERE id = :id)", {"id": system["id"]})
-    end_attempt(story.db, story.source, story.account, source["id"], Refused(Category.SOURCE_API, Cause.SOURCE, "Unreadable.", left=False))
+    end_attempt(
+        story.db, story.provider, story.account, source["id"], Refused(Category.SOURCE_API, Cause.SOURCE, "Unreadable.", left=False)
+    )
 
 
 def replays(stage: Stage) -> None:
@@ -344,7 +346,7 @@ def busy(story: Story, name: str, rounds: int, failed: list[BaseException]) -> N
     """One client: its own connection, batches of new and changed registrations, live and test."""
     db = story.open()
     try:
-        source = Committed(db, ConfigCache())
+        provider = Committed(db, ConfigCache())
         for n in range(rounds):
             items = [
                 RecordItem(
@@ -359,7 +361,7 @@ def busy(story: Story, name: str, rounds: int, failed: list[BaseException]) -> N
                 )
                 for k in range(8)
             ]
-            assert all(answer.is_recorded for answer in record_batch(db, items, source))
+            assert all(answer.is_recorded for answer in record_batch(db, items, provider))
             for worker in story.workers:
                 worker.wake()
     except BaseException as error:  # noqa: BLE001 -- reported by the test's own thread

@@ -75,8 +75,8 @@ def test_C6_only_global_unicast_is_public(address, port) -> None:
 
 @given(low.map(IPv4Address), ports)
 def test_C6_what_is_not_global_is_never_public(address, port) -> None:
-    verdict = allow(str(address), port, Policy())
-    assert not (verdict.allowed and (not address.is_global or address.is_multicast))
+    permission = allow(str(address), port, Policy())
+    assert not (permission.allowed and (not address.is_global or address.is_multicast))
 
 
 @given(st.text(), ports)

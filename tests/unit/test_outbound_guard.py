@@ -68,17 +68,17 @@ ALLOWED = [
 
 @pytest.mark.parametrize(("kind", "address"), [(kind, address) for kind, addresses in REFUSED.items() for address in addresses])
 def test_C6_is_refused(kind: str, address: str) -> None:
-    verdict = allow(address, 443, NOTHING)
-    assert not verdict.allowed
-    assert verdict.reason
-    assert len(verdict.reason) < 250
+    permission = allow(address, 443, NOTHING)
+    assert not permission.allowed
+    assert permission.reason
+    assert len(permission.reason) < 250
 
 
 @pytest.mark.parametrize("address", ALLOWED)
 def test_C6_public_addresses_are_allowed(address: str) -> None:
-    verdict = allow(address, 443, NOTHING)
-    assert verdict.allowed, verdict.reason
-    assert not verdict.by_operator
+    permission = allow(address, 443, NOTHING)
+    assert permission.allowed, permission.reason
+    assert not permission.by_operator
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_C6_public_addresses_are_allowed(address: str) -> None:
     ],
 )
 def test_C6_what_the_operator_allowed(entries: list[str], address: str, port: int, allowed: bool) -> None:
-    verdict = allow(address, port, Policy.parse(entries))
-    assert (verdict.allowed, verdict.by_operator) == (allowed, allowed)
+    permission = allow(address, port, Policy.parse(entries))
+    assert (permission.allowed, permission.by_operator) == (allowed, allowed)
 
 
 def test_C6_networks_of_one_account_and_of_all_are_joined() -> None:

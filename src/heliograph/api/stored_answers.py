@@ -45,7 +45,7 @@ def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpRes
     with transaction.atomic():
         db = of_django(connection)
         if not registrations.claim_keys(db, [(*claim, digest)]):
-            stored_digest, stored = registrations.kept_answers(db, [claim])[claim]
+            stored_digest, stored = registrations.stored_results(db, [claim])[claim]
             if stored_digest != digest:
                 raise Problem("key-reused")
             if stored is None:
@@ -57,7 +57,7 @@ def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpRes
             return response
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
         text = msgspec.json.encode(StoredAnswer(response.status_code, headers, response.content.decode())).decode()
-        registrations.answer_keys(db, [(claim, digest, text)])
+        registrations.store_results(db, [(claim, digest, text)])
         return response
 
 

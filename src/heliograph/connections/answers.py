@@ -38,7 +38,7 @@ class NoAnswer(HeliographError):
 class Logged:
     """A stored answer, with its secrets masked."""
 
-    reply: TargetResponse
+    response: TargetResponse
     connection: int
     """The id of the connection over which it came."""
     cut: bool
@@ -64,8 +64,8 @@ class OfferedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleVerdict:
-    """A rule's decision about an answer."""
+class RuleEffect:
+    """What a rule makes of an answer."""
 
     delivered: bool | None
     """None: undecidable, because only the beginning of the answer was stored and the rule reads the rest."""
@@ -111,38 +111,38 @@ def read_logged(db: Database, account: int, action: int, attempt: int) -> Logged
     )
     if not rows:
         raise NoAnswer
-    reply = _reply(rows[0][1])
-    if reply is None:
+    response = _read_response(rows[0][1])
+    if response is None:
         raise NoAnswer
-    return Logged(reply, rows[0][0], reply.cut)
+    return Logged(response, rows[0][0], response.cut)
 
 
-def _reply(response: str) -> TargetResponse | None:
+def _read_response(stored: str) -> TargetResponse | None:
     """A stored response as rules read it; None if nothing came back."""
-    answer = exchange("", response)
-    if answer.status is None:
+    logged = exchange("", stored)
+    if logged.status is None:
         return None
-    body = answer.response_body.encode("utf-8", "replace")  # it was decoded by the charset of its headers before it was stored as text
-    return TargetResponse(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
+    body = logged.response_body.encode("utf-8", "replace")  # it was decoded by the charset of its headers before it was stored as text
+    return TargetResponse(logged.status, logged.response_headers, body, cut=logged.truncated, charset=UTF_8)
 
 
 def propose_rule(db: Database, account: int, action: int, attempt: int, then: Then) -> tuple[int, list[dict[str, object]]]:
     """The answer's connection, and the body of a rule under which this answer and similar ones count as `then`. Raises NoAnswer."""
     answer = read_logged(db, account, action, attempt)
-    return answer.connection, [clause.to_body() for clause in propose(answer.reply, then)]
+    return answer.connection, [clause.to_body() for clause in propose(answer.response, then)]
 
 
-def try_rule(db: Database, account: int, action: int, attempt: int, rule: Sequence[object]) -> RuleVerdict:
+def try_rule(db: Database, account: int, action: int, attempt: int, rule: Sequence[object]) -> RuleEffect:
     """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
     answer, read = read_logged(db, account, action, attempt), parse_rule(rule)
-    reply = answer.reply
-    match, outcome = match_of(read, reply), classify_response(read, reply, db.now())
-    absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(reply) is False]
+    response = answer.response
+    match, outcome = match_of(read, response), classify_response(read, response, db.now())
+    absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(response) is False]
     if match.open:
-        return RuleVerdict(None, None, absent=absent)
+        return RuleEffect(None, None, absent=absent)
     if isinstance(outcome, Delivered):
-        return RuleVerdict(True, match.number, outcome.lead, absent=absent)
-    return RuleVerdict(
+        return RuleEffect(True, match.number, outcome.lead, absent=absent)
+    return RuleEffect(
         delivered=False,
         clause=match.number,
         category=outcome.category,
@@ -180,11 +180,11 @@ def unmatched_conditions(
         " JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n WHERE c.account_id = :account",
         {"account": account, "connection": connection},
     )
-    replies = [reply for (response,) in rows if (reply := _reply(response)) is not None] + ([tried_on] if tried_on else [])
+    responses = [response for (stored,) in rows if (response := _read_response(stored)) is not None] + ([tried_on] if tried_on else [])
     unmatched = []
     for number, clause in enumerate(rule):
         for condition in clause.conditions:
-            results = [(each, result) for each in replies if (result := condition.finds(each)) is not None]
+            results = [(each, result) for each in responses if (result := condition.finds(each)) is not None]
             if condition.name and not any(result for _, result in results):
                 is_json = [each for each, _ in results if each.json is not ABSENT]
                 unmatched.append(UnmatchedCondition(number, condition, len(results), len(is_json)))

@@ -54,7 +54,7 @@ class AccountReader:
 
     db: Database
     account: int
-    source: Committed = field(init=False)
+    provider: Committed = field(init=False)
     _matches: dict[str, RegistrationMatch | None] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -127,8 +127,8 @@ def sync_now(account: int, registration: int, flow: int | None = None) -> list[i
         db = of_django(connection)
         configuration_versions.lock_shared(db, [account])
         change, event = _latest(db, account, registration)
-        source = Committed(db)
-        config, of_event = source.account(account), source.event(event)
+        provider = Committed(db)
+        config, of_event = provider.account(account), provider.event(event)
         orders = _orders(db, change, config, of_event, registration, flow)
         if not orders:
             whole = flow is None
@@ -170,8 +170,8 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
             raise NothingToSync("There is no such change.")
         if recorded[0] is None:
             raise NothingToSync("The content of this change is no longer kept.")
-        source = Committed(db)
-        config, event = source.account(account), source.event(recorded[1][1])
+        provider = Committed(db)
+        config, event = provider.account(account), provider.event(recorded[1][1])
         change_to_judge = replace(recorded[0], quiet=False)
         known = config.flows.get(flow)
         mode = mode_of(change_to_judge, config, event)

@@ -29,9 +29,9 @@ def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, no
     registration."""
     with transaction.atomic():
         db = of_django(connection)
-        source = Committed(db)
-        document = suiting(flow, source.account(account), event, code, now=now)
-        (answer,) = record(db, [RecordItem(account, document, by, quiet=True, by_hand=True)], source)
+        provider = Committed(db)
+        document = suiting(flow, provider.account(account), event, code, now=now)
+        (answer,) = record(db, [RecordItem(account, document, by, quiet=True, by_hand=True)], provider)
         if not answer.is_recorded or answer.registration is None:
             return answer.problems
         return answer.registration

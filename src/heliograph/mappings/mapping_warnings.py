@@ -57,9 +57,9 @@ def joined_answers(tags: Iterable[int], takes: Callable[[int], bool] | None = No
     return joined
 
 
-def taken_by(flows: Sequence[Flow], config: AccountConfig, source: Committed) -> Callable[[int], bool]:
+def taken_by(flows: Sequence[Flow], config: AccountConfig, provider: Committed) -> Callable[[int], bool]:
     """A function that says whether any of these flows may take changes in an event, by the event's id."""
-    return lambda event: any(may_take(flow, source.event(event), config) for flow in flows)
+    return lambda event: any(may_take(flow, provider.event(event), config) for flow in flows)
 
 
 def answer_tags(keys: Iterable[str]) -> dict[str, int]:

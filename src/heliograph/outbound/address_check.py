@@ -47,12 +47,12 @@ def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAdd
         except (OSError, UnicodeError) as error:
             unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
             return CheckedAddress(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
-    verdicts = [(literal, allow(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
-    allowed = [(literal, verdict) for literal, verdict in verdicts if verdict.allowed]
-    refused = [(literal, verdict) for literal, verdict in verdicts if not verdict.allowed]
+    permissions = [(literal, allow(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
+    allowed = [(literal, permission) for literal, permission in permissions if permission.allowed]
+    refused = [(literal, permission) for literal, permission in permissions if not permission.allowed]
     addresses = tuple(literal for literal, _ in (*allowed, *refused))
     if not allowed:
         return CheckedAddress(
             False, addresses, f"{target} is blocked: {refused[-1][1].reason}." if refused else f"The name {target.host} has no address."
         )
-    return CheckedAddress(True, addresses, f"{allowed[0][1].reason}.", all(verdict.by_operator for _, verdict in allowed))
+    return CheckedAddress(True, addresses, f"{allowed[0][1].reason}.", all(permission.by_operator for _, permission in allowed))

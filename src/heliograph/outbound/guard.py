@@ -30,7 +30,7 @@ class GuardError(HeliographError):
 
 
 @dataclass(frozen=True, slots=True)
-class AddressVerdict:
+class AddressPermission:
     """Whether an address may be reached, and why: words that fit after "blocked: ".
 
     by_operator: it is allowed because the operator opened it, not because it is public (then plain http is accepted too).
@@ -74,7 +74,7 @@ class Policy:
         return Policy((*self.networks, *other.networks), self.endpoints | other.endpoints)
 
 
-def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> AddressVerdict:
+def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> AddressPermission:
     """Decides whether a connection to this address literal and port may be opened or reused. A zone id (`fe80::1%eth0`) is ignored.
 
     plain: without TLS, which is accepted only for what the operator allowed.
@@ -82,39 +82,41 @@ def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ad
     try:
         literal = ip_address(address.partition("%")[0])
     except (ValueError, AddressValueError):
-        return AddressVerdict(False, f"{address[:64]!r} is not an address")
+        return AddressPermission(False, f"{address[:64]!r} is not an address")
     layers, wrapper = _layers(literal)
     if (layers[0], port) in policy.endpoints:
-        return AddressVerdict(True, f"{literal} port {port} is allowed by the operator", by_operator=True)
+        return AddressPermission(True, f"{literal} port {port} is allowed by the operator", by_operator=True)
     by_operator = True
     for layer in layers:
-        verdict = _allow_layer(layer, policy)
-        if not verdict.allowed:
+        permission = _allow_layer(layer, policy)
+        if not permission.allowed:
             inside = "" if layer == literal else f"{literal} is {layer} in {wrapper} form, and "
-            return AddressVerdict(False, inside + verdict.reason)
-        by_operator = by_operator and verdict.by_operator
+            return AddressPermission(False, inside + permission.reason)
+        by_operator = by_operator and permission.by_operator
     if not by_operator and port in BLOCKED_PORTS:
-        return AddressVerdict(False, f"port {port} belongs to a protocol other than HTTP")
+        return AddressPermission(False, f"port {port} belongs to a protocol other than HTTP")
     if not by_operator and plain:
-        return AddressVerdict(
+        return AddressPermission(
             False, f"{literal} is a public address, and anybody on the way can read what is sent by http://; use https://"
         )
-    return AddressVerdict(True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator)
+    return AddressPermission(
+        True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator
+    )
 
 
-def _allow_layer(address: IPAddress, policy: Policy) -> AddressVerdict:
+def _allow_layer(address: IPAddress, policy: Policy) -> AddressPermission:
     if address.is_multicast:
-        return AddressVerdict(False, f"{address} is a multicast address")
+        return AddressPermission(False, f"{address} is a multicast address")
     machine = _CLOUD.get(address)
     for network in policy.networks:
         if address in network and (machine is None or network.num_addresses == 1):
-            return AddressVerdict(True, f"{address} is allowed by the operator", by_operator=True)
+            return AddressPermission(True, f"{address} is allowed by the operator", by_operator=True)
     if machine is not None:
-        return AddressVerdict(False, f"{address} is {machine}; only an entry for exactly this address allows it")
+        return AddressPermission(False, f"{address} is {machine}; only an entry for exactly this address allows it")
     special = _special(address)
     if special is not None:
-        return AddressVerdict(False, f"{address} is {special}, and the operator has not allowed that network")
-    return AddressVerdict(True, f"{address} is a public address")
+        return AddressPermission(False, f"{address} is {special}, and the operator has not allowed that network")
+    return AddressPermission(True, f"{address} is a public address")
 
 
 @lru_cache(maxsize=4096)

@@ -269,10 +269,10 @@ class Transfer:
         assert self.route_cache is not None
         if self._via is not None:  # its target was checked, and libcurl reuses connections by the address that the proxy was asked for
             return self._via.is_proxy(address, port)
-        verdict = self.route_cache.allow(address, port, plain=self._target.scheme == "http")
-        if not verdict.allowed:
-            self._blocked = verdict.reason
-        return verdict.allowed
+        permission = self.route_cache.allow(address, port, plain=self._target.scheme == "http")
+        if not permission.allowed:
+            self._blocked = permission.reason
+        return permission.allowed
 
     def _close_opened(self) -> None:
         while self._opened:

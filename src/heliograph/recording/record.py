@@ -71,7 +71,7 @@ def record(
             for key, number in claimed_keys.items()
             if (result := results[number]) is not None and result.is_recorded
         ]
-        registrations.answer_keys(db, recorded)
+        registrations.store_results(db, recorded)
         registrations.free_keys(db, claimed_keys.keys() - {key for key, _, _ in recorded})
     _record_repeats(db, items, provider, endpoint, repeats, results)
     return [result if result is not None else ItemResult(ItemOutcome.REFUSED) for result in results]
@@ -115,7 +115,7 @@ def _claim(
     if not first_items:
         return {}, {}
     new_keys = registrations.claim_keys(db, [(*key, items[first_items[key]].request_hash) for key in sorted(first_items)], key_wait_ms)
-    for key, (request_hash, text) in registrations.kept_answers(db, sorted(first_items.keys() - new_keys)).items():
+    for key, (request_hash, text) in registrations.stored_results(db, sorted(first_items.keys() - new_keys)).items():
         number = first_items[key]
         if request_hash != items[number].request_hash:
             results[number] = ItemResult(ItemOutcome.KEY_REUSED)

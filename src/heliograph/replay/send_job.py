@@ -131,14 +131,14 @@ class Sending:
 
     def _add(self, db: Database, chunk: Turn) -> None:
         configuration_versions.lock_shared(db, [self._account])
-        source = Committed(db)
-        config = source.account(self._account)
+        provider = Committed(db)
+        config = provider.account(self._account)
         flow = flow_to_replay(config.flows, self._replay.flow_id)
         if not flow.active:
             raise JobError(FLOW_OFF)
         if missing(flow, config):
             raise JobError(FLOW_INCOMPLETE)
-        events = source.events({each.event for each in chunk.changes.values()})
+        events = provider.events({each.event for each in chunk.changes.values()})
         known = by_destination(flow, {line.destination for line in chunk.lines})
         orders: list[tuple[ChosenLine, Order]] = []
         left_out: list[dict[str, int]] = []

@@ -99,15 +99,15 @@ def _make(code: str) -> int:
 
 
 def _read(db: Database, account: int) -> SeededAccount:
-    source = Committed(db)
+    provider = Committed(db)
     ((retired,),) = db.all("SELECT id FROM flow WHERE account_id = :account AND name = :name", {"account": account, "name": RETIRED})
     ((since,),) = db.all(
         "SELECT MAX(since) FROM config_history WHERE account_id = :account AND kind = 'flow' AND entity_id = :flow",
         {"account": account, "flow": retired},
     )
-    config = source.account(account)
+    config = provider.account(account)
     events = tuple(
-        source.event(id) for (id,) in db.all("SELECT id FROM event WHERE account_id = :account ORDER BY id", {"account": account})
+        provider.event(id) for (id,) in db.all("SELECT id FROM event WHERE account_id = :account ORDER BY id", {"account": account})
     )
     paused = next(id for id, connection in config.connections.items() if connection.name == BADGES)
-    return SeededAccount(account, source.account(account, since - 1), config, events, retired, paused)
+    return SeededAccount(account, provider.account(account, since - 1), config, events, retired, paused)

@@ -37,7 +37,7 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], wait_m
     """Claims (account, endpoint, key, hash), sorted by the caller. Returns those that are now ours.
 
     Waits for a transaction that holds the same key; on PostgreSQL no longer than wait_ms, if that is not 0 (the driver then raises
-    LockNotAvailable). On SQLite, which has no other writer now, reading is enough: `answer_keys` writes our keys once.
+    LockNotAvailable). On SQLite, which has no other writer now, reading is enough: `store_results` writes our keys once.
     """
     insert = "INSERT INTO idempotency (account_id, endpoint, key, request_hash, at)"
     if db.vendor == "postgresql":
@@ -52,12 +52,12 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], wait_m
             db.run("SET LOCAL lock_timeout TO DEFAULT")
         return {(a, e, k) for a, e, k in rows}
     keys = {(a, e, k) for a, e, k, _ in claims}
-    return keys - kept_answers(db, sorted(keys)).keys()
+    return keys - stored_results(db, sorted(keys)).keys()
 
 
-def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], tuple[str, str | None]]:
-    """(account, endpoint, key) -> (hash, answer, or None while the first request runs)."""
-    answers: dict[tuple[int, str, str], tuple[str, str | None]] = {}
+def stored_results(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], tuple[str, str | None]]:
+    """(account, endpoint, key) -> (hash of the document, result; None while the first request runs)."""
+    results: dict[tuple[int, str, str], tuple[str, str | None]] = {}
     groups: dict[tuple[int, str], list[str]] = {}
     for account, endpoint, key in keys:
         groups.setdefault((account, endpoint), []).append(key)
@@ -66,13 +66,13 @@ def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tup
             f"SELECT key, request_hash, answer FROM idempotency WHERE account_id = :a AND endpoint = :e AND {db.member('key', 'keys')}",
             {"a": account, "e": endpoint, "keys": names},
         )
-        answers |= {(account, endpoint, key): (hash, answer) for key, hash, answer in rows}
-    return answers
+        results |= {(account, endpoint, key): (hash, result) for key, hash, result in rows}
+    return results
 
 
-def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str, str]]) -> None:
-    """Stores the answers of claimed keys: (key, hash, answer)."""
-    rows: list[dict[str, object]] = [{"a": a, "e": e, "k": k, "h": hash, "answer": text} for (a, e, k), hash, text in answers]
+def store_results(db: Database, results: Iterable[tuple[tuple[int, str, str], str, str]]) -> None:
+    """Stores the results of claimed keys: (key, hash of the document, result)."""
+    rows: list[dict[str, object]] = [{"a": a, "e": e, "k": k, "h": hash, "answer": text} for (a, e, k), hash, text in results]
     if not rows:
         return
     if db.vendor == "postgresql":

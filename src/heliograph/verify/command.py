@@ -52,7 +52,7 @@ def verify(
             typer.echo(f"Everything is kept in {made.folder}", err=True)
     if not as_json and sys.stderr.isatty():
         typer.echo("\r\033[K", nl=False, err=True)
-    typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.verdict())
+    typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
     if not report.ok:
         raise typer.Exit(1)
 

@@ -59,7 +59,7 @@ class VerifyReport:
             "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
         }
 
-    def verdict(self) -> str:
+    def summary(self) -> str:
         """The results in words."""
         counts = self.counts
         lines = [

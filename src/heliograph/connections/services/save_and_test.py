@@ -254,9 +254,9 @@ class _Trial:
         took = response.timings.total - response.timings.sent
         headers = dict(reversed(response.headers))
         # The response rule decides about the answer to a sample, not about that of the test URL. If no clause matches, the status decides.
-        reply = self._reply(response)
+        target_response = self._target_response(response)
         rule = connection.rule if self.about.sample else ()
-        ruled = None if match_of(rule, reply) == RuleMatch(None) else classify_response(rule, reply, time_ns() // 1_000)
+        ruled = None if match_of(rule, target_response) == RuleMatch(None) else classify_response(rule, target_response, time_ns() // 1_000)
         if isinstance(ruled, Refused):
             # a 200 that means the token was refused
             step = DiagnosisStep.CREDENTIALS if ruled.cause is Cause.OAUTH else DiagnosisStep.ANSWER
@@ -269,7 +269,7 @@ class _Trial:
                 headers,
                 response.body,
                 wants_json=connection.content_type is ContentType.JSON,
-                error=stated_error(reply),
+                error=stated_error(target_response),
             )
         )
         if wrong is None and response.truncated and not self.about.sample:
@@ -286,7 +286,7 @@ class _Trial:
                 host = str(read_target(urljoin(self.url, location)))
         return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(host))
 
-    def _reply(self, response: Response) -> TargetResponse:
+    def _target_response(self, response: Response) -> TargetResponse:
         return TargetResponse(response.status, response.headers, response.body, self._masked_reason, cut=response.truncated)
 
     def _masked_reason(self, reason: str) -> str:
@@ -343,7 +343,7 @@ class _Trial:
         # The target's own words about its refusal, without secrets.
         refusal = ""
         if verdict is DiagnosisVerdict.FAILED and response is not None and not 200 <= response.status < 400:
-            refusal = _plain(self.masks.shortened(own_words(self._reply(response)), SHOWN))
+            refusal = _plain(self.masks.shortened(own_words(self._target_response(response)), SHOWN))
         # The field with the URL that the last step called. Without a response, a failed token was refused by the authority, not by the target.
         credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
         tested_field = TestedField.URL

@@ -21,7 +21,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
-from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict, UnmatchedCondition
+from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleEffect, UnmatchedCondition
 from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionForm
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import delivery_words
@@ -90,7 +90,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     asks: list[UnmatchedCondition] = []
     clauses = rule_form.read(form.data) if form.is_bound else rule_form.of_body([c.to_body() for c in stored_connection.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
-    verdict: RuleVerdict | None = None
+    effect: RuleEffect | None = None
     if do in (Then.DELIVERED.value, Then.FAILED.value):
         with account_reader(request.account.pk) as reader:
             if chosen is not None:
@@ -101,7 +101,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
             rule = answers.parse_rule(rule_form.to_body(clauses))
             if do != TRY:
                 with account_reader(request.account.pk) as reader:
-                    tried_on = chosen[1].reply if chosen else None
+                    tried_on = chosen[1].response if chosen else None
                     unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
                 asks = [each for each in unmatched if each.answers]
                 if not asks or agrees(request, _promise_of(asks)):
@@ -120,7 +120,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     rest = _too_many(clauses) or others
     if chosen is not None and not errors and not rest:
         with account_reader(request.account.pk) as reader, suppress(Invalid, NoAnswer):
-            verdict = answers.try_rule(reader.db, reader.account, *chosen[0], rule_form.to_body(clauses))
+            effect = answers.try_rule(reader.db, reader.account, *chosen[0], rule_form.to_body(clauses))
     view_model = RulePage(
         id=connection,
         connection=stored_connection,
@@ -131,7 +131,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         offered=offered,
         person=person,
         chosen=chosen,
-        verdict=verdict,
+        effect=effect,
         opened=opened,
     )
     return _page(request, view_model)
@@ -215,19 +215,19 @@ class RulePage:
     """The text by which the offered answers were searched; "" for the newest ones."""
     chosen: tuple[tuple[int, int], Logged] | None
     """The answer on which the rule is tried, with its action's id and its attempt's number."""
-    verdict: RuleVerdict | None
+    effect: RuleEffect | None
     """The decision of the rule in the form about that answer."""
     opened: int
     """The version of the connection that is being edited."""
 
 
 def _page(request: AccountRequest, view_model: RulePage) -> HttpResponse:
-    chosen, verdict, errors, rest = view_model.chosen, view_model.verdict, view_model.errors, view_model.rest
+    chosen, effect, errors, rest = view_model.chosen, view_model.effect, view_model.errors, view_model.rest
     # The conditions whose path or header this answer lacks, often because of a typing mistake.
     absent = []
-    if chosen and verdict:
-        is_json = chosen[1].reply.json is not ABSENT
-        absent = [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]
+    if chosen and effect:
+        is_json = chosen[1].response.json is not ABSENT
+        absent = [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in effect.absent]
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
     form = RuleForm(initial={"answer": key, "person": view_model.person, "opened": view_model.opened})
     options = [_answer_choice(each) for each in view_model.offered]
@@ -250,8 +250,8 @@ def _page(request: AccountRequest, view_model: RulePage) -> HttpResponse:
         person=form.draw_field("person"),
         searched=bool(view_model.person),
         answer=_answer(chosen[1]) if chosen else None,
-        verdict=_verdict_text(verdict) if verdict else "",
-        verdict_tone="" if verdict is None else "success" if verdict.delivered else "failed" if verdict.delivered is False else "wait",
+        effect=_effect_text(effect) if effect else "",
+        effect_tone="" if effect is None else "success" if effect.delivered else "failed" if effect.delivered is False else "wait",
         absent=absent,
         today=rule_words.sentences(view_model.connection.rule),
     )
@@ -259,21 +259,21 @@ def _page(request: AccountRequest, view_model: RulePage) -> HttpResponse:
 
 def _answer(logged: Logged) -> dict[str, Any]:
     return {
-        "status": delivery_words.answered(logged.reply.status),
-        "headers": "\n".join(f"{name}: {value}" for name, value in logged.reply.headers),
-        "body": logged.reply.text[:SHOWN],
+        "status": delivery_words.answered(logged.response.status),
+        "headers": "\n".join(f"{name}: {value}" for name, value in logged.response.headers),
+        "body": logged.response.text[:SHOWN],
         "cut": logged.cut,
     }
 
 
-def _verdict_text(verdict: RuleVerdict) -> str:
+def _effect_text(effect: RuleEffect) -> str:
     """The sentence that says how the rule in the form decides about the answer."""
-    if verdict.delivered is None:
+    if effect.delivered is None:
         return _("No verdict: only the beginning of this answer was kept, and the rule looks at the rest.")
-    by = _("by its status, no clause fits") if verdict.clause is None else _("by clause %(n)d") % {"n": verdict.clause + 1}
-    if verdict.delivered:
+    by = _("by its status, no clause fits") if effect.clause is None else _("by clause %(n)d") % {"n": effect.clause + 1}
+    if effect.delivered:
         return _("Delivered, %(by)s.") % {"by": by}
-    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": verdict.message}
+    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": effect.message}
 
 
 def _clause(at: int, clause: ClauseDraft, errors: Errors, *, last: int) -> dict[str, Any]:

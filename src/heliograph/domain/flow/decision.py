@@ -220,15 +220,15 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
     gates += [
         GateResult(
             GateName.ACTIVATION,
-            tag_list.answer is _Answer.YES,
+            tag_list.match is _ListMatch.YES,
             tag_list.name,
             _texts(tag_list.selected),
             _texts(sorted(tag_list.carried)),
-            waits=tag_list.answer in (_Answer.UNTAGGED, _Answer.UNTAGGED_PROPERTY),
+            waits=tag_list.match in (_ListMatch.UNTAGGED, _ListMatch.UNTAGGED_PROPERTY),
         )
         for tag_list in lists
     ]
-    reason = _reason({a.answer for a in lists})
+    reason = _reason({tag_list.match for tag_list in lists})
     return Explanation(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason, tuple(gates))
 
 
@@ -245,7 +245,7 @@ def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
 
 
 def _activated(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision:
-    reason = _reason({a.answer for a in _activation(flow, change, account, event)})
+    reason = _reason({tag_list.match for tag_list in _activation(flow, change, account, event)})
     return FlowDecision(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason)
 
 
@@ -270,23 +270,23 @@ def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: Eve
         )
 
 
-class _Answer(StrEnum):
+class _ListMatch(StrEnum):
     YES, NO, UNTAGGED, UNTAGGED_PROPERTY = "yes", "no", "untagged", "untagged property"
 
 
 @dataclass(frozen=True, slots=True)
-class _ListAnswer:
-    """Whether the record has a tag that one list of a flow selects."""
+class _TagList:
+    """One list of a flow, and whether the record has a tag that it selects."""
 
     name: str
     selected: tuple[int, ...]
     """The tags in the list."""
     carried: frozenset[int]
     """The tags of the record."""
-    answer: _Answer
+    match: _ListMatch
 
 
-def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_ListAnswer]:
+def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_TagList]:
     """F5: any of the tags in a list, and all filled lists."""
     for name in OFFERED[flow.watch] if flow.watch is not None else ():
         selected = flow.tags_of(name)
@@ -294,19 +294,19 @@ def _activation(flow: Flow, change: Change, account: AccountConfig, event: Event
             continue
         carried, untagged = _property_tags(change, event) if name == PROPERTIES else _status_tags(name, change, account, event)
         if not carried.isdisjoint(selected):
-            answer = _Answer.YES
+            match = _ListMatch.YES
         else:
-            answer = _Answer.NO if not untagged else _Answer.UNTAGGED_PROPERTY if name == PROPERTIES else _Answer.UNTAGGED
-        yield _ListAnswer(name, selected, carried, answer)
+            match = _ListMatch.NO if not untagged else _ListMatch.UNTAGGED_PROPERTY if name == PROPERTIES else _ListMatch.UNTAGGED
+        yield _TagList(name, selected, carried, match)
 
 
-def _reason(answers: set[_Answer]) -> Reason | None:
+def _reason(matches: set[_ListMatch]) -> Reason | None:
     """F7: a status without tags can always be fixed, an untagged property only if no other list says no."""
-    if _Answer.UNTAGGED in answers:
+    if _ListMatch.UNTAGGED in matches:
         return Reason.UNTAGGED
-    if _Answer.NO in answers:
+    if _ListMatch.NO in matches:
         return Reason.NOT_SELECTED
-    return Reason.UNTAGGED_PROPERTY if _Answer.UNTAGGED_PROPERTY in answers else None
+    return Reason.UNTAGGED_PROPERTY if _ListMatch.UNTAGGED_PROPERTY in matches else None
 
 
 def _status_tags(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[frozenset[int], bool]:

@@ -10,7 +10,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, RequestRefusal, read_head
-from heliograph.engine.ingest.answer_transport import AnswerTransport
+from heliograph.engine.ingest.reply_transport import ReplyTransport
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._in_message = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", AnswerTransport(transport)))
+        super().connection_made(cast("asyncio.Transport", ReplyTransport(transport)))
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,7 +72,7 @@ class DoorProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        cast("AnswerTransport", self.transport).flush()
+        cast("ReplyTransport", self.transport).flush()
         is_last = not self.pipeline
         super().on_response_complete()
         if self._refusal is not None:

@@ -54,12 +54,15 @@ type Send = Callable[[Any], Awaitable[None]]
 
 
 class _Gone(Exception):
-    """The sender has disconnected; nobody waits for an answer."""
+    """The sender has disconnected; nobody waits for a reply."""
 
 
 @dataclass(frozen=True, slots=True)
-class _PendingAnswer:
-    """The answer to documents that the writer has. until: by the loop's clock, how long their sender waits for it."""
+class _PendingReply:
+    """The reply to documents that the batch writer is recording.
+
+    until: when their sender stops waiting, by the loop's clock
+    """
 
     future: asyncio.Future[Sequence[BatchResult]]
     count: int
@@ -78,7 +81,7 @@ class Edge:
         self._reception, self._clients = reception, clients
         self._writer, self._tokens, self._body_budget = reception.writer, reception.tokens, reception.body_budget
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
-        self._pending: deque[_PendingAnswer] = deque()
+        self._pending: deque[_PendingReply] = deque()
         self._is_watching = False
         self._chunk_limits: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,7 +114,10 @@ class Edge:
             await send({"type": "http.response.body", "body": reply.body})
 
     async def _handle(self, head: IngestHead, receive: Receive, send: Send, *, is_whole: bool) -> IngestReply | None:
-        """The answer; None if it has already been sent. is_whole: the body has arrived with the head, so nobody waits for it."""
+        """The reply; None if it has been sent already.
+
+        is_whole: the body has arrived with the head, so there is nothing to wait for
+        """
         astray = request_rules.place(head)
         if astray is not None:
             return astray
@@ -152,7 +158,7 @@ class Edge:
         if look_up is None:
             return problem_documents.BUSY
         try:
-            async with asyncio.timeout(request_rules.ANSWER_WITHIN):
+            async with asyncio.timeout(request_rules.REPLY_WITHIN):
                 return await asyncio.wrap_future(look_up) or problem_documents.NO_TOKEN
         except Exception:  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
             return problem_documents.UNAVAILABLE
@@ -241,7 +247,7 @@ class Edge:
         assert self._loop is not None
         future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
         self._writer.submit(items, size, lambda results: self._landed.append((future, results)))
-        self._pending.append(_PendingAnswer(future, len(items), self._loop.time() + request_rules.ANSWER_WITHIN))
+        self._pending.append(_PendingReply(future, len(items), self._loop.time() + request_rules.REPLY_WITHIN))
         if not self._is_watching:
             self._watch()
         return await future
@@ -286,7 +292,7 @@ async def _enter(chunk_limit: asyncio.Semaphore, *, patient: bool) -> bool:
 
 
 async def _drain(receive: Receive) -> None:
-    """Reads some more of a body that is too large: a sender that is cut off while it writes may never read the answer."""
+    """Reads some more of a body that is too large: a sender that is cut off while it writes may never read the reply."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):
             for _ in range(64):

@@ -1,4 +1,4 @@
-"""What the doors answer: results, and problem documents (RFC 9457) for refusals. HTTP statuses are decided only here.
+"""The replies of the doors: results, and problem documents (RFC 9457) for refusals. HTTP statuses are decided only here.
 
 outcome of record()                    status
 created                                201
@@ -34,7 +34,7 @@ _json = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class IngestReply:
-    """An answer, before HTTP: a whole response, or one line of many."""
+    """A reply, before HTTP: a whole response, or one line of many."""
 
     status: int
     content: Mapping[str, Any]
@@ -53,7 +53,7 @@ class IngestReply:
         return _json.encode(self.content)
 
     def line(self, number: int) -> bytes:
-        """The answer to one line of many."""
+        """The reply to one line of many."""
         if self.is_problem:
             return _json.encode({"line": number, **self.content}) + b"\n"
         return _json.encode({"line": number, "status": self.status, **self.content}) + b"\n"
@@ -133,7 +133,7 @@ def refused(errors: Iterable[DocumentProblem]) -> IngestReply:
 
 
 def reply_of(result: BatchResult) -> IngestReply:
-    """The answer for the result of a document."""
+    """The reply for the result of a document."""
     if isinstance(result, Mishap):
         return UNAVAILABLE if result is Mishap.UNAVAILABLE else FAILED
     match result.outcome:
@@ -149,10 +149,10 @@ def reply_of(result: BatchResult) -> IngestReply:
             return IngestReply(201 if result.outcome is ItemOutcome.CREATED else 200, _content(result))
 
 
-def _content(answer: ItemResult) -> dict[str, Any]:
+def _content(result: ItemResult) -> dict[str, Any]:
     return {
-        "outcome": answer.outcome.value,
-        "registration": answer.registration,
-        "version": answer.version,
-        "changes": answer.changes,
+        "outcome": result.outcome.value,
+        "registration": result.registration,
+        "version": result.version,
+        "changes": result.changes,
     }

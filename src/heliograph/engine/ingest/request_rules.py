@@ -1,6 +1,6 @@
 """The rules for requests to /ingest, for both doors: the fast one and the pages' port (I2, I3).
 
-    head → sender → kind and size → body → documents → the batch writer → answers
+    head → sender → kind and size → body → documents → the batch writer → replies
 
 No I/O here: a door reads and writes, these rules decide.
 """
@@ -30,7 +30,7 @@ CHUNK: Final = 200
 MOST_BODY_BYTES: Final = 64 * 1024 * 1024
 """Limit on the bytes of bodies that a process holds at one time."""
 BODY_WITHIN: Final = 30.0
-ANSWER_WITHIN: Final = 30.0
+REPLY_WITHIN: Final = 30.0
 """Seconds: for a body to arrive, and for its commit."""
 SLOWEST: Final = 64 * 1024
 """Bytes a second: a large body gets the extra time it needs at this rate."""
@@ -89,14 +89,14 @@ def bearer(authorization: str) -> str:
 
 
 def place(head: IngestHead) -> IngestReply | None:
-    """The answer that refuses a request to another path or by another method; None: it is for /ingest."""
+    """The reply that refuses a request to another path or by another method; None: it is for /ingest."""
     if head.path != PATH:
         return problem_documents.NOT_FOUND
     return None if head.method == "POST" else problem_documents.WRONG_METHOD
 
 
 def body_to_read(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
-    """The body to read, or the answer that refuses it."""
+    """The body to read, or the reply that refuses it."""
     if SCOPE not in grant.scopes:
         return problem_documents.NOT_ALLOWED
     kind = head.content_type.partition(";")[0].strip().lower()
@@ -131,12 +131,12 @@ class LineChunk:
     """The numbers of all lines, also of those that are refused."""
     items: Sequence[RecordItem]
     refused: dict[int, IngestReply]
-    """The answers to lines that are not recorded, by line number."""
+    """The replies to lines that are not recorded, by line number."""
     size: int
     """Bytes of the lines to record."""
 
     def replies(self, recorded: Sequence[IngestReply]) -> Iterator[tuple[int, IngestReply]]:
-        """The answers, line by line."""
+        """The replies, line by line."""
         recorded_replies = iter(recorded)
         for number in self.numbers:
             yield number, self.refused.get(number) or next(recorded_replies)

@@ -33,25 +33,25 @@ class IngestApplication:
         head = _head(environ, path)
         astray = request_rules.place(head)
         if astray is not None:
-            return _answer(start_response, astray)
+            return _send(start_response, astray)
         grant = self._grant(head.token)
         request = grant if isinstance(grant, IngestReply) else request_rules.body_to_read(head, grant)
         if isinstance(grant, IngestReply) or isinstance(request, IngestReply):
             assert isinstance(request, IngestReply)
             if request is problem_documents.NO_TOKEN:
                 self._reception.refuse_token(head.token, environ.get("REMOTE_ADDR", ""))
-            return _answer(start_response, request)
+            return _send(start_response, request)
         self._writer.note_use(grant.token)
         size = request.length or 0
         if not self._body_budget.take(grant.account, size):
-            return _answer(start_response, problem_documents.BUSY)
-        answering = self._answers(environ["wsgi.input"].read(size), size, head, grant, request)
-        first = next(answering)
+            return _send(start_response, problem_documents.BUSY)
+        replies = self._replies(environ["wsgi.input"].read(size), size, head, grant, request)
+        first = next(replies)
         if isinstance(first, IngestReply):
-            answering.close()
-            return _answer(start_response, first)
+            replies.close()
+            return _send(start_response, first)
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
-        return _Lines(first, answering)
+        return _Lines(first, replies)
 
     def admits(
         self, method: str, path: str, headers: Mapping[str, str], address: str = ""
@@ -87,7 +87,7 @@ class IngestApplication:
             return problem_documents.BUSY if token else problem_documents.NO_TOKEN
         return _grant_of(look_up)
 
-    def _answers(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest) -> Generator[IngestReply | bytes]:
+    def _replies(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest) -> Generator[IngestReply | bytes]:
         """One reply, or the lines of many. Gives the body's bytes back to the budget at the end."""
         try:
             if not request.many:
@@ -119,7 +119,7 @@ class IngestApplication:
         future: Future[Sequence[BatchResult]] = Future()
         try:
             self._writer.submit(items, size, future.set_result)
-            return [reply_of(result) for result in future.result(request_rules.ANSWER_WITHIN)]
+            return [reply_of(result) for result in future.result(request_rules.REPLY_WITHIN)]
         except WriterBusy:
             return [problem_documents.BUSY] * len(items)
         except TimeoutError:
@@ -127,7 +127,7 @@ class IngestApplication:
 
 
 class _Lines:
-    """The lines of an answer, the first of which are known. The server calls `close` even if the sender disconnects."""
+    """The lines of a reply, the first of which are known. The server calls `close` even if the sender disconnects."""
 
     def __init__(self, first: bytes, rest: Generator[IngestReply | bytes]) -> None:
         self._first, self._rest = first, rest
@@ -144,7 +144,7 @@ class _Lines:
 
 def _grant_of(look_up: Future[ApiGrant | None]) -> ApiGrant | IngestReply:
     try:
-        return look_up.result(request_rules.ANSWER_WITHIN) or problem_documents.NO_TOKEN
+        return look_up.result(request_rules.REPLY_WITHIN) or problem_documents.NO_TOKEN
     except (Exception, CancelledError):  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
         return problem_documents.UNAVAILABLE
 
@@ -167,7 +167,7 @@ def _head(environ: WSGIEnvironment, path: str) -> IngestHead:
     )
 
 
-def _answer(start_response: StartResponse, reply: IngestReply) -> Iterable[bytes]:
+def _send(start_response: StartResponse, reply: IngestReply) -> Iterable[bytes]:
     body = reply.body
     headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(body)))]
     headers += [(name, value) for name, value in reply.headers.items() if name != "Connection"]  # set by the server

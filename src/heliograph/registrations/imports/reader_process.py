@@ -48,12 +48,12 @@ class Beginning:
 def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "", beat: Callable[[], None]) -> Beginning:
     """Reads the beginning of a file in a separate process. Raises ImportFileError. beat: called every BEAT seconds until that is done."""
     wish = {"do": "begin", "path": str(path), "encoding": encoding, "separator": separator, "sheet": sheet}
-    reply = _read(wish, beat)
-    if reply is None:
+    table = _read(wish, beat)
+    if table is None:
         raise _unreadable(path)
-    if "refused" in reply:
-        raise NoTable(reply["refused"])
-    return Beginning(reply["form"], reply["names"], reply["sample"])
+    if "refused" in table:
+        raise NoTable(table["refused"])
+    return Beginning(table["form"], table["names"], table["sample"])
 
 
 def stand_apart() -> None:
@@ -85,13 +85,13 @@ def _unreadable(path: Path) -> NoTable:
 
 
 def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] | None:
-    """The process's answer; None if it crashed or took too long. The request is sent by a pipe, because arguments are limited in size."""
+    """The JSON that the process prints; None if it crashed or took too long. The request is sent by a pipe, because arguments are limited in size."""
     with (
-        tempfile.TemporaryFile() as answer,
+        tempfile.TemporaryFile() as output,
         subprocess.Popen(  # noqa: S603 -- our own module
             [sys.executable, "-m", f"{__package__}.reader_child"],
             stdin=subprocess.PIPE,
-            stdout=answer,
+            stdout=output,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as process,
@@ -114,6 +114,6 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
                 process.stdin.close()
         if process.wait():
             return None
-        answer.seek(0)
-        reply: dict[str, Any] = json.load(answer)
-        return reply
+        output.seek(0)
+        table: dict[str, Any] = json.load(output)
+        return table
