@@ -1,13 +1,16 @@
 """Refused sign-ins, pages and API tokens: counted in memory, written to the log and the audit every few seconds (P1, O8).
 
-A flood of guesses must fill neither the disk nor the database, and must not make whoever records wait. So a request only counts. Refusals that
-agree in reason, person or token, page and address are one line of the log in each write of a process, and one entry of the audit in a day. A
-process writes LINES_A_DAY such lines in a day, then one a minute with how many more were refused. The audit of an account
-takes MOST_A_DAY such entries; what comes then is counted without its address, by reason alone. A refusal that belongs to no account, such as a
-user name that nobody has, is in the log only.
+A flood of guesses must fill neither the disk nor the database, and must not slow down recording. So a request only counts its refusal, and a
+thread writes the counts. Refusals with equal reason, person or token, page and address become one line of the log for each write of a
+process, and one entry of the audit for each day. Both are bounded:
 
-The log names people by their id and never shows what was typed: somebody may have typed a password into the field of the user name. It does name
-the network address, without which nobody could block it.
+    log, for each process    LINES_A_DAY lines in 24 hours, then one summary a minute
+    audit, for each account  MOST_A_DAY entries a day; later refusals are counted by reason alone, without an address
+
+A refusal that belongs to no account, such as that of a user name that does not exist, is written to the log only.
+
+The log names people by their id and never quotes what was typed, because a password may have been typed into the field of the user name. It
+contains network addresses, because an operator needs them to block an attacker.
 """
 
 from __future__ import annotations
@@ -32,15 +35,15 @@ from heliograph.store.instants import from_micros
 log = structlog.get_logger(__name__)
 
 REFUSED: Final = "was refused"
-"""What the audit calls it (`accounts.audit`)."""
+"""The verb of these entries in the audit (`accounts.audit`)."""
 SOMEBODY: Final = "somebody"
-"""Who did it, in the audit, where nobody is signed in."""
+"""The author of an audit entry if nobody is signed in."""
 MOST_COUNTED: Final = 200
-"""Different refusals that a process tells apart between two writes."""
+"""The most different refusals that a process counts between two writes."""
 LINES_A_DAY: Final = 1_000
-"""Lines of the log that a process writes in 24 hours, one for each refusal."""
+"""The most lines of the log that a process writes in 24 hours, one for each refusal."""
 SUMMARY_AFTER: Final = 60.0
-"""Seconds between two lines of the log that sum up what has no line of its own."""
+"""Seconds between two summaries of the refusals that got no line of their own."""
 MOST_A_DAY: Final = 500
 """Entries of an account's audit in a day."""
 WRITTEN_AFTER: Final = 5.0
@@ -68,22 +71,22 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRefusal:
-    """What was refused to whom. Two equal ones are one entry."""
+    """One kind of refusal: why, from where, of which person or token, on which page. Equal ones are counted together."""
 
     reason: Reason
     address: str
     """The network address that it came from; "" for several."""
     user: int | None = None
-    """Who was signed in, or whose name was given."""
+    """The id of the user who was signed in, or whose user name was typed."""
     is_signed_in: bool = False
     token_prefix: str = ""
-    """The public part of an API token. Whose it is, and what is wrong with it, is looked up when the refusal is written."""
+    """The public part of an API token. Its owner, and what is wrong with it, are looked up when the refusal is written."""
     page: str = ""
     """The pattern of the page's address, without the codes and ids in it."""
 
 
 class RefusalCounter:
-    """What was refused in this process and is not written yet."""
+    """Counts the refusals of this process until they are written."""
 
     def __init__(self) -> None:
         self._counts: dict[AccessRefusal, int] = {}
@@ -91,7 +94,7 @@ class RefusalCounter:
         self.has_news = threading.Event()
 
     def note(self, refusal: AccessRefusal, times: int = 1) -> None:
-        """Counts a refusal. Once there are MOST_COUNTED different ones, further ones are counted by their reason alone."""
+        """Counts a refusal. Once there are MOST_COUNTED different ones, new ones are counted by their reason alone."""
         with self._lock:
             if refusal not in self._counts and len(self._counts) >= MOST_COUNTED:
                 refusal = AccessRefusal(refusal.reason, "")
@@ -99,7 +102,7 @@ class RefusalCounter:
         self.has_news.set()
 
     def take(self) -> dict[AccessRefusal, int]:
-        """What was counted; the counter begins anew."""
+        """Returns the counts and starts again from zero."""
         with self._lock:
             counts, self._counts = self._counts, {}
             self.has_news.clear()
@@ -111,9 +114,9 @@ PROCESS: Final = RefusalCounter()
 
 
 class RefusalLog:
-    """What a process writes into the log about refusals: the first LINES_A_DAY of 24 hours line by line, then at most one sum a minute.
+    """Writes the refusals of a process to the log: LINES_A_DAY lines in 24 hours, then at most one summary a minute.
 
-    clock: seconds; it never goes back.
+    clock: seconds; it never goes back
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -123,7 +126,7 @@ class RefusalLog:
         self._summed: Counter[str] = Counter()
 
     def write(self, times: int, reason: str, **facts: Any) -> None:
-        """Writes the line of a refusal, or counts it for the next sum."""
+        """Writes the line of a refusal, or adds it to the next summary."""
         now = self._clock()
         if now >= self._day_ends:
             self._day_ends, self._lines = now + DAY / 1_000_000, 0
@@ -134,7 +137,10 @@ class RefusalLog:
             self._summed[reason] += times
 
     def write_summary(self, *, at_once: bool = False) -> None:
-        """Writes the sum of what has no line of its own, if there is any and the last sum is a minute ago. at_once: however long that is ago."""
+        """Writes the summary if there is anything to sum up and the last one is a minute ago.
+
+        at_once: True to write it however recent the last one is
+        """
         if self._summed and (at_once or self._clock() >= self._summary_at):
             log.warning("more_access_refused", times=self._summed.total(), reasons=dict(self._summed))
             self._summed.clear()
@@ -142,7 +148,7 @@ class RefusalLog:
 
     @property
     def seconds_to_summary(self) -> float | None:
-        """Seconds until there is a sum to write; None if there is none."""
+        """Seconds until the next summary is due; None if there is nothing to sum up."""
         return max(0.0, self._summary_at - self._clock()) if self._summed else None
 
 
@@ -215,7 +221,7 @@ def write_refusals(db: Database, counts: Mapping[AccessRefusal, int], refusal_lo
 
 
 def _of_user(db: Database, refusal: AccessRefusal) -> _AuditedRefusal | None:
-    """With the account and name of its user; None if there is none, or if they belong to no account."""
+    """The refusal with the account and the name of its user; None if the user does not exist or belongs to no account."""
     if refusal.user is None:
         return None
     rows = db.all("SELECT account_id, name FROM accounts_user WHERE id = :id AND account_id IS NOT NULL", {"id": refusal.user})

@@ -62,7 +62,7 @@ class ConfigCache:
 
 
 PROCESS: Final = ConfigCache()
-"""What this process has compiled."""
+"""The cache that all parts of this process share."""
 
 
 class Committed:

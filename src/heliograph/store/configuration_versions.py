@@ -18,7 +18,7 @@ from heliograph.store.database import Database
 
 ACCOUNT, EVENT = 1, 2
 _SAVES = 3
-"""The row of config_version that counts an account's saves, of whatever kind; nothing is read at such a version."""
+"""The scope of the row in config_version that counts all saves of an account. No configuration has this count as its version."""
 MOST_SAVED = 50
 """Versions that `versions_saved` looks at."""
 _EVENT_LOCKS = 8  # an account's events share this many locks, because PostgreSQL's table of advisory locks has a fixed size
@@ -30,7 +30,7 @@ def _keys(accounts: Iterable[int], events: Iterable[tuple[int, int]]) -> list[tu
 
 
 def all_events(account: int) -> list[tuple[int, int]]:
-    """Pairs of (account, event) whose locks are those of all events of the account, also of ones that are made later."""
+    """Pairs of (account, event) that lock all events of the account, including events that are created later."""
     return [(account, number) for number in range(_EVENT_LOCKS)]
 
 
@@ -62,7 +62,7 @@ def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> di
 
 
 def ask_versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> Callable[[], dict[tuple[int, int], int]]:
-    """`versions`, whose answer is waited for later (`Database.ask`)."""
+    """Like `versions`, but returns a function that waits for the result (`Database.ask`)."""
     params = {"accounts": list(accounts), "events": list(events)}
     statements = [
         f"SELECT scope, scope_id, version FROM config_version WHERE scope = {scope} AND {db.member('scope_id', name)}"
@@ -76,7 +76,10 @@ def ask_versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -
 
 
 def lock_and_read(db: Database, accounts: Sequence[int], events: Sequence[tuple[int, int]]) -> tuple[dict[tuple[int, int], int], int]:
-    """Keeps configuration unchanged until the transaction ends; the versions in force then, and the database's clock. events: (account, event)."""
+    """Locks the configuration against changes until the transaction ends. Returns the versions in force and the database's clock.
+
+    events: pairs of (account, event)
+    """
     lock_shared(db, accounts, events)
     if db.vendor == "sqlite":
         return versions(db, accounts, [event for _, event in events]), db.now()
@@ -116,7 +119,7 @@ def count_of_saves(db: Database, account: int) -> int:
 
 
 def count_save(db: Database, account: int) -> int:
-    """Counts one save more; returns the number. On PostgreSQL others who count wait until this transaction ends."""
+    """Adds one to the account's count of saves and returns it. On PostgreSQL other savers wait here until this transaction ends."""
     ((saves,),) = db.all(
         "INSERT INTO config_version (scope, scope_id, version) VALUES (:scope, :id, 1)"
         " ON CONFLICT (scope, scope_id) DO UPDATE SET version = config_version.version + 1 RETURNING version",
@@ -135,8 +138,8 @@ def version_at(db: Database, account: int, at: int) -> int:
 
 
 def past_body(db: Database, account: int, kind: str, entity: int, number: int) -> tuple[int, Mapping[str, Any]] | None:
-    """Version `number` of something of an account's configuration: the account's version since which it was in force, and its body; None if
-    it is not kept."""
+    """Version `number` of a flow, mapping or connection: the account's version since which it was in force, and its body; None if that
+    version is no longer stored."""
     rows = db.all(
         "SELECT since, body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity AND number = :number",
         {"scope": ACCOUNT, "account": account, "kind": kind, "entity": entity, "number": number},
@@ -159,21 +162,23 @@ def bodies_of(db: Database, account: int, kind: str, entities: Iterable[int], mo
 
 @dataclass(frozen=True, slots=True)
 class SavedVersion:
-    """A version of something of an account's configuration: its number, when it was saved (microseconds), by whom, and what stands in it and in the
-    one before.
-
-    before: None for the first version, and where the one before is not kept
-    """
+    """One version of a flow, mapping or connection, with the body of the version before it."""
 
     number: int
     at: int
+    """When it was saved, in microseconds."""
+    """When it was saved, in microseconds."""
     by: str
+    """Who saved it."""
+    """Who saved it."""
     body: Mapping[str, Any]
     before: Mapping[str, Any] | None
+    """The body of the version before; None for the first version, and if that body is no longer stored."""
+    """The body of the version before; None for the first version, and if that body is no longer stored."""
 
 
 def versions_saved(db: Database, account: int, kind: str, entity: int, since: int, until: int) -> list[SavedVersion]:
-    """What was saved of something in [since, until] (microseconds), the newest first; the newest MOST_SAVED at most."""
+    """The versions of a flow, mapping or connection that were saved in [since, until] (microseconds): the newest MOST_SAVED, newest first."""
     rows = db.all(
         "SELECT number, at, by, body FROM config_history"
         " WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity AND at <= :until"

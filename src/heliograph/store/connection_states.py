@@ -1,7 +1,7 @@
-"""The state of connections, without versions: paused, resting after a Retry-After, being released, failing (C8).
+"""The state of connections, without versions: paused, in a retry-after pause, being released, failing (C8).
 
-After a take-over, a Retry-After, a pause or an unreachable target must still be known, so this state is stored and never lives in a
-worker's memory alone. The completer writes it after the lanes; pausing and releasing write it alone, or after the lanes too.
+The state is stored because a worker that takes over a slot must know it: a worker's memory alone would lose it. The completer writes it after
+the lanes. Pausing and releasing write it alone, or after the lanes too.
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ from heliograph.store.row_states import ACTION_OPEN, LANE_READY, LANE_WAITING
 
 @dataclass(frozen=True, slots=True)
 class StoredConnectionState:
-    """paused: nothing is sent, except during a release: then `release_rate` requests a minute until `release_until`.
-
-    held_until: the end of the rest that the target's Retry-After asked for; failures: consecutive failures to reach the target. Instants
-    are microseconds of the database's clock, 0 = none.
-    """
+    """A row of connection_state. Instants are microseconds of the database's clock, 0 = none."""
 
     paused: bool = False
+    """True if nothing is sent, except during a release."""
+    """True if nothing is sent, except during a release."""
     held_until: int = 0
+    """The end of the retry-after pause."""
+    """The end of the retry-after pause."""
     failures: int = 0
+    """Consecutive failures to reach the target."""
+    """Consecutive failures to reach the target."""
     release_rate: int | None = None
+    """Requests a minute during a release; None: there is none."""
+    """Requests a minute during a release; None: there is none."""
     release_until: int = 0
+    """The end of the permission that `renew` gave to the release."""
+    """The end of the permission that `renew` gave to the release."""
 
     def holds(self, now: int) -> bool:
         """True if nothing may be sent because a person, or a 410, paused the connection."""
@@ -37,19 +43,27 @@ class StoredConnectionState:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a batch of outcomes says about a connection. failures: consecutive ones at its end; reached: an attempt reached the target;
-    gone: 410."""
+    """What a batch of outcomes says about a connection."""
 
     connection: int
     account: int
     failures: int
+    """Consecutive failures at the end of the batch."""
+    """Consecutive failures at the end of the batch."""
     reached: bool
+    """True if any attempt of the batch reached the target."""
+    """True if any attempt of the batch reached the target."""
     held_until: int | None = None
+    """The end of the retry-after pause that the target asked for; None: it asked for none."""
+    """The end of the retry-after pause that the target asked for; None: it asked for none."""
     gone: bool = False
+    """True if the target answered 410."""
+    """True if the target answered 410."""
 
 
 HELD = "((s.paused AND (s.release_rate IS NULL OR s.release_until IS NULL OR s.release_until <= :now)) OR s.held_until > :now)"
-"""The condition that a row `s` of connection_state holds what waits for its connection: a pause without a release, or a Retry-After that lasts."""
+"""The condition that the connection of row `s` of connection_state sends nothing: it is paused without a running release, or in a retry-after
+pause."""
 GONE = "The target answered 410: it is gone for good."
 
 
@@ -66,7 +80,10 @@ def states(db: Database) -> dict[int, StoredConnectionState]:
 
 
 def state_of(db: Database, account: int, connection: int, *, lock: bool = True) -> tuple[StoredConnectionState, str]:
-    """A connection's state and why it is paused. `lock`: locks the row until the transaction ends."""
+    """A connection's state, and the reason of its pause.
+
+    lock: True to lock the row until the transaction ends
+    """
     rows = db.all(
         "SELECT paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
         f" WHERE connection_id = :connection AND account_id = :account{db.for_update if lock else ''}",
@@ -79,8 +96,10 @@ def state_of(db: Database, account: int, connection: int, *, lock: bool = True) 
 
 
 def forget_failures(db: Database, account: int, connection: int, *, elsewhere: bool) -> None:
-    """A connection is reached in another way from now on: what failed to reach it before does not count. elsewhere: another target answers,
-    so the rest that the one before asked for does not count either."""
+    """Resets the failures of a connection that is reached in another way from now on.
+
+    elsewhere: True if the target is another one; it did not ask for the retry-after pause, so that ends, too
+    """
     rest = ", held_until = NULL" if elsewhere else ""
     db.run(
         f"UPDATE connection_state SET failures = 0{rest} WHERE connection_id = :connection AND account_id = :account",
@@ -160,9 +179,9 @@ def is_anything_due(db: Database, connection: int, now: int) -> bool:
 
 
 def held_actions(db: Database, connections: Sequence[int], now: int, most: int | None = None) -> dict[int, int]:
-    """How many actions are due over each of these connections, whether or not it lets them go; of records with several, each is one.
+    """How many open actions are due over each connection. An action counts even if its connection is paused, and each action of a lane counts.
 
-    most: look at so many of all of them together; None: reads them all.
+    most: the most actions to read over all connections; None for no limit
     """
     if not connections:
         return {}

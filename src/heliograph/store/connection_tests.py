@@ -15,7 +15,7 @@ OF_ACCOUNT: Final = 20
 
 
 def may_test(db: Database, account: int, connection: int) -> bool:
-    """Counts a test that is about to begin, in the caller's transaction. False, without counting, if there were too many."""
+    """Counts a test that is about to begin, in the caller's transaction. False if there were too many; then it is not counted."""
     now = db.now()
     params = {"connection": connection, "account": account, "now": now, "old": now - WINDOW, "most": OF_CONNECTION}
     ((of_account,),) = db.all(

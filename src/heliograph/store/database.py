@@ -34,7 +34,8 @@ class Database(Protocol):
         """Runs a statement and fetches its rows."""
 
     def ask(self, sql: str, params: Params | None = None) -> Callable[[], list[Row]]:
-        """Runs a statement; the result fetches its rows. Inside `together`, what is asked meanwhile shares the wait for the server."""
+        """Runs a statement and returns a function that fetches its rows. Inside `together`, several such statements wait for the server only
+        once."""
 
     def run(self, sql: str, params: Params | None = None) -> int:
         """Runs a statement and returns how many rows it touched."""
@@ -43,10 +44,10 @@ class Database(Protocol):
         """Runs a statement once per row, pipelined. Each row of an UPDATE must concern a different database row; their order is undefined."""
 
     def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
-        """Like `many`, for an INSERT ... VALUES ... RETURNING; the result fetches what the rows returned, in no order."""
+        """Like `many`, for an INSERT … VALUES … RETURNING. Returns a function that fetches the returned rows, in no particular order."""
 
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
-        """New numbers of several sequences (SEQUENCES), as many of each as given, ascending. One statement."""
+        """New numbers of sequences (SEQUENCES), ascending, in one statement. counts: how many of each."""
 
     def now(self) -> int:
         """The database's clock; it also advances inside a transaction."""
@@ -72,26 +73,31 @@ class Database(Protocol):
         """A number that changes with each commit of another connection; None on PostgreSQL, which has no such number."""
 
     def django_time(self, at: datetime) -> object:
-        """An instant as Django stores it: PostgreSQL has a type for it, SQLite a text in UTC without its zone."""
+        """An instant in the form in which Django stores it: a timestamp on PostgreSQL, on SQLite a text in UTC without a time zone."""
 
     def lock(self, scope: int, key: int) -> None:
-        """Until the transaction ends, no other one has the lock of these two 32-bit numbers. SQLite has one writer anyway."""
+        """Takes the lock of these two 32-bit numbers until the transaction ends. Does nothing on SQLite, which has one writer anyway."""
 
     def limit_statements(self, milliseconds: int) -> None:
-        """Ends statements of this transaction that take longer. Those of SQLite wait for nobody."""
+        """Cancels statements of this transaction that take longer. Does nothing on SQLite, whose statements wait for nobody."""
 
     def together(self) -> contextlib.AbstractContextManager[object]:
-        """Inside, `many` and `run` do not wait for the server until rows are read or the block ends. SQLite never waits anyway."""
+        """Inside the block, `many` and `run` do not wait for the server: the wait comes when rows are read, or when the block ends. SQLite
+        never waits."""
 
     def transaction(self, *, together: bool = False) -> contextlib.AbstractContextManager[None]:
-        """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the write lock. together: as in
-        `together`, from its beginning to its end; `run` does not know how many rows it touched."""
+        """A write transaction: begins, then commits, or rolls back on an exception. On SQLite it holds the write lock.
+
+        together: True if the whole transaction is as inside `together`; then `run` does not return how many rows it touched
+        """
 
     def savepoint(self) -> contextlib.AbstractContextManager[object]:
-        """Inside the caller's transaction: an exception undoes the block and frees its locks. SQLite needs none: it has no other writer."""
+        """A block inside the caller's transaction that an exception undoes, with its locks. Does nothing on SQLite, which has no other
+        writer."""
 
     def force(self) -> None:
-        """Returns once everything this connection has read is on disk: no request may be sent for data that a power cut could undo."""
+        """Waits until everything that this connection has read is on disk. Call it before a request is sent: a power cut must not undo its
+        data."""
 
     def close(self) -> None:
         """Closes the connection. Only its owner may call it."""

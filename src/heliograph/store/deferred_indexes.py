@@ -35,12 +35,15 @@ def defer(db: Database, tables: Sequence[str]) -> int:
 
 
 def are_deferred(db: Database) -> bool:
-    """Whether any are set aside."""
+    """Whether any indexes are set aside."""
     return bool(db.all(_REMEMBERED[db.vendor]))
 
 
 def restore(db: Database, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
-    """Makes all that were set aside, each in a transaction of its own, if there are any. progress: how many are there again, and of how many."""
+    """Makes the indexes that were set aside, each in a transaction of its own.
+
+    progress: called with the number of indexes that are back, and of all
+    """
     if not are_deferred(db):
         return
     names = [name for (name,) in db.all("SELECT name FROM deferred_index ORDER BY name")]
@@ -54,6 +57,7 @@ def restore(db: Database, progress: Callable[[int, int], None] = lambda _done, _
 
 
 def renew_statistics(db: Database) -> None:
-    """Renews the statistics of all tables: by those of small ones, PostgreSQL would read whole tables. SQLite plans without any."""
+    """Renews the statistics of all tables. PostgreSQL would else plan by those of small tables, and read whole ones. SQLite plans without
+    any."""
     if db.vendor == "postgresql":
         db.run("ANALYZE")

@@ -59,7 +59,7 @@ NETWORK_FUSE: Final = ("ceph", "cifs", "davfs", "gcsfuse", "glusterfs", "goofys"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding, in sentences for the operator. `ok` with a `cure`: it works, but something should be done."""
+    """The result of one check, in sentences for the operator. If it is `ok` and has a `cure`, it works but should be improved."""
 
     name: str
     ok: bool
@@ -142,7 +142,7 @@ def _read_mountinfo(text: str) -> list[tuple[str, str]]:
 
 
 def _mount_of(folder: Path, mounts: Iterable[tuple[str, str]]) -> tuple[str, str]:
-    """The mount whose point is the longest prefix of the folder; of several the last, which hides the earlier ones."""
+    """The mount that contains the folder: the one with the longest path, and of equal ones the last, which hides the others."""
     best, kind = "", ""
     resolved = folder.resolve()
     for point, mount_kind in mounts:
@@ -269,7 +269,7 @@ def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.tim
 
 
 def proxies_are_ignored(environ: Mapping[str, str]) -> Check:
-    """Warns about proxies in the environment: they are never used for deliveries, but an operator who set one expects it."""
+    """Warns about proxies in the environment. Deliveries never use them, though an operator who set one expects it."""
     named = sorted(name for name, value in environ.items() if value and name.lower() in {"http_proxy", "https_proxy", "all_proxy"})
     if not named:
         return Check("proxy", True, "No proxy is set in the environment.")
@@ -282,7 +282,7 @@ def proxies_are_ignored(environ: Mapping[str, str]) -> Check:
 
 
 def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
-    """Reports which private networks outgoing requests may reach, and whether that is more than anyone can have meant."""
+    """Reports which private networks outgoing requests may reach, and warns about a range so wide that it must be a mistake."""
     allowed = list(networks)
     if not allowed:
         return Check("network rules", True, "Outgoing requests reach public addresses only.")

@@ -1,8 +1,8 @@
-"""What the drivers of both databases raise, by what it means.
+"""The errors of both databases' drivers, grouped by their meaning.
 
     except driver_errors.all_errors(OSError) as error:
 
-What is given is caught as well. psycopg is not imported for this: as long as nothing has imported it, nothing raises its errors.
+The given types are caught as well. This module does not import psycopg: if nobody else has, none of its errors can be raised.
 """
 
 from __future__ import annotations

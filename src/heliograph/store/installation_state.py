@@ -19,7 +19,7 @@ MOST_COUNTED = 100_000  # a count that would have to read more rows says "more t
 
 
 JOB_STATES = ("queued", "running", "paused", "cancelling", "cancelled", "done", "failed")
-"""Those of `jobs.models.JobState`, which needs Django."""
+"""The states of `jobs.models.JobState`, repeated because that module needs Django."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,23 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """Current numbers. Ages are seconds; None if nothing is waiting.
-
-    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; untagged: runs that wait for a tag;
-    failed: items of the Retry Queue that are Failed. counted: False if pending, waiting or failed stopped at MOST_COUNTED. jobs: by state; database_bytes: None if it cannot be told.
-    """
+    """The numbers of this installation at one moment. Ages are seconds; None if nothing waits."""
 
     pending: int
+    """Actions whose first attempt has not ended."""
+    """Actions whose first attempt has not ended."""
     waiting: int
+    """Items of the Retry Queue with a next try."""
+    """Items of the Retry Queue with a next try."""
     untagged: int
+    """Runs that wait for a tag."""
+    """Runs that wait for a tag."""
     failed: int
+    """Items of the Retry Queue that are Failed."""
+    """Items of the Retry Queue that are Failed."""
     counted: bool
+    """False if counting stopped at MOST_COUNTED for `pending`, `waiting` or `failed`."""
+    """False if counting stopped at MOST_COUNTED for `pending`, `waiting` or `failed`."""
     oldest_pending: float | None
     oldest_due: float | None
     paused_connections: int
@@ -52,7 +58,11 @@ class ServerStatus:
     last_error: str
     unfolded_figures: int
     jobs: Mapping[str, int]
+    """Numbers by state."""
+    """Numbers by state."""
     database_bytes: int | None
+    """None if the size cannot be read."""
+    """None if the size cannot be read."""
     disk_free: int | None
 
     @property

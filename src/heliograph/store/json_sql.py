@@ -6,7 +6,10 @@ from heliograph.store.database import Database
 
 
 def has_key(db: Database, column: str, id: int, field: str = "") -> str:
-    """The condition that an object has a key. field: the field of the column's object that is meant; "" for the column itself."""
+    """The condition that an object has a key.
+
+    field: the field of the column that contains the object; "" if the column itself is the object
+    """
     if db.vendor == "sqlite":
         return f"json_type({column}, '${_path(field)}.\"{int(id)}\"') IS NOT NULL"
     return f"jsonb_exists({_field(column, field)}, '{int(id)}')"
@@ -20,7 +23,7 @@ def has_item(db: Database, column: str, id: int, field: str) -> str:
 
 
 def each_key(db: Database, column: str, field: str) -> tuple[str, str]:
-    """The keys of the object in a field: their column, and their table for a FROM clause that has the column's table already."""
+    """The keys of an object: the column with the key, and the table to add to a FROM clause that already has the column's table."""
     if db.vendor == "sqlite":
         return "each.key", f"json_each({column}, '${_path(field)}') each"
     return "each.key", f"jsonb_object_keys({_field(column, field)}) each(key)"

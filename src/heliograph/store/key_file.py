@@ -33,7 +33,7 @@ class KeyFile:
         self._seen: tuple[int, int, int] | None = None
 
     def changed(self) -> Sequence[str] | None:
-        """The keys if the file changed since the last look. An unusable file is ignored and logged: the known keys stay in use."""
+        """The keys if the file has changed since the last call. An unusable file is logged and ignored: the known keys stay in use."""
         try:
             status = self._path.stat()
         except OSError:
@@ -87,7 +87,7 @@ def write_keys(path: Path, keys: Sequence[str]) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Locks this key file against a second rotation. Raises KeyFileError if another one is running."""
+    """Locks this key file against a second rotation. Raises KeyFileError if one is running already."""
     folder = os.open(path.resolve().parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)

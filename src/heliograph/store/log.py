@@ -24,7 +24,7 @@ class Log:
         self._lock = threading.Lock()
 
     def force(self) -> None:
-        """Syncs everything committed so far to disk. Raises sqlite3.OperationalError, as a commit would."""
+        """Syncs everything that is committed to disk. Raises sqlite3.OperationalError, like a commit."""
         try:
             with self._lock:
                 if self._file is None:

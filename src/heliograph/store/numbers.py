@@ -1,4 +1,4 @@
-"""Numbers of several sequences, drawn in one statement for all that a transaction is going to write."""
+"""Numbers of several sequences for one transaction, drawn in one statement."""
 
 from __future__ import annotations
 

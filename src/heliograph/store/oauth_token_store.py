@@ -92,7 +92,7 @@ def keep(
 
 
 def connect(db: Database, vault: Vault, account: int, connection: int, tokens: TokenResponse, bond: str, *, asked_at: int, by: str) -> None:
-    """Stores the tokens of a person's sign-in, whatever was there and whoever is requesting meanwhile."""
+    """Stores the tokens of a person's sign-in. They replace any others, even if a process is requesting new ones."""
     db.run(
         "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
         {"connection": connection, "account": account},
@@ -141,7 +141,11 @@ def _new(
 
 
 def fail(db: Database, account: int, connection: int, why: str, *, lost: bool, who: str) -> None:
-    """Returns a claim without tokens. why: a sentence without secrets; lost: no token will be given until someone connects again."""
+    """Gives back a claim that brought no tokens.
+
+    why: a sentence without secrets
+    lost: True if no token will be issued until someone connects again
+    """
     db.run(
         "UPDATE oauth_access SET refreshing_until = NULL, refreshing_by = '', failed_at = coalesce(failed_at, :now), failure = :why,"
         " lost = lost OR :lost WHERE connection_id = :connection AND account_id = :account AND refreshing_by = :who",
@@ -159,8 +163,7 @@ def forget(db: Database, account: int, connection: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ShownAccess:
-    """What pages show about a connection's access. Instants: microseconds, None: never. failure: why no new token has been given since
-    failed_at."""
+    """The part of a connection's access that pages show. Instants are microseconds; None = never."""
 
     bond: str
     scope: str
@@ -171,6 +174,8 @@ class ShownAccess:
     connected_by: str
     failed_at: int | None
     failure: str
+    """Why no new token has been issued since `failed_at`."""
+    """Why no new token has been issued since `failed_at`."""
     lost: bool
 
 

@@ -52,7 +52,7 @@ _KINDS: dict[type, type[ArrayColumn]] = {int: IntegerArray, str: TextArray, bool
 
 
 def column_of(values: Sequence[Any]) -> ArrayColumn | list[Any] | None:
-    """The values as a column; None if all are None; a plain list if they have several types or an unsupported one."""
+    """The values as a typed column; None if all are None; a plain list if their types differ or are not supported."""
     kinds = set(map(type, values))
     kinds.discard(type(None))
     if len(kinds) == 1:

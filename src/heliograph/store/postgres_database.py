@@ -51,7 +51,8 @@ class PostgresDatabase:
             return cursor.execute(pyformat(sql), as_arrays(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        """All rows in one statement, with a list per column: a statement per row costs server and driver as much as thirty rows in a list."""
+        """Writes all rows in one statement, with a list for each column. A statement for each row would cost server and driver thirty times
+        as much."""
         row_list = rows if isinstance(rows, list) else list(rows)
         statement = self._at_once(sql, row_list)
         with self._cursor() as cursor:
@@ -125,7 +126,8 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
-        """psycopg's own `transaction()` would be the transaction itself where Django has begun one without sending anything yet."""
+        """Not psycopg's own `transaction()`: if Django has begun a transaction without sending anything yet, that would be the transaction
+        itself."""
         self.run("SAVEPOINT heliograph")
         try:
             yield
@@ -143,7 +145,8 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def _pipelined(self) -> Iterator[None]:
-        """psycopg's own transaction waits for the server before and after each of BEGIN and COMMIT; these two go out with the others."""
+        """A transaction whose BEGIN and COMMIT go out with its statements. psycopg's own would wait for the server before and after each of
+        them."""
         try:
             with self.connection.pipeline():
                 self.run("BEGIN")
@@ -155,11 +158,11 @@ class PostgresDatabase:
             raise
 
     def _forget_prepared(self) -> None:
-        """After a pipeline that failed, and whose transaction was not rolled back as a whole.
+        """Makes psycopg forget its prepared statements, after a pipeline that failed and was not rolled back as a whole.
 
-        The server skips the rest of such a pipeline, also what it should have prepared; psycopg counts that as prepared, and each later use
-        fails: "prepared statement does not exist". Only a rollback by psycopg's own methods makes it forget them; one that is executed
-        as a statement does so now and then.
+        The server skips the rest of such a pipeline, including statements to prepare. psycopg counts them as prepared all the same, so each
+        later use would fail with "prepared statement does not exist". Only a rollback by psycopg's own methods resets its count; one that is
+        executed as a statement does so only sometimes.
         """
         with self.connection.transaction(force_rollback=True):
             pass
@@ -180,7 +183,7 @@ def _list(values: Iterable[Any]) -> ArrayColumn | list[Any]:
 
 
 def _of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[ArrayColumn]] | None:
-    """The statement with a list for each parameter (`%s`), and the lists. None if a value has a type that cannot be in a list."""
+    """The statement with a list for each parameter (`%s`), and the lists. None if values have a type that a list cannot have."""
     names = dict.fromkeys(statement.names)
     lists = [column_of([row[name] for row in rows]) for name in names]
     if any(isinstance(column, list) for column in lists):
@@ -191,7 +194,7 @@ def _of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[
 
 @functools.lru_cache(maxsize=1024)
 def _of_known(statement: Statement, known: tuple[bool, ...]) -> str:
-    """Writes a column that is NULL in every row as NULL: a list of nothing else would have no type that fits the column."""
+    """The statement with NULL for the columns that are NULL in every row: a list of NULLs would have no type that fits the column."""
     names = dict.fromkeys(statement.names)
     columns = {name: f"v.column{n}" if is_known else "NULL" for n, (name, is_known) in enumerate(zip(names, known, strict=True), 1)}
     lists, column_names = ", ".join(["%s"] * sum(known)), ", ".join(f"column{n}" for n, is_known in enumerate(known, 1) if is_known)

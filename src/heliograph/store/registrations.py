@@ -20,7 +20,7 @@ from heliograph.store.numbers import DrawnNumbers
 
 @dataclass(slots=True)
 class RegistrationRow:
-    """A locked registration. serial is None where the registration is new: `write_rows` inserts its row."""
+    """A locked registration. serial is None if it is new: `write_rows` inserts its row."""
 
     id: int
     event: int
@@ -30,7 +30,7 @@ class RegistrationRow:
     sent_modified: int | None
     state: str
     account: int = 0
-    """Of one that is to be made."""
+    """Set only for a registration that is to be created."""
 
 
 def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], wait_ms: int = 0) -> set[tuple[int, str, str]]:
@@ -88,7 +88,8 @@ def store_results(db: Database, results: Iterable[tuple[tuple[int, str, str], st
 
 
 def remove_old_keys(db: Database, before: int, limit: int) -> int:
-    """Forgets the oldest keys that were claimed before an instant (microseconds), at most so many. Returns how many. In the caller's transaction."""
+    """Deletes the oldest keys that were claimed before an instant (microseconds), at most `limit`. Returns their number. In the caller's
+    transaction."""
     return db.run(
         "DELETE FROM idempotency WHERE (account_id, endpoint, key) IN"
         " (SELECT account_id, endpoint, key FROM idempotency WHERE at < :before ORDER BY at LIMIT :limit)",
@@ -104,7 +105,8 @@ def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
 
 
 def locked_rows(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
-    """Locks those of (event, code, account) that exist, in the given (sorted) order; draws ids for the others. Returns all by (event, code)."""
+    """Locks the existing registrations among these (event, code, account), in the given (sorted) order, and draws ids for the new ones.
+    Returns all by (event, code)."""
     if db.vendor == "sqlite":
         rows = db.all(
             f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
@@ -219,7 +221,7 @@ MOST_OF_A_CODE = 20
 
 
 def ids_of_code(db: Database, account: int, text: str) -> list[int]:
-    """The registrations whose code this is, in whatever case it was typed, the last changed first."""
+    """The registrations with this code, ignoring case, the last changed first."""
     code = text.strip()
     if not code or "\0" in code:
         return []

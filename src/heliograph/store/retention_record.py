@@ -1,4 +1,4 @@
-"""What is known of an account's retention (O4, X6): its announcement, and what was removed on which day. Instants are microseconds."""
+"""The account's record of retention (O4, X6): its announcement, and what was removed on which day. Instants are microseconds."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def accounts(db: Database) -> list[int]:
 
 
 def announcement(db: Database, account: int) -> Announcement | None:
-    """What the account was told last."""
+    """The last announcement to the account; None if there was none."""
     rows = db.all("SELECT content_days, row_days, announced, agreed FROM retention WHERE account_id = :account", {"account": account})
     return Announcement(Terms(rows[0][0], rows[0][1]), rows[0][2], rows[0][3]) if rows else None
 
 
 def own_terms(db: Database, account: int) -> tuple[int | None, int | None]:
-    """An account's own terms in days, for content and for records; None: that of the installation. On PostgreSQL nobody else saves them before
-    the caller's transaction ends."""
+    """An account's own terms in days, for content and for records; None: that of the installation. On PostgreSQL they are locked until the
+    caller's transaction ends."""
     lock = " FOR UPDATE" if db.vendor == "postgresql" else ""
     rows = db.all(f"SELECT content_days, row_days FROM accounts_account WHERE id = :account{lock}", {"account": account})
     return (rows[0][0], rows[0][1]) if rows else (None, None)
 
 
 def narrow(db: Database, account: int, terms: Terms) -> None:
-    """Takes from the announcement what the terms in force keep (O4), in the caller's transaction."""
+    """Removes from the announcement what the terms in force keep (O4), in the caller's transaction."""
     known = announcement(db, account)
     if known is not None and (narrowed := known.under(terms).terms) != known.terms:
         db.run(
@@ -82,7 +82,10 @@ def _put(db: Database, account: int, terms: Terms, now: int, agreed: int | None,
 
 
 def note_removal(db: Database, account: int, cuts: Cuts, removed: Removed, now: int) -> None:
-    """Adds to the account's day, in the transaction of the removal. cuts: 0 for what it did not touch."""
+    """Adds a removal to the account's day, in the transaction of the removal.
+
+    cuts: 0 for a part that was not touched
+    """
     db.run(
         "INSERT INTO retention_day AS d (account_id, day, at, content_before, rows_before, contents, changes, runs, actions, attempts)"
         " VALUES (:account, :day, :now, :content, :rows, :contents, :changes, :runs, :actions, :attempts)"
@@ -118,7 +121,7 @@ def records_kept_since(db: Database, account: int) -> int:
 
 
 def records_removed_at(db: Database, account: int, since: int) -> int | None:
-    """When the records of a moment were removed; None if they are kept."""
+    """When the records of the instant `since` were removed; None if they are kept."""
     ((removed,),) = db.all(
         "SELECT MIN(at) FROM retention_day WHERE account_id = :account AND rows_before > :since", {"account": account, "since": since}
     )
@@ -126,7 +129,11 @@ def records_removed_at(db: Database, account: int, since: int) -> int | None:
 
 
 def content_removed_at(db: Database, account: int, at: int, ended: int = 0) -> int | None:
-    """When the content of a change or an attempt was removed; None if no removal has reached it. ended: until when something of it waited."""
+    """When the content of a change or an attempt was removed; None if it is kept.
+
+    at: the instant of the change or attempt
+    ended: until when something in the queue needed the content; 0 if nothing did
+    """
     ((removed,),) = db.all(
         "SELECT MIN(at) FROM retention_day WHERE account_id = :account AND content_before > :at AND at >= :ended",
         {"account": account, "at": at, "ended": ended},

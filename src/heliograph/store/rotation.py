@@ -83,7 +83,7 @@ def renew(db: Database, vault: Vault, *, on_chunk: Callable[[int], object] = lam
 
 
 def settle(db: Database, vault: Vault) -> int:
-    """Does the same under a lock, in one transaction: afterwards the newest key opens everything. Raises RotationError."""
+    """Renews all rows once more under a lock, in one transaction: afterwards the newest key opens everything. Raises RotationError."""
     with db.transaction():
         if db.vendor == "postgresql":
             db.run(_LOCK)
@@ -102,7 +102,7 @@ def _rows(db: Database, table: _Table, after: tuple[object, ...], most: int | No
 
 
 def _renew(db: Database, vault: Vault, table: _Table, rows: list[Row]) -> int:
-    """Replaces a value only if it is still the one that was read: what was saved meanwhile already has the newest key."""
+    """Replaces values that are still the ones that were read. A value that was saved in between has the newest key already."""
     done = 0
     for row in rows:
         *key, _, sealed = row

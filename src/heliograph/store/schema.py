@@ -28,7 +28,8 @@ def migrations(apps: Iterable[str] = INSTALLED_APPS) -> set[tuple[str, str]]:
 
 
 def lacking(db: Database) -> set[tuple[str, str]]:
-    """Those that the database lacks. It may have others: then a newer release has migrated it, and this one still works (expand, then contract)."""
+    """The migrations that the database lacks. It may have more: a newer release migrates so that this one still works (expand, then
+    contract)."""
     if not db.all(_RECORDED[db.vendor]):
         return migrations()
     return migrations() - {(app, name) for app, name in db.all("SELECT app, name FROM django_migrations")}
@@ -46,7 +47,8 @@ def check_schema(db: Database) -> None:
 
 
 def _folder(app: str) -> Path:
-    """Of an app's migrations, whether it has any or not. Only the top package is looked up: looking up one within it would import it."""
+    """The folder of an app's migrations, which may not exist. Only the top package is looked up, because looking up a package within it
+    imports it."""
     top, *within = app.split(".")
     spec = importlib.util.find_spec(top)
     if spec is None or not spec.submodule_search_locations:

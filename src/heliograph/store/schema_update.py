@@ -30,9 +30,10 @@ def unapplied() -> list[str]:
 
 
 def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
-    """Applies what is missing, under the lock; what it applied. say: told of it before it runs.
+    """Applies the missing migrations under the lock, and returns them. Also makes the index of search, and the indexes that a killed seed has
+    set aside.
 
-    Also makes the indexes that a seed which was killed has set aside, and the index of search.
+    say: called with the missing migrations before they are applied
     """
     with _alone():
         missing = unapplied()

@@ -1,9 +1,12 @@
-"""The index in which words of registrations are found wherever they stand: by all runs of three characters.
+"""The search index: finds words anywhere in the texts of registrations, by all runs of three characters.
 
-It finds a rare word among millions of registrations. A common word needs no index: the list of registrations meets enough of them in its own
-order. Words of one or two characters are not in it. On SQLite it is a table of FTS5, on PostgreSQL one with an index of pg_trgm. Triggers write it, and only where
-a registration's searched texts change: most changes leave them as they are. A PostgreSQL server that does not let us have pg_trgm has none;
-searching is then as exact, and slower.
+It finds a rare word among millions of registrations. A common word needs no index, because the list of registrations meets enough matches in
+its own order. Words of one or two characters are not indexed.
+
+    SQLite        a table of FTS5
+    PostgreSQL    a table with an index of pg_trgm; without that extension there is none, and searching is as exact but slower
+
+Triggers write it, only if a registration's searched texts change; most changes leave them as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from heliograph.store.like import contains_words
 from heliograph.store.where import Where
 
 FEW: Final = 2_000
-"""Registrations that are named one by one."""
+"""The most registrations that the index returns by id."""
 _LENGTH: Final = 3
 
 _SQLITE: Final = (
@@ -68,7 +71,7 @@ _DROPPED: Final = {
 
 
 def ensure(db: Database) -> bool:
-    """Makes the index if it is missing, in a transaction of its own. Returns whether it is there: a PostgreSQL server may not have pg_trgm."""
+    """Makes the index if it is missing, in a transaction of its own. Returns whether it exists: a PostgreSQL server may lack pg_trgm."""
     if db.all(_GONE[db.vendor]) == [(0,)]:
         return True
     if db.vendor == "postgresql" and not _has_trigrams(db):
@@ -89,19 +92,22 @@ def _has_trigrams(db: Database) -> bool:
 
 
 def exists(db: Database) -> bool:
-    """Whether rare words are found by the index."""
+    """Whether the index exists."""
     return db.all(_GONE[db.vendor]) == [(0,)]
 
 
 def are_many_with(db: Database, account: int, words: Sequence[str]) -> bool:
-    """Whether the index alone says that more than FEW registrations contain all of some folded words. SQLite's knows only runs of characters."""
+    """True if the index proves that more than FEW registrations contain all these folded words. SQLite's index knows only runs of characters,
+    so it proves nothing."""
     is_known = db.vendor == "postgresql" and all(len(word) >= _LENGTH for word in words) and exists(db)
     return is_known and few_with(db, account, words) is None
 
 
 def few_with(db: Database, account: int, words: Sequence[str], most: int = FEW) -> list[int] | None:
-    """The registrations of an account that may contain all of some folded words, if these are few; None if they are more than `most`, or if
-    the index cannot tell. Whether they contain them is the caller's to check: the index knows only runs of characters."""
+    """The registrations of an account that may contain all these folded words; None if they are more than `most`, or if the index cannot tell.
+
+    The caller has to check the words, because the index knows only runs of characters.
+    """
     long = [word for word in words if len(word) >= _LENGTH and "\0" not in word]
     if not long or not exists(db):
         return None

@@ -19,7 +19,8 @@ def remove_expired(db: Database, now: int, limit: int) -> int:
 
 
 def remove_lists(db: Database, limit: int) -> int:
-    """Deletes at most `limit` entries of the pages "Active sessions" whose session is gone. Returns how many. In the caller's transaction."""
+    """Deletes at most `limit` entries of the page "Active sessions" whose session no longer exists. Returns their number. In the caller's
+    transaction."""
     return db.run(
         "DELETE FROM usersessions_usersession WHERE id IN (SELECT entry.id FROM usersessions_usersession entry"
         " WHERE NOT EXISTS (SELECT 1 FROM django_session WHERE django_session.session_key = entry.session_key) LIMIT :limit)",
@@ -28,7 +29,7 @@ def remove_lists(db: Database, limit: int) -> int:
 
 
 def remove_kept_forms(db: Database, now: int, limit: int) -> int:
-    """Deletes at most `limit` forms that waited until before `now` (microseconds). Returns how many. In the caller's transaction."""
+    """Deletes at most `limit` stored forms that expired before `now` (microseconds). Returns their number. In the caller's transaction."""
     return db.run(
         "DELETE FROM kept_form WHERE user_id IN (SELECT user_id FROM kept_form WHERE until < :now LIMIT :limit)",
         {"now": now, "limit": limit},

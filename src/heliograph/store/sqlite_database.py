@@ -59,7 +59,8 @@ class SqliteDatabase:
         return self.connection.execute(sql, self._bound(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Inserts several rows per statement: the driver lets other threads run after each statement, and continues only when they yield."""
+        """Inserts several rows for each statement. The driver lets other threads run after every statement, and only continues when they
+        yield."""
         row_list = rows if isinstance(rows, list) else list(rows)
         at, _returned = self._several(sql, row_list)
         if at < len(row_list):
@@ -72,7 +73,7 @@ class SqliteDatabase:
         return lambda: fetched
 
     def _several(self, sql: str, rows: Sequence[Params]) -> tuple[int, list[Row]]:
-        """Runs the statement for as many rows as can go together. Returns for how many, and what they returned."""
+        """Runs the statement for as many rows as fit into one. Returns how many rows that were, and what the statement returned."""
         at_once, at = taken_apart(sql), 0
         fetched: list[Row] = []
         if at_once is None:
@@ -92,7 +93,7 @@ class SqliteDatabase:
         return numbers
 
     def now(self) -> int:
-        """This machine's clock is the database's: asking SQLite for it would be a statement. Milliseconds, as SQLite's own."""
+        """This machine's clock, which is the database's; asking SQLite for it would take a statement. Whole milliseconds, as SQLite's own."""
         return time.time_ns() // 1_000_000 * 1_000
 
     def member(self, column: str, name: str) -> str:
@@ -125,10 +126,10 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
-        """Waits for the write lock and for the disk on this thread; transactions of this connection inside the block then need not, whatever
-        thread they run on.
+        """Waits on this thread for the write lock at the beginning, and for the disk at the end. Transactions of this connection inside the
+        block, on whatever thread, wait for neither.
 
-        So a thread that has other work to do never waits for other writers. Commits made inside are durable when the block ends.
+        So a thread with other work never waits for other writers. Commits inside the block are durable when it ends.
         """
         with self._write_lock or contextlib.nullcontext():
             self._admitted = True

@@ -9,7 +9,7 @@ from django_scopes import ScopedManager
 
 
 class FigureDelta(models.Model):
-    """The amount a transaction adds to a figure (docs/design/figures.md); folded later. `serials`: registrations for the bitmaps."""
+    """The amount that a transaction adds to a figure (docs/design/figures.md); folded later. `serials`: registrations for the bitmaps."""
 
     id = models.BigAutoField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -59,7 +59,7 @@ class FigureSum(_Sum):
 
 
 class FigureHour(_Sum):
-    """The same per hour: what a long period reads."""
+    """Deltas summed by hour, for long periods."""
 
     pk = models.CompositePrimaryKey("account_id", "hour", "mode", "integration", "flow_id", "connection_id", "category", "measure")
     hour = models.IntegerField()

@@ -1,4 +1,4 @@
-"""What senders were answered, for requests that they repeat (I3)."""
+"""The stored results of requests, for senders that repeat a request (I3)."""
 
 from __future__ import annotations
 

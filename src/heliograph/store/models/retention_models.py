@@ -1,4 +1,4 @@
-"""What an account was told of its retention, and what was removed (O4, X6)."""
+"""What was announced to an account about its retention, and what was removed (O4, X6)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heliograph.store.instant_field import MicrosField
 
 
 class Retention(models.Model):
-    """What an account was told of its retention (O4): the terms announced, since when, and who agreed to begin at once."""
+    """The announcement to an account (O4): its terms, its date, and the Administrator who agreed to begin at once."""
 
     account_id = models.BigIntegerField(primary_key=True)
     content_days = models.IntegerField()

@@ -14,7 +14,7 @@ from heliograph.store.database import Database, Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAction(OpenAction):
-    """A row of `action`: the action as its lane sees it, and all the rest. Instants are microseconds."""
+    """A row of `action`: the part that its lane needs, and all other columns. Instants are microseconds."""
 
     account: int
     uid: str
@@ -63,7 +63,7 @@ _KINDS = {kind.code: kind for kind in AttemptKind}
 
 
 def action_columns(alias: str = "a") -> str:
-    """The columns of an action with this alias and of its lane `l`, whose connection becomes the action's."""
+    """The columns of an action with this alias and of its lane, whose alias is `l`. The lane's connection is the action's."""
     return f"{prefixed(alias, ACTION_COLUMNS)}, l.connection_id"
 
 

@@ -132,7 +132,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
 
 
 def numbers_of(db: Database, orders: int) -> dict[str, int]:
-    """How many numbers of each sequence so many orders take at most. PostgreSQL draws positions as it inserts lanes."""
+    """The most numbers of each sequence that so many orders take. PostgreSQL draws positions while it inserts lanes."""
     return {"action_id": orders, "lane_pos": orders if db.vendor == "sqlite" else 0}
 
 

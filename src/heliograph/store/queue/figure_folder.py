@@ -32,7 +32,7 @@ def fold_all(db: Database, stop: threading.Event) -> int:
 
 
 def care(connect: Callable[[], Database], stop: threading.Event) -> None:
-    """Folds until `stop` is set. After a database error it tries again later, on a new connection."""
+    """Folds until `stop` is set. After a database error it tries again on a new connection."""
     while not stop.wait(EVERY):
         try:
             with contextlib.closing(connect()) as db:

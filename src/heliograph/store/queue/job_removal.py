@@ -1,6 +1,6 @@
-"""Removes jobs that ended long ago (O4, X6; docs/design/retention.md): what they were asked for may name a person.
+"""Removes jobs that ended long ago (O4, X6; docs/design/retention.md), because their parameters may name a person.
 
-A replay's jobs go with the replay. An import's stays: it remembers how the columns of a file were chosen.
+A replay's jobs are removed with the replay. An import's job stays, because it remembers how the columns of a file were mapped.
 """
 
 from __future__ import annotations

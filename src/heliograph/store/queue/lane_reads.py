@@ -30,7 +30,7 @@ class StoredLane:
 
 @dataclass(frozen=True, slots=True)
 class LaneWant:
-    """What to read of a connection: lanes at positions above `floor`. rank None: due retries."""
+    """One read for a connection: lanes with positions above `floor`. rank None: due retries."""
 
     connection: int
     rank: Rank | None
@@ -78,7 +78,7 @@ _NEXT = (
     "SELECT min(connection_id) FROM lane WHERE {state} UNION ALL"
     " SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.{state} AND l.connection_id > {of}.id) FROM {of} WHERE {of}.id IS NOT NULL"
 )
-"""The loose index scan: each connection id is found from the one before."""
+"""A loose index scan: each statement finds the next connection id after the last one."""
 
 
 def connections_with_work(db: Database, now: int) -> list[int]:
@@ -134,7 +134,7 @@ def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -
 
 
 def ask_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -> Callable[[], dict[int, list[StoredAction]]]:
-    """`open_actions`, whose answer is waited for later (`Database.ask`)."""
+    """Like `open_actions`, but returns a function that waits for the result (`Database.ask`)."""
     lane_ids, more = sorted(set(lanes)), sorted(set(also))
     if not lane_ids:
         return dict
@@ -159,7 +159,7 @@ def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
 
 
 def ask_lanes(db: Database, lanes: Iterable[int]) -> Callable[[], dict[int, StoredLane]]:
-    """`lock_lanes`, whose answer is waited for later (`Database.ask`)."""
+    """Like `lock_lanes`, but returns a function that waits for the result (`Database.ask`)."""
     lane_ids = sorted(set(lanes))
     if not lane_ids:
         return dict
@@ -171,7 +171,7 @@ def ask_lanes(db: Database, lanes: Iterable[int]) -> Callable[[], dict[int, Stor
 
 
 def is_open(db: Database, action: int) -> bool:
-    """True if the action has not ended: it is asked again right before a replay is sent."""
+    """True if the action has not ended. Checked once more right before a replayed action is sent."""
     return bool(db.all(f"SELECT 1 FROM action WHERE id = :id AND {ACTION_OPEN}", {"id": action}))
 
 
@@ -182,8 +182,10 @@ def unsettled(db: Database) -> int:
 
 
 def is_behind(db: Database, most: int) -> bool:
-    """True if more than `most` lanes wait only because the workers are slow. Lanes of connections that are paused or being released, that a
-    Retry-After still holds, or whose last attempt did not reach the target do not count."""
+    """True if more than `most` lanes wait only because the workers are slow.
+
+    Lanes of these connections do not count: paused, being released, in a retry-after pause, or not reached by the last attempt.
+    """
     count, now = 0, db.now()
     excused = {connection for connection, state in states(db).items() if state.paused or state.failures or state.held_until > now}
     for connection in connections_with_work(db, now):

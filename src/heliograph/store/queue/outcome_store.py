@@ -24,10 +24,14 @@ from heliograph.store.queue.lane_reads import StoredLane, lock_lanes, open_actio
 
 @dataclass(frozen=True, slots=True)
 class StoredExchange:
-    """The exchange of an attempt. at: when it began; took: microseconds; request and response: JSON with secrets masked."""
+    """The exchange of an attempt, as it is stored."""
 
     at: int
+    """When the attempt began, in microseconds."""
+    """When the attempt began, in microseconds."""
     took: int
+    """Microseconds."""
+    """Microseconds."""
     category: Category | None
     cause: Cause | None
     status: int | None
@@ -35,12 +39,16 @@ class StoredExchange:
     connection: int
     versions: str
     request: str
+    """JSON, with secrets masked."""
+    """JSON, with secrets masked."""
     response: str
+    """JSON, with secrets masked."""
+    """JSON, with secrets masked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A lane to store: the rules' result, the rows read under the lock, and the attempt's exchange if there was one."""
+    """A lane to store: the settlement, the rows that were read under the lock, and the attempt's exchange if there was one."""
 
     settlement: Settlement
     lane: StoredLane
@@ -133,7 +141,7 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
 
 
 def _message(each: Settled, old: OpenAction, new: OpenAction) -> str | None:
-    """The sentence beside the category; None: unchanged."""
+    """The new sentence beside the category; None to leave it unchanged."""
     if (
         each.message
         and (each.settlement.attempt is None or each.settlement.attempt.action == new.id)
@@ -230,7 +238,10 @@ def advance_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
 
 
 def mark_in_flight_at_crash(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
-    """Counts the lanes that a dead worker had in flight, (lane, version), as begun, and marks each (D4). Returns how many lanes."""
+    """Raises the begun version of lanes that a dead worker had in flight, and adds one to their crash count (D4). Returns the number of lanes.
+
+    in_flight: pairs of (lane, version)
+    """
     versions: dict[int, int] = {}
     for lane, version in in_flight:
         versions[lane] = max(version, versions.get(lane, 0))
@@ -244,7 +255,7 @@ def mark_in_flight_at_crash(db: Database, in_flight: Iterable[tuple[int, int]]) 
 
 
 def apply_to_lanes(db: Database, lane_ids: Sequence[int], rule: Callable[[StoredLane, Sequence[OpenAction], int], Settlement]) -> int:
-    """What a page does to the open actions of lanes: locks them, applies the rule to each, and stores what it changed. Returns how many lanes."""
+    """Changes open actions for a page: locks the lanes, applies a rule to each, and stores what changed. Returns the number of lanes."""
     lanes = lock_lanes(db, lane_ids)
     opened = open_actions(db, lanes)
     now = db.now()

@@ -102,7 +102,7 @@ def _end(db: Database, where: str, account: int, number: int, cause: Cause, limi
 
 
 def does_of(db: Database, account: int) -> DoesOf:
-    """What each destination of the account does (F8). A deleted one counts as one that updates."""
+    """The effect of each destination of the account (F8). A deleted destination counts as one that updates a record."""
     rows = db.all("SELECT id, does FROM destination WHERE account_id = :account", {"account": account})
     known = {id: Does(does) for id, does in rows}
     return lambda id: known.get(id, Does.UPDATES)

@@ -22,20 +22,20 @@ from heliograph.store.retention_record import Removed
 from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, STUCK_RUN_WAITING
 
 NOTHING_BEFORE = "{}"
-"""The old values of a change whose state after it is kept: none."""
+"""The stored old values of a change of which only the state after it is kept: an empty object."""
 
 type Place = tuple[int, int, int]
-"""Where a walk through old rows stands: when, id, number of the attempt."""
+"""A place in a walk through old rows: instant, id, number of the attempt."""
 START: Place = (0, 0, 0)
 type OldRows = Callable[[Database, int, int, Place, int], list[Place]]
-"""Old rows of an account: older than an instant, beyond a place, at most so many."""
+"""Lists old rows of an account: (database, account, cut, after, limit). They are older than `cut` and come after the place `after`."""
 
 
 # ---- what is old -------------------------------------------------------------------------------------------------------------
 
 
 def old_changes(db: Database, account: int, cut: int, after: Place, limit: int) -> list[Place]:
-    """Changes older than `cut`, the oldest first, beyond a place."""
+    """Changes older than `cut`, the oldest first."""
     return _places(db, "SELECT at, id, 0 FROM change", "at, id", account, cut, after, limit)
 
 
@@ -62,14 +62,16 @@ def _places(db: Database, select: str, key: str, account: int, cut: int, after: 
 
 
 def open_changes(db: Database, changes: Collection[int]) -> set[int]:
-    """Those of the changes of which something waits in the queue: an action to be sent or retried, or a run that waits for a tag or is judged
-    again."""
+    """The changes with something in the queue: an action to be sent or retried, or a run that waits for a tag or is decided again."""
     return _due_changes(db, changes) | _untagged_changes(db, changes)
 
 
 def content_kept(db: Database, changes: Collection[int]) -> set[int]:
-    """Those of the changes that keep their whole content, since something waits with it. A run that waits for a tag keeps none: it waits as long as
-    there is content (F7), which the newest change of a registration or event has for good."""
+    """The changes whose content must stay complete, because something in the queue needs it.
+
+    A run that waits for a tag ends when its content is removed (F7). So it keeps only the content that stays for good: that of the newest
+    change of a registration or event.
+    """
     return _due_changes(db, changes) | newest_changes(db, _untagged_changes(db, changes))
 
 
@@ -83,14 +85,14 @@ def _due_changes(db: Database, changes: Collection[int]) -> set[int]:
 
 
 def _untagged_changes(db: Database, changes: Collection[int]) -> set[int]:
-    """Those of the changes with a run that waits for a tag."""
+    """The changes with a run that waits for a tag."""
     return _ids(
         db, f"SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND {STUCK_RUN_WAITING} AND due_at IS NULL", changes
     )
 
 
 def recent_changes(db: Database, changes: Collection[int], cut: int) -> set[int]:
-    """Those of the changes of which an action was made or an attempt begun since: figures of a kept period link to it."""
+    """The changes with an action that was created, or an attempt that began, at `cut` or later: figures of a kept period link to them."""
     return _ids(
         db,
         f"SELECT a.change_id FROM action a WHERE {db.member('a.change_id', 'ids')} AND (a.created >= :cut"
@@ -101,7 +103,7 @@ def recent_changes(db: Database, changes: Collection[int], cut: int) -> set[int]
 
 
 def newest_changes(db: Database, changes: Collection[int]) -> set[int]:
-    """Those of the changes that made an active registration or an event what it is now: their state is what that row holds, too."""
+    """The newest changes of active registrations and of events. Their state is also the current state of the registration or event."""
     return _ids(
         db,
         f"SELECT c.id FROM change c JOIN registration r ON r.id = c.subject_id AND r.version = c.version WHERE {db.member('c.id', 'ids')}"
@@ -116,7 +118,7 @@ def _ids(db: Database, sql: str, ids: Collection[int], **params: int) -> set[int
 
 
 def _lock(db: Database, column: str, ids: Collection[int]) -> None:
-    """Waits for whoever works on the actions' lanes, and keeps others out until the end. On SQLite the transaction does."""
+    """Locks the lanes of these actions until the transaction ends. On SQLite the transaction itself keeps other writers out."""
     if db.vendor == "postgresql" and ids:
         rows = db.all(f"SELECT DISTINCT lane_id FROM action WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)})
         lock_lanes(db, [lane for (lane,) in rows])
@@ -126,8 +128,8 @@ def _lock(db: Database, column: str, ids: Collection[int]) -> None:
 
 
 def blank_changes(db: Database, changes: Collection[int]) -> Removed:
-    """Removes the content of changes, and ends the runs that waited with it for a tag. The newest of a registration or event keeps its state and
-    loses its old values."""
+    """Removes the content of changes, and ends the runs that waited with it for a tag. The newest change of a registration or event keeps its
+    state, and loses only its old values."""
     stuck_runs.lock_waiting(db, changes)  # before lanes: the worker locks in this order, too
     _lock(db, "change_id", changes)
     idle = set(changes) - content_kept(db, changes)
@@ -143,7 +145,7 @@ def blank_changes(db: Database, changes: Collection[int]) -> Removed:
 
 
 def blank_exchanges(db: Database, actions: Collection[int], cut: int) -> Removed:
-    """Removes requests, answers and messages of attempts that began before `cut`, of those of the actions that have ended."""
+    """Removes requests, responses and messages of attempts that began before `cut`, if their action has ended."""
     _lock(db, "id", actions)
     ended = actions and {
         id for (id,) in db.all(f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_ENDED}", {"ids": sorted(actions)})
@@ -162,14 +164,14 @@ def blank_exchanges(db: Database, actions: Collection[int], cut: int) -> Removed
 
 
 def removable(db: Database, changes: Collection[int], cut: int) -> set[int]:
-    """Those of the changes whose whole record is old: nothing of it waits, and nothing of it is younger than `cut`."""
+    """The changes that can be removed with everything that belongs to them: nothing of it is in the queue or younger than `cut`."""
     return set(changes) - open_changes(db, changes) - recent_changes(db, changes, cut)
 
 
 def remove_records(db: Database, account: int, changes: Collection[int], cut: int) -> Removed:
-    """Removes changes with all that came of them. The newest change of a registration or event stays, alone.
+    """Removes changes with their runs, actions and attempts. Of the newest change of a registration or event only the change itself stays.
 
-    First the serials of removed changes become bitmaps by minute: Unique Registrations of any period stays what it was.
+    First the serials of the removed changes are added to bitmaps by minute, so that Unique Registrations of a past period does not change.
     """
     _lock(db, "change_id", changes)
     old = removable(db, changes, cut)
@@ -206,27 +208,26 @@ def _delete(db: Database, table: str, column: str, ids: Collection[int]) -> int:
 
 
 STRETCH = 1_000
-"""Old rows that a survey reads at a time."""
+"""The number of old rows that a survey reads at once."""
 STEPS = 5
-"""Stretches of old rows that a page's survey reads of each kind. 1,000 rows cost about 5 ms."""
+"""The number of stretches of each kind that the survey of a page reads. 1,000 rows cost about 5 ms."""
 MOST_STEPS = 300
-"""Stretches of old rows that are read before somebody agrees to a removal: what is lost by it is to be said."""
+"""The number of stretches that are read before an Administrator agrees to a removal, because the question has to state what is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a removal would take now. oldest: of what it would take; None if that is nothing. more: there is more than was looked at, so something
-    may go although nothing is counted.
-
-    waiting: old changes that stay, since something of them waits in the queue.
-    untagged: changes of which something waits for a tag, and could not be sent any more.
-    """
+    """What a removal would take now."""
 
     removed: Removed
     oldest: int | None = None
+    """The oldest of these rows; None if there are none."""
     waiting: int = 0
+    """Old changes that stay, because something in the queue needs them."""
     untagged: int = 0
+    """Changes with a run that waits for a tag, which would end."""
     more: bool = False
+    """True if there are more old rows than were read, so that a removal may take something although nothing is counted."""
 
     def __add__(self, other: Survey) -> Survey:
         moments = [at for at in (self.oldest, other.oldest) if at is not None]
@@ -245,10 +246,11 @@ class Survey:
 
 
 def survey(db: Database, account: int, cuts: Cuts, most: int = STRETCH, steps: int = STEPS) -> Survey:
-    """Counts what a removal would take of the oldest changes, contents and attempts: of each kind `most` rows at a time, and at most `steps` times.
+    """Counts what a removal would take of the oldest contents, attempts and changes. Of each kind it reads at most `steps` stretches of `most`
+    rows.
 
-    What stays for good (the newest content of each registration) is the oldest there is, and may be any number of rows: it is passed over, within
-    the same bound.
+    The oldest rows include those that stay for good (the newest content of each registration), of which there may be any number. They are
+    read and passed over within the same bound.
     """
     total = Survey(Removed())
     for old, cut, surveyed in _walks(db, cuts):
@@ -266,7 +268,7 @@ def survey(db: Database, account: int, cuts: Cuts, most: int = STRETCH, steps: i
 
 
 def _walks(db: Database, cuts: Cuts) -> tuple[tuple[OldRows, int, Callable[[list[Place]], Survey]], ...]:
-    """Each kind of old rows: how they are listed, what they are older than, and what a removal would take of a stretch of them."""
+    """For each kind of old rows: the function that lists them, their cut, and a function that counts what a removal would take of a stretch."""
 
     def contents(places: list[Place]) -> Survey:
         blanked, waiting, untagged = _blanked_contents(db, places)
@@ -290,8 +292,10 @@ def _oldest(places: Sequence[Place]) -> int | None:
 
 
 def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place], int, int]:
-    """Those of the old contents of changes that a removal would take, how many stay because something of them waits, and of how many something waits
-    for a tag and ends."""
+    """Of a stretch of old contents of changes:
+    those that a removal would take
+    how many stay because something in the queue needs them
+    how many have a run that waits for a tag, and would end"""
     ids = [id for _at, id, _n in places]
     waiting = content_kept(db, ids)
     newest = newest_changes(db, set(ids) - waiting)
@@ -303,7 +307,8 @@ def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place
 
 
 def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[list[Place], Removed]:
-    """The old changes of which a removal would take something, and how much that is. The newest of a registration or event stays, alone."""
+    """The old changes of which a removal would take something, and how much. Of the newest change of a registration or event the change
+    stays."""
     old = removable(db, [id for _at, id, _n in places], cut)
     gone = old - newest_changes(db, old)
     actions = _ids(db, f"SELECT id FROM action WHERE {db.member('change_id', 'ids')}", old)

@@ -1,4 +1,4 @@
-"""What a replay asks of the queue and does to it (Y1; docs/design/queue.md, section 12)."""
+"""The reads and writes of a replay on the queue (Y1; docs/design/queue.md, section 12)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from heliograph.store.row_states import ACTION_OPEN
 
 @dataclass(frozen=True, slots=True)
 class LaneVersions:
-    """The newest version for which a request may have been sent, and the newest that waits to be sent; 0 for none."""
+    """The newest version of a subject that may have been sent to a destination, and the newest that waits to be sent; 0 for none."""
 
     begun: int = 0
     open: int = 0
 
 
 def lane_versions(db: Database, destination: int, subjects: Collection[int]) -> dict[int, LaneVersions]:
-    """What the lanes of these subjects at a destination have sent and hold, by subject."""
+    """The sent and the waiting versions of these subjects at a destination, by subject."""
     rows = db.all(
         f"SELECT l.subject_id, l.begun_version, (SELECT max(a.version) FROM action a WHERE a.lane_id = l.id AND a.{ACTION_OPEN})"
         f" FROM lane l WHERE l.destination_id = :destination AND {db.member('l.subject_id', 'subjects')}",
@@ -41,7 +41,8 @@ class Delivery:
 
 
 def deliveries(db: Database, account: int, destination: int, subjects: Collection[int]) -> dict[int, list[Delivery]]:
-    """What was delivered to a destination, by subject, by version. Found by the subjects' changes, since nothing else leads to it."""
+    """The deliveries to a destination, by subject, in the order of versions. They are read through the subjects' changes, the only index that
+    leads there."""
     rows = db.all(
         "SELECT c.subject_id, a.id, a.version, a.ended FROM change c JOIN action a ON a.change_id = c.id"
         f" WHERE {db.member('c.subject_id', 'subjects')} AND +c.account_id = :account AND a.destination_id = :destination AND a.state = {ActionState.SUCCESS}"
@@ -66,7 +67,7 @@ def newest_actions(db: Database, account: int, destination: int, subjects: Colle
 
 
 def kept_requests(db: Database, account: int, actions: Collection[int]) -> dict[int, str]:
-    """The request of the last attempt of each action, as it is kept; those whose content is no longer stored are missing (X6)."""
+    """The stored request of the last attempt of each action. Actions whose content was removed are missing (X6)."""
     if not actions:
         return {}
     rows = db.all(

@@ -1,7 +1,8 @@
-"""Removes old replays with the lines of their dry runs (O4, X6; docs/design/retention.md), in chunks.
+"""Removes old replays with the lines of their dry runs (O4, X6; docs/design/retention.md), in chunks. Instants are microseconds.
 
-A dry run of which nothing was sent is a working paper: it goes DRY_RUN_KEPT after it was made. A replay that was sent goes with the records
-of its time. What a line quotes of a change's content goes with the content. Instants are microseconds.
+a dry run of which nothing was sent     removed DRY_RUN_KEPT after it was made
+a replay that was sent                  removed with the records of its time
+a problem that quotes a change          removed with the content of its time
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ _GOES_ON: Final = "('queued', 'running', 'paused', 'cancelling')"
 
 @dataclass(frozen=True, slots=True)
 class OldReplay:
-    """A replay that goes. jobs: of its dry run and its sending."""
+    """A replay that is to be removed. jobs: its dry run and its sending."""
 
     id: int
     jobs: tuple[int, ...]
 
 
 def old_replays(db: Database, account: int, now: int, sent_before: int, limit: int = 100) -> list[OldReplay]:
-    """The account's replays that go now: dry runs of which nothing was sent, and what was sent before `sent_before`; none that goes on."""
+    """The account's replays to remove now: old dry runs of which nothing was sent, and replays sent before `sent_before`. None that still
+    runs."""
     rows = db.all(
         "SELECT r.id, r.check_job, r.send_job FROM replay r WHERE r.account_id = :account"
         " AND ((r.send_job IS NULL AND r.created < :dry) OR (r.send_job IS NOT NULL AND COALESCE(r.started, r.created) < :sent))"
@@ -39,9 +41,10 @@ def old_replays(db: Database, account: int, now: int, sent_before: int, limit: i
 
 
 def remove_some(db: Database, old: OldReplay, limit: int) -> bool:
-    """Removes some lines of a replay, at last the replay with its jobs; true once it is gone, or has been started meanwhile.
+    """Removes some lines of a replay in the caller's transaction, and with the last ones the replay and its jobs. True if nothing is left to
+    do: it is removed, or somebody has started it.
 
-    In the caller's transaction. The dry run counts as stopped from the first chunk on: nobody starts what is half removed.
+    The first chunk cancels the dry run, so that nobody starts a replay that is half removed.
     """
     lock = " FOR UPDATE" if db.vendor == "postgresql" else ""
     rows = db.all(f"SELECT check_job, send_job FROM replay WHERE id = :id{lock}", {"id": old.id})
@@ -60,7 +63,10 @@ def remove_some(db: Database, old: OldReplay, limit: int) -> bool:
 
 
 def blank_problems(db: Database, account: int, made_before: int, limit: int) -> int:
-    """Removes what lines say of why a change would fail, which may quote it; of replays made before. Returns how many."""
+    """Removes the problems in lines of old replays, because they may quote a change. Returns the number of lines.
+
+    made_before: the cut; replays that were created before it are old
+    """
     return db.run(
         "UPDATE replay_line SET problem = '' WHERE id IN (SELECT l.id FROM replay r JOIN replay_line l ON l.replay_id = r.id"
         " WHERE r.account_id = :account AND r.created < :cut AND l.verdict = :fails AND l.problem <> '' LIMIT :limit)",

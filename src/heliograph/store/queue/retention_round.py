@@ -32,22 +32,22 @@ HOLD: Final = {"sqlite": 0.005, "postgresql": 0.02}
 """Seconds that a chunk's transaction should take: on SQLite all other writers wait for it."""
 SMALLEST, LARGEST = 10, 500
 FILES_KEPT: Final = 7 * DAY
-"""Microseconds for which a job stays in any case: as long as the file that it wrote."""
+"""The least time, in microseconds, for which a job stays: as long as the file that it wrote."""
 VACUUMED: Final = 64
 """Pages of the file that are given back at a time."""
 SPARE: Final = 0.1
-"""The share of the file that stays free for what is recorded next."""
+"""The share of the file that stays free for new rows."""
 
 
 @dataclass(slots=True)
 class ChunkPace:
-    """The size of the next chunk, and how long others have the database to themselves before it."""
+    """The size of the next chunk, and the pause before it, in which others use the database."""
 
     hold: float
     size: int = 50
 
     def after(self, took: float) -> float:
-        """Fits the size to what the last chunk took. Returns the seconds to pause: four times as long."""
+        """Adapts the size to the duration of the last chunk. Returns the seconds to pause: four times that duration."""
         if took > 2 * self.hold:
             self.size = max(SMALLEST, self.size // 2)
         elif took < self.hold:
@@ -57,20 +57,23 @@ class ChunkPace:
 
 @dataclass(slots=True)
 class RetentionRound:
-    """One round through accounts. now: microseconds. stop: ends it after the chunk that runs. pause: waits between chunks, for seconds; true:
-    the round ends."""
+    """One round through all accounts."""
 
     db: Database
     now: int
+    """Microseconds."""
     stop: threading.Event
+    """Ends the round after the running chunk."""
     pause: Callable[[float], bool] | None = None
+    """Waits for some seconds between chunks; if it returns True, the round ends. None: waits for `stop`."""
     _pace: ChunkPace = field(init=False)
 
     def __post_init__(self) -> None:
         self._pace = ChunkPace(HOLD[self.db.vendor])
 
     def keys(self, days: int) -> int:
-        """Idempotency keys of all accounts that are older than so many days (I3); returns how many went. They name nobody, and go unannounced."""
+        """Removes idempotency keys of all accounts that are older than `days` (I3). Returns their number. They name nobody, so nothing is
+        announced."""
         keys_removed = 0
 
         def removed(size: int) -> bool:
@@ -83,7 +86,8 @@ class RetentionRound:
         return keys_removed
 
     def sign_ins(self) -> int:
-        """Sessions that have expired, and what goes with them (P1); returns how many sessions. They are nobody's record, and go unannounced."""
+        """Removes expired sessions and their lists and forms (P1). Returns the number of sessions. They belong to no record, so nothing is
+        announced."""
         expired = 0
 
         def sessions_gone(size: int) -> bool:
@@ -101,7 +105,7 @@ class RetentionRound:
         return expired
 
     def refusals(self, account: int) -> int:
-        """Entries of the account's audit about refused access that are too old; returns how many went. They go unannounced."""
+        """Removes old entries about refused access from the account's audit. Returns their number. Nothing is announced."""
         removed = 0
 
         def refusals_gone(size: int) -> bool:
@@ -131,7 +135,8 @@ class RetentionRound:
         return removed
 
     def account(self, account: int, terms: Terms) -> Removed:
-        """One account. What its Administrators were not told of yet is announced instead, and removed by a later round."""
+        """Removes old content and records of one account, if its Administrators were told. If not, it announces the removal for a later
+        round."""
         cuts = terms.cuts(self.now)
         if not removal.has_old(self.db, account, cuts):
             return Removed()
@@ -157,7 +162,10 @@ class RetentionRound:
         return removed
 
     def replays(self, account: int, terms: Terms) -> int:
-        """Old replays of one account; returns how many went. Dry runs go unannounced; what was sent once the account's terms are in force."""
+        """Removes old replays of one account. Returns their number.
+
+        Dry runs are removed without announcement, sent replays once the account's terms are in force.
+        """
         cuts = self._cuts_in_force(account, terms)
         if not self._until(lambda size: replay_removal.blank_problems(self.db, account, cuts.content, size) < size):
             return 0
@@ -171,7 +179,7 @@ class RetentionRound:
         return removed
 
     def jobs(self, account: int, terms: Terms) -> int:
-        """Jobs of one account that ended before the content of their time goes; returns how many went."""
+        """Removes jobs of one account that ended before the cut for content. Returns their number."""
         cuts, jobs_removed = self._cuts_in_force(account, terms), 0
 
         def removed(size: int) -> bool:
@@ -184,16 +192,16 @@ class RetentionRound:
         return jobs_removed
 
     def _cuts_in_force(self, account: int, terms: Terms) -> Cuts:
-        """The cuts of terms that Administrators were told of, and that have begun; nothing is older than the cuts of others."""
+        """The cuts of terms that were announced and have begun; cuts of 0, than which nothing is older, for other terms."""
         return terms.cuts(self.now) if self._has_begun(account, terms) else Cuts(0, 0)
 
     def _has_begun(self, account: int, terms: Terms) -> bool:
-        """True if a removal by these terms was announced, and its time has come."""
+        """True if a removal by these terms was announced, and its date has come."""
         known = retention_record.announcement(self.db, account)
         return known is not None and known.covers(terms) and self.now >= known.begins
 
     def _until(self, ends: Callable[[int], bool]) -> bool:
-        """Chunks of a size that others do not notice, each with a pause after it, until one ends it; false if the round ends before."""
+        """Runs chunks of a bounded size, with a pause after each, until `ends` returns True. False if the round was stopped before."""
         while not self.stop.is_set():
             with self.db.transaction():
                 began = time.perf_counter()
@@ -214,8 +222,11 @@ class RetentionRound:
         remove: Callable[[set[int]], Removed],
         cut: int,
     ) -> Removed:
-        """Removes chunk after chunk, from the oldest to the cut. Rows are chosen before the transaction, which looks at them again, and at the
-        announcement: an Administrator may have saved longer terms since."""
+        """Removes chunk after chunk, from the oldest to the cut.
+
+        Rows are chosen outside the transaction. The transaction checks them again, and the announcement as well, because an Administrator may
+        have saved longer terms since.
+        """
         total, at = Removed(), START
         while not self.stop.is_set() and (places := old(self.db, account, cut, at, self._pace.size)):
             at = places[-1]
@@ -235,7 +246,7 @@ class RetentionRound:
         return (self.pause or self.stop.wait)(self._pace.after(took))
 
     def _shrink(self) -> None:
-        """Gives free pages of SQLite's file back to the disk, except a share for what comes next. PostgreSQL's autovacuum needs no help."""
+        """Gives free pages of SQLite's file back to the disk, except for the share SPARE. PostgreSQL's autovacuum needs no help."""
         while self.db.vendor == "sqlite" and not self.stop.is_set():
             ((free,),) = self.db.all("SELECT freelist_count FROM pragma_freelist_count")
             ((pages,),) = self.db.all("SELECT page_count FROM pragma_page_count")
@@ -250,9 +261,9 @@ class RetentionRound:
 
 
 def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, key_days: int) -> None:
-    """Makes a round now and then until `stop` is set. After a database error the next round tries again, on a new connection.
+    """Makes a round every EVERY seconds until `stop` is set. After a database error the next round uses a new connection.
 
-    key_days: days for which idempotency keys are kept.
+    key_days: days for which idempotency keys are kept
     """
     wait = FIRST
     while not stop.wait(wait):
@@ -270,7 +281,7 @@ def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, k
 
 @contextlib.contextmanager
 def _alone(db: Database) -> Iterator[bool]:
-    """True if no other process makes a round. PostgreSQL may serve many processes with pages; SQLite one."""
+    """Yields True if no other process makes a round. Several processes with pages may share PostgreSQL; SQLite has one."""
     if db.vendor == "sqlite":
         yield True
         return

@@ -60,7 +60,7 @@ def fence(db: Database, slots: Iterable[int]) -> dict[int, int]:
 
 
 def ask_fence(db: Database, slots: Iterable[int]) -> Callable[[], dict[int, int]]:
-    """`fence`, whose answer is waited for later (`Database.ask`)."""
+    """Like `fence`, but returns a function that waits for the result (`Database.ask`)."""
     share = " FOR SHARE" if db.vendor == "postgresql" else ""
     fetch = db.ask(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))})
     return lambda: dict(fetch())

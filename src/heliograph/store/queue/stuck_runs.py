@@ -66,7 +66,8 @@ def events_with_due(db: Database, account: int) -> list[int]:
 
 
 def lock_due(db: Database, account: int, events: Sequence[int], now: int) -> list[DueRun]:
-    """Locks runs of these events that are due. A row that a page is submitting now is left for the next turn: pages lock in another order."""
+    """Locks the due runs of these events. It skips rows that a page is submitting, because pages lock in another order; they are left for the
+    next turn."""
     update = " FOR UPDATE OF j SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
         "SELECT j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id, j.change_id, j.flow_id, j.registration_id, j.event_id, j.mode, r.at"
@@ -108,14 +109,15 @@ REASON_OF_END: Final = {
 
 
 def end(db: Database, run: DueRun, cause: Cause, now: int) -> StuckRun:
-    """Ends a run, because what it needs is gone. The caller counts it."""
+    """Ends a run whose flow or content is gone. The caller adds the figures."""
     after = ended_run(run.stuck, cause)
     store_decided(db, after, now, triggered=False, reason=REASON_OF_END[cause].value, message="")
     return after
 
 
 def lock_waiting(db: Database, changes: Collection[int]) -> None:
-    """Locks the runs of these changes that wait for a tag, until the end of the transaction. On SQLite the transaction does."""
+    """Locks the runs of these changes that wait for a tag until the transaction ends. On SQLite the transaction itself keeps other writers
+    out."""
     if changes and db.vendor == "postgresql":
         db.all(
             f"SELECT id FROM stuck_run WHERE {db.member('change_id', 'changes')} AND {STUCK_RUN_WAITING} AND due_at IS NULL ORDER BY id FOR UPDATE",
@@ -157,13 +159,16 @@ class TaggedObject:
 
 
 def note_tagged(db: Database, account: int, objects: Iterable[TaggedObject]) -> None:
-    """Objects got their first tag: the worker looks for the runs that wait for exactly these (D7)."""
+    """Notes that objects got their first tag: the worker looks for the runs that wait for exactly these objects (D7)."""
     if written := [[each.part, each.field, each.id] for each in objects]:
         _note(db, account, None, written)
 
 
 def note_flow_saved(db: Database, account: int, flow: int | None) -> None:
-    """A flow may decide differently now, or is deleted: the worker judges again what waits for a tag in it. None: in every flow of the account."""
+    """Notes that a flow was saved or deleted: the worker decides again the runs of this flow that wait for a tag.
+
+    flow: None for all flows of the account
+    """
     _note(db, account, flow, [])
 
 
@@ -214,8 +219,10 @@ def compare_next(db: Database, account: int) -> int:
 
 
 def _make_due(db: Database, params: dict[str, object], flow: int | None, objects: set[tuple[str, str, int]]) -> None:
-    """Makes waiting runs of a stretch of ids due: with objects, those whose change names one of them; otherwise those of the flow, or of all
-    flows if it is None."""
+    """Makes waiting runs in a range of ids due.
+
+    With objects: the runs whose change names one of them. Otherwise: the runs of the flow, or of all flows if it is None.
+    """
     waits = "j.account_id = :account AND j.queue = :retry AND j.id > :reached AND j.id <= :last AND j.cause = :cause AND j.due_at IS NULL"
     waits += "" if flow is None else " AND j.flow_id = :flow"
     params = params | {"cause": Cause.UNTAGGED.value, "flow": flow}

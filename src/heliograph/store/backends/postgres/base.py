@@ -1,4 +1,4 @@
-"""Django's backend for PostgreSQL, whose connections also take our arrays."""
+"""Django's backend for PostgreSQL, with connections that can also write our arrays."""
 
 from __future__ import annotations
 
