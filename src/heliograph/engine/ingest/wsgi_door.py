@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class IngestApplication:
-    """Answers requests under /ingest and passes everything else to the pages. The server has already read the body and checked its length."""
+    """Serves requests under /ingest and passes all others to the pages. The server has read the body and checked its length."""
 
     def __init__(self, pages: WSGIApplication, reception: Reception) -> None:
         self._reception = reception
@@ -45,13 +45,13 @@ class IngestApplication:
         size = request.length or 0
         if not self._body_budget.take(grant.account, size):
             return _send(start_response, problem_documents.BUSY)
-        replies = self._replies(environ["wsgi.input"].read(size), size, head, grant, request)
-        first = next(replies)
+        parts = self._reply_parts(environ["wsgi.input"].read(size), size, head, grant, request)
+        first = next(parts)
         if isinstance(first, IngestReply):
-            replies.close()
+            parts.close()
             return _send(start_response, first)
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
-        return _Lines(first, replies)
+        return _Lines(first, parts)
 
     def admits(
         self, method: str, path: str, headers: Mapping[str, str], address: str = ""
@@ -87,7 +87,9 @@ class IngestApplication:
             return problem_documents.BUSY if token else problem_documents.NO_TOKEN
         return _grant_of(look_up)
 
-    def _replies(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest) -> Generator[IngestReply | bytes]:
+    def _reply_parts(
+        self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest
+    ) -> Generator[IngestReply | bytes]:
         """One reply, or the lines of many. Gives the body's bytes back to the budget at the end."""
         try:
             if not request.many:
@@ -127,7 +129,7 @@ class IngestApplication:
 
 
 class _Lines:
-    """The lines of a reply, the first of which are known. The server calls `close` even if the sender disconnects."""
+    """The lines of a reply, of which the first have been computed. The server calls `close` even if the sender disconnects."""
 
     def __init__(self, first: bytes, rest: Generator[IngestReply | bytes]) -> None:
         self._first, self._rest = first, rest
