@@ -1,1 +1,1 @@
-"""The processes that never wait for a page: the ingest edge, the batch writer, the worker, slots and the supervisor."""
+"""The processes that never wait for a page: edge, batch writer, worker, slots and supervisor."""

@@ -21,7 +21,7 @@ COUNTERS: Final = "HELIOGRAPH_COUNTERS_FILE"
 """The environment's name for the descriptor of a process's numbers."""
 
 type OutcomeKey = tuple[str, str]
-"""How an attempt ended (delivered, failed, validation), and the category of the failure, "" for none."""
+"""The end of an attempt (delivered, failed, validation) and the category of the failure, "" for none."""
 
 OUTCOMES: Final[Sequence[OutcomeKey]] = (
     ("delivered", ""),
@@ -48,7 +48,7 @@ class Histogram:
 
 _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 DURATION: Final = Histogram(len(OUTCOMES), (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20), SECOND)
-"""Seconds that attempts took, kept in microseconds."""
+"""Seconds that attempts took; stored in microseconds."""
 SETTLED: Final = Histogram(DURATION.end, _SIZES)
 """Lanes in a batch of outcomes."""
 RECORDED: Final = Histogram(SETTLED.end, _SIZES)
@@ -67,7 +67,7 @@ class ProcessCounters:
 
     @classmethod
     def inherited(cls) -> Self:
-        """Those that the supervisor reads; without one, those of this process alone."""
+        """The counters that the supervisor reads; without a supervisor, counters of this process alone."""
         file = os.environ.pop(COUNTERS, "")  # not for processes that this one starts
         return cls(mmap.mmap(int(file), SIZE)) if file else cls()
 

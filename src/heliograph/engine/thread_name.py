@@ -11,6 +11,6 @@ _LONGEST: Final = 15
 
 
 def show_thread_name() -> None:
-    """Shows the current thread's name in `top -H` and /proc, so that its CPU can be told from that of the others. Linux only."""
+    """Shows the current thread's name in `top -H` and /proc, so that its CPU time can be distinguished. Linux only."""
     with contextlib.suppress(OSError):
         Path("/proc/thread-self/comm").write_text(threading.current_thread().name[:_LONGEST])

@@ -1,12 +1,14 @@
 """The batch writer records documents from many senders in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
 
-    submit(), from any thread → bounded queue → one thread: take what has arrived, resolve, record, commit → done()
+    submit(), from any thread → bounded queue → one thread: take all documents, resolve, record, commit → done()
 
-Batches are small when idle and large under load: while one commits, the next gathers. Senders that waited for their answers send again at
-about the same time, so after a batch of many the next one waits for as many, but no longer than GATHER. Few documents that arrive one by one
-share a transaction as well: a batch begins PACE after the one before, unless nobody is there who could still send. `done` is called after the
-commit. If the database fails, or the answer to a COMMIT is lost, the batch is UNAVAILABLE. After an internal error the batch is halved
-until the faulty document is alone, so that it does not fail its neighbours.
+Batches are small when idle and large under load, because documents gather while the batch before commits. Two waits make them larger:
+
+    after a batch of many   until nearly as many have arrived, at most GATHER: senders that got their replies together send again together
+    between two batches     PACE, so that single documents share a transaction; no wait if every connected sender waits for a reply
+
+`done` is called after the commit. If the database fails, or its response to a COMMIT is lost, the batch is UNAVAILABLE. After an internal
+error the batch is halved until the faulty document is alone, so that it does not fail its neighbours.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from heliograph.store.token_check import note_use
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE: Final = 300
-"""Documents per transaction: a larger batch is hardly cheaper per document, and pages wait longer for their turn."""
+"""Documents per transaction. A larger batch is hardly cheaper per document, and makes pages wait longer for the write lock."""
 FEW: Final = 16
 """After a batch of more requests than this, the next one waits for as many."""
 PACE: Final = 0.015
@@ -52,7 +54,7 @@ PACED_MOST: Final = 32
 """So many waiting documents are recorded before their time."""
 MOST_WAITING: Final = 8_000
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""Limits on the documents, and their bytes, that wait to be recorded; more are refused as WriterBusy before memory grows."""
+"""Limits on the documents that wait to be recorded, and on their bytes. Beyond them documents are refused as WriterBusy, before memory grows."""
 MOST_OF_ONE: Final = MOST_WAITING // 2
 """How many of them one account may have, so that however much it sends, others are accepted."""
 GATHER: Final = 0.005
@@ -262,7 +264,7 @@ class BatchWriter:
             return [Mishap.UNAVAILABLE] * len(items)
 
     def _resolve(self, items: Sequence[RecordItem]) -> None:
-        """Resolves documents before taking the write lock. Errors are ignored here, because they return when the document is recorded."""
+        """Resolves documents before the write lock is taken. Ignores errors, because they occur again when the document is recorded."""
         assert self._ahead is not None
         try:
             self._ahead.prepare(items)
@@ -288,7 +290,7 @@ class BatchWriter:
             return [*self._write_on(db, items[:middle]), *self._write_on(db, items[middle:])]
 
     def _reset_connection(self, error: BaseException) -> None:
-        """Drops the connection, whatever its state. The next batch opens a new one."""
+        """Closes the connection, even if it is broken. The next batch opens a new one."""
         now = time.monotonic()
         if now - self._warned > 5.0:
             self._warned = now
@@ -314,7 +316,8 @@ class BatchWriter:
 
 
 class _Ahead:
-    """Resolves documents before the transaction, with the newest known configuration. record() resolves again if that has changed."""
+    """Resolves documents before the transaction, with the newest known configuration. If that has changed by then, record() resolves them
+    again."""
 
     def __init__(self, db: Database, provider: ConfigProvider) -> None:
         self._db, self.provider = db, provider

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 HEAD_WITHIN: Final = 10.0
 """Seconds for a request's head to arrive, counted from the connection or from its first byte."""
 REST_WITHIN: Final = 5.0
-"""Seconds for the rest of a body whose request has already been answered."""
+"""Seconds for the remaining body of a request that has been replied to."""
 
 IS_WHOLE: Final = "heliograph.is_whole"
 """In an ASGI scope: whether the body has arrived with its head."""
@@ -26,11 +26,12 @@ _UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
 
 
 class DoorProtocol(HttpToolsProtocol):
-    """Parses each head here and passes it on as a whole, then its body up to the end that the head states. A head that can be read in two
-    ways is refused after earlier requests are answered, and ends the connection.
+    """Parses each head itself and passes it on as a whole, then its body up to the end that the head states.
 
-    A connection without requests is closed: a head must arrive within HEAD_WITHIN. (uvicorn's own timeout between requests stops at the
-    first byte, whatever it is: an empty line, or the rest of a refused body.)
+    A head that can be read in two ways is refused once earlier requests have their replies, and the connection ends.
+
+    A connection without requests is closed: a head must arrive within HEAD_WITHIN. (uvicorn's own timeout between requests stops at the first
+    byte, even if that is an empty line or the rest of a refused body.)
     """
 
     def __init__(self, *args: Any, ours: frozenset[bytes], **kwargs: Any) -> None:
@@ -86,7 +87,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._refuse(MALFORMED)
 
     def _take(self, data: bytes) -> int:
-        """Consumes at most one head, with what has arrived of its body. Returns how many bytes were taken."""
+        """Consumes at most one head, and the part of its body that has arrived. Returns the number of bytes."""
         if self._left:
             part = data[: self._left]
             self._left -= len(part)
@@ -129,7 +130,7 @@ class DoorProtocol(HttpToolsProtocol):
         return taken
 
     def _refuse(self, refusal: RequestRefusal) -> None:
-        """Refuses at once, or after earlier requests are answered: answers keep the order of their requests."""
+        """Refuses a request, after earlier requests have their replies: replies keep the order of requests."""
         if self._refusal is not None or self.transport.is_closing():
             return
         self._refusal = refusal

@@ -42,9 +42,10 @@ IDLE: Final = 30
 WINDOW: Final = 2
 """Per-request limit on chunks in flight."""
 MOST_CHUNKS: Final = 8
-"""Per-account limit on chunks in flight. Reading further ahead would evict the documents from the CPU cache before they are recorded."""
+"""Chunks of an account that are recorded at the same time. Reading further ahead would evict the documents from the CPU cache before they are
+recorded."""
 FIRST_CHUNK_WITHIN: Final = 5.0
-"""Seconds that a request waits until its first chunk may be recorded, before it is refused as WriterBusy."""
+"""Seconds that a request waits for its first chunk to be recorded; then it is refused as WriterBusy."""
 
 DIRECT: Final = ClientAddresses()
 """No proxy is trusted."""
@@ -69,7 +70,7 @@ class _PendingReply:
     until: float
 
     def give_up(self) -> None:
-        """Answers for the writer, unless it has answered."""
+        """Sets the results to UNAVAILABLE, unless the batch writer has set them."""
         if not self.future.done():
             self.future.set_result([Mishap.UNAVAILABLE] * self.count)
 
@@ -182,7 +183,7 @@ class Edge:
             return problem_documents.BUSY
 
     async def _record_many(self, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
-        """Records lines in chunks, a few at a time. If the first chunk cannot be recorded at all, the whole request is refused."""
+        """Records lines in chunks, a few at a time. If the first chunk cannot be recorded, the whole request is refused."""
         started = False
         under_way: deque[tuple[request_rules.LineChunk, asyncio.Task[list[IngestReply]]]] = deque()
         chunk_limit = self._chunk_limits.setdefault(grant.account, asyncio.Semaphore(MOST_CHUNKS))
@@ -227,7 +228,10 @@ class Edge:
         return None
 
     async def _chunk(self, items: Sequence[RecordItem], size: int, *, patient: bool) -> list[IngestReply]:
-        """The replies to the lines of a chunk. patient: the response has begun, so it waits instead of being refused."""
+        """The replies to the lines of a chunk.
+
+        patient: True if the response has begun: then it waits instead of being refused
+        """
         if not items:
             return []
         for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0) if patient else ():
@@ -282,7 +286,10 @@ class Edge:
 
 
 async def _enter(chunk_limit: asyncio.Semaphore, *, patient: bool) -> bool:
-    """Waits until another chunk may be recorded. False if that takes too long. patient: the response has begun, so it waits without limit."""
+    """Waits until another chunk may be recorded. False if that takes too long.
+
+    patient: True if the response has begun: then it waits without limit
+    """
     try:
         async with asyncio.timeout(FIRST_CHUNK_WITHIN if chunk_limit.locked() and not patient else None):
             await chunk_limit.acquire()
@@ -292,7 +299,7 @@ async def _enter(chunk_limit: asyncio.Semaphore, *, patient: bool) -> bool:
 
 
 async def _drain(receive: Receive) -> None:
-    """Reads some more of a body that is too large: a sender that is cut off while it writes may never read the reply."""
+    """Reads a little more of a body that is too large. A sender that is cut off while it writes may never read the reply."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):
             for _ in range(64):

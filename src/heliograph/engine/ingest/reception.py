@@ -1,4 +1,4 @@
-"""What the doors of one process share: the batch writer, the token cache, and the budget for bodies."""
+"""The parts that the doors of one process share: the batch writer, the token cache, and the budget for bodies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Reception:
         self._refusals = RefusalWriter(open_writer)
 
     def refuse_token(self, token: str, address: str) -> None:
-        """Counts a request without a valid token, for the log and the audit. address: of the network."""
+        """Counts a request without a valid token, for the log and the audit.
+
+        address: the network address of the sender
+        """
         PROCESS.note(AccessRefusal(Reason.UNKNOWN_TOKEN, address, token_prefix=prefix_of(token) or ""))
 
     def close(self, seconds: float = 5.0) -> None:

@@ -1,4 +1,4 @@
-"""Sends the head of a reply together with the beginning of its body: in one system call and, if the reply is short, in one packet."""
+"""Sends the head of a reply together with the beginning of its body, in one system call; a short reply takes one packet."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ _INTERIM: Final = b"HTTP/1.1 1"
 
 
 class ReplyTransport:
-    """The transport of a connection as uvicorn uses it, which writes the head of a reply and then its body. The head waits for the body,
-    or for `flush` where there is none. An interim reply (100 Continue) does not wait: the sender does, for it."""
+    """The transport of a connection as uvicorn uses it, which writes the head of a reply and then its body.
+
+    The head waits for the body, or for `flush` if there is none. An interim reply (100 Continue) is sent at once, because the sender waits
+    for it.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

@@ -41,7 +41,7 @@ _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 @dataclass(frozen=True, slots=True)
 class IngestHead:
-    """The relevant parts of a request's head. The door has refused heads that contain one of them twice (`domain.http_request`)."""
+    """The parts of a request's head that matter here. The door has refused heads that contain one of them twice (`domain.http_request`)."""
 
     method: str
     path: str
@@ -89,7 +89,7 @@ def bearer(authorization: str) -> str:
 
 
 def place(head: IngestHead) -> IngestReply | None:
-    """The reply that refuses a request to another path or by another method; None: it is for /ingest."""
+    """The reply that refuses another path or method; None if the request is for /ingest."""
     if head.path != PATH:
         return problem_documents.NOT_FOUND
     return None if head.method == "POST" else problem_documents.WRONG_METHOD
@@ -143,7 +143,7 @@ class LineChunk:
 
 
 def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChunk]:
-    """Splits a body into chunks of documents, one a line; empty lines are skipped. Each line's key is `key:line`, counted from 1."""
+    """Splits a body into chunks of documents, one document a line, without empty lines. The key of a line is `key:line`, counted from 1."""
     numbers: list[int] = []
     items: list[RecordItem] = []
     refused: dict[int, IngestReply] = {}

@@ -27,7 +27,7 @@ AGAIN_AFTER: Final = 0.8
 """Seconds after a look-up at which a token in use is looked up again."""
 MOST_KNOWN: Final = 1_000
 MOST_LOOK_UPS: Final = 100
-"""Limit on waiting look-ups; beyond it unknown tokens are refused, so that guesses cannot keep out known senders."""
+"""Most look-ups that wait. Beyond it unknown tokens are refused, so that guesses cannot keep out known senders."""
 
 
 class TokenCache:
@@ -62,7 +62,10 @@ class TokenCache:
         return self._begin_look_up(token, known=token in self._known)
 
     def _begin_look_up(self, token: str, *, known: bool) -> Future[ApiGrant | None] | None:
-        """known: the token was valid a while ago. At most MOST_KNOWN of those exist, and guesses cannot keep them out."""
+        """Begins to look a token up, or refuses it if too many look-ups wait.
+
+        known: True if the token was valid a while ago; such a token is never refused here. There are at most MOST_KNOWN of them
+        """
         with self._lock:
             look_up = self._look_ups.get(token)
             if look_up is None:

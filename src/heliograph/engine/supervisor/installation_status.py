@@ -1,6 +1,6 @@
-"""The figures of an installation (O2): one collection, which `/metrics` and `heliograph status` present.
+"""The status of an installation (O2), collected once for `/metrics` and for `heliograph status`.
 
-What the processes of a start counted comes from its supervisor, the rest from the database. Nothing here names an account, a flow, a
+The supervisor supplies what the processes of this start have counted, the database the rest. Nothing here names an account, a flow, a
 connection or a person, except the last error of a worker.
 """
 

@@ -22,7 +22,7 @@ from heliograph.store.installation_state import ServerStatus
 log = structlog.get_logger(__name__)
 
 FRESH: Final = 1.0
-"""Seconds for which the database is not asked again, however often it is scraped."""
+"""Seconds for which figures from the database are reused, however often they are scraped."""
 
 
 class Metrics:
@@ -39,7 +39,7 @@ class Metrics:
         return content_type, encode(_Families(InstallationStatus(self._processes(), self._status())))
 
     def _status(self) -> ServerStatus | None:
-        """What the database says; None while it says nothing."""
+        """The status from the database; None while the database does not respond."""
         with self._lock:
             if time.monotonic() - self._last_status[0] > FRESH:
                 try:

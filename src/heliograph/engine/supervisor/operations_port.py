@@ -31,7 +31,7 @@ type States = Callable[[], Mapping[str, str]]
 """Name and state of each process."""
 
 type PagesAnswer = Callable[[], bool]
-"""Whether the pages answer a request; asked only while there is a process of that name."""
+"""Whether the pages respond to a request. Called only while there is a process of that name."""
 
 type Processes = Callable[[], ProcessFigures]
 
@@ -123,8 +123,8 @@ def operations_port(
     processes: Processes | None = None,
     pages_answer: PagesAnswer | None = None,
 ) -> Iterator[int]:
-    """Serves on its own thread while the block runs. Yields the port, for callers that asked for port 0. Raises OSError if the address is
-    not available."""
+    """Serves on a thread of its own while the block runs. Yields the port, for callers that passed 0. Raises OSError if the address is not
+    available."""
     server = _OperationsServer((host, port), states, hosts, exposition, processes, pages_answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""The engine's and the door's processes: a worker with the care of SQLite's log, and the fast door (docs/design/processes.md)."""
+"""The processes "engine" (a worker, and the care of SQLite's write-ahead log) and "edge" (the fast door) (docs/design/processes.md)."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def folder_lock(folder: Path, name: str, *, patience: float = 0.0) -> Iterator[N
 
 
 SWITCH_EVERY = 0.0002
-"""Longest time in seconds that a thread may run Python while another waits. With the default 5 ms, libcurl's thread sends 1,600 requests a
-second beside a busy one; with this, 7,400."""
+"""Seconds after which a running thread lets another one run Python. With the default of 5 ms, libcurl's thread sends 1,600 requests a second
+beside a busy thread; with this, 7,400."""
 FILES = 65_536
 
 

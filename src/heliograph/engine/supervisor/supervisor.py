@@ -56,7 +56,7 @@ class Child:
 
 
 def _counters_file() -> IO[bytes]:
-    """A file without a name, for what a process counts: all of its starts add to the same numbers."""
+    """An unnamed file for the counters of one process. All of its starts add to the same counters."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 -- the supervisor closes it at its end
     file.truncate(SIZE)
     return file
@@ -99,7 +99,7 @@ class Supervisor:
         self._bell = Bell()
 
     def run(self) -> int:
-        """Runs until SIGTERM or SIGINT, or until a child exits with FATAL. Returns the exit status. For the main thread."""
+        """Runs until SIGTERM or SIGINT, or until a child exits with FATAL. Returns the exit status. Call it in the main thread."""
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             while not self._stopping:
@@ -137,11 +137,11 @@ class Supervisor:
         return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._children}
 
     def states(self) -> dict[str, str]:
-        """The state of each process: running, starting, resting (it died) or stopping. From any thread."""
+        """The state of each process: running, starting, resting (it died) or stopping. Callable from any thread."""
         return {each.child.name: self._state(each) for each in self._children}
 
     def counted(self) -> dict[str, list[int]]:
-        """What each process has counted (heliograph.engine.counters), by name. From any thread."""
+        """The counters of each process (`heliograph.engine.counters`), by its name. Callable from any thread."""
         if self._over:
             return {}
         return {each.child.name: memoryview(os.pread(each.counters.fileno(), SIZE, 0)).cast("q").tolist() for each in self._children}
@@ -222,7 +222,7 @@ class Supervisor:
             return
 
     def _watch_write_lock(self) -> None:
-        """A process stopped inside a transaction blocks all others; the kernel frees the write lock when it dies."""
+        """Kills a process that has stopped inside a transaction, where it blocks all others. The kernel then frees the write lock."""
         holder = self._holder() if self._holder else None
         now = time.monotonic()
         if holder is None or holder != self._lock_held[0]:
@@ -263,7 +263,7 @@ def say_ready() -> None:
 
 
 def die_with_parent() -> None:
-    """Ends this process by SIGTERM when its supervisor dies in any way: nothing else would end it."""
+    """Ends this process by SIGTERM when its supervisor dies for any reason. Without it the process would run on."""
     pipe = os.environ.pop(PARENT, "")
     if pipe:
         threading.Thread(target=_await_end, args=(int(pipe),), name="parent", daemon=True).start()

@@ -19,7 +19,7 @@ RING: Final = "HELIOGRAPH_RING_PIPE"
 
 
 class Bell:
-    """The supervisor's side of the pipe: the environment for its children, and the descriptors they inherit."""
+    """The supervisor's side of the pipe: environment and descriptors for its children."""
 
     def __init__(self) -> None:
         self.hear, self.ring = os.pipe()
@@ -39,7 +39,7 @@ class Bell:
 
 
 def ringer() -> Callable[[], None]:
-    """A function that tells the engine, from any thread, that something was recorded. It does nothing without a supervisor."""
+    """Returns a function that tells the engine, from any thread, that something was recorded. Without a supervisor it does nothing."""
     pipe = os.environ.get(RING, "")
     if not pipe:
         return lambda: None
@@ -54,7 +54,7 @@ def ringer() -> Callable[[], None]:
 
 
 def hear(wake: Callable[[], None]) -> None:
-    """Calls `wake` on its own thread whenever a process has rung. Does nothing without a supervisor."""
+    """Starts a thread that calls `wake` whenever a process has rung. Without a supervisor it does nothing."""
     pipe = os.environ.get(HEAR, "")
     if pipe:
         threading.Thread(target=_listen, args=(int(pipe), wake), name="waking", daemon=True).start()

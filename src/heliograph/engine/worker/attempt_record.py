@@ -94,7 +94,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 
 
 def raw_reason(rule: Rule, response: TargetResponse | None, masks: Masks) -> str:
-    """The beginning of the target's own reason that is masked when the attempt is stored. It may contain secrets: never log or store it."""
+    """The beginning of the target's own reason. It may contain secrets, which are masked when the attempt is stored: never log or store it."""
     return reason_of(rule, response)[: READ_REASON + masks.longest] if response is not None else ""
 
 
@@ -171,7 +171,7 @@ def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON that both databases accept: control characters are escaped, and decoding with "replace" left no lone surrogates."""
+    """JSON that both databases accept. Control characters are escaped, and decoding with "replace" has left no lone surrogates."""
     try:
         return _encode(value).decode()
     except UnicodeEncodeError:  # a mapping's header may still contain one: as ASCII it can be stored

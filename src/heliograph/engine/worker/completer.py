@@ -53,7 +53,7 @@ MOST_AT_ONCE: Final = 500
 MOST_AT_ONCE_ALONE: Final = 128
 """Lanes per batch on SQLite, where nothing is sent while a batch is settled."""
 MOST_MICROS = 2**31 - 1
-"""The most that an attempt's column can store: 35 minutes. A process that was suspended during the attempt takes longer."""
+"""The largest duration that an attempt's column can store: 35 minutes. Only an attempt during which the process was suspended takes longer."""
 
 
 @dataclass(slots=True)
@@ -98,8 +98,8 @@ class Completer:
         return MOST_AT_ONCE if self.db.is_shared else MOST_AT_ONCE_ALONE
 
     def prepare(self, batch: Sequence[FinishedLane]) -> None:
-        """Prepares the exchanges to store: before the transaction begins, and never on the reading thread, since what targets answered is
-        searched for secrets, which takes a millisecond for a long answer."""
+        """Prepares the exchanges to store, before the transaction begins. Never on the reading thread: responses are searched for secrets,
+        which takes a millisecond for a long one."""
         for landed in batch:
             if landed.outcome is not None and landed.exchange is None:
                 landed.exchange = self._exchange(landed, landed.outcome)
@@ -115,7 +115,8 @@ class Completer:
         return ready
 
     def commit(self, batch: Sequence[FinishedLane]) -> bool:
-        """Commits a prepared batch in one transaction. Inside `db.admitted()` it is durable only when that block ends: call `free` after it."""
+        """Commits a prepared batch in one transaction. Inside `db.admitted()` it is durable only when that block ends: call `free` after
+        that."""
         with self.db.transaction(together=True):
             return self._settle(batch)
 
@@ -211,7 +212,7 @@ class Completer:
     # What a connection learns.
 
     def forget(self) -> None:
-        """Forgets failure counts: slots were won or lost, so another worker may have updated the table."""
+        """Forgets failure counts after slots were won or lost, because another worker may have updated the table."""
         self._failures.clear()
 
     def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:

@@ -10,7 +10,8 @@ from heliograph.domain.flow.flow import Destination, Flow
 
 CONFIRM_EVERY = 0.25
 CONFIRM_IDLE = 1.0
-"""Seconds between two full confirmations while no lane is in memory and nobody has written to the database: only time can change anything then."""
+"""Seconds between two full confirmations while no lane is in memory and nobody has written to the database: then only time can change
+anything."""
 CONFIRMED_FOR = 2.0
 """Seconds after which nothing more is started on an unconfirmed configuration (F2)."""
 
@@ -23,7 +24,7 @@ class Confirmation:
     """
 
     slots_changed: bool = False
-    """This worker won or lost slots, so everything is to be confirmed anew. The settling thread sets it."""
+    """True after this worker has won or lost slots: then everything is confirmed again. Set by the settling thread."""
     _confirmed_at: float = -math.inf
     _read_at: float = -math.inf
     _data_version: int | None = None
@@ -44,11 +45,12 @@ class Confirmation:
 
     @property
     def knows_destinations(self) -> bool:
-        """False at the start and after a change of slots: then the destinations of every account are compared, not only of changed ones."""
+        """False at the start and after a change of slots: then the destinations of every account are compared, not only those of changed
+        accounts."""
         return bool(self._connections)
 
     def revoke(self) -> None:
-        """Demands a confirmation before the next start: a connection came into memory, and whether it is paused or limited is not known."""
+        """Demands a confirmation before the next start. Called when a connection comes into memory, because it may be paused or limited."""
         self._confirmed_at = self._read_at = -math.inf
 
     def extend(self, now: float, data_version: int | None, *, memory_is_empty: bool) -> bool:
@@ -63,17 +65,18 @@ class Confirmation:
         return False
 
     def complete(self, now: float, data_version: int | None) -> None:
-        """Notes that everything was read. now and data_version are of the moment before that read, so that later commits cause another."""
+        """Notes that everything was read. now and data_version: of the moment before that read, so that a later commit causes another one."""
         self._confirmed_at = self._read_at = now
         self._data_version = data_version
 
     def forget_destinations(self) -> None:
-        """After a change of slots: the previous owner may have left lanes at a destination's former connection."""
+        """Compares all destinations again after a change of slots: the previous owner may have left lanes at a destination's former
+        connection."""
         self.slots_changed = False
         self._connections.clear()
 
     def moved(self, destinations: Mapping[int, tuple[Flow, Destination]]) -> Iterable[int]:
-        """The destinations whose connection has changed since they were last confirmed. Notes the new connections."""
+        """The destinations whose connection has changed since the last call. Notes their new connections."""
         for destination_id, (_flow, destination) in destinations.items():
             if self._connections.get(destination_id) != destination.connection:
                 self._connections[destination_id] = destination.connection

@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class UsedVersions:
-    """The versions that an attempt used (F10). When a Config failure is settled, they are compared with the current ones (D7)."""
+    """The versions that an attempt used (F10). When a Config failure is settled, they are compared with the versions in force (D7)."""
 
     account: int
     flow: int
@@ -86,7 +86,8 @@ class ConfigView:
         return self._destinations.get(account, {}) if self.account(account) else {}
 
     def does(self, account: int, destination: int) -> Does:
-        """The effect of the destination's request at the target (F8). If the destination was deleted: UPDATES, the careful choice."""
+        """The effect of the destination's request at the target (F8). UPDATES if the destination was deleted, because that is the careful
+        choice."""
         pair = self.destinations(account).get(destination)
         return pair[1].does if pair else Does.UPDATES
 

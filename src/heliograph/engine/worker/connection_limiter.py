@@ -27,7 +27,7 @@ FIRST_PROBE_AFTER = 0.25
 LONGEST_PROBE_AFTER = 10.0
 """The first and the longest interval between two probes of a tripped breaker, in seconds."""
 CATCH_UP = 0.25
-"""Seconds of a rate limit that may be caught up on, because the reading thread wakes in steps."""
+"""Seconds by which starts may lag behind a rate limit and still catch up, because the reading thread wakes in steps."""
 MARGIN = 0.75
 """Seconds added to the minute of a rate limit, because requests may arrive closer together than they were sent."""
 LOOK_AHEAD = 2.0
@@ -39,7 +39,7 @@ OWN_HOLD_FOR = 2.0
 FLOOR_TRAIL = 1.0
 """Seconds by which a floor lags behind the positions that were read."""
 REPLAY_TURN = round(1 / SMALLEST_SHARE)
-"""While live lanes wait, one of so many starts is a replay's."""
+"""While live lanes wait, one of REPLAY_TURN starts is a replay's."""
 RESPONSES_FOR = 1.0
 """Seconds for which responses count. Older ones say nothing about how fast a target is now."""
 
@@ -72,7 +72,7 @@ class ConnectionLimiter[T]:
     knows_failures: bool = False
     """The previous owner's failures have been taken over from the table."""
     epoch: int | None = None
-    """The slot's epoch under which this worker has sent. Under another epoch, somebody else may have sent since."""
+    """The slot's epoch in which this worker has sent. In another epoch another worker may have sent."""
     _target: tuple[str, object] | None = None
     """Origin and reach, as given to `set_target`."""
     _failures: int = 0
@@ -82,7 +82,7 @@ class ConnectionLimiter[T]:
     _ended: int = 0
     """Requests that ended in the current window of RATE_WINDOW seconds."""
     _ended_before: int = 0
-    """The same of the window before."""
+    """Requests that ended in the window before the current one."""
     _silent_since: float = 0.0
     """When the last request ended, or when the first one started after a time without any."""
     _floors: dict[Rank, int] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class ConnectionLimiter[T]:
             self.epoch, self.spacing = epoch, 0.0  # as if new: `set_limits` then waits one spacing
 
     def adopt_failures(self, now: float, failures: int) -> None:
-        """Takes over the previous owner's consecutive failures, so that a dead target is probed instead of getting every request again."""
+        """Takes over the previous owner's consecutive failures, so that a dead target is probed first instead of getting all requests."""
         self.knows_failures = True
         self._failures = max(self._failures, failures)
         if self.is_tripped:
@@ -163,8 +163,8 @@ class ConnectionLimiter[T]:
         return bool(self.waiting or self.replayed)
 
     def next_queue(self) -> deque[T]:
-        """The queue whose first lane starts next: `waiting`; `replayed` if nothing else waits, or for every REPLAY_TURN-th start (Y1). Counts the
-        choice."""
+        """The queue from which the next lane starts: `replayed` if nothing else waits, and for every REPLAY_TURN-th start (Y1); else
+        `waiting`. Counts the choice."""
         if not self.replayed:
             self._starts_since_replay = 0
             return self.waiting
@@ -175,7 +175,10 @@ class ConnectionLimiter[T]:
         return self.replayed
 
     def note_end(self, now: float, *, reached: bool) -> None:
-        """Notes the end of a request. reached: the target responded, with whatever status."""
+        """Notes the end of a request.
+
+        reached: True if the target responded, with any status
+        """
         self.in_flight -= 1
         self._silent_since = now
         if now - self._window_began > RATE_WINDOW:
@@ -195,7 +198,7 @@ class ConnectionLimiter[T]:
         return self._failures >= FAILURES_TO_TRIP
 
     def is_slow(self, now: float) -> bool:
-        """True if the target does not respond: the last request did not reach it, or nothing has come back for RESPONSES_FOR seconds."""
+        """True if the target does not respond: the last request did not reach it, or no response has come for RESPONSES_FOR seconds."""
         return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > RESPONSES_FOR)
 
     def wakes_at(self, now: float) -> float:
@@ -208,8 +211,13 @@ class ConnectionLimiter[T]:
 
     @property
     def depth(self) -> int:
-        """Lanes to keep in memory: enough for half a second at the current rate, at least twice `parallel`, one if the breaker tripped, no more
-        than LOOK_AHEAD seconds of a rate limit, and never more than DEEPEST. `wants` reads less of a slow target."""
+        """The number of lanes to keep in memory. `wants` reads less for a slow target.
+
+        usually              as many as start in half a second at the current rate, at least twice `parallel`
+        with a rate limit    no more than start in LOOK_AHEAD seconds
+        tripped breaker      one
+        always               at most DEEPEST
+        """
         if self.is_tripped:
             return 1
         depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
@@ -252,6 +260,7 @@ class ConnectionLimiter[T]:
             self._floors[rank] = trail.popleft()[1]
 
     def forget_floors(self) -> None:
-        """Reads from the start of the queue again: a late commit or an unsent lane that was given back may be below the floors."""
+        """Reads from the start of the queue again: below the floors there may be a late commit, or a lane that was given back without being
+        sent."""
         self._floors.clear()
         self._trail.clear()

@@ -57,7 +57,8 @@ class Handover:
         self._calls: deque[_Call[object]] = deque()
 
     def do[T](self, work: Callable[[], T]) -> T:
-        """Has the other thread do the work, and waits for the result. If that thread is gone, this one does it. Raises what the work raises."""
+        """Has the other thread do the work, and waits for the result. If that thread has ended, this one does it. Raises the errors of the
+        work."""
         call = _Call(work)
         self._calls.append(call)  # type: ignore[arg-type]
         try:

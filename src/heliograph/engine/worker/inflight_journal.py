@@ -83,7 +83,7 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
 
 
 def noted(folder: Path) -> int:
-    """Counts the lanes in flight in all journals, including those of live workers: for `verify`, which kills workers."""
+    """Counts the lanes in flight in all journals, including those of live workers. For `verify`, which kills workers."""
     return sum(len(_read(path.read_bytes())) for path in folder.glob(f"{_NAME}*"))
 
 

@@ -21,7 +21,7 @@ from heliograph.store.queue.slot_leases import fence
 
 CHUNK = 500
 CHECK_AGAIN_AFTER = (5.0, 15.0)
-"""Seconds after a move at which to check again: a change recorded just before it may have woken a lane under the old connection."""
+"""Seconds after a move at which lanes are checked again: a change recorded just before the move may have woken a lane at the old connection."""
 
 
 @dataclass(slots=True)

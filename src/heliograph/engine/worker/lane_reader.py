@@ -51,7 +51,7 @@ CLOSING_PAUSE = 0.05
 FLOORS_FOR = 5.0
 """Seconds after which every connection is read from the start of its queue again."""
 SCAN_EVERY = 0.02
-"""Seconds after which all connections with waiting lanes are checked for starts, not only those with news."""
+"""Seconds between two scans of all connections with waiting lanes; in between, only connections with news are checked for starts."""
 STRETCH = 16
 """Lanes after which the thread lets another thread's work go in between."""
 ALONE_FROM = 2
@@ -248,7 +248,8 @@ class LaneReader:
         self.pace.has_work = taken > 0 and self.selection.has_unread
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
-        """Whether a lane that was read may be taken. One that left memory since the read began is read again: it may have more to send."""
+        """True if a lane that was read may be taken. A lane that left memory since the read began is not taken, but read again: it may have
+        more to send."""
         if stored.lane.id in self.memory.lanes:  # checked first: `left` is written before a lane is removed
             return False
         if self.memory.left.get(stored.lane.id, 0.0) < read_at:
@@ -299,7 +300,7 @@ class LaneReader:
         return len(lanes_with_epochs)
 
     def _queue(self, queued: _QueuedLane) -> None:
-        """Queues a lane at its connection: submitted ones first, then live ones, replays in a queue of their own."""
+        """Queues a lane at its connection: submitted lanes first, then live ones. Replays have a queue of their own."""
         stored = queued.taken.stored
         limiter = self._connections_with_news[stored.connection] = self._limiter(stored.connection, stored.account)
         if stored.lane.crashes >= ALONE_FROM:
@@ -314,8 +315,8 @@ class LaneReader:
     # Starting.
 
     def _start(self, now: float) -> None:
-        """Starts what may start: at connections with news, and every SCAN_EVERY seconds at all that have waiting lanes. While a lane goes alone,
-        nothing else starts."""
+        """Starts lanes at connections with news, and every SCAN_EVERY seconds at all connections with waiting lanes. While a lane goes alone,
+        no other lane starts."""
         if not self.confirmation.allows_starts(now):
             self._scan_at = now + SCAN_EVERY
             return
@@ -350,9 +351,9 @@ class LaneReader:
             self._scan_at = min(self._scan_at, now + SCAN_EVERY)
 
     def _is_kept_for_alone(self, now: float) -> bool:
-        """Starts the first of the lanes that go alone, once nothing else is in flight. True while nothing else may start because of it.
+        """Starts the first of the lanes that go alone, once nothing else is in flight. True while no other lane may start because of it.
 
-        What is in flight stays in the journal until its outcome is committed: a crash before that counts for it.
+        A lane is in flight until its outcome is committed: until then its crash count rises if the worker crashes.
         """
         if self._goes_alone:
             self._goes_alone = not self.journal.is_empty

@@ -48,17 +48,17 @@ from heliograph.store.secrets import SecretError, Vault
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR: Final = 30.0
-"""Seconds for which an authority that refused is not asked again; actions due in that time fail with its answer. After the connection is saved
-it is asked at once."""
+"""Seconds for which an authority that refused gets no further request. Actions that are due in that time fail with its response. Saving the
+connection ends the wait."""
 UNREACHED_FOR: Final = 1.0
-"""Seconds to wait after an authority could not be reached; the connection's breaker does the rest."""
+"""Seconds to wait after an authority could not be reached. If it stays unreachable, the connection's breaker trips."""
 LOOK_AGAIN: Final = 0.1
 CONFIRM_EVERY: Final = 2.0
 """Seconds after which the stored token is read again while it is in use: someone may have connected again."""
 ONE_CHANCE_IN: Final = 60.0
-"""Seconds for which a token that was fetched after a 401, and got only 401s, is not replaced again."""
+"""Seconds for which a token that replaced a refused one, and was itself refused with 401 each time, is not replaced again."""
 ONE_REVOKED_IN: Final = 5.0
-"""The same for a token that the target had accepted: it may have been revoked, but not every second."""
+"""Like ONE_CHANCE_IN, for a token that the target had accepted: it may have been revoked, but not every second."""
 MOST_REVOKED: Final = 5
 """How many revoked tokens in a row are replaced at once."""
 MOST_REMEMBERED: Final = 5_000
@@ -71,7 +71,10 @@ class TokenPending:
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """The data to request a connection's tokens. route: a new object whenever the connection changes."""
+    """The data to request a connection's tokens.
+
+    route: a new object whenever the connection changes
+    """
 
     account: int
     connection: int
@@ -92,7 +95,7 @@ class _TokenState:
     denied: Refused | None = None
     paused_until: float = 0.0
     ordered: bool = False
-    """True while it is in a queue of the settling thread, or an authority is being asked."""
+    """True while a token is being requested, or waits for that in a queue of the settling thread."""
     looked_at: float = 0.0
     refused: int = 0
     """The newest generation that the target has answered with 401."""
@@ -113,7 +116,7 @@ class _TokenAnswer:
     result: SendResult = field(repr=False)
     """As it came, with its secrets."""
     answer: TokenResponse | Denied | None = None
-    """What the result means; None until it is read."""
+    """The meaning of the response; None until it is read."""
 
 
 class WorkerSignals(Protocol):
@@ -212,7 +215,7 @@ class OAuthTokens:
     # The settling thread.
 
     def turn(self, db: Database) -> None:
-        """Stores new tokens, then handles connections that need one. After a database error it retries, and nothing is lost."""
+        """Stores new tokens, then handles connections that need one. After a database error it retries; no token is lost."""
         while self.came:
             self._take(db, self.came[0])
             self.came.popleft()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 IDLE = 0.2
-"""Seconds between two checks for changes that nobody announced: changes of forms, jobs and commands, and those whose announcement was lost."""
+"""Seconds between two reads without an announcement. They find changes of forms, jobs and commands, and those whose announcement was lost."""
 READ_EVERY = 0.5
 """Seconds between two reads without news. A retry is sent at most this much late."""
 LOOK_EVERY = 0.16
@@ -51,7 +51,7 @@ class ReadPace:
         return previous != self._last_data_version
 
     def begin_read(self, now: float) -> None:
-        """Call it before the read: whatever is recorded from then on needs another read."""
+        """Call it before the read, so that a change that is recorded during the read causes another one."""
         self._read_at, self.news = now, False
 
     def end_read(self, began: float, ended: float, *, next_search_at: float) -> None:
@@ -64,7 +64,7 @@ class ReadPace:
             self.paused_until = max(self.paused_until, next_search_at)
 
     def pause(self, now: float, *, memory_is_full: bool) -> float:
-        """Seconds to wait for a signal before the next read may be due; at most IDLE. It may be negative."""
+        """Seconds to wait for a signal until the next read may be due, at most IDLE. It may be negative."""
         if not (self.has_work or self.news):
             return IDLE
         return min(IDLE, LONGEST_PAUSE if memory_is_full else self.paused_until - now)

@@ -1,4 +1,4 @@
-"""Which connections the next read asks for, and for how many lanes (docs/design/queue.md, section 4; D9)."""
+"""The choice of the connections for the next read, and of the number of lanes (docs/design/queue.md, section 4; D9)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ReadSelection:
     _unread: set[int] = field(default_factory=set)
     """Connections whose last read returned as many lanes as it asked for, so there may be more."""
     _full: set[int] = field(default_factory=set)
-    """Connections that have work and were not asked for, because enough of their lanes are in memory."""
+    """Connections that have work but were left out, because enough of their lanes are in memory."""
     _turn: int = 0
 
     @property
     def waits_for_space(self) -> bool:
-        """Whether a connection has more to send than fits into memory. Outcomes give the space back once they are settled. From any thread."""
+        """Whether a connection has more lanes than fit into memory; outcomes that are settled give the space back. Callable from any thread."""
         return bool(self._unread or self._full)
 
     @property
@@ -69,7 +69,10 @@ class ReadSelection:
         return wants
 
     def note_read(self, wants: Sequence[LaneWant], lanes: Iterable[StoredLane]) -> None:
-        """Notes which connections have more lanes than the read returned. lanes: all that were read for these wants."""
+        """Notes which connections have more lanes than the read returned.
+
+        lanes: all lanes that were read for these wants
+        """
         counts = Counter((stored.connection, stored.lane.rank if stored.lane.state is LaneState.READY else None) for stored in lanes)
         self._unread -= {want.connection for want in wants}
         self._unread |= {want.connection for want in wants if counts[want.connection, want.rank] >= want.limit}

@@ -1,8 +1,9 @@
-"""Judges stuck runs again: untagged ones after something was saved that may cure them, and those whose decision raised an exception (F7, D7).
+"""Decides stuck runs again: untagged ones after a save that may cure them, and those whose decision raised an exception (F7, D7).
 
-The owner of the slot for the account's id does it, in bounded transactions under the slot's epoch: first it compares waiting runs with a saved
-fix and makes due those that the fix may cure, then it judges due runs under locks: it locks configuration, runs and lanes, and leaves out
-runs that are no longer open once their rows are locked.
+The worker does it that owns the slot for the account's id, in bounded transactions under the slot's epoch:
+
+    1  compare waiting runs with a saved fix, and make those due that it may cure
+    2  lock configuration, due runs and lanes, leave out runs that have ended, decide the others
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ log = structlog.get_logger(__name__)
 
 
 def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
-    """Accounts with due runs, or with a saved fix to compare runs with, whose slots this worker owns."""
+    """Accounts with due runs, or with a saved fix that runs have to be compared with. Only those whose slots this worker owns."""
     accounts = {*stuck_runs.accounts_with_due(db), *stuck_runs.accounts_with_cures(db)}
     return sorted(account for account in accounts if slot_of(account) in slots)
 
 
 def reconsider_account(db: Database, provider: ConfigProvider, account: int, epoch: int) -> bool:
-    """Compares up to `stuck_runs.COMPARED` runs of an account with a saved fix, then judges up to `stuck_runs.AT_ONCE` due runs again, each in a
-    transaction of its own. Returns whether more may be left."""
+    """Compares up to `stuck_runs.COMPARED` runs of an account with a saved fix, then decides up to `stuck_runs.AT_ONCE` due runs, in two
+    transactions. Returns whether more may be left."""
     with db.transaction():
         compared = stuck_runs.compare_next(db, account) if _still_owns(db, account, epoch) else 0
     with db.transaction():

@@ -51,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 """Writes the same JSON as the standard library in a fifth of the time."""
 
 _MOST_MASKS = 16
-"""Combinations of an access token and a header mapping whose masks are kept for a connection; more of them, and all are computed anew."""
+"""The most combinations of access token and header mapping whose masks are cached for a connection. Beyond that the cache starts again."""
 CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 
@@ -63,7 +63,7 @@ class ReadyRequest:
     route: Route
     used: UsedVersions
     masks: Masks = field(repr=False)
-    """Those of the connection and the access token. The request's own are added when it is stored."""
+    """The masks of the connection and of the access token. The request's own are added when it is stored."""
     generation: int = 0
     """That of the access token. 0: none."""
     rule: Rule = ()
@@ -111,7 +111,10 @@ class _ConnectionWithSecrets:
     """The masks for each access token with the sealed texts of a header mapping."""
 
     def masks_with(self, token: str, texts: frozenset[str]) -> Masks:
-        """The masks, computed once for each token ("" for none) and header mapping. texts: values of its headers."""
+        """The masks for a token ("" for none) and a header mapping, computed once.
+
+        texts: the values of the mapping's headers
+        """
         masks = self.masks_by_credentials.get((token, texts))
         if masks is None:
             if len(self.masks_by_credentials) >= _MOST_MASKS:
@@ -133,7 +136,8 @@ class _UnsealedHeader:
 
 
 class RequestBuilder:
-    """Builds the requests of one worker. It keeps configuration, connections with their secrets and header mappings while their version is in force."""
+    """Builds the requests of one worker. Caches configuration, connections with their secrets, and header mappings while their version is in
+    force."""
 
     def __init__(
         self, provider: ConfigProvider, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None

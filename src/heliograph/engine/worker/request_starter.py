@@ -31,7 +31,10 @@ STALE_READ = 2.0
 
 @dataclass(slots=True)
 class RequestStarter:
-    """Used by the reading thread alone. in_flight: requests that were started and whose lesson the lane reader has not learned yet."""
+    """Starts requests, for the reading thread alone.
+
+    in_flight: the number of started requests whose lesson the lane reader has not learned yet
+    """
 
     db: Database
     builder: RequestBuilder
@@ -42,7 +45,10 @@ class RequestStarter:
     in_flight: int = 0
 
     def start[T](self, taken: TakenLane, content: ReadContent, limiter: ConnectionLimiter[T], now: float) -> bool:
-        """Starts the request of a lane. limiter: its connection's. False if it waits for its access token, so nothing has become of it yet."""
+        """Starts the request of a lane. False if it still waits for its access token.
+
+        limiter: that of the lane's connection
+        """
         assert taken.action is not None
         slot = taken.stored.slot
         assigned = self.builder.view.connection_of(taken.stored.account, taken.stored.lane.destination)

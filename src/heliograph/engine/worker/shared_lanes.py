@@ -1,7 +1,10 @@
-"""What a worker's threads share: the lanes in memory and the finished ones (docs/design/processes.md, section 3).
+"""The data that a worker's threads share: lanes in memory, and finished ones (docs/design/processes.md, section 3).
 
-The reading thread adds lanes, the settling thread removes them once they are committed, and the sender's thread passes on results. Each
-structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append), so no lock is needed.
+    reading thread     adds lanes
+    settling thread    removes them once their outcomes are committed
+    sender's thread    passes on results
+
+Each structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append), so no lock is needed.
 """
 
 from __future__ import annotations

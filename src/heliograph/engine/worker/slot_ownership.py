@@ -38,22 +38,25 @@ class Lease:
 
 
 class Ownership(Protocol):
-    """A worker's slots. Methods that take a database run on the settling thread, the rest on any thread."""
+    """The slots of one worker. Methods that take a database run on the settling thread, all others on any thread."""
 
     def own(self, db: Database, report: Mapping[str, object]) -> bool:
-        """Renews, claims, reports. True if slots were won or lost. report: this worker's, for `heliograph status`; stored as JSON."""
+        """Renews and claims slots, and stores this worker's report. True if slots were won or lost.
+
+        report: JSON, for `heliograph status`
+        """
 
     def free_idle(self, db: Database, busy: Collection[int]) -> None:
         """Frees slots that are to be given up and have nothing left in memory."""
 
     def give_up(self, db: Database) -> None:
-        """Claims no slots any more and leaves its share to other workers: `free_idle` frees the slots that it owns as they become idle."""
+        """Stops claiming slots and leaves its share to other workers. `free_idle` then frees its slots as they become idle."""
 
     def leave(self, db: Database) -> None:
         """Frees everything at once, at a clean end."""
 
     def sees_free(self, db: Database) -> bool:
-        """True if there are slots that nobody owns: another worker has freed them, or its lease has run out."""
+        """True if there are slots without an owner: another worker has freed them, or its lease has expired."""
 
     def epoch(self, slot: int) -> int | None:
         """The epoch under which the slot may be read, None if it may not."""
@@ -169,7 +172,7 @@ class SharedSlots:
 
 
 class AllSlots:
-    """On SQLite: one worker owns all slots, because it holds the folder's lock. Nothing is renewed; a report is written from time to time."""
+    """On SQLite one worker owns all slots, because it holds the folder's lock. Nothing is renewed; the report is stored from time to time."""
 
     def __init__(self, me: str, lease: Lease | None = None) -> None:
         self._me = me

@@ -40,5 +40,5 @@ class WorkFinder:
         return True
 
     def drop_emptied(self, read: Collection[int], with_lanes: Collection[int]) -> None:
-        """Drops the connections that were read and had no lanes. The next search finds their next work."""
+        """Drops the connections of which a read returned no lanes. The next search finds their next work."""
         self.work = {connection: ranks for connection, ranks in self.work.items() if connection in with_lanes or connection not in read}

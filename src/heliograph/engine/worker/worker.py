@@ -54,7 +54,7 @@ from heliograph.store.sqlite_database import SqliteDatabase
 log = structlog.get_logger(__name__)
 
 LONGEST_SHARE: Final = 2 / 3
-"""Longest total timeout of a connection, as a share of a lease (20 of 30 seconds): a request with a longer one would never start."""
+"""The longest total timeout of a connection, as a share of a lease (20 of 30 seconds). A request with a longer timeout would never start."""
 RECONSIDER_EVERY = 0.5
 """Seconds between two looks for stuck runs that are due or that a save may have cured."""
 MOVE_EVERY = 0.25
@@ -62,7 +62,7 @@ MOVE_EVERY = 0.25
 FREE_SLOTS_EVERY = 1.0
 """Seconds between two looks for slots that nobody owns, after a worker stopped or died."""
 FREE_SLOTS_SOON = 0.05
-"""As FREE_SLOTS_EVERY, while slots are about to change their owner: a slot without an owner sends nothing."""
+"""Like FREE_SLOTS_EVERY, while slots are about to change their owner: a slot without an owner sends nothing."""
 IDLE = 0.5
 """Seconds between two looks at what is due now and then, with nothing to settle or to move."""
 PACE = 0.015
@@ -74,10 +74,10 @@ is sent twice after a crash."""
 FEW = 16
 """A batch of more outcomes than this begins after PACE."""
 LONGEST_PAUSE = 0.01
-"""After a batch, rest as long as it took, but at most so many seconds; never less than PACE asks for. Outcomes that arrive in that time share a
-batch: half of a batch's cost does not depend on its size."""
+"""Seconds: the longest pause after a batch. The pause lasts as long as the batch took, or until PACE has passed if that is later. Outcomes
+that arrive in it share a batch, because half of a batch's cost does not depend on its size."""
 DRAIN = 8.0
-"""Seconds that running requests get to end after a stop was requested; the whole stop takes at most 10."""
+"""Seconds that running requests get after a stop was requested; the whole stop takes at most 10."""
 
 
 def _passing_errors() -> driver_errors.Errors:
@@ -150,7 +150,7 @@ class Worker:
         self.memory.wake_reader()
 
     def run(self) -> None:
-        """Works until `stop`, then drains: starts nothing, gives running requests DRAIN seconds, settles everything and frees the slots."""
+        """Works until `stop`, then drains: starts nothing, gives running requests DRAIN seconds, settles their outcomes and frees the slots."""
         self._recover()
         self._own()
         self._reading.start()
@@ -237,15 +237,15 @@ class Worker:
             self.memory.wake_completer.wait(max(0.0, min(MOVE_EVERY if self.memory.to_move else IDLE, until_renewal)))
 
     def _next_batch_at(self) -> float:
-        """The start of the next batch, given the outcomes that have landed so far. Seconds of the monotonic clock."""
+        """When the next batch starts, given the outcomes that have arrived so far. Seconds of the monotonic clock."""
         has_time = len(self.memory.landed) <= FEW and not self.reader.waits_for_space
         return max(self._paused_until, self._batch_began + PACE_OF_FEW) if has_time else self._paused_until
 
     def _recover(self) -> None:
         """Counts the attempts that a dead worker of this machine had begun, before its slots get an owner.
 
-        The supervisor does the same before it starts a worker. But a worker whose supervisor was killed may still have been draining then, and
-        may have died since.
+        The supervisor does the same before it starts a worker. But a worker outlives its supervisor for a while if that is killed, and may
+        have died after this one was started.
         """
         with self._tolerating_errors("recover"):
             recover(self.completer.db, self._parts.folder)
