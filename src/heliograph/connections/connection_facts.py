@@ -62,7 +62,7 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
         _("Seconds to connect"): _number(connection.connect_timeout),
         _("Seconds for the whole request"): _number(connection.total_timeout),
         _("How much of an answer is read"): _("%(n)s KiB") % {"n": f"{connection.answer_cap:,}"} if connection.answer_cap else "",
-        _("Retries"): _("Patient: after 2, 22 and 48 hours") if connection.patient else "",
+        _("Retries"): connection_words.retries(connection),
         _("Fixed headers"): "; ".join(headers),
         _("Certificate Authorities"): _("Of its own") if connection.authorities else "",
         _("Response rule"): "; ".join(rule_words.sentences(connection.rule)),

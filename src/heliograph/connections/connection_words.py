@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -15,6 +16,7 @@ from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.retry_policy import HOUR, PATIENT
 from heliograph.jobs.page import queue_place
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
@@ -52,6 +54,8 @@ TONES: Final[Mapping[Health, str]] = {
     Health.UNTRIED: "quiet",
 }
 ICONS: Final[Mapping[Health, str]] = {Health.NOT_YET: "missing", Health.LOST: "missing", Health.INCOMPLETE: "missing"}
+PATIENT_RETRIES: Final = format_lazy(gettext_lazy("after {}, {} and {} hours"), *(interval // HOUR for interval in PATIENT))
+"""When a connection that is marked patient retries."""
 _LACKS: Final[Mapping[str, Promise]] = {
     Secret.PATH: gettext_lazy("URL"),
     Secret.PASSWORD: gettext_lazy("Password"),
@@ -163,3 +167,8 @@ def result(report: DiagnosisReport) -> str:
         return _("reached, credentials not tried") if report.tries_credentials else _("reached, nothing was sent")
     step = report.failed_at
     return _("failed at “%(step)s”") % {"step": diagnosis_words.step_name(step)} if step else _("failed")
+
+
+def retries(connection: Connection) -> str:
+    """The retries of a patient connection; "" if it has the account's."""
+    return _("Patient: %(when)s") % {"when": PATIENT_RETRIES} if connection.patient else ""

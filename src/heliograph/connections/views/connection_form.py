@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from django.utils.functional import Promise
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.connections import header_words
+from heliograph.connections import connection_words, header_words
 from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant
@@ -211,7 +211,7 @@ class ConnectionForm(UrlForm, SharedForm):
         gettext_lazy("Retries"),
         options=[
             Choice("", gettext_lazy("As the account has it"), sub=gettext_lazy("The more serious the cause, the sooner")),
-            Choice("1", gettext_lazy("Patient"), sub=gettext_lazy("After 2, 22 and 48 hours")),
+            Choice("1", gettext_lazy("Patient"), sub=capfirst(connection_words.PATIENT_RETRIES)),
         ],
     )
     headers = HeaderLines(

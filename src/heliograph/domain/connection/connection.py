@@ -140,7 +140,7 @@ class Connection:
     parallel: int | None = None
     """Concurrent requests. None: no limit of its own."""
     patient: bool = False
-    """Retries after 2, 22 and 48 hours."""
+    """Its retries have intervals of their own (`retry_policy.PATIENT`), whatever the category of a failure."""
     connect_timeout: int | None = None
     """Seconds. None: the default, also of the next two."""
     total_timeout: int | None = None

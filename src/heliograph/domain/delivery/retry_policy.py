@@ -77,6 +77,7 @@ STANDARD: Mapping[Category, Intervals] = MappingProxyType(
     }
 )
 PATIENT: Intervals = (2 * HOUR, 22 * HOUR, 48 * HOUR)
+"""For a connection marked "patient", whatever the category."""
 
 
 def intervals_of(category: Category, waits: Iterable[float]) -> Intervals:
@@ -123,7 +124,7 @@ class RetryPolicy:
                     raise BadIntervals(f"Retry {number}: {later} may not be tried sooner than {sooner}, which is more serious.", later)
 
     def patient(self) -> RetryPolicy:
-        """The same policy for a connection marked "patient": 2 h, 22 h, 48 h whatever the category."""
+        """The same policy for a connection marked "patient"."""
         return RetryPolicy(dict.fromkeys(SEVERITY, PATIENT), self.looks or self.intervals[Category.CONFIG])
 
     def decide(self, category: Category, retries: int, now: int, *, jitter: float = 0.0, retry_after: int = 0) -> RetryAt | GiveUp:
