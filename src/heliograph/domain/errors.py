@@ -1,4 +1,4 @@
-"""The base class of all our errors, and those that the middleware of the pages answers (accounts/middleware.py)."""
+"""The base class of all our errors, and the errors for which the middleware has a page (accounts/middleware.py)."""
 
 from __future__ import annotations
 

@@ -148,7 +148,10 @@ def of_run(account: int, at: int, mode: int, flow: int, state: RunState, count: 
 
 
 def of_reconsidered(account: int, at: int, mode: int, flow: int, old: RunState, new: RunState, count: int = 1) -> Iterator[Delta]:
-    """A stuck run was judged again, submitted or ended. at: the run's first decision. Changes Processed does not change (F7)."""
+    """Deltas for a stuck run that was decided again, submitted or ended. Changes Processed does not change (F7).
+
+    at: the instant of the run's first decision
+    """
     if old is not new:
         for state, by in ((old, -count), (new, count)):
             for measure in _of_run_state(state):
@@ -248,7 +251,7 @@ class Figures:
     untagged: int = 0
     """Of not_triggered: runs that wait for a tag (F7)."""
     undecided: int = 0
-    """Of not_triggered: runs whose decision raised an exception, and is tried again."""
+    """The part of `not_triggered` whose decision raised an exception and is tried again."""
     ended: int = 0
     """Of not_triggered: runs that were never judged to the end, and are not judged any more."""
     retried: int = 0
@@ -257,7 +260,7 @@ class Figures:
     retried_by_category: dict[Category, int] = field(default_factory=dict)
     leads_created: int = 0
     leads_updated: int = 0
-    """As reported by the targets; a page shows "-" if no connection's rule reports them (`response_rule.counts_leads`)."""
+    """As reported by the targets. A page shows "-" if no connection's rule reports it (`response_rule.counts_leads`)."""
 
     def __post_init__(self) -> None:
         parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
@@ -274,7 +277,7 @@ class Figures:
 
     @property
     def in_retry_queue(self) -> int:
-        """In Retry Queue: actions that wait there, runs that wait for a tag, and runs whose decision is tried again."""
+        """In Retry Queue: waiting actions, runs that wait for a tag, and runs whose decision is tried again."""
         return self.queued + self.untagged + self.undecided
 
     @property

@@ -1,9 +1,9 @@
-"""The rules for HTTP requests at all our ports: the head, the Host and a chunked body, each with exactly one reading (RFC 9112; rule H1,
-H2).
+"""The rules for HTTP requests at all our ports: head, Host and chunked body, each with exactly one reading (RFC 9112; rules H1, H2).
 
-Three servers parse our requests, and so does a proxy in front. If two parsers find different ends of a request, an attacker's bytes become
-someone else's request. So nothing is repaired: a request with two readings, or none, is refused and its connection closed. That is stricter
-than RFC 9112 about what hardly anyone sends: chunk extensions, trailers, absolute URLs in the request line, HTTP/1.0 without Host.
+Several servers and proxies parse the same request. If two of them find different ends of it, an attacker's bytes become the next person's
+request. So nothing is repaired: a request with no reading or with two is refused, and its connection closed. Rare but valid forms are refused
+as
+well: chunk extensions, trailers, absolute URLs in the request line, HTTP/1.0 without Host.
 """
 
 from __future__ import annotations
@@ -29,22 +29,25 @@ _HEAD: Final = re.compile(rb"([A-Z]++) /[!\"$-~]*+ HTTP/1\.([01])\r(\n(?:" + _TO
 _FIELD: Final = re.compile(
     rb"\n(host|content-length|transfer-encoding|content-type|content-encoding|authorization|idempotency-key|upgrade):[\t ]*+([^\r]*)"
 )
-"""Headers that a request may contain only once: they determine its end, its sender and its type (or that it should be something else)."""
+"""Headers that a request may contain only once, because they determine its end, its sender, its type, or a change of protocol."""
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 _CHUNK: Final = re.compile(rb"[0-9A-Fa-f]{1,8}\Z")
 _LONGEST_LENGTH: Final = 17
 _LONGEST_SIZE: Final = 8
-"""Digits of a Content-Length, and of a chunk's size."""
+"""The most digits of a Content-Length, and of a chunk's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRefusal:
-    """The refusal of a request; its connection is closed. name: for programs; detail: for people; received: the faulty text, for the log."""
+    """The refusal of a request, after which its connection is closed."""
 
     status: int
     name: str
+    """The kind of fault, for programs."""
     detail: str
+    """A sentence for people."""
     received: str = ""
+    """The faulty text, for the log."""
 
     content_type: ClassVar = PROBLEM_TYPE
     headers: ClassVar[Mapping[str, str]] = {}
@@ -63,13 +66,15 @@ class RequestRefusal:
 
 
 class RequestHead(NamedTuple):
-    """A head with exactly one reading. size: in bytes, including empty lines before it; length: of the body, unless it is chunked; upgrade:
-    it requests another protocol, which is ignored (RFC 9110 §7.8)."""
+    """A head with exactly one reading."""
 
     size: int
+    """Bytes, including empty lines before the head."""
     length: int = 0
+    """Bytes of the body, unless it is chunked."""
     chunked: bool = False
     upgrade: bool = False
+    """True if another protocol is requested; that is ignored (RFC 9110 §7.8)."""
 
 
 def _malformed(detail: str) -> RequestRefusal:
@@ -89,15 +94,19 @@ TOO_LARGE: Final = RequestRefusal(431, "head", f"The head of a request may have 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The allowed Host values, besides the loopback names and the door's own address. names: hosts, with or without a port of `ports` or
-    the door's own; exact: `host:port`."""
+    """The allowed Host values, besides the loopback names and the door's own address."""
 
     names: tuple[str, ...] = ()
+    """Hosts, without a port, with one of `ports`, or with the door's own."""
     ports: tuple[int, ...] = ()
     exact: tuple[str, ...] = ()
+    """Hosts with a port: `host:port`."""
 
     def names_at(self, host: str) -> list[str]:
-        """The names that a door at this address accepts. host: without brackets; an address that means all addresses adds no name."""
+        """The names that a door at this address accepts.
+
+        host: without brackets; an address that means all addresses adds no name
+        """
         own = () if host in {"", "0.0.0.0", "::"} else (f"[{host}]" if ":" in host else host,)  # noqa: S104 -- nothing is bound here
         return sorted({name.lower() for name in (*LOOPBACK, *self.names, *own)})
 
@@ -109,13 +118,13 @@ class Hosts:
 
 
 PAGES_HEALTH: Final = "/health/pages"
-"""Asked by the operations port: the pages' server answers it on one of its threads, without an account or a database."""
+"""A URL for the operations port. The server of the pages replies on one of its threads, without an account or a database."""
 LOCAL: Final = Hosts()
 """Only the loopback names and the door's own address."""
 
 
 def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> RequestRefusal | None:
-    """Checks the values of a request's Host headers, of which there must be exactly one. None: it is ours."""
+    """Refuses a request unless it has exactly one Host header, with an allowed value. None: it is allowed."""
     if len(values) != 1 or not values[0]:
         return NO_HOST
     host = values[0].strip(b" \t")
@@ -123,7 +132,10 @@ def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> RequestRefu
 
 
 def read_head(data: bytes, ours: frozenset[bytes]) -> RequestHead | RequestRefusal | None:
-    """The head at the start of these bytes; None if it is incomplete. ours: allowed Host values, see `Hosts.at`."""
+    """The head at the start of these bytes; None if it is incomplete.
+
+    ours: the allowed Host values (`Hosts.at`)
+    """
     begin = 0
     while data.startswith(b"\r\n", begin):  # RFC 9112 §2.2: old clients send this after a body
         begin += 2

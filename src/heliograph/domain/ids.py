@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _DIGITS: Final = 18
-"""So many digits always fit in 64 bits, and Python takes quadratic time to read long numbers."""
+"""This many digits always fit in 64 bits. Python takes quadratic time to read longer numbers."""
 _FEW_DIGITS: Final = 9
 
 
@@ -15,7 +15,7 @@ def read_id(text: str) -> int | None:
 
 
 def read_number(text: str) -> int | None:
-    """A whole number that somebody counts or sets, below a thousand million; None for what is none."""
+    """A whole number below 1,000,000,000, such as a count or a limit; None if the text is not one."""
     return _read(text, _FEW_DIGITS)
 
 

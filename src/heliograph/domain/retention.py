@@ -1,4 +1,4 @@
-"""How long content and records are kept, and from when on they may be removed (O4, X6). Instants are microseconds, terms whole days."""
+"""How long content and records are stored, and when they may be removed (O4, X6). Instants are microseconds, terms whole days."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Cuts:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How many days content (states of changes, requests, answers) is kept, and how many the bare records."""
+    """The days for which content (states of changes, requests, responses) is stored, and for which records without content are."""
 
     content: int
     rows: int
@@ -42,7 +42,7 @@ class Terms:
         return Cuts(now - self.content * DAY, now - self.rows * DAY)
 
     def shortened(self, content: int | None, rows: int | None) -> Terms:
-        """These terms, or an account's own where they are shorter; content never outlives its record."""
+        """These terms, shortened by an account's own. Content never outlives its record."""
         rows_kept = min(self.rows, rows or self.rows)
         return Terms(min(self.content, content or self.content, rows_kept), rows_kept)
 
@@ -71,5 +71,5 @@ class Announcement:
         return not terms.removes_more_than(self.terms)
 
     def under(self, terms: Terms) -> Announcement:
-        """The announcement once these terms are in force. What longer terms keep is no longer announced: shorter ones begin anew."""
+        """The announcement once these terms are in force: it no longer announces what they keep. So later, shorter terms are announced again."""
         return replace(self, terms=Terms(max(self.terms.content, terms.content), max(self.terms.rows, terms.rows)))

@@ -45,12 +45,15 @@ class ConfigProvider(Protocol):
 
 
 def compile_account(id: int, version: int, entries: Iterable[HistoryEntry]) -> AccountConfig:
-    """Compiles an account's entries. Bodies (savers write them: `setup.version_bodies`, `setup.services.versions`):
+    """Compiles an account's entries. The bodies, by kind (written by `setup.version_bodies` and `setup.services.versions`):
 
-    account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's defaults, networks: [what
-    the operator allowed beyond public addresses]}; tags {tags: [{id, name, label, kinds}]}; statuses {registration: [{id, code, name,
-    class, tags}], session: [{id, code, name, tags}], event: [...]}; fields {profile: [{id, code, label, type, options}], event: [...]};
-    flow, mapping, connection: their own `to_body`.
+    account     {code, name, timezone, signal_enabled,
+                 retry: {category: [seconds, seconds, seconds]}, or null for the defaults of D5,
+                 networks: [non-public addresses that the operator allowed]}
+    tags        {tags: [{id, name, label, kinds}]}
+    statuses    {registration: [{id, code, name, class, tags}], session: [{id, code, name, tags}], event: [...]}
+    fields      {profile: [{id, code, label, type, options}], event: [...]}
+    flow, mapping, connection    their own `to_body`
     """
     facts: dict[str, Mapping[str, object]] = {}
     flows: dict[int, Flow] = {}

@@ -16,9 +16,12 @@ INVISIBLE: Final = (
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Characters that a spreadsheet may drop when it opens the file, or not show: all of the categories Cf and Cc but white space, and what else Unicode
-calls ignorable by default or draws as nothing. A byte order mark, a zero-width space or a soft hyphen before `=` hides the formula from a look at
-the first character, and not from the spreadsheet."""
+"""Characters that a spreadsheet may drop or not show: those of the categories Cf and Cc except white space, and all others that Unicode calls
+ignorable by default or draws as nothing.
+
+A byte order mark, a zero-width space or a soft hyphen before `=` would hide a formula from a check of the first character, but not from the
+spreadsheet.
+"""
 _BEGINS: Final = r"(?:\A|(?<=[\s,;|:]))"
 """Where a cell may start for some reader: at the beginning, after a separator or white space, on a new line.
 
@@ -29,9 +32,10 @@ _MADE_SAFE: Final = re.compile(rf"""{_BEGINS}'(?=["'{INVISIBLE}]*{_FORMULA})""")
 
 
 def without_formula(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, whatever it splits at: an apostrophe is put before each part that would be one.
+    """A text that no spreadsheet reads as a formula, at whatever separator it splits the line: each part that would be one gets an apostrophe
+    in front.
 
-    If there are apostrophes already, one more is added, so that `original_cell` can remove it again: `=1` becomes `'=1`, `'=1` becomes `''=1`.
+    Apostrophes that are there already get one more, so that `original_cell` can remove it: `=1` becomes `'=1`, `'=1` becomes `''=1`.
     """
     return _UNSAFE.sub("'", text)
 

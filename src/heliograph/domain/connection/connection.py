@@ -101,7 +101,7 @@ TOKEN_QUERIES: Final[Mapping[str, Secret]] = {
 
 @dataclass(frozen=True, slots=True)
 class TokenUrls:
-    """The addresses that OAuth2 asks, with their queries. They contain secrets: never log or store them."""
+    """The URLs of an OAuth2 authority, with their queries. They contain secrets: never log or store them."""
 
     authorization: str = field(repr=False)
     access_token: str = field(repr=False)
@@ -132,7 +132,7 @@ class Connection:
     scope: str = ""
     client_auth: ClientAuth = ClientAuth.AUTOMATIC
     connected: str = ""
-    """The bond under which someone has connected (Authorization Code). It counts only while it equals the current `bond`."""
+    """The bond under which a person has connected (Authorization Code). It counts only while it equals the current `bond`."""
     headers: tuple[tuple[str, str], ...] = ()
     """Fixed headers besides our own. The value is always SEALED if the name marks the header as a credential."""
     rate: int | None = None
@@ -150,7 +150,7 @@ class Connection:
     authorities: str = ""
     """Certificates (PEM) of the authorities trusted for this target, instead of the public ones."""
     rule: Rule = ()
-    """What the target's answers mean where their status does not say it."""
+    """The meaning of responses whose status does not state it (C7)."""
     secrets: frozenset[Secret] = frozenset()
     """The names of the stored secrets."""
 
@@ -295,7 +295,7 @@ class Connection:
 
     @property
     def reach(self) -> tuple[object, ...]:
-        """How the target is reached. Once any of this changes, earlier failures to reach it no longer count."""
+        """All settings that decide whether a request reaches the target. If they change, earlier failures to reach it no longer count."""
         return (self.origin, self.authorities, self.connect_timeout, self.total_timeout)
 
     @property

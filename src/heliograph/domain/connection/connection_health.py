@@ -30,11 +30,11 @@ class Health(StrEnum):
     LOST = "lost"
     """Its OAuth2 access was withdrawn, or has ended."""
     RESTS = "rests"
-    """The target's Retry-After asked for a pause."""
+    """In a retry-after pause, which the target asked for."""
     SILENT = "silent"
     """The target did not answer the last time."""
     BLOCKED = "blocked"
-    """Its address is one that requests must not reach (C6): the target was not asked."""
+    """The last request went to an address that requests must not reach (C6), so it did not leave."""
     REFUSES = "refuses"
     MIXED = "mixed"
     """The last attempt was delivered, and others over it have failed or wait for a retry."""
@@ -51,13 +51,13 @@ SENDS_NOTHING: Final = frozenset({Health.PAUSED, Health.RELEASED, Health.INCOMPL
 UNUSABLE: Final = frozenset({Health.INCOMPLETE, Health.NOT_YET})
 """States in which no flow can use it (F2)."""
 _TARGET_NOT_ASKED: Final = frozenset({Finding.DATA, Finding.OURSELVES})
-"""Findings of tests that say nothing of the target: no request could be made, or Heliograph was stopping."""
+"""Findings of tests that say nothing about the target: no request could be made, or Heliograph was stopping."""
 _SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvidence:
-    """What the last attempt says of the target."""
+    """What the last attempt shows about the target."""
 
     at: int
     """Microseconds."""
@@ -81,7 +81,7 @@ class HealthFacts:
     access: AccessState | None = None
     """Of an OAuth2 connection that somebody has to connect; None for any other."""
     held_until: int = 0
-    """The end of the pause that the target's Retry-After asked for, 0 for none."""
+    """The end of the retry-after pause; 0 for none."""
     attempt: AttemptEvidence | None = None
     """The last attempt that says something of the target."""
     tested: tuple[int, DiagnosisReport] | None = None
@@ -93,7 +93,7 @@ class HealthFacts:
 
 
 def health_of(facts: HealthFacts, now: int) -> Health:
-    """The health of a connection. Of an attempt, a test and a sign-in, the newest says how it is."""
+    """The health of a connection, by the newest of its last attempt, its last test and its last sign-in."""
     if facts.is_paused:
         return Health.RELEASED if facts.is_released else Health.PAUSED
     if facts.is_incomplete:

@@ -73,7 +73,10 @@ _OF_ANSWERS: Final = frozenset(_ADDRESS | {"rule"}).union(*_OF_FINDING.values())
 
 
 def changed_settings(before: Connection, after: Connection, replaced: frozenset[str]) -> frozenset[str]:
-    """The settings that differ between two versions. replaced: the fields of the secrets that were replaced between them."""
+    """The settings that differ between two versions.
+
+    replaced: the fields of the secrets that were replaced between them
+    """
     names = {field.name for field in fields(Connection) if getattr(before, field.name) != getattr(after, field.name)} - {"secrets"}
     sealed_headers = {"headers"} if any(name not in set(Secret) and name != RENEWED_ACCESS for name in replaced) else set()
     return frozenset(names | {name.value for name in before.secrets ^ after.secrets} | replaced | sealed_headers)
@@ -92,7 +95,8 @@ def can_cure(settings: frozenset[str], cause: Cause | None, status: int | None =
 
 
 def curable_causes(settings: frozenset[str]) -> frozenset[Cause]:
-    """The causes of failures that a change of these settings can cure; none if no setting changed. An answer counts whatever its status."""
+    """The causes of failures that a change of these settings can cure; none if no setting changed. A target's response counts with any
+    status."""
     causes = {cause for cause in _OF_CAUSE if can_cure(settings, cause)}
     if settings & _OF_ANSWERS:
         causes.add(Cause.ANSWER)

@@ -52,7 +52,7 @@ class DiagnosisVerdict(StrEnum):
 
 
 class TestedField(StrEnum):
-    """Which field of Connection Setup holds the address that was asked."""
+    """The field of Connection Setup that holds the tested address."""
 
     URL = "url"
     TEST_URL = "test_url"
@@ -60,7 +60,7 @@ class TestedField(StrEnum):
 
 
 class Finding(StrEnum):
-    """What is wrong."""
+    """The fault that a test found."""
 
     INCOMPLETE = "incomplete"
     URL = "url"
@@ -123,7 +123,7 @@ class DiagnosisReport:
     target: str
     """The host and port that the request went to."""
     sample: bool = False
-    """A sample was sent. False: the test URL was asked."""
+    """True if a sample was sent, False if the test URL was requested."""
     finding: Finding | None = None
     detail: str = ""
     """The sentence of the sender or of the authority."""
@@ -139,7 +139,7 @@ class DiagnosisReport:
     says: str = ""
     """The target's own words about its refusal, "" for none."""
     trace: str = ""
-    """A text by which the sample is found in the target, "" for none."""
+    """A text by which a person finds the sample in the target; "" for none."""
 
     @property
     def tries_credentials(self) -> bool:
@@ -247,11 +247,14 @@ _PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html
 
 
 _ABOUT_SENDER: Final = (400, 401, 403, 404)
-"""Statuses with which targets say that they do not take who sends (RFC 6750 §3.1, RFC 6749 §5.2); some hide it behind a 404."""
+"""Statuses with which targets refuse the sender (RFC 6750 §3.1, RFC 6749 §5.2). Some use 404, to hide that the address exists."""
 
 
 def refusal_finding(status: int, error: str = "") -> Finding:
-    """The most likely meaning of an answer other than success. error: the code that it states (`stated_error`)."""
+    """The most likely meaning of a response that is no success.
+
+    error: the error code in the response (`stated_error`)
+    """
     if 300 <= status < 400:
         return Finding.MOVED
     if status in _ABOUT_SENDER and error in OF_SIGN_IN:

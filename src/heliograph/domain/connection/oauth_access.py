@@ -15,12 +15,12 @@ from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 
 LONGEST_EARLY: Final = 120 * SECOND
-"""The longest time before its end at which a token is renewed. Until the new one arrives, the old one is used."""
+"""A token is renewed at most this long before it expires. The old one is used until the new one arrives."""
 LONGEST_MARGIN: Final = 10 * SECOND
-"""The longest time before its end from which a token is no longer sent: requests take time, clocks drift."""
+"""A token is not sent in this time before it expires, because requests take time and clocks drift. Shorter for short-lived tokens."""
 LONGEST_LIFE: Final = 10 * 365 * 86_400 * SECOND
 CLAIM: Final = 45 * SECOND
-"""How long one process may reserve requesting tokens: longer than two requests can take (at most 20 s each)."""
+"""How long one process may reserve requesting tokens. Longer than two requests take (at most 20 s each)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class TokenResponse:
     in_body: bool = False
     """The client's secret was sent in the body."""
     holder: str = ""
-    """The person whose access it is, as the authority names them. "": not stated."""
+    """The person who connected, as the authority names them; "" if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Access:
     generation: int = 0
     """Rises with each new token."""
     bond: str = ""
-    """What the tokens are valid for (`Connection.bond`)."""
+    """The bond of the tokens (`Connection.bond`)."""
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     in_body: bool | None = None
@@ -119,7 +119,10 @@ type Standing = Usable | Needed | RenewalUnderWay | Closed
 
 
 def stand(connection: Connection, access: Access, now: int, *, refused: int = 0) -> Standing:
-    """The state of a connection's access. refused: the generation of the token that the target refused with 401; 0: none."""
+    """The state of a connection's access.
+
+    refused: the generation of the token that the target refused with 401; 0 for none
+    """
     by = _request_for(connection, access)
     busy = access.refreshing_until is not None and access.refreshing_until > now
     if access.access_token and access.bond == connection.bond and access.generation != refused:
@@ -150,7 +153,7 @@ def _request_for(connection: Connection, access: Access) -> Ask | Closed:
 
 
 def expiry(asked_at: int, life: int | None) -> int | None:
-    """The end of a token requested at that instant. A lifetime that is not positive counts as not stated."""
+    """When a token expires that was requested at that instant. A lifetime that is not positive counts as not stated."""
     return None if life is None or life <= 0 else asked_at + min(life, LONGEST_LIFE)
 
 
@@ -202,5 +205,5 @@ def _invalid_grant_reason(who: str, ask: Ask) -> str:
 
 
 def oauth_refused(sentence: str) -> Refused:
-    """A failure that someone must fix in the set-up (D4: OAuth refused is Config). Nothing was sent to the target."""
+    """A failure to get a token that someone must fix in the set-up (D4: OAuth refused is Config). No request was sent to the target."""
     return Refused(Category.CONFIG, Cause.OAUTH, sentence, left=False)

@@ -54,13 +54,14 @@ class Blank:
     """The value at first."""
     required: bool = True
     hosts: tuple[str, ...] = ()
-    """Names of which the URL's host has to be one, or a subdomain of one; then the URL must begin with https."""
+    """Allowed hosts of the URL, including their subdomains. If there are any, the URL must begin with https."""
     path: str = ""
     """The beginning that the URL's path must have."""
 
     @property
     def takes_fields(self) -> bool:
-        """True if it is a URL of any application, so it may contain source fields (C2). A particular application gives its URL complete."""
+        """True if the URL may contain source fields (C2), because it is that of any application. The URL of a particular application is
+        complete."""
         return self.kind is BlankKind.URL and not self.hosts
 
 
@@ -95,7 +96,7 @@ class Preset:
     needs: str
     sets: str
     does: Does
-    """What a request does at the target."""
+    """The effect of a request at the target."""
     blanks: tuple[Blank, ...]
     connection: Mapping[str, Any]
     mappings: tuple[Mapping[str, Any], ...]
@@ -108,7 +109,10 @@ class Preset:
     """The pages of the vendor that the facts come from."""
 
     def fill(self, values: Mapping[str, str], *, http: bool = False) -> Filled:
-        """The connection and the mappings with the blanks filled in. http: allows URLs without TLS. Raises BlanksWrong."""
+        """The connection and the mappings with the blanks filled in. Raises BlanksWrong.
+
+        http: True to allow URLs without TLS
+        """
         wrong: dict[str, str] = {}
         clean: dict[str, str] = {}
         rows: list[dict[str, object]] = []
@@ -130,7 +134,7 @@ class Preset:
         return Filled(url, _filled(connection, clean), secrets, tuple(_mapping(body, clean, rows) for body in self.mappings))
 
     def start(self) -> tuple[Mapping[str, object], ...]:
-        """Only the mappings, for an existing connection: a row built from an empty blank has no source yet."""
+        """The mappings alone, for an existing connection. A row that was made from an empty blank has no source yet."""
         clean = {blank.name: blank.default for blank in self.blanks}
         bodies = []
         for mapping in self.mappings:

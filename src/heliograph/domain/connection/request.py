@@ -165,7 +165,7 @@ class PreparedConnection:
 
 
 def limit_problems(url: str, headers: Iterable[tuple[str, str]]) -> list[ValueProblem]:
-    """The problems of a URL and of headers that are longer than any request may have. The worker, a preview and a save share these limits."""
+    """The problems of a URL and of headers that exceed the limits for all requests. Worker, preview and save share these limits."""
     problems = []
     if len(url) > LONGEST_URL:
         problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))
@@ -223,7 +223,7 @@ def build_request(
     encode: Callable[[Json], bytes] = encode_json,
     replay: bool = False,
 ) -> Request | InvalidValues:
-    """The request for a change with these mappings, or all its values that cannot be sent. Arguments as for `PreparedConnection.build`."""
+    """The request for a change with these mappings, or all values that prevent it. Arguments as for `PreparedConnection.build`."""
     body = render(payload, facts, timezone=timezone)
     headers = render(header, facts, timezone=timezone) if header is not None else None
     if isinstance(body, InvalidValues):

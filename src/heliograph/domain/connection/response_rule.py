@@ -1,11 +1,11 @@
-"""Response rules: what a target's answer means when its status code does not say it (C7, D3, X2).
+"""Response rules: the meaning of a target's response whose status does not state it (C7, D3, X2).
 
-A rule is a list of clauses. The first whose conditions all hold decides; where none does, the status decides as ever. Conditions look at the
-status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule
-can make the engine stand still. Nothing here raises, whatever a target answers.
+A rule is a list of clauses. The first clause whose conditions all hold decides; if there is none, the status decides. Conditions look at the
+status, the text of the body, a path in its JSON, or a header. Texts are compared ignoring case and outer spaces. There are no patterns, so
+that no rule can stall the engine, and nothing here raises for any response.
 
-If an answer was not read to its end, some conditions may be undecided. If the first clause that does not fail is undecided, so is the rule, and the
-answer never counts as delivered.
+If a response was not read to its end, some conditions may be undecided. If the first clause that does not fail is undecided, so is the rule,
+and the response never counts as delivered.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ MAX_CONDITIONS: Final = 10
 MAX_VALUES: Final = 20
 MAX_TEXT: Final = 500
 LONGEST_REASON: Final = 200
-"""Characters of the target's own reason that are kept."""
+"""The most characters of the target's own reason that are stored."""
 READ_REASON: Final = 2_000
-"""Characters of it that are looked at: white space in it goes last."""
+"""The characters of the target's own reason that are read, before white space is removed."""
 LONGEST_HOLD: Final = 86_400
 FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
 """The categories that a clause may give to a failure."""
@@ -45,7 +45,7 @@ class ResponsePlace(StrEnum):
 
 
 class How(StrEnum):
-    """How it compares the value found there."""
+    """How a condition compares the value."""
 
     IS = "is"
     CONTAINS = "contains"
@@ -54,7 +54,7 @@ class How(StrEnum):
 
 
 class Then(StrEnum):
-    """What a clause makes of an answer."""
+    """The effect of a clause on a response."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -97,12 +97,12 @@ class Condition:
         object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
     def holds(self, response: TargetResponse) -> bool | None:
-        """Whether the answer is as the condition says. None: the part of the answer that was read does not decide it."""
+        """Whether the condition holds for a response. None: undecided, because the response was not read far enough."""
         fits = self._fits(response)
         return None if fits is None else fits != self.unless
 
     def finds(self, response: TargetResponse) -> bool | None:
-        """Whether the answer has anything at the condition's place. None: the part that was read does not decide it."""
+        """Whether the response has a value at the condition's path or header. None: undecided, because it was not read far enough."""
         match self.place:
             case ResponsePlace.JSON:
                 return None if response.cut else look_up(response.json, self.path) is not ABSENT
@@ -177,7 +177,7 @@ class Clause:
     conditions: tuple[Condition, ...]
     then: Then
     lead: Lead | None = None
-    """Of a delivery: what the target did with the record (X2). All other fields are of a failure."""
+    """For a delivery: what the target did with the record (X2). All other fields are for a failure."""
     category: Category = Category.GENERAL
     says: str = ""
     """A sentence for the item page."""
@@ -207,7 +207,7 @@ class Clause:
                 raise BodyError("shows", str(error).removesuffix(".")) from None
 
     def holds(self, response: TargetResponse) -> bool | None:
-        """Whether all its conditions hold. None: the part of the answer that was read does not decide it."""
+        """Whether all conditions hold for a response. None: undecided, because the response was not read far enough."""
         results = {condition.holds(response) for condition in self.conditions}
         return False if False in results else None if None in results else True
 
@@ -282,7 +282,7 @@ def _match(rule: Rule, response: TargetResponse) -> RuleMatch:
 
 
 def first_match(rule: Rule, response: TargetResponse) -> int | None:
-    """The number of the clause that decides, counted from 0. None: the status decides, or the answer was not read far enough."""
+    """The number of the clause that decides, from 0. None: the status decides, or the response was not read far enough."""
     return match_of(rule, response).number
 
 
@@ -298,7 +298,7 @@ def with_reason(sentence: str, reason: str) -> str:
 
 
 def reason_of(rule: Rule, response: TargetResponse) -> str:
-    """The target's own reason, if the clause that decides shows one. It may contain secrets: never log or store it."""
+    """The target's own reason, if the deciding clause shows one. It may contain secrets: never log or store it."""
     number = first_match(rule, response)
     return rule[number].reason(response) if number is not None else ""
 
@@ -330,13 +330,13 @@ def classify_response(rule: Rule, response: TargetResponse, now: int, *, quotes:
 
 
 def refuses_token(rule: Rule, response: TargetResponse) -> bool:
-    """True if the answer says that the access token is not (or no longer) valid, although its status is not 401 (C4)."""
+    """True if the response says that the access token is not or no longer valid, although its status is not 401 (C4)."""
     number = first_match(rule, response)
     return number is not None and rule[number].renew
 
 
 def counts_leads(rule: Rule) -> bool:
-    """True if the target reports what it created and updated; if no connection does, pages show "-" (X2)."""
+    """True if the rule reads from responses whether a record was created or updated. If no connection's rule does, pages show "-" (X2)."""
     return any(clause.lead is not None for clause in rule)
 
 

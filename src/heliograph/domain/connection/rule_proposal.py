@@ -42,7 +42,7 @@ REASONS: Final = (
     "title",
 )
 INSIDE: Final = ("result", "results", "data", "response", "errors", "error")
-"""Where the answer about a single record is found, if not at the top level."""
+"""The fields in which responses put the result for a single record, if not at the top level."""
 CREATED: Final = frozenset({"created", "updated"})
 SUCCESS: Final = "200-299"
 SHORT: Final = 100
@@ -51,7 +51,7 @@ TELLING: Final = 8
 """Characters of a line that tells one text from others."""
 
 _UNWRITABLE: Final = re.compile(f"[\0{MASK}]")
-"""Characters that a condition cannot compare: NUL, which no database stores, and the mask in place of a secret in the log."""
+"""Characters that a condition cannot contain: NUL, which no database stores, and the mask that replaces secrets in the log."""
 
 
 def propose(response: TargetResponse, then: Then) -> Rule:
@@ -138,7 +138,7 @@ def _reason(response: TargetResponse) -> str:
 
 
 def own_words(response: TargetResponse) -> str:
-    """How a target says in its own words why it refused: its reason in JSON, or a text of one short line. "" for none, and for a web page."""
+    """The target's own reason for a refusal: the reason in its JSON, or a text of one short line. "" for none, and for a web page."""
     path = _reason(response) if response.json is not ABSENT else ""
     sentence = (
         " ".join(response.texts_at(parse_path(path, in_list=True)))

@@ -1,4 +1,4 @@
-"""An invented registration, for trying out a connection before anything has happened: Send a sample, the test URL (C3)."""
+"""An invented registration, for testing a connection before any real one has changed: Send a sample, the test URL (C3)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class SampleFacts:
 
 
 def _suiting(mapping: FieldMapping, now: datetime) -> dict[str, Value]:
-    """Values of source fields that their rows can send: of the row's type, an instant for a date format, an entry of the value map."""
+    """Invented values of source fields that suit their rows: of the row's type, an instant for a date format, an entry of the value map."""
     values: dict[str, Value] = {}
     for row in mapping.rows:
         for part in row.sources:
@@ -104,7 +104,10 @@ def sample_mapping() -> FieldMapping:
 
 
 def trace_of_sample(request: Request, sources: Collection[str]) -> str:
-    """A text by which somebody finds the sample in the target; "" if the request contains none. sources: the source keys of the mapping."""
+    """A text by which a person finds the sample in the target; "" if the request contains none.
+
+    sources: the source keys of the mapping
+    """
     content = urlsplit(request.url).query if request.body is None else request.body.decode("utf-8", "replace")
     sent = unquote_plus(content).casefold()
     name = _PROFILE["badge_name"]
@@ -117,7 +120,10 @@ def trace_of_sample(request: Request, sources: Collection[str]) -> str:
 def ask_test_url(
     prepared: PreparedConnection, path_and_query: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC
 ) -> Request | ValueProblem:
-    """A GET of the test URL, authenticated like the connection. path_and_query: of the test URL. Raises AddressError."""
+    """The GET request for the test URL, authenticated like the connection. Raises AddressError.
+
+    path_and_query: that of the test URL
+    """
     connection = prepared.connection
     filled = parse_path_and_query(path_and_query).fill(facts, zone)
     if isinstance(filled, ValueProblem):

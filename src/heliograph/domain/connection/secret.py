@@ -17,7 +17,7 @@ from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 
 MASK: Final = "…"
-"""What stands in place of a secret in a text (outbound.masks)."""
+"""The text that replaces a secret (`outbound.masks`)."""
 MAX_SECRET: Final = 8_000
 MAX_PEM: Final = 64_000
 NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
@@ -27,7 +27,7 @@ _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A
 
 
 class Secret(StrEnum):
-    """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be credentials on their own (C5)."""
+    """The secrets that a connection may have. PATH and TEST_PATH are path and query of its URLs, which can be credentials by themselves (C5)."""
 
     PATH = "path"
     TEST_PATH = "test_path"
@@ -35,7 +35,7 @@ class Secret(StrEnum):
     KEY = "key"
     CLIENT_SECRET = "client_secret"  # noqa: S105
     CLIENT_CERTIFICATE = "client_certificate"
-    """The TLS client identity: a certificate, those between it and its authority, and the private key, as PEM."""
+    """The TLS client identity as PEM: certificate, intermediate certificates and private key."""
     AUTHORIZATION_QUERY = "authorization_query"
     ACCESS_TOKEN_QUERY = "access_token_query"  # noqa: S105
     REFRESH_TOKEN_QUERY = "refresh_token_query"  # noqa: S105
@@ -63,7 +63,7 @@ def read_secret(secrets: Mapping[str, str], name: str) -> str:
 
 
 def check_secret(name: Secret, value: str) -> str:
-    """A secret as stored: without surrounding spaces. Raises ConnectionSetupError (which never repeats it) if no request could carry it."""
+    """A secret as it is stored: without outer spaces. Raises ConnectionSetupError, which never quotes it, if no request could contain it."""
     value = value.strip()
     if name is Secret.CLIENT_CERTIFICATE:
         return _checked_pem(name, value)

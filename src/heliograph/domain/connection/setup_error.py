@@ -1,4 +1,4 @@
-"""What is wrong with the settings of a connection."""
+"""The error for invalid settings of a connection."""
 
 from __future__ import annotations
 

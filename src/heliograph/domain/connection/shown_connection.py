@@ -37,9 +37,10 @@ _TOKEN_PLACES: Final = frozenset({"authorization_url", "access_token_url", "refr
 
 
 def shown_body(body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """A body, or its changed fields, as the connection's pages show them (C5). A field unknown to this release is not shown.
+    """A body, or its changed fields, with only the fields that the connection's pages show (C5). Fields that this release does not know are
+    left out.
 
-    whole: for a user who may change the connection
+    whole: True for a user who may change the connection
     """
     return {name: value if value in _NOTHING else _shown_field(name, value, whole=whole) for name, value in body.items()}
 

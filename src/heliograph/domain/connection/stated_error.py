@@ -1,4 +1,4 @@
-"""The error code that a target states in its answer: of an access token (RFC 6750 §3.1) or of a client (RFC 6749 §5.2)."""
+"""The error code in a response: about an access token (RFC 6750 §3.1) or a client (RFC 6749 §5.2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATED_IN_HEADER: Final = re.compile(r"""\berror\s*=\s*"?([a-z_]{1,40})""")
 
 
 def stated_error(response: TargetResponse) -> str:
-    """The known code that an answer states in `WWW-Authenticate`, as `error` of its JSON, or as its whole text. "": it states none."""
+    """The known error code in `WWW-Authenticate`, in `error` of the JSON, or as the whole text of a response; "" for none."""
     known = OF_SIGN_IN | {INSUFFICIENT_SCOPE}
     challenge = next((text for name, text in response.headers if name.lower() == "www-authenticate"), "")
     in_header = _STATED_IN_HEADER.search(challenge)

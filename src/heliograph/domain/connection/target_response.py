@@ -1,4 +1,4 @@
-"""An answer as response rules see it (C7): status, headers, text and JSON, and whether there was more of it than was read."""
+"""A response as response rules read it (C7): status, headers, text, JSON, and whether it was cut off."""
 
 from __future__ import annotations
 
@@ -54,12 +54,15 @@ CHARSETS: Final = frozenset(
         "utf-16-le",
     }
 )
-"""Charsets of answers, by Python's names. Its other codecs are none of the web's, and some raise or take long."""
+"""The charsets that responses may have, by Python's names. Python's other codecs are not used on the web, and some raise errors or are slow."""
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 def charset_of(headers: Iterable[tuple[str, str]]) -> str:
-    """The charset that the Content-Type declares, by Python's name; UTF-8 if it declares none or an unknown one. headers: by lower-case name."""
+    """The charset in the Content-Type, by Python's name; UTF-8 if there is none or an unknown one.
+
+    headers: by lower-case name
+    """
     declared = next((value for name, value in headers if name == "content-type"), "")
     for parameter in declared.split(";")[1:]:
         name, _, value = parameter.partition("=")
@@ -83,7 +86,7 @@ def decoded(body: bytes, charset: str = UTF_8, *, cut: bool = False) -> str:
 
 
 def folded(text: str) -> str:
-    """A text as it is compared: without outer spaces and case, and however its accents are written (Unicode NFC)."""
+    """A text in the form in which texts are compared: lower case, without outer spaces, accents in one spelling (Unicode NFC)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).casefold())
 
 

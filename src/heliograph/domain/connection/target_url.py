@@ -1,7 +1,7 @@
 """The URL of a connection: a fixed origin, and a path and query that may contain source fields (C2, C5).
 
-A source field is written in braces, which URLs do not otherwise contain: `https://crm.example.com/v2/events/{event.code}/leads`. Scheme,
-host and port never contain one. Path and query may be a secret (Slack, Teams), so they are stored apart from the origin and shown as "…".
+A source field is written in braces, which URLs do not otherwise contain: `https://crm.example.com/v2/events/{event.code}/leads`. Scheme, host
+and port cannot contain one. Path and query may be a secret (Slack, Teams), so they are stored separately from the origin, and shown as "…".
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def masked(url: str) -> str:
 
 
 def without_query(url: str) -> str:
-    """A URL whose path is no secret, such as that of an OAuth2 endpoint (RFC 6749, section 3): host, port and path; "…" for a query. Never
+    """A URL whose path is no secret, such as that of an OAuth2 endpoint (RFC 6749, section 3): host, port, path, and "…" for a query. Never
     raises."""
     masked_url = masked(url).removesuffix("…").removesuffix("/")
     path, query, _ = url.partition("://")[2].partition("?")
@@ -114,7 +114,7 @@ class PathAndQuery:
     chips: tuple[str, ...]
 
     def fill(self, facts: FactSource, zone: tzinfo) -> str | ValueProblem:
-        """Path and query with the chips' values, percent-encoded; an empty value is a validation error (C2)."""
+        """Path and query with the values of the source fields, percent-encoded. An empty value is a validation error (C2)."""
         if not self.chips:
             return self.texts[0]
         filled = [self.texts[0]]
@@ -159,7 +159,7 @@ _DOTS: Final = re.compile(rf"(?:\A|{_STEP})(?:\.|%(?:25)*2e){{1,2}}(?:\Z|(?={_ST
 
 
 def _has_dots(path_and_query: str) -> bool:
-    """True if a parser would take a part of the path for "." or "..", even one that decodes %2F first, once or more, as many servers do."""
+    """True if a parser would read a part of the path as "." or "..", even one that decodes %2F first, once or more often, as many servers do."""
     path = path_and_query.partition("?")[0]
     if "." not in path and "%2" not in path:
         return False

@@ -21,7 +21,7 @@ from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category,
 from heliograph.domain.errors import HeliographError
 
 POISON_CRASHES = 3
-"""An action that was in flight at this many crashes of its worker is considered their cause (D4)."""
+"""An action that was in flight at this many crashes of its worker is taken for their cause (D4)."""
 
 
 class Does(StrEnum):
@@ -158,7 +158,7 @@ def new_action(number: int, version: int, origin: Origin = Origin.RECORDED) -> O
 
 
 def counts(current: OpenAction, began: OpenAction) -> bool:
-    """True if this outcome has not been applied yet: it is applied once, even if the answer to a COMMIT was lost."""
+    """True if this outcome has not been applied yet. It is applied only once, even if the database's response to a COMMIT was lost."""
     return current.sent == began.sent and current.looks == began.looks
 
 
@@ -240,7 +240,7 @@ def _at_ordinary_rank(action: OpenAction) -> OpenAction:
 
 
 def superseded(action: OpenAction) -> OpenAction:
-    """The action after a request for a newer version may have been sent (D2). It keeps the cause of its failure, by which the Retry Queue groups it."""
+    """The action once a request for a newer version may have been sent (D2). It keeps its cause, by which the Retry Queue groups it."""
     return replace(_at_ordinary_rank(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
 
 
@@ -268,7 +268,8 @@ def submitted(action: OpenAction, now: int) -> OpenAction:
 
 
 def ended(action: OpenAction, cause: Cause) -> OpenAction:
-    """Flow deleted, destination removed (P12) or person erased (B7): an open action ends as Failed, an ended one stays unchanged."""
+    """The action once its flow or destination is deleted (P12) or its person erased (B7): an open action ends as Failed, an ended one stays
+    unchanged."""
     if cause not in OVER:
         raise ValueError(f"{cause} does not end an action")
     if not action.state.is_open:
@@ -283,14 +284,15 @@ def ended(action: OpenAction, cause: Cause) -> OpenAction:
 
 
 def discarded(action: OpenAction) -> OpenAction:
-    """A waiting action that was made in the flow's other mode ends as Failed, since a person wants it not sent; any other stays as it is."""
+    """The action once a person has discarded it: it ends as Failed if it waits and was made in the flow's other mode; any other stays
+    unchanged."""
     if action.state is not ActionState.QUEUED or action.cause is not Cause.FLOW_MODE:
         return action
     return replace(_at_ordinary_rank(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, cause=Cause.DISCARDED)
 
 
 def withdrawn(action: OpenAction) -> OpenAction:
-    """A replayed action that is not delivered ends as Failed when its replay is cancelled (Y1); any other stays as it is."""
+    """The action once its replay is cancelled (Y1): it ends as Failed if it is a replay's and not delivered; any other stays unchanged."""
     if not action.state.is_open or action.origin != Origin.REPLAY:
         return action
     return replace(
@@ -303,7 +305,8 @@ def withdrawn(action: OpenAction) -> OpenAction:
 
 
 def rescheduled(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
-    """The action after a fix for `causes` was saved (D7): a waiting item of such a cause is due at once, if it is Config or the target was not reached."""
+    """The action after a fix for `causes` was saved (D7): a waiting item with such a cause is due at once, if it is Config or did not reach
+    the target."""
     may_be = action.category is Category.CONFIG or action.cause in CURED_BY_ADDRESS
     if action.state is not ActionState.QUEUED or not may_be or action.cause not in causes:
         return action
@@ -337,7 +340,7 @@ class RunState(StrEnum):
     UNDECIDED = "undecided"
     """Its decision raised an exception, and is tried again."""
     ENDED = "ended"
-    """It was never judged to the end: its flow or its content is gone, or its decision raised an exception in every try."""
+    """It will never be decided: its flow or its content is gone, or its decision raised an exception in every try."""
 
 
 ENDS_RUN: Final = frozenset({Cause.FLOW_DELETED, Cause.ERASED, Cause.CONTENT_REMOVED})
@@ -346,11 +349,12 @@ ENDS_RUN: Final = frozenset({Cause.FLOW_DELETED, Cause.ERASED, Cause.CONTENT_REM
 
 @dataclass(frozen=True, slots=True)
 class StuckRun:
-    """A run that could not be decided: a Retry item without an action.
+    """A run that could not be decided: an item of the Retry Queue without an action.
 
-    An untagged run (Config) waits for its tag until its content is gone. No interval makes it due, because only a changed set-up can change
-    the result; `due_at` is set when something was saved that can, or when a person submits it. A run whose decision raised an exception
-    (System) has three automatic tries.
+        untagged (Config)        waits until its content is removed; due when something is saved that may cure it, or when a person submits it
+        an exception (System)    has three automatic tries
+
+    An untagged run has no retry interval, because only a change of the set-up can change its decision.
     """
 
     id: int
@@ -390,8 +394,8 @@ def stuck(run: int, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitte
 
 
 def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
-    """The item after it was judged again. Without its tag it goes on waiting; a decision that raised has three automatic tries, and a manual one
-    uses none of them."""
+    """The item after its run was decided again. If the tag is still missing, it waits on. If the decision raised, it uses one of three
+    automatic tries, or none if a person submitted it."""
     if not run.is_open:
         return run
     match verdict:
@@ -413,7 +417,7 @@ def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPoli
 
 
 def ended_run(run: StuckRun, cause: Cause) -> StuckRun:
-    """The item after what it needs was removed. It has not failed: nothing was tried, and there is nothing to be done about it."""
+    """The item once its flow or content is gone. It does not count as failed: nothing was tried, and nothing can be done about it."""
     if cause not in ENDS_RUN:
         raise ValueError(f"{cause} does not end a run")
     return replace(run, queue=QueueStatus.DONE, cause=cause, due_at=None) if run.is_open else run

@@ -68,13 +68,13 @@ class Lane:
 
     @property
     def is_poison(self) -> bool:
-        """True if what it would send was in flight at three crashes of its worker: it fails as System instead (D4)."""
+        """True if the next action of the lane was in flight at three crashes of its worker: it fails as System instead of being sent (D4)."""
         return self.crashes >= POISON_CRASHES
 
 
 @dataclass(frozen=True, slots=True)
 class LaneChoice:
-    """What a lane does next: the action to send, if any, what is superseded, and the state to store."""
+    """The next step of a lane: the action to send, if any, the actions that are superseded, and the state to store."""
 
     action: OpenAction | None
     superseded: tuple[OpenAction, ...]
@@ -228,7 +228,7 @@ def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now
 
 
 def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now: int) -> Settlement:
-    """Fails open actions: flow deleted, destination removed (P12) or person erased (B7). A request in flight may still arrive."""
+    """Ends open actions as Failed: flow deleted, destination removed (P12) or person erased (B7). A request in flight may still arrive."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
 
@@ -240,7 +240,7 @@ def discard(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Conta
 
 
 def withdraw(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Container[int], now: int) -> Settlement:
-    """Ends those of the chosen actions that a cancelled replay has made. A request in flight may still arrive."""
+    """Ends the chosen actions that belong to a cancelled replay. A request in flight may still arrive."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: withdrawn(a) if i in chosen else a for i, a in before.items()}, now, page=True)
 
@@ -252,13 +252,13 @@ def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: fr
 
 
 def woken(lane: Lane, rank: Rank) -> Lane:
-    """The lane after an action of `rank` was added: the same as record()'s INSERT … ON CONFLICT in SQL."""
+    """The lane after an action of `rank` was added. Equals the SQL of record(), INSERT … ON CONFLICT."""
     least = rank if lane.state is LaneState.IDLE else min(lane.rank, rank)
     return replace(lane, state=LaneState.READY, rank=least, due_at=None)
 
 
 def in_flight_at_crash(lane: Lane, version: int) -> Lane:
-    """The lane after its worker crashed while it was in flight: its version counts as begun, and it gets a mark."""
+    """The lane after its worker crashed while it was in flight: its version counts as begun, and its crash count rises."""
     return replace(lane, begun_version=max(lane.begun_version, version), crashes=lane.crashes + 1)
 
 
@@ -272,7 +272,7 @@ def _stored(
     attempt: Attempted | None = None,
     page: bool = False,
 ) -> Settlement:
-    """The lane as decided by `choose`. A page leaves a ready lane in its place unless its rank falls."""
+    """The lane as `choose` leaves it. A page does not move a ready lane unless its rank falls."""
     choice = choose(does, lane.begun_version, now_are.values(), now)
     now_are |= {action.id: superseded(action) for action in choice.superseded}
     moves = tuple(Move(old, new) for i, old in before.items() if (new := now_are[i]) is not old and new != old)

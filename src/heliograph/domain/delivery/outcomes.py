@@ -2,13 +2,13 @@
 
 The type decides what happens next:
 
-    Delivered         the target took it
-    Refused           it failed: category and cause say when it is tried again and what fixes it
+    Delivered         the target accepted it
+    Refused           it failed: category and cause say when it is retried and what cures it
     ValidationFailed  the mapping could not build a request from the data; never retried
     CouldNotBegin     nothing was tried: its flow, connection or mapping cannot be used
-    Cut               we stopped while it was in flight; it is sent again
+    Cut               the worker stopped while it was in flight; it is sent again
 
-Each says whether the request may have been sent ("left"). If so, its version counts as begun (D2), whatever the answer was. Durations are
+Each says whether the request may have been sent ("left"). If so, its version counts as begun (D2), whatever the response. Durations are
 microseconds.
 """
 
@@ -96,7 +96,7 @@ _TRANSPORT: dict[Cause, Category] = {
 }
 
 NEVER_LEFT = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.EXCEPTION})
-"""Failures before the first byte of a request was written. An outcome with better knowledge (a connect timeout) sets `left` itself."""
+"""Failures before the first byte of a request was written. An outcome that knows better (a connect timeout) sets `left` itself."""
 
 CURED_BY_FLOW = frozenset(
     {
@@ -113,7 +113,7 @@ CURED_BY_CONNECTION = frozenset(
     {Cause.ANSWER, Cause.RULE, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE}
 )
 CURED_BY_ADDRESS = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.TIMEOUT, Cause.RESET, Cause.GARBLED, Cause.PROXY})
-"""Failures to reach a target: another address, other certificates or other time limits of the connection may cure them."""
+"""Failures to reach a target that another address, other certificates or other time limits of the connection may cure."""
 CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
 
 
@@ -123,7 +123,7 @@ targets would cost the others too much."""
 
 
 def was_tried(cause: Cause | None) -> bool:
-    """True if a failure is that of an attempt. With any other cause, nothing was tried: the flow did not send it, or somebody ended it."""
+    """True if a cause is that of a failed attempt. With any other cause nothing was tried: the flow could not send it, or somebody ended it."""
     return cause in _TRANSPORT or cause is Cause.ANSWER
 
 
@@ -158,11 +158,11 @@ class Refused:
     status: int | None = None
     retry_after: int = 0
     stale: bool = False
-    """The flow, mapping or connection has been saved since: a Config failure is then due at once (D7)."""
+    """True if the flow, mapping or connection was saved after the attempt began: a Config failure is then due at once (D7)."""
 
     @property
     def reached(self) -> bool:
-        """True if the target itself answered, with whatever status; the breaker counts the others. A gateway's error is not the target's answer."""
+        """True if the target itself responded, with any status; an error of a gateway does not count. The breaker counts the other failures."""
         return self.category is not Category.CONNECTION or self.status == 429 or (self.status is not None and self.cause is Cause.RULE)
 
 
@@ -196,7 +196,7 @@ type Outcome = Delivered | Refused | ValidationFailed | CouldNotBegin | Cut
 
 
 def may_have_left(outcome: Outcome) -> bool:
-    """True if a request may have reached the target: then older versions of the subject are never sent there again (D2)."""
+    """True if a request may have been sent. Then older versions of the subject are never sent to this destination again (D2)."""
     match outcome:
         case Delivered():
             return True
@@ -209,7 +209,7 @@ def may_have_left(outcome: Outcome) -> bool:
 
 
 def category_of_status(status: int) -> Category | None:
-    """The category of a target's answer, None for success (D3, D4). Anything that is not a final HTTP status is General."""
+    """The category of a failure by its HTTP status, None for success (D3, D4). A status that is no final one is General."""
     if 200 <= status < 300:
         return None
     if status in CONNECTION_STATUSES:
@@ -234,12 +234,15 @@ def classify_status(status: int, *, retry_after: str | None = None, now: int) ->
 
 
 def classify_transport_error(cause: Cause, message: str, *, left: bool | None = None) -> Refused:
-    """Classifies a failure without an answer. left: whether the request may have been written; None: the cause decides it (NEVER_LEFT)."""
+    """The outcome of a request without a response.
+
+    left: whether the request may have been written; None: the cause decides (NEVER_LEFT)
+    """
     return Refused(_TRANSPORT[cause], cause, message, left=cause not in NEVER_LEFT if left is None else left)
 
 
 def parse_retry_after(value: str | None, now: int) -> int:
-    """A Retry-After header (RFC 9110 §10.2.3) as microseconds from now, at most 24 h; 0 if it is absent or cannot be parsed."""
+    """A Retry-After header (RFC 9110 §10.2.3) in microseconds from now, at most 24 h; 0 if it is missing or cannot be parsed."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         seconds = int(text) if len(text) < 10 else LONGEST_RETRY_AFTER // SECOND
@@ -259,14 +262,14 @@ def parse_retry_after(value: str | None, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class HoldConnection:
-    """The target's Retry-After asked for a pause: the connection sends nothing before `until` (C8)."""
+    """The target asked for a retry-after pause: the connection sends nothing before `until` (C8)."""
 
     until: int
 
 
 @dataclass(frozen=True, slots=True)
 class PauseConnection:
-    """The target answered 410, gone for good: the connection is paused with that reason (C8)."""
+    """The target responded with 410, gone for good: the connection is paused with that reason (C8)."""
 
 
 def effect_on_connection(outcome: Outcome, now: int) -> HoldConnection | PauseConnection | None:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from heliograph.domain.delivery.action import Does
 
 SMALLEST_SHARE = 0.05
-"""The share of a connection's room that a replay gets even while live traffic would use all of it."""
+"""The share of a connection's starts that a replay gets even if live traffic could use all of them."""
 
 
 class ReplayVerdict(StrEnum):
@@ -56,13 +56,13 @@ class ReplayNote(StrEnum):
 
     NEWER_SENT = "newer sent"
     NEWER_WAITS = "newer waits"
-    """Newer data waits to be sent there, and goes first."""
+    """A newer version waits to be sent, and goes first."""
     CONTENT_GONE = "content gone"
     """The change's content is no longer stored (X6)."""
     LAST_GONE = "last gone"
     """The last accepted request is no longer stored (X6)."""
     NOT_COMPARED = "not compared"
-    """The last accepted request was not stored whole: its body was too long, or its payload was in the URL, which is a secret (C5)."""
+    """The last accepted request was not stored as a whole: its body was too long, or its data was in the URL, which is a secret (C5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class ReplayRequest:
     """The request that would be sent."""
 
     digest: bytes | None
-    """Of method, host, headers and body, without the parts that differ in every request. None: it cannot be compared."""
+    """A digest of method, host, headers and body, without the parts that differ in every request. None: it cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +111,21 @@ class ReplayRow:
     note: ReplayNote | None = None
 
     def beats(self, other: ReplayRow) -> bool:
-        """True if this line stands for the subject rather than the other: what the rules accept first, then the later version."""
+        """True if this line rather than the other represents the subject: one that the rules accept goes first, then the later version."""
         is_sent, other_is_sent = self.verdict is not ReplayVerdict.FILTERED, other.verdict is not ReplayVerdict.FILTERED
         return is_sent if is_sent is not other_is_sent else self.candidate.version > other.candidate.version
 
 
 def takes_every(does: Does, *, every: bool) -> bool:
-    """True if a destination gets every matching change of a subject; one that updates a record needs the latest only."""
+    """True if a destination gets every matching change of a subject. One that updates a record needs the latest only."""
     return every and does is Does.ADDS
 
 
 def select(rows: Iterable[ReplayRow], *, every: bool, does: Does) -> list[ReplayRow]:
-    """The lines of a dry run at one destination, by time. Of each subject the one that stands for it, or every one if wanted."""
+    """The lines of a dry run at one destination, by time.
+
+    every: True for all lines, False for one line of each subject
+    """
     row_list = list(rows)
     if not takes_every(does, every=every):
         newest_rows: dict[int, ReplayRow] = {}
@@ -176,7 +179,7 @@ def summary(rows: Iterable[ReplayRow]) -> dict[ReplayVerdict, int]:
 
 
 def replay_room(space: int, live_waiting: int) -> int:
-    """How many replayed actions may start, given the `space` on a connection: what live traffic leaves, and at least 5 % of it."""
+    """How many replayed actions may start: what live traffic leaves of a connection's `space`, at least 5 % of it."""
     if space <= 0:
         return 0
     return max(space - live_waiting, 1, int(space * SMALLEST_SHARE))

@@ -31,7 +31,7 @@ type Intervals = tuple[int, int, int]
 
 
 class BadIntervals(HeliographError):
-    """These retry intervals cannot be used. category: whose, where it is one's."""
+    """These retry intervals cannot be used. category: the one with the fault; None if the fault is in no single one."""
 
     def __init__(self, reason: str, category: Category | None = None) -> None:
         super().__init__(reason)
@@ -130,13 +130,17 @@ class RetryPolicy:
     def decide(self, category: Category, retries: int, now: int, *, jitter: float = 0.0, retry_after: int = 0) -> RetryAt | GiveUp:
         """Decides what follows a failed attempt.
 
-        retries: automatic retries already made, 0 after the first attempt. jitter: -1 to 1, a share of 10 % of the interval. retry_after:
-        what the target asked for (RFC 9110 §10.2.3), in microseconds; wins when longer, up to 24 h.
+        retries: automatic retries made so far, 0 after the first attempt
+        jitter: -1 to 1, a share of 10 % of the interval
+        retry_after: the wait that the target asked for (RFC 9110 §10.2.3), in microseconds; it wins if it is longer, up to 24 h
         """
         return _after(self.intervals[category], retries, now, jitter, retry_after)
 
     def look_again(self, looks: int, now: int, *, jitter: float = 0.0) -> RetryAt | GiveUp:
-        """When an action that could not begin is checked again. looks: checks already used, 0 the first time."""
+        """When an action that could not begin is checked again.
+
+        looks: checks made so far, 0 the first time
+        """
         return _after(self.looks or self.intervals[Category.CONFIG], looks, now, jitter, 0)
 
 

@@ -63,7 +63,7 @@ class SentRequest:
 
 
 def field_changes(was: SentRequest, would: SentRequest) -> list[FieldChange]:
-    """The fields that differ: first those of the request that would be sent, in its order, then the fields that it has no longer."""
+    """The fields that differ: first those of the request to be sent, in its order, then those that it no longer has."""
     names = dict.fromkeys([*would.fields, *was.fields])
     return [
         FieldChange(name, was.fields.get(name), would.fields.get(name)) for name in names if was.fields.get(name) != would.fields.get(name)

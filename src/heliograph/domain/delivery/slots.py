@@ -1,9 +1,11 @@
-"""Which worker may do what with a slot, and when (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7; checked exhaustively in
+"""When a worker may use a slot (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7; checked exhaustively in
 tests/property/test_slot_interleavings.py).
 
-A connection belongs to a slot, and a slot to one worker until its lease ends by the database's clock; the epoch rises with each change of
-owner. Two rules prevent two workers from working on the same lane: a request starts only if it would end before the lease does, and an
-outcome is settled only under the epoch under which its lane was read.
+A connection belongs to a slot. A slot belongs to one worker until its lease ends by the database's clock; its epoch rises with each change of
+owner. Two rules keep two workers from working on the same lane:
+
+    may_start     a request starts only if it would end before the lease does
+    may_settle    an outcome is settled only under the epoch under which its lane was read
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ SLOTS: Final = 64
 
 
 def slot_of(number: int) -> int:
-    """The slot that a connection belongs to; an account's runs are reconsidered by the owner of the slot for its id."""
+    """The slot of a connection by its id. The same function of an account's id gives the slot whose owner decides its stuck runs."""
     return number % SLOTS
 
 

@@ -1,7 +1,7 @@
-"""The webhook-id of an action (D1): the same on every try.
+"""The webhook-id of an action (D1): the same in every try.
 
-It begins with the instant of the action's creation, like a UUID of version 7, and ends with chance. So an action is found by its webhook-id
-through the index that lists go by, and no index of random texts has to be written with each action.
+It begins with the instant of the action's creation, like a UUID of version 7, and ends with random bits. So an action is found by its
+webhook-id through the index by time that lists use, and no index of random texts has to be written.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ CHANCE_BITS: Final = 52
 
 
 def webhook_id(created: int, chance: int) -> str:
-    """The id of an action. created: microseconds since the epoch, until 2112; chance: CHANCE_BITS random bits."""
+    """The webhook-id of an action.
+
+    created: microseconds since the epoch, until 2112
+    chance: CHANCE_BITS random bits
+    """
     return f"msg_{created:013x}{chance:013x}"
 
 
 def created_of(text: str) -> int | None:
-    """The instant of creation in a webhook-id, in microseconds; None if the text is no webhook-id of ours."""
+    """The instant of creation in a webhook-id, in microseconds; None if the text is no webhook-id of this product."""
     match = _FORM.fullmatch(text)
     return int(match[1], 16) if match else None

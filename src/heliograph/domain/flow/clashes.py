@@ -1,4 +1,5 @@
-"""Mappings and connections of a destination that contradict each other (M9, C2): the flow would run, and every request would fail."""
+"""Contradictions between a destination's mappings and its connection (M9, C2). A flow with one would run, but each of its requests would
+fail."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ class ClashKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A mapping and a connection that do not go together, by their names. row: the target field, "" for the whole mapping."""
+    """A mapping and a connection that contradict each other, by their names.
+
+    row: the target field; "" for the whole mapping
+    """
 
     kind: ClashKind
     connection: str
@@ -40,7 +44,7 @@ def clashes(config: AccountConfig) -> set[Clash]:
 
 
 def clash_of(destination: Destination, config: AccountConfig) -> Clash | None:
-    """The first clash of a destination; None if its mappings suit its connection, or are not chosen yet."""
+    """The first clash of a destination; None if its mappings suit its connection, or if one of them is not chosen yet."""
     connection = config.connections.get(destination.connection or 0)
     if connection is None:
         return None

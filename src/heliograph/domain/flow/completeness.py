@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FlowLack(StrEnum):
-    """What can be missing; pages say it in words and link to the place."""
+    """The parts that a flow can lack. Pages say them in words and link to the place."""
 
     NAME = "name"
     WATCH = "watch"
@@ -40,7 +40,7 @@ class FlowLack(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing that a flow is missing. `place`: the name of the list, the number of the filter row, or the id of the destination."""
+    """One part that a flow lacks. `place`: the name of the list, the number of the filter row, or the id of the destination."""
 
     lack: FlowLack
     place: str = ""

@@ -39,7 +39,7 @@ _VERDICT_CODES = {FlowVerdict.NOT_TRIGGERED: 1, FlowVerdict.TRIGGERED: 2}
 
 
 class Reason(StrEnum):
-    """Why a run was not triggered (F7): not selected, which is final; waiting for a tag; or why it is not judged any more."""
+    """Why a run was not triggered (F7): not selected, which is final; it waits for a tag; or why it will not be decided."""
 
     NOT_SELECTED = "not selected"
     UNTAGGED = "untagged"
@@ -115,7 +115,7 @@ class Explanation:
 
     @property
     def stopped_at(self) -> GateResult | None:
-        """The gate that stopped the change. Of several lists that were not met, it is the one that lacks a tag, where giving that tag would help."""
+        """The gate that stopped the change. If several lists did, the one that waits for a tag, because assigning that tag would help."""
         curable = self.reason is not None and self.reason.can_be_fixed
         return next((g for g in self.gates if not g.passed and g.waits is curable), None)
 
@@ -129,7 +129,10 @@ def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
 
 
 def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> list[FlowDecision]:
-    """The decisions on a change, by flow id, without flows that filter it (F6: they store no run). mode: the change's, if known."""
+    """The decisions on a change, by flow id. Flows that filter it are left out, because they make no run (F6).
+
+    mode: that of the change, if it is known
+    """
     if not change.is_judged:
         return []
     decisions = []
@@ -162,7 +165,7 @@ class _Candidate:
 def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:
     """The flows that may accept a change, indexed by facets, mode, event and statuses: 500 flows of which 5 match cost as much as 5 flows.
 
-    The results of event filters and of the statuses' tags are equal for all changes of one event and status, so they are cached per event.
+    The results of filters by event and of the statuses' tags are equal for all changes of one event and status, so they are cached per event.
     """
     if change.event_state is not None:  # the event itself changed, and each such change has its own state
         return [_Candidate(flow, flow.filters, None) for flow in _offered(change.facets, account) if flow.mode is mode]
@@ -194,7 +197,10 @@ def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode:
 
 
 def decide_flow(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> FlowDecision | None:
-    """Decides one flow: its decision on a change; None = filtered. mode: that of the run when an untagged one is reconsidered (D7)."""
+    """The decision of one flow on a change; None if the flow filters it.
+
+    mode: that of the run if an untagged run is decided again (D7)
+    """
     if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
         return None
     return _activated(flow, change, account, event) if ChangeComparison(change, account, event).passes(flow.filters) else None
@@ -301,7 +307,7 @@ def _activation(flow: Flow, change: Change, account: AccountConfig, event: Event
 
 
 def _reason(matches: set[_ListMatch]) -> Reason | None:
-    """F7: a status without tags can always be fixed, an untagged property only if no other list says no."""
+    """F7: a status without tags waits, because it can always get one. An untagged property waits only if every other list matches."""
     if _ListMatch.UNTAGGED in matches:
         return Reason.UNTAGGED
     if _ListMatch.NO in matches:

@@ -24,7 +24,7 @@ from heliograph.domain.setup.name_index import code_of
 
 type Bounds = tuple[date, date] | tuple[Decimal, Decimal]
 type Compared = tuple[Values, Values]
-"""A record's values in a field: as pages show them, and in every form in which a row may have them."""
+"""The values of a record's field: as pages show them, and in every spelling that a row may use."""
 type Reader = Callable[[Change, AccountConfig, EventConfig], Compared]
 
 NOTHING: Compared = ((), ())
@@ -46,7 +46,7 @@ def matches(row: FilterRow, actual: Values) -> bool:
 
 
 def matches_plain(row: FilterRow, values: Values) -> bool:
-    """Like `matches`, for values that `plain_values` has prepared: many rows ask for the same field of a change."""
+    """Like `matches`, for values that `plain_values` has prepared, because many rows compare the same field of a change."""
     accepted = _accepted_values(row.values)
     match row.op:
         case Op.IS_EMPTY:
@@ -69,7 +69,8 @@ def matches_plain(row: FilterRow, values: Values) -> bool:
 
 @lru_cache(maxsize=1024)
 def bounds_of(op: Op, values: tuple[str, ...]) -> Bounds | None:
-    """The bounds of a comparison: the smaller and the larger value, or one value twice. None: a value is missing, or is neither a day nor a number."""
+    """The bounds of a comparison: the smaller and the larger value, or one value twice. None if a value is missing, or is neither a day nor a
+    number."""
     if op in (Op.IS_BEFORE, Op.IS_AFTER):
         return _bounds(op, values, _dashed_day)
     days = _bounds(op, values, _dashed_day) if op is Op.IS_BETWEEN else None
@@ -136,7 +137,7 @@ _LONGEST_NUMBER = 400
 
 
 class ChangeComparison:
-    """The values of one change for filters: each field is read and folded once, however many flows ask for it (I5)."""
+    """The values of one change for filters. Each field is read and folded once for all flows that compare it (I5)."""
 
     __slots__ = ("_account", "_change", "_event", "_values")
 
@@ -161,7 +162,7 @@ def _accepted_values(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_of_event(field: str) -> bool:
-    """True if the field belongs to the event: then all changes of its registrations have the same value."""
+    """True if the field belongs to the event, so that all changes of its registrations have the same value."""
     return field.startswith("event.")
 
 
@@ -228,7 +229,7 @@ def _of_session(name: str, change: Change, account: AccountConfig, event: EventC
 
 
 def _answers(tag: int, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
-    """The answers to all questions of the event that carry the tag. The questions are looked up once for a version of the event."""
+    """The answers to all of the event's questions with the tag. The questions are looked up once for each version of the event."""
     if change.registration is None:
         return NOTHING
     cache = event.beside(account)
@@ -240,7 +241,7 @@ def _answers(tag: int, change: Change, account: AccountConfig, event: EventConfi
 
 
 def _answered(field: Field | None, values: Values) -> Compared:
-    """The values of a custom field or an answer. Numbers and dates are also found as everybody writes them: 3.0 as 3, 20270131 as 2027-01-31."""
+    """The values of a custom field or an answer. Numbers and dates also match in their usual spelling: 3.0 as 3, 20270131 as 2027-01-31."""
     if values and field is not None and field.type in (QuestionType.NUMBER, QuestionType.DATE):
         usual = usual_number if field.type == QuestionType.NUMBER else usual_day
         return values, tuple(dict.fromkeys((*values, *map(usual, values))))
@@ -260,7 +261,7 @@ def usual_day(text: str) -> str:
 
 
 def _instant(at: datetime | None, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
-    """An instant by the event's clock: 2027-01-01 00:30; in a row it may also be the day alone, or as mappings send it."""
+    """An instant in the event's time zone: 2027-01-01 00:30. It also matches as a day alone, and as mappings send it."""
     if at is None:
         return NOTHING
     with suppress(OverflowError):  # in the first and the last hours of the calendar

@@ -72,7 +72,8 @@ REQUIRED: dict[Watch, tuple[str, ...]] = {
 
 
 GONE = 0
-"""Replaces a deleted header mapping in a restored version: without any, the request would be a different one. Ids begin at 1."""
+"""Replaces the id of a deleted header mapping in a restored version, because without a header mapping the request would be a different one.
+Ids begin at 1."""
 
 
 class Op(StrEnum):
@@ -98,11 +99,12 @@ class Op(StrEnum):
 
     @property
     def bounds(self) -> int:
-        """How many values a comparison of days or numbers has: one, or two for "is between"; 0 = it takes any number of texts."""
+        """The number of values that a comparison of days or numbers has: one, or two for "is between". 0 for comparisons with any number of
+        texts."""
         return 2 if self is Op.IS_BETWEEN else 1 if self in _OF_DAYS or self in _OF_NUMBERS else 0
 
     def fits(self, shape: Shape | None) -> bool:
-        """Whether fields of this shape can be compared so; None = a field whose values may look like anything."""
+        """Whether fields of this shape can be compared so. None = a field whose values can have any shape."""
         if shape is None:
             return True
         days, numbers = shape in (Shape.DATE, Shape.INSTANT), shape is Shape.NUMBER

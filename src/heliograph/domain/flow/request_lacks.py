@@ -1,4 +1,4 @@
-"""What is lacking before a request to a destination can be made (F2, D7). Editor, preview, dry run of a replay and worker all ask here."""
+"""What a destination lacks before a request can be made (F2, D7). Editor, preview, dry run of a replay and worker share this rule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RequestLack(StrEnum):
 
 
 def request_lacks(destination: Destination, config: AccountConfig) -> list[RequestLack]:
-    """Everything that is lacking, at most one thing of the connection and one of each mapping; empty if a request can be made."""
+    """Everything that a destination lacks, at most one thing of the connection and one of each mapping. Empty if a request can be made."""
     lacks = []
     connection = config.connections.get(destination.connection) if destination.connection is not None else None
     if connection is None:

@@ -75,7 +75,7 @@ class ConnectionTrouble:
 
 @dataclass(frozen=True, slots=True)
 class SentenceNames:
-    """The names of the ids in a flow. Ids without a name are shown as their key in brackets."""
+    """Names for the ids in a flow. An id without a name is shown as its key in brackets."""
 
     tags: Mapping[int, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -152,7 +152,7 @@ def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[
 
 
 type Answers = Mapping[tuple[SentenceGate, str], PartState]
-"""How far a change came at a list or filter row of a gate: passed, stopped or waiting. A gate without such parts has the place ""."""
+"""The state of a change at a list or filter row of a gate: passed, stopped or waiting. A gate without such parts has the place ""."""
 
 
 def marked(parts: Iterable[SentencePart], gate: SentenceGate | None, answers: Answers) -> list[SentencePart]:

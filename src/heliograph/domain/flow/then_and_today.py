@@ -1,4 +1,4 @@
-"""One change and one flow by the rules of then and by those of today (F9); and what it means that two changes stopped for the same reason."""
+"""The decision of a flow on one change by past and by present rules (F9), and when two changes stopped for the same reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class ThenAndToday:
-    """A flow's decision by the rules in force when the change was recorded, and by those of today. None: there was no such flow."""
+    """A flow's decision by the rules when the change was recorded, and by those of today. None: there was, or is, no such flow."""
 
     then: Explanation | None
     today: Explanation | None
@@ -47,10 +47,10 @@ def then_and_today(change: Change, flow: int, then: Rules, today: Rules) -> Then
 
 
 def stop_reason(explanation: Explanation, change: Change, event: EventConfig) -> StopReason | None:
-    """Why the change stopped; None if it did not.
+    """Why the change stopped, as a value that can be compared; None if it did not stop.
 
-    Two changes stopped for the same reason if the same field of a filter kept them out, if they carried the same tags, if the same status lacks its
-    tag, or if the flow was off, lacked the same part, or was of the other mode.
+    Two changes have equal reasons if one of these is equal: the field of the filter that kept them out, the tags that no list selects, the
+    status that lacks a tag, the part that the flow lacked, or that it was off or of the other mode.
     """
     if explanation.verdict is FlowVerdict.TRIGGERED:
         return None

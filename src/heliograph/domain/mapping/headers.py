@@ -70,7 +70,7 @@ def value_problem(value: str) -> str | None:
 
 
 def is_doubtful(value: str) -> bool:
-    """Whether servers read the value in different ways: beyond ASCII it goes out as UTF-8, and many read headers as Latin-1 or refuse them."""
+    """Whether servers may read the value differently: beyond ASCII it is sent as UTF-8, and many read headers as Latin-1 or refuse them."""
     return not value.isascii()
 
 
@@ -87,7 +87,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def sealed_field(name: str) -> str:
-    """The vault's field for the text of a header, beside its connection or mapping."""
+    """The name under which the vault has the text of a header, within its connection or mapping."""
     return f"header {name.lower()}"
 
 
@@ -100,12 +100,12 @@ class NotSealed(HeliographError):
 
 
 def sealed_texts(typed: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """The texts to store encrypted, by field of the vault. Raises NotSealed if a text is missing.
+    """The texts to store encrypted, by field of the vault. Raises NotSealed if one is missing.
 
-    typed: the typed text of each header; SEALED or "": the known text stays
+    If one header was renamed (its typed text is SEALED, and one stored text has no header any more), the stored text moves with it.
+
+    typed: the typed text of each header; SEALED or "" leaves the stored text
     known: the stored texts by field
-
-    If one header was renamed (it contains SEALED, and one known text has no header any more), the text moves with it.
     """
     texts = {sealed_field(name): text for name, text in typed.items() if text not in ("", SEALED)}
     texts |= {field: known[field] for field in map(sealed_field, typed) if field not in texts and field in known}

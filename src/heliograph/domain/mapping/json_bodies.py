@@ -102,7 +102,7 @@ class Body:
 
 
 def checked_text(text: str, where: str, *, longest: int) -> str:
-    """The text itself. Raises BodyError if it is too long or contains characters that no database stores."""
+    """The text, unchanged. Raises BodyError if it is too long or contains characters that no database stores."""
     if len(text) > longest:
         raise BodyError(where, f"at most {longest:,} characters are possible; this has {len(text):,}")
     try:

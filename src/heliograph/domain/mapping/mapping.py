@@ -55,7 +55,7 @@ class MappingKind(StrEnum):
 
 
 class EmptyPolicy(StrEnum):
-    """What is sent for an empty optional field (M6)."""
+    """What a request contains for an empty optional field (M6)."""
 
     KEY = "empty"  # an empty text; null for a number, a boolean and a list
     LEAVE_OUT = "leave out"
@@ -137,16 +137,19 @@ class Mapping:
 
     @cached_property
     def typed_secrets(self) -> dict[str, str]:
-        """Names of headers whose text is stored encrypted, with their current text: the text itself while saving or sending, else SEALED."""
+        """The headers whose text is stored encrypted, with that text: in clear while saving or sending, else SEALED."""
         return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, FixedText)}
 
     @property
     def sealed(self) -> Mapping:
-        """The mapping with SEALED for every encrypted text: the only form in bodies, pages and previews."""
+        """The mapping with SEALED for every encrypted text: the only form for bodies, pages and previews."""
         return self.with_texts(dict.fromkeys(map(headers.sealed_field, self.typed_secrets), headers.SEALED))
 
     def with_texts(self, texts: Texts[str, str]) -> Mapping:
-        """The mapping with these texts in its encrypted rows. texts: by field of the vault. Raises headers.NotSealed for a missing one."""
+        """The mapping with its encrypted texts in clear. Raises headers.NotSealed if one is missing.
+
+        texts: by field of the vault
+        """
         sealed_names = self.typed_secrets
         if missing := [name for name in sealed_names if headers.sealed_field(name) not in texts]:
             raise headers.NotSealed(missing)
@@ -203,7 +206,7 @@ def _check_sealed(number: int, row: MappingRow) -> None:
 
 
 def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
-    """M2: refuses two rows with the same target, `a` beside `a.b`, a list that is also an object; and names that would be equal in a form."""
+    """M2: refuses two rows with the same target, `a` beside `a.b`, a list that is also an object, and names that would be equal in a form."""
     kinds: dict[Path, str] = {}  # every path and its prefixes: what is there
     form_names: dict[str, Path] = {}
     for number, row in enumerate(rows, 1):

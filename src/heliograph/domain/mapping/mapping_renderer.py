@@ -30,11 +30,13 @@ class FactSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ValueProblem:
-    """One validation error. `reason` contains no personal data and may be counted and logged; `value` is the registrant's text, truncated."""
+    """One validation error."""
 
     target: str
     reason: str
+    """Without personal data, so it may be counted and logged."""
     value: str = ""
+    """The registrant's text, truncated."""
 
     def __str__(self) -> str:
         return f"{self.target}: “{self.value}” {self.reason}" if self.value else f"{self.target} {self.reason}"
@@ -74,7 +76,7 @@ class _Node:
         return [value for _, value in filled] if self.is_list else {str(name): value for name, value in filled}
 
     def named(self, values: list[Json | Marker], path: Path = ()) -> Iterator[tuple[str, Json]]:
-        """The pairs of a form: name and value. The entries of a list are numbered without those that are left out, so that no number is missing."""
+        """The pairs of a form: name and value. The entries of a list are numbered without gaps, even if some are left out."""
         count = 0
         for name, member in self.members.items():
             step = (*path, count if self.is_list else name)
@@ -101,7 +103,7 @@ class _CompiledRow:
     target: str
     read: ReadRow
     empty: Json | Marker
-    """What is sent if its value is empty. EMPTY: nothing can be sent, because the row is required."""
+    """What the row sends if its value is empty. EMPTY: the request cannot be sent, because the row is required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,11 @@ class _Template:
     """Every path has one step: the names are the members."""
     root: _Node
     sealed: frozenset[str]
-    """Lower-case names of the headers whose texts are kept sealed."""
+    """Lower-case names of the headers whose texts are stored encrypted."""
     order: tuple[int, ...]
     """The indexes of the rows in the order of the JSON body."""
     numbered: bool
-    """It has a list of objects, whose entries are numbered in the names."""
+    """True if there is a list of objects, whose entries are numbered in the names of a form."""
 
 
 def _compile(mapping: Mapping) -> _Template:
@@ -206,7 +208,7 @@ class Rendered:
 
     @property
     def sealed(self) -> frozenset[str]:
-        """Lower-case names of the headers whose values are never shown: their texts are stored encrypted."""
+        """Lower-case names of the headers whose values are never shown, because their texts are stored encrypted."""
         return self._template.sealed
 
     def headers(self) -> list[tuple[str, str]]:
@@ -273,7 +275,7 @@ class Hole(str):
 
 @dataclass(frozen=True, slots=True)
 class MappingPreview:
-    """The values that a mapping would send for one change, with holes for rows with a validation error (M7)."""
+    """The values that a mapping would send for one change. A row with a validation error has none (M7)."""
 
     rendered: Rendered
     values: tuple[Json, ...]
@@ -285,7 +287,7 @@ class MappingPreview:
 
 
 def preview(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> MappingPreview:
-    """Computes every row as `render` does, but separately: one that fails leaves a hole, and the others are still shown."""
+    """Computes every row as `render` does, but separately, so that a failing row does not hide the others."""
     template = _template(mapping)
     values: list[Json | Marker] = []
     problems: dict[int, ValueProblem] = {}

@@ -1,8 +1,8 @@
-"""A past version of a mapping as it can be saved now: without parts of source fields that no longer exist, which are reported (F10, P12).
+"""A past version of a mapping in a form that can be saved now: without source fields that no longer exist, which are reported (F10, P12).
 
-A row that loses its last field also loses its typed text and becomes empty: a field without a value makes the row empty even beside typed
-text (M5), while typed text alone is never empty and would be sent as half a value. For the same reason, a header whose encrypted text is
-gone loses all its parts. Every row stays, with its target and type, to be filled in again.
+A row that loses its last field also loses its typed text, and becomes empty. With a field that has no value, a row is empty even beside typed
+text (M5); but a row of typed text alone is never empty, and would send half a value. For the same reason, a header whose encrypted text is
+gone loses all its parts. Every row stays, with its target and type, so that it can be filled in again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RestorableMapping:
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Required targets that would have no source: until they get one, everything is a validation error (M5)."""
+        """Required targets without a source. Until they get one, every request is a validation error (M5)."""
         return tuple(dict.fromkeys(each.target for each in self.gone if each.alone and self.mapping.rows[each.row].required))
 
 
@@ -54,7 +54,10 @@ def is_there(key: SourceKey, config: AccountSetup) -> bool:
 
 
 def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> RestorableMapping:
-    """A past version of a mapping as it can be saved now. sealed: the vault's fields with a stored encrypted text."""
+    """A past version of a mapping in a form that can be saved now.
+
+    sealed: the fields of the vault that have a stored text
+    """
     gone: list[GonePart] = []
     stored_texts = set(sealed)
     rows = []

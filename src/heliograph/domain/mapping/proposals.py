@@ -1,6 +1,6 @@
 """Proposes source fields by the names of target fields: First Name for FirstName (guide: New Mapping).
 
-Names are compared by their letters and digits alone. A proposal is only shown; a person takes it over or not.
+Names are compared by letters and digits alone. A proposal changes nothing until a person accepts it.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _ALSO: Final[Mapping[str, str]] = {
     "url": "profile.website",
     "homepage": "profile.website",
 }
-"""What other applications call the fields of a profile."""
+"""Names that other applications use for the fields of a profile."""
 _FITTING: Final[Mapping[ValueType, frozenset[Shape]]] = {
     ValueType.BOOLEAN: frozenset({Shape.YES_NO}),
     ValueType.NUMBER: frozenset({Shape.NUMBER, Shape.TEXT}),
     ValueType.NUMBERS: frozenset({Shape.NUMBER, Shape.TEXT}),
 }
-"""The shapes of fields that can fill a target of this type; fields of any shape fill the other types."""
+"""The shapes of fields that can fill a target of this type. Types that are not listed take fields of any shape."""
 _NEVER: Final = frozenset({FieldGroup.PREVIOUS, FieldGroup.MACROS, FieldGroup.STANDARD_PROPERTIES})
 
 
@@ -58,7 +58,10 @@ def letters_and_digits(name: str) -> str:
 
 
 def proposals(rows: Iterable[MappingRow], fields: Iterable[SourceField]) -> dict[str, str]:
-    """The proposed source key by target. fields: those that the mapping may use, the likeliest first."""
+    """The proposed source key by target.
+
+    fields: those that the mapping may use, the likeliest first
+    """
     known: dict[str, SourceField] = {}
     by_key = {}
     for field in fields:

@@ -33,7 +33,7 @@ class ValueType(StrEnum):
 
 
 class Otherwise(StrEnum):
-    """What a value map makes of a value that it does not list (M4)."""
+    """What a value map sends for a value that it does not list (M4)."""
 
     KEEP = "keep"
     TEXT = "text"
@@ -57,7 +57,7 @@ class MappingError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class ValueMap:
-    """What replaces which values. Each entry is from → to; without an exact one, outer spaces and case are ignored."""
+    """Replacements of values, from → to. If there is no exact entry, values are compared ignoring case and outer spaces."""
 
     entries: tuple[tuple[str, str], ...]
     otherwise: Otherwise = Otherwise.KEEP
@@ -78,7 +78,7 @@ class SourceValue:
     date_pattern: str = ""
     """The pattern of DateFormat.PATTERN."""
     longest: int = 0
-    """The text becomes one line of at most so many characters. 0: it stays as it is."""
+    """The most characters; the text then becomes one line. 0: unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class MappingRow:
     case: Case | None = None
     required: bool = False
     tidy: bool = False
-    """Typed text beside an empty source field is left out."""
+    """True if typed text beside an empty source field is left out."""
     path: Path = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ def has_text_between(parts: Sequence[RowPart]) -> bool:
 
 
 def row_body(row: MappingRow) -> dict[str, object]:
-    """The JSON of one row; `read_row` reads it back. What is as usual is left out."""
+    """The JSON of one row, without defaults; `read_row` reads it back."""
     body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
     if row.type is not ValueType.TEXT:
         body["type"] = row.type.value

@@ -97,7 +97,7 @@ def rows_from_sample(text: str, *, values: bool = False) -> SampleRows:
 
 
 def new_rows(existing: Sequence[MappingRow], sample: Sequence[MappingRow]) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
-    """The sample's rows that can be added to the existing ones, and those that already exist (they stay unchanged)."""
+    """The rows of the sample that can be added to the existing ones, and those that exist already and stay unchanged."""
     there = [row.path for row in existing]
     new: list[MappingRow] = []
     known: list[MappingRow] = []
@@ -112,7 +112,7 @@ def _overlap(one: Path, other: Path) -> bool:
 
 
 def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None, object]]:
-    """Path, type and value of each row to be; the type is None for an object or an entry of a list that has no fields."""
+    """Path, type and value of each future row. The type is None for an object, and for an entry of a list without fields."""
     if len(path) > MAX_DEPTH:
         raise _refusal(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):

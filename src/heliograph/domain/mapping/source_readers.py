@@ -70,7 +70,8 @@ def _chain(changes: list[_Change]) -> _Change:
 
 
 def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) -> _Change:
-    """What is done to each text of a source: trim, value map, case, cut, escape. `case` is given where it has to come before an escape."""
+    """The function that changes each text of a source: trim, value map, case, cut, escape. `case` is set if it has to be applied before an
+    escape."""
     escape: list[_Change] = [partial(one_line, longest=source.longest)] if source.longest else []
     escape += [ESCAPES[source.escape]] if source.escape else []
     before = [trim] if row.trim else []
@@ -138,7 +139,7 @@ def _typed(row: MappingRow) -> Callable[[str], Json]:
 
 
 def compile_row(row: MappingRow) -> ReadRow:
-    """The function that reads the row: its value, or EMPTY if all its source parts are empty. Raises Unfit for a value that does not fit."""
+    """The function that reads the row's value; EMPTY if all its source fields are empty. It raises Unfit for a value that does not fit."""
     case = CASES[row.case] if row.case else None
     # An escape adds letters of its own (&amp;), which applying the case later would break: then the case is applied to each part before it.
     early = case if any(source.escape for source in row.sources) else None
@@ -203,7 +204,8 @@ _BRACKETS: Final = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "«�
 
 
 def _tidy_line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadRow:
-    """As `_line`, but without the typed text beside an empty field. Between two filled fields one text stays, if only empty ones are in between."""
+    """Like `_line`, without typed text beside an empty field. Between two filled fields one typed text stays, if all fields between them are
+    empty."""
     typed, ends = _typed(row), row.trim
     texts = [""]  # before, between and after the fields: one more than these
     fields: list[tuple[str, _Read]] = []

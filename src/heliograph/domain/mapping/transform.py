@@ -76,7 +76,7 @@ def one_line(text: str, *, longest: int) -> str:
 
 
 def proper_case(text: str) -> str:
-    """Each word with a capital and the rest in lower case: O'Brien, Jean-Luc, Élodie D'Angelo, don't as Don't, 3rd as 3rd."""
+    """Each word with a capital first letter: O'Brien, Jean-Luc, Élodie D'Angelo, but don't as Don't, 3rd as 3rd."""
     if text.replace(" ", "").replace("-", "").isalpha() and max(text) < _TITLE_AGREES:
         return text.title()  # the usual name, four times as fast
     return _WORD.sub(_proper_word, text)
@@ -202,7 +202,7 @@ def texts_of(value: Value, zone: tzinfo) -> tuple[str, ...]:
 
 
 def text_of(value: Value, zone: tzinfo) -> str:
-    """The value as text (M9): Yes/No for flags, ISO 8601 in the event's timezone, ", " between the values of a multi-select."""
+    """The value as text (M9): Yes or No for flags, ISO 8601 in the event's time zone for instants, ", " between the values of a multi-select."""
     if type(value) is str:
         return value
     if value is None:

@@ -54,7 +54,7 @@ SESSION_STATUS: Final = "session_status"
 
 @dataclass(frozen=True, slots=True)
 class RegistrationState:
-    """A registration as stored and as contained in a change (P8). Empty profile fields and answers are not in the mappings."""
+    """A registration as it is stored, and as a change contains it (P8). Empty profile fields and answers are not in the mappings."""
 
     code: str
     status: int
@@ -103,7 +103,7 @@ class Change:
 
     @property
     def is_judged(self) -> bool:
-        """True if flows evaluate it: not if it is quiet (P9), nor if it was saved on an inactive registration (P8)."""
+        """True if flows evaluate the change. False if it is quiet (P9), or was saved on an inactive registration (P8)."""
         if self.quiet:
             return False
         return self.registration is None or self.registration.active or "active" in self.before

@@ -172,7 +172,7 @@ def answer(read: DocumentReader, value: object, field: Field, where: str) -> Val
 
 
 def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field, where: str) -> Values:
-    """The named options, matched exactly or ignoring case. A matching name needs no further check."""
+    """The options that were named, matched exactly or ignoring case. A matching name needs no further check."""
     chosen: dict[str, None] = {}
     find = field.choices.find
     for item in items:
@@ -256,7 +256,7 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
 
 
 def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
-    """Answers by field id, from an event's set-up page; empty ones are omitted. Raises DocumentRefused with every problem."""
+    """Answers from an event's set-up page by field id, without empty ones. Raises DocumentRefused with every problem."""
     read = DocumentReader()
     answers: dict[int, Values] = {}
     for id, values in given.items():

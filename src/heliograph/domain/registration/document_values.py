@@ -26,11 +26,14 @@ YES, NO = "Yes", "No"
 
 @dataclass(frozen=True, slots=True)
 class DocumentProblem:
-    """Why a document is refused: the field (`answers.dietary`), the reason as a sentence, and the accepted values."""
+    """Why a document is refused."""
 
     field: str
+    """Such as `answers.dietary`."""
     reason: str
+    """The end of a sentence that begins with the field."""
     allowed: tuple[str, ...] = ()
+    """The accepted values."""
     value: str = ""
 
 
@@ -120,7 +123,7 @@ class DocumentReader:
             return None
 
     def chosen(self, document: Mapping[str, object], field: str, known: NameIndex[int]) -> int | Keep:
-        """One of the named things. Null or empty keeps the current one, because a registration always has a status (P3)."""
+        """The thing that the document names. Null or empty keeps the current one, because a registration always has a status (P3)."""
         id = self.chosen_or_none(document, field, known)
         return KEEP if id is None else id
 
@@ -154,7 +157,7 @@ class DocumentReader:
 
 
 def is_plain_text(value: object, longest: int) -> TypeGuard[str]:
-    """True for a text that certainly has no problem, like almost all: then no path need be built for an error message."""
+    """True for a text that certainly has no problem, as nearly all have none. Then no path for an error message has to be built."""
     return type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value
 
 
@@ -177,12 +180,12 @@ def excerpt(value: object) -> str:
 
 
 def clean(text: str, longest: int) -> str:
-    """A text for a message: truncated, and of characters that every database and encoder accepts."""
+    """A text for a message: truncated, with only characters that every database and encoder accepts."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return cut.encode("utf-8", "replace").decode().replace("\0", "�")
 
 
 def _digits(value: float) -> str | None:
-    """A number as text; None for one that cannot be stored as digits: NaN, infinity, or thousands of digits."""
+    """A number as text; None if it cannot be stored as digits: NaN, infinity, or thousands of digits."""
     fits = value.bit_length() <= MAX_BITS if isinstance(value, int) else isfinite(value)
     return str(value) if fits else None

@@ -36,7 +36,7 @@ class ChangeFacts:
 
     @property
     def timezone(self) -> str:
-        """The event's timezone, in which dates are shown (M9)."""
+        """The event's time zone, in which dates are sent (M9)."""
         return self.event_state.timezone or self._account.timezone
 
     def value(self, source: str) -> Value:
@@ -131,7 +131,7 @@ class ChangeFacts:
         return simple[name]()
 
     def _registrant(self) -> Value:
-        """Who it is, in words that a message can begin with: the name, else the e-mail address, else the code of the registration."""
+        """The person, for the beginning of a message: the name, else the e-mail address, else the code of the registration."""
         if self._state is None:
             return None
         names = [str(self._profile(name) or "").strip() for name in ("first_name", "last_name")]
@@ -139,7 +139,7 @@ class ChangeFacts:
         return " ".join(name for name in names if name) or email or self._state.code or None
 
     def _previous(self, source: str) -> Value:
-        """The value before the change: the old one if it changed, else the current one; None for a creation."""
+        """The value before the change: the old value if the field changed, else the current one. None for a creation."""
         if self._change.facets & (Facet.CREATED | Facet.EVENT_CREATED) or self._state is None:
             return None
         if self._before is None:  # built once: a state may be large, and each row of a mapping may need it

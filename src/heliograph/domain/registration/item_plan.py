@@ -1,4 +1,4 @@
-"""What a document would do to its registration: one rule for record() and for the dry run of an import (I2, I4, I5, P10)."""
+"""The effect of a document on its registration: one rule for record() and for the dry run of an import (I2, I4, I5, P10)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from heliograph.domain.registration.document_values import DocumentProblem
 LARGEST_STATE: Final = 256 * 1024
 """Characters of a registration as stored; each of its changes stores all of it."""
 MOST_WRITTEN: Final = 4 * 1024 * 1024
-"""Characters of all changes of one document: each changed session is a change, which stores the whole registration as well."""
+"""The most characters of all changes of one document. Each changed session is a change, which stores the whole registration as well."""
 
 
 class ItemOutcome(StrEnum):
-    """What record() did with an item, or would do with it."""
+    """The outcome of an item: what record() did, or would do."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -41,7 +41,7 @@ class ItemOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRegistration:
-    """What is stored of a registration; all defaults if there is none."""
+    """The stored part of a registration; all defaults if it does not exist yet."""
 
     state: RegistrationState | None = None
     text: str = ""
@@ -65,7 +65,7 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class ItemPlan:
-    """What an item would do. Only CREATED and UPDATED have changes."""
+    """The effect of an item. Only CREATED and UPDATED have changes."""
 
     outcome: ItemOutcome
     state: RegistrationState | None = None
@@ -92,9 +92,9 @@ def plan_item(
 ) -> ItemPlan:
     """Plans an item whose document is resolved.
 
-    write: writes a state as it would be stored
+    write: serializes a state as it would be stored
     new_status, marks_test: as in `applied`
-    sent_modified: the sender's `modified`, in microseconds; None for none and for an edit by hand
+    sent_modified: the sender's `modified`, in microseconds; None if there is none, and for an edit by hand
     expected: the version that a form showed; None if there was no form
     """
     if expected is not None and expected != stored.version:
@@ -120,7 +120,7 @@ def plan_item(
 
 
 def _too_much(text: str, changes: list[PlannedChange]) -> DocumentProblem | None:
-    """Why a registration of this text and these changes are not recorded together; None if they are (I5)."""
+    """Why a registration of this text and these changes are too large to be recorded together; None if they are not (I5)."""
     if len(text) * len(changes) <= LARGEST_STATE:
         return None
     if len(text) > LARGEST_STATE:

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from typing import Final
 
 LONGEST: Final = 400
-"""Characters of a name that are shown; longer ones are cut."""
+"""The most characters of a name that pages show; longer names are cut."""
 BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that fonts show as nothing."""
 
 
 def person_name(profile: Mapping[str, str]) -> str:
-    """First and last name; "" if nothing of them can be seen, so that pages show the registration's code in its place."""
+    """First and last name; "" if no character of them is visible, so that pages show the registration's code instead."""
     name = " ".join(part.strip() for part in (profile.get("first_name", ""), profile.get("last_name", "")) if part.strip())[:LONGEST]
     return name if name.isascii() or any(map(_is_visible, name)) else ""
 
 
 def _is_visible(character: str) -> bool:
-    """False for spaces, marks without a letter, control and format characters, and blank letters."""
+    """False for spaces, control and format characters, blank letters, and marks without a letter."""
     return unicodedata.category(character)[0] not in "CZM" and character not in BLANK_LETTERS

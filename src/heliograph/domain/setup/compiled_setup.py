@@ -1,4 +1,4 @@
-"""The set-up of an account and of an event, in compiled form (P2-P7, F10). `domain.snapshot` compiles it."""
+"""The compiled set-up of an account and of an event (P2-P7, F10). `domain.snapshot` compiles it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class EventConfig:
         return self.state.code
 
     def beside(self, account: AccountSetup) -> dict[Any, Any]:
-        """A cache for results computed from this event and this account together, under keys of the caller's own."""
+        """A cache for results that are computed from this event and this account together, by keys of the caller."""
         if not self._beside or self._beside[0][0]() is not account:
             self._beside[:] = [(ref(account), {})]
         return self._beside[0][1]
@@ -124,7 +124,7 @@ class EventConfig:
 
 @dataclass(frozen=True)
 class AccountSetup:
-    """The set-up of an account in force at `version`, without what it sends (flow.configuration adds that)."""
+    """An account's set-up in force at `version`, without flows, mappings and connections (`flow.account_config` adds them)."""
 
     id: int
     version: int

@@ -1,7 +1,7 @@
-"""The fields of the platform, which mappings take their values from (guide: Mappings; M3, P7). What a flow can filter by: `filter_fields`.
+"""The fields of the platform, from which mappings take values (guide: Mappings; M3, P7). For the fields of filters see `filter_fields`.
 
-A field is identified by its key (`profile.email`, `answer.12`, `macro.current_date`). Keys contain ids, never names, so that a renamed tag
-or custom field keeps its mappings. Groups have the guide's order and names.
+A field is identified by its key (`profile.email`, `answer.12`, `macro.current_date`). Keys contain ids, never names, so that a mapping
+survives the renaming of a tag or custom field. Groups have the guide's order and names.
 """
 
 from __future__ import annotations
@@ -162,17 +162,19 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:
-    """A parsed source key. id: that of the custom field or tag, else None. previous: it means the value before the change."""
+    """A parsed source key."""
 
     key: str
     group: FieldGroup
     name: str
     id: int | None = None
+    """The id of the custom field or tag; None for other fields."""
     previous: bool = False
+    """True if it means the value before the change."""
 
     @property
     def tag_kind(self) -> TagKind | None:
-        """The kind of objects for the tag with this id; None if the id is a custom field's or a standard property's."""
+        """The kind of objects of the tag with this id; None if the id is that of a custom field or a standard property."""
         return (
             _TAG_KINDS.get(self.name)
             if self.group in (FieldGroup.QUESTION_TAGS, FieldGroup.CUSTOM_PROPERTIES, FieldGroup.PREVIOUS)
@@ -225,7 +227,7 @@ _MAX_KEY = 100
 
 @lru_cache(maxsize=4096)  # changes ask for the same few keys over and over
 def parse_source(key: str) -> SourceKey:
-    """Parses a source key. Raises FieldError for an unknown field; whether an id exists in the account is not known here."""
+    """Parses a source key. Raises FieldError for an unknown field; it does not know whether an id exists in the account."""
     if len(key) > _MAX_KEY:
         raise FieldError("A field's key is at most 100 characters long.")
     if key.startswith("previous."):

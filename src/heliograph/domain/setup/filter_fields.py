@@ -54,7 +54,7 @@ class FilterField:
     tags: bool = False
     """The values are tag ids."""
     shape: Shape | None = Shape.TEXT
-    """How it can be compared. None: in every way, because questions with one tag may have answers of different types."""
+    """How the field can be compared. None: in every way, because questions with one tag may have answers of different types."""
 
 
 def filter_fields(
@@ -66,7 +66,7 @@ def filter_fields(
     event_tags: Iterable[Labelled] = (),
     attendee_type_tags: Iterable[Labelled] = (),
 ) -> tuple[FilterField, ...]:
-    """The fields that a flow about `subject` can filter by (F6). Event flows: event fields only; a session's own: session flows only."""
+    """The fields that a flow about `subject` can filter by (F6). Event flows: fields of events only. Session fields: session flows only."""
     event = [
         *_standard("event", "Event", EVENT_FIELDS),
         *_custom("event", "Event", event_fields),
@@ -108,7 +108,8 @@ def is_named_by_account(key: str) -> bool:
 
 
 def parse_filter(key: str) -> SourceKey | str:
-    """Takes the key of a filter field apart: EVENT_TAGS or ATTENDEE_TYPE_TAGS itself, else its source key. Raises FieldError for what cannot be filtered by."""
+    """Parses the key of a filter field: returns EVENT_TAGS or ATTENDEE_TYPE_TAGS unchanged, else the source key. Raises FieldError for a
+    field that no flow can filter by."""
     if key in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
         return key
     source = parse_source(key)

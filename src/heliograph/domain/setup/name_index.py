@@ -1,4 +1,4 @@
-"""How names and codes of the set-up are compared with those in documents (I2, I5): normalized, trimmed, ignoring case; folded once."""
+"""How names and codes in documents are compared with those of the set-up (I2, I5): normalized, trimmed, ignoring case; folded once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 MAX_NAME = 1_000  # characters of a name of a field, a status, an option; the longest real ones have 300
 
 MOST_MARKS: Final = 30
-"""Accents on one letter, more than in any language (UAX #15). Sorting longer runs takes quadratic time."""
+"""The most accents on one letter, more than any language uses (UAX #15). Sorting longer runs would take quadratic time."""
 _MARKS: Final = re.compile(rf"([^\w\s\x00-\x7f]{{{MOST_MARKS + 1},}})")
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StatusClass(StrEnum):
-    """The meaning of a registration status, whatever its name (P3)."""
+    """The meaning of a registration status, independent of its name (P3)."""
 
     ACCEPTED = "Accepted"
     PENDING = "Pending"

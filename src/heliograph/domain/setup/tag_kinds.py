@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 
 class TagKind(StrEnum):
-    """The kinds of objects for which a tag can be created (guide: Setting Tags Up for an Account)."""
+    """The kinds of objects that a tag can be created for (guide: Setting Tags Up for an Account)."""
 
     REGISTRATION_STATUS = "registration_status"
     REGISTRATION_PROPERTY = "registration_property"
@@ -23,7 +23,7 @@ class TagKind(StrEnum):
 
 
 class StandardProperty(IntEnum):
-    """The five flags of every registration (P4). The same number is the property's id and its tag's id."""
+    """The five flags of every registration (P4). Property and tag have the same number as id."""
 
     COMPLETE = -1
     BADGE_PRINTED = -2
