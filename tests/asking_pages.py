@@ -27,7 +27,7 @@ from heliograph.mappings.services import mapping_row, save_mapping
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store import connection_states
 from tests.builders.connection import connection

@@ -13,7 +13,7 @@ from heliograph.jobs.runner import Runner
 from heliograph.registrations.imports import import_job
 from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 EXPORT = Path(__file__).parent / "data" / "registrations-export.csv"
 ALL = SetupChoice(everything=True)

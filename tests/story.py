@@ -28,7 +28,7 @@ from heliograph.accounts.vault import vault
 from heliograph.connections.services import connections as connection_services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services.connections import ConnectionFacts
-from heliograph.deliveries import submit as submitting
+from heliograph.deliveries import delivery_operations as submitting
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.retry_policy import SEVERITY
@@ -42,8 +42,8 @@ from heliograph.mappings.services import mapping_row
 from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.services import event_setup, events, object_tags
-from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.account_creation import AccountFacts, create_account
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
 from heliograph.store.database import Database

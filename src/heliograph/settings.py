@@ -64,7 +64,7 @@ TEMPLATES = [
                 "heliograph.guide.context.help_link",
                 "heliograph.web.context.page",
             ],
-            "builtins": ["heliograph.web.templatetags.inline"],
+            "builtins": ["heliograph.web.templatetags.inline_components"],
         },
     },
 ]

@@ -16,7 +16,7 @@ from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store.database import Database
 from heliograph.store.installation_state import ServerStatus, read_status
-from heliograph.store.notify import Listener, Teller
+from heliograph.store.notifications import Listener, Teller
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import open_sqlite
 

@@ -19,9 +19,9 @@ from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.setup.models import Tag
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from tests.builders.connection import connection
 from tests.builders.event import event

@@ -27,7 +27,7 @@ from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database

@@ -12,9 +12,9 @@ from tests.databases import DatabaseFacts
 from tests.waiting import until
 
 from heliograph.options import Options
-from heliograph.store import notify
+from heliograph.store import notifications
 from heliograph.store.database import Database
-from heliograph.store.notify import Listener, Teller
+from heliograph.store.notifications import Listener, Teller
 from heliograph.wiring import listening
 
 
@@ -36,13 +36,13 @@ def test_workers_hear_what_another_process_recorded_again_after_a_lost_session(
         assert listening(Options.load())(Ear()) is None
         assert threading.active_count() == before
         return
-    monkeypatch.setattr(notify, "AGAIN_AFTER", 0.05)
+    monkeypatch.setattr(notifications, "AGAIN_AFTER", 0.05)
     ears = Ear(), Ear()
     with closing(Listener(store_facts.url, ears[0])), closing(Listener(store_facts.url, ears[1])), closing(Teller(store_facts.url)) as tell:
         until(lambda: all(ear.heard == 1 for ear in ears))  # they listen, and check what was recorded before
         tell()
         until(lambda: all(ear.heard == 2 for ear in ears))
-        monkeypatch.setattr(notify, "PAUSE", 0.3)
+        monkeypatch.setattr(notifications, "PAUSE", 0.3)
         tell()
         until(lambda: ears[0].heard == 3)
         for _ in range(50):

@@ -21,7 +21,7 @@ from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup
-from heliograph.setup.services.create_account import AccountFacts, change_account, create_account
+from heliograph.setup.services.account_creation import AccountFacts, change_account, create_account
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.events import MarksFirst, copy_event, save_event, set_event_tags
 from heliograph.setup.services.object_tags import add_tag, set_question_tag, set_tags

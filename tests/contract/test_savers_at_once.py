@@ -12,7 +12,7 @@ from tests.waiting import until
 
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.save import acting, saving
+from heliograph.setup.services.setup_save import acting, saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.setup.setup_errors import Invalid
 

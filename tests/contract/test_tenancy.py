@@ -19,7 +19,7 @@ from heliograph.flows.services import flows as flow_services
 from heliograph.replay.models import Replay
 from heliograph.setup import models as platform
 from heliograph.setup.services import event_setup, object_tags
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 from heliograph.setup.setup_errors import Invalid, NotThere
 

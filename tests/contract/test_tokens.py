@@ -14,7 +14,7 @@ from tests.processes import Starter
 
 from heliograph.accounts.api_tokens import NoSuchToken, TokenRefused, create_token, revoke_token
 from heliograph.accounts.models import ApiToken, AuditEntry
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.store.django_database import of_django
 from heliograph.store.token_check import ApiGrant, find_grant, note_use
 

@@ -85,7 +85,7 @@ def main() -> None:
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered
-    from heliograph.setup.services.create_account import AccountFacts, create_account
+    from heliograph.setup.services.account_creation import AccountFacts, create_account
 
     settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
     settings.ALLOWED_HOSTS = ["*"]

@@ -15,7 +15,7 @@ from tests.processes import Starter, free_port
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import PersonFacts, invite
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
 

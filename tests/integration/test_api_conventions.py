@@ -14,7 +14,7 @@ from tests.builders.people import team
 from heliograph.accounts.api_tokens import create_token, revoke_token
 from heliograph.accounts.models import Account, ApiToken, AuditEntry, Role, TokenScope
 from heliograph.setup.models import Tag
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.store.models import Idempotency
 
 PROBLEM = "urn:heliograph:problem:"

@@ -15,7 +15,7 @@ from heliograph.insights import record_export
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import submit_job
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 REPLAY = "replay"
 

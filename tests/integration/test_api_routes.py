@@ -26,7 +26,7 @@ from heliograph.accounts.roles import RANKS
 from heliograph.api import openapi
 from heliograph.api.api_problems import PROBLEM_TYPES
 from heliograph.api.urls import ROUTER
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 PREFIX = "/api/v1/"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -22,7 +22,7 @@ from heliograph.accounts.models import Account, EntryLink, Role, User
 from heliograph.accounts.people import PersonRefused
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.options import Options
-from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.account_creation import AccountFacts
 from heliograph.setup.services.first_start import first_link, first_user, set_up
 from heliograph.store.instants import to_micros
 

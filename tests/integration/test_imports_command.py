@@ -11,7 +11,7 @@ import pytest
 from tests.jobs import newest_job, watched
 from tests.waiting import until
 
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
 pytestmark = pytest.mark.timeout(240)

@@ -19,7 +19,7 @@ from tests.story import Story
 from heliograph.accounts.models import User
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services import event_setup, tags
-from heliograph.setup.services.create_account import AccountFacts, change_account
+from heliograph.setup.services.account_creation import AccountFacts, change_account
 from heliograph.store import connection_tests
 
 EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"

@@ -22,7 +22,7 @@ from heliograph.setup import coverage
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.store.queue import stuck_runs
 
 URL = "/settings/tags/coverage/"

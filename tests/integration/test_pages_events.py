@@ -22,7 +22,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.setup import mark_test_job
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, Session
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.store.config_cache import Committed
 
 DETAILS = f"/events/{EVENT}/details/"

@@ -18,7 +18,7 @@ from tests.forms import posted
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
-from heliograph.deliveries.why import not_triggered
+from heliograph.deliveries.explanation import not_triggered
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
@@ -31,7 +31,7 @@ from heliograph.recording.contents import read_changes
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.events import set_event_tags
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import delete_tag
 from heliograph.setup.setup_errors import InUse
 from heliograph.store import configuration_versions

@@ -297,7 +297,7 @@ def test_N1_the_menu_leads_everywhere_and_signal_has_its_own_window(database: Da
 
 
 def test_an_empty_account_says_what_to_do(database: DatabaseFacts, client: Client) -> None:
-    from heliograph.setup.services.create_account import AccountFacts, create_account
+    from heliograph.setup.services.account_creation import AccountFacts, create_account
 
     with planned(database):
         account = create_account(AccountFacts("EMPTY", "Empty", "UTC"), by="test")

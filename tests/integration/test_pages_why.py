@@ -18,7 +18,7 @@ from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.why_both import RecordedChange, why_both
+from heliograph.deliveries.explanation_pair import RecordedChange, why_both
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.setup.compiled_setup import EventState

@@ -27,7 +27,7 @@ from heliograph.jobs.runner import Runner
 from heliograph.replay import replays
 from heliograph.replay.replays import NotNow, Stage
 from heliograph.replay.selection import ReplayChoice, Selection
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.setup.setup_errors import Invalid, NotThere
 
 ALL = frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME})

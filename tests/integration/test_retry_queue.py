@@ -26,7 +26,7 @@ from heliograph.retry import downloads, submit_job
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.views.group_rows import group_row
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 
 def causes(client: Client) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from tests.builders.strategies import accounts, changes, events
 
 from heliograph.domain.flow.decision import FlowVerdict, GateName, decide, explain
-from heliograph.domain.flow.then_and_today import Rules, stop_reason, then_and_today
+from heliograph.domain.flow.rules_comparison import Rules, stop_reason, then_and_today
 
 FLOWS = range(1, 6)
 """The flows of `accounts`, and one that is not there."""

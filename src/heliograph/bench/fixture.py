@@ -16,9 +16,9 @@ from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import MOST_DESTINATIONS
 from heliograph.mappings.services import save_mapping
-from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.account_creation import AccountFacts
 from heliograph.setup.services.custom_fields import FieldFacts
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.stage.account import AccountPlan, EventPlan, QuestionPlan, connect, make_account
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from heliograph.commands import ready_for_data
-from heliograph.commands.set_up import BY, Json, answer, find_account
+from heliograph.commands.setup_commands import BY, Json, answer, find_account
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def allow_network(
     """Allow one account's outgoing requests to reach private networks, at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
     ready_for_data()
     from heliograph.connections.services.networks import allow_networks  # noqa: PLC0415
-    from heliograph.setup.services.save import saving  # noqa: PLC0415
+    from heliograph.setup.services.setup_save import saving  # noqa: PLC0415
 
     account_row = find_account(account)
     allowed = list(account_row.allowed_networks or [])

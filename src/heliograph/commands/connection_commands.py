@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from heliograph.commands import ready_for_data
-from heliograph.commands.set_up import BY, CommandError, Json, answer, find_account
+from heliograph.commands.setup_commands import BY, CommandError, Json, answer, find_account
 
 if TYPE_CHECKING:
     from heliograph.accounts.models import Account
@@ -88,7 +88,7 @@ def sign_connection(
     """Sign a connection's requests (Standard Webhooks), or change the secret. A new secret is printed once; enter it at the target."""
     ready_for_data()
     from heliograph.connections.services import signing_secrets  # noqa: PLC0415
-    from heliograph.setup.services.save import saving  # noqa: PLC0415
+    from heliograph.setup.services.setup_save import saving  # noqa: PLC0415
 
     account_row = find_account(account)
     id = find_connection(account_row, name)

@@ -27,7 +27,7 @@ from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
-"""A tone of the tag `status` (web/templatetags/inline.py), and a word."""
+"""A tone of the tag `status` (web/templatetags/inline_components.py), and a word."""
 
 TONES = {QueueStatus.RETRY: "wait", QueueStatus.ERROR: "wait", QueueStatus.FAILED: "failed", QueueStatus.DONE: "quiet"}
 

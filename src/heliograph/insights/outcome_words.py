@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 from heliograph.accounts.models import User
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.explanation import not_triggered
 from heliograph.deliveries.prospect_words import hindrance, may_go
 from heliograph.deliveries.prospects import prospect_of
-from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.insights.feed import FeedRow, FlowOutcome

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.why import not_triggered
+from heliograph.deliveries.explanation import not_triggered
 from heliograph.domain.delivery.action import ActionState
 from heliograph.insights.record_kinds import RowKind
 from heliograph.insights.records import Record

@@ -25,7 +25,7 @@ from heliograph.domain.connection.presets import Blank, BlankKind, Preset
 from heliograph.domain.delivery.action import Does
 from heliograph.presets import services
 from heliograph.presets.services import MadeFromPreset
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.web.form_fields import SecretLine, TextLine, UrlLine

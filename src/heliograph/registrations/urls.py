@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from heliograph.registrations.views import bulk, import_wizard, new_registration
-from heliograph.registrations.views.is_active import is_active
+from heliograph.registrations.views.is_active_page import is_active
 from heliograph.registrations.views.registration import registration
 from heliograph.registrations.views.registration_list_page import registrations
 

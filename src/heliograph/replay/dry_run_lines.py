@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.why import answer
+from heliograph.deliveries.explanation import answer
 from heliograph.domain.delivery.replay import ReplayNote, ReplayVerdict
 from heliograph.domain.delivery.sent_request import FieldChange, SentRequest, field_changes
 from heliograph.domain.flow.flow import Flow

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
+from heliograph.deliveries.explanation import Why
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
-from heliograph.deliveries.why import Why
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import GateName

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.as_it_was import MappedThen, mapped_then
 from heliograph.deliveries.exchanges import Exchange, exchanges
-from heliograph.deliveries.why import Why, why
+from heliograph.deliveries.explanation import Why, why
+from heliograph.deliveries.last_mappings import MappedThen, mapped_then
 from heliograph.domain.delivery.action import SUBMITTABLE
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.compiled_setup import EventConfig

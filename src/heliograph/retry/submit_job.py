@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from django.db import connections
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.submit import AT_ONCE, discard_in, submit_in
+from heliograph.deliveries.delivery_operations import AT_ONCE, discard_in, submit_in
 from heliograph.domain.delivery.action import SUBMITTABLE
 from heliograph.jobs import control
 from heliograph.jobs.models import Job

@@ -19,8 +19,8 @@ from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services.flows import save_flow, set_active
-from heliograph.setup.services.create_account import AccountFacts
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.account_creation import AccountFacts
+from heliograph.setup.services.setup_save import saving
 from heliograph.stage.account import make_account
 from heliograph.stage.northwind import BY, northwind
 from heliograph.stage.northwind_flows import BADGES, CRM, SLACK, connect, make_flows

@@ -26,7 +26,7 @@ from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Questio
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES, add_tag
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database

@@ -23,7 +23,7 @@ from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.services.events import MarksFirst, save_event
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import NotThere, SetupError
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database

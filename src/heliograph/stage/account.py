@@ -19,8 +19,8 @@ from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
-from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.account_creation import AccountFacts, create_account
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 
 BY: Final = "trial"

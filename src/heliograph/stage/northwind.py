@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
-from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.account_creation import AccountFacts
 from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.stage.account import AccountPlan, EventPlan, QuestionPlan
 

@@ -16,7 +16,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import CustomField, Tag
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.stage.northwind import BY
 

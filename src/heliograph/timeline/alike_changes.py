@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
-from heliograph.deliveries.why_both import RecordedChange, rules_of
+from heliograph.deliveries.delivery_operations import AT_ONCE, Submitted, submit
+from heliograph.deliveries.explanation_pair import RecordedChange, rules_of
 from heliograph.domain.delivery.action import SUBMITTABLE, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow.decision import GateName, Reason, explain
 from heliograph.domain.flow.flow import Flow
-from heliograph.domain.flow.then_and_today import StopReason, stop_reason
+from heliograph.domain.flow.rules_comparison import StopReason, stop_reason
 from heliograph.domain.registration.change import Change
 from heliograph.recording.contents import CHANGE_COLUMNS, read_change
 from heliograph.store.database import Row

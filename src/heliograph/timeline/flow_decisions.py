@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.why import why_of
-from heliograph.deliveries.why_both import RecordedChange, rules_of
+from heliograph.deliveries.explanation import why_of
+from heliograph.deliveries.explanation_pair import RecordedChange, rules_of
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.registration.change import Change
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change

@@ -17,8 +17,8 @@ from heliograph.domain.mapping.mapping import Mapping, MappingRow, SourceValue
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.services import save_mapping
-from heliograph.setup.services.create_account import AccountFacts
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.account_creation import AccountFacts
+from heliograph.setup.services.setup_save import saving
 from heliograph.stage.account import BY, AccountPlan, EventPlan, connect, make_account
 
 EVENT: Final = "TRIAL-1"

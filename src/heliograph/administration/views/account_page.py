@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Account, Role
 from heliograph.accounts.roles import AccountRequest
-from heliograph.setup.services.create_account import AccountFacts, change_account
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.account_creation import AccountFacts, change_account
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm

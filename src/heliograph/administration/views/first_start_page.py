@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.people import PersonRefused
 from heliograph.administration.views.one_time_links import PasswordForm, let_in
-from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.account_creation import AccountFacts
 from heliograph.setup.services.first_start import look_at, set_up
 from heliograph.setup.setup_errors import Invalid
 from heliograph.web.form_fields import Choices, TextLine

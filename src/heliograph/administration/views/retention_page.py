@@ -16,7 +16,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.retention import GRACE, Announcement, Terms
 from heliograph.setup.services import retention_terms as service
-from heliograph.setup.services.save import acting, saving
+from heliograph.setup.services.setup_save import acting, saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm

@@ -13,7 +13,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.retry_policy import SEVERITY, STANDARD
 from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm

@@ -16,7 +16,7 @@ from heliograph.api.list_answers import Items, ListQuery, sequence_by_id
 from heliograph.api.token_access import READ, SET_UP
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import Tag
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import delete_tag, merge_tags, save_tag
 
 

@@ -37,7 +37,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.outbound.oauth_protocol import SignInRefused, authorization, read_return
 from heliograph.outbound.routes import Limits, route_of
 from heliograph.setup.services import queue_effects
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.versions import watching_flows, write
 from heliograph.store import oauth_token_store
 from heliograph.store.database import Database

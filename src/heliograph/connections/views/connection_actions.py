@@ -29,7 +29,7 @@ from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.page import after_progress
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import (

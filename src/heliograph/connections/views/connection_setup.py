@@ -33,7 +33,7 @@ from heliograph.domain.connection.connection_health import AccessState, Health
 from heliograph.domain.connection.diagnosis import DiagnosisStep, DiagnosisVerdict, StepState
 from heliograph.domain.connection.secret import Secret
 from heliograph.setup.save_questions import AsksFirst
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.setup.views.return_to_flow import ReturnToFlow

@@ -31,7 +31,7 @@ from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIO
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.paths import ABSENT
 from heliograph.setup.save_questions import SavedMeanwhile
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.versions import number_of
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.instants import from_micros

@@ -43,7 +43,7 @@ from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed

@@ -18,7 +18,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import copy_flow, delete_flow
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, with_fields

@@ -27,7 +27,7 @@ from heliograph.flows.replay_offers import passed_while_off
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
 from heliograph.flows.views.offer_words import say_with_offer
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import Moving, is_agreed, question

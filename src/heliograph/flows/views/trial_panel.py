@@ -19,10 +19,10 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.delivery_operations import NothingToSync, send_now
+from heliograph.deliveries.explanation import GateRow, why_of
 from heliograph.deliveries.prospect_words import on_their_way
 from heliograph.deliveries.prospects import connection_holds
-from heliograph.deliveries.submit import NothingToSync, send_now
-from heliograph.deliveries.why import GateRow, why_of
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
@@ -38,7 +38,7 @@ from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_context
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
-from heliograph.setup.services.save import acting
+from heliograph.setup.services.setup_save import acting
 from heliograph.setup.views.setup_frame import check
 from heliograph.store.instants import from_micros
 from heliograph.store.registrations import ids_of_code

@@ -25,7 +25,7 @@ from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft, SampleProposal
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.preset_starts import starts
-from heliograph.mappings.unsendable import UnsendableRequest, unsendable_requests
+from heliograph.mappings.unsendable_requests import UnsendableRequest, unsendable_requests
 from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.field_list import as_json, field_list, shortened

@@ -33,7 +33,7 @@ from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_nam
 from heliograph.mappings.views.mapping_fields import MappingForm
 from heliograph.mappings.views.mapping_form import Editing, act, preview_choice, read
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, has_changed, is_agreed, question

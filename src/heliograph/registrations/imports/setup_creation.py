@@ -35,7 +35,7 @@ from heliograph.setup.name_fields import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LE
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, save_field
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, SetupError
 

@@ -20,7 +20,7 @@ from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import BulkPreview, Wish
 from heliograph.registrations.views.registration_list_page import RegistrationFilters
-from heliograph.setup.services.save import acting
+from heliograph.setup.services.setup_save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.uses import href_of
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened

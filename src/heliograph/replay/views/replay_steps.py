@@ -33,7 +33,7 @@ from heliograph.replay.replay_words import STAGES, selected
 from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState, Stage
 from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.replay.views.replay_page import LIVE_STAGES, replay_page, send_promise
-from heliograph.setup.services.save import acting
+from heliograph.setup.services.setup_save import acting
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import check
 from heliograph.web.confirmation import agrees, has_changed

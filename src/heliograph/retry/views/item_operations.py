@@ -18,8 +18,8 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.delivery_operations import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.deliveries.prospect_words import hindrance
-from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.domain.ids import read_id
 from heliograph.jobs.models import Job
@@ -29,7 +29,7 @@ from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import ItemOperation, submittable
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
-from heliograph.setup.services.save import acting
+from heliograph.setup.services.setup_save import acting
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form

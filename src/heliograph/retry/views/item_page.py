@@ -26,10 +26,10 @@ from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.item_details import Details
 from heliograph.retry.retry_items import RetryItem
-from heliograph.retry.views.again import again_section
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.item_attempts import attempt_rows, last_request
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
+from heliograph.retry.views.resend_section import again_section
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
 

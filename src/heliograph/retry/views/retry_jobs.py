@@ -17,7 +17,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.deliveries.submit import AT_ONCE, submit
+from heliograph.deliveries.delivery_operations import AT_ONCE, submit
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum, context

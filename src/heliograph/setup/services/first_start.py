@@ -7,7 +7,7 @@ from django.db import transaction
 from heliograph.accounts.links import LinkOver, NewLink, look, make_link, take
 from heliograph.accounts.models import EntryLink, Purpose, Role, User
 from heliograph.accounts.people import PersonFacts, create_user
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 BY = "first start"
 

@@ -1,4 +1,4 @@
-"""The state of a running transaction of the set-up, and what it does (`save.saving` opens it)."""
+"""The state of a running transaction of the set-up, and what it does (`setup_save.saving` opens it)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.coverage import watched
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import check, settings_page
 from heliograph.setup.views.tag_chips import TagChoices

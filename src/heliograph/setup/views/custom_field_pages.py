@@ -22,10 +22,10 @@ from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services import custom_fields as services
 from heliograph.setup.services import dependents
 from heliograph.setup.services.custom_fields import FieldFacts
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import InUse, Invalid
 from heliograph.setup.usage import Thing, Use
-from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
+from heliograph.setup.views.answerable_form import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
 from heliograph.setup.views.tag_table import Cell, rows_context

@@ -23,7 +23,7 @@ from heliograph.setup import mark_test_job
 from heliograph.setup.affected_flows import live_flows
 from heliograph.setup.event_draft import changed_state, values_of
 from heliograph.setup.services.events import copy_event
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.setup_frame import event_config, event_page

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.setup.views.answerable import AnswerableForm
+from heliograph.setup.views.answerable_form import AnswerableForm
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices, offer
 from heliograph.web.form_fields import Select, TextLine

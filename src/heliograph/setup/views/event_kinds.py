@@ -19,7 +19,7 @@ from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup, object_tags
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing
-from heliograph.setup.views import answerable
+from heliograph.setup.views import answerable_form
 from heliograph.setup.views.event_kind_forms import KindForm, QuestionForm, SessionForm, StatusForm, TaggedForm
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.setup.views.tag_table import Cell
@@ -229,7 +229,7 @@ class Questions(SetupKind):
 
     def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         options = ", ".join(row.options[:12]) + (" …" if len(row.options) > 12 else "")
-        return [Cell(_("Code"), row.code, "code"), Cell(_("Type"), answerable.type_names()[row.type]), Cell(_("Options"), options)]
+        return [Cell(_("Code"), row.code, "code"), Cell(_("Type"), answerable_form.type_names()[row.type]), Cell(_("Options"), options)]
 
     def warnings(self, event: EventConfig, choices: TagChoices) -> dict[int, str]:
         warnings = {}
@@ -240,7 +240,7 @@ class Questions(SetupKind):
         return warnings
 
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
-        return {**answerable.shown_at_first(row), "tag": str(row.tag or "")}
+        return {**answerable_form.shown_at_first(row), "tag": str(row.tag or "")}
 
     def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         assert isinstance(form, QuestionForm)

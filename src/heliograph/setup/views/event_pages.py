@@ -28,7 +28,7 @@ from heliograph.setup.form_values import FormValues, shown_then, written
 from heliograph.setup.name_fields import folded
 from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services.events import MarksFirst, save_event
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of

@@ -19,7 +19,7 @@ from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.coverage import watched
 from heliograph.setup.services import event_setup, usage_counts
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import InUse, Invalid, NotThere
 from heliograph.setup.views.custom_field_pages import deletion
 from heliograph.setup.views.event_kind_forms import KindForm

@@ -22,7 +22,7 @@ from heliograph.setup.models import KIND_NAMES, Tag
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services import dependents
 from heliograph.setup.services import tags as services
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.setup_errors import InUse, Invalid, NotThere
 from heliograph.setup.usage import Effect, Use

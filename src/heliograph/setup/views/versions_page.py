@@ -19,7 +19,7 @@ from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.ids import read_number
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
 from heliograph.setup.setup_errors import Invalid

@@ -17,12 +17,12 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
+from heliograph.deliveries.delivery_operations import NothingToSync, sync_now
+from heliograph.deliveries.explanation import not_triggered
+from heliograph.deliveries.explanation_pair import RecordedChange
 from heliograph.deliveries.prospect_words import hindrance, on_their_way
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.removed_content import removed_content, removed_records
-from heliograph.deliveries.submit import NothingToSync, sync_now
-from heliograph.deliveries.why import not_triggered
-from heliograph.deliveries.why_both import RecordedChange
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig

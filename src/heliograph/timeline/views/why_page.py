@@ -17,9 +17,9 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
+from heliograph.deliveries.explanation import Why
+from heliograph.deliveries.explanation_pair import RecordedChange, WhyBoth, why_both
 from heliograph.deliveries.removed_content import removed_content, removed_records
-from heliograph.deliveries.why import Why
-from heliograph.deliveries.why_both import RecordedChange, WhyBoth, why_both
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.retry.fix_links import with_cure, with_places

@@ -23,7 +23,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import problem_sentence
-from heliograph.setup.services.save import acting
+from heliograph.setup.services.setup_save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database

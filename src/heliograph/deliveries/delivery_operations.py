@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
 
-from heliograph.deliveries.as_it_was import mapped_then
+from heliograph.deliveries.last_mappings import mapped_then
 from heliograph.domain.delivery.action import NOTHING_LEFT, ActionState, Does, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta

@@ -77,7 +77,7 @@ def createaccount(
 ) -> None:
     """Create an account with its standard statuses."""
     ready_for_data()
-    from heliograph.setup.services.create_account import AccountFacts, create_account  # noqa: PLC0415
+    from heliograph.setup.services.account_creation import AccountFacts, create_account  # noqa: PLC0415
 
     account = create_account(AccountFacts(code, name or code, timezone), by=BY)
     answer(
@@ -103,7 +103,7 @@ def retry_intervals(
     ready_for_data()
     from heliograph.domain.delivery.retry_policy import SEVERITY  # noqa: PLC0415
     from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals  # noqa: PLC0415
-    from heliograph.setup.services.save import saving  # noqa: PLC0415
+    from heliograph.setup.services.setup_save import saving  # noqa: PLC0415
     from heliograph.setup.setup_errors import Invalid  # noqa: PLC0415
 
     account_row = find_account(account)

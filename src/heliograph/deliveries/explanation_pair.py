@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.why import GateRow, Why, why_of
-from heliograph.domain.flow.then_and_today import Rules, StopReason, ThenAndToday, stop_reason, then_and_today
+from heliograph.deliveries.explanation import GateRow, Why, why_of
+from heliograph.domain.flow.rules_comparison import Rules, StopReason, ThenAndToday, stop_reason, then_and_today
 from heliograph.domain.registration.change import Change
 
 
