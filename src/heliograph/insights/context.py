@@ -24,7 +24,7 @@ from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
 LATELY = 10 * MINUTE
 """An untried action counts as being sent for this time (microseconds). An older one is held up."""
 SCANNED_ACTIONS = 5_000
-"""Only so many of the newest actions are checked for untried ones, because ten minutes can contain a million."""
+"""The number of newest actions that are checked for untried ones, because ten minutes can contain a million."""
 MOST_SENDING = 1_000
 
 

@@ -27,13 +27,13 @@ PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""
 SECOND: Final = 1_000_000
 SCANS_PER_PAGE: Final = 4
-"""For one page at most so many times SCAN rows are read."""
+"""The most reads of SCAN rows for one page."""
 SLICE: Final = 10 * SECOND
 """The length of the period of which a sample is shown (microseconds)."""
 SETTLED: Final = 2 * SECOND
-"""A slice is shown so long after its end (microseconds), when the transactions that began in it have been committed."""
+"""Microseconds after its end at which a slice is shown, because by then the transactions that began in it have been committed."""
 READABLE: Final = 50
-"""If a slice has more changes, a sample is shown."""
+"""The most changes of a slice that are all shown. Of more, a sample is shown."""
 SAMPLED: Final = 20
 """The number of changes in a sample."""
 MOST_IN_SLICE: Final = 20_000

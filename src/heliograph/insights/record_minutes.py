@@ -20,7 +20,7 @@ from heliograph.store.where import Where
 
 HOUR: Final = 60
 _DENSE: Final = 2
-"""If at most so many hours contain the records of a page, a walk through time is as fast, and the minutes are not read."""
+"""If the records of a page are in at most this many hours, a walk through time is as fast, and the minutes are not read."""
 _MEASURES: Final = {
     RecordKind.QUEUED: Measure.QUEUED,
     RecordKind.FAILED: Measure.FAILED,
@@ -133,7 +133,8 @@ def are_whole_minutes(record_filter: RecordFilter) -> bool:
 
 
 def _nearest_units(counts: Counter[int], records: int, *, ascends: bool) -> list[int]:
-    """The nearest units that contain so many records. Those of the first unit do not count, because the cursor may be in the middle of it."""
+    """The nearest units that together contain this many records. Records of the first unit do not count, because the cursor may be in the
+    middle of it."""
     units: list[int] = []
     met = 0
     for unit in sorted((unit for unit, n in counts.items() if n > 0), reverse=not ascends):

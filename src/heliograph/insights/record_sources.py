@@ -379,7 +379,7 @@ _NO_COLUMNS: Final = {
     "origin": "0",
     "destination": "0",
 }
-"""The columns of a record in their order (`records.RecordRow`), each with what stands for it in rows that do not have it."""
+"""The columns of a record in their order (`records.RecordRow`), each with the value for rows that do not have it."""
 
 
 def _columns(**columns: str) -> tuple[str, str, str]:

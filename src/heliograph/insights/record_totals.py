@@ -79,9 +79,9 @@ class MovedRecords:
     went: Sequence[tuple[RecordKind, int]] = ()
     """The lists that contain them now, each with their number."""
     submitted: int = 0
-    """Those that left because somebody submitted them, so that they wait again."""
+    """Records that left because somebody submitted them, so that they wait again."""
     judged: int = 0
-    """Those that left because their change was judged again."""
+    """Records that left because their change was decided again."""
     arrived: int = 0
     """Records that have joined the list."""
 

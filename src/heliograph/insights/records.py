@@ -117,7 +117,7 @@ class Records:
     record_filter: RecordFilter
     sort: RecordSort = RecordSort.NEWEST
     known: int | None = None
-    """The number of records, if it is known from figures. Reading stops after so many."""
+    """The number of records, if it is known from figures. Then reading stops after that many."""
     scan_limit: int | None = None
     """The number of rows that are read for a page, at most; None for the limit of the source."""
 

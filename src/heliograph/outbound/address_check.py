@@ -18,14 +18,14 @@ class CheckedAddress:
     allowed: bool
     """At least one address may be connected to."""
     addresses: tuple[str, ...]
-    """Those of the host, allowed ones first."""
+    """The addresses of the host, allowed ones first."""
     reason: str
     by_operator: bool = False
     """The operator opened all the allowed addresses; then plain http is accepted."""
 
 
 def check_literal(url: str, policy: Policy) -> CheckedAddress | None:
-    """Checks a URL whose host is an address. None: the host is a name, which would have to be looked up, or the text is no URL."""
+    """Checks a URL whose host is an address. None if the host is a name, which would have to be looked up, or if the text is no URL."""
     try:
         target = read_target(url)
     except InvalidTarget:

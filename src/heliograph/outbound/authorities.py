@@ -1,4 +1,4 @@
-"""The trusted certificate authorities. The path compiled into a libcurl wheel is wrong on some systems, so it is always set."""
+"""The trusted certificate authorities. They are always set, because the path compiled into a libcurl wheel is wrong on some systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers as libcurl takes them. It sends whatever it is given, so the rules are checked once more here, whoever built the request."""
+"""Headers in libcurl's form. libcurl sends every header that it is given, so the rules are checked here once more for every request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BadHeader(HeliographError):
 
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> list[str | bytes]:
-    """The header lines for libcurl. Raises BadHeader, which names the header but never repeats its value. Non-ASCII text is sent as UTF-8."""
+    """The header lines for libcurl, text beyond ASCII as UTF-8. Raises BadHeader, which names the header but never quotes its value."""
     lines = [_line(name, value) for name, value in headers]
     if len(lines) > MOST:
         raise BadHeader(f"There are more than {MOST} headers.")

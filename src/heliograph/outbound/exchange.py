@@ -111,6 +111,6 @@ type SendResult = Response | Failure | CutOff
 
 
 def text_of(body: bytes, most: int, *, truncated: bool = False, charset: str = UTF_8) -> tuple[str, bool]:
-    """A body as text, at most so many bytes of it, and whether it was cut off there or before. A character that the cut went through is left out."""
+    """A body as text, at most `most` bytes of it, and whether it was cut off, here or before. A character that was cut in two is left out."""
     cut = truncated or len(body) > most
     return decoded(body[:most], charset, cut=cut), cut

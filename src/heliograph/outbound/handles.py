@@ -1,4 +1,4 @@
-"""libcurl's handles, cached per route between requests, because setting one up costs more than a request. Used on the sender's thread."""
+"""Caches libcurl's handles by route between requests, because setting one up costs more than a request. For the sender's thread only."""
 
 from __future__ import annotations
 

@@ -38,14 +38,14 @@ _UNFINISHED_CHARACTER: Final = re.compile(
     r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?|\\u[0-9a-fA-F]{2,3}"
     r"|(?:%[89a-fA-F][0-9a-fA-F]){1,3}%?[0-9a-fA-F]?)\Z"
 )
-"""At the end of a text that was cut off, an escape of SHORTEST characters or more that may be the first of a secret."""
+"""At the end of a text that was cut off: an escape of SHORTEST or more characters, which may be the beginning of a secret."""
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END", re.DOTALL)
 _KEY_LINES: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 _CODED: Final = ("whsec_", "v1,")
 """The prefixes of a signing secret, and of a signature (Standard Webhooks)."""
 
 GIVEN_BY_TARGETS: Final = frozenset({"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"})
-"""Response headers whose values are credentials, whoever issued them: their values are never stored."""
+"""Response headers whose values are credentials that the target issued. Their values are never stored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class Masks:
     given: frozenset[str] = field(default=frozenset(), repr=False)
     """The texts that it was built from."""
     needles: tuple[Needles, ...] = field(default=(), repr=False)
-    """Those of a connection first, which are prepared once; then those of its access token and of a single request."""
+    """First the needles of a connection, which are prepared once; then those of its access token and of a single request."""
 
     def also(self, request: Request | None = None, *, secrets: Iterable[str] = (), credentials: Iterable[str] = ()) -> Masks:
         """These masks and those of what else was sent. request: the contents of its hidden headers and its URL. credentials: values of such
@@ -86,7 +86,10 @@ class Masks:
         return max((needles.longest for needles in self.needles), default=0)
 
     def blotted(self, text: str, *, cut: bool = False) -> str:
-        """The text with "…" in place of credentials. cut: the text was cut off, so it may end in the beginning of a credential."""
+        """The text with "…" in place of credentials.
+
+        cut: True if the text was cut off, so that it may end in the beginning of a credential
+        """
         if not text or not self.needles:
             return text
         if any(needles.are_too_many for needles in self.needles):
@@ -114,9 +117,9 @@ class Masks:
     def blotted_answer(
         self, headers: Iterable[tuple[str, str]], body: str, *, cut: bool = False, hidden: frozenset[str] = frozenset()
     ) -> tuple[list[list[str]], str]:
-        """Headers and body without credentials. hidden: lower-case names of headers whose values are dropped; those of cookies always are.
+        """Headers and body without credentials. It searches all of it at once, because nearly always there are none.
 
-        Searches all of it at once, because nearly always there is nothing.
+        hidden: lower-case names of headers whose values are removed, besides those of cookies
         """
         never = GIVEN_BY_TARGETS | hidden if hidden else GIVEN_BY_TARGETS
         lines = [[name, MASK if name.lower() in never else value] for name, value in headers]
@@ -126,7 +129,7 @@ class Masks:
         return [[self.blotted(name), self.blotted(value)] for name, value in lines], self.blotted(body, cut=cut)
 
     def _beginning_at_end(self, text: str) -> list[tuple[int, int]]:
-        """The end of a text, if it is the beginning of a secret. Longer ones than a window are found as pieces."""
+        """The end of a text, if it is the beginning of a secret. A beginning longer than a window is found as windows."""
         before = max(0, len(text) - TAIL)
         for ending, starts in endings(text[before:]):
             for size in range(min(len(ending), LONGEST_BEGINNING), 0, -1):

@@ -1,4 +1,4 @@
-"""The requests of a sender that wait for the addresses of a name: their target's, or the proxy's."""
+"""The requests of a sender that wait for the addresses of a name: of their target, or of the proxy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heliograph.outbound.resolver import Resolution, Resolver
 
 
 class NameLookups:
-    """Used by the sender's thread; the resolver's threads only append to `answers` and wake the sender."""
+    """For the sender's thread. The resolver's threads only append to `answers` and wake the sender."""
 
     def __init__(self, resolver: Resolver, wake: Callable[[], object]) -> None:
         self._resolver, self._wake = resolver, wake

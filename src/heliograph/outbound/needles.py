@@ -23,26 +23,28 @@ from heliograph.domain.errors import HeliographError
 from heliograph.outbound.text_levels import MOST_LEVELS, Level, decode, fold, has_escapes, squeeze
 
 SHORTEST: Final = 4
-"""A shorter secret would remove half of every answer. Also the shortest beginning of a secret that is found where a text was cut off."""
+"""The shortest secret that is searched for, because a shorter one would remove half of every response. Also the shortest beginning of a
+secret that is found at the end of a cut text."""
 WINDOW: Final = 12
-"""Characters of a secret that are found wherever they stand, whatever is around them."""
+"""This many characters in a row of a secret are found in any place."""
 LONGEST_BEGINNING: Final = 40
 """Characters of a beginning of fewer than WINDOW characters, with the white space between them."""
 SEED: Final = 6
 _STRIDE: Final = WINDOW - SEED + 1
 """From one seed of a form to the next: then every window contains one."""
 MOST_CHARACTERS: Final = 64_000
-"""Of all forms of the secrets that are given together. More would take too long to prepare and too much memory."""
+"""The most characters of all forms of the secrets of one set of needles. More would take too much time and memory to prepare."""
 MOST_SEEDS: Final = 500
-"""In one text: 3,500 characters of secrets, such as a private key. A text with more was made to be slow."""
+"""The most seeds in one text: 3,500 characters of secrets, such as a private key. A text with more was made to slow the search down."""
 _WITHOUT_AUTOMATON: Final = 4
 _LITTLE: Final = 200_000
-"""Searches, and seeds times characters of a text, up to which the automaton does not pay: the needles of a single request are used twice."""
+"""Searches, and seeds times characters of a text, up to which no automaton is built: it would not pay, because the needles of a single
+request are used twice."""
 _UNREADABLE: Final = 4
 """Replacement characters in a window from which on it says nothing of a secret."""
 
 _RANDOM: Final = 4
-"""Changes of case in a window from which on it is no word: then it may be a key in base64 that begins like a path."""
+"""A window with this many changes of case is no word. It may be part of a key in base64 that begins like a path."""
 
 _CASE_CHANGES: Final = re.compile(r"(?<=[a-z])[A-Z]|(?<=[A-Z])[a-z]")
 _BREAKS: Final = re.compile(r"[/?&=#{}]")
@@ -96,7 +98,7 @@ class _Form:
 
 
 class Needles:
-    """The readings of some secrets, prepared for searching when they are first needed. They contain secrets: never log or store them."""
+    """The readings of some secrets, prepared for searching at the first search. They contain secrets: never log or store them."""
 
     def __init__(self, readings: Iterable[Reading]) -> None:
         self.readings = tuple(dict.fromkeys(readings))
@@ -124,7 +126,7 @@ class Needles:
 
     @cached_property
     def are_too_many(self) -> bool:
-        """True if there is more to search for than may be: then nothing of a text can be shown."""
+        """True if there are too many characters to search for. Then nothing of a text can be shown."""
         return sum(len(reading.text) for reading in self.readings) > MOST_CHARACTERS
 
     @cached_property

@@ -41,14 +41,14 @@ VERIFIER_LENGTH: Final = 64
 READ: Final = 4_000
 """Characters of a foreign text that are searched for secrets, since the rest is not stored."""
 MOST_SAID: Final = 200
-"""Characters kept of an authority's own description of an error."""
+"""The most characters of an authority's own description of an error that are stored."""
 
 type OnAnswer = Callable[[SendResult], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A sign-in about to begin: the URL for the browser, and what must come back with it or be sent with the code."""
+    """A sign-in that is about to begin: the URL for the browser, and the values that must return with it or be sent with the code."""
 
     url: str
     state: str
@@ -98,8 +98,10 @@ def read_return(query: str, *, state: str, verifier: str = "") -> str:
 
 
 def token_request(connection: Connection, urls: TokenUrls, secret: str, ask: Ask, *, in_body: bool) -> Request:
-    """The POST request to the authority. in_body: the client's secret goes into the body, else into Basic authentication (RFC 6749 §2.3.1:
-    both form-encoded)."""
+    """The POST request to the authority.
+
+    in_body: True to put the client's secret into the body, False for Basic authentication (RFC 6749 §2.3.1: both form-encoded)
+    """
     more = {"client_secret": secret} if in_body else {}
     url = urls.access_token
     client: Client
@@ -127,7 +129,7 @@ def token_request(connection: Connection, urls: TokenUrls, secret: str, ask: Ask
 
 
 class TokenExchange:
-    """Requests tokens: by one request, or by two if the authority turns out to want the client's secret in the other place."""
+    """Requests tokens, by one request, or by two if the authority expects the client's secret in the other place."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Sends one request and waits for its answer, for connection tests. Guard and limits apply as always."""
+"""Sends one request and waits for its response, for tests of connections. Guard and limits apply as always."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The operator's proxy for outgoing requests (C6).
 
-A proxy hides where a request really goes. So the name is resolved and checked here, and the proxy is asked (CONNECT) for the checked
-address, never for the name: it cannot be led elsewhere. TLS runs through the proxy to the target. Addresses that the operator allowed
-beyond public ones are in the operator's own network and are reached without the proxy.
+A proxy hides the address that a request really goes to. So the name is resolved and checked here, and the proxy gets the checked address
+(CONNECT), never the name. TLS runs through the proxy to the target. Addresses that the operator allowed beyond public ones are in the
+operator's own network, and are reached without the proxy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Proxy:
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
-        """Parses `http://user:password@proxy.example.org:3128`. Raises ProxyError, whose message repeats nothing of the URL."""
+        """Parses `http://user:password@proxy.example.org:3128`. Raises ProxyError, whose message quotes nothing of the URL."""
         try:
             parts = urlsplit(url)
             credentials, _, _ = parts.netloc.rpartition("@")

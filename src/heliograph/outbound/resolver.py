@@ -113,7 +113,7 @@ class Resolver:
             return None
 
     def close(self) -> None:
-        """Starts no more look-ups. Running ones end on their own, and no callback is called any more."""
+        """Starts no more look-ups. Running ones end by themselves, and no callback is called any more."""
         with self._change:
             self._closed = True
             self._ready.clear()

@@ -17,7 +17,7 @@ _CLOSED: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLE
 
 
 class KeptConnections:
-    """The descriptors of a multi's connections, by local address: the only thing that libcurl reports both on connecting and on reuse."""
+    """The descriptors of a multi's connections, by local address: only the address is reported by libcurl both on connecting and on reuse."""
 
     def __init__(self) -> None:
         self._descriptors: dict[tuple[str, int], int] = {}
@@ -32,7 +32,7 @@ class KeptConnections:
         self._descriptors.pop((local, port), None)
 
     def is_stale(self, local: str, port: int, *, secure: bool) -> bool:
-        """True if the other side has closed it, or (without TLS) has sent something unasked, which would be read as the answer."""
+        """True if the other side has closed it, or (without TLS) has sent bytes before the request, which would be read as its response."""
         descriptor = self._descriptors.get((local, port))
         if descriptor is None:
             return False

@@ -64,7 +64,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def read_target(url: str) -> Target:
-    """Scheme, host and port of a URL. Raises InvalidTarget, whose sentence never repeats path, query or user information."""
+    """Scheme, host and port of a URL. Raises InvalidTarget, whose sentence never quotes path, query or user information."""
     if len(url) > LONGEST_URL:
         raise InvalidTarget(f"The URL is longer than {LONGEST_URL:,} characters.")
     if _UNSAFE.search(url):

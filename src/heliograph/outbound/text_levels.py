@@ -21,7 +21,8 @@ from typing import Final
 MOST_LEVELS: Final = 3
 """Writers inside each other that are undone."""
 TAIL: Final = 400
-"""Characters before a cut in which the beginning of a secret may stand: the 11 characters of one, in the longest spelling of three writers."""
+"""The last characters of a cut text in which the beginning of a secret may stand: 11 characters, in the longest spelling that three encoders
+make."""
 
 _ESCAPE: Final = re.compile(
     r"(?:%[0-9a-fA-F]{2})+|(?:\\[xX][0-9a-fA-F]{2})+|(?:\\[uU][0-9a-fA-F]{4})+|\\.|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});|=\r?\n",
@@ -33,7 +34,7 @@ _UNFINISHED: Final = re.compile(
 )
 _PART_OF_UTF_8: Final = re.compile(r"(?:%|\\[xX])[89a-fA-F][0-9a-fA-F]\Z")
 _SHORT: Final = 12
-"""Characters of an escape whose meaning is remembered: most texts have the few same ones."""
+"""The longest escape, in characters, whose meaning is cached: most texts repeat a few short ones."""
 _CONTROLS: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 _WORDS: Final = re.compile(r"\S+")
 _GROWING: Final = re.compile(
@@ -61,7 +62,8 @@ def has_escapes(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """The text in lower case, with the two alphabets of base64 as one. Its length stays: a character whose lower case is longer stays too."""
+    """The text in lower case, with the two alphabets of base64 as one. Its length does not change: a letter whose lower case is longer stays
+    as it is."""
     folded = text.lower() if text.isascii() else text.casefold()
     if len(folded) != len(text):
         folded = "".join(part if number % 2 else part.casefold() for number, part in enumerate(_GROWING.split(text)))
@@ -160,7 +162,7 @@ def endings(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 
 
 def decode_with_starts(text: str) -> tuple[str, list[int]]:
-    """The text without one level of escapes, and where each of its characters began, with the end of the text at the end."""
+    """The text without one level of escapes, and the position at which each of its characters began, followed by the end of the text."""
     pieces: list[str] = []
     starts: list[int] = []
     end = 0

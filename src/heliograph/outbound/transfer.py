@@ -193,7 +193,7 @@ class Transfer:
     # libcurl's callbacks. None of them may raise: pycurl would print a traceback and continue as if they had refused.
 
     def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
-        """Checks every address right before connecting to it, however the URL was written and whatever the name resolved to."""
+        """Checks every address right before connecting to it, for every spelling of the URL and whatever the name was resolved to."""
         family, kind, protocol, peer = address
         self._close_opened()
         if not self._is_allowed(peer[0], peer[1]):
@@ -240,7 +240,7 @@ class Transfer:
         return pycurl.PREREQFUNC_OK
 
     def _never_resolve(self) -> int:
-        """libcurl gets every address from us; if it wants to resolve one, it has parsed the URL differently."""
+        """libcurl gets every address from us. If it tries to resolve a name, it has parsed the URL differently."""
         return 1
 
     def _header(self, line: bytes) -> int | None:

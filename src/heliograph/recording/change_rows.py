@@ -23,7 +23,7 @@ from heliograph.store.queue.figure_deltas import put_deltas
 
 @dataclass(slots=True)
 class Recorded:
-    """A change, the configuration that decided it, and the decisions. `registration` and `serial` are None for an event's change."""
+    """A change, the configuration by which it was decided, and the decisions. `registration` and `serial` are None for an event's change."""
 
     change: Change
     account: AccountConfig

@@ -92,7 +92,7 @@ def read_changes(db: Database, ids: Sequence[int]) -> dict[int, tuple[Change | N
 
 
 def ask_changes(db: Database, ids: Sequence[int]) -> Callable[[], dict[int, tuple[Change | None, tuple[int, int, int, int]]]]:
-    """`read_changes`, whose answer is waited for later (`Database.ask`)."""
+    """Like `read_changes`, but returns a function that waits for the result (`Database.ask`)."""
     if not ids:
         return dict
     rows = db.ask(f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {db.member('c.id', 'ids')}", {"ids": list(ids)})

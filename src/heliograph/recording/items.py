@@ -49,13 +49,14 @@ class RecordItem:
 
     @property
     def sent_modified(self) -> int | None:
-        """The sender's `modified` in the prepared document, in microseconds; None for none and for an edit by hand."""
+        """The sender's `modified` in the prepared document, in microseconds; None if there is none, and for an edit by hand."""
         upsert = self.prepared.upsert if self.prepared is not None else None
         return None if self.by_hand or upsert is None or upsert.modified is None else to_micros(upsert.modified)
 
     @property
     def request_hash(self) -> str:
-        """The document's hash: a key reused with another document is refused. Raises ValueError or RecursionError if it is not JSON."""
+        """A hash of the document, by which a key that is reused with another document is refused. Raises ValueError or RecursionError if it
+        is not JSON."""
         if not self._hash:
             self._hash = hashlib.sha256(_json.encode(self.document)).hexdigest()
         return self._hash
@@ -75,7 +76,7 @@ class RecordItem:
 
 @dataclass(frozen=True, slots=True)
 class PreparedItem:
-    """A document resolved against these versions of the configuration; or its problems if it is refused."""
+    """A document that was resolved with these versions of the configuration, or its problems if it is refused."""
 
     account_version: int
     event_version: int

@@ -14,7 +14,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused, clean
 
 MOST_VALUES: Final = 1_500
-"""Names and values in a document; a typical one has 40, and a table has at most 1,000 columns."""
+"""The most names and values of a document. A typical one has 40, and an imported table has at most 1,000 columns."""
 DEEPEST: Final = 8
 """Nesting levels of a document; a registration has four."""
 MOST_DIGITS: Final = 400
@@ -23,7 +23,7 @@ field."""
 _LONG: Final = 64 * 1024
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _SIGNS: Final = (b",", b"{", b"[")
-"""The characters before or between values: outside its texts, a document has no more values than these."""
+"""The characters before or between values. Without its texts, a document has no more values than these characters."""
 _MANY: Final = 2 * MOST_VALUES
 """Bytes below which a document cannot have too many values."""
 _MOST_QUOTES: Final = 4 * MOST_VALUES

@@ -95,7 +95,7 @@ def _run_until_not_overtaken(
 def _claim(
     db: Database, items: Sequence[RecordItem], endpoint: str, key_wait_ms: int, results: list[ItemResult | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
-    """Step 0: claims the keys of the items, which are given by their numbers, and gives the stored result to items whose key has one.
+    """Step 0: claims the keys of the items. An item whose key has a stored result gets that result. Items are named by their numbers.
 
     Returns two mappings:
         the claimed keys -> the item that claimed it
@@ -132,7 +132,8 @@ def _record_repeats(
     repeats: Mapping[int, int],
     results: list[ItemResult | None],
 ) -> None:
-    """Sets the results of items that repeated a key of their batch. A refusal is not remembered (I3), so the next document with the key is recorded."""
+    """Sets the results of items that repeated a key of their batch. If the first one was refused, the next document with the key is recorded,
+    because a refusal is not stored (I3)."""
     to_record = []
     for number, first in repeats.items():
         first_result = results[first]
@@ -149,7 +150,7 @@ def _record_repeats(
 
 @dataclass(slots=True)
 class _Subject:
-    """A locked registration with its state so far in this batch, so that a second change sees the first."""
+    """A locked registration with its state so far in this batch, so that its next change builds on the one before."""
 
     row: RegistrationRow
     state: RegistrationState | None
@@ -389,7 +390,7 @@ class _Batch:
 
 
 def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventConfig) -> PreparedItem:
-    """Resolves an item's document, or reuses what was resolved before the transaction if the versions are unchanged."""
+    """Resolves an item's document, or reuses the result from before the transaction if the versions have not changed."""
     earlier = item.prepared
     versions = (account.version, event.version, event.id)
     if earlier is not None and (earlier.account_version, earlier.event_version, earlier.event) == versions:

@@ -113,7 +113,7 @@ class Downloading:
         self._done = int(job.done)
 
     def read(self) -> tuple[list[tuple[RetryItem, list[str]]], int | None]:
-        """The next items with their cells, and the last id that was read; None at the end of the table."""
+        """The next items with their cells, and the last id that was read; None for the id at the end of the table."""
         reader = AccountReader(of_django(connections["default"]), self._account)
         upto = int(self._parameters["upto"][self._table])
         items, reached = RetryQueue(reader).walk(self._filter, TABLES[self._table], self._after, upto, _CHUNK)

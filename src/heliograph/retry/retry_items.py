@@ -208,7 +208,7 @@ class GroupParts:
 
     @property
     def event(self) -> int:
-        """The event, if it is a group of runs: it stands where a group of actions has the HTTP status."""
+        """The event of a group of runs. It has the place in the key where a group of actions has the HTTP status."""
         return self.answered or 0
 
     @property

@@ -1,7 +1,7 @@
-"""Indexes that are set aside while very many rows are written, and made anew afterwards, each by one sort.
+"""Sets indexes aside while very many rows are written, and makes them again afterwards, each by one sort.
 
-The database itself remembers them (table `deferred_index`), from the transaction that drops them on: whoever is killed in between leaves them
-to the next `migrate`. Unique ones stay.
+The table `deferred_index` remembers them from the transaction on that drops them. If the process is killed, the next `migrate` makes them
+again. Unique indexes are not dropped.
 """
 
 from __future__ import annotations

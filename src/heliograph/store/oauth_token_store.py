@@ -1,8 +1,10 @@
 """Stores OAuth2 tokens (C4, C5), and lets one process at a time request new ones (docs/design/security.md, section 3).
 
-A process claims the row first: a compare-and-set on `refreshing_until`, committed before the request is sent, so no lock is held while an
-authority responds. New tokens are stored only by the process that still has the claim, and only over the generation that it read: whoever
-connects meanwhile wins. A claim expires by itself, because a process may die during the request.
+    claim      a compare-and-set on `refreshing_until`, committed before the request: no lock is held while an authority responds
+    request    a claim expires by itself, because a process may die during the request
+    store      only by the process that still has the claim, and only over the generation that it read
+
+So the tokens of a person who connects during the request are not overwritten.
 """
 
 from __future__ import annotations

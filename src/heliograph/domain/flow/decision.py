@@ -106,7 +106,7 @@ class FlowDecision:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Every gate up to and including the first that said no; of activation all lists."""
+    """A flow's gates for one change, up to and including the first that stopped it; for activation, all of the flow's lists."""
 
     flow: Flow
     verdict: FlowVerdict

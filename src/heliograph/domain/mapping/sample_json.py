@@ -146,7 +146,7 @@ def _type(value: object) -> ValueType:
 def _texts(kind: ValueType, value: object, *, values: bool) -> tuple[list[str], list[LossKind]]:
     """The typed texts that send the value of a leaf (none for null and an empty text), and the reasons why some cannot be sent.
 
-    values: whether the texts are wanted
+    values: True to return the texts, False for none
     """
     texts: list[str] = []
     losses: list[LossKind] = []

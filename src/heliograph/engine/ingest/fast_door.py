@@ -308,8 +308,12 @@ async def _drain(receive: Receive) -> None:
 
 
 class Door:
-    """Listens once constructed; `open` serves until `close`. hosts: the host names that requests may use. clients: whose
-    X-Forwarded-For is believed. on_death: called when its thread dies. Raises OSError if the address is taken."""
+    """Listens once constructed; `open` serves until `close`. Raises OSError if the address is taken.
+
+    hosts: the host names that requests may use
+    clients: the proxies whose X-Forwarded-For is believed
+    on_death: called when its thread dies
+    """
 
     def __init__(
         self,

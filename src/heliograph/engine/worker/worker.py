@@ -67,10 +67,10 @@ IDLE = 0.5
 """Seconds between two looks at what is due now and then, with nothing to settle or to move."""
 PACE = 0.015
 """Seconds from the start of one batch to the start of the next. Only two things wait for a batch: a later version of the same record, and a
-connection without room in memory."""
+connection without space in memory."""
 PACE_OF_FEW = 0.045
-"""The same while no more than FEW outcomes have landed and no connection waits for room. A longer pace costs less CPU for each delivery, but more
-is sent twice after a crash."""
+"""Like PACE, while no more than FEW outcomes have arrived and no connection waits for space. A longer pace costs less CPU for each delivery,
+but after a crash more is sent twice."""
 FEW = 16
 """A batch of more outcomes than this begins after PACE."""
 LONGEST_PAUSE = 0.01

@@ -37,7 +37,7 @@ def many(count: int | ListCount) -> str:
 
 
 def download_words(count: ListCount) -> str:
-    """The words of the link to a download of so many failed rows."""
+    """The words of the link that downloads this number of failed rows."""
     if count.is_more:
         return _("Download all failed rows that match")
     return ngettext("Download %(n)s failed row", "Download %(n)s failed rows", count.number) % {"n": many(count)}

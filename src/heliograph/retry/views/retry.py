@@ -121,7 +121,7 @@ def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters,
 
 @require_safe
 def item(request: AccountRequest, item: str) -> HttpResponse:
-    """The page of one item. Where there is none, it says until when the account's details were kept (X6)."""
+    """The page of one item. If it does not exist, the page says until when the account's details were kept (X6)."""
     with account_reader(request.account.pk) as reader:
         item_details = details(reader, item)
         if item_details is None:
