@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django_scopes import scope
 from tests.aging import age
-from tests.confirming import confirms
+from tests.confirming import confirms, promise_in
 from tests.page_text import text_of
 from tests.story import Story
 from tests.waiting import until
@@ -142,6 +142,52 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
     agreed = retention_record.announcement(story.db, story.account)
     assert agreed is not None
     assert agreed.agreed is not None
+
+
+@pytest.mark.parametrize("typed", [{"content": "90", "rows": "90"}, {"begin": "1"}], ids=["shorter terms", "at once"])
+@pytest.mark.parametrize("steps", [(300, 1), (1, 300)], ids=["not all is looked at any more", "all is looked at by now"])
+def test_O4_an_agreement_to_a_removal_holds_only_while_the_page_knows_as_much_of_it(
+    story: Story, client: Client, monkeypatch: pytest.MonkeyPatch, typed: dict[str, str], steps: tuple[int, int]
+) -> None:
+    """ "This goes" is another statement than "at least so much goes". The numbers themselves may move."""
+    ada = story.signs_in(client)
+    delivered(story)
+    age(story.db, story.account, 200)
+    monkeypatch.setattr(retention_page, "survey", partial(survey, most=1))
+    monkeypatch.setattr(retention_page, "MOST_STEPS", steps[0])
+    asked = ada.post(PAGE, typed)
+    monkeypatch.setattr(retention_page, "MOST_STEPS", steps[1])
+    asked_again = ada.post(PAGE, typed | promise_in(asked))
+    assert asked_again.status_code == 409
+    for page, number in ((asked, steps[0]), (asked_again, steps[1])):
+        assert ("At least so much goes" in text_of(page.content)) is (number == 1)
+    assert terms(story) == (None, None)
+    assert retention_record.announcement(story.db, story.account) is None
+    story.record("R1", first="Eve")  # what was the newest is replaced: more goes than was said
+    age(story.db, story.account, 200)
+    assert ada.post(PAGE, typed | promise_in(asked_again)).status_code == 302
+    agreed = retention_record.announcement(story.db, story.account)
+    assert agreed is not None
+    assert agreed.agreed is not None
+
+
+def test_O4_an_agreement_to_a_removal_does_not_cover_what_waits_for_a_tag_since(story: Story, client: Client) -> None:
+    ada = story.signs_in(client)
+    delivered(story)
+    story.flow("Waiting list", [story.to(story.connection("Chat", "/chat"))], statuses=["Waiting"])
+    age(story.db, story.account, 200)
+    asked = ada.post(PAGE, {"begin": "1"})
+    assert "for a tag" not in text_of(asked.content)
+    with story.worker():
+        story.record("R2", status="Waitlist Hold")
+        story.record("R2", status="Attended")
+        story.wait_for(lambda: story.has_compared() and {item["due"] for item in story.stuck()} == {None})
+        story.until("R2", "success", "success")
+    age(story.db, story.account, 200)
+    asked_again = ada.post(PAGE, {"begin": "1"} | promise_in(asked))
+    assert asked_again.status_code == 409
+    assert "1 of the older changes waits for a tag" in text_of(asked_again.content)
+    assert ada.post(PAGE, {"begin": "1"} | promise_in(asked_again)).status_code == 302
 
 
 def test_O4_a_shorter_term_asks_with_what_it_removes(story: Story, client: Client) -> None:

@@ -133,7 +133,8 @@ def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) ->
 
 
 def _question(request: AccountRequest, heading: str, terms: Terms, removal: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The confirmation. The terms are promised; the counts are of now and may move."""
+    """The confirmation. Promised are the terms, and what is known of the removal: whether anything goes, whether all of it was looked at, and whether
+    something waits for a tag. The counts are of now and may move."""
     least = _("At least so much goes, the oldest of %(when)s:") if removal.more else _("This goes, the oldest of %(when)s:")
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
     when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
@@ -157,6 +158,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
         crumbs=[(_("Retention"), request.path)],
         breaks=[Breaks(Moving(least % {"when": when}), items=items)] if removal.removed else [],
         hidden=list(hidden),
+        thing=(bool(removal.removed), removal.more, bool(removal.untagged)),
         button=_("Remove it"),
         button_class="danger",
         cancel=_("Keep it"),
