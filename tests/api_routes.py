@@ -12,6 +12,8 @@ type Need = tuple[TokenScope, Role]
 _READ: Final = (TokenScope.READ, Role.VIEWER)
 _OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER)
 _SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR)
+_READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER)
+_PEOPLE: Final = (TokenScope.PEOPLE, Role.ADMINISTRATOR)
 
 ROUTES: Final[dict[Route, Need]] = {
     ("GET", "jobs"): _READ,
@@ -25,4 +27,19 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PATCH", "tags/{tag}"): _SET_UP,
     ("DELETE", "tags/{tag}"): _SET_UP,
     ("POST", "tags/{tag}/merge"): _SET_UP,
+    ("GET", "users"): _READ_PEOPLE,
+    ("POST", "users"): _PEOPLE,
+    ("GET", "users/{user}"): _READ_PEOPLE,
+    ("PATCH", "users/{user}"): _PEOPLE,
+    ("DELETE", "users/{user}"): _PEOPLE,
+    ("POST", "users/{user}/links"): _PEOPLE,
+    ("DELETE", "users/{user}/sessions"): _PEOPLE,
+    ("DELETE", "users/{user}/second-factor"): _PEOPLE,
+    ("GET", "sign-in-rules"): _READ_PEOPLE,
+    ("PATCH", "sign-in-rules"): _PEOPLE,
+    ("GET", "tokens"): _READ_PEOPLE,
+    ("POST", "tokens"): _PEOPLE,
+    ("GET", "tokens/{token}"): _READ_PEOPLE,
+    ("DELETE", "tokens/{token}"): _PEOPLE,
+    ("GET", "audit"): _READ,
 }

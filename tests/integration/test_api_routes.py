@@ -86,6 +86,7 @@ def test_no_endpoint_answers_without_a_token(account: int) -> None:
         assert stranger.send(method, re.sub(r"\{\w+\}", "0", path)).status_code == 401
 
 
+@pytest.mark.django_db(transaction=True)  # PostgreSQL ends a transaction that idles while requests are generated
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
 def test_no_generated_request_breaks_an_endpoint_or_its_description(account: int, method: str, path: str) -> None:
     """No 5xx, no status and no body that the OpenAPI file does not have, whatever is sent."""

@@ -12,11 +12,12 @@ from django_scopes import scope
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import ApiToken, Role, TokenScope
+from heliograph.accounts.roles import RANKS
 from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros, to_micros
-from heliograph.store.token_check import digest_of, new_token, prefix_of
+from heliograph.store.token_check import ApiGrant, digest_of, new_token, prefix_of
 
 NAME_LENGTH = 100
 
@@ -46,17 +47,23 @@ def create_token(
     scopes: Collection[TokenScope] = (TokenScope.INGEST,),
     role: Role = Role.ADMINISTRATOR,
     expires: datetime | None = None,
+    within: ApiGrant | None = None,
 ) -> NewToken:
     """Creates a token.
 
     scopes: what it may do; by default it only sends registrations.
     role: limits what the scopes allow (P1).
     expires: an aware instant, None = never.
+    within: what the token that creates this one may do: nobody gives more than they have, nor for longer.
     Raises TokenRefused.
     """
     name = name.strip()
     if not scopes:
         raise TokenRefused("A token may do at least one thing.")
+    if within is not None and (not {each.value for each in scopes} <= within.scopes or RANKS[role] > RANKS[Role(within.role)]):
+        raise TokenRefused("A token cannot make another that may do more than itself.")
+    if within is not None and within.expires is not None and (expires is None or to_micros(expires) > within.expires):
+        raise TokenRefused("A token cannot make another that lasts longer than itself.")
     if not name or len(name) > NAME_LENGTH or not is_one_line(name):
         raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
     secret = new_token()

@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
@@ -223,8 +224,22 @@ class SignInRules:
     idle_minutes: int | None = None
 
 
+SHORTEST_IDLE: Final = 5
+"""The least minutes without use after which a session may end."""
+
+
+def check_idle_minutes(minutes: int) -> None:
+    """Checks the minutes without use after which sessions of an account end: at most those that the operator allows. Raises PersonRefused."""
+    longest = settings.HELIOGRAPH.session_idle
+    if not SHORTEST_IDLE <= minutes <= longest:
+        sentence = _("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST_IDLE, "most": f"{longest:,}"}
+        raise PersonRefused({"idle_minutes": [sentence]})
+
+
 def save_sign_in_rules(account: Account, rules: SignInRules, *, by: str) -> None:
-    """Saves the account's sign-in rules. They apply from each user's next request."""
+    """Saves the account's sign-in rules. They apply from each user's next request. Raises PersonRefused."""
+    if rules.idle_minutes is not None:
+        check_idle_minutes(rules.idle_minutes)
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
         db = of_django(connection)
@@ -247,6 +262,16 @@ def remove_second_factor_of(email: str, *, by: str) -> None:
         remove_second_factor(row.account, row.pk, by=by)
     else:
         Authenticator.objects.filter(user=row).delete()
+
+
+def refusal_within(account: Account, error: PersonRefused, email: str) -> PersonRefused:
+    """The refusal as the account may read it: it names the user who already has the address only if that user is in the account."""
+    owner = User.objects.filter(email=email.strip().lower()).first() if "email" in error.fields else None
+    if owner is None:
+        return error
+    is_of_this_account = owner.account_id == account.pk
+    sentence = _("%(name)s has this address already.") % {"name": owner.name} if is_of_this_account else _("This address cannot be used.")
+    return PersonRefused({**error.fields, "email": [sentence]})
 
 
 def check_password(password: str, row: User) -> None:

@@ -11,6 +11,8 @@ import msgspec
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpResponse
 
+from heliograph.accounts.api_tokens import TokenRefused
+from heliograph.accounts.people import PersonRefused
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.setup.save_questions import AsksFirst, LosesValues, SavedMeanwhile, WidensFirst
@@ -140,6 +142,11 @@ def problem_of(error: Exception) -> Problem | None:
         case Invalid():
             problems = [FieldProblem(field=field, reason=reason) for field, reasons in error.fields.items() for reason in map(str, reasons)]
             return Problem("refused", str(error), errors=problems)
+        case PersonRefused():
+            problems = [FieldProblem(field=field, reason=str(reason)) for field, reasons in error.fields.items() for reason in reasons]
+            return Problem("refused", str(error), errors=problems)
+        case TokenRefused():
+            return Problem("refused", str(error))
         case InUse():
             return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
         case AsksFirst():

@@ -23,6 +23,7 @@ from dmr.exceptions import NotAcceptableError, RequestSerializationError, Valida
 from dmr.plugins.msgspec import MsgspecSerializer
 
 from heliograph.accounts import save_order
+from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Account
 from heliograph.accounts.save_order import SavedSince
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument, problem_of
@@ -49,12 +50,14 @@ class ApiController(Controller[MsgspecSerializer]):
 
     access: what a token needs, by method.
     of_signal: True if these endpoints are Signal's, which an operator can turn off for an account (N4).
+    answers_secret: True if POST answers a secret this once, such as a new token's.
     has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
     """
 
     is_abstract: ClassVar[bool] = True
     access: ClassVar[Mapping[str, Access]] = {}
     of_signal: ClassVar[bool] = False
+    answers_secret: ClassVar[bool] = False
     has_etag: ClassVar[bool] = False
     error_model = ProblemDocument
     semantic_responses = False
@@ -89,6 +92,11 @@ class ApiController(Controller[MsgspecSerializer]):
         """Who acts, for changes and the audit."""
         return self.grant.actor
 
+    @property
+    def actor_name(self) -> str:
+        """The name of who acts: the token's."""
+        return Actors.from_stored(self.account, [self.actor]).name(self.actor)
+
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method = str(request.method)
         access = self.access.get(method)
@@ -118,7 +126,7 @@ class ApiController(Controller[MsgspecSerializer]):
             return cast("HttpResponse", super(ApiController, self).dispatch(request, *args, **kwargs))
 
         if request.method == "POST":
-            return answer_once(request, self.account.pk, endpoint)
+            return answer_once(request, self.account.pk, endpoint, is_secret=self.answers_secret)
         if not self.has_etag:
             return endpoint()
         if request.method == "GET":

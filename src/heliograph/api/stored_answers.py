@@ -10,9 +10,11 @@ import msgspec
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
+from heliograph.accounts.vault import vault
 from heliograph.api.api_problems import Problem
 from heliograph.store import registrations
 from heliograph.store.django_database import of_django
+from heliograph.store.secrets import SecretError, SecretPlace
 
 LONGEST_KEY: Final = 300
 KEPT_HEADERS: Final = ("Content-Type", "Location", "ETag")
@@ -24,13 +26,15 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: str
+    is_sealed: bool = False
 
 
-def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpResponse], *, is_secret: bool = False) -> HttpResponse:
     """The answer of `answer`, or the stored one if the request's key has one.
 
     A request without the header is simply answered. One with it runs in one transaction, so the key is stored if and only if what the request
     did is. A refusal (400 and above) changes nothing and is not stored. While the first request runs, a second one waits for it.
+    is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored.
     Raises Problem: the key was used for another request (422), or is none (400).
     """
     key = request.headers.get("Idempotency-Key")
@@ -42,6 +46,7 @@ def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpRes
     endpoint = "api " + hashlib.sha256(target.encode()).hexdigest()[:32]
     digest = hashlib.sha256(request.body).hexdigest()
     claim = (account, endpoint, key)
+    place = SecretPlace(account, "answer", 0, f"{endpoint} {key}")
     with transaction.atomic():
         db = of_django(connection)
         if not registrations.claim_keys(db, [(*claim, digest)]):
@@ -50,17 +55,26 @@ def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpRes
                 raise Problem("key-reused")
             if stored is None:
                 raise Problem("running", headers={"Retry-After": "1"})
-            return _repeated(stored)
+            return _repeated(stored, place)
         response = answer()
         if response.status_code >= 400:
             transaction.set_rollback(True)
             return response
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-        text = msgspec.json.encode(StoredAnswer(response.status_code, headers, response.content.decode())).decode()
+        body = response.content.decode()
+        if is_secret:
+            body = vault().seal(place, body).decode("ascii")
+        text = msgspec.json.encode(StoredAnswer(response.status_code, headers, body, is_secret)).decode()
         registrations.store_results(db, [(claim, digest, text)])
         return response
 
 
-def _repeated(stored: str) -> HttpResponse:
+def _repeated(stored: str, place: SecretPlace) -> HttpResponse:
     answer = msgspec.json.decode(stored, type=StoredAnswer)
-    return HttpResponse(answer.body, status=answer.status, headers={**answer.headers, "Idempotency-Replayed": "true"})
+    body = answer.body
+    if answer.is_sealed:
+        try:
+            body = vault().open(place, body.encode("ascii"))
+        except SecretError:  # the installation has another key since
+            raise Problem("conflict", "This was done, but its answer can no longer be read. Make another one.") from None
+    return HttpResponse(body, status=answer.status, headers={**answer.headers, "Idempotency-Replayed": "true"})

@@ -7,7 +7,7 @@ from typing import Final
 from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
-from heliograph.api.endpoints import job_endpoints, tag_endpoints
+from heliograph.api.endpoints import audit_endpoints, job_endpoints, people_endpoints, tag_endpoints
 from heliograph.api.reference_page import openapi_file
 
 ROUTER: Final = Router(
@@ -15,6 +15,8 @@ ROUTER: Final = Router(
     [
         *job_endpoints.ROUTES,
         *tag_endpoints.ROUTES,
+        *people_endpoints.ROUTES,
+        *audit_endpoints.ROUTES,
     ],
 )
 

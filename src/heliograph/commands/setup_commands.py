@@ -33,6 +33,16 @@ class RoleName(StrEnum):
     VIEWER = "viewer"
 
 
+class ScopeName(StrEnum):
+    """A scope of a token, as spelled on the command line: a value of `accounts.models.TokenScope`, which only Django's processes load."""
+
+    INGEST = "ingest"
+    READ = "read"
+    SET_UP = "set-up"
+    OPERATE = "operate"
+    PEOPLE = "people"
+
+
 def register(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(createaccount)
@@ -163,21 +173,35 @@ def createuser(
 def createtoken(
     account: Annotated[str, typer.Argument(help="Code of the account.")],
     name: Annotated[str, typer.Option(help="What the token is for, such as “badge desk”.")],
+    scope: Annotated[
+        list[ScopeName] | None,
+        typer.Option(help="What the token may do; several times for several. Default: ingest, to send registrations."),
+    ] = None,
+    role: Annotated[RoleName, typer.Option(help="The role that limits what the scopes allow.")] = RoleName.ADMINISTRATOR,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until the token expires. Default: never.")] = None,
     as_json: Json = False,
 ) -> None:
     """Create an API token and print it once."""
     ready_for_data()
     from heliograph.accounts.api_tokens import create_token  # noqa: PLC0415
+    from heliograph.accounts.models import Role, TokenScope  # noqa: PLC0415
 
     account_row = find_account(account)
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
-    made = create_token(account_row.pk, name, by=BY, expires=expires)
+    made = create_token(
+        account_row.pk,
+        name,
+        by=BY,
+        scopes=[TokenScope(each.value) for each in scope or [ScopeName.INGEST]],
+        role=Role(role.value.capitalize()),
+        expires=expires,
+    )
     facts = {
         "id": made.row.pk,
         "account": account_row.code,
         "name": made.row.name,
         "scopes": made.row.scopes,
+        "role": made.row.role,
         "expires": expires.isoformat() if expires else None,
         "token": made.secret,
     }

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,12 +19,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.api_tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.accounts.kept_form import shows_again
-from heliograph.accounts.models import ApiToken, Role
+from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.setup_frame import form_page, readonly, settings_page
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
-from heliograph.web.form_fields import Select, TextLine
+from heliograph.web.form_fields import Choices, Radios, Select, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import minute
@@ -34,13 +35,26 @@ ENDS: Final = {
     "365": (gettext_lazy("In one year"), timedelta(days=365)),
     "": (gettext_lazy("Never"), None),
 }
+SCOPES: Final = {
+    TokenScope.INGEST: gettext_lazy("Create and update registrations, in small or large numbers"),
+    TokenScope.READ: gettext_lazy("Everything that you see on pages; never a secret"),
+    TokenScope.SET_UP: gettext_lazy("Tags, statuses, events, connections, mappings, flows"),
+    TokenScope.OPERATE: gettext_lazy("Submit to Retry, replay, sync, pause and resume"),
+    TokenScope.PEOPLE: gettext_lazy("Users, invitations, tokens"),
+}
+"""What each scope allows."""
+ROLES: Final = {
+    Role.ADMINISTRATOR: gettext_lazy("All that is selected above"),
+    Role.PLANNER: gettext_lazy("Of it, what a Planner may: events, registrations and their tags, Retry"),
+    Role.VIEWER: gettext_lazy("Of it, only reading"),
+}
 SOON: Final = timedelta(days=7)
 SHOWN: Final = 200
 """Most tokens in the list, newest first; revoked ones are not shown."""
 
 
 class TokenForm(Form):
-    """The purpose and lifetime of a token."""
+    """The purpose, the rights and the lifetime of a token."""
 
     name = TextLine(
         gettext_lazy("Name"),
@@ -48,12 +62,32 @@ class TokenForm(Form):
         required=True,
         autocomplete="off",
     )
+    may = Choices(
+        gettext_lazy("May"),
+        options=[Choice(scope.value, scope.label, sub=allows) for scope, allows in SCOPES.items()],
+        initial=(TokenScope.INGEST.value,),
+    )
+    role = Radios(
+        gettext_lazy("As"),
+        options=[Choice(role.value, role.label, sub=limits) for role, limits in ROLES.items()],
+        initial=Role.ADMINISTRATOR.value,
+    )
     ends = Select(gettext_lazy("Ends"), options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()], initial="365")
 
     def clean_ends(self) -> str:
         """Falls back to one year if the posted value is not an option: "" is one, and means never."""
         typed = self["ends"].data
         return typed if typed in ENDS else "365"
+
+    def clean_may(self) -> list[TokenScope]:
+        """The scopes; at least one."""
+        if not self.cleaned_data["may"]:
+            raise ValidationError(_("Select what it may do."))
+        return [TokenScope(value) for value in self.cleaned_data["may"]]
+
+    def clean_role(self) -> Role:
+        """The role. What is none is the lowest, so that nothing is given that was not asked for."""
+        return Role(self.cleaned_data["role"] or Role.VIEWER)
 
 
 @require_safe
@@ -73,6 +107,8 @@ def tokens(request: AccountRequest) -> HttpResponse:
                 "id": row.pk,
                 "name": row.name,
                 "begins": row.prefix,
+                "may": ", ".join(str(scope.label) for scope in TokenScope if scope.value in row.scopes),
+                "role": "" if row.role == Role.ADMINISTRATOR else _("As a %(role)s") % {"role": Role(row.role).label},
                 "by": actors.name(row.created_by),
                 "made": row.created,
                 "used": row.last_used,
@@ -93,11 +129,17 @@ def add(request: AccountRequest) -> HttpResponse:
     """Creates a token and shows it once."""
     form = TokenForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        name, lasts = form.cleaned_data["name"], ENDS[form.cleaned_data["ends"]][1]
+        typed, lasts = form.cleaned_data, ENDS[form.cleaned_data["ends"]][1]
         try:
-            return _secret_page(
-                request, create_token(request.account.pk, name, by=request.user.actor, expires=timezone.now() + lasts if lasts else None)
+            token = create_token(
+                request.account.pk,
+                typed["name"],
+                by=request.user.actor,
+                scopes=typed["may"],
+                role=typed["role"],
+                expires=timezone.now() + lasts if lasts else None,
             )
+            return _secret_page(request, token)
         except TokenRefused as error:
             form.add_error("name", _(str(error)))
     return form_page(
@@ -106,7 +148,7 @@ def add(request: AccountRequest) -> HttpResponse:
         _("Make a token"),
         entry="users",
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
-        lead=_("For a program that sends registrations. It can do that in this account, and nothing else."),
+        lead=_("For a program. It may do in this account what you select, and nothing else."),
         button=_("Make the token"),
         cancel_href=reverse("api-tokens"),
     )
@@ -171,7 +213,11 @@ def _secret_page(request: AccountRequest, made: NewToken) -> HttpResponse:
         label=_("Token"),
         secret=made.secret,
         note=_("It goes into the header Authorization of each request, after the word Bearer and a space."),
-        facts=[(_("Ends"), minute(made.expires) if made.expires else _("Never"))],
+        facts=[
+            (_("May"), ", ".join(str(scope.label) for scope in TokenScope if scope.value in row.scopes)),
+            (_("As"), Role(row.role).label),
+            (_("Ends"), minute(made.expires) if made.expires else _("Never")),
+        ],
         done=_("I have copied it"),
         done_href=reverse("api-tokens"),
     )

@@ -1,18 +1,14 @@
 """Account Settings > Management > Users > Audit: each change with its actor, before and after.
 
-Secrets are masked when entries are written (accounts/audit.py). Fields that a connection's pages show only to Administrators are also shown,
-and found by the search, only for Administrators here (C5).
+What its reader may see is decided in `administration.audit_list`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import CharField, Q, QuerySet
-from django.db.models.functions import Cast
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,10 +19,10 @@ from heliograph.accounts.actors import Actors
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.administration.audit_list import REFUSALS, SIGN_INS, matching_entries, readable_values
 from heliograph.administration.views.audit_words import TAGGED, AuditNames
 from heliograph.administration.views.users import tabs
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.jobs.models import Job
 from heliograph.setup.models import Tag
 from heliograph.setup.views.setup_frame import settings_page
@@ -42,22 +38,14 @@ MOST: Final = 10_000
 """What is counted exactly."""
 MOST_LOOKED_UP: Final = 25
 """Past configurations of the account that are read for the names of a page."""
-KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
-    "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
-    "tags": (
-        gettext_lazy("Tags and statuses"),
-        ("tag", "registration status", "session status", "event status", "session registration status"),
-    ),
-    "events": (
-        gettext_lazy("Events"),
-        ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
-    ),
-    "people": (gettext_lazy("Users and tokens"), ("user", "token")),
-    "account": (gettext_lazy("The account"), ("account",)),
-    "exports": (gettext_lazy("Exports and downloads"), ("record list", "failed rows")),
+KIND_NAMES: Final = {
+    "signal": gettext_lazy("Flows, connections, mappings"),
+    "tags": gettext_lazy("Tags and statuses"),
+    "events": gettext_lazy("Events"),
+    "people": gettext_lazy("Users and tokens"),
+    "account": gettext_lazy("The account"),
+    "exports": gettext_lazy("Exports and downloads"),
 }
-SIGN_INS: Final = "sign-ins"
-REFUSALS: Final = "refusals"
 REFUSED_AS: Final = {
     "user": gettext_lazy("Was refused the sign-in as"),
     "token": gettext_lazy("Was refused with the token"),
@@ -104,7 +92,7 @@ class AuditFilters(ListFilters):
     kind = ChoiceFilter(
         gettext_lazy("Kind"),
         options=[
-            *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
+            *(Choice(key, words) for key, words in KIND_NAMES.items()),
             Choice(SIGN_INS, gettext_lazy("Sign-ins")),
             Choice(REFUSALS, gettext_lazy("Refused access")),
         ],
@@ -118,10 +106,10 @@ def audit(request: AccountRequest) -> HttpResponse:
     filters = AuditFilters(request)
     who = filters.cleaned_data["who"]
     whole = may(request.user, Role.ADMINISTRATOR)
-    matching_entries = _matching(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
-    rows = keyset(matching_entries, "id", "id", read_cursor(request, (int, int)))
+    matching = matching_entries(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
+    rows = keyset(matching, "id", "id", read_cursor(request, (int, int)))
     entries = list(rows.rows)
-    total = matching_entries.order_by()[: MOST + 1].count()
+    total = matching.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.from_stored(request.account, [*(row.by for row in entries), who])
     names = _names(request, entries)
@@ -131,8 +119,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         known[who] = actors.name(who)
     filters.offer("who", known.items())
     if not whole:
-        kinds = [(key, words) for key, (words, _kinds) in KINDS.items()]
-        filters.offer("kind", [*kinds, (SIGN_INS, gettext_lazy("Sign-ins"))])
+        filters.offer("kind", [*KIND_NAMES.items(), (SIGN_INS, gettext_lazy("Sign-ins"))])
     return settings_page(
         request,
         "administration/audit.html",
@@ -145,30 +132,8 @@ def audit(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _matching(words: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
-    """whole: searches all fields of connections, not only their names, and shows refused access, which names network addresses."""
-    matching_entries: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
-    if who:
-        matching_entries = matching_entries.filter(by=who[:60])
-    if kind in KINDS:
-        matching_entries = matching_entries.filter(kind__in=KINDS[kind][1]).exclude(what__in=(Deed.SIGNED_IN, Deed.REFUSED))
-    elif kind == SIGN_INS:
-        matching_entries = matching_entries.filter(what=Deed.SIGNED_IN)
-    elif kind == REFUSALS:
-        matching_entries = matching_entries.filter(what=Deed.REFUSED)
-    for word in words.split()[:8]:
-        matching_entries = matching_entries.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
-        # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
-        escaped = json.dumps(word)[1:-1]
-        within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
-        matching_entries = matching_entries.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
-    return matching_entries
-
-
 def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[int], *, whole: bool) -> dict[str, Any]:
-    before, after = row.before or {}, row.after or {}
-    if row.kind == "connection":
-        before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)
+    before, after = readable_values(row, whole=whole)
     verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
     if row.what == Deed.REFUSED and row.by == SOMEBODY:
         verb = REFUSED_AS[row.kind]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Account, Role, User
-from heliograph.accounts.people import SignInRules, save_sign_in_rules
+from heliograph.accounts.people import PersonRefused, SignInRules, check_idle_minutes, save_sign_in_rules
 from heliograph.accounts.roles import AccountRequest
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.setup_frame import check, form_page, readonly
@@ -23,9 +21,6 @@ from heliograph.web.form_fields import Choices, TextLine
 from heliograph.web.forms import posted
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
-
-SHORTEST: Final = 5
-"""Minutes without use after which a session may end."""
 
 
 class SignInForm(SharedForm):
@@ -36,12 +31,14 @@ class SignInForm(SharedForm):
 
     def clean_idle(self) -> int | None:
         """The minutes; None for as long as the operator allows."""
-        text, longest = str(self.cleaned_data["idle"]).strip(), settings.HELIOGRAPH.session_idle
+        text = str(self.cleaned_data["idle"]).strip()
         if not text:
             return None
         minutes = int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
-        if not SHORTEST <= minutes <= longest:
-            raise ValidationError(_("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST, "most": f"{longest:,}"})
+        try:
+            check_idle_minutes(minutes)
+        except PersonRefused as error:
+            raise ValidationError(error.fields["idle_minutes"]) from None
         return minutes
 
 

@@ -10,7 +10,6 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db.models import Max
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -22,9 +21,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.link_mail import mail_link
 from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
-from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link
+from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link, refusal_within
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.setup.views.setup_frame import form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
@@ -183,7 +183,7 @@ def person(request: AccountRequest, id: int) -> User:
 def _link_page(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
     """Shows the link, once; and mails it if the operator has set mail up."""
     invited = made.row.purpose == Purpose.INVITATION
-    mailed = _mailed(request, row, made)
+    mailed = mail_link(request.account, request.user.name, row, made)
     mail_text = {
         True: _("It was also mailed to %(email)s."),
         False: _("It could not be mailed to %(email)s: give it to them yourself."),
@@ -206,38 +206,9 @@ def _link_page(request: AccountRequest, row: User, made: NewLink) -> HttpRespons
     )
 
 
-def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
-    """True if the mail was sent; None if no mail server is set up."""
-    if not settings.HELIOGRAPH.smtp_url.get_secret_value():
-        return None
-    words = {
-        "account": request.account.name,
-        "who": request.user.name,
-        "link": made.address,
-        "until": f"{made.expires:%Y-%m-%d %H:%M} UTC",
-    }
-    if made.row.purpose == Purpose.INVITATION:
-        subject = _("Your invitation to %(account)s") % words
-        text = _("%(who)s invites you to %(account)s on Heliograph. Choose your password here, until %(until)s:\n\n%(link)s\n") % words
-    else:
-        subject = _("A new password for %(account)s") % words
-        text = _("%(who)s made this link for you. Choose a new password here, until %(until)s:\n\n%(link)s\n") % words
-    try:
-        return bool(EmailMessage(" ".join(subject.split()), text, to=[row.email]).send())
-    except OSError:  # includes SMTPException
-        return False
-
-
 def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> None:
-    """Adds the refusal to the form's errors. It names the user who already has the address only if that user is in the own account."""
-    errors = dict(error.fields)
-    owner = User.objects.filter(email=form.cleaned_data["email"].lower()).first() if "email" in errors else None
-    if owner is not None:
-        is_of_this_account = owner.account_id == request.account.pk
-        errors["email"] = [
-            _("%(name)s has this address already.") % {"name": owner.name} if is_of_this_account else _("This address cannot be used.")
-        ]
-    form.refuse(PersonRefused(errors))
+    """Adds the refusal to the form's errors."""
+    form.refuse(refusal_within(request.account, error, form.cleaned_data["email"]))
 
 
 def _second_factor(row: User) -> str:

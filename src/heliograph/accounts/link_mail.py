@@ -1,0 +1,27 @@
+"""Mails a one-time link to its user, if the operator has set mail up."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.links import NewLink
+from heliograph.accounts.models import Account, Purpose, User
+
+
+def mail_link(account: Account, who: str, row: User, made: NewLink) -> bool | None:
+    """Mails the link. who: the name of the person or token that made it. Returns whether it was sent; None if no mail server is set up."""
+    if not settings.HELIOGRAPH.smtp_url.get_secret_value():
+        return None
+    words = {"account": account.name, "who": who, "link": made.address, "until": f"{made.expires:%Y-%m-%d %H:%M} UTC"}
+    if made.row.purpose == Purpose.INVITATION:
+        subject = _("Your invitation to %(account)s") % words
+        text = _("%(who)s invites you to %(account)s on Heliograph. Choose your password here, until %(until)s:\n\n%(link)s\n") % words
+    else:
+        subject = _("A new password for %(account)s") % words
+        text = _("%(who)s made this link for you. Choose a new password here, until %(until)s:\n\n%(link)s\n") % words
+    try:
+        return bool(EmailMessage(" ".join(subject.split()), text, to=[row.email]).send())
+    except OSError:  # includes SMTPException
+        return False

@@ -1,0 +1,62 @@
+"""The list of audit entries, for the page and the API.
+
+Secrets are masked when entries are written (accounts/audit.py). Fields that a connection's pages show only to Administrators are also shown,
+and found by the search, only for Administrators here (C5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import AuditEntry
+from heliograph.domain.connection.shown_connection import shown_body
+
+KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "signal": ("flow", "connection", "mapping"),
+    "tags": ("tag", "registration status", "session status", "event status", "session registration status"),
+    "events": ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
+    "people": ("user", "token"),
+    "account": ("account",),
+    "exports": ("record list", "failed rows"),
+}
+"""The kinds of objects by group."""
+SIGN_INS: Final = "sign-ins"
+REFUSALS: Final = "refusals"
+
+
+def matching_entries(words: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
+    """The entries of the account that match.
+
+    words: each stands in the name or in a value.
+    who: the actor; "" = everybody.
+    kind: of KINDS, or SIGN_INS or REFUSALS; any other = everything.
+    whole: for an Administrator: searches all fields of connections, not only their names, and shows refused access, which names network addresses.
+    """
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
+    if who:
+        entries = entries.filter(by=who[:60])
+    if kind in KINDS:
+        entries = entries.filter(kind__in=KINDS[kind]).exclude(what__in=(Deed.SIGNED_IN, Deed.REFUSED))
+    elif kind == SIGN_INS:
+        entries = entries.filter(what=Deed.SIGNED_IN)
+    elif kind == REFUSALS:
+        entries = entries.filter(what=Deed.REFUSED)
+    for word in words.split()[:8]:
+        entries = entries.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
+        # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
+        escaped = json.dumps(word)[1:-1]
+        within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
+        entries = entries.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
+    return entries
+
+
+def readable_values(row: AuditEntry, *, whole: bool) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The values before and after, as the reader may see them. whole: for an Administrator."""
+    before, after = row.before or {}, row.after or {}
+    return (shown_body(before, whole=whole), shown_body(after, whole=whole)) if row.kind == "connection" else (before, after)
