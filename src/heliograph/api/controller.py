@@ -20,13 +20,13 @@ from django_scopes import scope
 from dmr import Controller, ResponseSpec
 from dmr.endpoint import Endpoint
 from dmr.exceptions import NotAcceptableError, RequestSerializationError, ValidationError
-from dmr.plugins.msgspec import MsgspecSerializer
 
 from heliograph.accounts import save_order
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Account
 from heliograph.accounts.save_order import SavedSince
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument, problem_of
+from heliograph.api.json_serializer import JsonSerializer
 from heliograph.api.rate_limit import RATE_LIMIT
 from heliograph.api.stored_answers import answer_once
 from heliograph.api.token_access import Access, authenticate, note_token_use
@@ -45,7 +45,7 @@ PROBLEM_STATUSES: Final = tuple(sorted({each.status for each in PROBLEM_TYPES.va
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
-class ApiController(Controller[MsgspecSerializer]):
+class ApiController(Controller[JsonSerializer]):
     """The endpoints of one path.
 
     access: what a token needs, by method.
