@@ -42,4 +42,11 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "tokens/{token}"): _READ_PEOPLE,
     ("DELETE", "tokens/{token}"): _PEOPLE,
     ("GET", "audit"): _READ,
+    ("GET", "flows"): _READ,
+    ("POST", "flows"): _SET_UP,
+    ("GET", "flows/{flow}"): _READ,
+    ("PATCH", "flows/{flow}"): _SET_UP,
+    ("DELETE", "flows/{flow}"): _SET_UP,
+    ("POST", "flows/{flow}/copies"): _SET_UP,
+    ("GET", "flows/{flow}/effects"): _READ,
 }

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
 from heliograph.api.endpoints import audit_endpoints, job_endpoints, people_endpoints, tag_endpoints
+from heliograph.api.endpoints import flow_endpoints, job_endpoints, tag_endpoints
 from heliograph.api.reference_page import openapi_file
 
 ROUTER: Final = Router(
@@ -17,6 +18,7 @@ ROUTER: Final = Router(
         *tag_endpoints.ROUTES,
         *people_endpoints.ROUTES,
         *audit_endpoints.ROUTES,
+        *flow_endpoints.ROUTES,
     ],
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from django.utils.translation import gettext as _
@@ -11,13 +11,14 @@ from django_scopes import scope
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import bounds_of, usual_day, usual_number
-from heliograph.domain.flow.flow import Op
+from heliograph.domain.flow.flow import Flow, Op
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Shape, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FilterField, filter_fields
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.mappings.value_options import value_options
 from heliograph.setup.name_fields import folded
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.store.database import Database
 
@@ -113,16 +114,21 @@ class FilterValues:
         return Offered()
 
     def read(self, key: str, op: Op, text: str, stored_values: Sequence[str]) -> Read:
-        """The values of a typed text, in which they stand with their labels.
+        """The values of a typed text, in which they stand with their labels, separated by semicolons."""
+        return self.read_words(key, op, text.split(";"), stored_values)
+
+    def read_words(self, key: str, op: Op, typed: Sequence[str], stored_values: Sequence[str]) -> Read:
+        """The values that are meant by words: each is a value or its label.
 
         stored_values: the stored flow's values of this field; they may stay even if they are no longer offered
         """
+        words = [word.strip() for word in typed if word.strip()]
         if op.bounds:
-            return _bounds(op, [word.strip() for word in text.split(";") if word.strip()])
+            return _bounds(op, words)
         offered = self.offered(key, op)
         known = {folded(label): value for value, label in offered.labels.items()} | {folded(value): value for value in offered.labels}
-        known |= {folded(chip_text(value)): value for value in stored_values if value not in offered.labels}
-        words = [word.strip() for word in text.split(";") if word.strip()]
+        earlier_values = [value for value in stored_values if value not in offered.labels]
+        known |= {folded(chip_text(value)): value for value in earlier_values} | {folded(value): value for value in earlier_values}
         if offered.closed and not offered.whole:
             known |= self._older(key, [word for word in words if folded(word) not in known])
         unknown = [word for word in words if folded(word) not in known]
@@ -133,6 +139,31 @@ class FilterValues:
             return Read(tuple(dict.fromkeys(map(usual, values))) if usual and not offered.closed else values)
         some = ", ".join(list(offered.labels.values())[:8]) or _("none yet")
         return Read(values, _("There is no “%(value)s” to choose. There are: %(values)s.") % {"value": unknown[0][:100], "values": some})
+
+    def checked(self, flow: Flow, stored: Flow | None) -> Flow:
+        """The flow with the values of its filters as the account has them: "summit-26" becomes the event's code, SUMMIT-26.
+
+        stored: the flow before the change; None for a new one. Its filters may stay as they are
+        Raises Invalid for a comparison that does not fit its field, and for a value that cannot be chosen.
+        """
+        stored_rows = stored.filters if stored is not None else ()
+        rows, wrong = [], dict[str, list[str]]()
+        for position, row in enumerate(flow.filters):
+            if row in stored_rows:
+                rows.append(row)
+                continue
+            stored_values = [value for each in stored_rows if each.field == row.field for value in each.values]
+            read = self.read_words(row.field, row.op, row.values, stored_values) if row.op.takes_values else Read(())
+            rows.append(replace(row, values=read.values))
+            ops = self.ops(row.field)
+            if row.op not in ops:
+                sentence = _("“%(op)s” does not fit this field. There are: %(ops)s.")
+                wrong[f"filters[{position}]"] = [sentence % {"op": row.op.value, "ops": ", ".join(op.value for op in ops)}]
+            elif read.error:
+                wrong[f"filters[{position}]"] = [read.error]
+        if wrong:
+            raise Invalid(wrong)
+        return replace(flow, filters=tuple(rows))
 
     def _older(self, key: str, words: Sequence[str]) -> dict[str, str]:
         """The typed codes or names of events that are too old for the list, by folded text."""

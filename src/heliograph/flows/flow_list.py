@@ -19,6 +19,7 @@ from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 from heliograph.store.row_states import ACTION_FAILURE, ACTION_UNDELIVERED, ITEM_WAITING
+from heliograph.web.cursor import Cursor, ListPage
 
 COUNTED = 50_000
 """Most actions, and most stuck runs, that are counted for the list over all flows."""
@@ -72,6 +73,15 @@ class FlowList:
         names = sentence.SentenceNames.from_config(self.config)
         matching_flows = [flow for flow in self.config.flows.values() if self._matches(flow, filters, names)]
         return sorted(matching_flows, key=lambda flow: (natural_order(flow.name), flow.id))
+
+    def page(self, filters: FlowListFilter, cursor: Cursor | None, *, size: int) -> ListPage[FlowRow]:
+        """One page of the matching flows. The key of a cursor is the name and the id of a flow."""
+        flows = self.flows(filters)
+        if cursor is not None:
+            name, id = str(cursor.key[0]), int(cursor.key[1])
+            flows = [flow for flow in flows if (natural_order(flow.name), flow.id) > (natural_order(name), id)]
+        older = str(Cursor((flows[size - 1].name, flows[size - 1].id))) if len(flows) > size else ""
+        return ListPage(self.rows(flows[:size]), older=older)
 
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
         """The rows of the given flows: the flows of one page."""

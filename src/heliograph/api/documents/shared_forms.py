@@ -16,6 +16,12 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A JSON object whose members are all known."""
 
 
+class Confirmation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The parameter of a change that may be asked about first."""
+
+    confirmed: Annotated[bool, msgspec.Meta(description="True: do what would be asked about first all the same.")] = False
+
+
 def number_of(id: str) -> int:
     """The stored number of an id in an address. Raises Problem (404)."""
     number = read_id(id)
