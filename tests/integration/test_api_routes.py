@@ -34,6 +34,14 @@ EXAMPLES = 3
 """Requests to each endpoint by each token; `make trials` sends more."""
 
 
+@pytest.fixture(scope="session")
+def schema() -> Any:
+    """The OpenAPI file, read once: reading it for each endpoint anew would leave the transaction of a test idle for too long."""
+    read: Any = schemathesis.openapi.from_dict(openapi.document(ROUTER))
+    read.app = get_wsgi_application()
+    return read
+
+
 @pytest.fixture
 def account(db: None) -> int:
     return create_account(AccountFacts("API", "API"), by="test").pk
@@ -88,10 +96,8 @@ def test_no_endpoint_answers_without_a_token(account: int) -> None:
 
 @pytest.mark.django_db(transaction=True)  # PostgreSQL ends a transaction that idles while requests are generated
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
-def test_no_generated_request_breaks_an_endpoint_or_its_description(account: int, method: str, path: str) -> None:
+def test_no_generated_request_breaks_an_endpoint_or_its_description(schema: Any, account: int, method: str, path: str) -> None:
     """No 5xx, no status and no body that the OpenAPI file does not have, whatever is sent."""
-    schema: Any = schemathesis.openapi.from_dict(openapi.document(ROUTER))
-    schema.app = get_wsgi_application()
     operation = schema[PREFIX + path][method]
     tokens = [ApiClient.for_account(account, tuple(TokenScope), role).token for role in Role]
 

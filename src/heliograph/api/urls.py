@@ -7,8 +7,7 @@ from typing import Final
 from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
-from heliograph.api.endpoints import audit_endpoints, job_endpoints, people_endpoints, tag_endpoints
-from heliograph.api.endpoints import flow_endpoints, job_endpoints, tag_endpoints
+from heliograph.api.endpoints import audit_endpoints, flow_endpoints, job_endpoints, people_endpoints, tag_endpoints
 from heliograph.api.reference_page import openapi_file
 
 ROUTER: Final = Router(
