@@ -10,6 +10,7 @@ type Route = tuple[str, str]
 type Need = tuple[TokenScope, Role]
 
 _READ: Final = (TokenScope.READ, Role.VIEWER)
+_SEND: Final = (TokenScope.INGEST, Role.PLANNER)
 _OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER)
 _SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR)
 _READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER)
@@ -21,6 +22,17 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "jobs/{job}/pause"): _OPERATE,
     ("POST", "jobs/{job}/resume"): _OPERATE,
     ("POST", "jobs/{job}/cancel"): _OPERATE,
+    ("GET", "registrations"): _READ,
+    ("POST", "registrations"): _SEND,
+    ("GET", "registrations/lookup"): _READ,
+    ("POST", "registrations/set-status"): _SEND,
+    ("POST", "registrations/set-status/preview"): _SEND,
+    ("GET", "registrations/{registration}"): _READ,
+    ("PATCH", "registrations/{registration}"): _SEND,
+    ("GET", "registrations/{registration}/is-active"): _READ,
+    ("POST", "registrations/{registration}/is-active"): _SEND,
+    ("GET", "registrations.ndjson"): _READ,
+    ("POST", "registrations.ndjson"): _SEND,
     ("GET", "tags"): _READ,
     ("POST", "tags"): _SET_UP,
     ("GET", "tags/{tag}"): _READ,

@@ -239,8 +239,8 @@ def _mailer(options: Options) -> dict[str, Any]:
 MAILERS = {"default": _mailer(HELIOGRAPH)}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = HELIOGRAPH.mail_from
 
-# Forms are small; import files stream to disk.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# Forms are small, documents of the API have the size that the pages' port allows (web.limits.LARGEST_FORM); import files stream to disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 # The largest forms: a mapping of 500 rows has nine fields per row, and beside them two for each of 500 entries of a value map and for each of 500 rows
 # that a sample adds; a file of 1,000 columns has several settings per column.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000

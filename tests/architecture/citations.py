@@ -292,6 +292,7 @@ _ENDINGS = {
     "conf",
     "xlsx",
     "csv",
+    "ndjson",
 }
 _DATA = {
     "a",

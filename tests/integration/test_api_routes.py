@@ -34,6 +34,12 @@ EXAMPLES = 3
 """Requests to each endpoint by each token; `make trials` sends more."""
 
 
+@schemathesis.serializer("application/x-ndjson")
+def _lines(_context: Any, value: Any) -> bytes:
+    """A body of lines is sent as it was generated."""
+    return str(value).encode("utf-8", "replace")
+
+
 @pytest.fixture(scope="session")
 def schema() -> Any:
     """The OpenAPI file, read once: reading it for each endpoint anew would leave the transaction of a test idle for too long."""

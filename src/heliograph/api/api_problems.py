@@ -8,14 +8,17 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.http import HttpResponse
 
 from heliograph.accounts.api_tokens import TokenRefused
 from heliograph.accounts.people import PersonRefused
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
-from heliograph.setup.save_questions import AsksFirst, LosesValues, SavedMeanwhile, WidensFirst
+from heliograph.engine.ingest.problem_documents import IngestReply
+from heliograph.recording.json_documents import NoDocument
+from heliograph.registrations.document_intake import TooManyLines
+from heliograph.setup.save_questions import AsksFirst, LosesValues, WidensFirst
 from heliograph.setup.setup_errors import InUse, Invalid
 from heliograph.web.cursor import CursorError
 
@@ -125,6 +128,13 @@ class Problem(Exception):
         """A problem with one field."""
         return cls(name, f"{field}: {reason}", errors=[FieldProblem(field=field, reason=reason, allowed=list(allowed))])
 
+    @classmethod
+    def from_reply(cls, reply: IngestReply) -> Problem:
+        """The refusal of a registration document."""
+        content = reply.content
+        errors = [FieldProblem(**{**error, "allowed": list(error.get("allowed", ()))}) for error in content.get("errors", ())]
+        return cls(content["type"].removeprefix(PROBLEM), content["detail"], headers=reply.headers, errors=errors)
+
     def response(self) -> HttpResponse:
         """The answer."""
         status = self.type.status
@@ -137,6 +147,8 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
+        case RequestDataTooBig() | TooManyLines() | NoDocument():
+            return _problem_of_body(error)
         case NotInAccount() | ObjectDoesNotExist():
             return Problem("not-found")
         case Invalid():
@@ -155,8 +167,6 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("widens-flow", str(error))
         case LosesValues():
             return Problem("loses-values", str(error), values=list(error.values))
-        case SavedMeanwhile():
-            return Problem("conflict", str(error))
         case TooMuchWork():
             return Problem("too-much-work", str(error), headers={"Retry-After": "60"})
         case CursorError():
@@ -165,3 +175,9 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("conflict", str(error))
         case _:
             return None
+
+
+def _problem_of_body(error: RequestDataTooBig | TooManyLines | NoDocument) -> Problem:
+    if isinstance(error, RequestDataTooBig):
+        return Problem("size")
+    return Problem("size" if isinstance(error, TooManyLines) else "request", str(error))

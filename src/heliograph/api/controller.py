@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from django.conf import settings
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django_scopes import scope
 from dmr import Controller, ResponseSpec
@@ -43,6 +43,7 @@ _PARTS: Final = ("parsed_body", "parsed_query", "parsed_path", "parsed_headers")
 _WHOLE: Final = {"parsed_body": "body", "parsed_query": "query", "parsed_path": "path"}
 PROBLEM_STATUSES: Final = tuple(sorted({each.status for each in PROBLEM_TYPES.values()}))
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+JSON: Final = "application/json"
 
 
 class ApiController(Controller[JsonSerializer]):
@@ -52,6 +53,8 @@ class ApiController(Controller[JsonSerializer]):
     of_signal: True if these endpoints are Signal's, which an operator can turn off for an account (N4).
     answers_secret: True if POST answers a secret this once, such as a new token's.
     has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
+    body_type: the Content-Type of the bodies that it takes.
+    keys_by_line: True if a POST takes many documents and heeds the Idempotency-Key itself, for each of them.
     """
 
     is_abstract: ClassVar[bool] = True
@@ -59,6 +62,8 @@ class ApiController(Controller[JsonSerializer]):
     of_signal: ClassVar[bool] = False
     answers_secret: ClassVar[bool] = False
     has_etag: ClassVar[bool] = False
+    body_type: ClassVar[str] = JSON
+    keys_by_line: ClassVar[bool] = False
     error_model = ProblemDocument
     semantic_responses = False
     validate_responses = False  # a wrong answer is still an answer; the tests hold every one against the OpenAPI file
@@ -82,10 +87,7 @@ class ApiController(Controller[JsonSerializer]):
             response = self._failure(error)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if is_head:
-            response["Content-Length"] = str(len(response.content))
-            response.content = b""
-        return response
+        return _without_body(response) if is_head else response
 
     @property
     def actor(self) -> str:
@@ -119,13 +121,13 @@ class ApiController(Controller[JsonSerializer]):
         raise AssertionError
 
     def _run(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method in WITH_BODY and request.body and request.content_type != "application/json":
-            raise Problem("content-type", headers={"Accept-Post" if request.method == "POST" else "Accept": "application/json"})
+        if request.method in WITH_BODY and request.body and request.content_type != self.body_type:
+            raise Problem("content-type", headers={"Accept-Post" if request.method == "POST" else "Accept": self.body_type})
 
         def endpoint() -> HttpResponse:
             return cast("HttpResponse", super(ApiController, self).dispatch(request, *args, **kwargs))
 
-        if request.method == "POST":
+        if request.method == "POST" and not self.keys_by_line:
             return answer_once(request, self.account.pk, endpoint, is_secret=self.answers_secret)
         if not self.has_etag:
             return endpoint()
@@ -167,6 +169,16 @@ class ApiController(Controller[JsonSerializer]):
             log.error("api_request_failed", path=self.request.path, method=self.request.method, exc_info=error)
             problem = Problem("internal")
         return problem.response()
+
+
+def _without_body(response: HttpResponseBase) -> HttpResponseBase:
+    """The answer to HEAD. The length of a stream is not known."""
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = []
+    elif isinstance(response, HttpResponse):
+        response["Content-Length"] = str(len(response.content))
+        response.content = b""
+    return response
 
 
 def etag_of(response: HttpResponse) -> str:

@@ -13,7 +13,7 @@ from dmr.routing import Router
 
 from heliograph import __version__
 from heliograph.accounts.models import TokenScope
-from heliograph.api.controller import ApiController
+from heliograph.api.controller import JSON, WITH_BODY, ApiController
 from heliograph.domain.http_request import PROBLEM_TYPE
 
 SCHEME: Final = "token"
@@ -70,6 +70,8 @@ def _complete(operation: dict[str, Any], method: str, controller: type[ApiContro
             response["content"] = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
         elif int(status) == 204:
             response.pop("content", None)
+    if controller.body_type != JSON and method in WITH_BODY:
+        operation["requestBody"] = {"required": True, "content": {controller.body_type: {"schema": {"type": "string"}}}}
     header: dict[str, Any] | None = None
     if method == "POST":
         header = _header(

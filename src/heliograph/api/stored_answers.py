@@ -29,6 +29,14 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     is_sealed: bool = False
 
 
+def key_of(request: HttpRequest) -> str | None:
+    """The request's key; None if it has none. Raises Problem if it is none (400)."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and (not 0 < len(key) <= LONGEST_KEY or not key.isprintable()):
+        raise Problem.from_field("Idempotency-Key", f"A key has 1 to {LONGEST_KEY} printable characters.", name="request")
+    return key
+
+
 def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpResponse], *, is_secret: bool = False) -> HttpResponse:
     """The answer of `answer`, or the stored one if the request's key has one.
 
@@ -37,11 +45,9 @@ def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpRes
     is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored.
     Raises Problem: the key was used for another request (422), or is none (400).
     """
-    key = request.headers.get("Idempotency-Key")
+    key = key_of(request)
     if key is None:
         return answer()
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-        raise Problem.from_field("Idempotency-Key", f"A key has 1 to {LONGEST_KEY} printable characters.", name="request")
     target = f"{request.method} {request.get_full_path()}"
     endpoint = "api " + hashlib.sha256(target.encode()).hexdigest()[:32]
     digest = hashlib.sha256(request.body).hexdigest()

@@ -7,13 +7,23 @@ from typing import Final
 from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
-from heliograph.api.endpoints import audit_endpoints, flow_endpoints, job_endpoints, people_endpoints, tag_endpoints
+from heliograph.api.endpoints import (
+    audit_endpoints,
+    flow_endpoints,
+    job_endpoints,
+    people_endpoints,
+    registration_endpoints,
+    registration_line_endpoints,
+    tag_endpoints,
+)
 from heliograph.api.reference_page import openapi_file
 
 ROUTER: Final = Router(
     "api/v1/",
     [
         *job_endpoints.ROUTES,
+        *registration_endpoints.ROUTES,
+        *registration_line_endpoints.ROUTES,
         *tag_endpoints.ROUTES,
         *people_endpoints.ROUTES,
         *audit_endpoints.ROUTES,

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import connections
+from django.utils.translation import gettext as _
 
+from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.jobs import control
@@ -18,6 +20,7 @@ from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.registrations.list import RegistrationFilter, RegistrationRow, Registrations, StatusCount
 from heliograph.setup import affected_flows
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
@@ -86,6 +89,27 @@ def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
     able = [event for event in events.values() if event.code not in lacking]
     flows = affected_flows.on_status(able, wish.status, registrations.config)
     return BulkPreview(sum(group.count for group in groups), already, len(events), sorted(lacking.items()), flows)
+
+
+class NothingToSet(HeliographError):
+    """None of these registrations would get the status."""
+
+
+def check(db: Database, account: int, wish: Wish) -> None:
+    """Raises Invalid if the wish names an event that the account does not have."""
+    if wish.filters.event is not None and not Registrations(db, account).has_event(wish.filters.event):
+        raise Invalid({"filters.event": [_("There is no such event.")]})
+
+
+def begin(db: Database, account: int, wish: Wish, *, by: str) -> Job:
+    """Starts the job if it would change anything, in the caller's transaction. Raises Invalid, NothingToSet, TooMuchWork."""
+    check(db, account, wish)
+    expected = preview(db, account, wish)
+    if not expected.changes:
+        raise NothingToSet(
+            _("None of these registrations would get the status: they have it already, or their events have no such status.")
+        )
+    return start(db, account, wish, expected.total, by=by)
 
 
 def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:

@@ -7,10 +7,11 @@ line break is one character, because browsers post line breaks differently.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from heliograph.domain.errors import NotInAccount
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.registration.document_values import DocumentProblem
@@ -72,6 +73,39 @@ def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
     )
     provider = Committed(db)
     return Opened(id, stored_code, version, read_state(state), dict(sessions), provider.account(account), provider.event(event_id), last)
+
+
+def opened_many(db: Database, account: int, ids: Sequence[int]) -> dict[int, Opened]:
+    """Registrations of the account by their ids, read in a few statements. Their last changes are not read."""
+    if not ids:
+        return {}
+    params = {"account": account, "ids": list(ids)}
+    rows = db.all(
+        "SELECT r.id, r.code, r.version, r.state, r.event_id FROM registration r"
+        f" WHERE +r.account_id = :account AND r.version > 0 AND {db.member('r.id', 'ids')}",
+        params,
+    )
+    sessions: dict[int, dict[int, int]] = {}
+    for id, session, status in db.all(
+        "SELECT registration_id, session_id, status_id FROM session_registration"
+        f" WHERE +account_id = :account AND {db.member('registration_id', 'ids')}",
+        params,
+    ):
+        sessions.setdefault(id, {})[session] = status
+    provider = Committed(db)
+    config, events = provider.account(account), provider.events({row[4] for row in rows})
+    return {
+        id: Opened(id, code, version, read_state(state), sessions.get(id, {}), config, events[event], None)
+        for id, code, version, state, event in rows
+    }
+
+
+def opened_by_id(db: Database, account: int, id: int) -> Opened:
+    """A registration by its id. Raises NotInAccount."""
+    registration = opened_many(db, account, [id]).get(id)
+    if registration is None:
+        raise NotInAccount(f"There is no registration {id}.")
+    return registration
 
 
 def blank(db: Database, account: int, event: str) -> Opened | None:

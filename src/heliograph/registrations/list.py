@@ -155,6 +155,10 @@ class Registrations:
         rows = self.db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": self.account, "code": code})
         return int(rows[0][0]) if rows else None
 
+    def has_event(self, id: int) -> bool:
+        """Whether the account has an event with this id."""
+        return bool(self.db.all("SELECT 1 FROM event WHERE account_id = :account AND id = :id", {"account": self.account, "id": id}))
+
     def _know(self, events: Iterable[int]) -> None:
         """Loads the configuration of events by one query."""
         if unknown := set(events) - self._known.keys():
@@ -190,6 +194,18 @@ class Registrations:
             self.db, "SELECT r.modified, r.id FROM registration r", where, limit, scan_limit=None if are_few else self._scan_limit
         )
         return WalkedRows([(modified, id) for modified, id in rows.rows], rows.scan_end)
+
+    def serials(self, filters: RegistrationFilter, after: int, limit: int, scan_limit: int) -> WalkedRows[tuple[int, int]]:
+        """Serials and ids in the order in which registrations were created, behind a serial."""
+        where, are_few = self._narrowed(filters)
+        walk = Walk("registration r", self._of_account(by_id=are_few), ("r.serial",), (after,), ascends=True)
+        rows = walk.page(self.db, "SELECT r.serial, r.id FROM registration r", where, limit, scan_limit=None if are_few else scan_limit)
+        return WalkedRows([(serial, id) for serial, id in rows.rows], rows.scan_end)
+
+    def serial_of(self, id: int) -> int | None:
+        """The serial of a registration of the account; None if there is none."""
+        rows = self.db.all("SELECT serial FROM registration WHERE id = :id AND account_id = :account", {"id": id, "account": self.account})
+        return int(rows[0][0]) if rows else None
 
     def some(self, ids: Sequence[int]) -> list[ListedRegistration]:
         """Registrations of the account by their ids, with their states, those modified last first."""

@@ -30,6 +30,11 @@ def number_of(id: str) -> int:
     return number
 
 
+def optional_number(field: str, id: str | None) -> int | None:
+    """The stored number of an id in a query or a document; None if there is none. Raises Problem (400), which names the field."""
+    return None if id is None else numbers_of(field, [id])[0]
+
+
 def numbers_of(field: str, ids: list[str]) -> list[int]:
     """The stored numbers of ids in a document. Raises Problem (400), which names the field."""
     numbers = [read_id(id) for id in ids]

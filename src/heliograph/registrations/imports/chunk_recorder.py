@@ -1,4 +1,4 @@
-"""Records a chunk of an import even if the database refuses one of its items."""
+"""Records a chunk of an import, or of the lines of a request, even if the database refuses one of its items."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 
 
-def record_chunk(db: Database, items: Sequence[RecordItem]) -> list[ItemResult]:
+def record_chunk(db: Database, items: Sequence[RecordItem], *, endpoint: str = "") -> list[ItemResult]:
     """Calls record() in a savepoint. A chunk that the database refuses is halved until only the offending row is refused, not its neighbours."""
     if not items:
         return []
     try:
         with transaction.atomic():
-            return record(db, items, Committed(db))
+            return record(db, items, Committed(db), endpoint=endpoint)
     except driver_errors.refusals(DatabaseError) as error:
         if not any(isinstance(each, driver_errors.refusals()) for each in (error, error.__cause__)):
             raise
         if len(items) == 1:
             return [ItemResult(ItemOutcome.REFUSED)]
         middle = len(items) // 2
-        return [*record_chunk(db, items[:middle]), *record_chunk(db, items[middle:])]
+        return [*record_chunk(db, items[:middle], endpoint=endpoint), *record_chunk(db, items[middle:], endpoint=endpoint)]

@@ -3,7 +3,6 @@ one change."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,12 +14,10 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.decision import FlowVerdict, decide
-from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.registrations import draft
+from heliograph.registrations.active_change import flows_acting, set_active
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import problem_sentence
 from heliograph.setup.services.setup_save import acting
@@ -76,10 +73,7 @@ def _save(request: AccountRequest, event: str, code: str, *, active: bool) -> Ht
         elif not is_agreed(request, confirmation):
             return _asks(request, confirmation)
         else:
-            document = {"event": registration.event.code, "code": registration.code, "active": active}
-            answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=registration.version)
-            if answer.outcome is ItemOutcome.CONFLICT:  # recorded by somebody else since it was opened: asked about anew
-                raise SavedSince
+            answer = set_active(db, registration, active=active, by=request.user.actor)
             if answer.outcome is ItemOutcome.REFUSED:
                 say(request, " ".join(problem_sentence(p.reason, p.allowed) for p in answer.problems))
             else:
@@ -90,11 +84,7 @@ def _save(request: AccountRequest, event: str, code: str, *, active: bool) -> Ht
 
 def _question(registration: Opened) -> dict[str, Any]:
     name, listed, clears = registration.name or registration.code, reverse("registrations"), registration.state.active
-    takes = [
-        decision.flow
-        for decision in decide(_change(registration), registration.account, registration.event)
-        if decision.verdict is FlowVerdict.TRIGGERED
-    ]
+    takes = flows_acting(registration)
     names = sentence.SentenceNames.from_config(registration.account)
     flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
     if clears:
@@ -117,20 +107,4 @@ def _question(registration: Opened) -> dict[str, Any]:
         button=_("Clear Is Active") if clears else _("Set Is Active"),
         button_class="danger" if clears else "primary",
         cancel_href=reverse("registration", args=(registration.event.code, registration.code)),
-    )
-
-
-def _change(registration: Opened) -> Change:
-    """The change that would be recorded."""
-    state = replace(registration.state, active=not registration.state.active)
-    return Change(
-        0,
-        SubjectKind.REGISTRATION,
-        registration.id,
-        registration.version + 1,
-        Facet.UPDATED,
-        registration.state.modified,
-        "",
-        registration=state,
-        before={"active": registration.state.active},
     )

@@ -1,0 +1,46 @@
+"""Is Active, which deletes a registration when it is cleared (P8): the flows that act on its change, and the change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from heliograph.accounts.save_order import SavedSince
+from heliograph.domain.flow.decision import FlowVerdict, decide
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.recording.items import ItemResult
+from heliograph.registrations import draft
+from heliograph.registrations.draft import Opened
+from heliograph.store.database import Database
+
+
+def flows_acting(registration: Opened) -> list[Flow]:
+    """The flows that would act, by the rules of today, if Is Active were cleared, or set if it is cleared now."""
+    decisions = decide(_change(registration), registration.account, registration.event)
+    return [decision.flow for decision in decisions if decision.verdict is FlowVerdict.TRIGGERED]
+
+
+def set_active(db: Database, registration: Opened, *, active: bool, by: str) -> ItemResult:
+    """Records the change in the caller's transaction. Raises SavedSince if somebody else has recorded the registration since it was opened."""
+    document = {"event": registration.event.code, "code": registration.code, "active": active}
+    result = draft.save(db, registration.account.id, document, by=by, expected=registration.version)
+    if result.outcome is ItemOutcome.CONFLICT:
+        raise SavedSince
+    return result
+
+
+def _change(registration: Opened) -> Change:
+    """The change that would be recorded."""
+    state = replace(registration.state, active=not registration.state.active)
+    return Change(
+        0,
+        SubjectKind.REGISTRATION,
+        registration.id,
+        registration.version + 1,
+        Facet.UPDATED,
+        registration.state.modified,
+        "",
+        registration=state,
+        before={"active": registration.state.active},
+    )
