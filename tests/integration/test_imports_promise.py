@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.builders.account import inside
+from tests.builders.flow import destination, flow
 from tests.builders.platform_account import EVENT, PlatformAccount, planned, registration_state
 from tests.databases import DatabaseFacts
 
+from heliograph.domain.flow.flow import FilterRow, Op
 from heliograph.domain.registration.change import Facet
 from heliograph.domain.setup.tag_kinds import StandardProperty
 from heliograph.jobs.models import Job, JobState
+from heliograph.recording.contents import read_state, write_state
 from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 
@@ -87,6 +92,36 @@ def test_I4_the_dry_run_promises_what_the_import_does(database: DatabaseFacts, c
         judged = f"facets <> {int(Facet.EVENT_UPDATED)}"
         ((changes,),) = site.store.all(f"SELECT count(*) FROM change WHERE by = 'import:{done.pk}' AND {judged}")
         assert promised.result["judged"] == changes - 1, "no flow looks at the one that is inactive"
+
+
+def test_I4_flows_that_filter_by_the_time_of_creation_act_as_the_dry_run_says(
+    database: DatabaseFacts, client: Client, tmp_path: Path
+) -> None:
+    """What a dry run plans has been created when it runs; what exists, when it was recorded. The account's days are those of Berlin."""
+    with planned(database) as site:
+        site.record("P-1", status="Paid")
+        ((text,),) = site.store.all("SELECT state FROM registration WHERE code = 'P-1'")
+        aged = replace(read_state(text), created=datetime(2020, 2, 29, 12, tzinfo=UTC))
+        with site.store.transaction():
+            site.store.run("UPDATE registration SET state = :state WHERE code = 'P-1'", {"state": write_state(aged)})
+        days = {"That leap day": (Op.IS_BETWEEN, ("2020-02-29", "2020-02-29")), "Since then": (Op.IS_AFTER, ("2020-02-29",))}
+        with site.acme.setting_up() as transaction:
+            to = destination(site.acme.connection.pk, site.acme.mapping.pk)
+            flows = {
+                name: flow(transaction, name, [to], filters=(FilterRow("registration.created", op, days_given),)).pk
+                for name, (op, days_given) in days.items()
+            }
+        rows: list[dict[str, Any]] = [
+            {"code": "P-1", "status": "New"},
+            {"code": "P-2", "status": "Paid"},
+            {"code": "P-3", "status": "Paid"},
+        ]
+        path, before = ndjson(tmp_path / "rows.ndjson", rows), acts_stored(site)
+        promised = run(site, path, SetupChoice(), dry=True)
+        run(site, path, SetupChoice(), dry=False)
+        acts = {int(id): n for id, n in promised.result["acts"].items()}
+        assert {name: acts.get(id, 0) for name, id in flows.items()} == {"That leap day": 1, "Since then": 2}
+        assert Counter(acts) == acts_stored(site) - before
 
 
 statuses = st.sampled_from(("New", "Paid", "Attended", "Cancelled") * 3 + ("Nonsense",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -277,3 +278,26 @@ def test_C7_only_the_newest_answers_of_the_connection_are_looked_at(story: Story
     assert (unmatched.clause, unmatched.answers, unmatched.json) == (0, 3, 3)
     assert [each.answers for each in answers.unmatched_conditions(story.db, story.account, other, rule)] == [0]
     assert [each.answers for each in answers.unmatched_conditions(story.db, story.account + 1, crm, rule)] == [0]
+
+
+@pytest.mark.parametrize("person", ["r1", " r1", "r1  ", "\u00a0r1\t"])
+def test_C7_a_registration_is_found_by_its_code_with_spaces_around_it(story: Story, client: Client, person: str) -> None:
+    crm = answered(story, {"success": True}, {"success": False})
+    story.signs_in(client)
+    markup = client.post(f"/signal/connections/{crm}/rule/", {"do": "find", "person": person}).content.decode()
+    offered = re.findall(r'<option value="\d+\.\d+"[^>]*>(.*?)</option>', markup, re.DOTALL)
+    assert len(offered) == 1
+    assert "R1" in offered[0]
+    assert re.search(r'name="person"[^>]*value="r1"', markup), "as it was searched for"
+
+
+@pytest.mark.parametrize("person", ["", "   ", "\u00a0\t"])
+def test_C7_a_search_for_nothing_but_spaces_offers_all_answers_and_is_no_search(story: Story, client: Client, person: str) -> None:
+    crm = answered(story, {"success": True}, {"success": False})
+    story.signs_in(client)
+    url = f"/signal/connections/{crm}/rule/"
+    markup = client.post(url, {"do": "find", "person": person}).content.decode()
+    assert len(re.findall(r'<option value="\d+\.\d+"', markup)) == 2
+    empty = story.connection("Empty", "/empty")
+    markup = client.post(f"/signal/connections/{empty}/rule/", {"do": "find", "person": person}).content.decode()
+    assert 'name="person"' not in markup, "nothing can be found where nothing was answered"
