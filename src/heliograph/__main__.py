@@ -57,7 +57,7 @@ def main() -> None:
     os.umask(0o077)
     collector.spare_the_end()
     try:
-        app()
+        app(prog_name=app.info.name)  # also for `python -m heliograph`: usage and completion name the command
     except HeliographError as error:
         typer.echo(str(error), err=True)
         sys.exit(1)
