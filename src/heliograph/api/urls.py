@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
 from heliograph.api.endpoints import (
+    action_endpoints,
     audit_endpoints,
     flow_endpoints,
     job_endpoints,
@@ -15,6 +16,7 @@ from heliograph.api.endpoints import (
     registration_endpoints,
     registration_line_endpoints,
     tag_endpoints,
+    timeline_endpoints,
 )
 from heliograph.api.reference_page import openapi_file
 
@@ -24,6 +26,8 @@ ROUTER: Final = Router(
         *job_endpoints.ROUTES,
         *registration_endpoints.ROUTES,
         *registration_line_endpoints.ROUTES,
+        *timeline_endpoints.ROUTES,
+        *action_endpoints.ROUTES,
         *tag_endpoints.ROUTES,
         *people_endpoints.ROUTES,
         *audit_endpoints.ROUTES,

@@ -17,6 +17,7 @@ from heliograph.store.database import Database, Row
 from heliograph.store.django_database import read_database
 from heliograph.store.like import contains_words
 from heliograph.store.registrations import folded
+from heliograph.store.retention_record import Removals
 from heliograph.store.search_index import are_many_with, few_with
 from heliograph.store.where import Where
 
@@ -64,6 +65,11 @@ class AccountReader:
     def config(self) -> AccountConfig:
         """The account's current configuration."""
         return self.provider.account(self.account)
+
+    @cached_property
+    def removals(self) -> Removals:
+        """What retention has removed of the account, and when."""
+        return Removals.of_account(self.db, self.account)
 
     def event_of_code(self, code: str) -> EventConfig | None:
         """The event's configuration; None if the account has no such event."""

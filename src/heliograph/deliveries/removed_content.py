@@ -6,7 +6,6 @@ from django.utils.translation import gettext as _
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.store.instants import from_micros
-from heliograph.store.retention_record import content_removed_at, records_kept_since, records_removed_at
 from heliograph.web.templatetags.moments import day, minute
 
 
@@ -16,7 +15,7 @@ def removed_content(reader: AccountReader, at: int, ended: int = 0) -> str:
     at: its instant (microseconds)
     ended: the instant until which an action of it waited (microseconds)
     """
-    removed = content_removed_at(reader.db, reader.account, at, ended)
+    removed = reader.removals.content_removed_at(at, ended)
     return _("Content removed on %(day)s.") % {"day": day(from_micros(removed))} if removed is not None else ""
 
 
@@ -25,10 +24,10 @@ def removed_records(reader: AccountReader, since: int = 0) -> str:
 
     since: that instant (microseconds); 0 for a list without a beginning
     """
-    removed = records_removed_at(reader.db, reader.account, since)
+    removed = reader.removals.records_removed_at(since)
     if removed is None:
         return ""
     return _("Details kept until %(day)s. What happened before %(since)s can no longer be listed.") % {
         "day": day(from_micros(removed)),
-        "since": minute(from_micros(records_kept_since(reader.db, reader.account))),
+        "since": minute(from_micros(reader.removals.records_kept_since)),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.retention import DAY, Announcement, Cuts, Terms
@@ -114,28 +115,41 @@ def removal_days(db: Database, account: int, limit: int) -> list[RemovalDay]:
     return [RemovalDay(at, Removed(*counts)) for at, *counts in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """What was removed when: one row for each day on which something was removed."""
+
+    days: Sequence[tuple[int, int, int]]
+    """When the removal began; from which instant on content was kept; and records. 0 for a part that was not touched."""
+
+    @classmethod
+    def of_account(cls, db: Database, account: int) -> Removals:
+        """Those of an account, in one statement."""
+        return cls(db.all("SELECT at, content_before, rows_before FROM retention_day WHERE account_id = :account", {"account": account}))
+
+    @property
+    def records_kept_since(self) -> int:
+        """The moment from which on no record was removed; 0 if none ever was."""
+        return max((rows for _at, _content, rows in self.days), default=0)
+
+    def records_removed_at(self, since: int) -> int | None:
+        """When the records of the instant `since` were removed; None if they are kept."""
+        return min((at for at, _content, rows in self.days if rows > since), default=None)
+
+    def content_removed_at(self, at: int, ended: int = 0) -> int | None:
+        """When the content of a change or an attempt was removed; None if it is kept.
+
+        at: the instant of the change or attempt
+        ended: until when something in the queue needed the content; 0 if nothing did
+        """
+        return min((removed for removed, content, _rows in self.days if content > at and removed >= ended), default=None)
+
+
 def records_kept_since(db: Database, account: int) -> int:
-    """The moment from which on no record was removed; 0 if none ever was."""
-    ((since,),) = db.all("SELECT MAX(rows_before) FROM retention_day WHERE account_id = :account", {"account": account})
-    return since or 0
+    """`Removals.records_kept_since` of an account."""
+    return Removals.of_account(db, account).records_kept_since
 
 
 def records_removed_at(db: Database, account: int, since: int) -> int | None:
-    """When the records of the instant `since` were removed; None if they are kept."""
-    ((removed,),) = db.all(
-        "SELECT MIN(at) FROM retention_day WHERE account_id = :account AND rows_before > :since", {"account": account, "since": since}
-    )
-    return int(removed) if removed is not None else None
-
-
-def content_removed_at(db: Database, account: int, at: int, ended: int = 0) -> int | None:
-    """When the content of a change or an attempt was removed; None if it is kept.
-
-    at: the instant of the change or attempt
-    ended: until when something in the queue needed the content; 0 if nothing did
-    """
-    ((removed,),) = db.all(
-        "SELECT MIN(at) FROM retention_day WHERE account_id = :account AND content_before > :at AND at >= :ended",
-        {"account": account, "at": at, "ended": ended},
-    )
-    return int(removed) if removed is not None else None
+    """`Removals.records_removed_at` of an account."""
+    return Removals.of_account(db, account).records_removed_at(since)

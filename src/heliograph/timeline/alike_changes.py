@@ -13,9 +13,10 @@ from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_operations import AT_ONCE, Submitted, submit
-from heliograph.deliveries.explanation_pair import RecordedChange, rules_of
+from heliograph.deliveries.explanation_pair import RecordedChange, WhyBoth, rules_of
 from heliograph.domain.delivery.action import SUBMITTABLE, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.errors import NotInAccount
 from heliograph.domain.flow.decision import GateName, Reason, explain
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.flow.rules_comparison import StopReason, stop_reason
@@ -73,6 +74,13 @@ class StoppedAlike:
     def waiting(self) -> list[str]:
         """The Retry items among them."""
         return [f"r{row.run}" for row in self.rows if row.waits]
+
+
+def alike_of(reader: AccountReader, recorded: RecordedChange, pair: WhyBoth) -> StoppedAlike:
+    """The other changes that stopped for the reason of an explained one. Raises NotInAccount if that was not stopped then."""
+    if pair.then is None or pair.reason is None:
+        raise NotInAccount(f"Change {recorded.change.id} was not stopped.")
+    return stopped_alike(reader, pair.then.flow, recorded, pair.reason)
 
 
 def stopped_alike(reader: AccountReader, flow: Flow, recorded: RecordedChange, reason: StopReason) -> StoppedAlike:

@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospects import Prospect, prospects
+from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
+from heliograph.domain.errors import NotInAccount
 from heliograph.domain.flow.decision import FlowVerdict, Reason
-from heliograph.domain.registration.change import Change, RegistrationState
+from heliograph.domain.registration.change import Change, Facet, RegistrationState, SubjectKind
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, StoredAttempt, action_columns, action_of, attempts_of
@@ -102,6 +104,10 @@ class Entry:
     change: Change | None
     account_version: int
     event_version: int
+    kind: SubjectKind
+    version: int
+    """Of its subject."""
+    facets: Facet
     decisions: Sequence[Decision] = ()
 
 
@@ -117,10 +123,24 @@ class Timeline:
     @classmethod
     def load(cls, reader: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
         """The timeline of a registration, by its event's code and its own; None if the account has no such registration."""
+        where = Where("e.account_id = :account", "e.code = :event", "r.code = :code", account=reader.account, event=event, code=code)
+        return cls._load(reader, where, flow, show)
+
+    @classmethod
+    def of_id(cls, reader: AccountReader, registration: int, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline:
+        """The timeline of a registration, by its id. Raises NotInAccount."""
+        timeline = cls._load(reader, Where("r.id = :id", id=registration), flow, show)
+        if timeline is None:
+            raise NotInAccount(f"There is no registration {registration}.")
+        return timeline
+
+    @classmethod
+    def _load(cls, reader: AccountReader, where: Where, flow: int | None, show: Show) -> Timeline | None:
+        own = where & Where("+r.account_id = :account", account=reader.account)
         rows = reader.db.all(
             "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id, r.created FROM registration r JOIN event e ON e.id = r.event_id"
-            " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
-            {"account": reader.account, "event": event, "code": code},
+            f" WHERE {own.sql}",
+            own.params,
         )
         if not rows or not rows[0][4]:
             return None
@@ -130,12 +150,23 @@ class Timeline:
 
     def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> ListPage[Entry]:
         """One page of changes, newest first."""
-
-        def fetch(at: Cursor | None, limit: int) -> Sequence[Entry]:
-            return self._changes(at, limit)
-
-        entries = pages(fetch, lambda entry: (entry.id,), cursor, size=size)
+        entries = self.changes(cursor, size=size)
         return entries.with_rows(self._decided(entries.rows))
+
+    def changes(self, cursor: Cursor | None, *, size: int = CHANGES) -> ListPage[Entry]:
+        """One page of changes without what flows decided, newest first."""
+        return pages(self._changes, lambda entry: (entry.id,), cursor, size=size)
+
+    def removed(self, entry: Entry) -> str:
+        """The sentence that says when the content of a change was removed, or the old values of the newest change (X6); "" if they were not."""
+        if entry.change and entry.change.before:
+            return ""
+        ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
+        return removed_content(self.reader, entry.at, ended)
+
+    def is_undecided(self, entry: Entry) -> bool:
+        """True if no flow took the change: none of their decisions is stored, and none was removed."""
+        return not entry.decisions and not entry.quiet and not removed_records(self.reader, entry.at)
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
         """One of its changes by id, with the versions of account and event then in force; None if it cannot be shown."""
@@ -185,7 +216,10 @@ class Timeline:
             )
         walk = walk_from(cursor, "change c", where, ("c.id",))
         rows = walk.read(self.reader.db, f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE}", Where(), limit)
-        return [Entry(row[0], row[5], row[6], bool(row[7]), read_change(row), row[12], row[13]) for row in rows]
+        return [
+            Entry(row[0], row[5], row[6], bool(row[7]), read_change(row), row[12], row[13], SubjectKind(row[1]), row[3], Facet(row[4]))
+            for row in rows
+        ]
 
     def _decided(self, entries: Sequence[Entry]) -> list[Entry]:
         reader, ids = self.reader, [entry.id for entry in entries]

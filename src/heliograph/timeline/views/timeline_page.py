@@ -17,16 +17,16 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
-from heliograph.deliveries.delivery_operations import NothingToSync, sync_now
+from heliograph.deliveries.delivery_operations import NothingToSync
 from heliograph.deliveries.explanation import not_triggered
 from heliograph.deliveries.explanation_pair import RecordedChange
-from heliograph.deliveries.prospect_words import hindrance, on_their_way
-from heliograph.deliveries.prospects import connection_holds
+from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.store.instants import from_micros
+from heliograph.timeline.registration_sync import sync_registration
 from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineCounts, TimelineDelivery
 from heliograph.timeline.views.why_page import answer
 from heliograph.web.cursor import Pager, read_cursor
@@ -117,12 +117,11 @@ def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
             raise Http404
         id = timeline.registration.id
         try:
-            connections = sync_now(request.account.pk, id, flow)
+            synced = sync_registration(reader, id, flow)
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
-            made = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
-            message = _("Sync now: %(made)s") % {"made": made}
+            message = _("Sync now: %(made)s") % {"made": synced.text}
             say(request, message, link=_("Watch them"), href=reverse("feed"))
     return HttpResponseRedirect(reverse("timeline", args=(event, code)))
 
@@ -170,22 +169,16 @@ def _why_fields(reader: AccountReader, timeline: Timeline, entries: Any, change:
 def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[str, str], path: str) -> dict[str, Any]:
     event = timeline.registration.event
     by = delivery_words.saved_by(entry.by, names)
-    # The content is removed, or the old values of the newest change (X6).
-    removed = ""
-    if not (entry.change and entry.change.before):
-        ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
-        removed = removed_content(reader, entry.at, ended)
     without_decisions = ""
     if not entry.decisions and not entry.quiet:
-        is_removed = removed_records(reader, entry.at)
-        without_decisions = _("What flows decided and sent is no longer stored.") if is_removed else _("No flow took it.")
+        without_decisions = _("No flow took it.") if timeline.is_undecided(entry) else _("What flows decided and sent is no longer stored.")
     return {
         "id": entry.id,
         "at": from_micros(entry.at),
         "title": delivery_words.sentence_of(entry.change, reader.config, event),
         "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
         "diff": delivery_words.diff(entry.change, reader.config, event) if entry.change else [],
-        "removed": removed,
+        "removed": timeline.removed(entry),
         "decisions": [_decision(d, entry, path, reader, event) for d in entry.decisions],
         "rest": without_decisions,
     }

@@ -19,14 +19,15 @@ from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.explanation import Why
 from heliograph.deliveries.explanation_pair import RecordedChange, WhyBoth, why_both
-from heliograph.deliveries.removed_content import removed_content, removed_records
+from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.retry.fix_links import with_cure, with_places
 from heliograph.setup.views.setup_frame import check
 from heliograph.store.instants import from_micros
-from heliograph.timeline.alike_changes import JUDGED, AlikeChange, StoppedAlike, judge_again, stopped_alike
+from heliograph.timeline.alike_changes import JUDGED, AlikeChange, StoppedAlike, alike_of, judge_again
 from heliograph.timeline.flow_decisions import FlowDecisions, LatestDecision
+from heliograph.timeline.recorded_changes import explanation_of, recorded_change, why_gone
 from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -60,9 +61,9 @@ def _answer_context(comparison: WhyBoth, recorded: RecordedChange, flow: int) ->
 def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
     """Explains one change and one flow, even if the registration is gone or the change is an event's."""
     with account_reader(request.account.pk) as reader:
-        if gone := _gone(reader, change):
+        if gone := why_gone(reader, change):
             return page(request, "timeline/why_gone.html", here="metrics", gone=gone)
-        recorded = _recorded(reader, change)
+        recorded = recorded_change(reader, change)
         explanation = answer(reader, request.user, recorded, flow)
         if explanation is None:
             raise Http404
@@ -78,11 +79,8 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
         check(request, Role.PLANNER)
     cursor = read_cursor(request, PARTS)
     with account_reader(request.account.pk) as reader:
-        recorded = _recorded(reader, change)
-        comparison = why_both(reader, recorded, flow, lambda why: why)
-        if comparison is None or comparison.then is None or comparison.reason is None:
-            raise Http404
-        alike = stopped_alike(reader, comparison.then.flow, recorded, comparison.reason)
+        recorded, comparison = explanation_of(reader, change, flow)
+        alike = alike_of(reader, recorded, comparison)
         rows = alike.page(cursor)
         table_rows = [] if request.method == "POST" else _rows(reader, rows.rows, flow)
         context = _head(reader, recorded, flow)
@@ -105,7 +103,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
         here="metrics",
         n=len(alike.rows),
         number=_number(alike),
-        answer=comparison.then.answer,
+        answer=comparison.then.answer if comparison.then else "",
         rows=table_rows,
         waiting=len(alike.waiting),
         may_judge=may(request.user, Role.PLANNER),
@@ -137,24 +135,6 @@ def decisions(request: AccountRequest, flow: int) -> HttpResponse:
         kept_text=kept_text,
         pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(table_rows)) % {"n": len(table_rows)}),
     )
-
-
-def _gone(reader: AccountReader, change: int) -> str:
-    """Why a stored change can no longer be explained; "" if it can, or if it is not stored."""
-    rows = change < 1 << 63 and reader.db.all(
-        "SELECT c.at FROM change c WHERE c.account_id = :account AND c.id = :id"
-        " AND NOT EXISTS (SELECT 1 FROM change_content x WHERE x.change_id = c.id)",
-        {"account": reader.account, "id": change},
-    )
-    return (removed_content(reader, rows[0][0]) or _("Its content is no longer kept.")) if rows else ""
-
-
-def _recorded(reader: AccountReader, change: int) -> RecordedChange:
-    """The change, if it is the account's and its content is kept. Raises Http404."""
-    stored_change = reader.changes([change]).get(change) if change < 1 << 63 else None
-    if stored_change is None or stored_change[0] is None:
-        raise Http404
-    return RecordedChange(stored_change[0], stored_change[1][1], stored_change[1][2], stored_change[1][3])
 
 
 def _head(reader: AccountReader, recorded: RecordedChange, flow: int) -> dict[str, Any]:
