@@ -21,6 +21,7 @@ INSTALLED_APPS: Final = (
     "heliograph.replay",
     "heliograph.administration",
     "heliograph.guide",
+    "heliograph.api",
     "heliograph.web",
     "django.contrib.auth",
     "django.contrib.contenttypes",

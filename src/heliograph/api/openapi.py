@@ -46,6 +46,7 @@ def document(router: Router) -> dict[str, Any]:
     for path, controller in controllers(router):
         for method, operation in plain["paths"][path].items():
             if method.upper() in controller.access:
+                operation["tags"] = [path.removeprefix(f"/{router.prefix}").partition("/")[0]]
                 _complete(operation, method.upper(), controller)
     return plain
 

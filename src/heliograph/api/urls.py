@@ -18,7 +18,7 @@ from heliograph.api.endpoints import (
     tag_endpoints,
     timeline_endpoints,
 )
-from heliograph.api.reference_page import openapi_file
+from heliograph.api.reference_pages import openapi_file, problem_types, reference
 
 ROUTER: Final = Router(
     "api/v1/",
@@ -36,6 +36,9 @@ ROUTER: Final = Router(
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("api/v1/openapi.json", openapi_file, {"router": ROUTER}),
+    path("api/v1/openapi.json", openapi_file, {"router": ROUTER}, name="api-openapi"),
+    path("settings/api/", reference, {"router": ROUTER}, name="api-reference"),
+    path("settings/api/problems/", problem_types, name="api-problems"),
+    path("settings/api/<slug:key>/", reference, {"router": ROUTER}, name="api-endpoint"),
     ROUTER.to_urlpatterns(),
 ]

@@ -14,7 +14,7 @@ from heliograph.bench.fixture import Fixture, FixtureSize, make
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
 from heliograph.bench.scenario_figures import Gathered, ScenarioFigures
-from heliograph.bench.side_load import Busy, insights_readers, paused
+from heliograph.bench.side_load import ApiReader, Busy, insights_readers, paused
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.command_processes import free_port
@@ -58,6 +58,7 @@ class Bench:
             Scenario.BAD_TARGETS: self._bad_targets,
             Scenario.PAGES: self._pages,
             Scenario.INSIGHTS: self._insights,
+            Scenario.API: self._api,
             Scenario.LIGHT: self._light,
         }
         return runs[scenario]()
@@ -205,6 +206,16 @@ class Bench:
     @contextmanager
     def _readers(self, made: Fixture, *, there: bool) -> Iterator[None]:
         with insights_readers(self.site, made.account) if there else nullcontext():
+            yield
+
+    def _api(self) -> ScenarioFigures:
+        """A program that reads all registrations by the REST API, again and again, page by page; in turn without it."""
+        made = make(FixtureSize("API", self.receiver.url))
+        return self._with_and_without(made, "without the reader", self._api_reader)
+
+    @contextmanager
+    def _api_reader(self, made: Fixture, *, there: bool) -> Iterator[None]:
+        with ApiReader(self.site, made.account, self.say) if there else nullcontext():
             yield
 
     def _light(self) -> ScenarioFigures:

@@ -16,4 +16,5 @@ class Scenario(StrEnum):
     BAD_TARGETS = "bad-targets"
     PAGES = "pages"
     INSIGHTS = "insights"
+    API = "api"
     LIGHT = "light"

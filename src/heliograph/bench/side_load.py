@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import http.client
+import json
 import os
 import re
 import subprocess
@@ -114,6 +115,50 @@ class PageReaders:
 def insights_readers(site: Site, account: int) -> PageReaders:
     """Four people who read Metrics."""
     return PageReaders(site, account, INSIGHTS_PAGES, INSIGHTS_READERS, INSIGHTS_MOMENT)
+
+
+class ApiReader:
+    """A program that reads all registrations of an account page by page, as fast as it gets answers, and begins again."""
+
+    PAGE: Final = "/api/v1/registrations?limit=200"
+
+    def __init__(self, site: Site, account: int, say: Callable[[str], None]) -> None:
+        from heliograph.accounts.api_tokens import create_token  # noqa: PLC0415
+        from heliograph.accounts.models import Role, TokenScope  # noqa: PLC0415
+
+        self._site, self._say = site, say
+        self._token = create_token(account, "bench reader", by=BY, scopes=[TokenScope.READ], role=Role.VIEWER).secret
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._rows, self._failed = 0, ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(60)
+        if self._failed or not self._rows:
+            raise BenchError(f"The reader beside the deliveries failed: {self._failed or 'it has read nothing'}")
+        self._say(f"the reader has read {self._rows:,} registrations")
+
+    def _read(self) -> None:
+        host = urlsplit(self._site.pages).netloc
+        path = self.PAGE
+        with closing(http.client.HTTPConnection(host, timeout=60)) as connection:
+            while not self._stopped.is_set():
+                connection.request("GET", path, headers={"Authorization": f"Bearer {self._token}", "Host": host})
+                answer = connection.getresponse()
+                body = json.loads(answer.read())
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    self._stopped.wait(float(answer.headers["Retry-After"]))
+                    continue
+                if answer.status != HTTPStatus.OK:
+                    self._failed = f"{path} answered {answer.status}: {body.get('detail')}"
+                    return
+                self._rows += len(body["items"])
+                path = body["next"] or self.PAGE
 
 
 class Busy:

@@ -32,6 +32,10 @@ PLACES: dict[str, str] = {
     "account-settings": "people#the-account",
     "retry-intervals": "retry",
     "retention": "people#retention",
+    "api-reference": "automation",
+    "api-openapi": "automation",
+    "api-endpoint": "automation",
+    "api-problems": "automation#what-can-go-wrong",
     # an event
     "events": "events#adding-an-event",
     "event-add": "events#adding-an-event",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
@@ -15,7 +14,7 @@ from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, ApiToken, AuditEntry, User
 from heliograph.accounts.people import PersonFacts, SignInRules
 from heliograph.administration.audit_list import readable_values
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 
 type RoleText = Literal["Administrator", "Planner", "Viewer"]
 type ScopeText = Literal["ingest", "read", "set-up", "operate", "people"]
@@ -86,7 +85,7 @@ class UserLink(Document):
 
     user: UserDocument
     link: Annotated[str, msgspec.Meta(description="Whoever has it becomes this user. It replaces earlier links.")]
-    expires: datetime
+    expires: Instant
     mailed: Annotated[bool | None, msgspec.Meta(description="Whether it was mailed to the user; null if no mail server is set up.")]
 
     @classmethod
@@ -131,10 +130,10 @@ class TokenDocument(Document):
     begins: Annotated[str, msgspec.Meta(description="The part by which the token is known: hg_<begins>_…")]
     scopes: list[ScopeText]
     role: RoleText
-    created: datetime
+    created: Instant
     created_by: str
-    expires: datetime | None
-    last_used: Annotated[datetime | None, msgspec.Meta(description="Noted about once a minute.")]
+    expires: Instant | None
+    last_used: Annotated[Instant | None, msgspec.Meta(description="Noted about once a minute.")]
 
     @classmethod
     def from_row(cls, row: ApiToken) -> TokenDocument:
@@ -158,7 +157,7 @@ class NewTokenRequest(Document):
     name: Annotated[str, msgspec.Meta(description="The program that will use it. It stands in the audit and in timelines.")]
     scopes: Annotated[list[ScopeText], msgspec.Meta(description="What it may do. Nothing is given that is not asked for.")]
     role: RoleText = "Viewer"
-    expires: datetime | None = None
+    expires: Instant | None = None
 
 
 class NewTokenDocument(Document):
@@ -172,7 +171,7 @@ class AuditDocument(Document):
     """An audit entry: who did what, and the values of what changed. Secrets are masked."""
 
     id: Id
-    at: datetime
+    at: Instant
     by: Annotated[str, msgspec.Meta(description="The actor: user:7, token:3, import:12, command …")]
     by_name: str
     what: Annotated[str, msgspec.Meta(description=f"What was done: {', '.join(Deed)}.")]

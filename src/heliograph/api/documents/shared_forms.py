@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from heliograph.api.api_problems import Problem
 from heliograph.domain.ids import read_id
 
 type Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="An opaque id.")]
+type Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, with its offset; answers are in UTC.")]
 
 
 class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,65 @@
+"""The pages of the API's reference: every endpoint, search, problem types."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from tests.api_routes import ROUTES
+from tests.builders.people import team
+
+from heliograph.accounts.models import Role
+from heliograph.api.api_problems import PROBLEM_TYPES
+from heliograph.api.reference import endpoints
+from heliograph.api.urls import ROUTER
+from heliograph.setup.services.account_creation import AccountFacts, create_account
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _openapi_file() -> None:
+    """Makes the OpenAPI file before a test begins its transaction: PostgreSQL ends one that is idle meanwhile on a busy machine."""
+    endpoints(ROUTER)
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    client = Client()
+    client.force_login(team(create_account(AccountFacts("API", "API"), by="test"))[Role.VIEWER])
+    return client
+
+
+def test_every_endpoint_has_a_page_with_its_members_and_an_example(client: Client) -> None:
+    rows = endpoints(ROUTER)
+    assert {(row.method, row.path.removeprefix("/")) for row in rows.values()} == set(ROUTES)
+    for row in rows.values():
+        page = client.get(f"/settings/api/{row.key}/")
+        assert page.status_code == 200, row.key
+        text = page.content.decode()
+        assert row.title.replace("'", "&#x27;") in text
+        assert f"/api/v1{row.path}" in text
+        for member in (*row.parameters, *row.body, *row.answer):
+            assert f"<code>{member.name}</code>" in text
+            assert member.type != "any JSON" or member.name.rpartition(".")[2] in OPEN, f"{row.key}: what is {member.name}?"
+
+
+OPEN = frozenset({"before", "after"})
+"""Members that hold any JSON."""
+
+
+def test_the_reference_is_searched(client: Client) -> None:
+    text = client.get("/settings/api/?q=merge+tags").content.decode()
+    assert re.findall(r"<summary>(\w+) <span", text) == ["tags"]
+    assert "No endpoint matches." in client.get("/settings/api/?q=zeppelin").content.decode()
+    assert client.get("/settings/api/nothing/").status_code == 404
+
+
+def test_every_problem_type_is_on_its_page(client: Client) -> None:
+    text = client.get("/settings/api/problems/").content.decode()
+    for name in PROBLEM_TYPES:
+        assert f"<code>{name}</code>" in text
+
+
+def test_the_openapi_file_is_open_to_everyone(db: None) -> None:
+    assert Client().get("/api/v1/openapi.json").status_code == 200
+    assert Client().get("/settings/api/").status_code == 302
