@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.mapping_renderer import Hole, MappingPreview, Rendered, preview, render
 from heliograph.domain.setup.fields import Value
-from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, written
+from heliograph.mappings.mapping_body import FORM, HEADERS, JSON, QUERY, written
 
 UTC = ZoneInfo("UTC")
 

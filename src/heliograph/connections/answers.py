@@ -33,6 +33,9 @@ BEGINNING: Final = 40
 class NoAnswer(HeliographError):
     """There is no answer to go by: nothing came back, or its content is no longer kept."""
 
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
 
 @dataclass(frozen=True, slots=True)
 class Logged:
@@ -117,6 +120,14 @@ def read_logged(db: Database, account: int, action: int, attempt: int) -> Logged
     return Logged(response, rows[0][0], response.cut)
 
 
+def read_logged_of(db: Database, account: int, connection: int, action: int, attempt: int) -> Logged:
+    """The answer of one attempt over a connection. Raises NoAnswer, also for an attempt over another connection."""
+    logged = read_logged(db, account, action, attempt)
+    if logged.connection != connection:
+        raise NoAnswer
+    return logged
+
+
 def _read_response(stored: str) -> TargetResponse | None:
     """A stored response as rules read it; None if nothing came back."""
     logged = exchange("", stored)
@@ -134,10 +145,14 @@ def propose_rule(db: Database, account: int, action: int, attempt: int, then: Th
 
 def try_rule(db: Database, account: int, action: int, attempt: int, rule: Sequence[object]) -> RuleEffect:
     """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
-    answer, read = read_logged(db, account, action, attempt), parse_rule(rule)
-    response = answer.response
-    match, outcome = match_of(read, response), classify_response(read, response, db.now())
-    absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(response) is False]
+    answer = read_logged(db, account, action, attempt)
+    return effect_of(parse_rule(rule), answer.response, db.now())
+
+
+def effect_of(rule: Rule, response: TargetResponse, now: int) -> RuleEffect:
+    """What a rule makes of an answer. now: microseconds."""
+    match, outcome = match_of(rule, response), classify_response(rule, response, now)
+    absent = [(i, each) for i, clause in enumerate(rule) for each in clause.conditions if each.finds(response) is False]
     if match.open:
         return RuleEffect(None, None, absent=absent)
     if isinstance(outcome, Delivered):
@@ -189,6 +204,21 @@ def unmatched_conditions(
                 is_json = [each for each, _ in results if each.json is not ABSENT]
                 unmatched.append(UnmatchedCondition(number, condition, len(results), len(is_json)))
     return unmatched
+
+
+class NeverMatched(HeliographError):
+    """No stored answer has the path or header of some conditions, so the rule may be wrong. Ask, then save it. conditions: these."""
+
+    def __init__(self, conditions: Sequence[UnmatchedCondition]) -> None:
+        super().__init__("No answer so far has what some conditions of the rule look for.")
+        self.conditions = tuple(conditions)
+
+
+def check_matched(db: Database, account: int, connection: int, rule: Rule, tried_on: TargetResponse | None = None) -> None:
+    """Raises NeverMatched if there are stored answers, and none has the path or header of some conditions (`unmatched_conditions`)."""
+    unmatched = [each for each in unmatched_conditions(db, account, connection, rule, tried_on) if each.answers]
+    if unmatched:
+        raise NeverMatched(unmatched)
 
 
 def parse_rule(rule: Sequence[object]) -> Rule:

@@ -6,7 +6,7 @@ A draft contains texts as they were typed. `checked` builds a mapping of the val
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
 from heliograph.domain.mapping.headers import SEALED, is_secret_name, sealed_field
@@ -108,8 +108,7 @@ class DraftRow:
             raise MappingError(None, "source", f"a text is at most {MAX_TEXT:,} characters long")
         if self.nested and not self.target and self.entry is None:
             raise MappingError(None, "target", "the name of the target field is missing")
-        row = MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
-        return replace(row, tidy=self.tidy and row.has_text_between and not row.type.is_list)
+        return MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required, self.tidy).settled
 
 
 @dataclass(slots=True)

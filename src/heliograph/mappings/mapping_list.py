@@ -36,6 +36,8 @@ class ListedMapping:
     flows: Sequence[Flow]
     changed: datetime
     by: str
+    number: int
+    """Of its newest version."""
     joined: Sequence[str] = ()
     """The labels of its tags that several questions of one event carry, so that their answers are joined (M8)."""
 
@@ -43,7 +45,8 @@ class ListedMapping:
 def listed(config: AccountConfig, filters: MappingListFilter) -> list[ListedMapping]:
     """The matching mappings, by name. Needs the account's scope. It makes two queries, however many mappings there are."""
     stamps = {
-        pk: (changed, by) for pk, changed, by in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
+        pk: (changed, by, number)
+        for pk, changed, by, number in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by", "number")
     }
     users: dict[int, dict[int, Flow]] = {}
     for flow in sorted(config.flows.values(), key=lambda flow: (natural_order(flow.name), flow.id)):

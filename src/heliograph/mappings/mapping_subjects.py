@@ -85,6 +85,14 @@ class Subjects:
         where &= Where("r.code = :code", "e.code = :event", code=code, event=event)
         return next(iter(self._registrations(where, order="r.id")), None)
 
+    def with_id(self, id: int) -> Match | None:
+        """The registration or event with this id; None if the account does not have it."""
+        if self.subject is Subject.EVENT:
+            return next(iter(self._events([], id=id)), None)
+        return next(
+            iter(self._registrations(Where("r.account_id = :account", "r.version > 0", "r.id = :id", account=self.account, id=id))), None
+        )
+
     def _registrations(self, where: Where, *, order: str = "r.modified DESC, r.id DESC") -> list[Match]:
         rows = self.db.all(
             "SELECT r.id, r.code, r.name, r.event_id, e.code FROM registration r JOIN event e ON e.id = r.event_id"
@@ -93,8 +101,10 @@ class Subjects:
         )
         return [Match(id, code, name, event, f"{event_code} {code}") for id, code, name, event, event_code in rows]
 
-    def _events(self, words: list[str], *, code: str | None = None) -> list[Match]:
+    def _events(self, words: list[str], *, code: str | None = None, id: int | None = None) -> list[Match]:
         where = Where("account_id = :account", account=self.account)
+        if id is not None:
+            where &= Where("id = :id", id=id)
         if code is not None:
             where &= Where("code = :code", code=code)
         for number, word in enumerate(words):
@@ -103,14 +113,14 @@ class Subjects:
         rows = self.db.all(f"SELECT id, code, name FROM event WHERE {where.sql} ORDER BY id DESC LIMIT {SHOWN}", where.params)
         return [Match(id, code, name, id, code) for id, code, name in rows]
 
-    def tried(self, key: str, text: str, now: datetime, *, flow_name: str = "") -> Tried | None:
-        """The data of the match with `key`, or else of the first match of the search; None if there is no match.
+    def tried(self, key: str, text: str, now: datetime, *, flow_name: str = "", id: int | None = None) -> Tried | None:
+        """The data of the match with `id`, with `key`, or else of the first match of the search; None if there is no match.
 
         text: the search
         flow_name: the value of the source field Flow Name
         """
-        match = self.named(key) if key else None
-        matches = [] if match else self.search(text)
+        match = self.with_id(id) if id is not None else self.named(key) if key else None
+        matches = [] if match or id is not None else self.search(text)
         if match is None:
             if not matches:
                 return None

@@ -90,6 +90,16 @@ def save_mapping(
     return row
 
 
+def entered_mapping(body: object) -> FieldMapping:
+    """A mapping as a program sends it: a body in which the texts of encrypted rows may be typed. Raises Invalid, at `rows[0].target`."""
+    try:
+        mapping = FieldMapping.from_entered(body)
+    except MappingError as error:
+        where = error.field if error.row is None else f"rows[{error.row - 1}].{error.field}"
+        raise Invalid({where: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+    return replace(mapping, rows=tuple(row.settled for row in mapping.rows))
+
+
 def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
     """The encrypted texts of a mapping, by field of the vault."""
     return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})

@@ -164,7 +164,7 @@ def restorable(now: rules.Connection, version: Version) -> rules.Connection:
     Raises ConnectionSetupError if the version is no longer valid.
     """
     then = rules.Connection.from_body(version.body)
-    current_secrets = now.secrets - _other_credentials(then.auth)
+    current_secrets = now.secrets - other_credentials(then.auth)
     return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=current_secrets)
 
 
@@ -180,7 +180,7 @@ def restore_connection(transaction: SetupTransaction, id: int, number: int, *, c
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     try:
         return save_connection(
-            transaction, ConnectionFacts(then.to_body(), forget=_other_credentials(then.auth)), id, confirmed=confirmed, restored=number
+            transaction, ConnectionFacts(then.to_body(), forget=other_credentials(then.auth)), id, confirmed=confirmed, restored=number
         )
     except SecretsAgain:
         raise Invalid(
@@ -192,7 +192,7 @@ def restore_connection(transaction: SetupTransaction, id: int, number: int, *, c
         ) from None
 
 
-def _other_credentials(auth: rules.Auth) -> frozenset[Secret]:
+def other_credentials(auth: rules.Auth) -> frozenset[Secret]:
     """The credentials of the other Authentication Types."""
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 

@@ -27,6 +27,9 @@ FASTEST = 1_000_000
 class NotPaused(HeliographError):
     """The connection is not paused: there is nothing to release."""
 
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
 
 def pause(transaction: SetupTransaction, id: int, why: str) -> None:
     """Pauses a connection, even during a release; its actions keep their order. Raises NotThere.

@@ -28,7 +28,10 @@ STOPPED = "requests are not signed any more"
 
 
 class RotationOpen(HeliographError):
-    """A rotation is still open: another new secret would replace the first one."""
+    """A new secret was made and is not finished; another one takes its place. The one before goes on signing."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 def rotate(transaction: SetupTransaction, id: int, *, again: bool = False) -> str:

@@ -5,11 +5,11 @@ Fields that the chosen Authentication Type does not show are ignored. Secrets ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from heliograph.connections.services.connections import ConnectionFacts
+from heliograph.connections.services.entered_connection import entered_connection, entered_field, settings_of
 from heliograph.connections.views.connection_form import NUMBERS, ConnectionForm
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, Connection, KeyPlace, OAuthGrant
 from heliograph.domain.connection.secret import Secret
@@ -18,23 +18,8 @@ from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.setup_errors import Invalid
 from heliograph.web.forms import member_of
 
-OF_TYPE: Final[Mapping[Auth, tuple[str, ...]]] = {
-    Auth.OPEN: (),
-    Auth.BASIC: ("user_name",),
-    Auth.KEY: ("key_place", "key_name"),
-    Auth.OAUTH2: ("grant", "client_id", "access_token_url", "refresh_token_url", "scope", "client_auth"),
-}
-_FIELD_OF: Final[Mapping[str, str]] = {
-    "origin": "url",
-    Secret.PATH: "url",
-    "test_origin": "test_url",
-    Secret.TEST_PATH: "test_url",
-    Secret.AUTHORIZATION_QUERY: "authorization_url",
-    Secret.ACCESS_TOKEN_QUERY: "access_token_url",
-    Secret.REFRESH_TOKEN_QUERY: "refresh_token_url",
-    Secret.SIGNING: "forget_signing",
-    Secret.SIGNING_BEFORE: "forget_signing",
-}
+_NAMES: Final[Mapping[str, str]] = {Secret.SIGNING: "forget_signing"}
+"""Where the form's field has another name than the entered value."""
 
 
 def initial_of(connection: Connection, url: str, test_url: str) -> dict[str, object]:
@@ -66,25 +51,19 @@ def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, s
     """
     given = form.cleaned_data
     auth = member_of(Auth, given["auth"], Auth.OPEN)
-    fields: dict[str, object] = {name: given[name] for name in ("name", "content_type", "method", "primary", "authorities", *OF_TYPE[auth])}
+    fields: dict[str, object] = {name: given[name] for name in settings_of(auth, given["grant"]) if name in given}
     fields |= {"auth": auth.value, "patient": bool(given["patient"]), "rule": list(rule)}
-    if auth is Auth.OAUTH2 and given["grant"] == OAuthGrant.AUTHORIZATION_CODE.value:
-        fields["authorization_url"] = given["authorization_url"]
     for name, default in (("grant", OAuthGrant.CLIENT_CREDENTIALS), ("key_place", KeyPlace.BEARER), ("client_auth", ClientAuth.AUTOMATIC)):
         if name in fields and not fields[name]:
             fields[name] = default.value
-    if auth is Auth.KEY and fields["key_place"] == KeyPlace.BEARER.value:
-        fields["key_name"] = ""
     fields["headers"] = [[name, typed.get(header_rules.sealed_field(name), "") or value] for name, value in _headers(given["headers"])]
     for name in NUMBERS:
         number = read_number(given[name])
         fields[name] = given[name] or None if number is None else number  # the domain refuses a text
-    secrets_of_type = [Secret.CLIENT_CERTIFICATE, *([CREDENTIAL[auth]] if auth in CREDENTIAL else [])]
-    secrets = {secret: typed[secret.value] for secret in secrets_of_type}
-    forget = {secret for kind, secret in CREDENTIAL.items() if kind is not auth}
-    forget |= {Secret.CLIENT_CERTIFICATE} if given["forget_certificate"] and not secrets[Secret.CLIENT_CERTIFICATE] else set()
+    secrets = {secret: typed[secret.value] for secret in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
+    forget = {Secret.CLIENT_CERTIFICATE} if given["forget_certificate"] else set()
     forget |= {Secret.SIGNING, Secret.SIGNING_BEFORE} if given["forget_signing"] else set()
-    return ConnectionFacts(fields, given["url"], given["test_url"], secrets, frozenset(forget))
+    return entered_connection(fields, secrets, url=given["url"], test_url=given["test_url"], forget=forget)
 
 
 def _headers(text: str) -> list[list[str]]:
@@ -95,6 +74,5 @@ def _headers(text: str) -> list[list[str]]:
 
 def names_of(error: Invalid) -> dict[str, str]:
     """The form's field for each field that the service's error names."""
-    fields = {where: re.split(r"[.\[]", where, maxsplit=1)[0] for where in error.fields}
-    names = {where: _FIELD_OF.get(name, name) for where, name in fields.items()}
+    names = {where: _NAMES.get(entered_field(where), entered_field(where)) for where in error.fields}
     return {"": "name"} if list(names) == [""] else names  # the one error about the whole connection is that its name is taken

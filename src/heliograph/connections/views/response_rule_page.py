@@ -21,7 +21,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
-from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleEffect, UnmatchedCondition
+from heliograph.connections.answers import Logged, NeverMatched, NoAnswer, OfferedAnswer, RuleEffect, UnmatchedCondition
 from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionForm
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import delivery_words
@@ -87,7 +87,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         opened = read_id(form.posted.get("opened", "")) or number_of(reader.db, reader.account, "connection", connection)
     errors: Errors = {}
     others: list[str] = []
-    asks: list[UnmatchedCondition] = []
+    asks: Sequence[UnmatchedCondition] = ()
     clauses = rule_form.read(form.data) if form.is_bound else rule_form.of_body([c.to_body() for c in stored_connection.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
     effect: RuleEffect | None = None
@@ -102,8 +102,10 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
             if do != TRY:
                 with account_reader(request.account.pk) as reader:
                     tried_on = chosen[1].response if chosen else None
-                    unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
-                asks = [each for each in unmatched if each.answers]
+                    try:
+                        answers.check_matched(reader.db, reader.account, connection, rule, tried_on)
+                    except NeverMatched as error:
+                        asks = error.conditions
                 if not asks or agrees(request, _promise_of(asks)):
                     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                         save_rule(transaction, connection, [clause.to_body() for clause in rule], opened=opened)
@@ -173,10 +175,9 @@ def _read_answer(text: str, reader: AccountReader, connection: int) -> tuple[tup
         return None
     which = int(match[1]), int(match[2])
     try:
-        logged = answers.read_logged(reader.db, reader.account, *which)
+        return which, answers.read_logged_of(reader.db, reader.account, connection, *which)
     except NoAnswer:
         return None
-    return (which, logged) if logged.connection == connection else None
 
 
 def _errors(error: Invalid) -> tuple[Errors, list[str]]:

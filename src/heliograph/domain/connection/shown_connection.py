@@ -45,6 +45,14 @@ def shown_body(body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     return {name: value if value in _NOTHING else _shown_field(name, value, whole=whole) for name, value in body.items()}
 
 
+def is_shown(name: str, *, whole: bool) -> bool:
+    """Whether the connection's pages show a setting of the body as it is, other than the values of headers.
+
+    whole: for a user who may change the connection
+    """
+    return name in _FOR_ALL or (whole and (name in _SIGNS_IN or name in _TOKEN_PLACES or name == "authorities"))
+
+
 _NOTHING: Final[tuple[object, ...]] = (None, "", [], False)
 
 

@@ -178,7 +178,12 @@ class Mapping:
 
     @classmethod
     def from_body(cls, value: object) -> Mapping:
-        """Parses a body. Raises MappingError with the row, the field and the reason."""
+        """Parses a stored body. Raises MappingError with the row, the field and the reason."""
+        return cls.from_entered(value).sealed
+
+    @classmethod
+    def from_entered(cls, value: object) -> Mapping:
+        """Parses a body in which the texts of encrypted rows may be typed. Raises MappingError with the row, the field and the reason."""
         number: int | None = None
         try:
             body = Body(value)
@@ -192,7 +197,7 @@ class Mapping:
             raise MappingError(number, error.where or "mapping", error.reason) from None
         except MappingError as error:
             raise MappingError(number, error.field, error.reason) from None
-        return cls(name=name, kind=kind, subject=subject, empty=empty, rows=tuple(rows)).sealed
+        return cls(name=name, kind=kind, subject=subject, empty=empty, rows=tuple(rows))
 
 
 def _check_sealed(number: int, row: MappingRow) -> None:

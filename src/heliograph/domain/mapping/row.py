@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -128,6 +128,11 @@ class MappingRow:
     def has_text_between(self) -> bool:
         """Whether typed text stands between two of its source fields."""
         return has_text_between(self.parts)
+
+    @property
+    def settled(self) -> MappingRow:
+        """The row, with `tidy` only where it changes something: typed text stands between two of its fields, and it is no list."""
+        return replace(self, tidy=self.tidy and self.has_text_between and not self.type.is_list)
 
 
 def has_text_between(parts: Sequence[RowPart]) -> bool:

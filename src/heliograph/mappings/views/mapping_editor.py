@@ -18,23 +18,24 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, SourceValue
-from heliograph.domain.mapping.mapping_renderer import MappingPreview, preview
+from heliograph.domain.mapping.mapping_renderer import MappingPreview
 from heliograph.domain.mapping.proposals import proposals
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
+from heliograph.mappings import warning_words
+from heliograph.mappings.mapping_body import FORM, HEADERS, JSON, QUERY, ways, written
 from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft, SampleProposal
 from heliograph.mappings.mapping_subjects import Subjects, Tried
+from heliograph.mappings.mapping_trial import MappingTrial, TrialChoice
 from heliograph.mappings.preset_starts import starts
-from heliograph.mappings.unsendable_requests import UnsendableRequest, unsendable_requests
+from heliograph.mappings.unsendable_requests import UnsendableRequest
 from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.field_list import as_json, field_list, shortened
-from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, ways, written
 from heliograph.mappings.views.mapping_fields import MappingForm
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import Panel, RowShown
 from heliograph.setup.source_fields import SourceFields
-from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.web.shown_fields import Choice
 
@@ -70,23 +71,15 @@ class Editor:
         self.fields = SourceFields.from_config(self.config, draft.subject)
         self.checked = draft.checked(self.fields.key_of)
         self.uses = warnings.used_by(self.config, self.id) if self.id else []
-        # The data with which the mapping is tried, and whether a search had no match.
         editing = self.editing
         subjects = Subjects(self.db, self.account, self.config, draft.subject)
-        flow_name = self.uses[0][0].name if self.uses else ""
-        tried = None if editing.made_up else subjects.tried(editing.key, editing.search, self.now, flow_name=flow_name)
-        self.tried = tried or subjects.made_up(self.now, self.checked.mapping)
-        self.nobody = tried is None and bool(editing.key or editing.search) and not editing.made_up
-        self.mapping_preview = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
+        choice = TrialChoice(editing.key, editing.search, made_up=editing.made_up)
+        trial = MappingTrial.of_mapping(subjects, self.checked.mapping, self.uses, choice, self.now)
+        self.tried, self.nobody, self.mapping_preview = trial.tried, trial.is_nobody, trial.preview
         possible = ways(draft.kind)
         if editing.preview_format not in possible:
             editing.preview_format = self._usual_format() if self._usual_format() in possible else possible[0]
-        # The connections over which the previewed request could not be sent as a whole. None are looked for if a single value has a problem.
-        self.unsendable = []
-        if not self.mapping_preview.problems:
-            used = {destination.connection for _flow, destination in self.uses if destination.connection}
-            rendered, as_query = self.mapping_preview.rendered, editing.preview_format == QUERY
-            self.unsendable = unsendable_requests(self.db, self.config, used, rendered, draft.kind, self.tried, as_query=as_query)
+        self.unsendable = trial.unsendable(self.db, self.config, as_query=editing.preview_format == QUERY)
 
     @property
     def draft(self) -> MappingDraft:
@@ -154,7 +147,7 @@ class Editor:
             "sample": self._sample(form),
             "panel_at": f"{editing.panel[0]}.{editing.panel[1]}" if editing.panel else "",
             "focus": editing.focus,
-            "address_warning": self._address_warning(),
+            "address_warning": warning_words.address_warning(self.config, self.uses, self.id, self.checked.mapping),
             "starts": []
             if self.id or shown_rows
             else [Choice(key, name) for key, (name, _mapping) in starts(draft.kind, draft.subject).items()],
@@ -222,27 +215,13 @@ class Editor:
             notes.append(_("%(whom)s has no session registration, so session fields are empty.") % {"whom": self.whom})
         return " ".join(notes)
 
-    def _address_warning(self) -> str:
-        """The warning about personal data in the query of a GET; "" if there is none."""
-        if self.draft.kind is not MappingKind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
-            return ""
-        names = warnings.in_address(self.config, self.uses, self.id)
-        if not names:
-            return ""
-        warning = _(
-            "%(connection)s uses GET: these fields go into the address, and servers on the way write addresses into their logs. POST keeps them out of it."
-        )
-        return warning % {"connection": ", ".join(names)}
-
     # --- rows
 
     def _rows(self) -> list[RowShown]:
         draft, editing = self.draft, self.editing
         number_of = {place: number for number, place in enumerate(self.checked.places)}
         tags = warnings.answer_tags(self.checked.mapping.sources)
-        flows = self._flows()
-        taken = warnings.taken_by(flows, self.config, Committed(self.db)) if flows else None
-        joined = warnings.joined_answers(tags.values(), taken)
+        joined = warning_words.joined_by_tag(self.db, self.config, self.uses, self.checked.mapping)
         shown_rows = []
         for place, row in enumerate(draft.rows):
             parts = row.chips()
@@ -283,23 +262,16 @@ class Editor:
         """
         # A credential belongs in the connection.
         if self.draft.seals(row):
-            advice = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
-            more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
             used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
             href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
-            yield f"{(advice % {'name': row.target}).strip()} {more}", href, _("Connection Setup")
+            yield warning_words.credential_warning(row.target), href, _("Connection Setup")
         # Several questions of an event carry the same tag.
         for part in row.chips() or ():
             tag = tags.get(getattr(part, "key", ""))
             if tag is None or tag not in joined:
                 continue
             answers = joined.pop(tag)
-            text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
-                "event": answers.event,
-                "n": len(answers.questions),
-                "tag": self.config.tags[tag].label if tag in self.config.tags else "",
-                "questions": ", ".join(f"“{label}”" for label in answers.questions[:4]),
-            }
+            text = warning_words.joined_warning(answers, self.config.tags[tag].label if tag in self.config.tags else "")
             yield text, reverse("questions", args=(answers.event,)), _("Questions")
 
     def _mark_errors(self, shown_row: RowShown, number: int | None) -> None:
@@ -316,7 +288,8 @@ class Editor:
             value = self.mapping_preview.values[number]
             nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
             shown_row.result = rows.result_text("" if nothing else value, left_out=number in self.mapping_preview.left_out)
-            if self.draft.kind is MappingKind.HEADER and isinstance(value, str) and headers.is_doubtful(value):
+            is_open_header = self.draft.kind is MappingKind.HEADER and not self.draft.seals(shown_row.draft)
+            if is_open_header and isinstance(value, str) and headers.is_doubtful(value):
                 shown_row.warns.append((header_words.doubtful([shown_row.draft.target]), "", ""))
         if number is not None and not shown_row.chips and not errors:
             shown_row.todo = _("No source yet: it is always empty")
