@@ -15,6 +15,8 @@ _OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER)
 _SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR)
 _READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER)
 _PEOPLE: Final = (TokenScope.PEOPLE, Role.ADMINISTRATOR)
+_READ_SET_UP: Final = (TokenScope.READ, Role.ADMINISTRATOR)
+_ADMINISTER: Final = (TokenScope.OPERATE, Role.ADMINISTRATOR)
 
 ROUTES: Final[dict[Route, Need]] = {
     ("GET", "jobs"): _READ,
@@ -70,4 +72,39 @@ ROUTES: Final[dict[Route, Need]] = {
     ("DELETE", "flows/{flow}"): _SET_UP,
     ("POST", "flows/{flow}/copies"): _SET_UP,
     ("GET", "flows/{flow}/effects"): _READ,
+    ("GET", "connections"): _READ,
+    ("POST", "connections"): _SET_UP,
+    ("GET", "connections/{connection}"): _READ,
+    ("PATCH", "connections/{connection}"): _SET_UP,
+    ("DELETE", "connections/{connection}"): _SET_UP,
+    ("GET", "connections/{connection}/state"): _READ,
+    ("POST", "connections/{connection}/copy"): _SET_UP,
+    ("POST", "connections/{connection}/pause"): _ADMINISTER,
+    ("POST", "connections/{connection}/resume"): _ADMINISTER,
+    ("POST", "connections/{connection}/release"): _ADMINISTER,
+    ("GET", "connections/{connection}/test"): _READ,
+    ("POST", "connections/{connection}/test"): _SET_UP,
+    ("GET", "connections/{connection}/signing"): _READ,
+    ("POST", "connections/{connection}/signing"): _SET_UP,
+    ("DELETE", "connections/{connection}/signing"): _SET_UP,
+    ("POST", "connections/{connection}/signing/finish"): _SET_UP,
+    ("GET", "connections/{connection}/rule"): _READ,
+    ("PUT", "connections/{connection}/rule"): _SET_UP,
+    ("DELETE", "connections/{connection}/rule"): _SET_UP,
+    ("POST", "connections/{connection}/rule/trial"): _SET_UP,
+    ("POST", "connections/{connection}/rule/proposal"): _SET_UP,
+    ("GET", "connections/{connection}/answers"): _READ_SET_UP,
+    ("GET", "connections/{connection}/access"): _READ,
+    ("GET", "presets"): _READ_SET_UP,
+    ("GET", "presets/{preset}"): _READ_SET_UP,
+    ("POST", "presets/{preset}/connections"): _SET_UP,
+    ("GET", "mappings"): _READ,
+    ("POST", "mappings"): _SET_UP,
+    ("GET", "mappings/fields"): _READ,
+    ("POST", "mappings/preview"): _SET_UP,
+    ("GET", "mappings/{mapping}"): _READ,
+    ("PATCH", "mappings/{mapping}"): _SET_UP,
+    ("DELETE", "mappings/{mapping}"): _SET_UP,
+    ("POST", "mappings/{mapping}/copy"): _SET_UP,
+    ("GET", "mappings/{mapping}/preview"): _READ,
 }

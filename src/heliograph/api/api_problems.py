@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
@@ -13,6 +13,10 @@ from django.http import HttpResponse
 
 from heliograph.accounts.api_tokens import TokenRefused
 from heliograph.accounts.people import PersonRefused
+from heliograph.connections.answers import NeverMatched
+from heliograph.connections.rule_words import nowhere
+from heliograph.connections.services.save_and_test import TooManyTests
+from heliograph.connections.services.signing_secrets import RotationOpen
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.engine.ingest.problem_documents import IngestReply
@@ -69,6 +73,11 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
             "loses-values",
             HTTPStatus.CONFLICT,
             "Flows filter by values that would be gone, which `values` lists. Nothing was saved. `?confirmed=true` saves it all the same (P12).",
+        ),
+        ProblemType(
+            "confirm",
+            HTTPStatus.CONFLICT,
+            "This has a consequence that somebody should want; `detail` says which. Nothing was done. `?confirmed=true` does it all the same.",
         ),
         ProblemType("conflict", HTTPStatus.CONFLICT, "The state of the thing does not allow this, or has just changed. `detail` says why."),
         ProblemType(
@@ -161,13 +170,9 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("refused", str(error))
         case InUse():
             return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
-        case AsksFirst():
-            return Problem("stops-flows", str(error), flows=[stop.name for stop in error.stops])
-        case WidensFirst():
-            return Problem("widens-flow", str(error))
-        case LosesValues():
-            return Problem("loses-values", str(error), values=list(error.values))
-        case TooMuchWork():
+        case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched():
+            return _problem_to_confirm(error)
+        case TooMuchWork() | TooManyTests():
             return Problem("too-much-work", str(error), headers={"Retry-After": "60"})
         case CursorError():
             return Problem.from_field("cursor", str(error), name="request")
@@ -181,3 +186,20 @@ def _problem_of_body(error: RequestDataTooBig | TooManyLines | NoDocument) -> Pr
     if isinstance(error, RequestDataTooBig):
         return Problem("size")
     return Problem("size" if isinstance(error, TooManyLines) else "request", str(error))
+
+
+def _problem_to_confirm(error: AsksFirst | WidensFirst | LosesValues | RotationOpen | NeverMatched) -> Problem:
+    """The problem of what asks first; `?confirmed=true` does it all the same."""
+    match error:
+        case AsksFirst():
+            return Problem("stops-flows", str(error), flows=[stop.name for stop in error.stops])
+        case WidensFirst():
+            return Problem("widens-flow", str(error))
+        case RotationOpen():
+            return Problem("confirm", str(error))
+        case NeverMatched():
+            return Problem("confirm", str(error), values=[nowhere(each) for each in error.conditions])
+        case LosesValues():
+            return Problem("loses-values", str(error), values=list(error.values))
+        case _:
+            assert_never(error)

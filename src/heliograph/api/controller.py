@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_scopes import scope
 from dmr import Controller, ResponseSpec
 from dmr.endpoint import Endpoint
-from dmr.exceptions import NotAcceptableError, RequestSerializationError, ValidationError
+from dmr.exceptions import DataRenderingError, NotAcceptableError, RequestSerializationError, ValidationError
 
 from heliograph.accounts import save_order
 from heliograph.accounts.actors import Actors
@@ -55,6 +55,7 @@ class ApiController(Controller[JsonSerializer]):
     has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
     body_type: the Content-Type of the bodies that it takes.
     keys_by_line: True if a POST takes many documents and heeds the Idempotency-Key itself, for each of them.
+    takes_key: False if POST refuses an Idempotency-Key, because it talks to another server, for which no transaction may wait.
     """
 
     is_abstract: ClassVar[bool] = True
@@ -64,6 +65,7 @@ class ApiController(Controller[JsonSerializer]):
     has_etag: ClassVar[bool] = False
     body_type: ClassVar[str] = JSON
     keys_by_line: ClassVar[bool] = False
+    takes_key: ClassVar[bool] = True
     error_model = ProblemDocument
     semantic_responses = False
     validate_responses = False  # a wrong answer is still an answer; the tests hold every one against the OpenAPI file
@@ -127,6 +129,8 @@ class ApiController(Controller[JsonSerializer]):
         def endpoint() -> HttpResponse:
             return cast("HttpResponse", super(ApiController, self).dispatch(request, *args, **kwargs))
 
+        if request.method == "POST" and not self.takes_key and "Idempotency-Key" in request.headers:
+            raise Problem.from_field("Idempotency-Key", "This request cannot be repeated by a key.", name="request")
         if request.method == "POST" and not self.keys_by_line:
             return answer_once(request, self.account.pk, endpoint, is_secret=self.answers_secret)
         if not self.has_etag:
@@ -159,6 +163,12 @@ class ApiController(Controller[JsonSerializer]):
         if problem is None:
             raise exc
         return problem.response()
+
+    def format_error(self, error: Any, **more: Any) -> Any:
+        """Raises an answer's own error, such as a member that is no JSON, so that it is logged and answered like any other (`_failure`)."""
+        if isinstance(error, DataRenderingError):
+            raise error.__cause__ or error
+        return super().format_error(error, **more)
 
     def _failure(self, error: Exception) -> HttpResponse:
         problem = problem_of(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -47,15 +48,20 @@ def rows_by_id[M: Model, Item](request: HttpRequest, queryset: QuerySet[M], quer
     return _by_id(request, rows, query, item)
 
 
-def sequence_by_id[M: Model, Item](request: HttpRequest, rows: Sequence[M], query: ListQuery, item: Callable[[M], Item]) -> Items[Item]:
-    """One page of rows that are read anyway, in the order of their ids."""
-    cursor = query.cursor_of(int)
-    return _by_id(request, [row for row in rows if cursor is None or row.pk > cursor.key[0]], query, item)
+def sequence_by_id[Row, Item](
+    request: HttpRequest, rows: Iterable[Row], query: ListQuery, item: Callable[[Row], Item], *, id: str = "pk"
+) -> Items[Item]:
+    """One page of rows that are read anyway, in the order of their ids. id: the attribute with the id."""
+    cursor, id_of = query.cursor_of(int), attrgetter(id)
+    in_order = sorted((row for row in rows if cursor is None or id_of(row) > cursor.key[0]), key=id_of)
+    return _by_id(request, in_order, query, item, id)
 
 
-def _by_id[M: Model, Item](request: HttpRequest, rows: Sequence[M], query: ListQuery, item: Callable[[M], Item]) -> Items[Item]:
+def _by_id[Row, Item](
+    request: HttpRequest, rows: Sequence[Row], query: ListQuery, item: Callable[[Row], Item], id: str = "pk"
+) -> Items[Item]:
     """The answer with the first of these rows. More of them: there is a next page."""
-    following = str(Cursor((rows[query.limit - 1].pk,))) if len(rows) > query.limit else ""
+    following = str(Cursor((getattr(rows[query.limit - 1], id),))) if len(rows) > query.limit else ""
     return Items(items=[item(row) for row in rows[: query.limit]], next=_next(request, following))
 
 

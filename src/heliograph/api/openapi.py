@@ -74,11 +74,11 @@ def _complete(operation: dict[str, Any], method: str, controller: type[ApiContro
     if controller.body_type != JSON and method in WITH_BODY:
         operation["requestBody"] = {"required": True, "content": {controller.body_type: {"schema": {"type": "string"}}}}
     header: dict[str, Any] | None = None
-    if method == "POST":
+    if method == "POST" and controller.takes_key:
         header = _header(
             "Idempotency-Key", "A text of your own, unique for this request. Sent again with it, the request is not done twice."
         )
-    elif controller.has_etag and method != "GET":
+    elif controller.has_etag and method not in ("GET", "POST"):
         header = _header("If-Match", "The ETag of what you have seen. If something else stands there now, nothing is changed (412).")
     if header is not None:
         operation.setdefault("parameters", []).append(header)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from heliograph.api.api_problems import Problem
 from heliograph.domain.ids import read_id
@@ -43,3 +44,8 @@ def numbers_of(field: str, ids: list[str]) -> list[int]:
     if None in numbers:
         raise Problem.from_field(field, "Something here is no id.")
     return [number for number in numbers if number is not None]
+
+
+def sent_or[Value](sent: Value | UnsetType, stored: Value) -> Value:
+    """What was sent for a member; what is stored, if the member is absent."""
+    return stored if sent is UNSET else sent
