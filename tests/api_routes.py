@@ -102,6 +102,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "mappings"): _SET_UP,
     ("GET", "mappings/fields"): _READ,
     ("POST", "mappings/preview"): _SET_UP,
+    ("POST", "mappings/sample"): _SET_UP,
+    ("GET", "mappings/starts"): _READ_SET_UP,
     ("GET", "mappings/{mapping}"): _READ,
     ("PATCH", "mappings/{mapping}"): _SET_UP,
     ("DELETE", "mappings/{mapping}"): _SET_UP,

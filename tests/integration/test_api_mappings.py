@@ -264,6 +264,22 @@ def test_the_source_fields_of_the_account_are_listed(story: Story, api: ApiClien
     assert "session.code" in {each["key"] for each in api.get("mappings/fields?subject=session")["items"]}
 
 
+def test_M2_rows_are_made_from_a_sample_and_from_presets(story: Story, api: ApiClient) -> None:
+    sample = {"text": '{"email": "a@b.example", "lead": {"first_name": "Ada", "tags": ["x"]}, "n": 1, "nothing": []}'}
+    made = api.post("mappings/sample", sample, status=200)
+    by_target = {row["target"]: row for row in made["rows"]}
+    assert (by_target["lead.first_name"]["nested"], by_target["n"]["type"]) == (True, "number")
+    assert made["proposed"]["email"] == "profile.email"
+    api.post("mappings", {"name": "From a sample", "rows": made["rows"]})
+    values = api.post("mappings/sample", sample | {"values": True}, status=200)
+    assert {row["target"]: row["parts"] for row in values["rows"]}["email"] == [text("a@b.example")]
+    assert api.post("mappings/sample", {"text": "{"}, status=400)["errors"][0]["field"] == "text"
+    starts = {each["preset"]: each for each in api.get("mappings/starts")["items"]}
+    slack = starts["slack_text"]
+    assert api.post("mappings", {"name": "Slack", "rows": slack["rows"]})["rows"] == slack["rows"]
+    assert len(api.get("mappings")["items"]) == 3
+
+
 def test_nothing_of_another_account_is_reached(story: Story, api: ApiClient) -> None:
     story.record("R1", status="Attended")
     other = ApiClient.for_account(signal_account.made(story.db, name="Another").account.pk)

@@ -19,6 +19,7 @@ from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_restoration import RestorableMapping, is_there
 from heliograph.domain.setup.fields import parse_source
+from heliograph.mappings.mapping_drafts import MappingDraft, SampleProposal
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.save_questions import SavedMeanwhile
@@ -98,6 +99,14 @@ def entered_mapping(body: object) -> FieldMapping:
         where = error.field if error.row is None else f"rows[{error.row - 1}].{error.field}"
         raise Invalid({where: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     return replace(mapping, rows=tuple(row.settled for row in mapping.rows))
+
+
+def rows_of_sample(text: str, *, values: bool) -> SampleProposal:
+    """The rows that a sample of the target makes. values: its values become typed text. Raises Invalid."""
+    try:
+        return MappingDraft().sample(text, values=values)
+    except MappingError as error:
+        raise Invalid({"text": [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
 
 
 def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
