@@ -7,10 +7,12 @@ from typing import Any
 
 from django_scopes import scope
 from tests.processes import Process, Starter
-from tests.story import Story
+from tests.receiver import Answer, Receiver
+from tests.story import BY, Story
 
 from heliograph.accounts.models import Account
 from heliograph.commands.operator_output import readable
+from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 
 def answer(process: Process) -> Any:
@@ -76,5 +78,58 @@ def test_F1_flow_refuses_what_is_not_there(story: Story, heliograph: Starter) ->
     assert "Signal is off for the account ACME." in sentence(heliograph.run("flow", "list", "--account", "ACME"))
 
 
+def test_F9_flow_explains_then_and_today(story: Story, heliograph: Starter) -> None:
+    leads = story.flow("Leads", [story.to(story.connection("Sales CRM", "/crm"))], statuses=["Attended"])
+    (change,) = story.record("R1", status="Cancelled").changes
+    story.change_flow(leads, statuses=["Attended", "Cancelled"])
+    of_change = heliograph.run("flow", "explain", "Leads", "--change", str(change), "--account", "ACME")
+    assert of_change.returncode == 0, of_change.output
+    assert f"Change {change}, " in of_change.output
+    assert "Then: Not triggered: tagged Cancelled, which this flow does not act on." in of_change.output
+    assert "Today: Triggered: one request to Sales CRM." in of_change.output
+    assert "today: passed" in of_change.output
+    assert "Wanted Attended. Was Cancelled." in of_change.output
+    last = heliograph.run("flow", "explain", str(leads), "--event", "SUMMIT", "--registration", "R1", "--account", "ACME")
+    assert last.output == of_change.output
+    document = answer(heliograph.run("flow", "explain", "Leads", "--change", str(change), "--account", "ACME", "--json"))
+    assert (document["then"]["verdict"], document["today"]["verdict"], document["differs"]) == ("not_triggered", "triggered", True)
+    assert f"There is no change {change + 99}." in sentence(
+        heliograph.run("flow", "explain", "Leads", "--change", str(change + 99), "--account", "ACME")
+    )
+    assert "There is no registration 'R9' in the event 'SUMMIT'." in sentence(
+        heliograph.run("flow", "explain", "Leads", "--event", "SUMMIT", "--registration", "R9", "--account", "ACME")
+    )
+    unclear = heliograph.run("flow", "explain", "Leads", "--event", "SUMMIT", "--account", "ACME")
+    assert unclear.returncode == 2
+    assert "give --change, or --event with" in unclear.output
+
+
 def test_a_terminal_obeys_no_text() -> None:
     assert readable("Sales\x1b[2J\x9b \u2068CRM\u2069\u202e\nZoë 👩‍🚀") == "Sales[2J CRM\nZoë 👩‍🚀"
+
+
+# --- registration
+
+
+def test_X5_registration_shows_the_state_and_the_timeline(story: Story, receiver: Receiver, heliograph: Starter) -> None:
+    receiver.answer("/crm", Answer(200), Answer(401))
+    story.flow("Leads", [story.to(story.connection("Sales CRM", "/crm"))], statuses=["Attended"])
+    with story.worker():
+        story.record("R1", status="Attended", first="Zoë", answers={"dietary": ["Vegan"]}, sessions=[{"code": "KEYNOTE"}])
+        story.until("R1", "success")
+        story.record("R1", first="Zoé")
+        story.until("R1", "success", "queued")
+    shown = heliograph.run("registration", "show", "SUMMIT", "R1", "--account", "ACME")
+    assert shown.returncode == 0, shown.output
+    for text in ("SUMMIT R1, version 2: Attended, active", "Zoé", "Vegan", "session KEYNOTE", "First Name changed", "Leads: Triggered."):
+        assert text in shown.output
+    assert "Sent to Sales CRM, 200 in " in shown.output
+    assert f"a{story.actions('R1')[-1]['id']}: Sales CRM answered 401 Unauthorized." in shown.output
+    assert "Leads" not in heliograph.run("registration", "show", "SUMMIT", "R1", "--changes", "0", "--account", "ACME").output
+    document = answer(heliograph.run("registration", "show", "SUMMIT", "R1", "--account", "ACME", "--json"))
+    assert (document["code"], document["version"], document["profile"]["first_name"]) == ("R1", 2, "Zoé")
+    assert "There is no registration 'R9' in the event 'SUMMIT'." in sentence(
+        heliograph.run("registration", "show", "SUMMIT", "R9", "--account", "ACME")
+    )
+    create_account(AccountFacts("GLOBEX", "Globex", "UTC"), by=BY)
+    assert "There is no registration 'R1'" in sentence(heliograph.run("registration", "show", "SUMMIT", "R1", "--account", "GLOBEX"))

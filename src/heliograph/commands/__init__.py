@@ -19,7 +19,19 @@ from heliograph.domain.errors import HeliographError
 if TYPE_CHECKING:
     from heliograph.options import Options
 
-MODULES = ("serve", "setup_commands", "addresses", "connection_commands", "keys", "import_", "jobs", "status", "doctor", "flow_commands")
+MODULES = (
+    "serve",
+    "setup_commands",
+    "addresses",
+    "connection_commands",
+    "keys",
+    "import_",
+    "jobs",
+    "status",
+    "doctor",
+    "flow_commands",
+    "registration_commands",
+)
 
 
 class NoDatabase(HeliographError):

@@ -1,22 +1,25 @@
-"""`heliograph flow`: lists and shows flows (guide: Setting Up Flows; F1)."""
+"""`heliograph flow`: lists and shows flows, and explains what one decided (guide: Setting Up Flows; F1, F9)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from heliograph.commands.connection_commands import find_connection
-from heliograph.commands.operator_output import OfAccount, find_flow, in_account, print_documents, print_table, print_text
+from heliograph.commands.operator_output import OfAccount, find_flow, in_account, print_documents, print_rows, print_table, print_text
 from heliograph.commands.setup_commands import CommandError, Json
 from heliograph.domain.flow.flow import Mode
 
 if TYPE_CHECKING:
     from heliograph.api.documents.flow_documents import FlowDocument
     from heliograph.deliveries.account_reader import AccountReader
+    from heliograph.deliveries.explanation import GateRow
 
 Name = Annotated[str, typer.Argument(help="The flow's name or id.")]
+_STATES: Final = {"passed": "passed", "stopped": "stopped here", "wait": "waits", "unread": "not reached"}
+"""What pages call the states of a gate."""
 
 
 class Completeness(StrEnum):
@@ -27,9 +30,10 @@ class Completeness(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Flows: list them, show one with its rule.", no_args_is_help=True)
+    group = typer.Typer(help="Flows: list them, show one, explain what one decided.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
+    group.command("explain")(explain)
     app.add_typer(group, name="flow")
 
 
@@ -120,3 +124,71 @@ def _say_flow(flow: FlowDocument, reader: AccountReader) -> None:
     ]
     if rows:
         print_table(("Destination", "Connection", "Payload mapping", "Header mapping", "Does"), rows)
+
+
+def explain(
+    flow: Name,
+    account: OfAccount,
+    change: Annotated[str, typer.Option("--change", help="The id of a change, as timelines and items of the Retry Queue show it.")] = "",
+    event: Annotated[str, typer.Option("--event", help="With --registration: the code of its event.")] = "",
+    registration: Annotated[
+        str, typer.Option("--registration", help="Instead of --change: the code of a registration, for its last change.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Explain why a flow took a change or did not: its gates, by the rules of then and of today."""
+    if bool(change) is bool(event and registration):
+        raise typer.BadParameter("give --change, or --event with --registration")
+    with in_account(account) as account_row:
+        from heliograph.api.documents.timeline_documents import ExplanationDocument  # noqa: PLC0415
+        from heliograph.deliveries.account_reader import account_reader  # noqa: PLC0415
+        from heliograph.timeline.recorded_changes import explanation_of, why_gone  # noqa: PLC0415
+
+        with account_reader(account_row.pk) as reader:
+            flow_id = find_flow(reader, flow)
+            change_id = _change(change) if change else _last_change(reader, event, registration)
+            gone = why_gone(reader, change_id)
+            recorded, pair = (None, None) if gone else explanation_of(reader, change_id, flow_id)
+            if as_json:
+                print_documents(ExplanationDocument.from_pair(change_id, flow_id, pair, gone))
+                return
+            if recorded is None or pair is None:
+                raise CommandError(gone)
+            from heliograph.deliveries.delivery_words import sentence_of  # noqa: PLC0415
+            from heliograph.domain.flow.sentence import plain  # noqa: PLC0415
+            from heliograph.web.templatetags.moments import moment  # noqa: PLC0415
+
+            what = sentence_of(recorded.change, reader.config, reader.provider.event(recorded.event))
+            print_text(f"Change {change_id}, {moment(recorded.change.at)}: {what}", plain(pair.then_or_today.sentence))
+            print_text(f"Then: {pair.then.answer if pair.then else 'The flow did not exist.'}")
+            print_text(f"Today: {pair.today.answer if pair.today else 'The flow has been deleted.'}")
+            print_rows([cells for gate in pair.gates for cells in _gate(gate)])
+
+
+def _change(id: str) -> int:
+    from heliograph.domain.ids import read_id  # noqa: PLC0415
+
+    number = read_id(id)
+    if number is None:
+        raise CommandError(f"There is no change {id}.")
+    return number
+
+
+def _last_change(reader: AccountReader, event: str, code: str) -> int:
+    """The last change of a registration. Raises CommandError."""
+    from heliograph.registrations.draft import opened  # noqa: PLC0415
+
+    registration = opened(reader.db, reader.account, event, code)
+    if registration is None or registration.last_change is None:
+        raise CommandError(f"There is no registration {code!r} in the event {event!r}.")
+    return registration.last_change
+
+
+def _gate(gate: GateRow) -> list[tuple[str, str, str]]:
+    """The rows of a gate: its name, its state and its reason; below, the gate by today's rules if they differ."""
+    rows = [(gate.name, _STATES[gate.state], _reason(gate))]
+    return rows + [("", f"today: {_STATES[now.state]}", _reason(now)) for now in gate.today]
+
+
+def _reason(gate: GateRow) -> str:
+    return f"Wanted {gate.expected}. Was {gate.actual}." if gate.expected else gate.note

@@ -14,6 +14,8 @@ from heliograph.commands import ready_for_data
 from heliograph.commands.setup_commands import CommandError, find_account
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from heliograph.accounts.models import Account
     from heliograph.deliveries.account_reader import AccountReader
 
@@ -92,11 +94,22 @@ def print_text(*lines: object) -> None:
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints rows below their heads. Without a terminal, a row is a line."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(*heads, box=None, pad_edge=False)
+    _print(Table(*heads, box=None, pad_edge=False), rows)
+
+
+def print_rows(rows: Sequence[Sequence[object]]) -> None:
+    """Prints rows without heads."""
+    from rich.table import Table  # noqa: PLC0415
+
+    _print(Table.grid(padding=(0, 2)), rows)
+
+
+def _print(table: Table, rows: Sequence[Sequence[object]]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+
     for row in rows:
         table.add_row(*(escape(readable(cell)) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
