@@ -13,6 +13,7 @@ from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders import platform_account
 from tests.builders.platform_account import PlatformAccount
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import AuditEntry
@@ -163,6 +164,23 @@ def test_F6_a_flow_that_is_read_creates_an_equal_one_with_every_filter(plan: Pla
         unchanged = api.patch(f"flows/{made['id']}", {name: made[name] for name in SETTINGS})
         assert equal(unchanged, made)
         assert unchanged["destinations"] == made["destinations"]
+
+
+def test_F6_the_fields_of_filters_are_listed_with_what_they_offer(plan: PlatformAccount, api: ApiClient, other: ApiClient) -> None:
+    fields = {each["field"]: each for each in api.get("flows/filter-fields")["items"]}
+    diet = f"answer.{plan.acme.tags['Diet'].pk}"
+    assert fields[diet] == {"field": diet, "label": "Dietary needs (answer)", "group": "Answers", "ops": [op.value for op in Op]}
+    assert "is before" in fields["event.start"]["ops"]
+    assert "is before" not in fields["event.code"]["ops"]
+    assert "session.code" not in fields
+    assert "session.code" in {each["field"] for each in api.get(f"flows/filter-fields?watch={Watch.SESSION_STATUS.value}")["items"]}
+    codes = api.get("flows/filter-values?field=event.code")
+    assert ({"value": "SUMMIT-26", "label": "SUMMIT-26"} in codes["values"], codes["closed"], codes["whole"]) == (True, True, True)
+    assert api.get("flows/filter-values?field=event.code&op=contains")["closed"] is False
+    assert api.get("flows/filter-values?field=nothing")["values"] == []
+    api.get("flows/filter-values", status=400)
+    assert other.get("flows/filter-values?field=event.code")["values"] == []
+    assert diet not in {each["field"] for each in other.get("flows/filter-fields")["items"]}
 
 
 def test_F4_F8_every_field_of_the_editor_is_read_and_written(plan: PlatformAccount, api: ApiClient) -> None:
@@ -328,6 +346,53 @@ def test_F1_a_page_and_the_api_switch_a_flow_off_alike(plan: PlatformAccount, ap
         entries = AuditEntry.objects.filter(kind="flow", object_id=test["id"]).order_by("id")
         assert [each.what for each in entries] == ["created", "switched off", "switched on", "switched off"]
         assert (entries[1].before, entries[1].after) == (entries[3].before, entries[3].after)
+
+
+def test_a_page_and_the_api_create_change_copy_and_delete_alike(plan: PlatformAccount, api: ApiClient, client: Client) -> None:
+    plan.signs_in(client)
+    body = complete(plan, statuses=[str(plan.acme.tags["Registered"].pk)], properties=["-1"])
+    body["filters"] = [{"field": "event.code", "op": "is any of", "values": ["SUMMIT-26"]}]
+    (to,) = body["destinations"]
+    form = {
+        "name": body["name"],
+        "watch": body["watch"],
+        "statuses": "Registered",
+        "properties": "Complete",
+        "row": "0",
+        "f0-key": "event.code",
+        "f0-op": "is any of",
+        "f0-values": "summit-26",
+        "destination": "0",
+        "d0-name": to["name"],
+        "d0-connection": to["connection"],
+        "d0-payload": to["payload_mapping"],
+        "d0-integration": "Webhooks",
+        "d0-action": "Webhook",
+        "d0-does": "updates",
+    }
+    by_page = client.post("/signal/flows/new/", form)["Location"].split("/")[-2]
+    by_api = api.post("flows", body)["id"]
+    assert equal(api.get(f"flows/{by_page}"), api.get(f"flows/{by_api}"))
+    to_id = api.get(f"flows/{by_page}")["destinations"][0]["id"]
+    client.post(f"/signal/flows/{by_page}/", form | {"name": "Renamed", "d0-id": to_id, "opened": "1"})
+    api.patch(f"flows/{by_api}", {"name": "Renamed"})
+    copies = [confirms(client, f"/signal/flows/{by_page}/copy/", {"name": "Copied"})["Location"].split("/")[-2]]
+    copies.append(api.post(f"flows/{by_api}/copies", {"name": "Copied"})["id"])
+    assert equal(*(api.get(f"flows/{id}") for id in copies))
+    confirms(client, f"/signal/flows/{by_page}/delete/")
+    api.delete(f"flows/{by_api}")
+    with scope(account=plan.pk):
+        entries = [list(AuditEntry.objects.filter(kind="flow", object_id=id).order_by("id")) for id in (by_page, by_api)]
+    assert [each.what for each in entries[0]] == ["created", "changed", "deleted"]
+    for page, rest in zip(*entries, strict=True):
+        assert (page.what, page.name) == (rest.what, rest.name)
+        assert without_destinations(page.before) == without_destinations(rest.before)
+        assert without_destinations(page.after) == without_destinations(rest.after)
+
+
+def without_destinations(body: dict[str, Any] | None) -> dict[str, Any]:
+    """The values of an entry without destinations, whose ids are their own."""
+    return {name: value for name, value in (body or {}).items() if name != "destinations"}
 
 
 def test_without_signal_there_are_no_flows(plan: PlatformAccount, api: ApiClient) -> None:

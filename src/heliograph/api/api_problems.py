@@ -19,6 +19,7 @@ from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.services.signing_secrets import RotationOpen
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
+from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.recording.json_documents import NoDocument
 from heliograph.registrations.document_intake import TooManyLines
@@ -160,14 +161,16 @@ def problem_of(error: Exception) -> Problem | None:
             return _problem_of_body(error)
         case NotInAccount() | ObjectDoesNotExist():
             return Problem("not-found")
-        case Invalid():
-            problems = [FieldProblem(field=field, reason=reason) for field, reasons in error.fields.items() for reason in map(str, reasons)]
-            return Problem("refused", str(error), errors=problems)
-        case PersonRefused():
+        case Invalid() | PersonRefused():
             problems = [FieldProblem(field=field, reason=str(reason)) for field, reasons in error.fields.items() for reason in reasons]
             return Problem("refused", str(error), errors=problems)
         case TokenRefused():
             return Problem("refused", str(error))
+        case DocumentRefused():
+            problems = [
+                FieldProblem(field=each.field, reason=each.reason, allowed=list(each.allowed), value=each.value) for each in error.problems
+            ]
+            return Problem("refused", str(error), errors=problems)
         case InUse():
             return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
         case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched():

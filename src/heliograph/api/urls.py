@@ -13,6 +13,9 @@ from heliograph.api.endpoints import (
     connection_endpoints,
     connection_trial_endpoints,
     flow_endpoints,
+    flow_filter_endpoints,
+    flow_trial_endpoints,
+    flow_version_endpoints,
     job_endpoints,
     mapping_endpoints,
     mapping_preview_endpoints,
@@ -41,6 +44,8 @@ ROUTER: Final = Router(
         *tag_endpoints.ROUTES,
         *people_endpoints.ROUTES,
         *audit_endpoints.ROUTES,
+        *flow_filter_endpoints.ROUTES,
+        *flow_trial_endpoints.ROUTES,
         *flow_endpoints.ROUTES,
         *connection_endpoints.ROUTES,
         *pause_endpoints.ROUTES,
@@ -52,6 +57,7 @@ ROUTER: Final = Router(
         *sample_endpoints.ROUTES,
         *mapping_preview_endpoints.ROUTES,
         *mapping_endpoints.ROUTES,
+        *flow_version_endpoints.ROUTES,
     ],
 )
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import FlowLack, missing
 from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, explain
@@ -18,6 +23,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.flows.drafts import subject_of
 from heliograph.flows.services.request_preview import RequestPreview, preview
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.where import Where
 
 DAYS = 7
@@ -25,6 +31,33 @@ LOOKED_AT = 20_000
 """Most changes of the last DAYS whose facets are read: the newest."""
 JUDGED = 2_000
 """Most changes that the flow decides: the newest that it watches."""
+
+
+NO_RULE: Final = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
+
+
+class NothingToTry(HeliographError):
+    """A flow cannot be tried like this. The sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSubject:
+    """What a flow is tried on: the latest change of a registration or of an event that it watches, or a certain change. Ids; one of them is given."""
+
+    registration: int | None = None
+    event: int | None = None
+    change: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeToTry:
+    """A change whose content is stored."""
+
+    id: int
+    change: Change
+    event: int
+    registration: int | None
+    """None for an event's change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +91,46 @@ class Counted:
     """Changes whose content is no longer stored."""
     more: bool = False
     """Whether there are older changes that were not read."""
+
+
+def change_to_try(reader: AccountReader, flow: Flow, subject: TrialSubject) -> ChangeToTry:
+    """The change on which a flow is tried. Raises Invalid, by the fields of TrialSubject, and NothingToTry."""
+    given_ids = {name: id for name in ("registration", "event", "change") if (id := getattr(subject, name)) is not None}
+    if len(given_ids) != 1:
+        raise Invalid({"": [_("Give one of these: a registration, an event or a change.")]})
+    ((name, id),) = given_ids.items()
+    if name == "change":
+        recorded = reader.changes([id]).get(id)
+        if recorded is None:
+            raise Invalid({"change": [_("There is no such change.")]})
+        if recorded[0] is None:
+            raise NothingToTry(_("The content of this change is no longer kept."))
+        return ChangeToTry(id, recorded[0], recorded[1][1], _registration_of(reader, id))
+    watches_events = subject_of(flow) is Subject.EVENT
+    if watches_events is not (name == "event"):
+        sentence = _("A flow that watches events is tried on an event.") if watches_events else _("This flow is tried on a registration.")
+        raise Invalid({name: [sentence]})
+    if name == "registration" and not reader.people([id]):
+        raise Invalid({"registration": [_("This registration is not there any more.")]})
+    if name == "event" and not reader.events([id]):
+        raise Invalid({"event": [_("There is no such event any more. Choose another one.")]})
+    return latest_change(reader, flow, id)
+
+
+def latest_change(reader: AccountReader, flow: Flow, subject: int) -> ChangeToTry:
+    """The latest change of a registration (or event) on which a flow is tried. Raises NothingToTry."""
+    latest = subject_change(reader, flow, subject)
+    if latest is None:
+        raise NothingToTry(_("Nothing of it has been recorded yet."))
+    id, change, event = latest
+    if change is None:
+        raise NothingToTry(_("The content of its last change is no longer kept. Save it once, then test again."))
+    return ChangeToTry(id, change, event, _registration_of(reader, id))
+
+
+def _registration_of(reader: AccountReader, change: int) -> int | None:
+    ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
+    return None if registration is None else int(registration)
 
 
 def subject_change(reader: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
@@ -102,6 +175,12 @@ def try_change(reader: AccountReader, flow: Flow, change: Change, event: EventCo
 def has_rule(flow: Flow, config: AccountConfig) -> bool:
     """Whether the flow's watch, required lists and filter values are filled in. Without them it would seem to take every change."""
     return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
+
+
+def needs_rule(flow: Flow, config: AccountConfig) -> None:
+    """Raises NothingToTry if the flow has no rule yet."""
+    if not has_rule(flow, config):
+        raise NothingToTry(str(NO_RULE))
 
 
 @dataclass(frozen=True, slots=True)

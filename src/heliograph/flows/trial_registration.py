@@ -6,22 +6,36 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.connection.sample import SampleFacts
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.filters import bounds_of
 from heliograph.domain.flow.flow import FilterRow, Flow, Op, Watch
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.compiled_setup import EventConfig, Field, QuestionType, Status
-from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.domain.setup.fields import PROFILE_FIELDS, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.flows.drafts import subject_of
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django
 
 _ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}
+
+
+def event_for(reader: AccountReader, flow: Flow, event: int) -> EventConfig:
+    """The event of a test registration for a flow. Raises Invalid."""
+    if subject_of(flow) is Subject.EVENT:
+        raise Invalid({"": [_("A flow that watches events is tried on an event.")]})
+    config = reader.events([event]).get(event)
+    if config is None:
+        raise Invalid({"event": [_("There is no such event any more. Choose another one.")]})
+    return config
 
 
 def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, now: datetime) -> int | tuple[DocumentProblem, ...]:

@@ -19,6 +19,7 @@ from heliograph.domain.flow.sentence import SentenceNames, parts, plain
 from heliograph.domain.setup.tag_kinds import STANDARD_TAGS
 from heliograph.flows import flow_words
 from heliograph.flows.flow_list import FlowRow
+from heliograph.flows.flow_warnings import FlowWarning
 from heliograph.store.instants import from_micros
 
 Name = Annotated[str, msgspec.Meta(description="The name of the flow; a flow without one is incomplete.")]
@@ -298,3 +299,17 @@ class FlowEffects(Document):
     ]
     untagged: Annotated[int, msgspec.Meta(description="Its runs that wait for a tag. If it is deleted, they will not be sent any more.")]
     running: Annotated[bool, msgspec.Meta(description="True if it is Live and on.")]
+
+
+class WarningDocument(Document):
+    """A warning about a flow."""
+
+    title: str
+    text: str
+    connection: Annotated[Id | None, msgspec.Meta(description="The connection that sends nothing at present.")]
+    event: Annotated[str, msgspec.Meta(description="The code of the event whose questions share a tag; empty for other warnings.")]
+
+    @classmethod
+    def from_warning(cls, warning: FlowWarning) -> WarningDocument:
+        """The document of a warning."""
+        return cls(title=warning.title, text=warning.text, connection=_id(warning.connection), event=warning.event)

@@ -10,9 +10,9 @@ from dmr import Body, Path, Query, modify
 from dmr.routing import path
 
 from heliograph.api.controller import ApiController
-from heliograph.api.documents.flow_documents import CopiedFlow, FlowChange, FlowDocument, FlowEffects, ListedFlow, NewFlow
+from heliograph.api.documents.flow_documents import CopiedFlow, FlowChange, FlowDocument, FlowEffects, ListedFlow, NewFlow, WarningDocument
 from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, numbers_of
-from heliograph.api.list_answers import Items, ListQuery, items_of
+from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import READ, SET_UP
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
@@ -20,6 +20,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_list import FlowList, FlowListFilter
+from heliograph.flows.flow_warnings import flow_warnings
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.flows.services.flows import copy_flow, delete_flow, save_flow
 from heliograph.setup.services.setup_save import saving
@@ -131,6 +132,20 @@ class EffectsOfFlow(ApiController):
             )
 
 
+class WarningsOfFlow(ApiController):
+    """The warnings about a flow."""
+
+    access: ClassVar = {"GET": READ}
+    of_signal: ClassVar = True
+
+    def get(self, parsed_path: Path[FlowPath]) -> Items[WarningDocument]:
+        """List the warnings about a flow: connections that send nothing at present, and answers that its mappings join."""
+        with read_database() as db:
+            flows = FlowList(db, self.account.pk)
+            warnings = flow_warnings(db, flow_in(flows.config, parsed_path), flows.config, flows.connections())
+        return all_of(warnings, WarningDocument.from_warning)
+
+
 def flow_in(config: AccountConfig, address: FlowPath) -> Flow:
     """The flow of an address. Raises NotThere."""
     flow = config.flows.get(number_of(address.flow))
@@ -150,4 +165,5 @@ ROUTES: Final = [
     path("flows/<str:flow>", OneFlow.as_view()),
     path("flows/<str:flow>/copies", FlowCopies.as_view()),
     path("flows/<str:flow>/effects", EffectsOfFlow.as_view()),
+    path("flows/<str:flow>/warnings", WarningsOfFlow.as_view()),
 ]

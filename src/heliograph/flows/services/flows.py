@@ -143,6 +143,11 @@ def lacks(flow: FlowFacts, config: AccountConfig) -> tuple[Missing, ...]:
     return missing(flow, config)
 
 
+def is_running(row: Flow) -> bool:
+    """True if the flow takes changes: it is on, and complete."""
+    return row.is_active and row.is_complete
+
+
 def flow_row(id: int) -> Flow:
     """A flow that is not deleted. Raises NotThere."""
     row: Flow | None = Flow.objects.filter(pk=id, deleted_at=None).first()

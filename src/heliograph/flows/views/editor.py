@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -19,10 +18,8 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
-from heliograph.connections.connection_list import ConnectionRow
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.replay_links import replay_address
-from heliograph.domain.connection.connection_health import SENDS_NOTHING, UNUSABLE, Health
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
@@ -35,20 +32,19 @@ from heliograph.flows.editor_forms import FlowForm, PanelForm
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
+from heliograph.flows.flow_warnings import FlowWarning, flow_warnings
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.flows.replay_offers import decided_otherwise
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.views.editor_questions import promised_of, stop_question, wider_question
 from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.flows.views.offer_words import say_with_offer
-from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.setup_frame import check, refused
-from heliograph.store.config_cache import Committed
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -277,7 +273,7 @@ def draw(
                 "untouched": stored is None and flow == drafts.new().flow,
                 "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
                 "changed": from_micros(head.changed) if head.changed else None,
-                "alerts": _alerts(flow, rows) + _joined_warnings(db, flow, config),
+                "alerts": [_alert(each) for each in flow_warnings(db, flow, config, rows)],
                 "unsaved": stored is not None and draft.to_save.to_body() != stored.to_body(),
             },
             "menu": flow_menu(flow.id, edits=edits) if stored else [],
@@ -306,42 +302,14 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
     return entries
 
 
-def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str]]:
-    """The warnings about connections of the flow that send nothing at present. Connections that make the flow incomplete are left out, because
-    the list of missing things names them."""
-    chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
-    return [
-        {
-            "title": f"{row.connection.name}: {flow_words.state_in_words(row)}",
-            "text": _("What this flow triggers fails until somebody has connected it again, and waits in Retry for its three retries.")
-            if row.health is Health.LOST
-            else _("What this flow triggers waits in its order, and is due once the connection goes on."),
-            "link": _("Open the connection"),
-            "href": reverse("connection", args=(row.id,)),
-            "icon": "clock",
-        }
-        for id in chosen
-        if (row := rows.get(id)) is not None and row.health in SENDS_NOTHING - UNUSABLE
-    ]
-
-
-def _joined_warnings(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
-    """The warnings about tags whose answers the flow's mappings join, because several questions of an event carry the tag (M8)."""
-    mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
-    tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()
-    with scope(account=config.id):
-        joined_by_tag = joined_answers(tags, taken_by([flow], config, Committed(db)))
-    return [
-        {
-            "title": _("Several questions share the tag %(tag)s") % {"tag": config.tags[tag].label if tag in config.tags else ""},
-            "text": _("In %(event)s: %(questions)s. Their answers are sent joined with “; ”.")
-            % {"event": joined.event, "questions": ", ".join(f"“{label}”" for label in joined.questions[:4])},
-            "link": _("Open the questions"),
-            "href": reverse("questions", args=(joined.event,)),
-            "icon": "",
-        }
-        for tag, joined in sorted(joined_by_tag.items())
-    ]
+def _alert(warning: FlowWarning) -> dict[str, str]:
+    """A warning with its link."""
+    if warning.connection is not None:
+        link, href = _("Open the connection"), reverse("connection", args=(warning.connection,))
+    else:
+        link, href = _("Open the questions"), reverse("questions", args=(warning.event,))
+    icon = "" if warning.connection is None else "clock"
+    return {"title": warning.title, "text": warning.text, "link": link, "href": href, "icon": icon}
 
 
 def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.models import Role
@@ -20,7 +19,6 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.delivery_operations import NothingToSync, send_now
-from heliograph.deliveries.explanation import GateRow, why_of
 from heliograph.deliveries.prospect_words import on_their_way
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.flow import sentence
@@ -32,9 +30,10 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
 from heliograph.flows.drafts import FlowDraft, subject_of
 from heliograph.flows.editor_forms import PanelForm
-from heliograph.flows.flow_trial import DAYS, Counted, Trial, count_taken, has_rule, subject_change, try_change
+from heliograph.flows.flow_trial import DAYS, NO_RULE, Counted, NothingToTry, Trial, count_taken, has_rule, latest_change, try_change
 from heliograph.flows.past_trial import try_on_past
 from heliograph.flows.services.request_preview import RequestPreview
+from heliograph.flows.trial_words import trial_answer
 from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_context
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
@@ -50,9 +49,6 @@ from heliograph.web.toasts import say
 
 CHOICES = 8
 """Most registrations that are offered if several match."""
-NO_RULE = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
-ACTIVE = 1
-"""The index of the gate "Active and complete" among the gates."""
 
 
 @require_POST
@@ -162,42 +158,26 @@ def _label(reader: AccountReader, id: int) -> str:
 
 def _try_subject(request: AccountRequest, reader: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
     flow = draft.flow
-    latest = subject_change(reader, flow, subject)
     head = {"text": label, "picked": str(subject)}
-    if latest is None:
-        return head | {"problem": _("Nothing of it has been recorded yet.")}
-    id, change, event_id = latest
-    if change is None:
-        return head | {"problem": _("The content of its last change is no longer kept. Save it once, then test again.")}
-    trial = try_change(reader, flow, change, reader.provider.event(event_id), now=timezone.now())
-    return head | {"trial": _trial_context(request, reader, draft, trial, id)}
+    try:
+        latest = latest_change(reader, flow, subject)
+    except NothingToTry as error:
+        return head | {"problem": str(error)}
+    trial = try_change(reader, flow, latest.change, reader.provider.event(latest.event), now=timezone.now())
+    return head | {"trial": _trial_context(request, reader, draft, trial, latest.id)}
 
 
 def _trial_context(request: AccountRequest, reader: AccountReader, draft: FlowDraft, trial: Trial, change: int) -> dict[str, Any]:
     """The context of a trial's result: the gates and the requests."""
     flow = draft.flow
-    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
-    why = why_of(trial.running, config)
-    gates = list(why.gates)
-    off = not flow.active
-    actual = _("On, complete") if trial.active.passed else _("Off") if off else _("incomplete")
-    gates[ACTIVE] = GateRow(gates[ACTIVE].name, "passed" if trial.active.passed else "wait", _("On, nothing missing"), actual)
-    answer = why.answer
-    if trial.running.verdict is FlowVerdict.TRIGGERED:
-        names = [c.name for d in flow.destinations if (c := config.connections.get(d.connection or 0))]
-        answer = _("It would be sent to %(connections)s.") % {"connections": ", ".join(dict.fromkeys(names)) or _("nobody yet")}
-        if not trial.active.passed:
-            answer = _("Once the flow is on and complete: %(answer)s") % {"answer": answer}
-            gates[-1] = GateRow(gates[-1].name, "wait")
-    if not has_rule(flow, config):
-        answer = str(NO_RULE)
+    words = trial_answer(trial, flow, reader.config)
     href, not_now = _sending(request, draft, reader.config.flows.get(flow.id), trial, change)
     return {
         "change": _("Its change of %(when)s: %(what)s.")
         % {"when": moment(trial.change.at), "what": delivery_words.happened(trial.change, reader.config, trial.event)},
-        "sentence": why.sentence,
-        "answer": answer,
-        "gates": gates,
+        "sentence": words.sentence,
+        "answer": words.answer,
+        "gates": words.gates,
         "requests": [_request(d, p, reader) for d, p in trial.previews],
         "send_href": href,
         "send_not": not_now,

@@ -29,8 +29,8 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.source_fields import SourceFields
+from heliograph.setup.version_list import MOST_LOOKED_UP
 from heliograph.setup.views.versions_page import (
-    MOST_LOOKED_UP,
     Difference,
     ListedConsequence,
     RestoreQuestion,

@@ -23,10 +23,10 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
 from heliograph.setup.setup_errors import Invalid
+from heliograph.setup.version_list import compared_with, version_of, version_page
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import agrees, promise_of
-from heliograph.web.cursor import Cursor, ListPage, Pager, address
-from heliograph.web.cursor import pages as cursor_pages
+from heliograph.web.cursor import ListPage, Pager, address
 from heliograph.web.cursor import read_cursor as cursor_of
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted
@@ -35,8 +35,6 @@ from heliograph.web.toasts import say
 
 SHOWN = 100
 """Versions of a page of the list."""
-MOST_LOOKED_UP = 20
-"""Most past versions of the account's set-up that are read to find the names of deleted things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,32 +158,18 @@ def versions_page(request: AccountRequest, versioned: Versioned) -> HttpResponse
 def _read(request: AccountRequest, versioned: Versioned, chosen: int | None, other: int | None) -> ComparedVersions:
     """Raises Http404."""
     cursor = cursor_of(request, (int,))
-
-    def fetch(at: Cursor | None, limit: int) -> list[Version]:
-        bound = int(at.key[0]) if at else None
-        versions = history(
-            db, request.account.pk, versioned.kind, versioned.id, **({"above": bound} if at and at.back else {"below": bound}), most=limit
-        )
-        return versions[::-1] if at and at.back else versions
-
+    thing = (request.account.pk, versioned.kind, versioned.id)
     with read_database() as db:
-        list_page = cursor_pages(fetch, lambda each: (each.number,), cursor, size=SHOWN)
-        newest = next(iter(history(db, request.account.pk, versioned.kind, versioned.id, most=1)), None)
+        list_page = version_page(db, *thing, cursor, size=SHOWN)
+        newest = next(iter(history(db, *thing, most=1)), None)
         if newest is None or not newest.body or not list_page.rows:
             raise Http404
-        version_below = history(db, request.account.pk, versioned.kind, versioned.id, below=list_page.rows[-1].number, most=1)
+        version_below = history(db, *thing, below=list_page.rows[-1].number, most=1)
         before = {each.number: previous for each, previous in itertools.pairwise([*list_page.rows, *version_below])}
-        at = newest if chosen is None else version(db, request.account.pk, versioned.kind, versioned.id, chosen)
+        at = newest if chosen is None else version_of(db, *thing, chosen)
         if chosen is None and newest.number > 1 and cursor is None:
-            at = version(db, request.account.pk, versioned.kind, versioned.id, newest.number - 1)
-        if other is not None:
-            beside: Version | None = version(db, request.account.pk, versioned.kind, versioned.id, other)
-        elif at.number == newest.number:  # of the newest: what it changed
-            beside = next(iter(history(db, request.account.pk, versioned.kind, versioned.id, below=at.number, most=1)), None)
-        else:
-            beside = newest
-        if not at.body or (beside and not beside.body):
-            raise Http404
+            at = version_of(db, *thing, newest.number - 1)
+        beside = compared_with(db, *thing, at, other)
     return ComparedVersions(at, beside, newest, list_page, before)
 
 

@@ -1,0 +1,71 @@
+"""The warnings about a flow: connections that send nothing at present, and answers that its mappings join (M8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django_scopes import scope
+
+from heliograph.connections.connection_list import ConnectionRow
+from heliograph.domain.connection.connection_health import SENDS_NOTHING, UNUSABLE, Health
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.flow import Flow
+from heliograph.flows import flow_words
+from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
+from heliograph.store.config_cache import Committed
+from heliograph.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class FlowWarning:
+    """A warning about a flow."""
+
+    title: str
+    text: str
+    connection: int | None = None
+    """The connection that sends nothing."""
+    event: str = ""
+    """The code of the event whose questions share a tag."""
+
+
+def flow_warnings(db: Database, flow: Flow, config: AccountConfig, rows: Mapping[int, ConnectionRow]) -> Sequence[FlowWarning]:
+    """All warnings about a flow, saved or not.
+
+    rows: the connections of the account, by id
+    """
+    return [*_silent_connections(flow, rows), *_joined_answers(db, flow, config)]
+
+
+def _silent_connections(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[FlowWarning]:
+    """Connections that make the flow incomplete are left out, because the list of missing things names them."""
+    chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
+    return [
+        FlowWarning(
+            f"{row.connection.name}: {flow_words.state_in_words(row)}",
+            _("What this flow triggers fails until somebody has connected it again, and waits in Retry for its three retries.")
+            if row.health is Health.LOST
+            else _("What this flow triggers waits in its order, and is due once the connection goes on."),
+            connection=row.id,
+        )
+        for id in chosen
+        if (row := rows.get(id)) is not None and row.health in SENDS_NOTHING - UNUSABLE
+    ]
+
+
+def _joined_answers(db: Database, flow: Flow, config: AccountConfig) -> list[FlowWarning]:
+    """The tags whose answers the flow's mappings join, because several questions of an event carry the tag."""
+    mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
+    tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()
+    with scope(account=config.id):
+        joined_by_tag = joined_answers(tags, taken_by([flow], config, Committed(db)))
+    return [
+        FlowWarning(
+            _("Several questions share the tag %(tag)s") % {"tag": config.tags[tag].label if tag in config.tags else ""},
+            _("In %(event)s: %(questions)s. Their answers are sent joined with “; ”.")
+            % {"event": joined.event, "questions": ", ".join(f"“{label}”" for label in joined.questions[:4])},
+            event=joined.event,
+        )
+        for tag, joined in sorted(joined_by_tag.items())
+    ]
