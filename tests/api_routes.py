@@ -130,4 +130,13 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "flows/{flow}/versions/{version}/differences"): _READ,
     ("GET", "flows/{flow}/versions/{version}/restoration"): _READ,
     ("POST", "flows/{flow}/versions/{version}/restoration"): _SET_UP,
+    ("GET", "replays"): _READ,
+    ("POST", "replays"): _OPERATE,
+    ("GET", "replays/{replay}"): _READ,
+    ("GET", "replays/{replay}/lines"): _READ,
+    ("POST", "replays/{replay}/start"): _OPERATE,
+    ("POST", "replays/{replay}/pause"): _OPERATE,
+    ("POST", "replays/{replay}/resume"): _OPERATE,
+    ("POST", "replays/{replay}/cancel"): _OPERATE,
+    ("POST", "replays/{replay}/stop"): _OPERATE,
 }

@@ -25,6 +25,7 @@ from heliograph.api.endpoints import (
     preset_endpoints,
     registration_endpoints,
     registration_line_endpoints,
+    replay_endpoints,
     rule_endpoints,
     sample_endpoints,
     signing_endpoints,
@@ -58,6 +59,7 @@ ROUTER: Final = Router(
         *mapping_preview_endpoints.ROUTES,
         *mapping_endpoints.ROUTES,
         *flow_version_endpoints.ROUTES,
+        *replay_endpoints.ROUTES,
     ],
 )
 

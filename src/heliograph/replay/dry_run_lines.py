@@ -15,7 +15,7 @@ from heliograph.domain.flow.flow import Flow
 from heliograph.replay.replay_words import NOTES
 from heliograph.replay.request_comparison import ComparedLine, Comparison, by_destination, changes_of
 from heliograph.store.where import Where
-from heliograph.web.cursor import Cursor, ListPage, pages, walk_from
+from heliograph.web.cursor import ROWS, Cursor, ListPage, pages, walk_from
 
 PARTS: tuple[type[int | str], ...] = (int,)
 SHOWN_FIELDS = 12
@@ -29,6 +29,14 @@ class DryRunLine:
     """One line of a dry run."""
 
     id: int
+    change: int
+    registration: int | None
+    """None if an event changed, or if the registration is erased."""
+    destination_id: int
+    action: int | None
+    """The action that sent it."""
+    left_out: int
+    """Why a chosen line was not sent, as stored; 0 for all others."""
     code: str
     """The code of the registration, or of the event."""
     event: str
@@ -47,32 +55,40 @@ class DryRunLine:
 
 
 def dry_run_page(
-    reader: AccountReader, replay: int, flow: Flow | None, verdict: ReplayVerdict, cursor: Cursor | None
+    reader: AccountReader,
+    replay: int,
+    flow: Flow | None,
+    verdict: ReplayVerdict,
+    cursor: Cursor | None,
+    *,
+    size: int = ROWS,
+    most_fields: int = SHOWN_FIELDS,
 ) -> ListPage[DryRunLine]:
     """A page of a verdict's lines, compared anew.
 
     flow: None if it was deleted
+    most_fields: how many fields a line shows; the others are counted
     """
 
     where = Where("replay_id = :replay", "verdict = :verdict", replay=replay, verdict=verdict.code)
     where &= Where("+account_id = :account", account=reader.account)
 
     def fetch(at: Cursor | None, limit: int) -> Sequence[tuple[int, ...]]:
-        select = "SELECT id, destination_id, change_id, registration_id, event_id, note FROM replay_line"
+        select = "SELECT id, destination_id, change_id, registration_id, event_id, note, action_id, left_out FROM replay_line"
         return walk_from(at, "replay_line", where, ("id",), ascends=True).read(reader.db, select, Where(), limit)
 
-    listed = pages(fetch, lambda row: (row[0],), cursor)
-    return listed.with_rows(_lines(reader, flow, listed.rows))
+    listed = pages(fetch, lambda row: (row[0],), cursor, size=size)
+    return listed.with_rows(_lines(reader, flow, listed.rows, most_fields))
 
 
-def _lines(reader: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]]) -> list[DryRunLine]:
+def _lines(reader: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]], most_fields: int) -> list[DryRunLine]:
     people = reader.people(row[3] for row in rows)
     events = reader.events({row[4] for row in rows})
     compared = _compared(reader, flow, rows) if flow is not None else {}
     several = flow is not None and len(flow.destinations) > 1
     names = {d.id: d.name for d in flow.destinations} if flow else {}
     lines = []
-    for id, destination, _change, registration, event, note in rows:
+    for id, destination, change, registration, event, note, action, left_out in rows:
         person = people.get(registration) if registration else None
         code = events[event].code if event in events else ""
         line = compared.get(id)
@@ -80,13 +96,18 @@ def _lines(reader: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, .
         lines.append(
             DryRunLine(
                 id=id,
+                change=change,
+                registration=registration if person else None,
+                destination_id=destination,
+                action=action,
+                left_out=left_out,
                 code=person.code if person else code,
                 event=code,
                 is_event=person is None,
                 who=person.name if person else "",
                 destination=names.get(destination, "") if several else "",
-                fields=[FieldChange(each.name, _cut(each.was), _cut(each.would)) for each in fields[:SHOWN_FIELDS]],
-                more=max(0, len(fields) - SHOWN_FIELDS),
+                fields=[FieldChange(each.name, _cut(each.was), _cut(each.would)) for each in fields[:most_fields]],
+                more=max(0, len(fields) - most_fields),
                 last=line.last.ended if line and line.last else None,
                 why=_why(reader, line, str(note)),
             )

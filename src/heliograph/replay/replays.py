@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from django.db import connection, transaction
-from django_scopes import scope
+from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
@@ -16,6 +16,7 @@ from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
@@ -82,11 +83,21 @@ class ReplayState:
         return _STAGES.get(JobState(self.send.state), Stage.SENDING)
 
     @property
+    def first_verdict(self) -> ReplayVerdict:
+        """The verdict whose lines are shown first, because a person wants to check these before sending."""
+        numbers = self.verdicts
+        return next((verdict for verdict in _FIRST if numbers[verdict]), ReplayVerdict.NEW)
+
+    @property
     def verdicts(self) -> Mapping[ReplayVerdict, int]:
         """The number of lines of each verdict."""
         return {verdict: int(self.check.counts.get(verdict.value, 0)) for verdict in ReplayVerdict}
 
 
+_FIRST: Final = (
+    *(ReplayVerdict.DIFFERENT, ReplayVerdict.NEW, ReplayVerdict.WOULD_FAIL),
+    *(ReplayVerdict.SUPERSEDED, ReplayVerdict.FILTERED, ReplayVerdict.SAME),
+)
 _STAGES: Final = {
     JobState.PAUSED: Stage.PAUSED,
     JobState.FAILED: Stage.FAILED,
@@ -165,6 +176,30 @@ def find(account: int, id: int) -> ReplayState:
     return ReplayState(row, control.find(row.check_job, account), send)
 
 
+def states_of(account: int, rows: Iterable[Replay]) -> list[ReplayState]:
+    """The states of replays of the account, in their order. Their jobs are read at once."""
+    rows = [row for row in rows if row.check_job is not None]
+    ids = {id for row in rows for id in (row.check_job, row.send_job) if id is not None}
+    with scopes_disabled():
+        jobs = {job.pk: job for job in Job.objects.filter(pk__in=ids, account_id=account)}
+    return [ReplayState(row, jobs[row.check_job], jobs.get(row.send_job or 0)) for row in rows if row.check_job in jobs]
+
+
+def is_outdated(config: AccountConfig, state: ReplayState) -> bool:
+    """True if the set-up was saved since the dry run, which may have ended otherwise now."""
+    return state.stage is Stage.CHECKED and state.replay.config_version not in (0, config.version)
+
+
+def actions_sent(db: Database, state: ReplayState) -> int | None:
+    """How many actions were sent, or are still to be sent; None before the start. Actions that a cancel withdrew do not count."""
+    if state.send is None:
+        return None
+    if state.stage is Stage.CANCELLED:
+        counts = sent_counts(db, state)
+        return counts.chosen - counts.not_sent - counts.filtered - counts.gone
+    return int(state.send.counts.get("sent", 0))
+
+
 def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason: str, *, by: str) -> Replay:
     """Begins to send the chosen lines of a dry run.
 
@@ -180,6 +215,8 @@ def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason:
             raise NotNow("It was started already, or its dry run has not ended.")
         total = chosen_lines(db, row.pk, choice)
         wrong: dict[str, list[str]] = {}
+        if choice.lines and total < len(set(choice.lines)):
+            wrong["send"] = ["Something of what is chosen is not in this dry run, or cannot be sent."]
         if not total:
             wrong["send"] = ["Choose what is sent: nothing of what is chosen can be."]
         if rate is None or not 1 <= rate <= FASTEST:

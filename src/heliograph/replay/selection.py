@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.registration.change import Facet
+from heliograph.insights.period import whole_days
 from heliograph.registrations.list import RegistrationFilter, Registrations
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.database import Database
 from heliograph.store.where import Where
+
+ENDS_BEFORE: Final = gettext_lazy("It ends before it begins.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,48 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionFacts:
+    """What somebody chooses for a dry run."""
+
+    since: datetime.date | None = None
+    """The first day."""
+    until: datetime.date | None = None
+    """The last day."""
+    event: int | None = None
+    text: str = ""
+    """Words of a registration's code, name or organization."""
+    status: str = ""
+    """The name of the status that a registration has today."""
+    every: bool = False
+    quiet: bool = False
+
+
+def selection_of(reader: AccountReader, facts: SelectionFacts, zone: ZoneInfo, now: int) -> Selection:
+    """The selection of these facts. It demands dates or an event, so that nobody replays everything by mistake.
+
+    zone: of the account, in which days begin and end
+    now: microseconds
+    Raises Invalid, by the names of the parameters: from, to, event, status.
+    """
+    if facts.since and facts.until and facts.until < facts.since:
+        raise Invalid({"to": [str(ENDS_BEFORE)]})
+    if not (facts.since or facts.until or facts.event):
+        raise Invalid({"from": [_("Give dates, an event, or both.")]})
+    if facts.event is not None and not reader.events([facts.event]):
+        raise Invalid({"event": [_("There is no such event any more. Choose another one.")]})
+    if facts.status and facts.status not in Registrations(reader.db, reader.account).statuses():
+        raise Invalid({"status": [_("There is no status of this name.")]})
+    return Selection(
+        until=min(now, whole_days(facts.until, facts.until, zone).until) if facts.until else now,
+        since=whole_days(facts.since, facts.since, zone).since if facts.since else None,
+        event=facts.event,
+        registrations=RegistrationFilter(text=facts.text, status=facts.status),
+        every=facts.every,
+        quiet=facts.quiet,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayChoice:
     """The lines of a dry run that are sent."""
 
@@ -78,6 +130,11 @@ class ReplayChoice:
     """Lines of these verdicts."""
     lines: tuple[int, ...] = ()
     """If it is not empty, only those with these ids."""
+
+    @classmethod
+    def of_lines(cls, lines: Sequence[int]) -> Self:
+        """The choice of single lines, whatever their verdicts; an empty one of no lines."""
+        return cls(frozenset(verdict for verdict in ReplayVerdict if verdict.is_sent) if lines else frozenset(), tuple(lines))
 
     def as_json(self) -> dict[str, object]:
         """The choice as the replay's row stores it."""

@@ -30,11 +30,6 @@ from heliograph.web.forms import member_of
 
 LIVE_STAGES = (Stage.CHECKING, Stage.WAITING, Stage.SENDING)
 """The stages in which the page refreshes itself."""
-_FIRST = (
-    *(ReplayVerdict.DIFFERENT, ReplayVerdict.NEW, ReplayVerdict.WOULD_FAIL),
-    *(ReplayVerdict.SUPERSEDED, ReplayVerdict.FILTERED, ReplayVerdict.SAME),
-)
-"""The first of these verdicts that has lines is shown first, because a person wants to check these lines before sending."""
 
 
 def replay_page(request: AccountRequest, reader: AccountReader, state: ReplayState) -> dict[str, Any]:
@@ -58,7 +53,7 @@ def replay_page(request: AccountRequest, reader: AccountReader, state: ReplaySta
         "by": people.get(row.started_by or row.by, ""),
         "at": row.started or row.created,
         "reason": row.reason,
-        "changed": _is_outdated(reader, state),
+        "changed": replays.is_outdated(reader.config, state),
         "promise": send_promise(reader, state),
         "gone": flow is None,
         "again": f"{reverse('replay')}?{urlencode(form_values)}",
@@ -85,11 +80,7 @@ def send_promise(reader: AccountReader, state: ReplayState) -> str:
         if flow
         else []
     )
-    return promise_of(state.replay.pk, flow and flow.number, connections, _is_outdated(reader, state))
-
-
-def _is_outdated(reader: AccountReader, state: ReplayState) -> bool:
-    return state.stage is Stage.CHECKED and state.replay.config_version not in (0, reader.config.version)
+    return promise_of(state.replay.pk, flow and flow.number, connections, replays.is_outdated(reader.config, state))
 
 
 def _heading(stage: Stage) -> str:
@@ -114,8 +105,7 @@ def _check_progress(state: ReplayState) -> dict[str, Any]:
 
 def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, flow: Flow | None) -> dict[str, Any]:
     numbers = state.verdicts
-    usual = next((verdict for verdict in _FIRST if numbers[verdict]), ReplayVerdict.NEW)
-    verdict = member_of(ReplayVerdict, request.GET.get("show"), usual)
+    verdict = member_of(ReplayVerdict, request.GET.get("show"), state.first_verdict)
     lines = dry_run_page(reader, state.replay.pk, flow, verdict, read_cursor(request, PARTS))
     subjects = int(state.check.result.get("subjects", 0))
     # With the last deliveries over these connections the dry run compares.

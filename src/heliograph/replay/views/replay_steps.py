@@ -24,14 +24,13 @@ from heliograph.deliveries.choices import event_choices, flow_choices
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.errors import TooMuchWork
 from heliograph.domain.ids import read_id, read_number
-from heliograph.insights.period import whole_days
 from heliograph.jobs.page import queue_place
-from heliograph.registrations.list import RegistrationFilter, Registrations
+from heliograph.registrations.list import Registrations
 from heliograph.replay import replays
 from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.replay_words import STAGES, selected
-from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState, Stage
-from heliograph.replay.selection import ReplayChoice, Selection
+from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState
+from heliograph.replay.selection import ENDS_BEFORE, ReplayChoice, Selection, SelectionFacts, selection_of
 from heliograph.replay.views.replay_page import LIVE_STAGES, replay_page, send_promise
 from heliograph.setup.services.setup_save import acting
 from heliograph.setup.setup_errors import Invalid, NotThere
@@ -47,7 +46,8 @@ from heliograph.web.toasts import say
 LATEST, EVERY = "latest", "every"
 LINK = {"flow": "flow", "event": "event", "since": "from", "until": "to"}
 """The fields that a link fills, with the names of its parameters."""
-ENDS_BEFORE = gettext_lazy("It ends before it begins.")
+FIELDS = {name: field for field, name in LINK.items()} | {"status": "has_status"}
+"""The fields by the names of a selection's parameters."""
 SEND_ROWS = "rows"
 
 
@@ -86,16 +86,6 @@ class ReplayForm(Form):
         sub=gettext_lazy("Such as an import for which no flow was to act"),
     )
 
-    def clean(self) -> dict[str, Any]:
-        """Demands dates or an event, so that nobody replays everything by mistake."""
-        values = dict(super().clean() or self.cleaned_data)
-        since, until = values.get("since"), values.get("until")
-        if since and until and until < since:
-            self.add_error("until", ENDS_BEFORE)
-        if not (since or until or values.get("event")) and not self.errors:
-            self.add_error("since", _("Give dates, an event, or both."))
-        return values
-
     def refuse_linked_days(self) -> None:
         """Refuses unreadable days of a link, as if they had been posted."""
         days: dict[str, datetime.date | None] = {}
@@ -107,20 +97,16 @@ class ReplayForm(Form):
         if (since := days.get("since")) and (until := days.get("until")) and until < since:
             self.errors["until"] = self.error_class([str(ENDS_BEFORE)])
 
-    def selection(self, now: int) -> Selection:
-        """The chosen selection.
-
-        now: microseconds
-        """
+    @property
+    def facts(self) -> SelectionFacts:
+        """What is chosen."""
         values = self.cleaned_data
-        zone = timezone.get_current_timezone()
-        since: datetime.date | None = values["since"]
-        until: datetime.date | None = values["until"]
-        return Selection(
-            until=min(now, whole_days(until, until, zone).until) if until else now,
-            since=whole_days(since, since, zone).since if since else None,
-            event=read_id(values["event"]),
-            registrations=RegistrationFilter(text=values["q"], status=values["has_status"]),
+        return SelectionFacts(
+            values["since"],
+            values["until"],
+            read_id(values["event"]),
+            values["q"],
+            values["has_status"],
             every=values["which"] == EVERY,
             quiet=values["quiet"],
         )
@@ -143,8 +129,7 @@ class SendForm(Form):
         """The chosen verdicts and lines."""
         values = self.cleaned_data
         if values["do"] == SEND_ROWS:
-            lines = tuple(id for text in values["row"] if (id := read_id(text)) is not None)
-            return ReplayChoice(frozenset(verdict for verdict in ReplayVerdict if verdict.is_sent) if lines else frozenset(), lines)
+            return ReplayChoice.of_lines([id for text in values["row"] if (id := read_id(text)) is not None])
         return ReplayChoice(frozenset(known for text in values["send"] if (known := member_of(ReplayVerdict, text, None)) is not None))
 
 
@@ -171,9 +156,11 @@ def choose(request: AccountRequest) -> HttpResponse:
         none = not reader.config.flows
     if form.is_valid():
         try:
-            made = replays.create(request.account.pk, read_id(form.cleaned_data["flow"]) or 0, form.selection(now), by=request.user.actor)
+            with account_reader(request.account.pk) as reader:
+                selection = selection_of(reader, form.facts, timezone.get_current_timezone(), now)
+            made = replays.create(request.account.pk, read_id(form.cleaned_data["flow"]) or 0, selection, by=request.user.actor)
         except Invalid as error:
-            form.refuse(error)
+            form.refuse(error, names=FIELDS)
         except NotThere:
             form.add_error("flow", _("Choose a flow."))
         else:
@@ -194,20 +181,10 @@ def _past(request: AccountRequest, reader: AccountReader) -> tuple[list[dict[str
     with scope(account=reader.account):
         listed = keyset(Replay.objects.filter(account=reader.account), "created", "id", read_cursor(request, (int, int)))
         rows = list(listed.rows)
-    states = [replays.find(reader.account, row.pk) for row in rows]
+    states = replays.states_of(reader.account, rows)
     events = reader.events({id for row in rows if (id := row.selection.get("event")) is not None})
     people = names_of_users(reader.account, [mark for row in rows for mark in (row.by, row.started_by, row.stopped_by)])
     return [_past_row(reader, state, events, people) for state in states], Pager.from_page(request, listed, "")
-
-
-def _sent(reader: AccountReader, state: ReplayState) -> int | None:
-    """How many actions were sent, or are still to be sent; None before the start. Actions that a cancel withdrew do not count."""
-    if state.send is None:
-        return None
-    if state.stage is Stage.CANCELLED:
-        counts = replays.sent_counts(reader.db, state)
-        return counts.chosen - counts.not_sent - counts.filtered - counts.gone
-    return int(state.send.counts.get("sent", 0))
 
 
 def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: dict[str, str]) -> dict[str, Any]:
@@ -221,7 +198,7 @@ def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: di
         "flow": (flow.name if flow else row.flow_name) or _("Without a name"),
         "range": selected(Selection.from_json(row.selection), event.code if event else ""),
         "by": people.get(row.started_by or row.by, ""),
-        "sent": _sent(reader, state),
+        "sent": replays.actions_sent(reader.db, state),
         "state": STAGES[state.stage],
         "queue_place": queue_place(job) if job.is_waiting and row.stopped is None else "",
     }
