@@ -21,7 +21,7 @@ LARGEST_HEAD: Final = 32 * 1024
 MOST_HEADERS: Final = 100
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
-_PHRASES: Final = {400: "Bad Request", 431: "Request Header Fields Too Large", 501: "Not Implemented"}
+_PHRASES: Final = {400: "Bad Request", 413: "Content Too Large", 431: "Request Header Fields Too Large", 501: "Not Implemented"}
 METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 # Possessive quantifiers: no head makes these look at a byte twice.
@@ -82,6 +82,7 @@ def _malformed(detail: str) -> RequestRefusal:
 
 
 MALFORMED: Final = _malformed("This is not HTTP as RFC 9112 has it.")
+BODY_TOO_LARGE: Final = RequestRefusal(413, "size", "The body is too large.")
 NO_HOST: Final = _malformed("A request names one Host.")
 NOT_OURS: Final = RequestRefusal(400, "host", "This Host is none of ours. Whoever runs Heliograph can allow it: HELIOGRAPH_ALLOWED_HOSTS.")
 LENGTH: Final = _malformed("Content-Length is not a number.")

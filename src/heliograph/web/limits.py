@@ -19,7 +19,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
-from heliograph.domain.http_request import MALFORMED, PAGES_HEALTH, Chunks, RequestRefusal, read_head
+from heliograph.domain.http_request import BODY_TOO_LARGE, MALFORMED, PAGES_HEALTH, Chunks, RequestRefusal, read_head
 from heliograph.web import unread_answers
 from heliograph.web.cpu_time import CpuTime
 
@@ -32,6 +32,8 @@ LARGEST_UNASKED: Final = 64 * 1024
 """A document up to this size is read before its token is checked."""
 FILES: Final = "/import/"
 DOCUMENTS: Final = "/ingest/"
+API: Final = "/api/"
+"""The beginning of addresses at which every error is a problem document."""
 LARGEST: Final = ((FILES, LARGEST_FILE), (DOCUMENTS, 33 * 1024 * 1024))
 """By path prefix: imported files, and documents, whose own limits are in `engine.ingest`."""
 HEAD_WITHIN: Final = 10.0
@@ -167,7 +169,10 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Like waitress, after our own parsing of the head."""
-        return int(super().received(data)) if self.completed or self.headers_finished else self._receive_head(data)
+        consumed = int(super().received(data)) if self.completed or self.headers_finished else self._receive_head(data)
+        if isinstance(self.error, RequestEntityTooLarge) and self.path.startswith(API):
+            self.refuse(RefusalAnswer(BODY_TOO_LARGE))
+        return consumed
 
     def _receive_head(self, data: bytes) -> int:
         head = read_head(self.header_plus + data, self.adj.ours)
