@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
 import msgspec
 
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.exchanges import Exchange
 from heliograph.deliveries.prospect_words import hindrance
@@ -73,9 +72,9 @@ class ActionDocument(Document):
     origin: OriginOfAction
     repeats: Annotated[Id | None, msgspec.Meta(description="The action that it sends again.")]
     attempts: Annotated[int, msgspec.Meta(description="Attempts that have ended.")]
-    due: Annotated[datetime | None, msgspec.Meta(description="The next try; null: at once, or none.")]
-    created: datetime
-    ended: datetime | None
+    due: Annotated[Instant | None, msgspec.Meta(description="The next try; null: at once, or none.")]
+    created: Instant
+    ended: Instant | None
 
     @classmethod
     def from_action(
@@ -144,7 +143,7 @@ class AttemptDocument(Document):
 
     number: int
     kind: AttemptKind
-    at: datetime
+    at: Instant
     took_ms: int
     state: Annotated[StateOfAction, msgspec.Meta(description="Of the action, after it.")]
     status: Annotated[int | None, msgspec.Meta(description="The HTTP status; null if there was no answer.")]

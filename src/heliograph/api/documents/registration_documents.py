@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from heliograph.api.api_problems import Problem
-from heliograph.api.documents.shared_forms import Document, Id, optional_number
+from heliograph.api.documents.shared_forms import Document, Id, Instant, optional_number
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.engine.ingest.problem_documents import IngestReply
@@ -106,9 +105,9 @@ class RegistrationDocument(Document):
     answers: Annotated[Values, msgspec.Meta(description="By the codes of the questions.")]
     properties: Annotated[dict[str, bool], msgspec.Meta(description="Those that are set, by name.")]
     sessions: list[SessionRegistration]
-    created: datetime
-    modified: datetime
-    status_modified: datetime
+    created: Instant
+    modified: Instant
+    status_modified: Instant
 
     @classmethod
     def from_opened(cls, registration: Opened) -> RegistrationDocument:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
 from heliograph.api.documents.action_documents import ActionStory, FlowOfAction
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.explanation import GateRow, Why, not_triggered
@@ -37,7 +36,7 @@ class HistoryEntry(Document):
     """A change of a registration, or of one of its session registrations."""
 
     id: Id
-    at: datetime
+    at: Instant
     by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`, `import:5`, …")]
     by_name: Annotated[str, msgspec.Meta(description="The name of the user; empty for others.")]
     quiet: Annotated[bool, msgspec.Meta(description="It was recorded without being judged by flows.")]
@@ -81,7 +80,7 @@ class DecisionDocument(Document):
     reason: Annotated[Reason | None, msgspec.Meta(description="Why it was not triggered.")]
     text: Annotated[str, msgspec.Meta(description="The same in a sentence; empty if it was triggered.")]
     item: Annotated[str | None, msgspec.Meta(description="Its item in the Retry Queue while it waits to be judged again, such as `r34`.")]
-    due: Annotated[datetime | None, msgspec.Meta(description="When that is judged again by itself.")]
+    due: Annotated[Instant | None, msgspec.Meta(description="When that is judged again by itself.")]
     actions: list[ActionStory]
 
     @classmethod
@@ -132,7 +131,7 @@ class TimelineSummary(Document):
     changes: int
     decisions: int
     attempts: int
-    since: datetime
+    since: Instant
     removed: str
 
     @classmethod
@@ -204,7 +203,7 @@ class AlikeChangeDocument(Document):
     """Another change that stopped at the flow for the same reason. waits: it can be judged again."""
 
     id: Id
-    at: datetime
+    at: Instant
     registration: Id | None
     event: Id
     waits: bool
