@@ -170,10 +170,10 @@ def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:
         of_api = said(port, wish.format("/api/v1/registrations.ndjson", 5_000_000).encode())
         assert b"Content-Type: application/problem+json" in of_api
         chunk = b"%x\r\n%s\r\n" % (1_000_000, b"x" * 1_000_000)
-        for path in (b"/", b"/api/v1/tags"):
-            answer = said(port, b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", *[chunk] * 5)
+        for place in (b"/", b"/api/v1/tags"):
+            answer = said(port, b"POST " + place + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", *[chunk] * 5)
             assert b" 413 " in answer
-            assert (b"application/problem+json" in answer) is (path != b"/")
+            assert (b"application/problem+json" in answer) is (place != b"/")
 
 
 def test_a_file_is_read_only_from_somebody_who_may_send_it(tmp_path) -> None:

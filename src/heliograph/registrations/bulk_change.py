@@ -20,10 +20,11 @@ from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.registrations.list import RegistrationFilter, RegistrationRow, Registrations, StatusCount
 from heliograph.setup import affected_flows
+from heliograph.setup.services.setup_save import acting
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import of_django, read_database
 
 KIND: Final = "set-status"
 CHUNK: Final = 500
@@ -101,15 +102,20 @@ def check(db: Database, account: int, wish: Wish) -> None:
         raise Invalid({"filters.event": [_("There is no such event.")]})
 
 
-def begin(db: Database, account: int, wish: Wish, *, by: str) -> Job:
-    """Starts the job if it would change anything, in the caller's transaction. Raises Invalid, NothingToSet, TooMuchWork."""
-    check(db, account, wish)
-    expected = preview(db, account, wish)
+def begin(account: int, wish: Wish, *, by: str) -> Job:
+    """Starts the job if it would change anything. Everything is counted before the transaction, which would otherwise hold up recording.
+
+    Raises Invalid, NothingToSet, TooMuchWork.
+    """
+    with read_database() as db:
+        check(db, account, wish)
+        expected = preview(db, account, wish)
     if not expected.changes:
         raise NothingToSet(
             _("None of these registrations would get the status: they have it already, or their events have no such status.")
         )
-    return start(db, account, wish, expected.total, by=by)
+    with acting(account) as db:
+        return start(db, account, wish, expected.total, by=by)
 
 
 def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:

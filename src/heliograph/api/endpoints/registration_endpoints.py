@@ -172,8 +172,7 @@ class StatusSetting(ApiController):
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_body: Body[StatusChange]) -> JobDocument:
         """Set the status of many registrations, as a job. Each of them gets a change of its own."""
-        with acting(self.account.pk) as db:
-            return JobDocument.of_job(bulk_change.begin(db, self.account.pk, parsed_body.wish, by=self.actor))
+        return JobDocument.of_job(bulk_change.begin(self.account.pk, parsed_body.wish, by=self.actor))
 
 
 class StatusSettingPreview(ApiController):
