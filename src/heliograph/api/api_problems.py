@@ -23,6 +23,7 @@ from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.recording.json_documents import NoDocument
 from heliograph.registrations.document_intake import TooManyLines
+from heliograph.retry.queue_operations import DiscardsAll
 from heliograph.setup.save_questions import AsksFirst, LosesValues, WidensFirst
 from heliograph.setup.setup_errors import InUse, Invalid
 from heliograph.web.cursor import CursorError
@@ -173,7 +174,7 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("refused", str(error), errors=problems)
         case InUse():
             return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
-        case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched():
+        case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched() | DiscardsAll():
             return _problem_to_confirm(error)
         case TooMuchWork() | TooManyTests():
             return Problem("too-much-work", str(error), headers={"Retry-After": "60"})
@@ -191,14 +192,14 @@ def _problem_of_body(error: RequestDataTooBig | TooManyLines | NoDocument) -> Pr
     return Problem("size" if isinstance(error, TooManyLines) else "request", str(error))
 
 
-def _problem_to_confirm(error: AsksFirst | WidensFirst | LosesValues | RotationOpen | NeverMatched) -> Problem:
+def _problem_to_confirm(error: AsksFirst | WidensFirst | LosesValues | RotationOpen | NeverMatched | DiscardsAll) -> Problem:
     """The problem of what asks first; `?confirmed=true` does it all the same."""
     match error:
         case AsksFirst():
             return Problem("stops-flows", str(error), flows=[stop.name for stop in error.stops])
         case WidensFirst():
             return Problem("widens-flow", str(error))
-        case RotationOpen():
+        case RotationOpen() | DiscardsAll():
             return Problem("confirm", str(error))
         case NeverMatched():
             return Problem("confirm", str(error), values=[nowhere(each) for each in error.conditions])

@@ -189,7 +189,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
 
 
 def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
-    """Sends a delivered action a second time, as a new action that repeats it (D1), to the same destination. Returns its connection.
+    """Sends a delivered action a second time, as a new action that repeats it (D1), to the same destination. Returns the new action.
 
     The worker checks whether the flow may send it now, as for any other action.
 
@@ -234,9 +234,9 @@ def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
             as_of=then.version if then else None,
         )
         deltas: list[Delta] = []
-        enqueue(db, [order], db.now(), deltas)
+        (resent,) = enqueue(db, [order], db.now(), deltas)
         put_deltas(db, deltas)
-    return destination.connection
+    return resent
 
 
 def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int, only: int | None) -> list[Order]:

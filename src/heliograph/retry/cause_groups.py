@@ -113,6 +113,22 @@ class Healing:
         return self.sent + self.superseded + self.not_selected + self.failed + self.under_way
 
 
+@dataclass(frozen=True, slots=True)
+class CauseOverview:
+    """The causes of an account's queue."""
+
+    waiting: Sequence[CauseGroup]
+    failed: Sequence[CauseGroup]
+    healings: Mapping[str, Healing]
+    """How items ended lately, by the key of their group."""
+
+    @property
+    def healed(self) -> list[Healing]:
+        """The causes that were cured lately: no item of them waits any more."""
+        open_keys = {group.key for group in self.waiting}
+        return [healing for key, healing in self.healings.items() if key not in open_keys and healing.number]
+
+
 def _listed(causes: Iterable[Cause]) -> str:
     return ", ".join(f"'{cause.value}'" for cause in sorted(causes))
 
@@ -162,6 +178,11 @@ class CauseGroups:
     reader: AccountReader
     most_runs: int = GROUPED_RUNS
     """How many runs of a status are read, newest first."""
+
+    def overview(self) -> CauseOverview:
+        """All causes: of items that wait, of items that have failed, and of those that were cured lately."""
+        waiting, failed = self.groups(OPEN_STATUSES), self.groups((QueueStatus.FAILED,))
+        return CauseOverview(waiting, failed, self.healings(self.reader.db.now()))
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""

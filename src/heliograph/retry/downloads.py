@@ -15,20 +15,23 @@ from typing import Any, Final
 
 import structlog
 from django.db import DatabaseError, connections, transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts.audit import Deed, note
 from heliograph.deliveries import delivery_words
-from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.refusals import said_by_target
+from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.registration.change import Change
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.jobs import control
-from heliograph.jobs.models import ENDED, Job
+from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.retry.models import DownloadedRow
-from heliograph.retry.retry_items import RetryFilter, RetryItem
+from heliograph.retry.retry_filter_words import filter_words
+from heliograph.retry.retry_items import RetryFilter, RetryItem, downloadable
 from heliograph.retry.retry_queue import TABLES, RetryQueue
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
@@ -70,9 +73,53 @@ _CHUNK: Final = 200
 _HOUR: Final = 3600.0
 
 
+class NothingFailed(HeliographError):
+    """No failed item is like this."""
+
+
+class FileGone(NotInAccount):
+    """The download has no file: it is not finished, or its rows are no longer stored."""
+
+
 def kind() -> JobKind:
     """The kind of job, for wiring."""
     return JobKind(KIND, Downloading)
+
+
+def begin(account: int, retry_filter: RetryFilter, columns: Sequence[str], *, exact: bool, by: str) -> Job:
+    """Starts the download of all failed rows that match, and deletes those of old downloads. Raises NothingFailed, TooMuchWork.
+
+    columns: those of the file; none for all that are usual
+    exact: as in `start`
+    """
+    rows = downloadable(retry_filter)
+    with account_reader(account) as reader, transaction.atomic():
+        if rows is None or RetryQueue(reader).count(rows).is_none:
+            raise NothingFailed(_("Nothing that has failed is like this."))
+        forget_old()
+        words = filter_words(rows, reader, names_text=False)
+        return start(reader, rows, columns, exact=exact, by=by, name=_("Retry"), filter_words=words)
+
+
+def finished(account: int, id: int) -> Job:
+    """A download whose rows are stored. Raises UnknownJob, FileGone."""
+    row = of_account(account, id)
+    if row.state != JobState.DONE or not is_kept(row):
+        raise FileGone
+    return row
+
+
+def of_account(account: int, id: int) -> Job:
+    """A download, in any state. Raises UnknownJob."""
+    row = control.find(id, account)
+    if row.kind != KIND:
+        raise control.UnknownJob
+    return row
+
+
+def file_name(row: Job) -> str:
+    """The name of a download's file."""
+    return f"failed-{row.created:%Y-%m-%d-%H%M}.csv"
 
 
 def start(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from heliograph.deliveries.account_reader import RowPerson
 from heliograph.deliveries.delivery_words import CAUSES
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
-from heliograph.domain.delivery.action import QueueStatus, is_submittable
+from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
@@ -20,6 +21,39 @@ SCAN_LIMIT: Final = 50_000
 """Items that are read for one page or one count of a narrowed list, because few of them may match."""
 SCAN_LIMIT_FOR_TEXT: Final = 10_000
 """The limit for a search by text, which also reads the registration of each item."""
+
+
+LONGEST_CAUSE: Final = 700
+"""Characters of a group's key."""
+
+
+class StatusChoice(StrEnum):
+    """The choices of the filter by status: the statuses themselves, and the two kinds of items that wait."""
+
+    WAITING = "waiting"
+    """Retry and Error, without items that wait for a tag."""
+    UNTAGGED = "untagged"
+    """Items that wait for a tag."""
+    RETRY = QueueStatus.RETRY.value
+    ERROR = QueueStatus.ERROR.value
+    FAILED = QueueStatus.FAILED.value
+    DONE = QueueStatus.DONE.value
+
+    @property
+    def statuses(self) -> tuple[QueueStatus, ...]:
+        """The statuses of the items that it chooses."""
+        match self:
+            case StatusChoice.WAITING:
+                return OPEN_STATUSES
+            case StatusChoice.UNTAGGED:
+                return (QueueStatus.RETRY,)
+            case _:
+                return (QueueStatus(self.value),)
+
+    @property
+    def untagged(self) -> bool | None:
+        """True if it chooses only items that wait for a tag, False if it chooses only others, None if it chooses either."""
+        return {StatusChoice.WAITING: False, StatusChoice.UNTAGGED: True}.get(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +107,18 @@ class RetryFilter:
             cause=stored["cause"],
             untagged=stored.get("untagged"),
         )
+
+
+def submittable(retry_filter: RetryFilter) -> RetryFilter | None:
+    """The filter without the status Done, which cannot be submitted; None if the filter selects nothing else."""
+    statuses = tuple(status for status in retry_filter.statuses or SUBMITTABLE if status in SUBMITTABLE)
+    return replace(retry_filter, statuses=statuses) if statuses else None
+
+
+def downloadable(retry_filter: RetryFilter) -> RetryFilter | None:
+    """The filter without items that are Done or wait for a tag; None if the filter selects only these."""
+    rows = submittable(retry_filter)
+    return None if rows is None or retry_filter.untagged else replace(rows, untagged=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from django.db import connections
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_operations import AT_ONCE, discard_in, submit_in
-from heliograph.domain.delivery.action import SUBMITTABLE
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
@@ -32,18 +31,6 @@ type ItemOperation = Literal["submit", "discard"]
 def kind() -> JobKind:
     """The kind of job, for wiring."""
     return JobKind(KIND, RetryItems)
-
-
-def submittable(retry_filter: RetryFilter) -> RetryFilter | None:
-    """The filter without the status Done, which cannot be submitted; None if the filter selects nothing else."""
-    statuses = tuple(status for status in retry_filter.statuses or SUBMITTABLE if status in SUBMITTABLE)
-    return replace(retry_filter, statuses=statuses) if statuses else None
-
-
-def downloadable(retry_filter: RetryFilter) -> RetryFilter | None:
-    """The filter without items that are Done or wait for a tag; None if the filter selects only these."""
-    rows = submittable(retry_filter)
-    return None if rows is None or retry_filter.untagged else replace(rows, untagged=False)
 
 
 def start(reader: AccountReader, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:

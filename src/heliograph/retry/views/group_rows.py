@@ -18,9 +18,9 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.cause_groups import CauseGroup, Healing
 from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.group_words import title_of
+from heliograph.retry.retry_items import StatusChoice
 from heliograph.retry.retry_queue import MOST
-from heliograph.retry.views.item_words import thing_named
-from heliograph.retry.views.retry_filters import UNTAGGED, WAITING
 from heliograph.store.instants import from_micros
 from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock, soon
@@ -53,10 +53,10 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
         cure = f"{cure} {delivery_words.next_try(group.next_due)}.".strip()
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     again = group.cause is Cause.UNTAGGED
-    status = QueueStatus.FAILED.value if not open else UNTAGGED if again else WAITING
+    status = (StatusChoice.FAILED if not open else StatusChoice.UNTAGGED if again else StatusChoice.WAITING).value
     one, all_n = (_("Judge it again"), _("Judge all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
     return {
-        "cause": _title(group),
+        "cause": title_of(group),
         "since": _("since %(time)s") % {"time": soon(from_micros(group.since))},
         "text": _number(group),
         "tone": "wait" if open else "failed",
@@ -75,14 +75,16 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
         else one
         if group.number == 1
         else all_n % {"n": many(group.number)},
-        "discard": f"{reverse('retry-discard')}?{_query(group, WAITING)}" if open and group.cause is Cause.FLOW_MODE else "",
+        "discard": f"{reverse('retry-discard')}?{_query(group, StatusChoice.WAITING.value)}"
+        if open and group.cause is Cause.FLOW_MODE
+        else "",
     }
 
 
 def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
     """A cured cause for retry/groups.html."""
     return {
-        "cause": _title(healing.group),
+        "cause": title_of(healing.group),
         "since": "",
         "text": became(healing),
         "tone": "failed" if healing.failed else "success",
@@ -121,14 +123,6 @@ def _cured_by(healing: Healing, names: dict[str, str]) -> str:
         return (_("The flow was saved at %(time)s by %(name)s.") if facts["name"] else _("The flow was saved at %(time)s.")) % facts
     saved = _("Connection Setup was saved at %(time)s by %(name)s.") if facts["name"] else _("Connection Setup was saved at %(time)s.")
     return saved % facts
-
-
-def _title(group: CauseGroup) -> str:
-    if group.cause is Cause.UNTAGGED:
-        return _("%(thing)s of %(event)s has no tag") % {"thing": thing_named(group.lacks), "event": group.event}
-    if group.cause is Cause.ANSWER and group.answer_status:
-        return delivery_words.refusal(group.connection_name, group.answer_status, group.refusal.says).rstrip(".")
-    return delivery_words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
 
 
 def _number(group: CauseGroup) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final
 
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,16 +18,13 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.delivery_operations import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.deliveries.prospect_words import hindrance
-from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.domain.ids import read_id
 from heliograph.jobs.models import Job
-from heliograph.retry import submit_job
-from heliograph.retry.retry_items import RetryFilter, parts_of
+from heliograph.retry.queue_operations import NothingWaits, discard_cause, keys_or_job, waiting_of_cause
+from heliograph.retry.retry_items import LONGEST_CAUSE, RetryFilter, submittable
 from heliograph.retry.retry_queue import RetryQueue
-from heliograph.retry.submit_job import ItemOperation, submittable
 from heliograph.retry.views.group_rows import many
-from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
-from heliograph.setup.services.setup_save import acting
+from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form
@@ -67,22 +62,12 @@ def submit_items(request: AccountRequest) -> HttpResponse:
         retry_filter = RetryFilter(statuses=retry_filter.statuses, cause=cause[:LONGEST_CAUSE])
     retry_filter = submittable(retry_filter) if retry_filter is not None else None
     if retry_filter is not None:
-        keys_or_job = _keys_or_job(request, retry_filter, "submit")
-        if isinstance(keys_or_job, Job):
-            return HttpResponseRedirect(reverse("retry-job", args=(keys_or_job.pk,)))
-        keys = keys_or_job
+        matching = keys_or_job(request.account.pk, retry_filter, "submit", by=request.user.actor)
+        if isinstance(matching, Job):
+            return HttpResponseRedirect(reverse("retry-job", args=(matching.pk,)))
+        keys = matching
     say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed.get("how", "") == AS_IT_WAS))
     return _back_to(request, pressed.get("back", ""), keys)
-
-
-def _keys_or_job(request: AccountRequest, retry_filter: RetryFilter, operation: ItemOperation) -> list[str] | Job:
-    """The keys of all items that match, oldest first. If they are more than AT_ONCE, too many for one transaction, it starts a job instead."""
-    with account_reader(request.account.pk) as reader:
-        keys = [item.key for item in islice(RetryQueue(reader).all_of(retry_filter), AT_ONCE + 1)]
-        if len(keys) <= AT_ONCE:
-            return keys
-        with transaction.atomic():
-            return submit_job.start(reader, retry_filter, operation, by=request.user.actor)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +76,7 @@ def discard_items(request: AccountRequest) -> HttpResponse:
     """Discards ticked items, or all of one cause, that were made in the other mode of their flow. A whole cause is confirmed first."""
     cause = RetryFilters(request).retry_filter.cause
     if cause:
-        return _discard_cause(request, RetryFilter(statuses=OPEN_STATUSES, cause=cause))
+        return _discard_cause(request, cause)
     if request.method != "POST":
         return HttpResponseRedirect(reverse("retry"))
     pressed = SubmitForm(request.POST).posted
@@ -100,12 +85,11 @@ def discard_items(request: AccountRequest) -> HttpResponse:
     return _back_to(request, pressed.get("back", ""), keys)
 
 
-def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpResponse:
-    with account_reader(request.account.pk) as reader:
-        count, flow_id = RetryQueue(reader).count(retry_filter), parts_of(retry_filter.cause).flow
-        flow = reader.flow_names([flow_id]).get(flow_id, "") if flow_id else ""
-    if count.is_none:
-        say(request, _("None of them waits any more."))
+def _discard_cause(request: AccountRequest, cause: str) -> HttpResponse:
+    try:
+        count, flow = waiting_of_cause(request.account.pk, cause)
+    except NothingWaits as error:
+        say(request, str(error))
         return HttpResponseRedirect(reverse("retry"))
     confirmation = question(
         Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", count.number) % {"n": many(count)}),
@@ -115,18 +99,18 @@ def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpRe
         if flow
         else _("They were made in their flow’s other mode, Live or Test."),
         notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
-        thing=retry_filter.cause,
+        thing=cause,
         button=Moving(ngettext("Discard it", "Discard all %(n)s", count.number) % {"n": many(count)}),
         button_class="danger",
         cancel_href=reverse("retry"),
     )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="retry", **confirmation)
-    with acting(request.account.pk):
-        keys_or_job = _keys_or_job(request, retry_filter, "discard")
-        if not isinstance(keys_or_job, Job):
-            say(request, _discarded_text(discard(request.account.pk, keys_or_job)))
-    return HttpResponseRedirect(reverse("retry-job", args=(keys_or_job.pk,)) if isinstance(keys_or_job, Job) else reverse("retry"))
+    result = discard_cause(request.account.pk, cause, by=request.user.actor)
+    if isinstance(result, Job):
+        return HttpResponseRedirect(reverse("retry-job", args=(result.pk,)))
+    say(request, _discarded_text(result))
+    return HttpResponseRedirect(reverse("retry"))
 
 
 @require_POST

@@ -14,22 +14,20 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.connections.does_words import DOES
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.prospect_words import may_go
-from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, refusals
 from heliograph.deliveries.removed_content import removed_content
-from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.stop_causes import destination_of
-from heliograph.retry.cure_words import Failure, cure_of
-from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.fix_links import cured_at
 from heliograph.retry.item_details import Details
+from heliograph.retry.item_story import story_of
+from heliograph.retry.item_words import is_of_other_mode, next_try, outlook, tries
+from heliograph.retry.request_differences import again_section
 from heliograph.retry.retry_items import RetryItem
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.item_attempts import attempt_rows, last_request
-from heliograph.retry.views.item_words import is_of_other_mode, tries, why
-from heliograph.retry.views.resend_section import again_section
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
 
@@ -45,8 +43,8 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
     if action or item.row.cause is Cause.EXCEPTION:
         facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
-    if item.row.due_at and item.queue in OPEN_STATUSES and may_go(item.prospect):
-        facts.append((_("Next try"), soon_to_the_second(from_micros(item.row.due_at))))
+    if due := next_try(item):
+        facts.append((_("Next try"), soon_to_the_second(from_micros(due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     facts.append((_("Made in"), _(Mode.of_code(item.row.mode).value)))
     if action:
@@ -70,7 +68,7 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
         "done": item.queue is QueueStatus.DONE,
         "may_submit": item.is_submittable,
         "other_mode": is_of_other_mode(item),
-        "summary": _summary(item),
+        "summary": outlook(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
         "call": _call(item, reader, user),
         "changed_at": from_micros(details.at) if details.at else None,
@@ -102,32 +100,11 @@ def _gone(details: Details, reader: AccountReader) -> str:
     return removed_content(reader, at, (action.ended or 0) if action else 0) or _("Its content is no longer kept.")
 
 
-def _summary(item: RetryItem) -> str:
-    due = item.row.due_at
-    if item.queue in OPEN_STATUSES and item.run is not None and item.prospect.is_over:
-        return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
-    if item.queue in OPEN_STATUSES and item.run is not None and due is None:
-        return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
-    if item.queue in OPEN_STATUSES:
-        if not may_go(item.prospect):
-            return _("It waits.")
-        return delivery_words.next_try(due if due is not None else 0) + "."
-    if item.queue is QueueStatus.FAILED:
-        return _("It is sent again only if it is submitted.") if item.is_submittable else _("It is not sent any more.")
-    return why(item)
-
-
 def _call(item: RetryItem, reader: AccountReader, user: User) -> dict[str, str]:
     """The call-out at the top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
-    action, refusal = item.action, UNKNOWN_REFUSAL
-    if action is not None and item.failure is not None:
-        refusal = refusals(reader, {action.id: item.failure}).get(action.id, UNKNOWN_REFUSAL)
-    title = why(item, refusal.says).rstrip(".")
+    story = story_of(item, reader)
     if item.queue is QueueStatus.DONE:
-        return {"tone": tone, "title": title, "text": "", "link": "", "href": ""}
-    failure = Failure(item.row.cause, item.row.category, item.answered, refusal, item.blamed)
-    trouble = Trouble(failure, item.row.flow, action.destination if action else None, item.prospect)
-    fix = cured_at(trouble, reader.config, user)
-    cure = cure_of(failure, prospect=item.prospect, used_up=item.queue is QueueStatus.FAILED)
-    return {"tone": tone, "title": title, "text": cure, "link": fix.text, "href": fix.href}
+        return {"tone": tone, "title": story.cause, "text": "", "link": "", "href": ""}
+    fix = cured_at(story.trouble, reader.config, user)
+    return {"tone": tone, "title": story.cause, "text": story.cure, "link": fix.text, "href": fix.href}

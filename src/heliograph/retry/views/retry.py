@@ -16,17 +16,15 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
-from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
-from heliograph.retry.retry_items import RetryFilter, RetryItem
+from heliograph.retry.item_words import is_of_other_mode, next_try, tries, why
+from heliograph.retry.retry_items import RetryFilter, RetryItem, downloadable, submittable
 from heliograph.retry.retry_queue import PARTS, RetryQueue
-from heliograph.retry.submit_job import downloadable, submittable
 from heliograph.retry.views.group_rows import download_words, group_row, healed_row, many
 from heliograph.retry.views.item_page import item_page
-from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.instants import from_micros
 from heliograph.web.cursor import Pager, address, read_cursor
@@ -49,11 +47,9 @@ def queue(request: AccountRequest) -> HttpResponse:
 
 def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     """The context of the causes: those of waiting and failed items, and those that were cured lately."""
-    groups = CauseGroups(reader)
-    waiting, failed, healings = groups.groups(OPEN_STATUSES), groups.groups((QueueStatus.FAILED,)), groups.healings(reader.db.now())
+    overview = CauseGroups(reader).overview()
+    waiting, healed = overview.waiting, overview.healed
     counts = RetryQueue(reader).counts()
-    open_keys = {group.key for group in waiting}
-    healed = [healing for key, healing in healings.items() if key not in open_keys and healing.number]
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
     retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
@@ -71,13 +67,13 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     failed_count = counts[QueueStatus.FAILED]
     return {
         "healed": [healed_row(healing, names) for healing in healed],
-        "groups": [group_row(group, reader, user, open=True, healing=healings.get(group.key)) for group in waiting],
-        "failed_groups": [group_row(group, reader, user, open=False) for group in failed],
+        "groups": [group_row(group, reader, user, open=True, healing=overview.healings.get(group.key)) for group in waiting],
+        "failed_groups": [group_row(group, reader, user, open=False) for group in overview.failed],
         "groups_text": (f"{text}; {cured}" if healed else text) if waiting else cured if healed else _("Nothing waits"),
         "failed_text": _("%(failed)s, for %(causes)s")
         % {
             "failed": ngettext("%(n)s failed", "%(n)s failed", failed_count.number) % {"n": many(failed_count)},
-            "causes": ngettext("%(n)d cause", "%(n)d causes", len(failed)) % {"n": len(failed)},
+            "causes": ngettext("%(n)d cause", "%(n)d causes", len(overview.failed)) % {"n": len(overview.failed)},
         },
         "news": _("What waits has changed"),
     }
@@ -154,7 +150,7 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "category": _(row.category.value) if row.category else "",
         "why": why(item).rstrip("."),
         "tries": tries(item),
-        "next": from_micros(row.due_at) if row.due_at and item.queue in OPEN_STATUSES and may_go(item.prospect) else None,
+        "next": from_micros(due) if (due := next_try(item)) else None,
         "href": reverse("retry-item", args=(item.key,)),
         "may_submit": item.is_submittable,
     }

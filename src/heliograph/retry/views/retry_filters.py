@@ -1,4 +1,4 @@
-"""The filters of the Retry Queue (guide: Filtering the Queue), as a form and in words."""
+"""The filters of the Retry Queue (guide: Filtering the Queue)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,20 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
-from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.retry_items import LONGEST_CAUSE, RetryFilter, StatusChoice
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.shown_fields import Choice
 
-WAITING = "waiting"
-"""The choice of the statuses Retry and Error, without items that wait for a tag."""
-UNTAGGED = "untagged"
-"""The choice of items that wait for a tag."""
-LONGEST_CAUSE = 700
-"""Characters of a group's key."""
 CATEGORIES = (Category.GENERAL, Category.SYSTEM, Category.CONFIG, Category.SOURCE_API, Category.CONNECTION)
 """In the order of the guide."""
 
 
 def _states() -> list[Choice]:
     return [
-        Choice(WAITING, _("Waits for a retry")),
-        Choice(UNTAGGED, _("Waits for a tag")),
+        Choice(StatusChoice.WAITING.value, _("Waits for a retry")),
+        Choice(StatusChoice.UNTAGGED.value, _("Waits for a tag")),
         *(Choice(status.value, _(status.value)) for status in QueueStatus),
     ]
 
@@ -56,12 +50,9 @@ class RetryFilters(FiltersByEvent):
     def retry_filter(self) -> RetryFilter:
         """The chosen filters, as RetryQueue takes them."""
         values = self.cleaned_data
+        chosen = StatusChoice(values["state"]) if values["state"] else None
         return RetryFilter(
-            statuses=OPEN_STATUSES
-            if values["state"] == WAITING
-            else (QueueStatus.RETRY,)
-            if values["state"] == UNTAGGED
-            else tuple(s for s in QueueStatus if s.value == values["state"]),
+            statuses=chosen.statuses if chosen else (),
             category=values["category"],
             flow=values["flow"],
             event=self.event_id,
@@ -69,37 +60,10 @@ class RetryFilters(FiltersByEvent):
             text=values["q"],
             cause=values["cause"],
             ended_since=values["since"],
-            untagged={WAITING: False, UNTAGGED: True}.get(values["state"]),
+            untagged=chosen.untagged if chosen else None,
         )
 
     def offer_of(self, reader: AccountReader) -> None:
         """Fills the choices of connections and flows with those of the account."""
         self.offer("connection", connection_choices(reader.config))
         self.offer("flow", flow_choices(reader.config))
-
-
-def filter_words(retry_filter: RetryFilter, reader: AccountReader, *, names_text: bool = True) -> str:
-    """A filter in words: "Status Failed, category General, all flows and events".
-
-    names_text: whether the searched text is quoted. It may be a person's name, which the audit must not keep.
-    """
-    searched = (
-        _("“%(text)s” in registration or reason") % {"text": retry_filter.text} if names_text else _("a text in registration or reason")
-    )
-    events = reader.events([retry_filter.event]) if retry_filter.event else {}
-    event = events.get(retry_filter.event or 0)
-    statuses = [_(status.value) for status in retry_filter.statuses]
-    waits = _("Waits for a tag") if retry_filter.untagged else _("Waits for a retry") if retry_filter.statuses == OPEN_STATUSES else ""
-    parts = [
-        waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
-        _("category %(category)s") % {"category": _(retry_filter.category.value)} if retry_filter.category else "",
-        _("flow %(flow)s") % {"flow": reader.flow_names([retry_filter.flow]).get(retry_filter.flow, "")} if retry_filter.flow else "",
-        _("event %(event)s") % {"event": event.code if event else ""} if retry_filter.event else "",
-        _("connection %(connection)s") % {"connection": reader.connection_names([retry_filter.connection]).get(retry_filter.connection, "")}
-        if retry_filter.connection
-        else "",
-        searched if retry_filter.text else "",
-        _("one cause") if retry_filter.cause else "",
-        _("all flows and events") if not (retry_filter.flow or retry_filter.event or retry_filter.cause) else "",
-    ]
-    return ", ".join(part for part in parts if part)

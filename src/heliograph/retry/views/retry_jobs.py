@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -17,17 +17,17 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.deliveries.delivery_operations import AT_ONCE, submit
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum, context
 from heliograph.retry import downloads, submit_job
-from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.queue_operations import submit_download as submit_rows
+from heliograph.retry.retry_filter_words import filter_words
+from heliograph.retry.retry_items import RetryFilter, downloadable
 from heliograph.retry.retry_queue import RetryQueue
-from heliograph.retry.submit_job import downloadable
 from heliograph.retry.views.group_rows import download_words
 from heliograph.retry.views.item_operations import say_submitted
-from heliograph.retry.views.retry_filters import RetryFilters, filter_words
+from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.setup.views.setup_frame import check
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
@@ -163,29 +163,23 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
 def new_download(request: AccountRequest) -> HttpResponse:
     """The form for the kind of file and its columns; it starts the download."""
     filters = RetryFilters(request)
-    retry_filter = downloadable(filters.retry_filter)
     back = filters.address(reverse("retry"))
+    if request.method == "POST":
+        posted = DownloadForm(request.POST).posted
+        exact, columns = posted.get("made_for") == PROGRAMS, posted.get("column", ())
+        try:
+            begun = downloads.begin(request.account.pk, filters.retry_filter, columns, exact=exact, by=request.user.actor)
+        except downloads.NothingFailed as error:
+            say(request, str(error))
+            return HttpResponseRedirect(back)
+        return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
+    retry_filter = downloadable(filters.retry_filter)
     with account_reader(request.account.pk) as reader:
         count = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
         text = filter_words(retry_filter, reader) if retry_filter else ""
         if retry_filter is None or count.is_none:
             say(request, _("Nothing that has failed is like this."))
             return HttpResponseRedirect(back)
-        if request.method == "POST":
-            posted = DownloadForm(request.POST).posted
-            with transaction.atomic():
-                downloads.forget_old()
-                exact = posted.get("made_for") == PROGRAMS
-                begun = downloads.start(
-                    reader,
-                    retry_filter,
-                    posted.get("column", ()),
-                    exact=exact,
-                    by=request.user.actor,
-                    name=_("Retry"),
-                    filter_words=filter_words(retry_filter, reader, names_text=False),
-                )
-            return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
     usual = [name for name in NAMES if name not in downloads.UNASKED]
     form = DownloadForm(initial={"made_for": SHEETS, "column": usual})
     return page(
@@ -252,7 +246,7 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
             (_("Made"), _("%(time)s, by %(name)s") % {"time": made, "name": who} if who else made),
             (_("Made for"), _("Programs") if row.parameters["exact"] else _("Spreadsheets")),
         ],
-        "file": _file_name(row),
+        "file": downloads.file_name(row),
         "file_href": reverse("retry-download-file", args=(row.pk,)) if is_kept else "",
         "kept": _("Kept until %(time)s.") % {"time": short_moment(row.created + downloads.KEPT)}
         if is_kept
@@ -267,21 +261,14 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
     }
 
 
-def _file_name(row: Job) -> str:
-    return f"failed-{row.created:%Y-%m-%d-%H%M}.csv"
-
-
 @require_safe
 def download_file(request: AccountRequest, id: int) -> HttpResponseBase:
     """The file itself."""
     check(request, Role.PLANNER)
-    row = _job(request, id, downloads.KIND)
-    if row.state != JobState.DONE or not downloads.is_kept(row):
-        raise Http404
-
+    row = downloads.finished(request.account.pk, id)
     lines = downloads.file_lines(of_django(connections["read"]), row)
     answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'
+    answer["Content-Disposition"] = f'attachment; filename="{downloads.file_name(row)}"'
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -290,13 +277,8 @@ def download_file(request: AccountRequest, id: int) -> HttpResponseBase:
 @needs(Role.PLANNER)
 def submit_download(request: AccountRequest, id: int) -> HttpResponse:
     """Submits exactly the items of a download, even if the filter would match others by now."""
-    row = _job(request, id, downloads.KIND)
-    if row.state != JobState.DONE or not downloads.is_kept(row):
-        raise Http404
-    if row.done > AT_ONCE:
-        with transaction.atomic():
-            begun = submit_job.start_for_download(request.account.pk, row, int(row.done), by=request.user.actor)
-        return HttpResponseRedirect(reverse("retry-job", args=(begun.pk,)))
-    keys = [key for _n, key in downloads.keys_after(of_django(connection), row.pk, 0, AT_ONCE)]
-    say_submitted(request, submit(request.account.pk, keys))
-    return HttpResponseRedirect(reverse("retry-download-ready", args=(row.pk,)))
+    result = submit_rows(request.account.pk, id, by=request.user.actor)
+    if isinstance(result, Job):
+        return HttpResponseRedirect(reverse("retry-job", args=(result.pk,)))
+    say_submitted(request, result)
+    return HttpResponseRedirect(reverse("retry-download-ready", args=(id,)))

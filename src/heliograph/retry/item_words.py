@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries import delivery_words
+from heliograph.deliveries.prospect_words import may_go
 from heliograph.domain.delivery.action import ENDS_RUN, OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -17,6 +18,27 @@ from heliograph.retry.retry_items import RetryItem, Untagged
 def is_of_other_mode(item: RetryItem) -> bool:
     """Whether an item may be discarded: it waits, and was made in the other mode of its flow (Live or Test)."""
     return item.action is not None and item.action.cause is Cause.FLOW_MODE and item.queue in OPEN_STATUSES
+
+
+def next_try(item: RetryItem) -> int | None:
+    """When an item is tried next (microseconds); None if no time is set, or if its flow or connection keeps it."""
+    return item.row.due_at if item.row.due_at and item.queue in OPEN_STATUSES and may_go(item.prospect) else None
+
+
+def outlook(item: RetryItem) -> str:
+    """What happens to an item next, in a sentence."""
+    due = item.row.due_at
+    if item.queue in OPEN_STATUSES and item.run is not None and item.prospect.is_over:
+        return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
+    if item.queue in OPEN_STATUSES and item.run is not None and due is None:
+        return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
+    if item.queue in OPEN_STATUSES:
+        if not may_go(item.prospect):
+            return _("It waits.")
+        return delivery_words.next_try(due if due is not None else 0) + "."
+    if item.queue is QueueStatus.FAILED:
+        return _("It is sent again only if it is submitted.") if item.is_submittable else _("It is not sent any more.")
+    return why(item)
 
 
 def why(item: RetryItem, target_words: str = "") -> str:

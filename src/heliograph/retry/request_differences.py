@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,8 +17,24 @@ SHOWN = 300
 """Characters of a value in the comparison."""
 
 
-def again_section(details: Details, reader: AccountReader) -> dict[str, Any] | None:
-    """The context of retry/again.html; None for an item that cannot be sent again, or was never sent."""
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How an item can be sent again."""
+
+    delivered: bool
+    """True if sending it makes a new action (resend); False if it is submitted."""
+    differs: list[tuple[str, str, str]]
+    """The fields in which the two requests differ: (field, value as it was, value with today's mapping)."""
+    note: str
+    """How the requests differ, in a sentence."""
+    today: str
+    """Today's mapping with its version; "" if there is none."""
+    was: str
+    """The mapping's version that it was sent with last; "" if it is not known."""
+
+
+def again_section(details: Details, reader: AccountReader) -> Again | None:
+    """How an item can be sent again; None for one that cannot be, or was never sent."""
     action, last = details.item.action, details.last_sent
     if action is None or last is None:
         return None
@@ -27,13 +43,13 @@ def again_section(details: Details, reader: AccountReader) -> dict[str, Any] | N
     if not delivered and not waits:
         return None
     differs = differences(last, details.today) if details.today else []
-    return {
-        "delivered": delivered,
-        "differs": differs,
-        "note": _note(details.today, differs),
-        "today": _mapping_today(details, reader),
-        "was": _("Mapping version %(n)s, which it was sent with last") % {"n": details.then.payload_number} if details.then else "",
-    }
+    return Again(
+        delivered=delivered,
+        differs=differs,
+        note=_note(details.today, differs),
+        today=_mapping_today(details, reader),
+        was=_("Mapping version %(n)s, which it was sent with last") % {"n": details.then.payload_number} if details.then else "",
+    )
 
 
 def _note(today: RequestPreview | None, differs: list[tuple[str, str, str]]) -> str:

@@ -1,0 +1,194 @@
+"""The Retry Queue: its items and causes, submit, discard and resend (guide: The Retry Queue; D6, D8)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, ClassVar, Final
+
+import msgspec
+from dmr import Body, Path, Query, modify
+from dmr.routing import path
+
+from heliograph.api.api_problems import Problem
+from heliograph.api.controller import ApiController
+from heliograph.api.documents.job_documents import JobDocument
+from heliograph.api.documents.retry_documents import (
+    CauseDocument,
+    CauseState,
+    CountOfItems,
+    DiscardCause,
+    DiscardedItems,
+    DiscardItems,
+    ItemId,
+    ResendItem,
+    ResentAction,
+    RetryCounts,
+    RetryItemDocument,
+    RetryItemStory,
+    SubmitItems,
+    SubmittedItems,
+    causes_of,
+)
+from heliograph.api.documents.retry_filter_documents import ItemFilter, RetryQuery
+from heliograph.api.documents.shared_forms import Confirmation, Document
+from heliograph.api.list_answers import Items, all_of, items_of
+from heliograph.api.token_access import OPERATE, READ
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.delivery_operations import discard, resend, submit
+from heliograph.deliveries.prospect_words import hindrance
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.retry import queue_operations
+from heliograph.retry.cause_groups import CauseGroups
+from heliograph.retry.item_details import details
+from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.retry_queue import PARTS, RetryQueue
+
+
+class ItemPath(Document):
+    """The address of an item."""
+
+    item: ItemId
+
+
+class CauseQuery(Document):
+    """The parameters of the list of causes."""
+
+    state: Annotated[CauseState | None, msgspec.Meta(description="Only causes in this state.")] = None
+
+
+class RetryItems(ApiController):
+    """The items of the Retry Queue."""
+
+    access: ClassVar = {"GET": READ}
+    of_signal: ClassVar = True
+
+    def get(self, parsed_query: Query[RetryQuery]) -> Items[RetryItemDocument]:
+        """List the items of the Retry Queue: those that wait first, then those that failed, then those that are done."""
+        with account_reader(self.account.pk) as reader:
+            page = RetryQueue(reader).page(parsed_query.retry_filter, parsed_query.cursor_of(*PARTS), size=parsed_query.limit)
+        return items_of(self.request, page, RetryItemDocument.from_item)
+
+
+class RetryNumbers(ApiController):
+    """The numbers of the Retry Queue."""
+
+    access: ClassVar = {"GET": READ}
+    of_signal: ClassVar = True
+
+    def get(self) -> RetryCounts:
+        """Count the items of the Retry Queue by status. Counts stop at 10,000."""
+        with account_reader(self.account.pk) as reader:
+            queue = RetryQueue(reader)
+            counts = {status.value.lower(): CountOfItems.from_count(count) for status, count in queue.counts().items()}
+            waiting = queue.count(RetryFilter(OPEN_STATUSES, untagged=False))
+            untagged = queue.count(RetryFilter((QueueStatus.RETRY,), untagged=True))
+        return RetryCounts(**counts, waiting=CountOfItems.from_count(waiting), untagged=CountOfItems.from_count(untagged))
+
+
+class RetryCauses(ApiController):
+    """The causes of the Retry Queue."""
+
+    access: ClassVar = {"GET": READ}
+    of_signal: ClassVar = True
+
+    def get(self, parsed_query: Query[CauseQuery]) -> Items[CauseDocument]:
+        """List the causes for which items wait or failed, and those that were cured lately: at most 12 of each, the largest first."""
+        with account_reader(self.account.pk) as reader:
+            overview = CauseGroups(reader).overview()
+        return all_of([each for each in causes_of(overview) if parsed_query.state in (None, each.state)], lambda document: document)
+
+
+class OneRetryItem(ApiController):
+    """One item of the Retry Queue."""
+
+    access: ClassVar = {"GET": READ}
+    of_signal: ClassVar = True
+
+    def get(self, parsed_path: Path[ItemPath]) -> RetryItemStory:
+        """Read an item, or any other action, with its story: the cause, the cure, what happens next, and how it can be sent again."""
+        with account_reader(self.account.pk) as reader:
+            item = details(reader, parsed_path.item)
+            if item is None:
+                raise Problem("not-found")
+            return RetryItemStory.from_details(item, reader)
+
+
+class RetrySubmit(ApiController):
+    """Submitting items."""
+
+    access: ClassVar = {"POST": OPERATE}
+    of_signal: ClassVar = True
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_body: Body[SubmitItems]) -> SubmittedItems:
+        """Submit items to the front of their connections' queues. An id that is no item is refused beside the others."""
+        result = submit(self.account.pk, parsed_body.items, as_it_was=parsed_body.as_it_was)
+        return SubmittedItems.from_result(result)
+
+
+class RetrySubmitAll(ApiController):
+    """Submitting all items that match."""
+
+    access: ClassVar = {"POST": OPERATE}
+    of_signal: ClassVar = True
+
+    @modify(status_code=HTTPStatus.ACCEPTED)
+    def post(self, parsed_body: Body[ItemFilter]) -> JobDocument:
+        """Submit all items that match now, as a job; `GET jobs/{job}` shows its progress. Those that are done are left out."""
+        with account_reader(self.account.pk) as reader:
+            retry_filter = parsed_body.retry_filter(reader)
+        return JobDocument.of_job(queue_operations.start_submit(self.account.pk, retry_filter, by=self.actor))
+
+
+class RetryDiscard(ApiController):
+    """Discarding items."""
+
+    access: ClassVar = {"POST": OPERATE}
+    of_signal: ClassVar = True
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_body: Body[DiscardItems]) -> DiscardedItems:
+        """Discard items that wait and were made in the other mode of their flow (F3). Others are left as they are."""
+        return DiscardedItems(discarded=discard(self.account.pk, parsed_body.items))
+
+
+class RetryDiscardCause(ApiController):
+    """Discarding all items of a cause."""
+
+    access: ClassVar = {"POST": OPERATE}
+    of_signal: ClassVar = True
+
+    @modify(status_code=HTTPStatus.ACCEPTED)
+    def post(self, parsed_query: Query[Confirmation], parsed_body: Body[DiscardCause]) -> JobDocument:
+        """Discard all waiting items of a cause that were made in the other mode of their flow (F3), as a job. Asks first."""
+        job = queue_operations.start_discard(self.account.pk, parsed_body.cause, by=self.actor, confirmed=parsed_query.confirmed)
+        return JobDocument.of_job(job)
+
+
+class RetryResend(ApiController):
+    """Resending what was delivered."""
+
+    access: ClassVar = {"POST": OPERATE}
+    of_signal: ClassVar = True
+
+    def post(self, parsed_path: Path[ItemPath], parsed_body: Body[ResendItem]) -> ResentAction:
+        """Send something that was delivered a second time, as a new action (D1)."""
+        with account_reader(self.account.pk) as reader:
+            item = RetryQueue(reader).find(parsed_path.item)
+        if item is None or item.action is None:
+            raise Problem("not-found")
+        action = resend(self.account.pk, item.action.id, as_it_was=parsed_body.as_it_was)
+        return ResentAction(action=str(action), item=f"a{action}", waits=hindrance(item.prospect))
+
+
+ROUTES: Final = [
+    path("retry", RetryItems.as_view()),
+    path("retry/counts", RetryNumbers.as_view()),
+    path("retry/causes", RetryCauses.as_view()),
+    path("retry/submit", RetrySubmit.as_view()),
+    path("retry/submit-all", RetrySubmitAll.as_view()),
+    path("retry/discard", RetryDiscard.as_view()),
+    path("retry/discard-cause", RetryDiscardCause.as_view()),
+    path("retry/<str:item>", OneRetryItem.as_view()),
+    path("retry/<str:item>/resend", RetryResend.as_view()),
+]

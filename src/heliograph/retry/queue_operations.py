@@ -1,0 +1,107 @@
+"""Operations on many items of the Retry Queue: all that match a filter, all of one cause, the rows of a download (D8, P10)."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.delivery_operations import AT_ONCE, Submitted, discard, submit
+from heliograph.domain.delivery.action import OPEN_STATUSES
+from heliograph.domain.errors import HeliographError
+from heliograph.jobs.models import Job
+from heliograph.retry import downloads, submit_job
+from heliograph.retry.retry_items import RetryFilter, parts_of, submittable
+from heliograph.retry.retry_queue import RetryQueue
+from heliograph.retry.submit_job import ItemOperation
+from heliograph.setup.services.setup_save import acting
+from heliograph.store.django_database import of_django
+from heliograph.web.list_count import ListCount
+
+
+class DiscardsAll(HeliographError):
+    """All waiting items of a cause would be discarded. Nothing was; ask, then discard them with `confirmed=True`.
+
+    count: how many they are
+    flow: the name of their flow; "" if they have several
+    """
+
+    def __init__(self, count: ListCount, flow: str) -> None:
+        self.count, self.flow = count, flow
+        super().__init__(ngettext("This would discard %(n)d item.", "This would discard %(n)d items.", count.number) % {"n": count.number})
+
+
+class NothingWaits(HeliographError):
+    """None of the items of a cause waits any more."""
+
+
+class NothingToSubmit(HeliographError):
+    """The filter selects only items that are Done."""
+
+
+def keys_or_job(account: int, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> list[str] | Job:
+    """The keys of all items that match, oldest first. If they are more than AT_ONCE, too many for one transaction, it starts a job instead."""
+    with account_reader(account) as reader:
+        keys = [item.key for item in islice(RetryQueue(reader).all_of(retry_filter), AT_ONCE + 1)]
+    return keys if len(keys) <= AT_ONCE else start(account, retry_filter, operation, by=by)
+
+
+def start(account: int, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:
+    """Starts the job for all items that match now."""
+    with account_reader(account) as reader, transaction.atomic():
+        return submit_job.start(reader, retry_filter, operation, by=by)
+
+
+def start_submit(account: int, retry_filter: RetryFilter, *, by: str) -> Job:
+    """Starts the job that submits all items that match, but for those that are Done. Raises NothingToSubmit."""
+    wanted_items = submittable(retry_filter)
+    if wanted_items is None:
+        raise NothingToSubmit(_("What is done cannot be submitted."))
+    return start(account, wanted_items, "submit", by=by)
+
+
+def _waiting(cause: str) -> RetryFilter:
+    return RetryFilter(statuses=OPEN_STATUSES, cause=cause)
+
+
+def waiting_of_cause(account: int, cause: str) -> tuple[ListCount, str]:
+    """How many items of a cause wait, and the name of their flow; "" if they have several. Raises NothingWaits."""
+    with account_reader(account) as reader:
+        count, flow = RetryQueue(reader).count(_waiting(cause)), parts_of(cause).flow
+        if count.is_none:
+            raise NothingWaits(_("None of them waits any more."))
+        return count, reader.flow_names([flow]).get(flow, "") if flow else ""
+
+
+def discard_cause(account: int, cause: str, *, by: str) -> int | Job:
+    """Discards all waiting items of a cause that were made in the other mode of their flow (F3): the number of them, or the job that does it.
+
+    Raises SavedSince.
+    """
+    with acting(account):
+        matching = keys_or_job(account, _waiting(cause), "discard", by=by)
+        return matching if isinstance(matching, Job) else discard(account, matching)
+
+
+def start_discard(account: int, cause: str, *, by: str, confirmed: bool = False) -> Job:
+    """Starts the job that discards them. Raises DiscardsAll unless it is confirmed, NothingWaits, SavedSince."""
+    if not confirmed:
+        raise DiscardsAll(*waiting_of_cause(account, cause))
+    with acting(account):
+        return start(account, _waiting(cause), "discard", by=by)
+
+
+def submit_download(account: int, id: int, *, by: str) -> Submitted | Job:
+    """Submits exactly the items of a finished download, even if its filter would match others by now. More than AT_ONCE become a job.
+
+    Raises FileGone.
+    """
+    row = downloads.finished(account, id)
+    if row.done > AT_ONCE:
+        with transaction.atomic():
+            return submit_job.start_for_download(account, row, int(row.done), by=by)
+    keys = [key for _n, key in downloads.keys_after(of_django(connection), row.pk, 0, AT_ONCE)]
+    return submit(account, keys)
