@@ -11,6 +11,7 @@ type Need = tuple[TokenScope, Role]
 
 _READ: Final = (TokenScope.READ, Role.VIEWER)
 _SEND: Final = (TokenScope.INGEST, Role.PLANNER)
+_EXPORT: Final = (TokenScope.READ, Role.PLANNER)
 _OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER)
 _SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR)
 _READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER)
@@ -19,6 +20,18 @@ _READ_SET_UP: Final = (TokenScope.READ, Role.ADMINISTRATOR)
 _ADMINISTER: Final = (TokenScope.OPERATE, Role.ADMINISTRATOR)
 
 ROUTES: Final[dict[Route, Need]] = {
+    ("GET", "feed"): _READ,
+    ("GET", "figures"): _READ,
+    ("GET", "figures/reasons"): _READ,
+    ("GET", "integrations"): _READ,
+    ("POST", "retry/downloads"): _EXPORT,
+    ("GET", "retry/downloads/{download}"): _EXPORT,
+    ("GET", "retry/downloads/{download}/file"): _EXPORT,
+    ("POST", "retry/downloads/{download}/submit"): _OPERATE,
+    ("POST", "records/{kind}/export"): _EXPORT,
+    ("GET", "exports/{export}"): _EXPORT,
+    ("GET", "exports/{export}/file"): _EXPORT,
+    ("GET", "records/{kind}"): _READ,
     ("GET", "jobs"): _READ,
     ("GET", "jobs/{job}"): _READ,
     ("POST", "jobs/{job}/pause"): _OPERATE,

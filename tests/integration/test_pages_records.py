@@ -25,10 +25,9 @@ from tests.waiting import until
 
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.insights import record_export
+from heliograph.insights import record_export, record_list
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.records import Records
-from heliograph.insights.views import records_page
 from heliograph.jobs import control
 from heliograph.jobs.models import JobState
 from heliograph.jobs.registry import JobKinds
@@ -102,7 +101,7 @@ def test_X3_a_list_is_narrowed_by_connection_and_says_how_many_of_all(site: Sign
 def test_X3_a_narrowed_list_that_looked_far_says_how_far_and_goes_on(
     database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch, order: str, said: str
 ) -> None:
-    monkeypatch.setattr(records_page, "Records", partial(Records, scan_limit=1))
+    monkeypatch.setattr(record_list, "Records", partial(Records, scan_limit=1))
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)
@@ -119,7 +118,7 @@ def test_X3_a_narrowed_list_that_looked_far_says_how_far_and_goes_on(
 def test_X3_very_many_registrations_are_not_sorted_by_their_changes(
     database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records_page, "MOST_REGISTRATIONS_SORTED", 3)
+    monkeypatch.setattr(record_list, "MOST_REGISTRATIONS_SORTED", 3)
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)

@@ -21,6 +21,8 @@ from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.engine.ingest.problem_documents import IngestReply
+from heliograph.insights.period import WrongPeriod
+from heliograph.insights.record_export import TooManyExports
 from heliograph.recording.json_documents import NoDocument
 from heliograph.registrations.document_intake import TooManyLines
 from heliograph.retry.queue_operations import DiscardsAll
@@ -57,7 +59,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
         ProblemType("signal-off", HTTPStatus.FORBIDDEN, "Signal is off for this account. Whoever runs Heliograph can turn it on."),
         ProblemType("not-found", HTTPStatus.NOT_FOUND, "The account has no such thing, or has it no longer; or there is no such address."),
         ProblemType("method", HTTPStatus.METHOD_NOT_ALLOWED, "This address does not take this method. `Allow` lists those that it takes."),
-        ProblemType("accept", HTTPStatus.NOT_ACCEPTABLE, "The answer is JSON, which the header Accept excludes."),
+        ProblemType("accept", HTTPStatus.NOT_ACCEPTABLE, "The answer is JSON (that of a file is CSV), which the header Accept excludes."),
         ProblemType(
             "in-use", HTTPStatus.CONFLICT, "Something uses it, so it cannot be deleted or changed like this. `uses` lists what does (P12)."
         ),
@@ -176,8 +178,10 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
         case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched() | DiscardsAll():
             return _problem_to_confirm(error)
-        case TooMuchWork() | TooManyTests():
+        case TooMuchWork() | TooManyTests() | TooManyExports():
             return Problem("too-much-work", str(error), headers={"Retry-After": "60"})
+        case WrongPeriod():
+            return Problem.from_field(error.parameter, str(error))
         case CursorError():
             return Problem.from_field("cursor", str(error), name="request")
         case HeliographError():

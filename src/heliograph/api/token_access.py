@@ -41,6 +41,7 @@ class Access:
 
 
 READ: Final = Access(TokenScope.READ, Role.VIEWER)
+EXPORT: Final = Access(TokenScope.READ, Role.PLANNER)
 READ_SET_UP: Final = Access(TokenScope.READ, Role.ADMINISTRATOR)
 SEND: Final = Access(TokenScope.INGEST, Role.PLANNER)
 SET_UP_EVENTS: Final = Access(TokenScope.SET_UP, Role.PLANNER)

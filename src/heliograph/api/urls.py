@@ -12,6 +12,9 @@ from heliograph.api.endpoints import (
     audit_endpoints,
     connection_endpoints,
     connection_trial_endpoints,
+    download_endpoints,
+    feed_endpoints,
+    figure_endpoints,
     flow_endpoints,
     flow_filter_endpoints,
     flow_trial_endpoints,
@@ -38,6 +41,9 @@ from heliograph.api.reference_pages import openapi_file, problem_types, referenc
 ROUTER: Final = Router(
     "api/v1/",
     [
+        *download_endpoints.ROUTES,
+        *feed_endpoints.ROUTES,
+        *figure_endpoints.ROUTES,
         *job_endpoints.ROUTES,
         *registration_endpoints.ROUTES,
         *registration_line_endpoints.ROUTES,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import gettext as _
 
-from heliograph.accounts.models import User
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospects import prospects
@@ -20,7 +18,7 @@ from heliograph.insights.period import Window
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry.cure_words import Failure, cure_of
-from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.fix_links import Trouble
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of, attempts_of
 from heliograph.store.row_states import ACTION_FAILURE
 
@@ -30,9 +28,9 @@ SHOWN: Final = 12
 """How many reasons the page shows."""
 
 _KINDS: Final = {
-    ActionState.QUEUED: ("wait", RecordKind.QUEUED),
-    ActionState.FAILED: ("failed", RecordKind.FAILED),
-    ActionState.VALIDATION: ("invalid", RecordKind.VALIDATION),
+    ActionState.QUEUED: RecordKind.QUEUED,
+    ActionState.FAILED: RecordKind.FAILED,
+    ActionState.VALIDATION: RecordKind.VALIDATION,
 }
 
 
@@ -42,31 +40,26 @@ class FailureReason:
 
     number: int
     """The number of actions."""
-    tone: str
-    """The tone of the component `status`."""
-    state: str
-    """The words of the component `status`."""
+    state: ActionState
+    kind: RecordKind
+    """The kind of the list that has these actions."""
+    action: int
+    """The newest of them; the list has those that failed like it."""
     cause: str
+    """In words."""
     cure: str
-    href: str
-    """The URL of the list of these actions."""
-    fix: str = ""
-    """The text of the link to the page that fixes them; "" if there is none."""
-    fix_href: str = ""
+    """In words; "" if nothing is known."""
+    trouble: Trouble
+    """The failure and where it happened, for the link to the page that fixes it."""
 
 
 def failure_reasons(
     reader: AccountReader,
     window: Window,
     mode: Mode,
-    user: User,
-    records_at: Callable[[RecordKind, int, int], str],
     replays: ReplayShare = ReplayShare.ALL,
 ) -> tuple[list[FailureReason], bool]:
-    """The reasons, the most frequent first, and whether they are all.
-
-    records_at: gives the URL of a list; takes its kind, an action with the reason, and the number of actions
-    """
+    """The reasons, the most frequent first, and whether they are all."""
     share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
     rows = reader.db.all(
         f"SELECT {blamed_connection('a', 'l')}, {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
@@ -88,21 +81,18 @@ def failure_reasons(
         action = actions[0]
         last, prospect = attempts[action.id][-1] if action.id in attempts else None, known[action.id]
         status = last.status if last else None
-        tone, kind = _KINDS[action.state]
         failure = Failure(action.cause, action.category, status, answers.get(action.id, UNKNOWN_REFUSAL), connection)
-        fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reader.config, user)
         reasons.append(
             FailureReason(
                 number=len(actions),
-                tone=tone,
-                state=delivery_words.state_of(action.state)[1],
+                state=action.state,
+                kind=_KINDS[action.state],
+                action=action.id,
                 cause=delivery_words.did(action, last, connections.get(connection, "")),
                 cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
                 if action.state is not ActionState.VALIDATION
                 else _("Not retried. Fill it in on the registration: that change is judged as any other."),
-                href=records_at(kind, action.id, len(actions)),
-                fix=fix.text,
-                fix_href=fix.href,
+                trouble=Trouble(failure, action.flow, action.destination, prospect),
             )
         )
     return reasons, len(groups) <= SHOWN and len(rows) <= GROUPED

@@ -7,6 +7,7 @@ there, and the next one continues.
 
 from __future__ import annotations
 
+import datetime
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
+from heliograph.store.instants import to_micros
 from heliograph.store.row_states import RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, listed
 from heliograph.store.walk import AFTER_ALL, BEFORE_ALL, Key, Walk
 from heliograph.store.where import Where
@@ -40,6 +42,12 @@ class FeedResult(StrEnum):
     FAILURE = "failure"
     VALIDATION = "validation"
     NOT_TRIGGERED = "not-triggered"
+
+
+def ends_of_day(day: datetime.date, zone: datetime.tzinfo) -> tuple[int, int]:
+    """The beginning and the end (exclusive) of a day, in microseconds."""
+    midnight = datetime.datetime.combine(day, datetime.time(), zone)
+    return to_micros(midnight), to_micros(midnight + datetime.timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.insights.feed import FeedRow, FlowOutcome
 from heliograph.retry.cure_words import Failure
-from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.fix_links import FixLink, Trouble, cured_at
 from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAction
 from heliograph.web.templatetags.moments import soon
@@ -105,18 +105,22 @@ def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
 
 def notes_of(row: FeedRow, reader: AccountReader, user: User) -> list[OutcomeNote]:
     """A sentence, with its cure, for each outcome that waits, failed or was not sent. Equal sentences are listed once."""
-    notes = [note for outcome in row.outcomes if (note := _note_of(outcome, row, reader, user)) is not None]
+    notes = [note for outcome in row.outcomes if (note := note_of(outcome, row, reader, user)) is not None]
     return list(dict.fromkeys(notes))
 
 
-def _note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: User) -> OutcomeNote | None:
+def note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: User | None) -> OutcomeNote | None:
+    """The sentence for an outcome that waits, failed or was not sent; None for any other.
+
+    user: who gets the link to the page that cures it; None for no link
+    """
     action = outcome.action
     if action is None:
         sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, reader.config, row.event, outcome.flow_id)
         if not outcome.is_open_or_failed:
             return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
         cause = Cause.UNTAGGED if outcome.reason is not None and outcome.reason.is_untagged else Cause.EXCEPTION
-        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), reader.config, user)
+        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), reader.config, user) if user else FixLink()
         return OutcomeNote(sentence, fix.text, fix.href)
     keeps = hindrance(outcome.prospect)
     if action.state is ActionState.PENDING and keeps:
@@ -128,5 +132,5 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: Us
         action.cause, action.category, status, connection=outcome.attempt.connection if outcome.attempt else action.connection
     )
     trouble = Trouble(failure, action.flow, action.destination, prospect_of(reader.config, action, {}))
-    fix = cured_at(trouble, reader.config, user)
+    fix = cured_at(trouble, reader.config, user) if user else FixLink()
     return OutcomeNote(delivery_words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)

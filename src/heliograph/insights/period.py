@@ -220,3 +220,11 @@ def _day(typed: Mapping[str, str], name: str) -> datetime.date:
 def _midnight(day: datetime.date, zone: ZoneInfo) -> int:
     at = datetime.datetime.combine(day, datetime.time(), zone)
     return int(at.timestamp()) // 60 * MINUTE
+
+
+def minutes_of(end: datetime.datetime | None) -> str:
+    """An end of a period as `window_of` reads it; "" for None. One that is no whole minute is none that it can read."""
+    if end is None:
+        return ""
+    minutes, rest = divmod(round(end.timestamp() * 1_000_000), MINUTE)
+    return f"{minutes}.{rest}" if rest else str(minutes)

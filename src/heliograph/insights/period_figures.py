@@ -15,6 +15,7 @@ from itertools import pairwise
 from pyroaring import BitMap
 
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.domain.connection.response_rule import counts_leads
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period, total
 from heliograph.domain.flow.flow import Mode
@@ -65,6 +66,11 @@ class PeriodFigures:
     def replayed(self) -> int:
         """How many actions of the period are replays, whether or not the figures count them."""
         return sum(delta.count for _column, delta in self._deltas if delta.measure == Measure.TRIGGERED + REPLAYED)
+
+    @property
+    def reports_leads(self) -> bool:
+        """Whether the response rule of any connection says which answers mean a created or updated lead."""
+        return any(counts_leads(connection.rule) for connection in self.reader.config.connections.values())
 
     def by_column(self, *measures: Measure, category: int | None = None, connection: int | None = None) -> tuple[int, ...]:
         """The sum of some measures in each column."""

@@ -13,7 +13,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,7 +31,7 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.refusals import last_statuses
-from heliograph.domain.errors import HeliographError
+from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.insights.record_kinds import RecordFilter, RecordSort, RowKind
 from heliograph.insights.record_rows import row_of
@@ -53,6 +53,8 @@ MOST_OPEN: Final = 5
 """Exports of one account that wait or run at the same time."""
 KEPT: Final = datetime.timedelta(days=7)
 HOUR: Final = 3600.0
+PART: Final = 64 * 1024
+"""Bytes of a file that are read at once."""
 EXPORTING: Final = "exporting"
 
 
@@ -65,6 +67,10 @@ class CsvForm(StrEnum):
 
 class TooManyExports(HeliographError):
     """Other exports of the account are not done yet. Wait for one of them."""
+
+
+class NoFile(NotInAccount):
+    """The export has no file: it is not finished, or its file is no longer kept."""
 
 
 def kind() -> JobKind:
@@ -117,6 +123,35 @@ def start(
 def file_of(job: Job) -> Path:
     """The path of an export's file. The account is part of it."""
     return _root() / str(int(job.account_id)) / f"{int(job.pk)}.csv"
+
+
+def file_name(job: Job) -> str:
+    """The name under which an export's file is downloaded."""
+    return f"heliograph-{job.parameters['wanted']['kind']}-{job.pk}.csv"
+
+
+def of_account(account: int, id: int) -> Job:
+    """An export, in any state. Raises UnknownJob."""
+    job = control.find(id, account)
+    if job.kind != KIND:
+        raise control.UnknownJob
+    return job
+
+
+def finished(account: int, id: int) -> tuple[Job, Path]:
+    """A finished export with its file. Raises UnknownJob, NoFile."""
+    job = of_account(account, id)
+    path = file_of(job)
+    if job.state != JobState.DONE or not path.is_file():
+        raise NoFile
+    return job, path
+
+
+def file_parts(path: Path) -> Iterator[bytes]:
+    """The content of a file, part by part."""
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            yield part
 
 
 def is_here(job: Job) -> bool:

@@ -50,6 +50,7 @@ class Record:
     flow: str = ""
     flow_id: int = 0
     connection: str = ""
+    connection_id: int = 0
     blamed: str = ""
     """The name of the connection that its last failed attempt went over. The flow may have another one by now."""
     state: ActionState | None = None
@@ -338,6 +339,7 @@ class Records:
                 flow=flows.get(row.flow, ""),
                 flow_id=row.flow,
                 connection=connections.get(row.connection, ""),
+                connection_id=row.connection,
                 blamed=connections.get(failures[row.action].connection if row.action in failures else row.connection, ""),
                 state=ActionState(row.state) if row.state else None,
                 reason=Reason(row.reason) if row.reason else None,

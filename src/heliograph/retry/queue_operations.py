@@ -94,6 +94,13 @@ def start_discard(account: int, cause: str, *, by: str, confirmed: bool = False)
         return start(account, _waiting(cause), "discard", by=by)
 
 
+def start_submit_of_download(account: int, id: int, *, by: str) -> Job:
+    """Starts the job that submits exactly the items of a finished download. Raises UnknownJob, FileGone."""
+    row = downloads.finished(account, id)
+    with transaction.atomic():
+        return submit_job.start_for_download(account, row, int(row.done), by=by)
+
+
 def submit_download(account: int, id: int, *, by: str) -> Submitted | Job:
     """Submits exactly the items of a finished download, even if its filter would match others by now. More than AT_ONCE become a job.
 
@@ -101,7 +108,6 @@ def submit_download(account: int, id: int, *, by: str) -> Submitted | Job:
     """
     row = downloads.finished(account, id)
     if row.done > AT_ONCE:
-        with transaction.atomic():
-            return submit_job.start_for_download(account, row, int(row.done), by=by)
+        return start_submit_of_download(account, id, by=by)
     keys = [key for _n, key in downloads.keys_after(of_django(connection), row.pk, 0, AT_ONCE)]
     return submit(account, keys)

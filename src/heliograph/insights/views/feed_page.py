@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -23,11 +22,11 @@ from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
-from heliograph.insights.feed_lines import FeedFilter, FeedResult
+from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
 from heliograph.insights.outcome_words import chip_of, notes_of
+from heliograph.insights.record_words import REPLAYS
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.insights_frame import Frame
-from heliograph.insights.views.records_page import REPLAYS
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, MomentFilter, SearchFilter
@@ -65,10 +64,8 @@ class FeedFilters(FiltersByEvent):
     def feed_filter(self) -> FeedFilter:
         """The chosen filters, as Feed takes them."""
         values = self.cleaned_data
-        between, day = None, values["date"]
-        if day is not None:
-            midnight = datetime.datetime.combine(day, datetime.time(), timezone.get_current_timezone())
-            between = to_micros(midnight), to_micros(midnight + datetime.timedelta(days=1))
+        day = values["date"]
+        between = None if day is None else ends_of_day(day, timezone.get_current_timezone())
         mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
         return FeedFilter(
             mode, values["result"], values["q"], self.event_id, values["flow"], between, values["connection"], values["replays"]

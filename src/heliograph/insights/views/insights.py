@@ -9,31 +9,24 @@ from typing import Any
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
-from heliograph.domain.connection.response_rule import counts_leads
 from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.registration.change import Facet
-from heliograph.insights.failure_reasons import failure_reasons
+from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.record_words import FACETS
 from heliograph.insights.views.insights_frame import Frame
+from heliograph.retry.fix_links import cured_at
 from heliograph.web.charts import Plot, Series, Slice, pie, plot, row_bars
 from heliograph.web.pages import page
 
-FACETS = {
-    Facet.CREATED: gettext_lazy("Created"),
-    Facet.UPDATED: gettext_lazy("Updated"),
-    Facet.STATUS_CHANGED: gettext_lazy("Status changed"),
-    Facet.SESSION_STATUS_CHANGED: gettext_lazy("Session status changed"),
-    Facet.EVENT_CREATED: gettext_lazy("Event created"),
-    Facet.EVENT_UPDATED: gettext_lazy("Event updated"),
-}
 NOT_REPORTED = "-"
 """Shown for a figure that no connection reports (X2)."""
 
@@ -78,13 +71,12 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         return refusal
     with account_reader(request.account.pk, snapshot=True) as reader:
         frame = replace(frame, seen=reader.db.now())
-        figures = PeriodFigures(reader, frame.window, frame.mode, frame.code, frame.counts_replays)
+        figures = frame.figures(reader)
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
-        reports_leads = any(counts_leads(connection.rule) for connection in reader.config.connections.values())
-        reasons, all_reasons = failure_reasons(
-            reader, frame.window, frame.mode, request.user, lambda kind, action, n: frame.number_at(kind, n, alike=action), frame.replays
-        )
+        reports_leads = figures.reports_leads
+        reasons, all_reasons = failure_reasons(reader, frame.window, frame.mode, frame.replays)
+        reason_rows = [_reason_row(reason, reader, frame) for reason in reasons]
     success, failures = tiles.pie
     return page(
         request,
@@ -107,7 +99,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         ],
         neither=_("%(superseded)s superseded (newer data was delivered) and %(pending)s pending are in neither part.")
         % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
-        reasons=reasons,
+        reasons=reason_rows,
         all_reasons=all_reasons,
         untagged=delivery_words.waits_for_tag(tiles.untagged) if tiles.untagged else "",
         untagged_href=frame.number_at(RecordKind.UNTAGGED, tiles.untagged),
@@ -125,7 +117,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         return refusal
     with account_reader(request.account.pk, snapshot=True) as reader:
         frame = replace(frame, seen=reader.db.now())
-        figures = PeriodFigures(reader, frame.window, frame.mode, frame.code, frame.counts_replays)
+        figures = frame.figures(reader)
         tiles = figures.tiles
         retries = figures.by_column(Measure.RETRIED)
         categories = figures.retried_by_category()
@@ -156,6 +148,22 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         connections=connections,
         connections_table=connections_table,
     )
+
+
+def _reason_row(reason: FailureReason, reader: AccountReader, frame: Frame) -> dict[str, Any]:
+    """A reason for insights/reasons.html."""
+    tone, state = delivery_words.state_of(reason.state)
+    fix = cured_at(reason.trouble, reader.config, frame.request.user)
+    return {
+        "number": reason.number,
+        "tone": tone,
+        "state": state,
+        "cause": reason.cause,
+        "cure": reason.cure,
+        "href": frame.number_at(reason.kind, reason.number, alike=reason.action),
+        "fix": fix.text,
+        "fix_href": fix.href,
+    }
 
 
 def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
@@ -19,33 +19,23 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.integrations import Integration, integration_of
-from heliograph.insights.period import DAY, Rolling, Window, WrongPeriod, rolling_window, window_of
+from heliograph.insights.figure_scope import FigureScope
+from heliograph.insights.integrations import integration_of
+from heliograph.insights.period import DAY, Rolling, WrongPeriod, rolling_window, window_of
 from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros, to_micros
-from heliograph.store.retention_record import records_kept_since, records_removed_at
 from heliograph.web.charts import Bucket
 from heliograph.web.pages import page
-from heliograph.web.templatetags.moments import day, minute
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame(FigureScope):
     """A tab of Insights with its mode and period."""
 
     request: AccountRequest
-    window: Window
-    mode: Mode
-    integration: Integration | None = None
-    """None for Account Insights, which counts all integrations."""
     seen: int = 0
     """When its numbers were read (microseconds). Links to records carry it, so that a list can say how many have moved since."""
-    kept_since: int = 0
-    """Older records are removed (microseconds)."""
-    removed_at: int | None = None
-    """When the records of the beginning of the period were removed (microseconds); None if they are kept."""
-    replays: ReplayShare = ReplayShare.ALL
     wrong: WrongPeriod | None = None
     """The error, if the URL asks for a period that does not exist. No other period is shown in its place (`refusal`)."""
 
@@ -67,13 +57,10 @@ class Frame:
             window = window_of(request.GET.dict() if has_period else {}, to_micros(timezone.now()), ZoneInfo(request.account.timezone))
         except WrongPeriod as error:
             wrong, window = error, rolling_window(Rolling.DAY, to_micros(timezone.now()))
-        with account_reader(request.account.pk) as reader:
-            kept_since, removed_at = (
-                records_kept_since(reader.db, reader.account),
-                records_removed_at(reader.db, reader.account, window.since),
-            )
         replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
-        return cls(request, window, mode, known_integration, kept_since=kept_since, removed_at=removed_at, replays=replays, wrong=wrong)
+        with account_reader(request.account.pk) as reader:
+            scope = FigureScope.read(reader, window, mode, known_integration, replays)
+        return cls(**{field.name: getattr(scope, field.name) for field in fields(FigureScope)}, request=request, wrong=wrong)
 
     def refusal(self, tab: str = "") -> HttpResponse | None:
         """The page that says what is wrong with the period, with the typed values; None if nothing is.
@@ -85,23 +72,9 @@ class Frame:
         return page(self.request, "insights/wrong_period.html", status=422, sentence=str(self.wrong), **self.context(tab))
 
     @property
-    def code(self) -> int | None:
-        """The number of the integration in the figures; None for all."""
-        return self.integration.code if self.integration else None
-
-    @property
     def heading(self) -> str:
         """The heading of the page, which is also its name in the panel."""
         return str(self.integration.heading) if self.integration else _("Account Insights")
-
-    @property
-    def counts_replays(self) -> bool:
-        return self.replays is ReplayShare.ALL
-
-    @property
-    def mode_text(self) -> str:
-        """The mode in words."""
-        return _("Test Flows") if self.mode is Mode.TEST else _("Live Flows")
 
     @property
     def key(self) -> str:
@@ -220,28 +193,6 @@ class Frame:
             "replays_text": text,
             "replays_link": _("Leave them out"),
             "replays_href": self._page_url(replays=ReplayShare.WITHOUT.value),
-        }
-
-    @property
-    def period_text(self) -> str:
-        """The period in words: "13 Oct 2026, 14:32 to 14 Oct 2026, 14:32 (Europe/Vienna)"."""
-        window, zone = self.window, timezone.get_current_timezone_name()
-        ends = {"since": minute(from_micros(window.since)), "until": minute(from_micros(window.until)), "zone": zone}
-        if window.first and window.last:
-            days = (window.last - window.first).days + 1
-            return ngettext(
-                "%(since)s to %(until)s (%(zone)s): %(n)d whole day.", "%(since)s to %(until)s (%(zone)s): %(n)d whole days.", days
-            ) % (ends | {"n": days})
-        return _("%(since)s to %(until)s (%(zone)s)") % ends
-
-    @property
-    def kept_text(self) -> str:
-        """The sentence that says why numbers of this period have no links (X6); "" if its records are kept."""
-        if self.removed_at is None:
-            return ""
-        return _("Details kept until %(day)s. What is older than %(since)s is counted, but can no longer be listed.") % {
-            "day": day(from_micros(self.removed_at)),
-            "since": minute(from_micros(self.kept_since)),
         }
 
     def _stretch(self, since: int, until: int) -> str:

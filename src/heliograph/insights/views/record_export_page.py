@@ -12,16 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.account_reader import account_reader
 from heliograph.insights import record_export
+from heliograph.insights.export_request import request_export
 from heliograph.insights.record_export import CsvForm, TooManyExports
 from heliograph.insights.record_kinds import RecordKind
-from heliograph.insights.record_totals import figure_of
-from heliograph.insights.records import MOST_COUNTED, Records
-from heliograph.insights.views.filter_words import filter_words
 from heliograph.insights.views.insights_frame import Frame
-from heliograph.insights.views.records_page import HEADINGS, RecordFilters
-from heliograph.jobs import control
+from heliograph.insights.views.records_page import RecordFilters
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum
 from heliograph.setup.views.setup_frame import check
@@ -48,34 +44,14 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
         return refusal
     record_filter, given = filters.record_filter(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
-    with account_reader(request.account.pk, snapshot=True) as reader:
-        count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=frame.kept_since)
-        figure = None if count.is_exact else figure_of(reader, record_filter, frame.code)
-        total, is_exact = (count.number, count.is_exact) if figure is None else (figure, True)
-        narrowed = filter_words(record_filter, reader)
-    back = filters.address(reverse("records", args=(known.value,)))
-    list_facts = {
-        "name": str(HEADINGS[known]),
-        "back": back,
-        "zone": timezone.get_current_timezone_name(),
-        "language": get_language() or "en",
-        "kept": frame.kept_text,
-    }
+    zone, language = timezone.get_current_timezone_name(), get_language() or "en"
     try:
-        job = record_export.start(
-            request.account.pk,
-            record_filter,
-            filters.order,
-            form,
-            list_facts,
-            total,
-            by=request.user.actor,
-            is_exact=is_exact,
-            filter_words=[frame.mode_text, frame.period_text, *narrowed],
+        job = request_export(
+            request.account.pk, record_filter, filters.order, form, frame, by=request.user.actor, zone=zone, language=language
         )
     except TooManyExports as error:
         say(request, str(error))
-        return HttpResponseRedirect(back)
+        return HttpResponseRedirect(filters.address(reverse("records", args=(known.value,))))
     return HttpResponseRedirect(reverse("job", args=(job.pk,)))
 
 
@@ -83,11 +59,8 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
 def download(request: AccountRequest, id: int) -> HttpResponseBase:
     """The file of a finished export."""
     check(request, Role.PLANNER)
-    job = control.find(id, request.account.pk)
-    path = record_export.file_of(job)
-    if job.kind != record_export.KIND or job.state != JobState.DONE or not path.is_file():
-        raise Http404
-    name = f"heliograph-{job.parameters['wanted']['kind']}-{job.pk}.csv"
+    job, path = record_export.finished(request.account.pk, id)
+    name = record_export.file_name(job)
     return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
 
 

@@ -19,20 +19,20 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.integrations import integrations_of
 from heliograph.insights.record_kinds import (
-    STATES_OF,
     Outcome,
     RecordFilter,
     RecordKind,
     RecordSort,
-    RowKind,
     has_replays,
     outcomes_of,
     sorts_of,
 )
+from heliograph.insights.record_list import fitted, record_list
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.record_sources import has_connection
-from heliograph.insights.record_totals import MovedRecords, figure_of, moved_since
-from heliograph.insights.records import PARTS, RecordCount, Records
+from heliograph.insights.record_totals import MovedRecords, moved_since
+from heliograph.insights.record_words import HEADINGS, OUTCOMES, REPLAYS, SORTS
+from heliograph.insights.records import PARTS, RecordCount
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.insights.views.moved_words import moved_words
@@ -40,53 +40,6 @@ from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import page
-
-HEADINGS = {
-    RecordKind.CHANGES: gettext_lazy("Changes Processed"),
-    RecordKind.REGISTRATIONS: gettext_lazy("Unique Registrations"),
-    RecordKind.RECORDED: gettext_lazy("Registration Activity"),
-    RecordKind.TRIGGERED: gettext_lazy("Actions Triggered"),
-    RecordKind.SUCCESS: gettext_lazy("Successes"),
-    RecordKind.FAILURES: gettext_lazy("Failures"),
-    RecordKind.QUEUED: gettext_lazy("Actions in the Retry Queue"),
-    RecordKind.FAILED: gettext_lazy("Failed actions"),
-    RecordKind.VALIDATION: gettext_lazy("Actions with a validation error"),
-    RecordKind.SUPERSEDED: gettext_lazy("Superseded actions"),
-    RecordKind.PENDING: gettext_lazy("Pending actions"),
-    RecordKind.LEADS_CREATED: gettext_lazy("Leads Created"),
-    RecordKind.LEADS_UPDATED: gettext_lazy("Leads Updated"),
-    RecordKind.NOT_TRIGGERED: gettext_lazy("Actions Not Triggered"),
-    RecordKind.UNTAGGED: gettext_lazy("Wait for a tag"),
-    RecordKind.UNDECIDED: gettext_lazy("Not judged yet"),
-    RecordKind.FLOWS: gettext_lazy("Active Flows"),
-    RecordKind.IN_RETRY_QUEUE: gettext_lazy("In Retry Queue"),
-    RecordKind.RETRIES: gettext_lazy("Total Retried"),
-    RecordKind.ABANDONED: gettext_lazy("Retried Abandoned"),
-    RecordKind.VALIDATION_ERRORS: gettext_lazy("Validation Errors"),
-    RecordKind.ATTEMPTS: gettext_lazy("Connection Activity"),
-}
-"""The headings of the lists, which are the names of their figures."""
-
-
-OUTCOMES = {
-    Outcome.SUCCESS: gettext_lazy("Success"),
-    Outcome.WAITING: gettext_lazy("Will be retried"),
-    Outcome.FAILED: gettext_lazy("Failed"),
-    Outcome.VALIDATION: gettext_lazy("Validation error"),
-    Outcome.SUPERSEDED: gettext_lazy("Superseded"),
-    Outcome.PENDING: gettext_lazy("Pending"),
-    Outcome.NOT_TRIGGERED: gettext_lazy("Not triggered"),
-}
-SORTS = {
-    RecordSort.NEWEST: gettext_lazy("Newest first"),
-    RecordSort.OLDEST: gettext_lazy("Oldest first"),
-    RecordSort.MOST_CHANGES: gettext_lazy("Most changes first"),
-}
-
-
-MOST_REGISTRATIONS_SORTED = 50_000
-"""A list of more registrations cannot be sorted by their changes, because counting the changes of each would take too long."""
-REPLAYS = {ReplayShare.WITHOUT: gettext_lazy("Without replays"), ReplayShare.ONLY: gettext_lazy("Replays only")}
 
 
 class RecordFilters(FiltersByEvent):
@@ -126,8 +79,7 @@ class RecordFilters(FiltersByEvent):
     def record_filter(self, frame: Frame) -> RecordFilter:
         """The chosen filters, as Records takes them."""
         values = self.cleaned_data
-        outcome, was = values["outcome"], values["was"]
-        return RecordFilter(
+        record_filter = RecordFilter(
             self.kind,
             frame.window.since,
             frame.window.until,
@@ -135,15 +87,16 @@ class RecordFilters(FiltersByEvent):
             values["q"],
             self.event_id,
             values["flow"],
-            values["connection"] if has_connection(self.kind) else None,
-            values["facet"] if self.kind is RecordKind.RECORDED else None,
-            values["category"] if self.kind is RecordKind.RETRIES else None,
+            values.get("connection"),
+            values["facet"],
+            values["category"],
             values["alike"],
-            outcome if outcome in outcomes_of(self.kind) else None,
-            was if was in STATES_OF or self.kind.row_kind is RowKind.CHANGE else None,
+            values.get("outcome"),
+            values["was"],
             values["seen"],
-            values["replays"] if has_replays(self.kind) else ReplayShare.ALL,
+            values.get("replays") or ReplayShare.ALL,
         )
+        return fitted(record_filter)
 
     @property
     def order(self) -> RecordSort:
@@ -169,18 +122,8 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         return refusal
     record_filter, cursor = filters.record_filter(frame), read_cursor(request, PARTS)
     with account_reader(request.account.pk, snapshot=True) as reader:
-        whole = (
-            figure_of(reader, record_filter.whole, frame.code) if record_filter.alike is None and record_filter.left_kind is None else None
-        )
-        everything = whole
-        if whole is not None and record_filter.replays is not ReplayShare.ALL:
-            everything = figure_of(reader, replace(record_filter.whole, replays=ReplayShare.ALL), frame.code)
-        can_be_sorted = known.row_kind is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
-        order = filters.order if can_be_sorted or filters.order is not RecordSort.MOST_CHANGES else RecordSort.NEWEST
-        listed = Records(reader, record_filter, order)
-        count = _count(listed, whole, frame)
-        rows = replace(listed, known=count.number if count.is_exact else None).page(cursor)
-        count = count.at_least(len(rows.rows))
+        listed = record_list(reader, record_filter, filters.order, frame, cursor)
+        rows, count, order = listed.page, listed.count, listed.order
         row_models = [row_of(row, known.row_kind, reader) for row in rows.rows]
         filters.offer("flow", flow_choices(reader.config))
         if has_connection(known):
@@ -197,8 +140,8 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         heading=HEADINGS[known],
         of_what=", ".join(text for text in (connection, record_filter.category.value if record_filter.category else "") if text),
         total=_number(count),
-        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(everything)}
-        if filters.narrows and everything is not None
+        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(listed.everything)}
+        if filters.narrows and listed.everything is not None
         else "",
         row_kind=known.row_kind.value,
         period_text=frame.period_text,
@@ -209,9 +152,9 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         sorts=[
             (SORTS[sort], address(request, sort=sort.value, at=None), sort is order)
             for sort in sorts_of(known)
-            if can_be_sorted or sort is not RecordSort.MOST_CHANGES
+            if listed.can_be_sorted or sort is not RecordSort.MOST_CHANGES
         ],
-        sort_note="" if can_be_sorted else _("Choose a shorter period to see those with most changes first."),
+        sort_note="" if listed.can_be_sorted else _("Choose a shorter period to see those with most changes first."),
         moved=moved_words(moved, record_filter, frame, filters.number or 0, filters.cleaned_data["seen"] or 0) if moved else None,
         shows_integration=len(integrations) > 1,
         export_href=filters.address(reverse("records-export", args=(known.value,)))
@@ -223,17 +166,6 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         start_href=address(request, at=None) if cursor else "",
         looked=LookingEnd.from_page(request, rows, cursor, ascends=order is RecordSort.OLDEST),
     )
-
-
-def _count(listed: Records, whole: int | None, frame: Frame) -> RecordCount:
-    """The number of records of a list.
-
-    whole: the figure that counts them; None if there is none
-    """
-    if listed.record_filter.is_whole and whole is not None and frame.window.since >= frame.kept_since:
-        return RecordCount(whole)  # figure and records agree within a snapshot, as long as retention has removed no records
-    count = listed.count(kept_since=frame.kept_since)
-    return RecordCount(whole) if listed.record_filter.is_whole and whole is not None and not count.is_exact else count
 
 
 def _moved(reader: AccountReader, filters: RecordFilters, record_filter: RecordFilter, count: RecordCount) -> MovedRecords | None:

@@ -6,8 +6,7 @@ from django.utils.translation import gettext as _
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.insights.record_kinds import RecordFilter
-from heliograph.insights.views.insights import FACETS
-from heliograph.insights.views.records_page import OUTCOMES, REPLAYS
+from heliograph.insights.record_words import FACETS, OUTCOMES, REPLAYS
 
 
 def filter_words(record_filter: RecordFilter, reader: AccountReader) -> list[str]:

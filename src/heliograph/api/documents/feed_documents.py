@@ -1,0 +1,157 @@
+"""The Activity Feed as JSON (guide: Activity Feed; X4)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from django.utils import timezone
+
+from heliograph.api.documents.record_documents import STATES, StateName
+from heliograph.api.documents.retry_documents import ItemRegistration, Named
+from heliograph.api.documents.scope_documents import Moment, OfMode, OfReplays, mode_of_name
+from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.list_answers import ListQuery
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.delivery_words import sentence_of
+from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.decision import Reason
+from heliograph.domain.ids import read_id
+from heliograph.insights.feed import PARTS, FeedRow, FlowOutcome, jumped_to
+from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
+from heliograph.insights.outcome_words import note_of
+from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.instants import from_micros, to_micros
+from heliograph.web.cursor import Cursor
+
+
+class FeedQuery(ListQuery):
+    """The parameters of the feed. An id that the account does not have matches no change."""
+
+    q: Annotated[str, msgspec.Meta(max_length=200, description="Words in the code or name of a registration.")] = ""
+    mode: OfMode = "live"
+    result: Annotated[
+        FeedResult, msgspec.Meta(description="Only changes with this result; `not-triggered` adds those that no flow acted on.")
+    ] = FeedResult.ALL
+    event: Annotated[Id | None, msgspec.Meta(description="Only changes of this event.")] = None
+    flow: Annotated[Id | None, msgspec.Meta(description="Only what this flow did.")] = None
+    connection: Annotated[Id | None, msgspec.Meta(description="Only what goes over this connection.")] = None
+    replays: OfReplays = ReplayShare.ALL
+    date: Annotated[datetime.date | None, msgspec.Meta(description="Only this day, in the account's time zone.")] = None
+    jump: Annotated[Moment | None, msgspec.Meta(description="Begin with the newest change of this minute, or before it.")] = None
+    paused: Annotated[Moment | None, msgspec.Meta(description="Nothing that began later: pages of the feed do not move meanwhile.")] = None
+
+    @property
+    def feed_filter(self) -> FeedFilter:
+        """The filters, as the feed takes them."""
+        between = None if self.date is None else ends_of_day(self.date, timezone.get_current_timezone())
+        return FeedFilter(
+            mode_of_name(self.mode),
+            self.result,
+            self.q.strip(),
+            _number(self.event),
+            _number(self.flow),
+            between,
+            _number(self.connection),
+            self.replays,
+        )
+
+    @property
+    def until(self) -> int | None:
+        """The end of a paused feed, in microseconds."""
+        return to_micros(self.paused) if self.paused else None
+
+    @property
+    def position(self) -> Cursor | None:
+        """Where the page begins. Raises CursorError."""
+        cursor = self.cursor_of(*PARTS)
+        return cursor if cursor or not self.jump else jumped_to(to_micros(self.jump) // MINUTE * MINUTE + MINUTE - 1)
+
+
+def _number(id: str | None) -> int | None:
+    """The stored number of an id; 0, which nothing has, for what is no id."""
+    return None if id is None else read_id(id) or 0
+
+
+class OutcomeDocument(Document):
+    """What became of a change in one flow, at one destination."""
+
+    flow: Named
+    result: Annotated[
+        StateName | Literal["not-triggered", "untagged", "undecided"],
+        msgspec.Meta(
+            description="The state of the action; or that there is none, since the change waits for a tag, is not judged, or was not taken."
+        ),
+    ]
+    item: Annotated[str | None, msgspec.Meta(description="Its address in the Retry Queue: `GET retry/{item}`.")]
+    action: Id | None
+    connection: Annotated[str, msgspec.Meta(description="The name of the connection; empty without an action.")]
+    http_status: int | None
+    next_try: Annotated[datetime.datetime | None, msgspec.Meta(description="Of what waits in the Retry Queue.")]
+    is_replay: bool
+    reason: Annotated[str, msgspec.Meta(description="Why it waits, failed or was not sent, in words.")]
+    reason_code: Cause | None
+    not_triggered: Reason | None
+
+    @classmethod
+    def from_outcome(cls, outcome: FlowOutcome, row: FeedRow, reader: AccountReader) -> OutcomeDocument:
+        """The document of an outcome."""
+        action, attempt, note = outcome.action, outcome.attempt, note_of(outcome, row, reader, None)
+        waits = action.due_at if action and action.state is ActionState.QUEUED else outcome.due
+        return cls(
+            flow=Named(id=str(outcome.flow_id), name=outcome.flow),
+            result=STATES[action.state] if action else _result_of_run(outcome),
+            item=f"a{action.id}" if action else f"r{outcome.id}" if outcome.is_open_or_failed else None,
+            action=str(action.id) if action else None,
+            connection=outcome.connection,
+            http_status=attempt.status if attempt else None,
+            next_try=from_micros(waits) if waits else None,
+            is_replay=action is not None and action.origin is Origin.REPLAY,
+            reason=note.text if note else "",
+            reason_code=action.cause if action else None,
+            not_triggered=outcome.reason,
+        )
+
+
+def _result_of_run(outcome: FlowOutcome) -> Literal["not-triggered", "untagged", "undecided", "failed"]:
+    if outcome.queue is QueueStatus.FAILED:
+        return "failed"
+    if not outcome.is_open_or_failed:
+        return "not-triggered"
+    return "untagged" if outcome.reason is not None and outcome.reason.is_untagged else "undecided"
+
+
+class FeedDocument(Document):
+    """A change of the feed, with its outcomes."""
+
+    id: Annotated[Id, msgspec.Meta(description="The change.")]
+    at: Annotated[datetime.datetime, msgspec.Meta(description="When a flow acted on it last.")]
+    what: Annotated[str, msgspec.Meta(description="What changed, in a sentence; empty if that is no longer kept.")]
+    event: Annotated[str, msgspec.Meta(description="The code of the event.")]
+    registration: Annotated[ItemRegistration | None, msgspec.Meta(description="Null for an event's change, and if the person was erased.")]
+    outcomes: list[OutcomeDocument]
+
+    @classmethod
+    def from_feed_row(cls, row: FeedRow, reader: AccountReader) -> FeedDocument:
+        """The document of a change."""
+        return cls(
+            id=str(row.change_id),
+            at=from_micros(row.at),
+            what=sentence_of(row.change, reader.config, row.event),
+            event=row.event.code if row.event else "",
+            registration=ItemRegistration(code=row.person.code, name=row.person.name) if row.person else None,
+            outcomes=[OutcomeDocument.from_outcome(outcome, row, reader) for outcome in row.outcomes],
+        )
+
+
+class FeedItems(Document):
+    """One page of the feed, newest first. A page may have few items, or none, and a next one all the same, where few match what is asked for."""
+
+    items: list[FeedDocument]
+    next: str | None
+    looked_to: Annotated[
+        datetime.datetime | None, msgspec.Meta(description="Where the search for this page was broken off; `next` goes on from there.")
+    ]

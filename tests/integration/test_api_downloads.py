@@ -1,0 +1,154 @@
+"""Files by the REST API: failed rows of the Retry Queue, and exports of lists of records; made by jobs, as by the pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, get_args
+
+import pytest
+from django.test import Client
+from django_scopes import scope
+from tests.api_client import ApiClient
+from tests.receiver import Answer, Receiver
+from tests.retry_story import RETRY, TOKEN, newest, queued, refused, runs
+from tests.story import Story
+
+from heliograph.accounts.models import AuditEntry, Role, TokenScope
+from heliograph.api.documents.download_documents import Column
+from heliograph.domain.connection.secret import Secret
+from heliograph.insights import record_export
+from heliograph.jobs import control
+from heliograph.retry import downloads, submit_job
+from heliograph.setup.services.account_creation import AccountFacts, create_account
+
+
+@pytest.fixture
+def api(story: Story) -> ApiClient:
+    return ApiClient.for_account(story.account)
+
+
+def rows_of(api: ApiClient, address: str) -> list[dict[str, str]]:
+    """The rows of a file."""
+    response = api.send("GET", address)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"].startswith("attachment; filename=")
+    assert response["RateLimit"]
+    text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def audited(story: Story) -> list[dict[str, Any]]:
+    """What the audit says of files, without who began them and which job it is."""
+    with scope(account=story.account):
+        entries = AuditEntry.objects.filter(kind__in=("failed rows", "record list")).order_by("pk")
+        return [{"what": entry.what, "kind": entry.kind, "name": entry.name, "after": entry.after} for entry in entries]
+
+
+def test_every_column_has_its_name() -> None:
+    assert get_args(Column.__value__) == downloads.COLUMNS
+
+
+def test_D8_P10_failed_rows_are_a_file_whose_rows_go_again(story: Story, receiver: Receiver, api: ApiClient) -> None:
+    refused(story, receiver, "R1", "R2")
+    made = api.post("retry/downloads", {"status": "waiting", "columns": ["http_status", "registration"]}, status=202, idempotency_key="one")
+    assert (
+        api.post("retry/downloads", {"status": "waiting", "columns": ["http_status", "registration"]}, status=202, idempotency_key="one")
+        == made
+    )
+    assert (made["form"], made["columns"], made["file"], made["can_submit"]) == ("exact", ["registration", "http_status"], None, 0)
+    assert (made["job"]["kind"], made["job"]["total"]) == ("retry-download", 2)
+    api.get(f"retry/downloads/{made['id']}/file", status=404)
+    api.post(f"retry/downloads/{made['id']}/submit", status=404)
+    runs(newest(downloads.KIND))
+    ready = api.get(f"retry/downloads/{made['id']}")
+    assert (ready["job"]["state"], ready["can_submit"]) == ("done", 2)
+    assert rows_of(api, ready["file"]) == [{"registration": code, "http_status": "401"} for code in ("R1", "R2")]
+    head = api.send("HEAD", ready["file"])
+    assert (head.status_code, head["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert b"".join(head.streaming_content) == b""  # type: ignore[attr-defined]
+    with story.worker():
+        story.record("R3", status="Attended")
+        queued(story, 3)
+    job = api.post(f"retry/downloads/{made['id']}/submit", status=202)
+    runs(newest(submit_job.KIND))
+    assert api.get(f"jobs/{job['id']}")["counts"] == {"done": 2, "left": 0}
+    ranks = [rank for (rank,) in story.db.all("SELECT rank FROM action ORDER BY id")]
+    assert ranks[0] == ranks[1] != ranks[2]
+
+
+def test_P1_a_file_by_rest_is_audited_as_one_by_the_page(story: Story, receiver: Receiver, api: ApiClient, client: Client) -> None:
+    refused(story, receiver, "R1")
+    story.signs_in(client, Role.PLANNER)
+    client.post(f"{RETRY}download/?status=waiting&q=r1", {"made_for": "programs", "column": ["registration"]})
+    api.post("retry/downloads", {"status": "waiting", "q": "r1", "columns": ["registration"]}, status=202)
+    by_page, by_api = audited(story)
+    assert by_page == by_api
+    assert "r1" not in str(by_api["after"]).replace("registration", "").lower()
+
+
+def test_P1_an_export_by_rest_is_audited_as_one_by_the_page(story: Story, receiver: Receiver, api: ApiClient, client: Client) -> None:
+    refused(story, receiver, "R1")
+    story.signs_in(client, Role.PLANNER)
+    client.post("/signal/metrics/records/queued/export/?days=2&q=R1", {"form": "exact"})
+    by_page = newest(record_export.KIND)
+    api.post("records/queued/export?days=2&q=R1", {}, status=202)
+    by_api = newest(record_export.KIND)
+    one, other = audited(story)
+    assert {**one, "after": {**one["after"], "filter": []}} == {**other, "after": {**other["after"], "filter": []}}
+    differing = {name for name in by_page.parameters if by_page.parameters[name] != by_api.parameters[name]}
+    assert differing <= {"by", "back", "wanted"}  # the address as it was typed, and a minute that may have passed
+    assert client.get(by_api.parameters["back"]).status_code == 200
+
+
+def test_X3_a_list_is_exported(story: Story, receiver: Receiver, api: ApiClient) -> None:
+    refused(story, receiver, "R1", "R2")
+    made = api.post("records/queued/export?days=2&q=R1", {"form": "exact"}, status=202)
+    assert (made["kind"], made["form"], made["file"], made["job"]["kind"]) == ("queued", "exact", None, "export-records")
+    api.get(f"exports/{made['id']}/file", status=404)
+    runs(newest(record_export.KIND))
+    ready = api.get(f"exports/{made['id']}")
+    (row,) = rows_of(api, ready["file"])
+    assert (row["Registration"], row["HTTP status"], row["webhook-id"]) == ("R1", "401", receiver.at("/crm")[0].header("webhook-id"))
+    assert api.post("records/queued/export?facet=created", {}, status=400)["errors"][0]["field"] == "facet"
+
+
+def test_what_is_empty_or_too_much_is_refused(story: Story, receiver: Receiver, api: ApiClient) -> None:
+    problem = api.post("retry/downloads", {"status": "Failed"}, status=409)
+    assert problem["detail"] == "Nothing that has failed is like this."
+    assert api.post("retry/downloads", {"columns": ["secret"]}, status=400)["errors"][0]["field"] == "columns[0]"
+    for _time in range(record_export.MOST_OPEN):
+        api.post("records/changes/export", {}, status=202)
+    assert api.post("records/changes/export", {}, status=429)["type"].endswith(":too-much-work")
+
+
+def test_no_file_has_a_secret(story: Story, receiver: Receiver, api: ApiClient) -> None:
+    crm = refused(story, receiver, "R1", answer=Answer(401, {"error": TOKEN}, {"content-type": "application/json"}))
+    story.change_connection(crm, secrets={Secret.KEY: TOKEN})
+    with story.worker():
+        story.wait_for(lambda: len(receiver.at("/crm")) == 2)
+        queued(story, 1)
+    api.post("retry/downloads", {"columns": list(downloads.COLUMNS)}, status=202)
+    runs(newest(downloads.KIND))
+    file = api.get(f"retry/downloads/{newest(downloads.KIND).pk}")["file"]
+    assert TOKEN not in str(rows_of(api, file))
+
+
+def test_P1_files_are_their_accounts_and_need_a_planner(story: Story, receiver: Receiver, api: ApiClient) -> None:
+    crm = refused(story, receiver, "R1")
+    download, export = api.post("retry/downloads", {}, status=202)["id"], api.post("records/queued/export", {}, status=202)["id"]
+    runs(newest(downloads.KIND))
+    runs(newest(record_export.KIND))
+    paths = (f"retry/downloads/{download}", f"retry/downloads/{download}/file", f"exports/{export}", f"exports/{export}/file")
+    assert [api.send("GET", path).status_code for path in paths] == [200] * 4
+    other = ApiClient.for_account(create_account(AccountFacts("OTHER", "Other"), by="test").pk)
+    viewer = ApiClient.for_account(story.account, tuple(TokenScope), Role.VIEWER)
+    for path in paths:
+        other.get(path, status=404)
+        viewer.get(path, status=403)
+    other.post(f"retry/downloads/{download}/submit", status=404)
+    assert other.post("retry/downloads", {"connection": str(crm)}, status=400)["errors"][0]["field"] == "connection"
+    api.get(f"exports/{download}", status=404)  # a job of another kind
+    api.get(f"retry/downloads/{export}", status=404)
+    assert control.find(int(download)).account_id == story.account
