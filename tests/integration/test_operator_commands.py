@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import Any
 
+import pytest
 from django_scopes import scope
 from tests.processes import Process, Starter
 from tests.receiver import Answer, Receiver
+from tests.replays import checked, running_jobs
+from tests.retry_story import newest, runs
 from tests.story import BY, Story
 
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, AuditEntry
 from heliograph.commands.operator_output import readable
+from heliograph.replay import dry_run, replays
+from heliograph.replay.replays import Stage
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 
@@ -133,3 +140,102 @@ def test_X5_registration_shows_the_state_and_the_timeline(story: Story, receiver
     )
     create_account(AccountFacts("GLOBEX", "Globex", "UTC"), by=BY)
     assert "There is no registration 'R1'" in sentence(heliograph.run("registration", "show", "SUMMIT", "R1", "--account", "GLOBEX"))
+
+
+# --- replay
+
+
+@pytest.fixture
+def flow(story: Story) -> int:
+    """R1 was sent; R2 was not, since the flow left Cancelled out; R3 is still left out."""
+    id = story.flow("Attended", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
+    with story.worker():
+        story.record("R1", status="Attended", first="Zoë")
+        story.record("R2", status="Cancelled", first="Ife")
+        story.record("R3", status="Pre-Registered")
+        story.until("R1", "success")
+    story.change_flow(id, statuses=["Attended", "Cancelled"])
+    return id
+
+
+def test_Y1_a_replay_from_its_dry_run_to_its_end(story: Story, flow: int, heliograph: Starter) -> None:
+    waiting = heliograph("replay", "dry-run", "attended", "--from", "2020-01-01", "--account", "ACME")
+    waiting.until_printed("`heliograph serve` runs it")
+    replay = runs(newest(dry_run.KIND)).parameters["replay"]
+    assert waiting.wait() == 0, waiting.output
+    counts = {line.split()[0]: line.split()[1] for line in waiting.output.splitlines() if line[:1].isupper()}
+    assert {name: counts[name] for name in ("New", "Different", "Same", "Filtered", "Superseded")} == {
+        "New": "1",
+        "Different": "0",
+        "Same": "1",
+        "Filtered": "1",
+        "Superseded": "0",
+    }
+    assert f"heliograph replay start {replay} --account ACME" in waiting.output
+
+    with story.worker(), running_jobs():
+        started = answer(
+            heliograph.run("replay", "start", str(replay), "--send", "new", "--reason", "A wider filter", "--account", "ACME", "--json")
+        )
+        assert (started["started_by"], started["reason"], started["rate"], started["results"]["chosen"]) == (
+            "command",
+            "A wider filter",
+            600,
+            1,
+        )
+        seen = heliograph.run("replay", "watch", str(replay), "--account", "ACME")
+    assert seen.returncode == 0, seen.output
+    assert f"Replay {replay} of Attended: Done" in seen.output
+    assert story.bodies("/crm")[-1]["code"] == "R2"
+    done = answer(heliograph.run("replay", "watch", str(replay), "--account", "ACME", "--json"))
+    assert (done["stage"], done["results"]["success"], done["results"]["pending"]) == ("done", 1, 0)
+    with scope(account=story.account):
+        assert AuditEntry.objects.get(what="replayed").by == "command"
+    assert "It was started already" in sentence(
+        heliograph.run("replay", "start", str(replay), "--send", "new", "--reason", "Again", "--account", "ACME")
+    )
+
+
+def test_Y1_a_watched_replay_is_left_and_cancelled(story: Story, flow: int, heliograph: Starter) -> None:
+    begun = answer(heliograph.run("replay", "dry-run", str(flow), "--event", "SUMMIT", "--no-wait", "--account", "ACME", "--json"))
+    assert (begun["stage"], begun["by"]) == ("checking", "command")
+    left = heliograph("replay", "watch", begun["id"], "--account", "ACME")
+    left.until_printed("It begins in a moment.")
+    os.kill(left.pid, signal.SIGINT)
+    assert left.wait() == 130
+    assert f"It goes on. heliograph replay watch {begun['id']} --account ACME" in left.output
+    stopped = heliograph.run("replay", "cancel", begun["id"], "--account", "ACME")
+    assert "Dry run stopped" in stopped.output
+    assert heliograph.run("replay", "watch", begun["id"], "--account", "ACME").returncode == 1
+
+    replay = str(checked(story, flow))
+    heliograph.run("replay", "start", replay, "--send", "new", "--send", "same", "--reason", "A wider filter", "--account", "ACME")
+    cancelled = answer(heliograph.run("replay", "cancel", replay, "--account", "ACME", "--json"))
+    assert (cancelled["stage"], cancelled["cancelled_by"], cancelled["results"]["not_sent"]) == ("cancelled", "command", 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("dry-run", "Nope", "--from", "2020-01-01"), "There is no flow 'Nope'. Flows: Attended ("),
+        (("dry-run", "Attended"), "from: Give dates, an event, or both."),
+        (("dry-run", "Attended", "--from", "2020-01-02", "--to", "2020-01-01"), "to: It ends before it begins."),
+        (("dry-run", "Attended", "--event", "Nope"), "There is no event 'Nope' in this account."),
+        (("dry-run", "Attended", "--event", "SUMMIT", "--status", "Nope"), "status: There is no status of this name."),
+        (("start", "99", "--send", "new", "--reason", "Why"), "There is no replay 99."),
+        (("watch", "99"), "There is no replay 99."),
+        (("cancel", "99"), "There is no replay 99."),
+    ],
+)
+def test_Y1_replay_refuses_what_is_not_there(story: Story, heliograph: Starter, arguments: tuple[str, ...], says: str) -> None:
+    story.flow("Attended", [story.to(story.connection("CRM", "/crm"))])
+    assert says in sentence(heliograph.run("replay", *arguments, "--account", "ACME"))
+
+
+def test_Y1_another_accounts_replay_is_not_there(story: Story, flow: int, heliograph: Starter) -> None:
+    replay = str(checked(story, flow))
+    create_account(AccountFacts("GLOBEX", "Globex", "UTC"), by=BY)
+    for arguments in (("watch",), ("cancel",), ("start", "--send", "new", "--reason", "Why")):
+        process = heliograph.run("replay", arguments[0], replay, *arguments[1:], "--account", "GLOBEX")
+        assert f"There is no replay {replay}." in sentence(process)
+    assert replays.find(story.account, int(replay)).stage is Stage.CHECKED

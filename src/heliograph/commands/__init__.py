@@ -31,6 +31,7 @@ MODULES = (
     "doctor",
     "flow_commands",
     "registration_commands",
+    "replay_commands",
 )
 
 

@@ -1,11 +1,15 @@
-"""What the commands for operators share: the account, documents of the REST API, and tables."""
+"""What the commands for operators share: the account, documents of the REST API, tables, and progress that can be left."""
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -20,11 +24,18 @@ if TYPE_CHECKING:
     from heliograph.deliveries.account_reader import AccountReader
 
 OfAccount = Annotated[str, typer.Option("--account", help="Code of the account.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Begin it and stop. Default: show the progress until it ends.")]
+LEFT: Final = 130
+"""The exit code of a command that Ctrl-C ended while its work goes on."""
 _WIDE: Final = 10_000
 """Columns of a table that no terminal shows: a row is a line."""
 _LISTED: Final = 20
 """Names that an error lists."""
 _MARKS_OF_DIRECTION: Final = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_LOOK: Final = 0.5
+"""Seconds between two looks at something that goes on."""
+_SAY: Final = 10.0
+"""Seconds between two lines of progress where no terminal shows it."""
 
 
 @contextmanager
@@ -62,6 +73,14 @@ def find_flow(reader: AccountReader, name: str) -> int:
         return id
     listed = ", ".join(f"{known or 'without a name'} ({number})" for number, known in list(flows.items())[:_LISTED])
     raise CommandError(f"There is no flow {name!r}." + (f" Flows: {listed}." if listed else ""))
+
+
+def find_event(reader: AccountReader, code: str) -> int:
+    """The id of the event of this code. Raises CommandError."""
+    event = reader.event_of_code(code)
+    if event is None:
+        raise CommandError(f"There is no event {code!r} in this account.")
+    return event.id
 
 
 # --- output
@@ -113,3 +132,77 @@ def _print(table: Table, rows: Sequence[Sequence[object]]) -> None:
     for row in rows:
         table.add_row(*(escape(readable(cell)) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+# --- work that goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Watched[State]:
+    """Something that goes on by itself.
+
+    read: reads its state
+    progress: how far it is, in words
+    is_over: whether nothing more happens to it by itself
+    """
+
+    read: Callable[[], State]
+    progress: Callable[[State], str]
+    is_over: Callable[[State], bool]
+
+
+def watch[State](watched: Watched[State], *, goes_on: str, as_json: bool) -> State:
+    """Shows the progress until it is over; the last state. Ctrl-C leaves it running: the command ends with the exit code LEFT.
+
+    goes_on: says how to see it again
+    as_json: progress is printed beside the answer, on stderr
+    """
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+
+    console = Console(stderr=as_json, highlight=False)
+    with _left_by_signals() as left:
+        if not console.is_terminal:
+            state = _watch(watched, left, _Lines(to_stderr=as_json).say)
+        else:
+            with console.status("") as line:
+                state = _watch(watched, left, lambda text: line.update(escape(text)))
+    if not watched.is_over(state):
+        typer.echo(f"It goes on. {goes_on}", err=as_json)
+        raise typer.Exit(LEFT)
+    return state
+
+
+def _watch[State](watched: Watched[State], left: threading.Event, say: Callable[[str], None]) -> State:
+    while not watched.is_over(state := watched.read()):
+        say(readable(watched.progress(state)))
+        if left.wait(_LOOK):
+            break
+    return state
+
+
+@contextmanager
+def _left_by_signals() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set the event, also where the shell that started the command ignores them."""
+    left = threading.Event()
+    before = {number: signal.signal(number, lambda *_: left.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield left
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Lines:
+    """Progress as lines, for what no terminal shows: a new one now and then."""
+
+    def __init__(self, *, to_stderr: bool) -> None:
+        self._to_stderr = to_stderr
+        self._last, self._next = "", 0.0
+
+    def say(self, text: str) -> None:
+        """Prints the text, unless it was printed last or another one a moment ago."""
+        now = time.monotonic()
+        if text != self._last and now >= self._next:
+            self._last, self._next = text, now + _SAY
+            typer.echo(text, err=self._to_stderr)
