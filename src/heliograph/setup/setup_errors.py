@@ -53,5 +53,15 @@ def check(row: models.Model) -> None:
     except ValidationError as error:
         fields: dict[str, list[str]] = {}
         for name, sentences in error.message_dict.items():
-            fields.setdefault("" if name == NON_FIELD_ERRORS else name.removeprefix("folded_"), []).extend(sentences)
+            for sentence in sentences:
+                field = _taken_field(row, sentence) if name == NON_FIELD_ERRORS else name
+                fields.setdefault(field.removeprefix("folded_"), []).append(sentence)
         raise Invalid(fields) from None
+
+
+def _taken_field(row: models.Model, sentence: str) -> str:
+    """The field whose value another row has, for the sentence of a constraint of two columns: the owner and that field. "" for any other sentence."""
+    for constraint in row._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint) and str(constraint.get_violation_error_message()) == sentence:
+            return str(constraint.fields[-1])
+    return ""
