@@ -16,9 +16,9 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role
-from heliograph.administration.views import retention_page
 from heliograph.domain.delivery.webhook_id import webhook_id
 from heliograph.domain.retention import DAY, GRACE, Terms
+from heliograph.setup.services import retention_terms
 from heliograph.store import retention_record
 from heliograph.store.queue.removal import survey
 from heliograph.store.queue.retention_round import RetentionRound
@@ -125,14 +125,14 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
     with story.db.transaction():
         story.db.run("DELETE FROM retention WHERE account_id = :account", {"account": story.account})
     assert "Nothing is older than its term." in text_of(ada.get(PAGE).content)
-    monkeypatch.setattr(retention_page, "survey", partial(survey, most=1))
-    monkeypatch.setattr(retention_page, "STEPS", 1)
+    monkeypatch.setattr(retention_terms, "survey", partial(survey, most=1))
+    monkeypatch.setattr(retention_terms, "STEPS", 1)
     page = text_of(ada.get(PAGE).content)
     assert "Nothing is older than its term." not in page
     assert "If anything goes, it is announced within the hour" in page
     assert "more than is counted may go" in page
     assert ada.post(PAGE, {"begin": "1"}).status_code == 302, "whoever is to agree is told of all: nothing goes"
-    monkeypatch.setattr(retention_page, "MOST_STEPS", 1)
+    monkeypatch.setattr(retention_terms, "MOST_STEPS", 1)
     asked = ada.post(PAGE, {"content": "90", "rows": "90"})
     assert asked.status_code == 200
     assert "more than is counted may go" in text_of(asked.content)
@@ -153,10 +153,10 @@ def test_O4_an_agreement_to_a_removal_holds_only_while_the_page_knows_as_much_of
     ada = story.signs_in(client)
     delivered(story)
     age(story.db, story.account, 200)
-    monkeypatch.setattr(retention_page, "survey", partial(survey, most=1))
-    monkeypatch.setattr(retention_page, "MOST_STEPS", steps[0])
+    monkeypatch.setattr(retention_terms, "survey", partial(survey, most=1))
+    monkeypatch.setattr(retention_terms, "MOST_STEPS", steps[0])
     asked = ada.post(PAGE, typed)
-    monkeypatch.setattr(retention_page, "MOST_STEPS", steps[1])
+    monkeypatch.setattr(retention_terms, "MOST_STEPS", steps[1])
     asked_again = ada.post(PAGE, typed | promise_in(asked))
     assert asked_again.status_code == 409
     for page, number in ((asked, steps[0]), (asked_again, steps[1])):

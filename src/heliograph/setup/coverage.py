@@ -44,6 +44,8 @@ KINDS: Final = (
     TagKind.EVENT,
 )
 _ALWAYS: Final = frozenset({TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY})
+OF_ACCOUNT: Final = "account"
+"""In place of an event's code: what belongs to the account."""
 _COUNTED: Final = 10_000  # the most Retry items that are checked for what they wait for
 
 
@@ -94,6 +96,15 @@ class Coverage:
     def total(self) -> int:
         """The number of gaps."""
         return sum(len(gaps) for gaps in self.gaps.values())
+
+    def matching(self, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
+        """The gaps of a kind (None: of any) and of an event's code, OF_ACCOUNT, or "" for all. Kinds without one are omitted."""
+        gaps_by_kind = {}
+        for gap_kind, gaps in self.gaps.items():
+            rows = [gap for gap in gaps if not event or gap.where == event or (event == OF_ACCOUNT and gap.event is None)]
+            if rows and kind in (None, gap_kind):
+                gaps_by_kind[gap_kind] = rows
+        return gaps_by_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,20 @@ def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, admini
     except (Invalid, NotThere):  # the tag or object was deleted meanwhile
         return Applied(0, chosen)
     return Applied(len(done), left)
+
+
+def apply_exactly(account: int, keys: Sequence[str], tag: int | None, *, by: str, administers: bool) -> Applied:
+    """As `apply`, for programs: all objects must lack a tag now, and the account must have the tag. Raises Invalid, by `tag` and `objects`."""
+    db = of_django(connection)
+    known = {gap.key for gaps in coverage(db, account).gaps.values() for gap in gaps}
+    problems: dict[str, list[str]] = {
+        f"objects[{index}]": ["Nothing that needs a tag is this object now."] for index, key in enumerate(keys) if key not in known
+    }
+    if tag is not None and tag not in Committed(db).account(account).tags:
+        problems["tag"] = [f"There is no tag {tag}."]
+    if problems:
+        raise Invalid(problems)
+    return apply(account, keys, tag, by=by, administers=administers)
 
 
 def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done: Sequence[Gap], *, by: str) -> None:

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from heliograph.setup.setup_errors import Invalid
+
+YEARS: Final = (2, 9998)
+"""The first and last year of a stored time: in every time zone such a moment can be written."""
+
+
+def in_utc(at: datetime | None, field: str) -> datetime | None:
+    """The instant in UTC. field: for the error. Raises Invalid for one without a time zone, and for the ends of the calendar."""
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise Invalid({field: ["The time has no time zone."]})
+    if not YEARS[0] <= at.year <= YEARS[1]:
+        raise Invalid({field: [f"The year is to be from {YEARS[0]} to {YEARS[1]}."]})
+    return at.astimezone(UTC)
 
 
 def written_local(at: datetime | None, zone: str) -> str:

@@ -14,6 +14,7 @@ from django.db import connections
 from django_scopes import scope
 
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty
@@ -22,9 +23,10 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
+from heliograph.setup.affected_flows import live_flows
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import NotThere, SetupError
+from heliograph.setup.setup_errors import Invalid, SetupError
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
@@ -54,15 +56,39 @@ def unmarked(db: Database, account: int, event: int) -> int:
     return int(count)
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaving Planning or Testing does: how many registrations are marked Test first, and what Live flows do afterwards."""
+
+    unmarked: int
+    takes: Sequence[Flow]
+    """The Live flows that act on the event's live registrations then."""
+    leaves_out: Sequence[Flow]
+    """The Live flows whose filters exclude the event."""
+
+
+def leaving(db: Database, config: AccountConfig, event: EventConfig, status: int) -> Leaving:
+    """What would happen if the event got this status. Raises Invalid for a status by which it does not leave."""
+    _check_leaves(config, event, status)
+    takes, leaves_out = live_flows(event, replace(event.state, status=status), config)
+    return Leaving(unmarked(db, event.account, event.id), takes, leaves_out)
+
+
+def _check_leaves(config: AccountConfig, event: EventConfig, status: int) -> None:
+    if status not in config.event_statuses:
+        raise Invalid({"status": [f"There is no event status {status}."]})
+    if not leaves_test(config, event, status):
+        raise Invalid({"status": ["The event does not leave Planning or Testing by it."]})
+
+
 def start(account: int, event: int, status: int, *, by: str) -> Job:
-    """Starts the job that takes an event out of Testing, or returns the running one. Raises NotThere.
+    """Starts the job that takes an event out of Testing, or returns the running one. Raises Invalid for a status that does not, NotThere.
 
     Call it in a transaction of the set-up: if two people ask at once, the second one gets the first one's job.
     """
     with saving(account, by=by, events=[event]) as transaction:
         config = transaction.provider.account(account)
-        if status not in config.event_statuses:
-            raise NotThere(f"There is no event status {status}.")
+        _check_leaves(config, transaction.provider.event(event), status)
         running = under_way(account, event)
         if running is not None:
             return running

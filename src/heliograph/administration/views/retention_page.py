@@ -13,23 +13,22 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Account, Role
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.account_reader import AccountReader, account_reader
-from heliograph.domain.retention import GRACE, Announcement, Terms
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.retention import GRACE, Terms
 from heliograph.setup.services import retention_terms as service
+from heliograph.setup.services.retention_terms import RemovalOutlook
 from heliograph.setup.services.setup_save import acting, saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.instants import from_micros
-from heliograph.store.queue.removal import MOST_STEPS, STEPS, Survey, survey
-from heliograph.store.retention_record import Removed, announcement, removal_days
+from heliograph.store.queue.removal import Survey
+from heliograph.store.retention_record import Removed
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
-
-DAYS_SHOWN = 14
 
 
 class RetentionForm(SharedForm):
@@ -61,9 +60,8 @@ def retention(request: AccountRequest) -> HttpResponse:
     form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
     terms = service.terms_of(row)
     with account_reader(row.pk) as reader:
-        notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms, STEPS), reader.db.now()
-        days = removal_days(reader.db, row.pk, DAYS_SHOWN)
-    has_begun = notice is not None and notice.covers(terms) and notice.begins <= now
+        outlook = service.removal_outlook(reader.db, row.pk, terms)
+    removal = outlook.removal
     return form_page(
         request,
         form,
@@ -82,9 +80,9 @@ def retention(request: AccountRequest) -> HttpResponse:
         oldest=from_micros(removal.oldest) if removal.oldest is not None else None,
         waiting=removal.waiting,
         untagged=removal.untagged,
-        when=_when(notice, terms, now, removal) if removal.may_remove else "",
-        may_begin=removal.may_remove and not has_begun,
-        days=[(from_micros(day.at), _counts(day.removed)) for day in days],
+        when=_when(outlook) if removal.may_remove else "",
+        may_begin=removal.may_remove and not outlook.has_begun,
+        days=[(from_micros(day.at), _counts(day.removed)) for day in outlook.days],
         names=[name for name, _n in _counts(Removed())],
     )
 
@@ -98,24 +96,21 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
     except Invalid as error:
         form.refuse(error)
         return None
-    terms, seen = service.installation_terms().shortened(content, rows), False
-    if terms.removes_more_than(before):
-        with account_reader(request.account.pk) as reader:
-            removal = _survey(reader, terms, MOST_STEPS)
+    terms = service.installation_terms().shortened(content, rows)
+    removal = service.agreed_removal(request.account.pk, terms, before)
+    if removal is not None:
         typed = [(name, form.data.get(name, "")) for name in form.fields]
         confirmation = _question(request, _("Keep less, and remove what is older?"), terms, removal, typed)
-        if removal.may_remove and not is_agreed(request, confirmation):
+        if not is_agreed(request, confirmation):
             return _confirmation_page(request, confirmation)
-        seen = removal.may_remove
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
-        service.save_terms(transaction, content, rows, seen=seen)
+        service.save_terms(transaction, content, rows, seen=removal is not None)
     say(request, _("The terms are saved."))
     return HttpResponseRedirect(request.path)
 
 
 def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
-    with account_reader(request.account.pk) as reader:
-        removal = _survey(reader, terms, MOST_STEPS)
+    removal = service.counted_removal(request.account.pk, terms)
     if not removal.may_remove:
         say(request, _("Nothing is older than its term."))
         return HttpResponseRedirect(request.path)
@@ -166,23 +161,19 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
     )
 
 
-def _survey(reader: AccountReader, terms: Terms, steps: int) -> Survey:
-    return survey(reader.db, reader.account, terms.cuts(reader.db.now()), steps=steps)
-
-
-def _when(notice: Announcement | None, terms: Terms, now: int, removal: Survey) -> str:
+def _when(outlook: RemovalOutlook) -> str:
     """When the removal of what is old begins."""
-    if notice is None or not notice.covers(terms):
-        if not removal.removed:
+    if outlook.notice is None:
+        if not outlook.removal.removed:
             return _(
                 "If anything goes, it is announced within the hour and begins %(days)s days later, or when an Administrator starts it."
             ) % {"days": GRACE}
         return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
             "days": GRACE
         }
-    if notice.begins <= now:
+    if outlook.has_begun:
         return _("The removal runs every hour, in small steps.")
-    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(notice.begins))}
+    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(outlook.notice.begins))}
 
 
 def _counts(removed: Removed) -> list[tuple[str, int]]:

@@ -255,6 +255,14 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
     return sessions
 
 
+def named_answers(given: Mapping[str, object], fields: Iterable[Field], where: str) -> dict[int, Values]:
+    """Answers by field id, from a document that names the fields by code or label; () = cleared. Raises DocumentRefused with every problem."""
+    read = DocumentReader()
+    answers = _answers(read, given, where, _by_label(fields))
+    read.stop()
+    return answers
+
+
 def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
     """Answers from an event's set-up page by field id, without empty ones. Raises DocumentRefused with every problem."""
     read = DocumentReader()

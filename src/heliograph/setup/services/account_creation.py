@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django_scopes import scope
 
@@ -12,7 +13,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
-from heliograph.setup.name_fields import folded
+from heliograph.setup.name_fields import folded, storable
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, check
@@ -71,6 +72,10 @@ def change_account(transaction: SetupTransaction, facts: AccountFacts) -> Accoun
 
 def _check(row: Account) -> None:
     check(row)
+    try:
+        storable(row.name)
+    except ValidationError as error:
+        raise Invalid({"name": error.messages}) from None
     taken = {folded(code) for code in Account.objects.exclude(pk=row.pk).values_list("code", flat=True)}
     if folded(row.code) in taken:
         raise Invalid({"code": ["An account with this code already exists."]})

@@ -49,7 +49,7 @@ def save_field(transaction: SetupTransaction, facts: FieldFacts, id: int | None 
     code = facts.code.strip()
     if not code and facts.label.strip():
         code = code_for(facts.label, FIELD_CODE_LENGTH, CustomField.objects.filter(kind=facts.kind).values_list("code", flat=True))
-    row.code, row.label, row.type, row.options = code, facts.label.strip(), facts.type, list(facts.options)
+    row.code, row.label, row.type, row.options = code, facts.label.strip(), facts.type, [option.strip() for option in facts.options]
     check(row)
     row.save()
     has = {plain(option) for option in options_of(row.type, row.options)}

@@ -6,7 +6,7 @@ Each kind has a dataclass of facts, a `save_…` (id None = a new one) and a `de
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
+from heliograph.setup.local_times import in_utc
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session
 from heliograph.setup.name_fields import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
 from heliograph.setup.services import dependents, usage_counts
@@ -109,17 +110,20 @@ def save_question(transaction: SetupTransaction, event: int, facts: QuestionFact
     if facts.tag is not None:
         usable_tags(TagKind.QUESTION, [facts.tag], field="tag")
     code = _code(Question, event, facts.code, facts.label, longest=FIELD_CODE_LENGTH)
-    values = {"code": code, "label": facts.label, "type": facts.type, "options": list(facts.options), "tag_id": facts.tag}
+    values = {
+        "code": code,
+        "label": facts.label,
+        "type": facts.type,
+        "options": [option.strip() for option in facts.options],
+        "tag_id": facts.tag,
+    }
     return _save(transaction, Question, None, event, values, (), id)
 
 
 def save_session(transaction: SetupTransaction, event: int, facts: SessionFacts, id: int | None = None) -> Session:
     """Saves a session."""
-    for name in ("start", "end"):
-        at = getattr(facts, name)
-        if at is not None and at.tzinfo is None:
-            raise Invalid({name: ["The time has no time zone."]})
-    values = {**asdict(facts), "code": _code(Session, event, facts.code, facts.name)}
+    times = {name: in_utc(getattr(facts, name), name) for name in ("start", "end")}
+    values = {"code": _code(Session, event, facts.code, facts.name), "name": facts.name, **times}
     return _save(transaction, Session, None, event, values, (), id)
 
 

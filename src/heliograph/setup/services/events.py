@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 
@@ -17,10 +17,11 @@ from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
-from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.domain.snapshot import event_body
 from heliograph.recording.event_record import EventCodeTaken, record_event
+from heliograph.setup.local_times import in_utc
 from heliograph.setup.models import EventTag
 from heliograph.setup.name_fields import CODE_LENGTH, event_code, storable
 from heliograph.setup.services import dependents, event_setup
@@ -39,6 +40,15 @@ class MarksFirst(SetupError):
     def __init__(self, registrations: int) -> None:
         self.registrations = registrations
         super().__init__(f"{registrations:,} registrations have to be marked Test first.")
+
+
+def new_event(config: AccountConfig) -> EventState:
+    """An event as it begins: in Testing, in the account's time zone, without a code and a name."""
+    return EventState("", "", _first_status(config, 0), timezone=config.timezone)
+
+
+def _first_status(config: AccountConfig, otherwise: int) -> int:
+    return next((status.id for status in config.event_statuses.values() if status.name == DEFAULT_EVENT_STATUS), otherwise)
 
 
 def save_event(
@@ -118,10 +128,7 @@ def copy_event(
     if not Event.objects.filter(pk=original_id).exists():
         raise NotThere(f"There is no event {original_id}.")
     original = transaction.provider.event(original_id)
-    status = next(
-        (i for i, st in transaction.provider.account(transaction.account).event_statuses.items() if st.name == "Testing"),
-        original.state.status,
-    )
+    status = _first_status(transaction.provider.account(transaction.account), original.state.status)
     state = replace(original.state, code=code, name=name, status=status)
     state = replace(state, start=state.start if start is KEEP else start, end=state.end if end is KEEP else end)
     new = save_event(transaction, state)
@@ -168,10 +175,12 @@ def _checked(state: EventState, config: AccountConfig) -> EventState:
             problems.setdefault(field, []).extend(error.messages)
     if state.status not in config.event_statuses:
         problems["status"] = ["There is no such event status."]
+    times: dict[str, datetime | None] = {}
     for field in ("start", "end"):
-        at = getattr(state, field)
-        if at is not None and at.tzinfo is None:
-            problems[field] = ["The time has no time zone."]
+        try:
+            times[field] = in_utc(getattr(state, field), field)
+        except Invalid as error:
+            problems |= {name: list(reasons) for name, reasons in error.fields.items()}
     if not problems and state.start and state.end and state.end < state.start:
         problems["end"] = ["An event cannot end before it starts."]
     try:
@@ -186,6 +195,6 @@ def _checked(state: EventState, config: AccountConfig) -> EventState:
         state,
         custom=custom,
         tags=tuple(sorted(usable_tags(TagKind.EVENT, state.tags))),
-        start=state.start.astimezone(UTC) if state.start else None,
-        end=state.end.astimezone(UTC) if state.end else None,
+        start=times["start"],
+        end=times["end"],
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -9,11 +13,36 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.ids import read_id
-from heliograph.domain.retention import Terms
+from heliograph.domain.retention import Announcement, Terms
+from heliograph.setup.services.setup_save import acting, saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.setup_errors import Invalid
+from heliograph.setup.setup_errors import Invalid, SetupError
 from heliograph.store import retention_record
-from heliograph.store.django_database import of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django, read_database
+from heliograph.store.queue.removal import MOST_STEPS, STEPS, Survey, survey
+from heliograph.store.retention_record import RemovalDay, Removed
+
+DAYS_SHOWN: Final = 14
+"""The newest days of removals that are shown."""
+
+
+class RemovesFirst(SetupError):
+    """Content or records would be removed by these terms (O4). Nothing was saved; ask, then do it with `confirmed=True`."""
+
+    def __init__(self, terms: Terms, removal: Survey) -> None:
+        self.terms, self.removal = terms, removal
+        counts = {name: getattr(removal.removed, name) for name in Removed.__slots__}
+        parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        least = "at least " if removal.more else ""
+        super().__init__(
+            f"Content is kept for {terms.content:,} days, records for {terms.rows:,}. What is older is removed, {least}{parts or 'nothing'} now;"
+            " this cannot be undone."
+        )
+
+
+class NothingOld(SetupError):
+    """Nothing is older than its term."""
 
 
 def installation_terms() -> Terms:
@@ -43,6 +72,65 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
     return (typed_days[0] if typed_days[0] != most.content else None, typed_days[1] if typed_days[1] != most.rows else None)
 
 
+def checked_terms(content: int | None, rows: int | None) -> tuple[int | None, int | None]:
+    """The account's own days for content and for records; None where they are the installation's. Raises Invalid."""
+    most = installation_terms()
+    return typed_terms(*("" if days in (None, limit) else str(days) for days, limit in ((content, most.content), (rows, most.rows))))
+
+
+def agreed_removal(account: int, terms: Terms, before: Terms) -> Survey | None:
+    """What has to be agreed to before these terms are saved, counted now. None: they remove nothing that those before them keep."""
+    if not terms.removes_more_than(before):
+        return None
+    removal = counted_removal(account, terms)
+    return removal if removal.may_remove else None
+
+
+def counted_removal(account: int, terms: Terms) -> Survey:
+    """What these terms remove now, counted as far as somebody has to know who agrees to it."""
+    with read_database() as db:
+        return survey(db, account, terms.cuts(db.now()), steps=MOST_STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalOutlook:
+    """What the terms in force remove next, and what was removed lately. Instants are microseconds."""
+
+    removal: Survey
+    now: int
+    days: Sequence[RemovalDay]
+    """The newest days on which something was removed."""
+    notice: Announcement | None
+    """The announcement of a removal by these terms; None: it has not been announced."""
+
+    @property
+    def has_begun(self) -> bool:
+        """True if the removal runs every hour."""
+        return self.notice is not None and self.notice.begins <= self.now
+
+
+def removal_outlook(db: Database, account: int, terms: Terms) -> RemovalOutlook:
+    """What these terms remove next; counted in few steps."""
+    now, notice = db.now(), retention_record.announcement(db, account)
+    return RemovalOutlook(
+        survey(db, account, terms.cuts(now), steps=STEPS),
+        now,
+        retention_record.removal_days(db, account, DAYS_SHOWN),
+        notice if notice is not None and notice.covers(terms) else None,
+    )
+
+
+def change_terms(account: int, content: int | None, rows: int | None, *, by: str, confirmed: bool) -> Terms:
+    """Checks and saves the account's terms in days; None = the installation's. Raises Invalid, RemovesFirst."""
+    content, rows = checked_terms(content, rows)
+    terms = installation_terms().shortened(content, rows)
+    removal = agreed_removal(account, terms, terms_of(Account.objects.get(pk=account)))
+    if removal is not None and not confirmed:
+        raise RemovesFirst(terms, removal)
+    with saving(account, by=by, whole_account=True) as transaction:
+        return save_terms(transaction, content, rows, seen=removal is not None)
+
+
 def save_terms(transaction: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
     """Saves the account's terms in days; None = the installation's.
 
@@ -61,6 +149,18 @@ def save_terms(transaction: SetupTransaction, content: int | None, rows: int | N
     else:
         retention_record.narrow(transaction.db, transaction.account, terms)
     return terms
+
+
+def start_removal(account: int, *, by: str, confirmed: bool) -> None:
+    """Lets the removal of what is older than the terms in force begin with the next retention round. Raises NothingOld, RemovesFirst."""
+    terms = terms_of(Account.objects.get(pk=account))
+    removal = counted_removal(account, terms)
+    if not removal.may_remove:
+        raise NothingOld
+    if not confirmed:
+        raise RemovesFirst(terms, removal)
+    with acting(account):
+        begin_removal(account, by=by)
 
 
 def begin_removal(account: int, *, by: str) -> None:

@@ -5,7 +5,8 @@ They apply to every failure after the save. An item that already waits keeps its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
@@ -37,13 +38,39 @@ _BAD_INTERVALS = (
 
 def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
     """Saves three intervals a category. typed: minutes with commas between them, by field; "" or absent = the usual ones. Raises Invalid."""
+    return _save(transaction, lambda category, _stored: _read(category, typed.get(FIELDS[category], "")))
+
+
+def save_minutes(transaction: SetupTransaction, minutes: Mapping[str, Sequence[float] | None]) -> RetryPolicy:
+    """Saves three intervals a category. minutes: by field; None = the usual ones, absent = those that are stored. Raises Invalid."""
+
+    def read(category: Category, stored: Intervals) -> Intervals:
+        if FIELDS[category] not in minutes:
+            return stored
+        given = minutes[FIELDS[category]]
+        if given is None:
+            return STANDARD[category]
+        return intervals_of(category, (each * MINUTE for each in given if math.isfinite(each * MINUTE)))
+
+    return _save(transaction, read)
+
+
+def account_intervals(row: Account) -> dict[Category, Intervals]:
+    """The account's own intervals, or the usual ones."""
+    stored = row.retry_intervals
+    return {c: STANDARD[c] if stored is None else intervals_of(c, (each * SECOND for each in stored[c.value])) for c in SEVERITY}
+
+
+def _save(transaction: SetupTransaction, read: Callable[[Category, Intervals], Intervals]) -> RetryPolicy:
+    """Saves what is read for each category, from the intervals that are stored. Raises Invalid."""
     transaction.needs_account()
     row = Account.objects.get(pk=transaction.account)
+    stored = account_intervals(row)
     errors: dict[str, list[str]] = {}
     intervals: dict[Category, Intervals] = {}
     for category, name in FIELDS.items():
         try:
-            intervals[category] = _read(category, typed.get(name, ""))
+            intervals[category] = read(category, stored[category])
         except BadIntervals:
             errors[name] = [_BAD_INTERVALS]
     if errors:
@@ -52,10 +79,9 @@ def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> R
         policy = RetryPolicy(intervals)
     except BadIntervals as error:
         raise Invalid({FIELDS[error.category] if error.category else "": [str(error)]}) from None
-    before = _audit_values(row.retry_intervals)
     row.retry_intervals = None if intervals == dict(STANDARD) else {c.value: [wait / SECOND for wait in intervals[c]] for c in SEVERITY}
     row.save(update_fields=["retry_intervals"])
-    transaction.note(Deed.CHANGED, "account", row, before, _audit_values(row.retry_intervals))
+    transaction.note(Deed.CHANGED, "account", row, _audit_values(stored), _audit_values(intervals))
     return policy
 
 
@@ -74,7 +100,6 @@ def _read(category: Category, text: str) -> Intervals:
     return intervals_of(category, (float(piece) * MINUTE for piece in pieces))
 
 
-def _audit_values(intervals: Mapping[str, list[float]] | None) -> dict[str, str]:
+def _audit_values(intervals: Mapping[Category, Intervals]) -> dict[str, str]:
     """The values of an audit entry: minutes by category."""
-    waits = {c: STANDARD[c] if intervals is None else intervals_of(c, (each * SECOND for each in intervals[c.value])) for c in SEVERITY}
-    return {f"retry {c.value} (minutes)": minutes_of(waits[c]) for c in SEVERITY}
+    return {f"retry {category.value} (minutes)": minutes_of(intervals[category]) for category in SEVERITY}

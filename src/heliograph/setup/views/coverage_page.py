@@ -23,7 +23,7 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup import coverage as services
-from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
+from heliograph.setup.coverage import OF_ACCOUNT, Applied, Coverage, Gap, WatchedKinds
 from heliograph.setup.models import KIND_NAMES
 from heliograph.setup.views.setup_frame import check, readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
@@ -33,7 +33,6 @@ from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import EnumFilter, Filter, ListFilters
 from heliograph.web.shown_fields import Choice
 
-ACCOUNT = "account"
 NAMED = 12
 
 
@@ -45,7 +44,7 @@ class CoverageForm(Form):
 
 
 class CoverageFilters(ListFilters):
-    """The filters of the page. event: an event's code, or ACCOUNT."""
+    """The filters of the page. event: an event's code, or OF_ACCOUNT."""
 
     kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
     event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))
@@ -54,7 +53,7 @@ class CoverageFilters(ListFilters):
         """Kinds and events that lack tags."""
         events = sorted({gap.where for gaps in coverage.gaps.values() for gap in gaps if gap.where}, key=natural_order)
         self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in coverage.gaps))
-        self.offer("event", [(ACCOUNT, _("The account")), *((code, code) for code in events)])
+        self.offer("event", [(OF_ACCOUNT, _("The account")), *((code, code) for code in events)])
 
 
 @shows_again
@@ -79,7 +78,7 @@ def coverage(request: AccountRequest) -> HttpResponse:
     filters.offer_gaps(untagged)
     groups = [
         _group(kind, gaps, untagged, administers=administers, ticked=ticked if form.is_bound else None)
-        for kind, gaps in _matching_gaps(untagged, **filters.cleaned_data).items()
+        for kind, gaps in untagged.matching(**filters.cleaned_data).items()
     ]
     row_count = sum(len(group["rows"]) for group in groups)
     return settings_page(
@@ -115,15 +114,6 @@ def _choices(config: AccountConfig, coverage: Coverage) -> list[tuple[str, list[
 def uncovered(total: int) -> str:
     """ "10 untagged", "" for none."""
     return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": f"{total:,}"} if total else ""
-
-
-def _matching_gaps(coverage: Coverage, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
-    gaps_by_kind = {}
-    for gap_kind, gaps in coverage.gaps.items():
-        rows = [gap for gap in gaps if not event or gap.where == event or (event == ACCOUNT and gap.event is None)]
-        if rows and kind in (None, gap_kind):
-            gaps_by_kind[gap_kind] = rows
-    return gaps_by_kind
 
 
 def _group(kind: TagKind, gaps: Sequence[Gap], coverage: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:

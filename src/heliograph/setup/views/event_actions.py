@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -15,13 +14,12 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig, Status
 from heliograph.jobs import control
 from heliograph.setup import mark_test_job
-from heliograph.setup.affected_flows import live_flows
 from heliograph.setup.event_draft import changed_state, values_of
+from heliograph.setup.mark_test_job import Leaving
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
@@ -46,7 +44,6 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     """Explains what leaving Testing does before it happens (P9), and starts it."""
     with account_reader(request.account.pk) as reader:
         current_event, config = event_config(reader, event), reader.config
-        unmarked = mark_test_job.unmarked(reader.db, reader.account, current_event.id)
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
@@ -59,11 +56,13 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     to = config.event_statuses.get(read_id(chosen) or 0)
     if to is None or not mark_test_job.leaves_test(config, current_event, to.id):
         return HttpResponseRedirect(place)
-    now = config.event_statuses[current_event.state.status].name
+    with account_reader(request.account.pk) as reader:
+        leaving = mark_test_job.leaving(reader.db, config, current_event, to.id)
+    now, unmarked = config.event_statuses[current_event.state.status].name, leaving.unmarked
     confirmation = question(
         _("Take %(code)s from %(now)s to %(to)s?") % {"code": current_event.code, "now": now, "to": to.name},
         crumbs=[(current_event.code, place)],
-        breaks=_leaving(current_event, config, unmarked, now, to),
+        breaks=_leaving(current_event, leaving, now, to),
         hidden=[("to", str(to.id))],
         button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{unmarked:,}", "to": to.name})
         if unmarked
@@ -72,13 +71,14 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         cancel_href=place,
     )
     if is_agreed(request, confirmation):
-        mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
+        with contextlib.suppress(Invalid):  # it has left Testing, or the status has gone
+            mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
         return HttpResponseRedirect(place)
     return event_page(request, "confirmation.html", current_event, entry="details", **confirmation)
 
 
-def _leaving(event: EventConfig, config: AccountConfig, unmarked: int, now: str, status: Status) -> list[Breaks]:
-    listed, to = f"{reverse('registrations')}?event={event.id}", status.name
+def _leaving(event: EventConfig, leaving: Leaving, now: str, status: Status) -> list[Breaks]:
+    unmarked, listed, to = leaving.unmarked, f"{reverse('registrations')}?event={event.id}", status.name
     marked = ngettext(
         "1. The %(n)s registration that is not Test is marked Test",
         "1. The %(n)s registrations that are not Test are marked Test",
@@ -99,12 +99,12 @@ def _leaving(event: EventConfig, config: AccountConfig, unmarked: int, now: str,
         first if unmarked else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")),
         second,
     ]
-    return [*consequences, *_flows_after(event, config, status.id), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
+    return [*consequences, *_flows_after(leaving), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
 
 
-def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list[Breaks]:
+def _flows_after(leaving: Leaving) -> list[Breaks]:
     """Which Live flows will accept its live registrations, and which will not because of a filter on the event."""
-    takes, leaves = live_flows(event, replace(event.state, status=status), config)
+    takes, leaves = leaving.takes, leaving.leaves_out
     consequences = []
     if takes:
         title = ngettext(

@@ -19,15 +19,14 @@ from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
-from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import after_progress
 from heliograph.setup import mark_test_job
 from heliograph.setup.event_draft import changed_state
+from heliograph.setup.event_list import list_events
 from heliograph.setup.form_values import FormValues, shown_then, written
-from heliograph.setup.name_fields import folded
 from heliograph.setup.save_questions import LosesValues
-from heliograph.setup.services.events import MarksFirst, save_event
+from heliograph.setup.services.events import MarksFirst, new_event, save_event
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed
@@ -37,8 +36,7 @@ from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
 from heliograph.store.django_database import read_database
-from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, read_cursor
-from heliograph.web.cursor import pages as cursor_pages
+from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.forms import not_saved, posted
 from heliograph.web.list_filters import IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
@@ -64,17 +62,9 @@ def events(request: AccountRequest) -> HttpResponse:
     cursor = read_cursor(request, (int,))
     with account_reader(request.account.pk) as reader:
         db, config = reader.db, reader.config
-        # An account has hundreds of events, not hundreds of thousands: words are found here, in any script.
-        words, status = folded(filters.cleaned_data["q"]).split(), filters.cleaned_data["status_id"]
-        matching_rows: list[_EventRow] = [
-            (id, code, name, at)
-            for id, code, name, at in db.all(
-                "SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": reader.account}
-            )
-            if status in (None, at) and all(word in folded(f"{code} {name}") for word in words)
-        ]
-        list_page = _paged(matching_rows, cursor)
-        ids = [row[0] for row in list_page.rows]
+        values = filters.cleaned_data
+        list_page, matching = list_events(db, reader.account, text=values["q"], status=values["status_id"], cursor=cursor)
+        ids = list(list_page.rows)
         counts, loaded = _registrations(db, reader.account, ids), reader.events(ids)
     filters.offer("status_id", ((status.id, status.name) for status in config.event_statuses.values()))
     return page(
@@ -83,30 +73,16 @@ def events(request: AccountRequest) -> HttpResponse:
         section="events",
         here="events",
         readonly=readonly(request, Role.PLANNER),
-        none=not matching_rows and not filters.narrows,
-        rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in list_page.rows],
+        none=not matching and not filters.narrows,
+        rows=[_row(loaded[id], config, counts.get(id, 0)) for id in ids],
         filters=filters,
         pager=Pager.from_page(
             request,
             list_page,
-            ngettext("%(n)s event", "%(n)s events", len(matching_rows)) % {"n": f"{len(matching_rows):,}"},
+            ngettext("%(n)s event", "%(n)s events", matching) % {"n": f"{matching:,}"},
             by_time=False,
         ),
     )
-
-
-type _EventRow = tuple[int, str, str, int]
-
-
-def _paged(rows: list[_EventRow], cursor: Cursor | None) -> ListPage[_EventRow]:
-    def fetch(at: Cursor | None, limit: int) -> list[_EventRow]:
-        if at is None:
-            return rows[:limit]
-        if at.back:
-            return [row for row in reversed(rows) if row[0] > int(at.key[0])][:limit]
-        return [row for row in rows if row[0] < int(at.key[0])][:limit]
-
-    return cursor_pages(fetch, lambda row: (row[0],), cursor, size=ROWS)
 
 
 def _registrations(db: Database, account: int, ids: list[int]) -> dict[int, int]:
@@ -144,9 +120,8 @@ def add(request: AccountRequest) -> HttpResponse:
         config = reader.config
     form = NewEventForm(posted(request), initial={"timezone": config.timezone})
     if form.is_valid():
-        status = next((status.id for status in config.event_statuses.values() if status.name == DEFAULT_EVENT_STATUS), 0)
         try:
-            state = changed_state(EventState("", "", status, timezone=config.timezone), form.values(), config)
+            state = changed_state(new_event(config), form.values(), config)
             with saving(request.account.pk, by=request.user.actor) as transaction:
                 save_event(transaction, state)
         except Invalid as error:
