@@ -27,6 +27,8 @@ from heliograph.recording.json_documents import NoDocument
 from heliograph.registrations.document_intake import TooManyLines
 from heliograph.retry.queue_operations import DiscardsAll
 from heliograph.setup.save_questions import AsksFirst, LosesValues, WidensFirst
+from heliograph.setup.services.events import MarksFirst
+from heliograph.setup.services.retention_terms import RemovesFirst
 from heliograph.setup.setup_errors import InUse, Invalid
 from heliograph.web.cursor import CursorError
 
@@ -82,6 +84,11 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
             "confirm",
             HTTPStatus.CONFLICT,
             "This has a consequence that somebody should want; `detail` says which. Nothing was done. `?confirmed=true` does it all the same.",
+        ),
+        ProblemType(
+            "marks-first",
+            HTTPStatus.CONFLICT,
+            "The event would leave Planning or Testing, and its registrations have to be marked Test first: `POST events/{event}/leave-testing` (P9).",
         ),
         ProblemType("conflict", HTTPStatus.CONFLICT, "The state of the thing does not allow this, or has just changed. `detail` says why."),
         ProblemType(
@@ -155,6 +162,14 @@ class Problem(Exception):
         return HttpResponse(msgspec.json.encode(document), status=status.value, content_type=PROBLEM_TYPE, headers=self.headers)
 
 
+_NAMED: Final[Mapping[type[HeliographError], str]] = {
+    TokenRefused: "refused",
+    MarksFirst: "marks-first",
+    RemovesFirst: "confirm",
+}
+"""The problems of errors that say no more than their sentence; of those that are not here: conflict."""
+
+
 def problem_of(error: Exception) -> Problem | None:
     """The problem that an error of the services is; None for an error that nobody expected."""
     match error:
@@ -165,10 +180,8 @@ def problem_of(error: Exception) -> Problem | None:
         case NotInAccount() | ObjectDoesNotExist():
             return Problem("not-found")
         case Invalid() | PersonRefused():
-            problems = [FieldProblem(field=field, reason=str(reason)) for field, reasons in error.fields.items() for reason in reasons]
+            problems = [FieldProblem(field=field, reason=reason) for field, reasons in error.fields.items() for reason in map(str, reasons)]
             return Problem("refused", str(error), errors=problems)
-        case TokenRefused():
-            return Problem("refused", str(error))
         case DocumentRefused():
             problems = [
                 FieldProblem(field=each.field, reason=each.reason, allowed=list(each.allowed), value=each.value) for each in error.problems
@@ -185,7 +198,7 @@ def problem_of(error: Exception) -> Problem | None:
         case CursorError():
             return Problem.from_field("cursor", str(error), name="request")
         case HeliographError():
-            return Problem("conflict", str(error))
+            return Problem(_NAMED.get(type(error), "conflict"), str(error))
         case _:
             return None
 

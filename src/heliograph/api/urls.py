@@ -8,11 +8,16 @@ from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
 from heliograph.api.endpoints import (
+    account_endpoints,
     action_endpoints,
     audit_endpoints,
     connection_endpoints,
     connection_trial_endpoints,
+    coverage_endpoints,
+    custom_field_endpoints,
     download_endpoints,
+    event_endpoints,
+    event_setup_endpoints,
     feed_endpoints,
     figure_endpoints,
     flow_endpoints,
@@ -33,8 +38,10 @@ from heliograph.api.endpoints import (
     rule_endpoints,
     sample_endpoints,
     signing_endpoints,
+    status_endpoints,
     tag_endpoints,
     timeline_endpoints,
+    usage_endpoints,
 )
 from heliograph.api.reference_pages import openapi_file, problem_types, reference
 
@@ -68,6 +75,13 @@ ROUTER: Final = Router(
         *mapping_endpoints.ROUTES,
         *flow_version_endpoints.ROUTES,
         *replay_endpoints.ROUTES,
+        *status_endpoints.ROUTES,
+        *custom_field_endpoints.ROUTES,
+        *event_endpoints.ROUTES,
+        *event_setup_endpoints.ROUTES,
+        *usage_endpoints.ROUTES,
+        *coverage_endpoints.ROUTES,
+        *account_endpoints.ROUTES,
     ],
 )
 

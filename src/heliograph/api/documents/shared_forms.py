@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
+from django.db.models import Model
 from msgspec import UNSET, UnsetType
 
 from heliograph.api.api_problems import Problem
@@ -44,6 +46,11 @@ def numbers_of(field: str, ids: list[str]) -> list[int]:
     if None in numbers:
         raise Problem.from_field(field, "Something here is no id.")
     return [number for number in numbers if number is not None]
+
+
+def ids_of(rows: Iterable[Model]) -> list[str]:
+    """The ids of rows, in the order of their numbers."""
+    return [str(number) for number in sorted(row.pk for row in rows)]
 
 
 def sent_or[Value](sent: Value | UnsetType, stored: Value) -> Value:

@@ -1,0 +1,134 @@
+"""The account: its code, name and time zone, its retry intervals, and how long it keeps content and records (P1, D5, O4)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import ClassVar, Final
+
+from dmr import Body, Query, modify
+from dmr.routing import path
+
+from heliograph.accounts.models import Account
+from heliograph.api.controller import ApiController
+from heliograph.api.documents.account_documents import (
+    AccountChange,
+    AccountDocument,
+    RemovalDocument,
+    RetentionChange,
+    RetentionDocument,
+    RetryIntervalsChange,
+    RetryIntervalsDocument,
+)
+from heliograph.api.documents.shared_forms import Confirmation
+from heliograph.api.token_access import ADMINISTER, READ, SET_UP
+from heliograph.setup.services.account_creation import change_account
+from heliograph.setup.services.retention_terms import change_terms, removal_outlook, start_removal, terms_of
+from heliograph.setup.services.retry_intervals import save_minutes
+from heliograph.setup.services.setup_save import saving
+from heliograph.store.django_database import read_database
+
+
+class AccountController(ApiController):
+    """What the endpoints of the account share."""
+
+    is_abstract: ClassVar = True
+
+    def row(self, using: str = "default") -> Account:
+        """The account as it is now; the request's own was read before its save was counted from (accounts/save_order.py)."""
+        row: Account = Account.objects.using(using).get(pk=self.account.pk)
+        return row
+
+    def outlook(self) -> RemovalDocument:
+        """What is removed next."""
+        terms = terms_of(self.row("read"))
+        with read_database() as db:
+            return RemovalDocument.from_outlook(removal_outlook(db, self.account.pk, terms))
+
+
+class AccountItself(AccountController):
+    """The account of the token."""
+
+    is_abstract: ClassVar = False
+    access: ClassVar = {"GET": READ, "PATCH": SET_UP}
+    has_etag: ClassVar = True
+
+    def get(self) -> AccountDocument:
+        """Read the account."""
+        return AccountDocument.from_row(self.row("read"))
+
+    def patch(self, parsed_body: Body[AccountChange]) -> AccountDocument:
+        """Change the account's code, name and time zone."""
+        with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
+            return AccountDocument.from_row(change_account(transaction, parsed_body.facts(self.row())))
+
+
+class RetryIntervals(AccountController):
+    """The retry intervals of the account."""
+
+    is_abstract: ClassVar = False
+    access: ClassVar = {"GET": READ, "PATCH": SET_UP}
+    has_etag: ClassVar = True
+
+    def get(self) -> RetryIntervalsDocument:
+        """Read the retry intervals."""
+        return RetryIntervalsDocument.from_row(self.row("read"))
+
+    def patch(self, parsed_body: Body[RetryIntervalsChange]) -> RetryIntervalsDocument:
+        """Change the retry intervals. They hold for what fails from now on; the more serious the cause, the sooner it is tried again."""
+        with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
+            save_minutes(transaction, parsed_body.minutes)
+            return RetryIntervalsDocument.from_row(self.row())
+
+
+class Retention(AccountController):
+    """How long the account keeps content and records."""
+
+    is_abstract: ClassVar = False
+    access: ClassVar = {"GET": READ, "PATCH": SET_UP}
+    has_etag: ClassVar = True
+
+    def get(self) -> RetentionDocument:
+        """Read how long content and records are kept."""
+        return RetentionDocument.from_row(self.row("read"))
+
+    def patch(self, parsed_query: Query[Confirmation], parsed_body: Body[RetentionChange]) -> RetentionDocument:
+        """Change how long content and records are kept. If something there is older than the new terms, this is asked first; confirmed, its
+        removal begins within the hour and cannot be undone."""
+        content, rows = parsed_body.days(self.row())
+        change_terms(self.account.pk, content, rows, by=self.actor, confirmed=parsed_query.confirmed)
+        return RetentionDocument.from_row(self.row())
+
+
+class RetentionRemoval(AccountController):
+    """What the terms in force remove."""
+
+    is_abstract: ClassVar = False
+    access: ClassVar = {"GET": READ}
+
+    def get(self) -> RemovalDocument:
+        """Read what is removed next, and what was removed lately."""
+        return self.outlook()
+
+
+class RetentionStart(AccountController):
+    """Starting a removal before its announced time."""
+
+    is_abstract: ClassVar = False
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False  # what goes is counted first, which no transaction may wait for
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_query: Query[Confirmation]) -> RemovalDocument:
+        """Let the removal of what is old begin within the hour. It cannot be undone, so it is asked first. Done again, it changes nothing; it takes
+        no Idempotency-Key."""
+        start_removal(self.account.pk, by=self.actor, confirmed=parsed_query.confirmed)
+        return self.outlook()
+
+
+ROUTES: Final = [
+    path("account", AccountItself.as_view()),
+    path("retry-intervals", RetryIntervals.as_view()),
+    path("retention", Retention.as_view()),
+    path("retention/removal", RetentionRemoval.as_view()),
+    path("retention/removal/start", RetentionStart.as_view()),
+]

@@ -1,0 +1,219 @@
+"""Statuses and custom fields of the account by REST: the same as by their pages (P2, P3, P5, P6, P12)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+from django_scopes import scope
+from tests.api_client import ApiClient
+from tests.audit_entries import audit_entries
+from tests.builders import platform_account
+from tests.builders.account import Acme, acme
+from tests.builders.people import team
+from tests.builders.platform_account import planned
+from tests.builders.tag import tag
+from tests.databases import DatabaseFacts
+
+from heliograph.accounts.models import Role
+from heliograph.domain.flow.flow import FilterRow, Op
+from heliograph.domain.setup.compiled_setup import QuestionType
+from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
+from heliograph.domain.setup.tag_kinds import TagKind
+from heliograph.flows.services.flows import save_flow
+from heliograph.setup.models import CustomField
+from heliograph.store import config_cache
+
+PROBLEM = "urn:heliograph:problem:"
+STATUSES = {
+    "registration-statuses": (TagKind.REGISTRATION_STATUS, tuple(REGISTRATION_STATUSES), "registration status"),
+    "session-registration-statuses": (TagKind.SESSION_STATUS, SESSION_STATUSES, "session status"),
+    "event-statuses": (TagKind.EVENT_STATUS, EVENT_STATUSES, "event status"),
+}
+FIELDS = ("event-data", "profile-data")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiled() -> None:
+    """Rolled-back versions of configuration return with other content."""
+    config_cache.PROCESS.forget()
+
+
+@pytest.fixture
+def account(db: None) -> Acme:
+    return acme()
+
+
+@pytest.mark.parametrize("path", STATUSES)
+def test_the_statuses_of_the_account_are_listed_and_tagged(account: Acme, path: str) -> None:
+    kind, names, _word = STATUSES[path]
+    api = ApiClient.for_account(account.pk)
+    rows = api.every(f"{path}?limit=2")
+    assert [row["name"] for row in rows] == list(names)
+    assert all((REGISTRATION_STATUSES[row["name"]] == row["class"]) for row in rows if "class" in row)
+    with account.setting_up() as transaction:
+        vip, guest = tag(transaction, "VIP", kind), tag(transaction, "Guest", kind)
+    second = rows[1]
+    assert second["tags"] == []
+    address = f"{path}/{second['id']}"
+    seen = api.send("GET", address)["ETag"]
+    tagged = api.patch(address, {"tags": [str(guest.pk), str(vip.pk)]}, if_match=seen)
+    assert tagged == second | {"tags": [str(vip.pk), str(guest.pk)]} == api.get(address)
+    assert tagged in api.every(path)
+    api.patch(address, {"tags": []}, status=412, if_match=seen)
+    assert api.patch(address, {}) == tagged
+    assert api.patch(address, {"tags": []}) == second
+
+
+@pytest.mark.parametrize("path", STATUSES)
+def test_a_status_is_tagged_like_by_its_page(account: Acme, client: Client, path: str) -> None:
+    kind, _names, word = STATUSES[path]
+    with account.setting_up() as transaction:
+        vip = tag(transaction, "VIP", kind)
+    api = ApiClient.for_account(account.pk)
+    second = api.get(path)["items"][1]
+    client.force_login(team(account.account)[Role.ADMINISTRATOR])
+    assert client.post(f"/settings/{path}/", {f"tags-{second['id']}": "VIP"}).status_code == 302
+    by_page = audit_entries(account.pk, word)[-1]
+    assert api.get(f"{path}/{second['id']}")["tags"] == [str(vip.pk)]
+    api.patch(f"{path}/{second['id']}", {"tags": []})
+    api.patch(f"{path}/{second['id']}", {"tags": [str(vip.pk)]})
+    assert audit_entries(account.pk, word)[-1] == by_page
+
+
+@pytest.mark.parametrize("path", STATUSES)
+def test_refused_tags_of_a_status_name_the_field(account: Acme, path: str) -> None:
+    kind, _names, _word = STATUSES[path]
+    other = acme()
+    with other.setting_up() as transaction:
+        theirs = tag(transaction, "Theirs", kind)
+    with account.setting_up() as transaction:
+        of_questions = tag(transaction, "Q", TagKind.QUESTION)
+    api = ApiClient.for_account(account.pk)
+    address = f"{path}/{api.get(path)['items'][0]['id']}"
+    before = api.get(address)
+    for tags in ([str(theirs.pk)], [str(of_questions.pk)], ["999999"], ["no id"]):
+        problem = api.patch(address, {"tags": tags}, status=400)
+        assert problem["type"] == PROBLEM + "refused"
+        assert [error["field"] for error in problem["errors"]] == ["tags"]
+    assert api.patch(address, {"name": "Else"}, status=400)["errors"][0]["field"] == "name"
+    assert api.get(address) == before
+
+
+def test_statuses_of_another_account_or_of_an_event_are_not_there(database: DatabaseFacts) -> None:
+    with planned(database) as site:
+        api = ApiClient.for_account(site.pk)
+        api.get(f"registration-statuses/{site.ids['Paid']}", status=404)
+        api.patch(f"registration-statuses/{site.ids['Paid']}", {"tags": []}, status=404)
+        theirs = ApiClient.for_account(platform_account.made(site.store).pk)
+        for path in STATUSES:
+            address = f"{path}/{theirs.get(path)['items'][0]['id']}"
+            api.get(address, status=404)
+            api.patch(address, {"tags": []}, status=404)
+
+
+# --- custom fields
+
+
+def test_the_types_of_the_openapi_file_are_those_of_the_platform() -> None:
+    schemas: dict[str, Any] = Client().get("/api/v1/openapi.json").json()["components"]["schemas"]
+    for name in ("QuestionDocument", "NewQuestion", "CustomFieldDocument", "NewCustomField"):
+        assert sorted(schemas[name]["properties"]["type"]["enum"]) == sorted(QuestionType.ALL), name
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_a_custom_field_is_added_read_changed_and_deleted(account: Acme, path: str) -> None:
+    api = ApiClient.for_account(account.pk)
+    row = api.post(path, {"label": "Cost centre", "type": "select", "options": ["4410", " 4420 "]})
+    assert row == {"id": row["id"], "code": "Cost-centre", "label": "Cost centre", "type": "select", "options": ["4410", "4420"]}
+    address = f"{path}/{row['id']}"
+    assert api.get(address) == row
+    assert api.get(path)["items"] == [row]
+    seen = api.send("GET", address)["ETag"]
+    changed = api.patch(address, {"label": "Centre", "code": "cost"}, if_match=seen)
+    assert changed == row | {"label": "Centre", "code": "cost"}
+    api.delete(address, status=412, if_match=seen)
+    assert api.patch(address, {"type": "text"}, status=400)["errors"][0]["field"] == "options"
+    assert api.patch(address, {"type": "text", "options": []})["options"] == []
+    other = FIELDS[1 - FIELDS.index(path)]
+    for method in ("GET", "DELETE"):
+        api.ask(method, f"{other}/{row['id']}", status=404)
+    api.patch(f"{other}/{row['id']}", {}, status=404)
+    api.delete(address)
+    api.get(address, status=404)
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_refused_custom_fields_name_the_field(account: Acme, path: str) -> None:
+    api = ApiClient.for_account(account.pk)
+    api.post(path, {"label": "Taken", "code": "taken"})
+    for body, field in (
+        ({"label": "A", "code": "TAKEN"}, "code"),
+        ({"label": "A", "code": "a b"}, "code"),
+        ({"label": ""}, "label"),
+        ({"label": "A\u0000"}, "label"),
+        ({"label": "A", "type": "select"}, "options"),
+        ({"label": "A", "options": ["x"]}, "options"),
+        ({"label": "A", "type": "select", "options": ["x", "X"]}, "options"),
+        ({"label": "A", "type": "select", "options": ["x", " "]}, "options"),
+        ({"label": "A", "type": "colour"}, "type"),
+        ({"label": "A", "kind": "event"}, "kind"),
+    ):
+        assert field in {error["field"] for error in api.post(path, body, status=400)["errors"]}, body
+    assert len(api.get(path)["items"]) == 1
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_a_custom_field_is_added_and_deleted_like_by_its_page(db: None, client: Client, path: str) -> None:
+    by_page, by_program = acme(), acme()
+    client.force_login(team(by_page.account)[Role.ADMINISTRATOR])
+    form = {"label": "Cost centre", "code": "cost", "type": "select", "options": "4410\r\n4420"}
+    assert client.post(f"/settings/{path}/", form).status_code == 302
+    api = ApiClient.for_account(by_program.pk)
+    api.post(path, {"label": "Cost centre", "code": "cost", "type": "select", "options": ["4410", "4420"]})
+    entries = [[(what, name, _without_id(after)) for _kind, what, name, _before, after in audit_entries(each.pk, "custom field")] for each in (by_page, by_program)]  # fmt: skip
+    assert entries[0] == entries[1] != []
+    columns = ("kind", "code", "label", "type", "options", "position")
+    rows = []
+    for each in (by_page, by_program):
+        with scope(account=each.pk):
+            rows.append(list(CustomField.objects.values_list(*columns)))
+    assert rows[0] == rows[1]
+
+
+def _without_id(values: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name != "id"}
+
+
+def test_P12_an_option_by_which_flows_filter_goes_only_when_confirmed(database: DatabaseFacts) -> None:
+    with planned(database) as site:
+        region = next(id for id, field in site.acme.config().event_fields.items() if field.code == "region")
+        with site.acme.setting_up() as transaction:
+            facts = site.acme.flow_facts()
+            row = FilterRow(f"event.custom.{region}", Op.IS_ANY_OF, ("North",))
+            save_flow(transaction, replace(facts, filters=(row,)), facts.id, confirmed=True)
+        api = ApiClient.for_account(site.pk)
+        problem = api.patch(f"event-data/{region}", {"options": ["South"]}, status=409)
+        assert (problem["type"], problem["values"]) == (PROBLEM + "loses-values", ["North"])
+        assert api.get(f"event-data/{region}")["options"] == ["North", "South"]
+        assert api.patch(f"event-data/{region}?confirmed=true", {"options": ["South"]})["options"] == ["South"]
+        assert site.acme.flow_facts().filters != (row,)
+
+
+def test_P12_a_field_that_is_answered_cannot_be_deleted(database: DatabaseFacts) -> None:
+    with planned(database) as site:
+        site.record("R-1", profile={"custom": {"shirt": "M"}})
+        api = ApiClient.for_account(site.pk)
+        (shirt,) = api.get("profile-data")["items"]
+        problem = api.delete(f"profile-data/{shirt['id']}", status=409)
+        assert (problem["type"], problem["uses"]) == (PROBLEM + "in-use", ["1 registration of all events"])
+        theirs = ApiClient.for_account(platform_account.made(site.store).pk)
+        assert [use["count"] for use in api.get(f"profile-data/{shirt['id']}/uses")["items"]] == [1]
+        api.get(f"event-data/{shirt['id']}/uses", status=404)
+        theirs.get(f"profile-data/{shirt['id']}/uses", status=404)
+        theirs.get(f"profile-data/{shirt['id']}", status=404)
+        theirs.patch(f"profile-data/{shirt['id']}", {"label": "Theirs"}, status=404)
+        theirs.delete(f"profile-data/{shirt['id']}", status=404)
+        assert api.get(f"profile-data/{shirt['id']}") == shirt
