@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from django.utils.functional import Promise
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from heliograph.connections import connection_words, rule_words
 from heliograph.domain.connection.connection import Auth, ClientAuth, Connection, KeyPlace
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import masked, without_query
 from heliograph.domain.mapping.headers import is_secret_name
 
@@ -69,6 +71,35 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
         _("Stored secrets"): ", ".join(str(SECRETS[name]) for name in SECRETS if name in connection.secrets),
     }
     return {name: text for name, text in texts.items() if text}
+
+
+BULLETS: Final = "••••"
+"""A secret, on both sides of a difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting that differs between two versions, in words."""
+
+    name: str
+    before: str
+    """"" for none."""
+    after: str
+    """"" for none."""
+
+
+def differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[SettingChange]:
+    """The settings in which two versions differ. Secrets are not shown, only that one has changed. whole: as for `facts`."""
+    try:
+        old, new = (facts(Connection.from_body(body), whole=whole) for body in (old_body, new_body))
+    except ConnectionSetupError:  # written by an older release and no longer valid
+        return []
+    changes = [
+        SettingChange(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)
+    ]
+    if old_body.get("edition", 0) != new_body.get("edition", 0):
+        changes.append(SettingChange(_("A secret, or the path of a URL"), BULLETS, BULLETS))
+    return changes
 
 
 def _signs_in(connection: Connection) -> dict[str, str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.connections import connection_words
-from heliograph.connections.connection_facts import facts
+from heliograph.connections.connection_facts import differences
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services.connections import restorable, restore_connection
 from heliograph.connections.views.connection_list_page import get_row
@@ -23,10 +20,7 @@ from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version
-from heliograph.setup.views.versions_page import Difference, ListedConsequence, RestoreQuestion, Side, Versioned, versions_page, worded
-
-BULLETS: Final = "••••"
-"""A secret, on both sides of a difference."""
+from heliograph.setup.views.versions_page import ListedConsequence, RestoreQuestion, Versioned, versions_page, worded
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,7 +45,7 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
             entry="connections",
             crumbs=[(_("Connection List"), reverse("connection-list")), (name, href)],
             href=href,
-            differences=lambda old, new: _differences(old, new, whole=whole),
+            differences=lambda old, new: [worded(each.name, each.before, each.after) for each in differences(old, new, whole=whole)],
             question=lambda version: _question(row, version),
             restore=restore,
             note=_("Secrets are never shown."),
@@ -74,17 +68,3 @@ def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
     except ConnectionSetupError:  # written by an older release and no longer valid; restoring says why
         lacks = []
     return RestoreQuestion(consequences, [ListedConsequence(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
-
-
-def _differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[Difference]:
-    try:
-        old, new = (facts(Connection.from_body(body), whole=whole) for body in (old_body, new_body))
-    except ConnectionSetupError:  # written by an older release and no longer valid
-        return []
-    differences = [
-        worded(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)
-    ]
-    if old_body.get("edition", 0) != new_body.get("edition", 0):
-        masked = Side(text=BULLETS)
-        differences.append(Difference(_("A secret, or the path of a URL"), _("Changed"), masked, masked))
-    return differences

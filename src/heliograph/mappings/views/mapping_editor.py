@@ -27,6 +27,7 @@ from heliograph.mappings.mapping_body import FORM, HEADERS, JSON, QUERY, ways, w
 from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft, SampleProposal
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.mapping_trial import MappingTrial, TrialChoice
+from heliograph.mappings.mapping_version_words import empty_name
 from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.unsendable_requests import UnsendableRequest
 from heliograph.mappings.value_options import unlisted, value_options
@@ -347,17 +348,6 @@ def kind_name(kind: MappingKind) -> str:
 def subject_name(subject: Subject) -> str:
     """The subject of a mapping in words."""
     return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
-
-
-def empty_name(empty: EmptyPolicy, kind: MappingKind = MappingKind.PAYLOAD) -> str:
-    """The words for what is sent for an empty optional field (M6)."""
-    if kind is MappingKind.HEADER:
-        return _("Leave the header out") if empty is EmptyPolicy.LEAVE_OUT else _("Send it without a value")
-    return {
-        EmptyPolicy.KEY: _("Send an empty text, or null"),
-        EmptyPolicy.LEAVE_OUT: _("Leave the field out"),
-        EmptyPolicy.NULL: _("Send null"),
-    }[empty]
 
 
 def _policy(kind: MappingKind, empty: EmptyPolicy) -> EmptyPolicy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from django.http import HttpResponse
 from django.urls import reverse
@@ -13,23 +12,23 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import FixedText, MappingError, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import MappingPreview, preview
-from heliograph.domain.mapping.mapping_restoration import GonePart, RestorableMapping
+from heliograph.domain.mapping.mapping_restoration import RestorableMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_subjects import Subjects, Tried
+from heliograph.mappings.mapping_version_words import fields_of_versions, gone_texts, setting_changes
+from heliograph.mappings.row_changes import PlacedRow, RowChange, row_changes
 from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts
 from heliograph.mappings.views import mapping_rows as rows
-from heliograph.mappings.views.mapping_editor import empty_name
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.services.versions import Version, history
+from heliograph.setup.services.versions import Version
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.source_fields import SourceFields
-from heliograph.setup.version_list import MOST_LOOKED_UP
 from heliograph.setup.views.versions_page import (
     Difference,
     ListedConsequence,
@@ -47,7 +46,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
         db, config = reader.db, reader.config
         subject = Subject(row.subject)
-        subjects, fields = Subjects(db, request.account.pk, config, subject), _fields(reader, id, subject)
+        subjects, fields = Subjects(db, request.account.pk, config, subject), fields_of_versions(reader, id, subject)
         sealed = sealed_texts(db, request.account.pk, id).keys()
         now = timezone.now()
         tried = subjects.tried("", "", now) or subjects.made_up(now)
@@ -65,7 +64,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
 
     def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
         restored = restore_mapping(transaction, id, version.number, confirmed=sure)
-        notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_gone_texts(restored, fields))}] if restored.gone else []
+        notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(gone_texts(restored, fields))}] if restored.gone else []
         if restored.stops:
             notes.append(
                 _("Required and without a source: %(targets)s. Nothing is sent by it until that is mended.")
@@ -98,7 +97,7 @@ def _question(restorable_mapping: RestorableMapping | None, fields: SourceFields
     """
     lists = []
     if restorable_mapping is not None and restorable_mapping.gone:
-        lists.append(ListedConsequence(_("It names what is gone. This is left out:"), _gone_texts(restorable_mapping, fields)))
+        lists.append(ListedConsequence(_("It names what is gone. This is left out:"), gone_texts(restorable_mapping, fields)))
     if restorable_mapping is not None and restorable_mapping.stops:
         lists.append(
             ListedConsequence(_("Required, and without a source by it. Nothing is sent until you give them one:"), restorable_mapping.stops)
@@ -114,41 +113,6 @@ def _question(restorable_mapping: RestorableMapping | None, fields: SourceFields
     return RestoreQuestion([consequence % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
 
 
-def _gone_texts(restorable_mapping: RestorableMapping, fields: SourceFields) -> list[str]:
-    """One text for each thing that the version names but that no longer exists. It says which row names the thing."""
-    return [_gone_text(each, fields) for each in restorable_mapping.gone]
-
-
-def _gone_text(gone: GonePart, fields: SourceFields) -> str:
-    if not gone.key:
-        return _("%(target)s: the secret that stood there, which is not kept any more. The row has no source then") % {
-            "target": gone.target
-        }
-    named = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
-    if gone.text:
-        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % named
-    if gone.alone:
-        return _("%(target)s: the field %(name)s. The row has no source then") % named
-    return _("%(target)s: the field %(name)s") % named
-
-
-def _fields(reader: AccountReader, id: int, subject: Subject) -> SourceFields:
-    """The account's source fields. A deleted field has the name that it had when a version of the mapping was saved with it."""
-    fields = SourceFields.from_config(reader.config, subject)
-    gone: dict[str, str] = {}
-    looked_up = 0
-    for version in history(reader.db, reader.account, "mapping", id):
-        try:
-            unknown = FieldMapping.from_body(version.body).sources - fields.by_key.keys() - gone.keys() if version.body else frozenset()
-        except MappingError:  # from an older release
-            continue
-        if unknown and looked_up < MOST_LOOKED_UP:
-            looked_up += 1
-            then = SourceFields.from_config(reader.provider.account(reader.account, version.since), subject)
-            gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
-    return replace(fields, gone=gone)
-
-
 def _mapping_differences(
     old_body: Mapping[str, object], new_body: Mapping[str, object], fields: SourceFields, tried: Tried
 ) -> list[Difference]:
@@ -157,33 +121,21 @@ def _mapping_differences(
         old, new = FieldMapping.from_body(old_body), FieldMapping.from_body(new_body)
     except MappingError:  # from an older release, and no longer valid
         return []
-    differences = []
-    if old.name != new.name:
-        differences.append(Difference(_("Mapping name"), _("Changed"), Side(text=old.name), Side(text=new.name)))
-    if old.empty is not new.empty:
-        differences.append(
-            Difference(
-                _("If an optional field is empty"),
-                _("Changed"),
-                Side(text=empty_name(old.empty, old.kind)),
-                Side(text=empty_name(new.empty, new.kind)),
-            )
-        )
+    differences = [Difference(name, _("Changed"), Side(text=before), Side(text=after)) for name, before, after in setting_changes(old, new)]
     gives = [preview(each, tried.facts, timezone=tried.zone) for each in (old, new)]
-    before = {row.path: (place, row) for place, row in enumerate(old.rows)}
-    for place, row in enumerate(new.rows):
-        known = before.pop(row.path, None)
-        if known is None:
-            differences.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], place)))
-        elif known[1] != row:
-            old_place, old_row = known
-            if old_row.parts != row.parts:
-                sides = _side(old_row, fields, gives[0], old_place), _side(row, fields, gives[1], place)
-            else:
-                results = _result(gives[0], old_place), _result(gives[1], place)
-                sides = Side(text=_words(old_row), result=results[0]), Side(text=_words(row), result=results[1])
-            differences.append(Difference(row.target, _("Changed"), *sides))
-    differences += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], place), _nothing()) for place, row in before.values()]
+    for change in row_changes(old, new):
+        match change:
+            case RowChange(before=None, after=PlacedRow(place, row)):
+                differences.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], place)))
+            case RowChange(before=PlacedRow(place, row), after=None):
+                differences.append(Difference(row.target, _("Removed"), _side(row, fields, gives[0], place), _nothing()))
+            case RowChange(before=PlacedRow(old_place, old_row), after=PlacedRow(place, row)):
+                if old_row.parts != row.parts:
+                    sides = _side(old_row, fields, gives[0], old_place), _side(row, fields, gives[1], place)
+                else:
+                    results = _result(gives[0], old_place), _result(gives[1], place)
+                    sides = Side(text=_words(old_row), result=results[0]), Side(text=_words(row), result=results[1])
+                differences.append(Difference(row.target, _("Changed"), *sides))
     return differences
 
 
