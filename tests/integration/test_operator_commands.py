@@ -12,13 +12,17 @@ from django_scopes import scope
 from tests.processes import Process, Starter
 from tests.receiver import Answer, Receiver
 from tests.replays import checked, running_jobs
-from tests.retry_story import newest, runs
+from tests.retry_story import newest, queued, refused, runs
 from tests.story import BY, Story
 
 from heliograph.accounts.models import Account, AuditEntry
 from heliograph.commands.operator_output import readable
+from heliograph.commands.retry_commands import StatusName
+from heliograph.jobs.models import JobState
 from heliograph.replay import dry_run, replays
 from heliograph.replay.replays import Stage
+from heliograph.retry import submit_job
+from heliograph.retry.retry_items import StatusChoice
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 
@@ -239,3 +243,107 @@ def test_Y1_another_accounts_replay_is_not_there(story: Story, flow: int, heliog
         process = heliograph.run("replay", arguments[0], replay, *arguments[1:], "--account", "GLOBEX")
         assert f"There is no replay {replay}." in sentence(process)
     assert replays.find(story.account, int(replay)).stage is Stage.CHECKED
+
+
+# --- retry
+
+
+def test_D8_retry_shows_and_submits(story: Story, receiver: Receiver, heliograph: Starter) -> None:
+    refused(story, receiver, "R1", "R2", "R3")
+    keys = {code: f"a{story.action(code)['id']}" for code in ("R1", "R2", "R3")}
+    listed = heliograph.run("retry", "list", "--account", "ACME", "--connection", "sales crm", "--status", "waiting")
+    rows = [line for line in listed.output.splitlines() if line.startswith("a")]
+    assert [line.split()[0] for line in rows] == [keys["R3"], keys["R2"], keys["R1"]]
+    assert all("Leads" in line and "Sales CRM answered 401 Unauthorized" in line for line in rows)
+    assert "Matching: 3. In the queue: Retry 3, Error 0, Failed 0, Done 0." in listed.output
+    (one,) = answer(heliograph.run("retry", "list", "--account", "ACME", "--words", "R2", "--event", "SUMMIT", "--flow", "Leads", "--json"))
+    assert (one["id"], one["registration"]["code"], one["http_status"]) == (keys["R2"], "R2", 401)
+    assert answer(heliograph.run("retry", "list", "--account", "ACME", "--status", "failed", "--json")) == []
+    shown = heliograph.run("retry", "show", keys["R1"], "--account", "ACME")
+    for text in ("R1", "SUMMIT", "Leads, version 1", "First attempt", "Failed", "401 Unauthorized", "3 items have this cause"):
+        assert text in shown.output
+    document = answer(heliograph.run("retry", "show", keys["R1"], "--account", "ACME", "--json"))
+    assert (document["attempts"], document["alike"]["number"], document["status"]) == (1, 3, "Retry")
+    receiver.answer("/crm", Answer(200))
+    submitted = answer(heliograph.run("retry", "submit", keys["R1"], "--account", "ACME", "--json"))
+    assert submitted == {"submitted": [keys["R1"]], "refused": []}
+    with story.worker():
+        story.until("R1", "success")
+    half = heliograph.run("retry", "submit", keys["R2"], keys["R1"], "a999999", "--account", "ACME")
+    assert half.returncode == 1
+    assert "Submitted: 1." in half.output
+    assert f"{keys['R1']}: " in half.output
+    assert "a999999: " in half.output
+    with story.worker():
+        story.until("R2", "success")
+    assert story.states().count("queued") == 1
+
+
+def test_D8_retry_submits_all_that_match_and_waits_for_the_job(story: Story, receiver: Receiver, heliograph: Starter) -> None:
+    refused(story, receiver, "R1", "R2", "R3")
+    begun = answer(heliograph.run("retry", "submit", "--all", "--words", "R1", "--account", "ACME", "--no-wait", "--json"))
+    assert (begun["state"], begun["kind"], begun["by"], begun["total"]) == ("queued", "retry-items", "command", 1)
+    assert runs(newest(submit_job.KIND)).counts == {"done": 1, "left": 0}
+    waiting = heliograph("retry", "submit", "--all", "--flow", "Leads", "--account", "ACME")
+    waiting.until_printed("`heliograph serve` runs it")
+    assert runs(newest(submit_job.KIND)).state == JobState.DONE
+    assert waiting.wait() == 0, waiting.output
+    assert "Submitted: 3." in waiting.output
+    receiver.answer("/crm", Answer(200))
+    with story.worker():
+        queued(story, 0)
+    assert "What is done cannot be submitted." in sentence(
+        heliograph.run("retry", "submit", "--all", "--status", "done", "--account", "ACME")
+    )
+
+
+def test_D8_ctrl_c_leaves_the_job_running(story: Story, receiver: Receiver, heliograph: Starter) -> None:
+    refused(story, receiver, "R1")
+    left = heliograph("retry", "submit", "--all", "--account", "ACME")
+    left.until_printed("It begins in a moment.")
+    os.kill(left.pid, signal.SIGINT)
+    assert left.wait() == 130
+    job = newest(submit_job.KIND)
+    assert f"It goes on. heliograph jobs show {job.pk}" in left.output
+    assert job.state == JobState.QUEUED
+    assert runs(job).counts == {"done": 1, "left": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("retry", "list", "--account", "GLOBEX"), "There is no account GLOBEX. Accounts: ACME."),
+        (("retry", "list", "--account", "ACME", "--flow", "Nope"), "There is no flow 'Nope'. Flows: Leads ("),
+        (("retry", "list", "--account", "ACME", "--event", "Nope"), "There is no event 'Nope' in this account."),
+        (("retry", "list", "--account", "ACME", "--connection", "Nope"), "There is no connection 'Nope' in ACME. Connections: Sales CRM."),
+        (("retry", "show", "a999999", "--account", "ACME"), "There is no item a999999 in ACME."),
+        (("retry", "show", "nothing", "--account", "ACME"), "There is no item nothing in ACME."),
+    ],
+)
+def test_D8_retry_refuses_what_is_not_there(story: Story, heliograph: Starter, arguments: tuple[str, ...], says: str) -> None:
+    story.flow("Leads", [story.to(story.connection("Sales CRM", "/crm"))])
+    assert says in sentence(heliograph.run(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [((), "ids of items, or --all"), (("a1", "--all"), "ids of items, or --all"), (("a1", "--words", "R1"), "filters go with --all")],
+)
+def test_D8_retry_submit_needs_to_know_what(heliograph: Starter, arguments: tuple[str, ...], says: str) -> None:
+    process = heliograph.run("retry", "submit", *arguments, "--account", "ACME")
+    assert process.returncode == 2
+    assert says in process.output
+
+
+def test_D6_the_statuses_are_those_of_the_page() -> None:
+    assert {each.value for each in StatusName} == {each.value for each in StatusChoice}
+
+
+def test_D8_another_accounts_item_is_not_there(story: Story, receiver: Receiver, heliograph: Starter) -> None:
+    refused(story, receiver, "R1")
+    item = f"a{story.action('R1')['id']}"
+    create_account(AccountFacts("GLOBEX", "Globex", "UTC"), by=BY)
+    assert f"There is no item {item} in GLOBEX." in sentence(heliograph.run("retry", "show", item, "--account", "GLOBEX"))
+    assert "Submitted: 0." in sentence(heliograph.run("retry", "submit", item, "--account", "GLOBEX"))
+    assert answer(heliograph.run("retry", "list", "--account", "GLOBEX", "--json")) == []
+    assert story.states() == ["queued"]

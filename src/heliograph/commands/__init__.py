@@ -32,6 +32,7 @@ MODULES = (
     "flow_commands",
     "registration_commands",
     "replay_commands",
+    "retry_commands",
 )
 
 

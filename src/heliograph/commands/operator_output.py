@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from heliograph.accounts.models import Account
     from heliograph.deliveries.account_reader import AccountReader
+    from heliograph.jobs.models import Job
 
 OfAccount = Annotated[str, typer.Option("--account", help="Code of the account.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Begin it and stop. Default: show the progress until it ends.")]
@@ -206,3 +207,14 @@ class _Lines:
         if text != self._last and now >= self._next:
             self._last, self._next = text, now + _SAY
             typer.echo(text, err=self._to_stderr)
+
+
+def watch_job(job: Job, *, as_json: bool) -> Job:
+    """Shows a job's progress until it ends, or is paused; its last row."""
+    from heliograph.jobs import control  # noqa: PLC0415
+    from heliograph.jobs.models import JobState  # noqa: PLC0415
+    from heliograph.jobs.page import how_far  # noqa: PLC0415
+
+    typer.echo(f"Job {job.pk}. `heliograph serve` runs it; Ctrl-C leaves it running.", err=as_json)
+    watched = Watched(lambda: control.find(job.pk), how_far, lambda row: row.is_over or row.state in (JobState.PAUSED, JobState.FAILED))
+    return watch(watched, goes_on=f"heliograph jobs show {job.pk}", as_json=as_json)
