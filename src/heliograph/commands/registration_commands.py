@@ -53,7 +53,7 @@ def show(
             names = names_of_users(account_row.pk, [entry.by for entry in entries])
             rows = [TimelineEntry.from_decided(entry, timeline, names) for entry in entries]
             counts = timeline.counts()
-        print_text(f"{counts.changes:,} changes, {counts.decisions:,} decisions, {counts.attempts:,} attempts")
+        print_text(f"Changes: {counts.changes:,}. Decisions: {counts.decisions:,}. Attempts: {counts.attempts:,}.")
         for row in rows:
             print_text(*_entry(row))
 
