@@ -505,7 +505,7 @@ PAGES: dict[str, Asking] = {
         lambda _site, _client: {"code": "SUMMIT-27", "name": "Summit", "start": "", "end": ""},
     ),
     "a registration is deleted": Asking(
-        "registrations.views.is_active._save",
+        "registrations.views.is_active_page._save",
         lambda _site: f"/registration-active/{EVENT}/S-1/",
         adds_live_flow,
         "This flow acts on that one.",

@@ -190,6 +190,7 @@ def test_keys_of_two_accounts_and_two_addresses_are_apart(account: int, api: Api
 
 
 def test_an_account_has_a_quota(api: ApiClient, settings: Any) -> None:
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"api_requests": 1_200})
     response = api.send("GET", "tags")
     assert response["RateLimit-Policy"] == '"account";q=1200;w=60'
     assert response["RateLimit"].startswith('"account";r=')
