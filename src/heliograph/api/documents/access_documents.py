@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 import msgspec
 
-from heliograph.api.documents.shared_forms import Document
+from heliograph.api.documents.shared_forms import Document, Instant
 from heliograph.connections.services import oauth_grant
 from heliograph.connections.services.oauth_grant import ConnectionAccess
 from heliograph.domain.connection.connection_health import AccessState
@@ -26,10 +26,10 @@ class AccessDocument(Document):
     redirect_url: Annotated[str, msgspec.Meta(description="To be entered at the authority.")]
     holder: Annotated[str, msgspec.Meta(description="Whose access it is; empty if the authority does not say.")]
     scope: Annotated[str, msgspec.Meta(description="What the authority has granted.")]
-    connected_at: datetime | None
+    connected_at: Instant | None
     connected_by: Annotated[str, msgspec.Meta(description="Who connected it: `user:7`.")]
-    renewed_at: datetime | None
-    failed_at: Annotated[datetime | None, msgspec.Meta(description="When the authority last refused a new token.")]
+    renewed_at: Instant | None
+    failed_at: Annotated[Instant | None, msgspec.Meta(description="When the authority last refused a new token.")]
     failure: str
 
     @classmethod

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Self
 
 import msgspec
 
 from heliograph.api.documents.connection_documents import ConnectionDocument, document_members
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.connections import connection_words
 from heliograph.connections.connection_list import ConnectionRow, LastAttempt, Pause
 from heliograph.domain.connection.connection_health import Health
@@ -30,7 +29,7 @@ class PauseDocument(Document):
 
     why: str
     by: Annotated[str, msgspec.Meta(description="Who paused it: `user:7`, `token:3`; empty if its target did, with a status 410.")]
-    at: datetime | None
+    at: Instant | None
     held: Annotated[int, msgspec.Meta(description="The actions that are due and held; counted up to 10,001.")]
 
     @classmethod
@@ -42,7 +41,7 @@ class PauseDocument(Document):
 class AttemptSummary(Document):
     """The last attempt over a connection. took: milliseconds."""
 
-    at: datetime
+    at: Instant
     delivered: bool
     status: int | None
     took: int
@@ -64,7 +63,7 @@ class AttemptSummary(Document):
 class TestSummary(Document):
     """The last test of a connection."""
 
-    at: datetime
+    at: Instant
     verdict: DiagnosisVerdict
     failed_at: DiagnosisStep | None
     is_stale: Annotated[bool, msgspec.Meta(description="It failed, and the connection has worked since.")]
@@ -80,7 +79,7 @@ class ConnectionState(Document):
     release_rate: Annotated[
         int | None, msgspec.Meta(description="Requests a minute at which what was held goes out; null: it is not released.")
     ]
-    rests_until: Annotated[datetime | None, msgspec.Meta(description="Until when its target asked for a rest.")]
+    rests_until: Annotated[Instant | None, msgspec.Meta(description="Until when its target asked for a rest.")]
     waiting: Annotated[int, msgspec.Meta(description="Its items in Retry that wait.")]
     failed: Annotated[int, msgspec.Meta(description="Its items in Retry that failed.")]
     last_attempt: AttemptSummary | None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
 import msgspec
 
-from heliograph.api.documents.shared_forms import Document
+from heliograph.api.documents.shared_forms import Document, Instant
 from heliograph.connections import diagnosis_words
 from heliograph.connections.services.test_progress import UnderWay
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, Stepped, TestedField
@@ -36,7 +35,7 @@ class ConnectionTrialStep(Document):
 class ConnectionTrial(Document):
     """A test of a connection."""
 
-    at: Annotated[datetime, msgspec.Meta(description="When it ended; while it runs, when it began.")]
+    at: Annotated[Instant, msgspec.Meta(description="When it ended; while it runs, when it began.")]
     is_running: bool
     steps: list[ConnectionTrialStep]
     verdict: Annotated[DiagnosisVerdict | None, msgspec.Meta(description="null: it runs.")] = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
 from heliograph.api.documents.job_documents import JobDocument
 from heliograph.api.documents.retry_filter_documents import ItemFilter
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.insights import record_export
 from heliograph.insights.record_export import CsvForm
 from heliograph.insights.record_kinds import RecordKind
@@ -62,7 +61,7 @@ class DownloadDocument(Document):
     form: CsvForm
     columns: list[Column]
     file: File
-    kept_until: datetime.datetime
+    kept_until: Instant
     can_submit: Annotated[int, msgspec.Meta(description="How many of its rows can still be submitted; 0 until it is done.")]
 
     @classmethod

@@ -11,7 +11,7 @@ from django.utils import timezone
 from heliograph.api.documents.record_documents import STATES, StateName
 from heliograph.api.documents.retry_documents import ItemRegistration, Named
 from heliograph.api.documents.scope_documents import Moment, OfMode, OfReplays, mode_of_name
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import sentence_of
@@ -90,7 +90,7 @@ class OutcomeDocument(Document):
     action: Id | None
     connection: Annotated[str, msgspec.Meta(description="The name of the connection; empty without an action.")]
     http_status: int | None
-    next_try: Annotated[datetime.datetime | None, msgspec.Meta(description="Of what waits in the Retry Queue.")]
+    next_try: Annotated[Instant | None, msgspec.Meta(description="Of what waits in the Retry Queue.")]
     is_replay: bool
     reason: Annotated[str, msgspec.Meta(description="Why it waits, failed or was not sent, in words.")]
     reason_code: Cause | None
@@ -128,7 +128,7 @@ class FeedDocument(Document):
     """A change of the feed, with its outcomes."""
 
     id: Annotated[Id, msgspec.Meta(description="The change.")]
-    at: Annotated[datetime.datetime, msgspec.Meta(description="When a flow acted on it last.")]
+    at: Annotated[Instant, msgspec.Meta(description="When a flow acted on it last.")]
     what: Annotated[str, msgspec.Meta(description="What changed, in a sentence; empty if that is no longer kept.")]
     event: Annotated[str, msgspec.Meta(description="The code of the event.")]
     registration: Annotated[ItemRegistration | None, msgspec.Meta(description="Null for an event's change, and if the person was erased.")]
@@ -153,5 +153,5 @@ class FeedItems(Document):
     items: list[FeedDocument]
     next: str | None
     looked_to: Annotated[
-        datetime.datetime | None, msgspec.Meta(description="Where the search for this page was broken off; `next` goes on from there.")
+        Instant | None, msgspec.Meta(description="Where the search for this page was broken off; `next` goes on from there.")
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -10,7 +9,7 @@ import msgspec
 
 from heliograph.api.documents.retry_documents import Named
 from heliograph.api.documents.scope_documents import IntegrationName, ModeName, name_of_mode, records_address
-from heliograph.api.documents.shared_forms import Document
+from heliograph.api.documents.shared_forms import Document, Instant
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
@@ -71,14 +70,12 @@ class ConnectionNumber(Number):
 class FigureDocument(Document):
     """Every number of a period. `triggered` is `success`, `superseded`, `queued`, `failed`, `validation` and `pending` together."""
 
-    since: datetime.datetime
-    until: Annotated[datetime.datetime, msgspec.Meta(description="Exclusive.")]
-    read_at: datetime.datetime
+    since: Instant
+    until: Annotated[Instant, msgspec.Meta(description="Exclusive.")]
+    read_at: Instant
     mode: ModeName
     integration: IntegrationName | None
-    columns: Annotated[
-        list[datetime.datetime], msgspec.Meta(description="Where the columns of the period begin; the last ends at `until`.")
-    ]
+    columns: Annotated[list[Instant], msgspec.Meta(description="Where the columns of the period begin; the last ends at `until`.")]
     changes: Annotated[Number, msgspec.Meta(description="Changes Processed: judged by at least one flow.")]
     registrations: Annotated[Number, msgspec.Meta(description="Unique Registrations.")]
     triggered: Annotated[Number, msgspec.Meta(description="Actions Triggered; retries do not add.")]

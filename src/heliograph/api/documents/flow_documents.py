@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from django.utils.translation import gettext
 from msgspec import UNSET, UnsetType
 
-from heliograph.api.documents.shared_forms import Document, Id, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import FlowLack, missing
@@ -233,8 +232,8 @@ class FlowDocument(FlowSettings, kw_only=True):
 class FlowFigures(Document):
     """What a flow does at present."""
 
-    last_run: Annotated[datetime | None, msgspec.Meta(description="When a change last reached it.")]
-    changed: Annotated[datetime | None, msgspec.Meta(description="When its version was saved.")]
+    last_run: Annotated[Instant | None, msgspec.Meta(description="When a change last reached it.")]
+    changed: Annotated[Instant | None, msgspec.Meta(description="When its version was saved.")]
     changed_by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`.")]
     queued: Annotated[int, msgspec.Meta(description="Actions and runs that are tried again.")]
     failed: Annotated[int, msgspec.Meta(description="Actions that failed in the last 24 hours.")]

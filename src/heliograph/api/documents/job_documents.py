@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from heliograph.administration.job_operations import OPERATIONS, JobOperation
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.jobs import control
 from heliograph.jobs.control import QueuePlace
 from heliograph.jobs.models import Job
@@ -52,9 +51,9 @@ class JobDocument(Document):
         list[JobOperation], msgspec.Meta(description="What jobs of its kind take: `POST jobs/{id}/pause`, `…/resume`, `…/cancel`.")
     ]
     by: Annotated[str, msgspec.Meta(description="Who began it: `user:7`, `token:3`, …")]
-    created: datetime.datetime
-    started: datetime.datetime | None
-    finished: datetime.datetime | None
+    created: Instant
+    started: Instant | None
+    finished: Instant | None
 
     @classmethod
     def from_row(cls, row: Job, place: QueuePlace | None = None) -> JobDocument:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Self
 
 import msgspec
 
 from heliograph.api.documents.connection_state_documents import UsingFlow
 from heliograph.api.documents.mapping_documents import MappingDocument, members_of
+from heliograph.api.documents.shared_forms import Instant
 from heliograph.mappings.mapping_list import ListedMapping
 
 
@@ -16,7 +16,7 @@ class ListedMappingDocument(MappingDocument, kw_only=True):
     """A mapping in the list."""
 
     flows: Annotated[list[UsingFlow], msgspec.Meta(description="The flows that use it.")]
-    changed: datetime
+    changed: Instant
     by: Annotated[str, msgspec.Meta(description="Who changed it last: `user:7`, `token:3`.")]
     joined: Annotated[
         list[str], msgspec.Meta(description="Its tags that several questions of one event carry, so that their answers are joined.")

@@ -178,8 +178,8 @@ class AuditDocument(Document):
     kind: Annotated[str, msgspec.Meta(description="The kind of the object.")]
     object: Id
     name: str
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: Annotated[dict[str, Any], msgspec.Meta(description="What changed, as it was before. Secrets are masked.")]
+    after: Annotated[dict[str, Any], msgspec.Meta(description="What changed, as it is since.")]
 
     @classmethod
     def from_row(cls, row: AuditEntry, actors: Actors, *, whole: bool) -> AuditDocument:

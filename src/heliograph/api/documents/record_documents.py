@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -23,7 +22,7 @@ from heliograph.api.documents.scope_documents import (
     Since,
     Until,
 )
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
@@ -122,7 +121,7 @@ class RecordDocument(Document):
     """A record. Members that its kind does not have are null, empty or 0."""
 
     id: Annotated[Id, msgspec.Meta(description="Unique in its list.")]
-    at: datetime.datetime
+    at: Instant
     change: Annotated[Id, msgspec.Meta(description="The change; of a registration or a flow, the newest.")]
     what: Annotated[str, msgspec.Meta(description="What changed, in a sentence; empty if that is no longer kept.")]
     event: Annotated[str, msgspec.Meta(description="The code of the event.")]
@@ -171,9 +170,9 @@ class RecordItems(Document):
     next: str | None
     number: Annotated[int, msgspec.Meta(description="How many records the list has.")]
     is_more: Annotated[bool, msgspec.Meta(description="True if there are more than `number`, or may be: counting was broken off.")]
-    counted_to: Annotated[datetime.datetime | None, msgspec.Meta(description="Where counting was broken off, since few records match.")]
+    counted_to: Annotated[Instant | None, msgspec.Meta(description="Where counting was broken off, since few records match.")]
     looked_to: Annotated[
-        datetime.datetime | None, msgspec.Meta(description="Where the search for this page was broken off; `next` goes on from there.")
+        Instant | None, msgspec.Meta(description="Where the search for this page was broken off; `next` goes on from there.")
     ]
     figure: Annotated[int | None, msgspec.Meta(description="The figure that counts the whole list, not narrowed; null if none does.")]
 

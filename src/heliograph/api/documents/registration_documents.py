@@ -35,7 +35,7 @@ _MEMBERS: Final[dict[str, Any]] = {
     "status": {"type": ["string", "null"], "description": "The name or the code of a status."},
     "attendee_type": {"type": ["string", "null"], "description": "The name or the code of an attendee type."},
     "active": {"type": ["boolean", "string"], "description": "false deletes the registration."},
-    "order_code": _TEXT,
+    "order_code": _TEXT | {"description": "The code of its order."},
     "profile": {
         "type": "object",
         "properties": {**dict.fromkeys(PROFILE_FIELDS, _TEXT), "custom": {**_ANSWERS, "description": "Custom fields, by their codes."}},

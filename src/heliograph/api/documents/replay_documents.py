@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from heliograph.api.documents.shared_forms import Document, Id, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.replay import replays, send_job
@@ -52,8 +52,8 @@ class NewReplay(Document):
 class SelectionDocument(Document):
     """The changes of a dry run."""
 
-    since: Annotated[datetime.datetime | None, msgspec.Meta(description="The beginning; null if there is none.")]
-    until: Annotated[datetime.datetime, msgspec.Meta(description="The end, exclusive.")]
+    since: Annotated[Instant | None, msgspec.Meta(description="The beginning; null if there is none.")]
+    until: Annotated[Instant, msgspec.Meta(description="The end, exclusive.")]
     event: Id | None
     q: Words
     status: StatusName
@@ -105,7 +105,7 @@ class ReplayDocument(Document):
     flow_name: Annotated[str, msgspec.Meta(description="As it was when the replay was created.")]
     stage: Stage
     selection: SelectionDocument
-    created: datetime.datetime
+    created: Instant
     by: Annotated[str, msgspec.Meta(description="Who created it: `user:7`, `token:3`.")]
     checked: Annotated[int, msgspec.Meta(description="Changes that the dry run has read.")]
     total: Annotated[int | None, msgspec.Meta(description="Changes of the whole dry run; null: not counted yet.")]
@@ -116,9 +116,9 @@ class ReplayDocument(Document):
     error: Annotated[str, msgspec.Meta(description="Why it stopped; empty if it did not.")]
     reason: Annotated[str, msgspec.Meta(description="Why it was started.")]
     rate: Annotated[int | None, msgspec.Meta(description="Actions a minute, at most; null before the start.")]
-    started: datetime.datetime | None
+    started: Instant | None
     started_by: str
-    cancelled: datetime.datetime | None
+    cancelled: Instant | None
     cancelled_by: str
 
     @classmethod
@@ -229,7 +229,7 @@ class ReplayLineDocument(Document):
     code: Annotated[str, msgspec.Meta(description="The code of the registration, or of the event.")]
     differences: Annotated[list[FieldDifference], msgspec.Meta(description="Compared anew; after it was sent, nothing differs.")]
     more: Annotated[int, msgspec.Meta(description="How many further fields differ.")]
-    accepted: Annotated[datetime.datetime | None, msgspec.Meta(description="When a request was last accepted there.")]
+    accepted: Annotated[Instant | None, msgspec.Meta(description="When a request was last accepted there.")]
     why: Annotated[str, msgspec.Meta(description="The reason of the verdict.")]
     action: Annotated[Id | None, msgspec.Meta(description="The action that sends it; null before it is added.")]
     left_out: Annotated[Literal["", "filtered", "content gone"], msgspec.Meta(description="Why a chosen line was not sent.")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_operations import AT_ONCE, Submitted
 from heliograph.deliveries.delivery_words import sentence_of
@@ -89,17 +89,15 @@ class RetryItemDocument(Document):
     ]
     http_status: Annotated[int | None, msgspec.Meta(description="Of the answer to its last attempt.")]
     retries: Annotated[int, msgspec.Meta(description="How often it was retried automatically.")]
-    next_try: Annotated[
-        datetime.datetime | None, msgspec.Meta(description="Null if no time is set, or if its flow or connection keeps it.")
-    ]
+    next_try: Annotated[Instant | None, msgspec.Meta(description="Null if no time is set, or if its flow or connection keeps it.")]
     can_submit: bool
     can_discard: Annotated[bool, msgspec.Meta(description="True if it waits and was made in the other mode of its flow, Live or Test.")]
     mode: Mode
     change: Annotated[Id, msgspec.Meta(description="The change that it is made of.")]
     action: Annotated[Id | None, msgspec.Meta(description="The action; its attempts are `GET actions/{action}/attempts`.")]
     webhook_id: Annotated[str, msgspec.Meta(description="What its requests carry as `webhook-id`; empty for a run.")]
-    created: datetime.datetime
-    ended: datetime.datetime | None
+    created: Instant
+    ended: Instant | None
 
     @classmethod
     def members(cls, item: RetryItem) -> dict[str, Any]:
@@ -162,7 +160,7 @@ class RetryItemStory(RetryItemDocument):
     cure: Annotated[str, msgspec.Meta(description="What cures it, in words; empty if nothing is known.")]
     outlook: Annotated[str, msgspec.Meta(description="What happens to it next, in words.")]
     goes_to: Annotated[Named | None, msgspec.Meta(description="The connection that its flow sends over today.")]
-    changed_at: datetime.datetime | None
+    changed_at: Instant | None
     changed_by: Annotated[str, msgspec.Meta(description="Who saved the change: `user:7`, `token:3`, `import:5`, …")]
     what: Annotated[str, msgspec.Meta(description="What changed, in a sentence; empty if that is no longer kept.")]
     flow_version: int
@@ -217,7 +215,7 @@ class CuredItems(Document):
     failed: int
     under_way: Annotated[int, msgspec.Meta(description="Judged again, and not delivered yet.")]
     saved: Annotated[Literal["flow", "connection"] | None, msgspec.Meta(description="What was saved, if that cured them.")]
-    saved_at: datetime.datetime | None
+    saved_at: Instant | None
     saved_by: Annotated[str, msgspec.Meta(description="`user:7`, `token:3`, …")]
 
     @classmethod
@@ -250,8 +248,8 @@ class CauseDocument(Document):
     flow: Annotated[Named | None, msgspec.Meta(description="Null if they have several.")]
     connection: Named | None
     http_status: int | None
-    since: datetime.datetime
-    next_try: datetime.datetime | None
+    since: Instant
+    next_try: Instant | None
     can_submit: bool
     can_discard: bool
     cured: Annotated[CuredItems | None, msgspec.Meta(description="How other items of this cause ended by now.")]

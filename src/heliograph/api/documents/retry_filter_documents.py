@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Annotated
 
 import msgspec
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.documents.retry_documents import CauseKey
-from heliograph.api.documents.shared_forms import Document, Id, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import Category
@@ -17,7 +16,7 @@ from heliograph.domain.ids import read_id
 from heliograph.retry.retry_items import RetryFilter, StatusChoice
 from heliograph.store.instants import to_micros
 
-Moment = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+Moment = Instant
 Text = Annotated[str, msgspec.Meta(max_length=200, description="Words in the code or name of a registration, or a text in the reason.")]
 Status = Annotated[
     StatusChoice | None, msgspec.Meta(description="A status; `waiting`: Retry and Error without `untagged`; `untagged`: waits for a tag.")
@@ -65,7 +64,7 @@ class ItemFilter(Document):
         return _filter(self, None)
 
 
-def _filter(members: RetryQuery | ItemFilter, since: datetime.datetime | None) -> RetryFilter:
+def _filter(members: RetryQuery | ItemFilter, since: Instant | None) -> RetryFilter:
     chosen = members.status
     return RetryFilter(
         statuses=chosen.statuses if chosen else (),

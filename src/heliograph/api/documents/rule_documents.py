@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from heliograph.api.documents.shared_forms import Document, Id, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
 from heliograph.connections import rule_words
 from heliograph.connections.answers import OfferedAnswer, RuleEffect
 from heliograph.connections.rule_paths import quoted_path
@@ -142,7 +141,7 @@ class AnswerPlace(Document):
 class OfferedDocument(AnswerPlace):
     """A logged answer on which a rule can be tried."""
 
-    at: datetime
+    at: Instant
     status: int
     registration: Annotated[str, msgspec.Meta(description="The code of the registration; empty if there is none.")]
     name: str

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from heliograph.accounts.models import Account
-from heliograph.api.documents.shared_forms import Document
+from heliograph.api.documents.shared_forms import Document, Instant
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.figure_scope import FigureScope
@@ -24,7 +24,7 @@ from heliograph.store.instants import from_micros
 type ModeName = Literal["live", "test"]
 type IntegrationName = Literal["webhooks"]
 
-Moment = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+Moment = Instant
 Since = Annotated[Moment | None, msgspec.Meta(description="The beginning of the period, a whole minute; with `until`.")]
 Until = Annotated[Moment | None, msgspec.Meta(description="The end of the period, exclusive.")]
 First = Annotated[datetime.date | None, msgspec.Meta(description="The first of a range of days, in the account's time zone; with `to`.")]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, cast
 
 import msgspec
 
 from heliograph.api.documents.flow_documents import FlowChange, NewFlow
-from heliograph.api.documents.shared_forms import Document, Id, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, RowPerson
 from heliograph.deliveries.explanation import GateRow
@@ -101,7 +100,7 @@ class ChangeDocument(Document):
     """A recorded change."""
 
     id: Id
-    at: datetime
+    at: Instant
     what: Annotated[str, msgspec.Meta(description="In words; empty if its content is no longer kept.")]
     event: Annotated[str, msgspec.Meta(description="The code of its event.")]
     registration: Annotated[Id | None, msgspec.Meta(description="Null: an event changed, or the registration is erased.")]
@@ -309,8 +308,8 @@ class TestRegistration(Document):
 class MissedChanges(Document):
     """Changes that a replay would concern."""
 
-    since: datetime
-    until: datetime
+    since: Instant
+    until: Instant
     count: Annotated[int, msgspec.Meta(description="0: they are not counted, since what differs is how they are sent.")]
     more: Annotated[bool, msgspec.Meta(description="True: there are more than were counted.")]
 

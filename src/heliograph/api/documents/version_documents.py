@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
 from heliograph.api.documents.flow_documents import FlowSettings, MissingPart, missing_parts, settings_of
-from heliograph.api.documents.shared_forms import Document
+from heliograph.api.documents.shared_forms import Document, Instant
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.flows.flow_facts import FlowDifference
@@ -19,7 +18,7 @@ class VersionDocument(Document):
     """A version: who saved it, and when."""
 
     version: Annotated[int, msgspec.Meta(description="Its number.")]
-    at: datetime
+    at: Instant
     by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`.")]
     restored: Annotated[int | None, msgspec.Meta(description="The number of the version that this one restored; null if it restored none.")]
 
