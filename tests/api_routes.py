@@ -93,7 +93,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "flows/{flow}"): _READ,
     ("PATCH", "flows/{flow}"): _SET_UP,
     ("DELETE", "flows/{flow}"): _SET_UP,
-    ("POST", "flows/{flow}/copies"): _SET_UP,
+    ("POST", "flows/{flow}/copy"): _SET_UP,
     ("GET", "flows/{flow}/effects"): _READ,
     ("GET", "connections"): _READ,
     ("POST", "connections"): _SET_UP,

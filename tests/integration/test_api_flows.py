@@ -89,7 +89,7 @@ def test_a_flow_is_created_read_changed_copied_and_deleted(plan: PlatformAccount
     assert api.get(f"{address}/effects") == {"undelivered": 0, "untagged": 0, "running": True}
     assert api.patch(address, {"active": False})["active"] is False
     assert api.get(f"{address}/effects")["running"] is False
-    copied = api.post(f"{address}/copies", {"name": "Another"})
+    copied = api.post(f"{address}/copy", {"name": "Another"})
     assert (copied["name"], copied["mode"], copied["active"]) == ("Another", "Test", False)
     assert copied["destinations"][0]["id"] != made["destinations"][0]["id"]
     api.delete(address)
@@ -256,7 +256,7 @@ def test_nothing_of_another_account_is_reached(plan: PlatformAccount, api: ApiCl
         ("GET", "", None),
         ("PATCH", "", {"name": "Theirs"}),
         ("DELETE", "", None),
-        ("POST", "/copies", {"name": "Theirs"}),
+        ("POST", "/copy", {"name": "Theirs"}),
         ("GET", "/effects", None),
     ):
         other.ask(method, f"flows/{leads(plan)}{path}", body, status=404)
@@ -377,7 +377,7 @@ def test_a_page_and_the_api_create_change_copy_and_delete_alike(plan: PlatformAc
     client.post(f"/signal/flows/{by_page}/", form | {"name": "Renamed", "d0-id": to_id, "opened": "1"})
     api.patch(f"flows/{by_api}", {"name": "Renamed"})
     copies = [confirms(client, f"/signal/flows/{by_page}/copy/", {"name": "Copied"})["Location"].split("/")[-2]]
-    copies.append(api.post(f"flows/{by_api}/copies", {"name": "Copied"})["id"])
+    copies.append(api.post(f"flows/{by_api}/copy", {"name": "Copied"})["id"])
     assert equal(*(api.get(f"flows/{id}") for id in copies))
     confirms(client, f"/signal/flows/{by_page}/delete/")
     api.delete(f"flows/{by_api}")

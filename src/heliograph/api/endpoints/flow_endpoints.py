@@ -163,7 +163,7 @@ def document_of(transaction: SetupTransaction, row: StoredFlow) -> FlowDocument:
 ROUTES: Final = [
     path("flows", Flows.as_view()),
     path("flows/<str:flow>", OneFlow.as_view()),
-    path("flows/<str:flow>/copies", FlowCopies.as_view()),
+    path("flows/<str:flow>/copy", FlowCopies.as_view()),
     path("flows/<str:flow>/effects", EffectsOfFlow.as_view()),
     path("flows/<str:flow>/warnings", WarningsOfFlow.as_view()),
 ]
