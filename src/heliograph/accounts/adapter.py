@@ -34,8 +34,10 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def get_login_stages(self) -> list[str]:
-        """allauth's stages without its page about trusting a browser: our page that asks for the code also asks that
-        (`administration.views.second_factor`)."""
+        """The stages of allauth's sign-in, without its page about trusting a browser.
+
+        Our page that asks for the code has that question, too (`administration.views.second_factor`).
+        """
         return [stage for stage in super().get_login_stages() if not stage.endswith(".TrustStage")]
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
@@ -49,10 +51,13 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def add_message(self, *_args: Any, **_kwargs: Any) -> None:
-        """Adds none: the page itself shows that one is signed in."""
+        """Adds no message: each page shows who is signed in."""
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Runs before a password is checked. Raises ValidationError after too many wrong ones; the page says until when (`paused_until`)."""
+        """Runs before a password is checked.
+
+        Raises ValidationError after too many wrong passwords. The page says until when no more are checked (`paused_until`).
+        """
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
@@ -61,11 +66,11 @@ class AccountAdapter(DefaultAccountAdapter):
             raise
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Notes a wrong password, or a user whom nobody knows."""
+        """Counts a wrong password, or an e-mail address that no user has."""
         note_wrong_password(request, str(credentials.get("email", "")), Reason.PASSWORD)
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
-        """Notes that somebody who is switched off has given the right password."""
+        """Counts a sign-in with the right password by a user who is switched off."""
         assert isinstance(user, User)
         note_refusal(request, Reason.SWITCHED_OFF, user)
         response: HttpResponse = super().respond_user_inactive(request, user)
@@ -87,7 +92,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    """Codes of an authenticator app."""
+    """Our settings for allauth's second factor: the texts, the encryption, and which second factor must stay."""
 
     error_messages = {  # noqa: RUF012
         **DefaultMFAAdapter.error_messages,
@@ -96,7 +101,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     }
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
-        """False if an Administrator requires it, according to the database (A6)."""
+        """False for the app of a user of whom an Administrator requires a second factor, as the database says now (A6)."""
         is_app = authenticator.type == Authenticator.Type.TOTP
         return not (is_app and User.objects.select_related("account").get(pk=authenticator.user_id).needs_second_factor)
 

@@ -32,10 +32,11 @@ class NoSuchToken(NotInAccount):
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A new token. secret: the token itself, to be shown once."""
+    """A new token."""
 
     row: ApiToken
     secret: str
+    """The token itself, which only the page after its creation shows."""
     expires: datetime | None
 
 
@@ -51,10 +52,10 @@ def create_token(
 ) -> NewToken:
     """Creates a token.
 
-    scopes: what it may do; by default it only sends registrations.
+    scopes: the rights of the token; by default it only sends registrations.
     role: limits what the scopes allow (P1).
     expires: an aware instant, None = never.
-    within: what the token that creates this one may do: nobody gives more than they have, nor for longer.
+    within: the rights and the end of the token that creates this one; the new token gets no more rights and no later end.
     Raises TokenRefused.
     """
     name = name.strip()

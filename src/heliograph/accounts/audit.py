@@ -1,6 +1,6 @@
 """The audit: one entry for each operation on an object, with its actor (C5: secrets masked).
 
-An entry is written in the transaction of its action, so neither exists without the other.
+An entry is written in the transaction of its operation, so neither exists without the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SECRETS = frozenset(
 
 
 class Deed(StrEnum):
-    """The actions that are audited."""
+    """The operations that are audited, as the column `what` stores them."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -57,8 +57,10 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes an entry. before, after: JSON-ready; if both are given, only the differences are stored, and nothing is written if there are
-    none."""
+    """Writes an entry. Given both sides, it stores only the differences, and writes no entry if there are none.
+
+    before, after: the values of the object before and after the operation, as JSON can store them; None for no such side.
+    """
     if before is not None and after is not None:
         differs = {key for key in {*before, *after} if before.get(key) != after.get(key)}
         if not differs:

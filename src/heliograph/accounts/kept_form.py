@@ -2,8 +2,8 @@
 
 Two signed cookies outlive the session; signing out deletes both.
 
-    WHO_COOKIE    names the user of this browser. A form is kept only for a user who may still sign in, and only the newest of each user, so
-                  that nobody fills the database from outside. A new password makes the cookie worthless.
+    WHO_COOKIE    names the user of this browser. Only a user who may still sign in has a form kept, and only the newest one, so that
+                  strangers cannot fill the database. A new password makes the cookie worthless.
     FORM_COOKIE   names the kept form. The form is offered for 15 minutes, to the same user in the browser that posted it.
 
 No page contains the kept form: the middleware puts it into the request that a button of the page makes. A view with `shows_again` then shows
@@ -35,19 +35,22 @@ FORM_COOKIE: Final = f"{settings.COOKIE_PREFIX}heliograph_form"
 """Names the kept form that this browser has posted."""
 WAITS: Final = timedelta(minutes=15)
 MOST_BYTES: Final = 500_000
-"""Bytes of a form that is kept, as UTF-8, with its address."""
+"""Most bytes of a kept form, as UTF-8, with its address."""
 PER_MINUTE: Final = 6
-"""Forms that are kept for a user in a minute; each replaces the one before."""
+"""Most forms that are kept for one user in a minute; each replaces the one before."""
 NAME: Final = "kept"
 """The field in which the button posts the kept form's name."""
 AGAIN: Final = "shown-again"
-"""The field that a form has when it is only to be shown with what was typed."""
+"""The posted field that asks a view to show the form again with the typed text, and to save nothing."""
 _SALT: Final = "heliograph.accounts.kept_form"
 _DAYS: Final = 30
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, *, leaves: bool) -> None:
-    """Sets the cookie that names the user of this browser; leaves: they have just signed out, so both cookies are deleted."""
+    """Sets the cookie that names the user of this browser.
+
+    leaves: True if the user has just signed out; both cookies are deleted.
+    """
     if leaves:
         for cookie in {WHO_COOKIE, FORM_COOKIE} & request.COOKIES.keys():
             response.delete_cookie(cookie, samesite="Lax")
@@ -58,13 +61,13 @@ def remember(request: HttpRequest, response: HttpResponseBase, *, leaves: bool) 
 def keep(request: HttpRequest, response: HttpResponseBase) -> None:
     """Keeps a posted form, in place of an earlier one of the same user.
 
-    Keeps no form with a file, none over MOST_BYTES, at most PER_MINUTE of a user, and none of an unknown user or one who is switched off.
+    It keeps no form with a file, none over MOST_BYTES, and none of an unknown or switched-off user. It keeps at most PER_MINUTE of a user.
     """
     fields = [(name, texts) for name, texts in request.POST.lists() if name != "csrfmiddlewaretoken"]
     content, path = json.dumps(fields, ensure_ascii=False).encode(), request.get_full_path()
     if request.FILES or not fields or len(content) + len(path) > MOST_BYTES:
         return
-    # The user of this browser, if they may still sign in and their password is the one that they had then.
+    # The user whom the cookie names, unless they are switched off or have changed their password since.
     user_stamp = _read_cookie(request, WHO_COOKIE)
     id, _colon, _digest = user_stamp.partition(":")
     user = User.objects.filter(pk=int(id), is_active=True).first() if id.isdecimal() and len(id) < 19 else None
@@ -96,7 +99,10 @@ def waiting(request: HttpRequest) -> str:
 
 
 def shows_again[View: Callable[..., Any]](view: View) -> View:
-    """Marks a view that only shows the posted form where AGAIN is posted. Every `web.forms.Form` is then refused with a sentence that says so."""
+    """Marks a view that can show a posted form without saving it.
+
+    If AGAIN is posted, every `web.forms.Form` counts as refused: a sentence says that it has waited for the sign-in.
+    """
     view.shows_again = True  # type: ignore[attr-defined]  # the middleware reads it, as it does login_required
     return view
 
@@ -117,7 +123,7 @@ def take(request: HttpRequest, name: str, *, again: bool = False) -> QueryDict |
         taken.setlist(field, texts)
     if again:
         taken[AGAIN] = "1"
-    taken._mutable = False  # noqa: SLF001 -- as a request's own
+    taken._mutable = False  # noqa: SLF001 -- immutable, like the POST of a request
     return taken
 
 
@@ -130,7 +136,7 @@ def _form_of(request: HttpRequest, name: str) -> KeptForm | None:
 
 
 def _opened(kept_form: KeptForm) -> list[tuple[str, list[str]]] | None:
-    """The fields; None if they were sealed with a key that is gone."""
+    """The fields of a kept form, decrypted; None if they were encrypted with a key that no longer exists."""
     try:
         fields: list[tuple[str, list[str]]] = json.loads(_fernet().decrypt(kept_form.sealed.encode("ascii")))
     except InvalidToken:
@@ -139,7 +145,7 @@ def _opened(kept_form: KeptForm) -> list[tuple[str, list[str]]] | None:
 
 
 def _user_stamp(user: User) -> str:
-    """The user's id and a digest of what a new password changes."""
+    """The content of WHO_COOKIE: the user's id, and a digest that changes with the password."""
     return f"{user.pk}:{user.get_session_auth_hash()[:32]}"
 
 

@@ -11,7 +11,10 @@ from heliograph.accounts.models import Account, Purpose, User
 
 
 def mail_link(account: Account, who: str, row: User, made: NewLink) -> bool | None:
-    """Mails the link. who: the name of the person or token that made it. Returns whether it was sent; None if no mail server is set up."""
+    """Mails the link. Returns whether it was sent; None if no mail server is set up.
+
+    who: the name of the person or token that made the link.
+    """
     if not settings.HELIOGRAPH.smtp_url.get_secret_value():
         return None
     words = {"account": account.name, "who": who, "link": made.address, "until": f"{made.expires:%Y-%m-%d %H:%M} UTC"}

@@ -40,7 +40,10 @@ class NewLink:
 
 
 def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
-    """A new link, which replaces the user's earlier ones. user: None only for the first start. In the caller's transaction."""
+    """Makes a link, which replaces the user's earlier ones, in the caller's transaction.
+
+    user: None only for the first start.
+    """
     EntryLink.objects.filter(user=user).delete()
     token = secrets.token_urlsafe(32)
     now = from_micros(of_django(connection).now())

@@ -1,4 +1,7 @@
-"""Sessions of signed-in users: their rows, written when a session begins, is used or ends (allauth's signals), and the right to send files."""
+"""Sessions of signed-in users, and the right to send files.
+
+The row of a session is written when the session begins, is used or ends (allauth's signals).
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,11 @@ from heliograph.accounts.roles import may
 from heliograph.store.access_refusals import Reason
 
 SEEN_EVERY: Final = 300
-"""Seconds between two updates of a session's last use: merely reading a page writes nothing."""
+"""Seconds between two updates of a session's last use, or a fifth of its idle time if that is shorter. Most requests write nothing."""
 USED: Final = "used"
+"""The session's key for its last use, in seconds since 1970."""
 BEGAN: Final = "began"
-"""When a session was last used, and when it began: seconds since 1970, in the session."""
+"""The session's key for its beginning, in seconds since 1970."""
 POLLED: Final = "X-Polled"
 """The header of a request that a page makes by itself (ui.js)."""
 
@@ -74,14 +78,17 @@ def is_over(session: SessionBase, user: User) -> bool:
 
 
 def idle_seconds(user: User) -> int:
-    """Seconds without use after which a session of this user ends: the operator's, or those of the account if they are fewer."""
+    """Seconds without use after which a session of this user ends: the operator's limit, or the account's if that is shorter."""
     minutes: int = settings.HELIOGRAPH.session_idle
     own = user.account.session_idle_minutes if user.account else None
     return 60 * (minutes if own is None else min(minutes, own))
 
 
 def sends_files(cookies: str) -> bool:
-    """True if these cookies belong to a signed-in user who may import. Checked before a file is read; its page checks again and says more."""
+    """True if these cookies belong to a signed-in user who may import.
+
+    The server calls it before it reads a file, so that strangers cannot send any. The page checks again, and says what is wrong.
+    """
     request = HttpRequest()
     request.session = SessionStore(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
     if not request.session.session_key:
@@ -104,7 +111,7 @@ def _now() -> int:
 
 def _session_started(request: HttpRequest, **_more: Any) -> None:
     request.session[BEGAN] = request.session[USED] = _now()
-    request.session.set_expiry(None)  # no longer that of a visit to the OpenID Connect provider
+    request.session.set_expiry(None)  # the usual lifetime, instead of the minutes for signing in at the OpenID Connect provider
 
 
 def _signed_in(user: User, **_more: Any) -> None:

@@ -76,20 +76,20 @@ class AccountMiddleware:
                     stack.enter_context(save_order.judged_from(of_django(connections["read"]), account.pk))
             response = self.get_response(request)
         if response.status_code == HTTPStatus.FORBIDDEN and not getattr(request, "refusal_is_noted", False):
-            # Django's check of forms answers before a view is chosen (settings.MIDDLEWARE).
+            # Without a view, the 403 comes from Django's CSRF check (settings.MIDDLEWARE).
             note_refusal(request, Reason.NOT_PERMITTED if getattr(request, "view_is_chosen", False) else Reason.STALE_FORM)
         leaves = request.method == "POST" and request.resolver_match is not None and request.resolver_match.url_name == "account_logout"
         kept_form.remember(request, response, leaves=leaves)
         if leaves:
-            # Not the cookies: that of a trusted device, which asks for no code for 30 days, is meant to stay.
+            # The cookies stay, because one of them marks a trusted device, which needs no code for 30 days.
             response["Clear-Site-Data"] = '"cache", "storage"'
-        # People's data: on a shared computer nobody finds it in the browser's store, or behind "back" after the sign-out.
+        # Pages contain personal data: on a shared computer, neither the browser's cache nor "back" may show it after the sign-out.
         response.setdefault("Cache-Control", "no-store")
         return response
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Refuses requests without a user or an account. None means continue."""
-        assert request.resolver_match is not None  # a view was found
+        assert request.resolver_match is not None  # Django calls this method only with a view
         request.view_is_chosen = True  # type: ignore[attr-defined]
         name = request.resolver_match.url_name
         if name not in SECOND_FACTOR_FIRST | WAYS_IN and isinstance(request.user, User) and request.user.second_factor_due:
@@ -115,7 +115,7 @@ class AccountMiddleware:
         for _time in range(save_order.TRIES):
             if not isinstance(error, SavedSince):
                 break
-            assert request.resolver_match is not None  # a view was called
+            assert request.resolver_match is not None  # the error comes from a view
             view, args, kwargs = request.resolver_match
             with save_order.judged_from(of_django(connections["read"]), cast("AccountRequest", request).account.pk):
                 try:

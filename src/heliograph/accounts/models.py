@@ -35,7 +35,7 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=200)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
-    retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}, null: the default ones
+    retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}; null: the standard intervals
     content_days = models.PositiveIntegerField(null=True, blank=True, editable=False)  # O4; null: the installation's terms
     row_days = models.PositiveIntegerField(null=True, blank=True, editable=False)
     # C6: only the operator changes it, by `heliograph allow-network`
@@ -64,7 +64,10 @@ class UserManager(BaseUserManager["User"]):
     """Creates users. E-mail addresses are stored in lower case, so that one address is one person."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Saves and returns a user. password: None = cannot sign in by password. Raises ValidationError."""
+        """Saves and returns a user. Raises ValidationError.
+
+        password: None for a user who cannot sign in by password.
+        """
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.full_clean()
@@ -124,9 +127,11 @@ class User(AbstractBaseUser):
 
     @property
     def second_factor_due(self) -> bool:
-        """True if an Administrator requires a second factor that is missing: then only its set-up page opens. Queries the database if one
-        is required."""
-        from allauth.mfa.models import Authenticator  # noqa: PLC0415 -- its models stand on this one
+        """True if an Administrator requires a second factor that the user does not have: then only its set-up page opens.
+
+        It queries the database only if a second factor is required.
+        """
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415 -- its models import this module
 
         return self.needs_second_factor and not Authenticator.objects.filter(user=self, type=Authenticator.Type.TOTP).exists()
 
@@ -229,8 +234,10 @@ class Remembered(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One entry of the audit: an actor, an operation, and the object. It is written in the transaction of the operation, and never changed afterwards,
-    except for the counts of refusals (`store.access_refusals`)."""
+    """One entry of the audit: an actor, an operation, and the object.
+
+    It is written in the transaction of the operation. Afterwards only the counts of refusals change (`store.access_refusals`).
+    """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     at = MicrosField(_("at"))

@@ -1,8 +1,8 @@
 """Signing in by OpenID Connect (P1): who may sign in, and how we connect to the provider.
 
-Only users whom an Administrator has invited: the provider must vouch for the e-mail address (`email_verified`, or
-HELIOGRAPH_OIDC_TRUST_EMAIL), and the user must exist. From then on the provider's own id of that person counts, so an address that is later
-given to someone else opens nothing.
+Only users whom an Administrator has invited may sign in. The first time, the provider must vouch for the user's e-mail address
+(`email_verified`, or HELIOGRAPH_OIDC_TRUST_EMAIL). From then on the provider's own id of that person counts. So the next owner of the address
+cannot sign in with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from heliograph.store.access_refusals import Reason
 
 log = structlog.get_logger(__name__)
 
-registry.register(OpenIDConnectProvider)  # as an installed app it would be loaded into every process, and an HTTP client with it
+registry.register(OpenIDConnectProvider)  # not an installed app, because every process would import it, together with an HTTP client
 
 
 class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -38,14 +38,14 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return False
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
-        """The user with a verified address, unless another person of the provider already signs in as that user."""
+        """The user with the verified address; None if another person of the provider already signs in as that user."""
         user_and_address: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
         if user_and_address and SocialAccount.objects.filter(user=user_and_address[0]).exists():
             return None
         return user_and_address
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Stops unknown people: there is no sign-up and nothing to connect."""
+        """Refuses people without a user: nobody can sign up, or connect another identity."""
         known = sociallogin.is_existing and sociallogin.state.get("process") == AuthProcess.LOGIN
         if not known:
             note_refusal(request, Reason.NOT_INVITED)
@@ -53,7 +53,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": email}, status=403))
         role = role_of(sociallogin.account.extra_data)
         if role is not None and sociallogin.user.is_active:
-            with contextlib.suppress(LastAdministrator):  # someone must be able to do everything
+            with contextlib.suppress(LastAdministrator):  # the only Administrator keeps the role
                 take_role(sociallogin.user, role, by="OpenID Connect")
 
     def on_authentication_error(

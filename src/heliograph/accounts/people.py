@@ -1,5 +1,7 @@
-"""The people who sign in: created, invited, changed, switched off, removed (P1, O6). Every action writes its audit entry in the same
-transaction."""
+"""The people who sign in: created, invited, changed, switched off, removed (P1, O6).
+
+Every operation writes its audit entry in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ class PersonFacts:
     account: Account | None = None
     """None for an operator, who belongs to no account."""
     second_factor: bool = False
-    """True if it is required, until an Administrator clears it."""
+    """True if the user must have a second factor, until an Administrator clears this."""
 
 
 def new_password() -> str:
@@ -66,7 +68,10 @@ def new_password() -> str:
 
 
 def create_user(facts: PersonFacts, password: str | None, *, by: str) -> User:
-    """Creates a user. password None: none yet, so it must be reset first. Raises PersonRefused."""
+    """Creates a user. Raises PersonRefused.
+
+    password: None for a user who needs a link for a new password before the first sign-in.
+    """
     row = _row(facts)
     if password is not None:
         check_password(password, row)
@@ -103,7 +108,7 @@ def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
 
 
 def link_for(email: str, *, by: str) -> NewLink:
-    """The same by e-mail, for the operator: for users of any account or none. Raises NoSuchPerson."""
+    """Makes the link of `new_link` for the operator, who names a user of any account, or of none, by e-mail address. Raises NoSuchPerson."""
     row = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if row is None:
         raise NoSuchPerson
@@ -114,8 +119,10 @@ def link_for(email: str, *, by: str) -> NewLink:
 
 
 def follow(purpose: Purpose, token: str, password: str, name: str | None = None) -> User:
-    """Accepts an invitation or sets a new password, which uses up the link and ends the old password's sessions. Raises LinkOver, or
-    PersonRefused (the link stays valid)."""
+    """Accepts an invitation or sets a new password. It uses up the link and ends the sessions of the old password.
+
+    Raises LinkOver, and PersonRefused, after which the link is still valid.
+    """
     with transaction.atomic():
         link: EntryLink = take(purpose, token)
         row = link.user
@@ -162,7 +169,7 @@ def take_role(row: User, role: Role, *, by: str) -> None:
 def rename(row: User, name: str) -> None:
     """Saves the user's own name. Raises PersonRefused."""
     with transaction.atomic():
-        row = User.objects.select_for_update(of=("self",)).get(pk=row.pk)  # the page's instance of the signed-in user stays unchanged
+        row = User.objects.select_for_update(of=("self",)).get(pk=row.pk)  # not the request's instance: the page shows its name
         if row.account_id is not None:
             save_order.check(of_django(connection), row.account_id)
         before = _audit_values(row)
@@ -194,8 +201,10 @@ def sign_out(account: Account, id: int, *, by: str) -> User:
 
 
 def remove_second_factor(account: Account, id: int, *, by: str) -> User:
-    """Removes a user's second factor and recovery codes: for a lost phone. If one is required, they must set up another first. Raises
-    NoSuchPerson."""
+    """Removes a user's second factor and recovery codes, for example after the loss of a phone. Raises NoSuchPerson.
+
+    If an Administrator requires one of this user, they must set up a new one before any other page opens.
+    """
     with _locked_user(account, id) as row:
         if Authenticator.objects.filter(user=row).delete()[0]:
             _note(row, Deed.SECOND_FACTOR_OFF, by)
@@ -214,22 +223,20 @@ def remove(account: Account, id: int, *, by: str) -> User:
 
 @dataclass(frozen=True, slots=True)
 class SignInRules:
-    """The sign-in rules of an account, for all its users.
-
-    second_factor: every user must have one.
-    idle_minutes: a session ends after so many minutes without use; None: as long as the operator allows.
-    """
+    """The sign-in rules of an account, for all its users."""
 
     second_factor: bool = False
+    """True if every user must have a second factor."""
     idle_minutes: int | None = None
+    """Minutes without use after which a session ends; None for the operator's limit."""
 
 
 SHORTEST_IDLE: Final = 5
-"""The least minutes without use after which a session may end."""
+"""Minutes without use: the shortest time after which an account may end sessions."""
 
 
 def check_idle_minutes(minutes: int) -> None:
-    """Checks the minutes without use after which sessions of an account end: at most those that the operator allows. Raises PersonRefused."""
+    """Checks the minutes without use after which an account ends sessions: from SHORTEST_IDLE to the operator's limit. Raises PersonRefused."""
     longest = settings.HELIOGRAPH.session_idle
     if not SHORTEST_IDLE <= minutes <= longest:
         sentence = _("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST_IDLE, "most": f"{longest:,}"}
@@ -309,7 +316,7 @@ def _save(row: User) -> None:
     if not is_one_line(row.name):
         raise PersonRefused({"name": [_("A name is one line of text.")]})
     try:
-        row.clean_fields()  # first, and alone: what no column can store must not reach the query for a duplicate address
+        row.clean_fields()  # first and alone, because the query for a duplicate address fails on values that no column can store
         row.full_clean()
     except ValidationError as error:
         raise PersonRefused(error.message_dict) from None

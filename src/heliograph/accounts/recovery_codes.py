@@ -33,7 +33,7 @@ def digested(codes: Iterable[str], salt: str) -> list[str]:
 
 
 def digests_of(codes: Iterable[str]) -> dict[str, Any]:
-    """The stored row for codes that have been shown."""
+    """The data of the row for codes that have been shown."""
     salt = secrets.token_hex(16)
     return {"salt": salt, "digests": digested(codes, salt), "viewed_at": time.time()}
 
@@ -44,10 +44,10 @@ def count_codes(row: Authenticator) -> int:
 
 
 def show_once(user_id: int) -> tuple[list[str], int] | None:
-    """A user's codes, if they were not shown before, and how many are unused; from now on only their digests are stored. None: there are none.
+    """A user's codes, if they were not shown before, and the number of unused ones. From now on only digests are stored. None without any codes.
 
-    The digests are made before the transaction, since they take half a second, in which SQLite would have no other writer. If the codes have changed
-    in that time, the codes of now are read.
+    The digests take half a second, during which SQLite would have no other writer, so they are computed before the transaction. If the codes
+    have changed by then, the new codes are read.
     """
     while True:
         row = Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.RECOVERY_CODES).first()
@@ -74,7 +74,7 @@ def replace_data(row: Any, before: dict[str, Any], after: dict[str, Any]) -> boo
 
 
 def use_code(row: Authenticator, code: str) -> bool:
-    """True if it is one of the unused codes, which is used up by that."""
+    """Uses up a code. Returns False if it is none of the user's unused codes."""
     while True:
         row = Authenticator.objects.get(pk=row.pk)
         if "digests" not in row.data:
@@ -94,7 +94,7 @@ class _CodeForm(BaseAuthenticateForm):  # type: ignore[misc]
     """Takes a code of the app, or a recovery code."""
 
     def clean_code(self) -> str:
-        """Like allauth's, which knows no digests."""
+        """Checks the code as allauth does, but recovery codes by their digests, which allauth does not know."""
         rows = {row.type: row for row in Authenticator.objects.filter(user=self.user)}
         app, recovery = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
         if app is None or recovery is None or "digests" not in recovery.data:
@@ -111,8 +111,8 @@ class _CodeForm(BaseAuthenticateForm):  # type: ignore[misc]
 
 
 class CodeForm(_CodeForm, AuthenticateForm):  # type: ignore[misc]
-    """At the sign-in."""
+    """The form of the sign-in."""
 
 
 class ConfirmingCodeForm(_CodeForm, ReauthenticateForm):  # type: ignore[misc]
-    """Before a change."""
+    """The form before a change of the user's own access."""

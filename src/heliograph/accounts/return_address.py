@@ -1,8 +1,8 @@
 """Return addresses: a person is led back to our own pages only (P1).
 
-The author of a link chooses the return address of sign-in, of the return from an OpenID Connect provider and of some forms, by `next` or the
-header Referer. Django's and allauth's own checks accept every Host that this server answers, such as localhost; in a person's browser that is
-their own machine.
+The author of a link can choose the return address, by `next` or the header Referer: for the sign-in, the return from an OpenID Connect
+provider, and some forms. Django's and allauth's own checks accept every Host that this server answers, such as localhost. In a person's
+browser, that is the person's own machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def leads_to_us(request: HttpRequest, address: str) -> bool:
-    """True if the address is a path here, or has the very host, port and scheme by which the browser reached this page."""
+    """True if the address is a path of this server, or has the same host, port and scheme by which the browser reached this page."""
     return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
 
 
@@ -39,7 +39,7 @@ def readable_page(request: HttpRequest, address: str) -> str:
 
 
 def _can_be_read(path: str) -> bool:
-    """Whether there is a page at the path, and its view takes GET: none of its decorators (django.views.decorators.http) refuses that."""
+    """True if the path has a view that no decorator (django.views.decorators.http) keeps from taking GET."""
     try:
         view: Any = resolve(path).func
     except Resolver404:

@@ -16,7 +16,7 @@ from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 
 TRIES: Final = 5
-"""A request fails after so many attempts in a row that met another save."""
+"""How often a request is run again because another save came first. Then it fails."""
 
 _seen: ContextVar[int | None] = ContextVar("saves_seen", default=None)
 

@@ -1,7 +1,7 @@
-"""Recovery codes that were shown are stored as digests: their sealed seed goes.
+"""Recovery codes that were shown become digests, and their encrypted seed is deleted.
 
-Each user's digests take half a second. They are made outside a transaction, and stored in one of their own: an update of many users keeps no writer
-waiting, and one that is broken off goes on where it was. A seed that the key cannot open stays as it is: its user can make new codes.
+The digests of one user take half a second. They are computed outside a transaction and stored one user at a time, so no writer waits long.
+An interrupted migration continues where it stopped. A seed that the key cannot decrypt stays as it is: its user can make new codes.
 """
 
 from __future__ import annotations

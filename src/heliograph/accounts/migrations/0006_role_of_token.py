@@ -1,4 +1,4 @@
-"""Tokens have a role. Those that exist keep what they may do: their scopes are unchanged, and no role limits them."""
+"""API tokens get a role. Existing tokens keep their rights: their scopes are unchanged, and no role limits them."""
 
 from __future__ import annotations
 
