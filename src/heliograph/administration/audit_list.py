@@ -1,7 +1,7 @@
 """The list of audit entries, for the page and the API.
 
-Secrets are masked when entries are written (accounts/audit.py). Fields that a connection's pages show only to Administrators are also shown,
-and found by the search, only for Administrators here (C5).
+Secrets are masked when entries are written (accounts/audit.py). Some fields of a connection are for Administrators only: nobody else sees them in
+entries, or finds entries by them (C5).
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ REFUSALS: Final = "refusals"
 def matching_entries(words: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
     """The entries of the account that match.
 
-    words: each stands in the name or in a value.
+    words: each must occur in the object's name or in a value.
     who: the actor; "" = everybody.
-    kind: of KINDS, or SIGN_INS or REFUSALS; any other = everything.
-    whole: for an Administrator: searches all fields of connections, not only their names, and shows refused access, which names network addresses.
+    kind: one of KINDS, SIGN_INS or REFUSALS; any other text = everything.
+    whole: True for an Administrator. The search reads all fields of connections, not only names. Refused access is included: it names network
+        addresses.
     """
     entries: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
     if who:
@@ -57,6 +58,9 @@ def matching_entries(words: str, who: str, kind: str, *, whole: bool) -> QuerySe
 
 
 def readable_values(row: AuditEntry, *, whole: bool) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The values before and after, as the reader may see them. whole: for an Administrator."""
+    """The values before and after, as the reader may see them.
+
+    whole: True for an Administrator, who sees every field.
+    """
     before, after = row.before or {}, row.after or {}
     return (shown_body(before, whole=whole), shown_body(after, whole=whole)) if row.kind == "connection" else (before, after)

@@ -1,6 +1,6 @@
 """What people may do with a job of the account, by its kind: pause it, resume it, cancel it.
 
-A replay, a dry run and the release of a connection are not here: they are paused and cancelled as what they are, in `replay` and `connections`.
+Not for replays, dry runs and releases of a connection: `replay` and `connections` have operations of their own.
 """
 
 from __future__ import annotations

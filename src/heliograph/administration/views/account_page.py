@@ -42,7 +42,7 @@ class AccountForm(SharedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: AccountRequest) -> HttpResponse:
     """Shows and saves the account's own data."""
-    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    row = Account.objects.get(pk=request.account.pk)  # the request's instance is older than its count of saves (accounts/save_order.py)
     form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)

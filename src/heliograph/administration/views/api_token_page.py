@@ -1,5 +1,7 @@
-"""Account Settings > Management > Users > API tokens: keys for other programs. Everyone reads the list; only an Administrator creates and
-revokes."""
+"""Account Settings > Management > Users > API tokens: keys for other programs.
+
+Everyone can read the list; only an Administrator can create and revoke tokens.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ class TokenForm(Form):
     ends = Select(gettext_lazy("Ends"), options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()], initial="365")
 
     def clean_ends(self) -> str:
-        """Falls back to one year if the posted value is not an option: "" is one, and means never."""
+        """The lifetime; one year if the posted value is not an option. The option "" means that the token never expires."""
         typed = self["ends"].data
         return typed if typed in ENDS else "365"
 
@@ -86,7 +88,7 @@ class TokenForm(Form):
         return [TokenScope(value) for value in self.cleaned_data["may"]]
 
     def clean_role(self) -> Role:
-        """The role. What is none is the lowest, so that nothing is given that was not asked for."""
+        """The role. An unknown one counts as the lowest, so that no token gets more rights than somebody chose."""
         return Role(self.cleaned_data["role"] or Role.VIEWER)
 
 
@@ -165,9 +167,9 @@ def revoke(request: AccountRequest, id: int) -> HttpResponse:
 
 
 def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
-    """Asks, and revokes the token of this row.
+    """Asks for confirmation, and revokes the token of this row.
 
-    row: locked for a POST, so that the token is not used for the first time between the question's comparison and its end.
+    row: locked for a POST. Otherwise the token could be used for the first time after the promise of the page was compared.
     """
     if row is None:
         raise Http404

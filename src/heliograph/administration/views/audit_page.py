@@ -35,9 +35,9 @@ from heliograph.web.list_filters import ChoiceFilter, Filter, ListFilters, Searc
 from heliograph.web.shown_fields import Choice
 
 MOST: Final = 10_000
-"""What is counted exactly."""
+"""Most entries that are counted exactly."""
 MOST_LOOKED_UP: Final = 25
-"""Past configurations of the account that are read for the names of a page."""
+"""Most past configurations of the account that are read for the names of one page."""
 KIND_NAMES: Final = {
     "signal": gettext_lazy("Flows, connections, mappings"),
     "tags": gettext_lazy("Tags and statuses"),
@@ -51,7 +51,7 @@ REFUSED_AS: Final = {
     "token": gettext_lazy("Was refused with the token"),
     "account": gettext_lazy("Was refused, among many others"),
 }
-"""Refused access by what was given: a user's name, a token; the account where there were too many to tell them apart."""
+"""Refused access, by the kind of the entry's object: the user or the token that was given, or the account if there were too many of them."""
 VERBS: Final = {
     Deed.CREATED: gettext_lazy("Made the %(kind)s"),
     Deed.CHANGED: gettext_lazy("Changed the %(kind)s"),
@@ -77,11 +77,11 @@ VERBS: Final = {
 }
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
 FILES: Final = {"record list": "job", "failed rows": "retry-download-ready"}
-"""Pages of what was exported or downloaded, by the id of its job."""
+"""The page of an export or a download, by the kind of the entry's object. Its URL has the id of the job."""
 
 
 class AuditFilters(ListFilters):
-    """The filters of the list of entries. who: an actor ("user:7")."""
+    """The filters of the list of entries."""
 
     no_match = gettext_lazy("No entry matches")
     no_match_text = gettext_lazy("Try another word, or take a filter away.")
@@ -89,6 +89,7 @@ class AuditFilters(ListFilters):
 
     q = SearchFilter(gettext_lazy("Search"), placeholder=gettext_lazy("What, or a value"))
     who = Filter(gettext_lazy("Who"), every=gettext_lazy("Everybody"))
+    """An actor, such as "user:7"."""
     kind = ChoiceFilter(
         gettext_lazy("Kind"),
         options=[
@@ -102,7 +103,7 @@ class AuditFilters(ListFilters):
 
 @require_safe
 def audit(request: AccountRequest) -> HttpResponse:
-    """The newest first."""
+    """The list of entries, newest first."""
     filters = AuditFilters(request)
     who = filters.cleaned_data["who"]
     whole = may(request.user, Role.ADMINISTRATOR)
@@ -137,7 +138,7 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
     verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
     if row.what == Deed.REFUSED and row.by == SOMEBODY:
         verb = REFUSED_AS[row.kind]
-    # the page of the object, if it has one and its job still exists
+    # The page of the object. The page of an export exists as long as its job.
     href = reverse(PLACES[row.kind]) if row.kind in PLACES else ""
     if row.kind == "flow":
         href = f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
@@ -155,7 +156,7 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
 
 
 def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
-    """The names of ids when each entry was written, by the entry's id. Ids without a name at that time have today's."""
+    """By the id of each entry, the names of the ids in it as of its time. An id without a name at that time has today's."""
     names_by_entry, then = dict[int, AuditNames](), dict[int, AuditNames]()
     with account_reader(request.account.pk) as reader:
         today = AuditNames.from_config(reader.config, _tags(entries))

@@ -26,7 +26,7 @@ from heliograph.setup.services.versions import RESTORED
 from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400
-"""Characters shown of a value."""
+"""Most characters that are shown of a value."""
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
 """Fields that hold ids of tags."""
 CALLED: Final = {
@@ -38,21 +38,23 @@ CALLED: Final = {
     "replaced": "secrets replaced",
     "restored": "restored from",
 }
-"""Fields that the pages call otherwise than the code does."""
+"""The pages' names of fields that have another name in the code."""
 INSTANTS: Final = frozenset({"expires", "last", "start", "end"})
 """Fields that hold an instant."""
 EDITION: Final = "edition"
-"""Of secrets, in entries of older releases and of mappings: another number says that they are others."""
+"""The field with the edition of the secrets, in entries of mappings and of older releases. A changed number means changed secrets."""
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, [None])
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One field of an entry. before, after: "" for nothing."""
+    """One field of an entry."""
 
     name: str
     before: str
+    """"" for none."""
     after: str
+    """"" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,10 @@ class AuditNames:
 
     @classmethod
     def from_config(cls, config: AccountConfig, tags: Mapping[int, str] | None = None) -> Self:
-        """The names in force in a configuration. tags: labels of further tags."""
+        """The names in force in a configuration.
+
+        tags: labels of further tags, by id.
+        """
         profile_fields, event_fields = config.profile_fields.values(), config.event_fields.values()
         custom = {field.id: field.label for field in (*profile_fields, *event_fields)}
         offered = catalogue(
@@ -99,7 +104,10 @@ class AuditNames:
         )
 
     def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[AuditLine]:
-        """The fields of an entry that have a value. kind: of the object."""
+        """The fields of an entry that have a value.
+
+        kind: the kind of the object.
+        """
         lines = []
         for key in dict.fromkeys([*before, *after]):
             if key == EDITION:
@@ -107,7 +115,7 @@ class AuditNames:
                 continue
             was, became = before.get(key), after.get(key)
             if isinstance(was, list) and isinstance(became, list) and any(isinstance(row, Mapping) for row in [*was, *became]):
-                # only the rows that one of the lists alone contains
+                # Of two lists, only the rows that the other does not contain.
                 was, became = [row for row in was if row not in became], [row for row in became if row not in was]
             line = AuditLine(words(key), self.text(key, was, kind), self.text(key, became, kind))
             if line.before or line.after:
@@ -139,7 +147,7 @@ class AuditNames:
         if key == "secrets" and value in set(Secret):
             return str(SECRETS[Secret(value)])
         if key == REPLACED and isinstance(value, str):
-            # a secret that was replaced or removed, by the field under which it is stored
+            # The field of a secret that was replaced or removed.
             if value in (Secret.PATH, Secret.TEST_PATH):
                 return _("%(url)s: another path or query") % {"url": SECRETS[Secret(value)]}
             return str(SECRETS[Secret(value)]) if value in set(Secret) else _("Header %(name)s") % {"name": value.removeprefix("header ")}
@@ -166,7 +174,7 @@ class AuditNames:
         return self.events if key == "status" and kind == "event" else None
 
     def _mapping(self, key: str, value: Mapping[str, Any]) -> str:
-        """Parts of a flow or a mapping as their pages name them; anything else name by name."""
+        """A nested value as text: parts of a flow or mapping as on their pages, anything else as names with values."""
         if {"field", "op", "values"} <= value.keys():
             of_tags = value["field"] in (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
             values = value["values"]
@@ -177,7 +185,7 @@ class AuditNames:
             rest = {name: each for name, each in value.items() if name not in ("target", "parts")}
             more = f" ({self._mapping('', rest)})" if any(each not in _NOTHING and each is not False for each in rest.values()) else ""
             parts = list(value["parts"])
-            if is_secret_name(value["target"]):  # typed text would be a credential; entries of any age
+            if is_secret_name(value["target"]):  # Typed text would be a credential. Entries of older releases may contain it, too.
                 parts = [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
             return f"{value['target']}: {self._text('', parts, '')}{more}"
         if "source" in value:
@@ -195,11 +203,11 @@ class AuditNames:
 
     @staticmethod
     def _field(key: str, known: Mapping[str, str]) -> str:
-        """A field by its key; a key with an id says nothing to anybody."""
+        """The name of a field. A field without a name is "(deleted)" if its key ends with an id, else its key."""
         return known.get(key) or (_("(deleted)") if key.rpartition(".")[2].lstrip("-").isdecimal() else key)
 
 
 def words(key: str) -> str:
-    """signal_enabled as "Signal enabled"."""
+    """The words for a key: "signal_enabled" becomes "Signal enabled"."""
     text = CALLED.get(key) or key.replace("_", " ")
     return _(text[:1].upper() + text[1:])

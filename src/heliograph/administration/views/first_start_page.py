@@ -24,7 +24,7 @@ from heliograph.web.pages import page
 from heliograph.web.shown_fields import Choice
 from heliograph.web.timezone_field import TimezoneField
 
-# The services' fields by the form's.
+# The fields of the form that have another name in the service.
 OF_ACCOUNT: Final = {"name": "account"}
 
 SET_UP: Final = Choice("1", gettext_lazy("Set one up at once"), sub=gettext_lazy("An authenticator app on your phone"))

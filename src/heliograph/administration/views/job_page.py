@@ -33,9 +33,10 @@ PAGES: Mapping[str, Callable[[Job], JobPage]] = {
 
 
 class JobForm(Form):
-    """The pressed button: "again", or none for cancelling."""
+    """The buttons of the page."""
 
     do = TextLine()
+    """The pressed button: "again", or "" for cancelling."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -42,7 +42,7 @@ class PasswordForm(Form):
     again = SecretLine(gettext_lazy("Password again"), autocomplete="new-password", required=True)
 
     def clean_again(self) -> str:
-        """Checks that both are the same."""
+        """Checks that the two passwords are equal."""
         typed: str = self.cleaned_data["again"]
         if typed != self.cleaned_data.get("password", ""):
             raise ValidationError(_("The two are not the same."))
@@ -76,7 +76,10 @@ def new_password(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def let_in(request: HttpRequest, user: User, *, to: str | None = None) -> HttpResponse:
-    """Signs in the user who has just chosen a password, with all the usual checks: a second factor is asked for. to: where to redirect."""
+    """Signs in the user who has just chosen a password, with all the usual checks, such as the second factor.
+
+    to: the URL to redirect to; None for the usual one.
+    """
     if request.user.is_authenticated:
         logout(request)
     record_authentication(request, user, "password", reauthenticated=True)

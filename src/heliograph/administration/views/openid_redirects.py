@@ -1,5 +1,7 @@
-"""The redirect to the OpenID Connect provider and back. The steps are allauth's; there is one provider, and an error page if it cannot be
-reached."""
+"""The redirect to the OpenID Connect provider and back.
+
+The steps are allauth's. There is only one provider, and an error page for when it cannot be reached.
+"""
 
 from __future__ import annotations
 
@@ -42,5 +44,5 @@ def _steps(view: Callable[[HttpRequest, str], HttpResponse], request: HttpReques
         raise Http404
     try:
         return view(request, provider_id)
-    except (RequestException, KeyError, ValueError) as error:  # it cannot be reached, or does not answer according to OpenID Connect
+    except (RequestException, KeyError, ValueError) as error:  # the provider cannot be reached, or its answer violates OpenID Connect
         return failed(request, error)

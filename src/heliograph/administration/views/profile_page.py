@@ -48,7 +48,7 @@ class EndSessionForm(Form):
 def me(request: AccountRequest) -> HttpResponse:
     """A user's own name, password and second factor. Only an Administrator changes roles and e-mail addresses."""
     user = request.user
-    now = User.objects.get(pk=user.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    now = User.objects.get(pk=user.pk)  # the request's instance is older than its count of saves (accounts/save_order.py)
     form = NameForm(posted(request), stored={"name": now.name})
     if form.is_valid():
         try:

@@ -1,4 +1,4 @@
-"""Account Settings > Management > Retention: how long content and records are kept, and what goes next (O4, X6)."""
+"""Account Settings > Management > Retention: how long content and records are kept, and what is removed next (O4, X6)."""
 
 from __future__ import annotations
 
@@ -32,22 +32,23 @@ from heliograph.web.toasts import say
 
 
 class RetentionForm(SharedForm):
-    """Two terms, in days."""
+    """The terms of content and of records, in days."""
 
     content = TextLine(gettext_lazy("Content, in days"), inputmode="numeric", autocomplete="off")
     rows = TextLine(gettext_lazy("Records, in days"), inputmode="numeric", autocomplete="off")
 
 
 class ButtonForm(Form):
-    """begin: the button that lets a removal begin before its time."""
+    """The buttons beside the form of the terms."""
 
     begin = Hidden()
+    """Not empty if a removal is to begin before its announced time."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def retention(request: AccountRequest) -> HttpResponse:
     """Shows and saves the terms, shows what they remove next, and lets a removal begin before its time."""
-    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    row = Account.objects.get(pk=request.account.pk)  # the request's instance is older than its count of saves (accounts/save_order.py)
     most = service.installation_terms()
     form = RetentionForm(posted(request), stored={"content": row.content_days or "", "rows": row.row_days or ""})
     if request.method == "POST":
@@ -88,7 +89,7 @@ def retention(request: AccountRequest) -> HttpResponse:
 
 
 def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> HttpResponse | None:
-    """Saves the terms, or asks first if they remove more than those before. None: the form is shown again."""
+    """Saves the terms, or asks first if they remove more than the old ones. None: the form is shown again."""
     if not form.is_valid():
         return None
     try:
@@ -128,8 +129,14 @@ def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) ->
 
 
 def _question(request: AccountRequest, heading: str, terms: Terms, removal: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The confirmation. Promised are the terms, and what is known of the removal: whether anything goes, whether all of it was looked at, and whether
-    something waits for a tag. The counts are of now and may move."""
+    """The confirmation page's context. It promises three facts about the removal (P15), besides the terms:
+
+        - whether anything is removed
+        - whether there may be more than was counted
+        - whether a change that waits for a tag is removed
+
+    The counts are not promised, because they grow by themselves.
+    """
     least = _("At least so much goes, the oldest of %(when)s:") if removal.more else _("This goes, the oldest of %(when)s:")
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
     when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
@@ -162,7 +169,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
 
 
 def _when(outlook: RemovalOutlook) -> str:
-    """When the removal of what is old begins."""
+    """When the removal by the terms begins, in words."""
     if outlook.notice is None:
         if not outlook.removal.removed:
             return _(

@@ -1,4 +1,4 @@
-"""Account Settings > Management > Retry Intervals: when the account's failed deliveries are tried again (D5)."""
+"""Account Settings > Management > Retry Intervals: how long after a failure an action is tried again (D5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heliograph.web.toasts import say
 
 
 class RetryIntervalsForm(SharedForm):
-    """Three times a category, in minutes."""
+    """The three intervals of each category, in minutes."""
 
     system = TextLine(gettext_lazy("System: a fault of Heliograph’s own"), autocomplete="off")
     connection = TextLine(gettext_lazy("Connection: the application could not be reached, or was too busy"), autocomplete="off")

@@ -1,4 +1,4 @@
-"""The second factor: entered at sign-in, set up, replaced, and removed. The steps are allauth's, the pages ours."""
+"""The pages of the second factor: entering its code, setting it up, replacing it, removing it. The steps are allauth's, the pages ours."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class TrustForm(Form):
 
 
 def _note_too_many(request: HttpRequest, form: Any, user: User | None = None) -> None:
-    """Notes a code that was not checked, because too many were tried before it. user: the one who has given the password."""
+    """Counts a code that was not checked, because too many were tried before it.
+
+    user: at the sign-in, the user who has given the password.
+    """
     if form.has_error("code", "too_many_login_attempts"):
         note_refusal(request, Reason.TOO_MANY_TRIES, user)
 
@@ -84,8 +87,10 @@ class Activate(ActivateTOTPView):  # type: ignore[misc]
 
 
 class Replace(Activate):
-    """Replaces the current key, which stays valid until the new one has proven its first code: a required second factor is never missing
-    (A6)."""
+    """Replaces the key of the authenticator app.
+
+    The current key is valid until somebody enters the new one's first code, so that a required second factor is never missing (A6).
+    """
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not _keys(request).exists():
@@ -95,13 +100,13 @@ class Replace(Activate):
 
     @method_decorator(reauthentication_required(app="allauth.mfa"))
     def _confirmed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        # allauth's own dispatch redirects users who already have one
+        # The dispatch of ActivateTOTPView redirects users who already have an app.
         response: HttpResponse = super(ActivateTOTPView, self).dispatch(request, *args, **kwargs)
         return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=self.request.user.pk)  # if two run at once, the later one counts
+            User.objects.select_for_update().get(pk=self.request.user.pk)  # of two requests at once, the later one counts
             for row in _keys(self.request):
                 row.delete()
                 signals.authenticator_removed.send(sender=Authenticator, request=self.request, user=self.request.user, authenticator=row)
@@ -114,7 +119,7 @@ class Replace(Activate):
 
 
 class Deactivate(DeactivateTOTPView):  # type: ignore[misc]
-    """Asks before removing it. One that an Administrator requires stays (`SecondFactorAdapter.can_delete_authenticator`)."""
+    """Removes the authenticator app, after a confirmation, unless an Administrator requires it (`SecondFactorAdapter.can_delete_authenticator`)."""
 
     success_url = reverse_lazy("me")
 
@@ -132,11 +137,11 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
     """Ten new recovery codes, which replace the remaining old ones."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        # not allauth's own, which would look for the old codes
+        # The context of GenerateRecoveryCodesView would read the old codes, of which only digests may exist.
         return {**super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)}
 
 
-@require_GET  # HEAD would use up the codes, and show nobody any
+@require_GET  # no HEAD, which would use up the codes without showing them
 @reauthentication_required(app="allauth.mfa")  # type: ignore[untyped-decorator]
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """The recovery codes, the first time; then how many are left."""

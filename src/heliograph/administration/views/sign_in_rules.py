@@ -1,4 +1,4 @@
-"""Account Settings > Management > Users > Signing in: what the account asks of all its users (P1)."""
+"""Account Settings > Management > Users > Signing in: the sign-in rules for all users of the account (P1)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SignInForm(SharedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_rules(request: AccountRequest) -> HttpResponse:
     """Shows and saves the rules."""
-    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    row = Account.objects.get(pk=request.account.pk)  # the request's instance is older than its count of saves (accounts/save_order.py)
     longest = settings.HELIOGRAPH.session_idle
     stored = {"second": ("1",) if row.second_factor_required else (), "idle": str(row.session_idle_minutes or "")}
     form = SignInForm(posted(request), stored=stored)
@@ -57,7 +57,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
             save_sign_in_rules(request.account, rules, by=request.user.actor)
             say(request, _("The rules of signing in are saved."))
             return HttpResponseRedirect(request.path)
-    # users who would have to set one up before they go on
+    # Users who would have to set up a second factor before any other page opens.
     have_one = Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user")
     missing = User.objects.filter(account=row, is_active=True).exclude(pk__in=have_one).count()
     effect = ngettext(

@@ -1,5 +1,7 @@
-"""Actions on a user, each with a confirmation: another link, signing out everywhere, removing the second factor, switching off and on,
-removing."""
+"""Operations on a user, each with a confirmation page.
+
+They make another link, sign the user out everywhere, remove the second factor, switch the user off or on, or remove the user.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """The question, and the message once it is done; texts contain %(name)s."""
+    """The texts and the service of an operation. `done` is the message afterwards. A text may contain %(name)s, the user's name."""
 
     heading: str | Promise
     lead: str | Promise
@@ -84,7 +86,7 @@ ACTS: Final = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
-    """Asks for confirmation, and performs the action."""
+    """Asks for confirmation, and performs the operation."""
     row = users.person(request, id)
     if act == "link":
         return _link(request, row)
@@ -130,7 +132,7 @@ def _link(request: AccountRequest, row: User) -> HttpResponse:
 
 
 def _facts(row: User) -> tuple[object, ...]:
-    """The facts about a user that a confirmation promises: agreeing to it means the person with this address, role and access."""
+    """The facts about a user that a confirmation promises. If one of them has changed by the answer, the page asks again (P15)."""
     return row.pk, row.email, row.role, row.is_active, row.invited
 
 

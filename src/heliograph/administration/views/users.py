@@ -1,4 +1,7 @@
-"""Account Settings > Management > Users: the people of the account and their roles (P1). Everyone can read the page; only an Administrator can change it."""
+"""Account Settings > Management > Users: the people of the account and their roles (P1).
+
+Everyone can read the page; only an Administrator can change it.
+"""
 
 from __future__ import annotations
 
@@ -212,7 +215,7 @@ def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> 
 
 
 def _second_factor(row: User) -> str:
-    """ "" if there is none, else since when, and how many recovery codes are left."""
+    """The user's second factor in words: since when, and how many recovery codes are left; "" if there is none."""
     authenticators = {each.type: each for each in Authenticator.objects.filter(user=row)}
     if Authenticator.Type.TOTP not in authenticators:
         return ""
