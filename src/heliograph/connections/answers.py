@@ -150,7 +150,10 @@ def try_rule(db: Database, account: int, action: int, attempt: int, rule: Sequen
 
 
 def effect_of(rule: Rule, response: TargetResponse, now: int) -> RuleEffect:
-    """What a rule makes of an answer. now: microseconds."""
+    """What a rule makes of an answer.
+
+    now: the time in microseconds
+    """
     match, outcome = match_of(rule, response), classify_response(rule, response, now)
     absent = [(i, each) for i, clause in enumerate(rule) for each in clause.conditions if each.finds(response) is False]
     if match.open:
@@ -183,7 +186,7 @@ class UnmatchedCondition:
 def unmatched_conditions(
     db: Database, account: int, connection: int, rule: Rule, tried_on: TargetResponse | None = None
 ) -> list[UnmatchedCondition]:
-    """The conditions whose path or header occurs in none of the newest stored answers of a connection. It reads at most OFFERED answers.
+    """The conditions whose path or header occurs in none of a connection's newest stored answers. It reads at most OFFERED answers.
 
     tried_on: the answer on which the rule was tried; it is read as well
     """

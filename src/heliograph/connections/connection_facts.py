@@ -74,7 +74,7 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
 
 
 BULLETS: Final = "••••"
-"""A secret, on both sides of a difference."""
+"""Stands for a secret on both sides of a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,10 @@ class SettingChange:
 
 
 def differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[SettingChange]:
-    """The settings in which two versions differ. Secrets are not shown, only that one has changed. whole: as for `facts`."""
+    """The settings in which two versions differ. Of a secret it says only that it has changed.
+
+    whole: as for `facts`
+    """
     try:
         old, new = (facts(Connection.from_body(body), whole=whole) for body in (old_body, new_body))
     except ConnectionSetupError:  # written by an older release and no longer valid
@@ -103,7 +106,7 @@ def differences(old_body: Mapping[str, object], new_body: Mapping[str, object], 
 
 
 def _signs_in(connection: Connection) -> dict[str, str]:
-    """The settings of its Authentication Type that are not secret."""
+    """The settings of the connection's Authentication Type that are not secret."""
     if connection.auth is Auth.BASIC:
         return {_("User Name"): connection.user_name}
     if connection.auth is Auth.KEY:

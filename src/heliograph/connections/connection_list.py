@@ -252,7 +252,7 @@ class ConnectionList:
         """The last attempt of each connection: one index lookup each.
 
         ids: the ids of the connections; None for all
-        tried: the last attempt that tried its target: that did not fail validation, nor by a fault of our own
+        tried: only attempts that tried the target, without failed validations and faults of our own
         """
         newest = f"SELECT at, state, category, status FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_UNTRIED if tried else 1}"
         last = f"SELECT max(m.at) FROM ({newest}) m" + (f" WHERE {_tried('m')}" if tried else "")
@@ -282,7 +282,7 @@ class ConnectionList:
     def _failed_over(self, of_destinations: Sequence[RetryCountsOfDestination]) -> set[int]:
         """The connections that are to blame for an item in Retry (`blamed_connection`).
 
-        Only the attempts of a destination that has changed its connection are read: those of any other went over the connection of its lanes.
+        Only the attempts of a destination that has changed its connection are read. All others went over the connection of their lane.
         With 50,000 items, reading their attempts would cost as much as counting them.
         """
         tried = [each for each in of_destinations if each.tried]
@@ -299,8 +299,10 @@ class ConnectionList:
         return failed_over
 
     def _connections_of_destinations(self, flows: Iterable[int]) -> dict[int, set[int]]:
-        """The connections that each destination of the flows has ever had; without those destinations of which that is not known, which are all of
-        them if the flows have more than MOST_FLOW_VERSIONS versions."""
+        """By destination of the flows, the connections that it has ever had.
+
+        The result is empty if the flows have more than MOST_FLOW_VERSIONS versions, because not all of them are read.
+        """
         bodies = configuration_versions.bodies_of(self.db, self.account, "flow", flows, MOST_FLOW_VERSIONS + 1)
         connections: dict[int, set[int]] = {}
         for body in bodies if len(bodies) <= MOST_FLOW_VERSIONS else ():

@@ -119,7 +119,7 @@ def lacking(connection: Connection) -> list[str]:
 
 
 def paused(pause: Pause) -> str:
-    """Why a paused connection sends nothing, and what becomes of the actions that it holds."""
+    """Why a paused connection sends nothing, and what happens to the actions that it holds."""
     consequence = _("It holds what would be sent, in its order, and loses nothing.")
     return f"{pause.why.rstrip('.')}. {consequence}" if pause.why else consequence
 

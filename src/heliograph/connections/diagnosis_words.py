@@ -33,7 +33,11 @@ _FIELDS: Final = {
 }
 _NO_FIELD: Final = (Finding.INCOMPLETE, Finding.DATA, Finding.OURSELVES)
 
-# (what is wrong, what mends it). %(target)s: host and port; %(detail)s: a sentence of the sender's or the authority's; %(status)s; %(moved)s.
+# By finding: what is wrong, and what mends it. The texts may contain:
+#     %(target)s    the target's host and port
+#     %(detail)s    a sentence of the sender or of the authority
+#     %(status)s    the status of the answer
+#     %(moved)s     the host to which a redirect leads
 _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.INCOMPLETE: (
         gettext_lazy("The connection is incomplete: %(detail)s is missing."),

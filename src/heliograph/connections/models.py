@@ -14,15 +14,17 @@ from heliograph.setup.name_fields import NAME_LENGTH, FoldedField, storable
 
 
 class Connection(Configured):
-    """A connection: where and how requests go (guide: Setting up a Connection). The path and query of its URL, and all credentials, are in
-    `store.models.connection_models.Secret`."""
+    """A connection: where and how requests go (guide: Setting up a Connection).
+
+    `store.models.connection_models.Secret` has the path and query of its URL, and all credentials.
+    """
 
     configured_as = "connection"
 
     name = models.CharField(_("connection name"), max_length=NAME_LENGTH, validators=[storable])
     folded_name = FoldedField("name")
     type = models.CharField(_("type"), max_length=40)
-    host = models.CharField(_("host"), max_length=300, default="")  # scheme, host and port: all that pages show of the URL
+    host = models.CharField(_("host"), max_length=300, default="")  # scheme, host and port; pages show no more of the URL
 
     objects: ClassVar = ScopedManager(account="account")
 

@@ -1,5 +1,7 @@
-"""The presets that ship with Heliograph, read from their files in `connections/presets` (B3). The module does not need Django, because the
-reference is generated from the presets, too."""
+"""The presets that ship with Heliograph, read from their files in `connections/presets` (B3).
+
+The module does not need Django, because the reference is generated from the presets, too.
+"""
 
 from __future__ import annotations
 

@@ -60,8 +60,10 @@ class Releasing:
         self._count_again = 0.0
 
     def read(self) -> tuple[int, int]:
-        """The requests since the release began, and the actions still held. It is called outside of the writing transaction, because it may read
-        many rows."""
+        """The requests since the release began, and the actions still held.
+
+        The job calls it outside of the writing transaction, because it may read many rows.
+        """
         if not self._first:
             self._waited.wait(EVERY)
         self._first = False

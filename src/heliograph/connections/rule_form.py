@@ -34,12 +34,14 @@ HOWS: Final[Mapping[str, tuple[How, bool]]] = {
 _OF_HOW: Final = {how: name for name, how in HOWS.items()}
 LONGEST: Final = 12_000
 READ_CLAUSES, READ_CONDITIONS = 3 * MAX_CLAUSES, 3 * MAX_CONDITIONS
-"""Clauses and conditions that are read from a post: more than a rule may have, so that a rule that is too long is refused and shown again
-instead of cut."""
+"""Most clauses and conditions that are read from a post.
+
+They are more than a rule may have, so that a rule that is too long is refused and shown again instead of cut.
+"""
 
 
 class ConditionForm(Form):
-    """A condition of a clause. n and m in the labels are the numbers of both, from 1."""
+    """A condition of a clause. In the labels, n is the number of the clause and m that of the condition, from 1."""
 
     place = Select(
         gettext_lazy("Clause %(n)d, condition %(m)d looks at"),
@@ -123,8 +125,10 @@ class ClauseDraft:
 
 
 def of_body(rule: Sequence[Any]) -> list[ClauseDraft]:
-    """The clauses of a stored or proposed rule's body, for the form. A plain path that looks like JSONPath or JSON Pointer is quoted, because
-    saving the form would otherwise change its meaning."""
+    """The clauses of a stored or proposed rule's body, for the form.
+
+    A plain path that looks like JSONPath or JSON Pointer is quoted, because saving the form would otherwise change its meaning.
+    """
     return [
         ClauseDraft(
             [_draft_of(each) for each in clause["if"]],

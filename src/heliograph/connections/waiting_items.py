@@ -1,4 +1,4 @@
-"""The items of the Retry Queue that wait for a connection, and what saving the connection or a new sign-in would do to them (D7).
+"""The items of the Retry Queue that wait for a connection, and the effect of a save or a new sign-in on them (D7).
 
 The figures are counts at that moment, not promises.
 """

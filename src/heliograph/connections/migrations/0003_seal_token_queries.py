@@ -4,7 +4,7 @@ An older release stored them as plain text: in the row of a connection, in its v
 
 - the query of a connection is the sealed secret of its field, and its deliveries go on;
 - the row, all versions and all audit entries have "?…" instead;
-- the bond, which is made of these URLs, is replaced where it was valid, so that nobody has to connect again.
+- the bond, which is made of these URLs, is replaced if it was valid, so that nobody has to connect again.
 
 Each chunk is one transaction. A body that has been sealed has no plain query, so a run that was killed can be continued.
 """
@@ -45,7 +45,7 @@ def bond_of(body: dict[str, Any]) -> str:
 
 
 def without_queries(body: Any) -> tuple[Any, dict[str, str]]:
-    """A copy of a body, or of an audit entry's part of one, with "?…" for each plain query; and the queries by field of their secrets."""
+    """A copy of a body or of a part of one, with "?…" for each plain query; and the queries, by the fields of their secrets."""
     if not isinstance(body, dict):
         return body, {}
     sealed, queries = dict(body), {}
@@ -91,7 +91,7 @@ def seal_queries(apps: Any, schema_editor: Any) -> None:
 
 
 def _seal_connections(connection: Any, keys: Any) -> Counter[int]:
-    """Seals the queries of the connections' newest bodies; the number of those that had one, by account."""
+    """Seals the queries of the connections' newest bodies. Returns the number of connections that had one, by account."""
     after, counts = 0, Counter[int]()
     while True:
         with transaction.atomic(using=connection.alias):

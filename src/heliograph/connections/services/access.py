@@ -71,7 +71,7 @@ class Asker:
                     return token
                 case Closed(why=why):
                     standing = stand(self.connection, access, now)
-                    if isinstance(standing, Usable) and not access.lost:  # valid until its end, even if it cannot be renewed
+                    if isinstance(standing, Usable) and not access.lost:  # the token is valid until its end, even if it cannot be renewed
                         return standing.token
                     return Denied(oauth_refused(why), lost=True)
                 case RenewalUnderWay():

@@ -112,7 +112,7 @@ def save_connection(
         remaining -= frozenset(secret for name, secret in rules.TOKEN_QUERIES.items() if "?" not in token_urls[name])
         have = remaining | frozenset(entered)
         asks_otherwise = any(entered.get(name, stored.get(name) if name in have else None) != stored.get(name) for name in _OF_TOKENS)
-        connected = before.connected if before and not asks_otherwise else ""  # only services.oauth sets it
+        connected = before.connected if before and not asks_otherwise else ""  # only services.oauth_grant sets it
         body = {**facts.fields, **token_urls, **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
@@ -148,8 +148,11 @@ def save_connection(
 
 
 def _note(transaction: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str], signing: str) -> None:
-    """Writes the audit entry: it names the secrets that were replaced or removed, and says what was done with the signing secrets. It omits
-    the edition."""
+    """Writes the audit entry, without the edition.
+
+    replaced: the fields of the secrets that were replaced or removed
+    signing: what was done with the signing secrets; "" for nothing
+    """
     was, now = ({name: value for name, value in (body or {}).items() if name not in ("edition", RENEWED)} for body in (before, row.body))
     if before is None:
         transaction.note(Deed.CREATED, "connection", row, None, now)
@@ -338,8 +341,10 @@ def _store_secrets(
     for name, value in different.items():
         save_secret(transaction.db, vault(), SecretPlace(transaction.account, OWNER, row.pk, name), value)
     replaced = sorted({*different, *(set(stored) - needed)})
-    # The parts of the body that the domain does not read: the edition, which rises with each change of secrets, so that new secrets make a
-    # new version (D7); the secrets that the last such change replaced; and the source fields in the URL.
+    # The parts of the body that the domain does not read:
+    # - the edition, which rises with each change of secrets, so that new secrets make a new version (D7)
+    # - the secrets that the last such change replaced
+    # - the source fields in the URL
     row.body["edition"] = int(body_before.get("edition", 0)) + bool(replaced)
     renewed = replaced or body_before.get(RENEWED, [])
     path = secrets.get(Secret.PATH)

@@ -39,7 +39,10 @@ _FIELD_OF: Final[Mapping[str, str]] = {
 
 
 def settings_of(auth: Auth, grant: object) -> tuple[str, ...]:
-    """The settings of the body that a connection of this type has. grant: its OAuth2 Grant Type."""
+    """The settings of the body that a connection of this type has.
+
+    grant: its OAuth2 Grant Type
+    """
     of_grant = ("authorization_url",) if auth is Auth.OAUTH2 and grant == OAuthGrant.AUTHORIZATION_CODE else ()
     return (*OF_EVERY_TYPE, *OF_TYPE[auth], *of_grant)
 

@@ -138,8 +138,10 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Conne
 
 
 def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> WaitingItems:
-    """Stores the tokens and a new version of the connection that counts as connected, so that flows can use it. Actions that failed for lack of
-    access become due. Returns the items that waited for it."""
+    """Stores the tokens, and a new version of the connection that counts as connected, so that flows can use it.
+
+    Actions that failed for lack of access become due. Returns the items that waited for it.
+    """
     with saving(client.account, by=by, whole_account=True) as transaction:
         row = connection_row(client.id)
         before = dict(row.body)

@@ -95,8 +95,10 @@ def state(account: int, id: int) -> tuple[connection_states.StoredConnectionStat
 
 
 def _audited_state(transaction: SetupTransaction, id: int) -> dict[str, object]:
-    """The connection's state for the audit. It is read without a lock: settling locks lanes before a connection's state, and a fix in the same
-    transaction would lock them in the opposite order."""
+    """The connection's state for the audit, read without a lock.
+
+    Settling locks lanes before a connection's state. With a lock here, a fix in the same transaction would lock them in the opposite order.
+    """
     stored, why = connection_states.state_of(transaction.db, transaction.account, id, lock=False)
     audit_body: dict[str, object] = {"paused": stored.paused, "why": why}
     return audit_body | ({"released at": stored.release_rate} if stored.release_rate is not None else {})

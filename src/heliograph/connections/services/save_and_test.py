@@ -95,7 +95,7 @@ def try_connection(
     """
     with transaction.atomic(), scope(account=account):
         connection = Connection.from_body(connection_row(id).body)
-        if set(connection.lacks) - {"connected"}:  # whether someone has connected is checked with the other steps
+        if set(connection.lacks) - {"connected"}:  # a later step of the test checks whether somebody has connected
             states = {DiagnosisStep.CREDENTIALS: StepState.FAILED}
             steps = tuple(Stepped(step, states.get(step, StepState.NOT_TRIED)) for step in DiagnosisStep)
             detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
@@ -122,7 +122,7 @@ def last_reports(db: Database, account: int) -> dict[int, tuple[int, DiagnosisRe
         try:
             reports[connection] = at, DiagnosisReport.from_body(body)
         except (HeliographError, KeyError, ValueError, TypeError):
-            continue  # another release wrote it
+            continue  # a report of another release
     return reports
 
 

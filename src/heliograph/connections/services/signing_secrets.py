@@ -24,7 +24,7 @@ ROTATES = "a new secret was made; the one before signs as well until it is finis
 ANOTHER = "another new secret was made in the place of the unfinished one; the one before signs as well"
 FINISHED = "finished: the newest secret alone"
 STOPPED = "requests are not signed any more"
-"""The audit's texts for what was done."""
+"""The words of the audit, here and in the four constants above."""
 
 
 class RotationOpen(HeliographError):
@@ -63,7 +63,7 @@ def stop(transaction: SetupTransaction, id: int) -> None:
 
 
 def edition(id: int) -> int:
-    """The edition of the connection's secrets. A form that was opened before the last change of secrets has an older one. Raises NotThere."""
+    """The edition of the connection's secrets. A form from before the last change of secrets has an older edition. Raises NotThere."""
     return int(connection_row(id).body.get("edition", 0))
 
 

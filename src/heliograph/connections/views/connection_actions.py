@@ -1,4 +1,7 @@
-"""Actions on a connection other than editing it: pause and release (C8), sign (C7), copy, delete (P12). Each has its own confirmation page."""
+"""Operations on a connection besides editing it: pause and release (C8), sign (C7), copy, delete (P12).
+
+Each has its own confirmation page.
+"""
 
 from __future__ import annotations
 
@@ -209,7 +212,7 @@ def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> 
                 case _:
                     holding.resume(transaction, row.id)
                     text = _("“%(name)s” sends again.") % {"name": row.connection.name}
-                    if row.state.held_until > time_ns() // 1_000:  # a pause that the target asked for goes on
+                    if row.state.held_until > time_ns() // 1_000:  # a retry-after pause of the target goes on
                         text = _("“%(name)s” is released. It rests until %(time)s, as its target asked; what is due is sent then.") % {
                             "name": row.connection.name,
                             "time": soon(from_micros(row.state.held_until)),

@@ -111,7 +111,7 @@ def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToF
             if saved is not None:
                 typed_secrets.forget(request)
                 return access_views.connect(request, saved) if do == "connect" else _test(request, saved, to_flow)
-    # A secret that was itself refused is not kept.
+    # A refused secret is not stored.
     unsaved_secrets = {name: text for name, text in typed.items() if text and name not in form.errors}
     form.say_typed(unsaved_secrets)
     return _form_page(request, row, form, to_flow, waiting=typed_secrets.keep(request, waits, unsaved_secrets), stops=stops)
@@ -188,7 +188,7 @@ def _form_page(
     }
     if row is not None:
         context |= _shared_context(request, row)
-        complete = row.health is not Health.INCOMPLETE  # the last test is older than the lack, so it is not shown
+        complete = row.health is not Health.INCOMPLETE  # the last test is from before a setting was missing, so it is not shown
         context["going"] = None if refused or stops else going(request, row.id)
         context["result"] = result_of(row) if complete and not refused and not stops else None
         context["going_href"] = to_flow.address(reverse("connection", args=(row.id,)))

@@ -31,10 +31,9 @@ def initial_of(connection: Connection, url: str, test_url: str) -> dict[str, obj
 
 
 def secrets_of(form: ConnectionForm, before: Mapping[str, str]) -> dict[str, str]:
-    """The secrets that were typed into the form, now or before it was refused, by field. The value of an encrypted fixed header is among them, by
-    the header's field.
+    """The secrets that were typed into the form, by field; also the values of encrypted fixed headers, by the header's field.
 
-    before: the secrets that were typed before
+    before: the secrets that were typed before the form was refused
     """
     now = {name.value: form.posted.get(name, "") for name in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
     for name, value in _headers(form.posted.get("headers", "")):

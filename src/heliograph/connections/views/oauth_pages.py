@@ -72,8 +72,10 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def connect(request: AccountRequest, connection: int) -> HttpResponse:
-    """Starts the sign-in with a page that names the authority and goes there by itself. A redirect would not work, because our content security
-    policy blocks forms that lead to other hosts."""
+    """Starts the sign-in with a page that names the authority and goes there by itself.
+
+    A redirect would not work, because our content security policy blocks forms that lead to other hosts.
+    """
     try:
         begun = oauth_grant.begin(request.account.pk, connection)
     except NotConnected as error:
@@ -91,8 +93,10 @@ def connect(request: AccountRequest, connection: int) -> HttpResponse:
 @require_safe
 @never_cache
 def oauth_return(request: AccountRequest) -> HttpResponse:
-    """The URL to which authorities redirect. The sign-in must have been started in the same session, by a user who is
-    still an Administrator."""
+    """The URL to which authorities redirect.
+
+    The sign-in must have been started in the same session, by a user who is still an Administrator.
+    """
     pending = request.session.get(PENDING, {})
     sign_in = pending.pop(_digest(request.GET.get("state", "")), None)
     if sign_in is None or not may(request.user, Role.ADMINISTRATOR):

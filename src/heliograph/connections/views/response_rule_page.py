@@ -140,8 +140,10 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
 
 
 def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
-    """The promise of Save after it has asked (P15): the conditions whose path or header no answer has. The number of answers is left out: it grows
-    by itself."""
+    """The promise of Save after it has asked (P15): the conditions whose path or header no answer has.
+
+    The number of answers is left out, because it grows by itself.
+    """
     return promise_of([(each.clause, each.condition) for each in asks])
 
 

@@ -51,8 +51,10 @@ def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
 
 
 def recall(request: AccountRequest, form: str) -> dict[str, str]:
-    """The secrets that were typed into this form before, by field. Empty if they belong to another form, are too old, or are encrypted with a key
-    that no longer exists."""
+    """The secrets that were typed into this form before, by field.
+
+    Empty if they belong to another form, are too old, or are encrypted with a key that no longer exists.
+    """
     entry = _alive(request).get(_posted(request))
     if entry is None:
         return {}

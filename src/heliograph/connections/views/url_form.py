@@ -20,7 +20,7 @@ type Groups = Sequence[tuple[str, Sequence[Choice]]]
 
 
 class UrlForm(Form):
-    """A form with URLs in which source fields can be inserted by a button, so without script, too."""
+    """A form with URLs. A button inserts a source field into a URL, so no script is needed."""
 
     do = Hidden()
 
