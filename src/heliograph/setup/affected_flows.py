@@ -22,7 +22,10 @@ def running(config: AccountConfig, facets: Facet) -> list[Flow]:
 
 
 def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
-    """The Live flows for registrations: (flows that would act on registrations of the event in `state`, flows whose filters exclude the event)."""
+    """The Live flows for registrations of an event with this `state`.
+
+    Returns the flows that would act on its registrations, and the flows whose filters exclude the event.
+    """
     takes: list[Flow] = []
     leaves: list[Flow] = []
     for flow in running(config, Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED | Facet.SESSION_STATUS_CHANGED):
@@ -31,10 +34,10 @@ def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> 
 
 
 def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig) -> list[Flow]:
-    """Live flows that may act when registrations of these live events change to `status`: they watch the status's tags, and their event
-    filters pass.
+    """Live flows that may act when registrations of these live events change to `status`.
 
-    Filters by person and lists of properties depend on the registration, so these flows act on some of them.
+    They watch the status's tags, and their event filters let the event pass. Filters by person and lists of properties depend on the
+    registration, so these flows act on some registrations only.
     """
     flows: dict[int, Flow] = {}
     for event in events:

@@ -1,7 +1,10 @@
 """Tag coverage (P11): objects without a tag that a flow or mapping needs, with the tag of an object of the same name elsewhere.
 
-The page lists untagged objects of every kind that a flow decides or filters by or a mapping reads; the status New whenever it has no tag; and
-all untagged custom statuses and properties, whatever the flows are.
+The page lists:
+
+    - the untagged objects of every kind that a flow decides or filters by, or a mapping reads
+    - the status New, if it has no tag
+    - all untagged custom statuses and properties, whatever the flows are
 """
 
 from __future__ import annotations
@@ -45,8 +48,8 @@ KINDS: Final = (
 )
 _ALWAYS: Final = frozenset({TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY})
 OF_ACCOUNT: Final = "account"
-"""In place of an event's code: what belongs to the account."""
-_COUNTED: Final = 10_000  # the most Retry items that are checked for what they wait for
+"""Stands in place of an event's code for the objects of the account."""
+_COUNTED: Final = 10_000  # most items of the Retry Queue whose missing tag is looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,9 @@ class Gap:
     """Code of its event, or ""."""
     suggested: Tag | None
     others: int
-    """In how many other events this name has the suggested tag; 0 if only the tag's name matches."""
+    """The number of other events in which an object of this name has the suggested tag; 0 if only the tag's name matches."""
     waits: int
-    """Number of Retry items that wait for its tag."""
+    """The number of items in the Retry Queue that wait for its tag."""
 
     @property
     def key(self) -> str:
@@ -98,7 +101,11 @@ class Coverage:
         return sum(len(gaps) for gaps in self.gaps.values())
 
     def matching(self, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
-        """The gaps of a kind (None: of any) and of an event's code, OF_ACCOUNT, or "" for all. Kinds without one are omitted."""
+        """The gaps of a kind and an event, by kind. Kinds without gaps are omitted.
+
+        kind: None for every kind.
+        event: an event's code; OF_ACCOUNT for the objects of the account; "" for both.
+        """
         gaps_by_kind = {}
         for gap_kind, gaps in self.gaps.items():
             rows = [gap for gap in gaps if not event or gap.where == event or (event == OF_ACCOUNT and gap.event is None)]
@@ -109,10 +116,12 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The result of tagging in bulk. left: gaps that remain."""
+    """The result of tagging in bulk."""
 
     tagged: int
+    """The number of objects that got a tag."""
     left: Sequence[Gap]
+    """The chosen objects that still have no tag."""
 
 
 def coverage(db: Database, account: int) -> Coverage:
@@ -138,8 +147,12 @@ def coverage(db: Database, account: int) -> Coverage:
 
 
 def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, administers: bool) -> Applied:
-    """Tags the checked objects: with one tag, or (None) each with its suggested one. Objects that cannot have the tag are returned,
-    unchanged."""
+    """Tags the chosen objects. Objects that cannot have the tag stay unchanged, and are returned.
+
+    keys: the objects, by `Gap.key`.
+    tag: the id of the tag for all of them; None for each object's suggested tag.
+    administers: True for an Administrator, who may also tag objects of the account.
+    """
     db = of_django(connection)
     known = {gap.key: gap for gaps in coverage(db, account).gaps.values() for gap in gaps}
     config = Committed(db).account(account)
@@ -156,13 +169,16 @@ def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, admini
     done = [gap for gap in chosen if gap not in left]
     try:
         _apply(account, todo, done, by=by)
-    except (Invalid, NotThere):  # the tag or object was deleted meanwhile
+    except (Invalid, NotThere):  # the tag or an object has been deleted since it was read
         return Applied(0, chosen)
     return Applied(len(done), left)
 
 
 def apply_exactly(account: int, keys: Sequence[str], tag: int | None, *, by: str, administers: bool) -> Applied:
-    """As `apply`, for programs: all objects must lack a tag now, and the account must have the tag. Raises Invalid, by `tag` and `objects`."""
+    """Like `apply`, for programs: every object must lack a tag now, and the account must have the tag.
+
+    Raises Invalid, at the fields `tag` and `objects[n]`.
+    """
     db = of_django(connection)
     known = {gap.key for gaps in coverage(db, account).gaps.values() for gap in gaps}
     problems: dict[str, list[str]] = {
@@ -268,7 +284,7 @@ def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
 
 
 class _Suggesting:
-    """The tag that a name has in most other events; else the tag with the same name."""
+    """Suggests a tag for an object: the tag of most objects with its name, else the tag with its name."""
 
     def __init__(self, kind: TagKind, rows: Iterable[_Object], tags: Mapping[int, Tag]) -> None:
         self._tags = {id: tag for id, tag in tags.items() if id > 0 and kind in tag.kinds}
@@ -287,7 +303,7 @@ class _Suggesting:
 
 
 def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
-    """Retry items that wait for a tag, by the object they wait for."""
+    """The numbers of items in the Retry Queue that wait for a tag, by the untagged object."""
     rows = db.all(
         f"SELECT x.after FROM (SELECT change_id FROM stuck_run WHERE account_id = :account AND {ITEM_WAITING} AND cause = :cause"
         f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",

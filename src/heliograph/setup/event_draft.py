@@ -22,8 +22,14 @@ PLAIN = ("code", "name", "location", "timezone")
 
 
 def values_of(state: EventState, config: AccountConfig) -> FormValues:
-    """The values that a form of the event shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids),
-    custom.7."""
+    """The values that a form of the event shows, by field.
+
+    code, name, location, timezone
+    status        an id
+    start, end    local times
+    tags          ids
+    custom.7      the answer to the custom field with the id 7
+    """
     values: FormValues = {name: one(getattr(state, name)) for name in PLAIN}
     values["status"] = (str(state.status),)
     values["start"], values["end"] = (one(written_local(at, state.timezone)) for at in (state.start, state.end))
@@ -40,7 +46,7 @@ def changed_state(state: EventState, changes: Mapping[str, Texts], config: Accou
     times: dict[str, datetime | None] = {}
     for part in ("start", "end"):
         stored = getattr(state, part)
-        # A time means what the form says: in another time zone the same words are another instant.
+        # If only the time zone changes, the local times stay, so they become other instants.
         text = _text(changes, part, written_local(stored, state.timezone))
         try:
             times[part] = parse_local(text, zone, part, stored if zone == state.timezone else None)

@@ -1,4 +1,4 @@
-"""The list of an account's events: found by words and status, the newest first."""
+"""The list of an account's events, by words and status, the newest first."""
 
 from __future__ import annotations
 

@@ -13,8 +13,15 @@ from heliograph.domain.setup.compiled_setup import Field, QuestionType
 
 type Texts = tuple[str, ...]
 type FormValues = dict[str, Texts]
-"""A form's values by field name; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
-properties (names of those that are set), session.5."""
+"""A form's values by field name; () = empty. The names of a registration's form:
+
+    status, attendee_type, active, order_code
+    profile.email    a field of the profile
+    custom.7         the answer to the custom field with the id 7
+    answer.12        the answer to the question with the id 12
+    properties       the names of the properties that are set
+    session.5        the status of the registration for the session with the id 5
+"""
 
 YES = "Yes"
 
@@ -76,7 +83,7 @@ def takes_many(field: Field) -> bool:
 
 
 def in_order(field: Field, values: Texts) -> Texts:
-    """Several values in the order of the boxes; values that are no longer options come last."""
+    """Values in the order of the field's options; values that are no longer options come last."""
     if not takes_many(field):
         return values
     return (*(o for o in field.options if o in values), *(v for v in values if v not in field.options))

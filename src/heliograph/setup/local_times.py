@@ -13,7 +13,10 @@ YEARS: Final = (2, 9998)
 
 
 def in_utc(at: datetime | None, field: str) -> datetime | None:
-    """The instant in UTC. field: for the error. Raises Invalid for one without a time zone, and for the ends of the calendar."""
+    """The instant in UTC. Raises Invalid for a time without a time zone, and for a year outside YEARS.
+
+    field: the form's field, for the error.
+    """
     if at is None:
         return None
     if at.tzinfo is None:
@@ -24,15 +27,17 @@ def in_utc(at: datetime | None, field: str) -> datetime | None:
 
 
 def written_local(at: datetime | None, zone: str) -> str:
-    """2026-12-11T18:00, as in <input type="datetime-local">; "" for None. Seconds only if they are not zero."""
+    """The local time as <input type="datetime-local"> has it, such as 2026-12-11T18:00; "" for None. It has seconds only if they are not zero."""
     if at is None:
         return ""
     return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="minutes" if not at.second else "seconds")
 
 
 def parse_local(text: str, zone: str, field: str, stored: datetime | None = None) -> datetime | None:
-    """The instant in UTC; None for "". field: for the error. Raises Invalid.
+    """The instant in UTC; None for "". Raises Invalid.
 
+    zone: the name of the event's time zone.
+    field: the form's field, for the error.
     stored: the instant that the form showed. An unchanged text means the same instant, even in the hour that a clock shows twice.
     """
     text = text.strip()

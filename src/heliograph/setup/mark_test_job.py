@@ -1,7 +1,7 @@
 """The job "mark-test": an event leaves Planning or Testing (P9).
 
-First its registrations are marked Test, quietly and in chunks, while the event is still in Testing, so that no Live flow ever treats one of
-them as live. The last step changes the event's status. Registrations that arrive meanwhile are Test from their creation on.
+First the job marks the event's registrations as Test, quietly and in chunks. The event is still in Testing then, so no Live flow ever treats one
+of them as live. The last step changes the event's status. Registrations that arrive during the job are Test from their creation on.
 """
 
 from __future__ import annotations
@@ -82,9 +82,12 @@ def _check_leaves(config: AccountConfig, event: EventConfig, status: int) -> Non
 
 
 def start(account: int, event: int, status: int, *, by: str) -> Job:
-    """Starts the job that takes an event out of Testing, or returns the running one. Raises Invalid for a status that does not, NotThere.
+    """Starts the job that takes an event out of Testing, or returns the running one.
 
-    Call it in a transaction of the set-up: if two people ask at once, the second one gets the first one's job.
+    Both happen in one transaction of the set-up: if two people start the job at once, the second one gets the first one's job.
+
+    status: the id of the event's next status.
+    Raises NotThere, and Invalid for a status that does not take the event out of Testing.
     """
     with saving(account, by=by, events=[event]) as transaction:
         config = transaction.provider.account(account)
@@ -106,7 +109,7 @@ def under_way(account: int, event: int) -> Job | None:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Codes of registrations to mark; none: it is time to switch the status."""
+    """The codes of the registrations to mark next. Without any, the job changes the status."""
 
     codes: Sequence[str]
 
@@ -151,7 +154,7 @@ class Marking:
         try:
             with saving(self._account, by=self._by, events=[self._event]) as transaction:
                 save_event(transaction, replace(transaction.provider.event(self._event).state, status=self._status), self._event)
-        except MarksFirst:  # someone cleared Test meanwhile, or sent a registration that is marked as not Test
+        except MarksFirst:  # since the last chunk, somebody has cleared Test or sent a registration without it
             return ChunkResult({}, self._done, max(self._total, self._done), counts, phase=MARKING)
         except SetupError as error:
             raise JobError(str(error)) from error
@@ -162,6 +165,6 @@ class Marking:
 
 
 def progress(job: Job) -> dict[str, Any]:
-    """How far it is: done of total, in per cent, and what is left."""
+    """The progress of the job, for the page: done of total, in per cent, and the rest."""
     total = int(job.total or job.parameters["of"])
     return {"n": job.done, "of": total, "percent": min(100, job.done * 100 // total) if total else 100, "left": job.time_left}

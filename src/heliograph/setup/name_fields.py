@@ -34,7 +34,7 @@ def folded(text: str) -> str:
 
 
 def code_for(name: str, longest: int, taken: Iterable[str]) -> str:
-    """A code derived from a name: letters and digits of any script, dashes for the rest; unlike those taken."""
+    """A code derived from a name: letters and digits of any script, dashes for the rest. It differs from the codes that are taken."""
     used = {t.casefold() for t in taken}
     base = re.sub(r"[^\w]+", "-", name).strip("-_")[:longest].strip("-_") or "X"
     if base.casefold() not in used:
@@ -78,9 +78,11 @@ class _Folding(DeferredAttribute):
 
 
 class FoldedField(_Text):
-    """A column with another field's folded text, for unique constraints that ignore case. `of`: the other field's name.
+    """A column with another field's folded text, for unique constraints that ignore case.
 
-    It is updated on every save, but not by `QuerySet.update()` on the other field.
+    Every save updates it; `QuerySet.update()` on the other field does not.
+
+    of: the other field's name.
     """
 
     descriptor_class = _Folding

@@ -1,10 +1,10 @@
-"""Why a flow, mapping or connection is not saved as asked.
+"""Why a flow, mapping or connection is not saved at once.
 
 SetupError
 ├── AsksFirst        a running flow would stop
-├── LosesValues      a flow filters by what would be gone
-├── WidensFirst      a flow would take more live changes
-└── SavedMeanwhile   somebody else saved it since it was opened
+├── LosesValues      a flow filters by a value that would be deleted
+├── WidensFirst      a flow would act on more live changes
+└── SavedMeanwhile   somebody else has saved the object since it was opened
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class NotThere(SetupError, NotInAccount):
 def check(row: models.Model) -> None:
     """Raises Invalid if the row violates its fields' rules or constraints."""
     try:
-        row.clean_fields()  # first, and alone: what no column can store must not reach the queries of the constraints
+        row.clean_fields()  # first and alone, because the queries of the constraints fail on values that no column can store
         row.full_clean()
     except ValidationError as error:
         fields: dict[str, list[str]] = {}
@@ -60,7 +60,10 @@ def check(row: models.Model) -> None:
 
 
 def _taken_field(row: models.Model, sentence: str) -> str:
-    """The field whose value another row has, for the sentence of a constraint of two columns: the owner and that field. "" for any other sentence."""
+    """The field whose value another row has, from the error of its constraint; "" for any other error.
+
+    Such a constraint has two columns: the owner and that field.
+    """
     for constraint in row._meta.constraints:
         if isinstance(constraint, models.UniqueConstraint) and str(constraint.get_violation_error_message()) == sentence:
             return str(constraint.fields[-1])

@@ -15,11 +15,12 @@ from heliograph.store.registrations import folded
 
 @dataclass
 class SourceFields:
-    """The source fields for a mapping about `subject`. gone: by key, the names of fields that no longer exist."""
+    """The source fields for a mapping about `subject`."""
 
     subject: Subject
     groups: dict[FieldGroup, tuple[SourceField, ...]]
     gone: Mapping[str, str] = field(default_factory=dict)
+    """The former names of fields that no longer exist, by key."""
     by_key: dict[str, SourceField] = field(init=False)
     _by_name: dict[str, list[str]] = field(init=False)
 

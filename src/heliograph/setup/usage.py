@@ -1,4 +1,4 @@
-"""Where things are used (P12), shown before they are changed or deleted."""
+"""The uses of things (P12): pages show them before a thing is changed or deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Use:
     id: int
     name: str
     count: int = 1
-    """How many, where there can be many."""
+    """How many objects it stands for, such as 12 registrations."""
     where: str = ""
     """Code of its event."""
 
@@ -54,7 +54,7 @@ class Effect:
     stops: bool = False
     """The flow becomes incomplete."""
     refused: bool = False
-    """It names the tag where removing it would change its meaning, so the deletion is refused."""
+    """Removing the tag would change what the flow or mapping means, so the deletion is refused."""
 
 
 @dataclass(frozen=True, slots=True)

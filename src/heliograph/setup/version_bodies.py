@@ -1,4 +1,4 @@
-"""The bodies of versions of the set-up, as read by `domain.snapshot` (F10)."""
+"""The bodies of versions of the set-up, as `domain.snapshot` reads them (F10)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def version_of(db: Database, account: int, kind: str, id: int, number: int) -> V
 def compared_with(db: Database, account: int, kind: str, id: int, chosen: Version, other: int | None) -> Version | None:
     """The version with which another one is compared; None if there is none.
 
-    other: its number; None for the version in force, and, of that one, for the one before: what it changed
+    other: its number. None for the version in force; the version in force itself is compared with the one before it.
     Raises NotThere.
     """
     if other is not None:

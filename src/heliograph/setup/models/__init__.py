@@ -1,7 +1,7 @@
 """The set-up of an account and its events: tags, statuses, types, questions, properties, sessions, custom fields (P1-P7).
 
 Every row has its account, and the database refuses a row that refers to another account's (`store.tenancy`). record() and the engine do not
-read these tables, but the versions of configuration, which the services write beside these rows (F10).
+read these tables. They read the versions of configuration, which the services write beside these rows (F10).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Configured(models.Model):
     """A connection, mapping or flow: its newest version, with the actor and the time of that version."""
 
     configured_as: ClassVar[str]
-    """Its name in versions of configuration: "connection", "mapping" or "flow"."""
+    """The name of the kind in versions of configuration: "connection", "mapping" or "flow"."""
 
     account = account_key()
     body = models.JSONField(default=dict)

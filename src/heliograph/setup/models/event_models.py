@@ -17,7 +17,7 @@ from heliograph.store.models import Event
 
 
 class EventTag(TagOn):
-    """A tag on an event. The event's state contains the same; these rows answer where a tag is used."""
+    """A tag on an event. The event's state has its tags, too; these rows serve the list of a tag's uses."""
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="tagged")
 

@@ -36,7 +36,7 @@ def unique_within(
 
     owner: the column of the owner
     prefix: begins the names of the constraints
-    messages: by column, "code" or "name", what is said of a second row with the same one; compared as folded
+    messages: by column ("code" or "name"), the error for a second row with the same value; values are compared as folded
     """
     return tuple(
         models.UniqueConstraint(

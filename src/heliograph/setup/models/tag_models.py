@@ -28,13 +28,13 @@ KIND_NAMES = {
 
 
 def no_standard_name(name: str) -> None:
-    """P4: refuses the names of the five standard registration properties, which have their own tags."""
+    """Refuses the names of the five standard registration properties, which have their own tags (P4)."""
     if folded(name) in TAKEN_NAMES:
         raise ValidationError(_("“%(name)s” is a standard registration property."), params={"name": name}, code="standard")
 
 
 def known_kinds(kinds: Any) -> None:
-    """Checks that it is a list of distinct tag kinds."""
+    """Checks that the kinds are a list of distinct tag kinds."""
     if not isinstance(kinds, list) or len(set(kinds)) != len(kinds) or not set(kinds) <= set(TagKind):
         raise ValidationError(_("Choose from the object kinds."), code="kinds")
 
@@ -69,7 +69,7 @@ class Tag(models.Model):
 
 
 class TagOn(models.Model):
-    """A tag on an object. One table per kind of object, so that the database keeps both ends within one account."""
+    """A tag on an object. Each kind of object has its own table, so that the database keeps tag and object within one account."""
 
     account = account_column()
     tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""Accounts: created with their standard statuses, and changed (P1-P3, P5)."""
+"""Creates accounts with their standard statuses, and changes their settings (P1-P3, P5)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from heliograph.store.django_database import of_django
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """The settings of an account. signal_enabled: N4."""
+    """The settings of an account."""
 
     code: str
     name: str
     timezone: str = "UTC"
     signal_enabled: bool = True
+    """False if the operator has turned the pages of Signal off (N4)."""
 
 
 def create_account(facts: AccountFacts, *, by: str) -> Account:

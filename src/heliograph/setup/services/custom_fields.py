@@ -23,9 +23,10 @@ from heliograph.store.django_database import of_django
 
 @dataclass(frozen=True, slots=True)
 class FieldFacts:
-    """A custom field. kind: profile or event; it never changes."""
+    """A custom field."""
 
     kind: str
+    """"profile" or "event"; it never changes."""
     code: str
     label: str
     type: str = QuestionType.TEXT
@@ -33,9 +34,10 @@ class FieldFacts:
 
 
 def save_field(transaction: SetupTransaction, facts: FieldFacts, id: int | None = None, *, confirmed: bool = False) -> CustomField:
-    """Saves a custom field. A code that is left out is made of the label.
+    """Saves a custom field. An empty code is derived from the label.
 
-    confirmed: also where flows filter by an option that is gone then. Raises Invalid, NotThere, LosesValues.
+    confirmed: saves even if flows filter by an option that this save removes.
+    Raises Invalid, NotThere, LosesValues.
     """
     transaction.needs_account()
     if id is None:
@@ -61,7 +63,7 @@ def save_field(transaction: SetupTransaction, facts: FieldFacts, id: int | None 
 
 
 def options_of(type: str, options: Sequence[str]) -> list[str]:
-    """The answers that can be chosen; a checkbox without options is a Yes or No."""
+    """The options of a field of this type. A checkbox without options is a Yes or No."""
     if type not in QuestionType.ENUMERATED:
         return []
     return list(options) or (["Yes", "No"] if type == QuestionType.CHECKBOX else [])

@@ -16,10 +16,16 @@ from heliograph.store.database import Database
 
 
 class Dependents(Protocol):
-    """Users of the set-up. Called inside the saver's transaction, which locks the account exclusively, except for `uses` and `tagged`."""
+    """A package whose objects use the set-up.
+
+    Its methods are called inside the saver's transaction. That locks the account exclusively, except for `uses` and `tagged`.
+    """
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """The uses of the thing. kind: for a tag, only its uses on objects of this kind."""
+        """The uses of the thing.
+
+        kind: for a tag, only its uses on objects of this kind.
+        """
 
     def tag_users(self, account: int) -> Mapping[int, Sequence[Use]]:
         """The uses of each tag of the account, by the tag; tags without uses are omitted."""
@@ -31,7 +37,10 @@ class Dependents(Protocol):
         """Removes a tag that is being deleted from every rule; never widens one (P12)."""
 
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
-        """How the flows that filter by these values would change if the values were deleted. field: as filters call it ("event.custom.7")."""
+        """How the flows that filter by these values would change if the values were deleted.
+
+        field: the name of the field in filters, such as "event.custom.7".
+        """
 
     def values_gone(self, transaction: SetupTransaction, field: str, lost: Sequence[str]) -> None:
         """Removes deleted values from every filter; never widens a rule (P12)."""
@@ -53,13 +62,13 @@ _dependents: list[Dependents] = []
 
 
 def register(dependents: Dependents) -> None:
-    """Called once, by the `ready()` of an app above."""
+    """Registers a package that uses the set-up. The `ready()` of its app calls it once."""
     if not any(type(known) is type(dependents) for known in _dependents):
         _dependents.append(dependents)
 
 
 def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None) -> list[Use]:
-    """All uses of a thing by what has registered."""
+    """The uses of a thing, as all registered dependents report them."""
     return [use for dependents in _dependents for use in dependents.uses(account, thing, id, kind)]
 
 

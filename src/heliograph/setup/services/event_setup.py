@@ -78,10 +78,10 @@ class SessionFacts:
 
 
 def save_status(transaction: SetupTransaction, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
-    """Saves a custom status of an event. Its code and name must also differ from those of the standard statuses, because documents name
-    statuses by either.
+    """Saves a custom status of an event.
 
-    An empty code is derived from the name, here and below.
+    Its code and name must also differ from those of the standard statuses, because documents name statuses by either. An empty code is derived
+    from the name, as in every `save_…` of this module.
     """
     standard = {folded(text) for row in RegistrationStatus.objects.filter(event=None) for text in (row.code, row.name)}
     for name in ("code", "name"):
@@ -143,7 +143,7 @@ def delete_type(transaction: SetupTransaction, event: int, id: int) -> None:
 
 
 def delete_property(transaction: SetupTransaction, event: int, id: int) -> None:
-    """Deletes a custom registration property that no registration has. Changes that waited for its tag wait for it no more, and are judged again."""
+    """Deletes a custom registration property that no registration has. Stuck runs that waited for its tag are decided again."""
     _delete(transaction, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
     transaction.tagged.add(Tagged(TagKind.REGISTRATION_PROPERTY, id))
 
@@ -200,7 +200,10 @@ def _save[M: models.Model](
 
 
 def _code(model: type[models.Model], event: int, code: str, name: str, also: Iterable[str] = (), *, longest: int = CODE_LENGTH) -> str:
-    """The given code, or one derived from the name that is still free in the event. also: further codes that are taken."""
+    """The given code, or one derived from the name that is still free in the event.
+
+    also: further codes that are taken.
+    """
     if code.strip() or not name.strip():
         return code
     return code_for(name, longest, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])

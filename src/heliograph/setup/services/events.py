@@ -1,4 +1,4 @@
-"""Events (P2): created, saved, copied. Every save is recorded as a change, like a registration's (P10)."""
+"""Creates, saves and copies events (P2). Every save is recorded as a change, like a registration's (P10)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MarksFirst(SetupError):
 
 
 def new_event(config: AccountConfig) -> EventState:
-    """An event as it begins: in Testing, in the account's time zone, without a code and a name."""
+    """The state of a new event: in Testing, in the account's time zone, without a code and a name."""
     return EventState("", "", _first_status(config, 0), timezone=config.timezone)
 
 
@@ -124,7 +124,11 @@ def copy_event(
     start: datetime | Keep | None = KEEP,
     end: datetime | Keep | None = KEEP,
 ) -> int:
-    """Creates an event with another's set-up and tags, without its registrations (P2). Returns its id. Raises Invalid, NotThere."""
+    """Creates an event with another's set-up and tags, without its registrations (P2). Returns its id.
+
+    start, end: KEEP for those of the original.
+    Raises Invalid, NotThere.
+    """
     if not Event.objects.filter(pk=original_id).exists():
         raise NotThere(f"There is no event {original_id}.")
     original = transaction.provider.event(original_id)

@@ -19,8 +19,11 @@ def first_link() -> NewLink | None:
 
 
 def first_user(email: str, password: str, account: str) -> User | None:
-    """Creates the first account and user from the operator's settings, without a link. account: a code. None if there is a user. Raises
-    Invalid, PersonRefused."""
+    """Creates the first account and user from the operator's settings, without a link. None if there is a user.
+
+    account: the code of the account.
+    Raises Invalid, PersonRefused.
+    """
     with transaction.atomic():
         if User.objects.exists():
             return None
@@ -36,8 +39,10 @@ def look_at(token: str) -> EntryLink:
 
 
 def set_up(token: str, account: AccountFacts, *, name: str, email: str, password: str, second_factor: bool) -> User:
-    """Creates the account and its Administrator, and uses up the link. Raises LinkOver; or Invalid and PersonRefused, after which the link
-    is still valid."""
+    """Creates the account and its Administrator, and uses up the link.
+
+    Raises LinkOver; also Invalid and PersonRefused, after which the link is still valid.
+    """
     with transaction.atomic():
         take(Purpose.FIRST_START, token)
         if User.objects.exists():

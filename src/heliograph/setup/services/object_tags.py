@@ -1,7 +1,7 @@
 """Tags on objects (guide: Applying Tags in an Account, Applying Tags in an Event; P11).
 
-An object can only have tags that were created for its kind. When an untagged object gets its first tag, the changes that waited for it are
-released.
+An object can only have tags that were created for its kind. When an untagged object gets its first tag, the runs that waited for it are decided
+again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Saving a fix makes the Retry and Error items that it resolves due at once (D7).
 
-The saver locks the account's configuration exclusively. So an attempt that failed because of the old configuration settles either before
-the save, and is found here, or after it, and sees that it used an older version.
+The saver locks the account's configuration exclusively. So an attempt that failed because of the old configuration settles before or after the
+save. Before it, the save reschedules the item; after it, settling sees that the attempt used an older version.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _TAGGED_IN: Final[Mapping[TagKind, tuple[StatePart, StateField]]] = {
 
 
 def flow_saved(transaction: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
-    """A flow was saved: reschedules what waited for it. If its rules changed, runs that wait for a tag are judged again."""
+    """After a save of a flow, reschedules the items that waited for it.
+
+    rules_changed: True if the worker has to decide the flow's stuck runs again.
+    """
     pending_items.reschedule_flow(
         transaction.db,
         transaction.account,
@@ -46,13 +49,13 @@ def flow_saved(transaction: SetupTransaction, flow: int, *, rules_changed: bool)
 
 
 def flows_run_again(transaction: SetupTransaction, flows: Iterable[int]) -> None:
-    """Flows became active and complete: their runs that wait for a tag are judged again."""
+    """After flows became active and complete, lets the worker decide their stuck runs again."""
     for flow in flows:
         stuck_runs.note_flow_saved(transaction.db, transaction.account, flow)
 
 
 def signal_enabled(db: Database, account: int) -> None:
-    """Signal was switched on for the account: the runs of its flows that wait for a tag are judged again."""
+    """After Signal was switched on for the account, lets the worker decide the stuck runs of all its flows again."""
     stuck_runs.note_flow_saved(db, account, None)
 
 
@@ -87,7 +90,10 @@ def mapping_saved(transaction: SetupTransaction, mapping: int) -> None:
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
-    """After untagged objects got their first tag, lets the worker decide the runs that wait for these objects again, at once and in bounded steps."""
+    """After untagged objects got their first tag, lets the worker decide the stuck runs that wait for these objects again.
+
+    The worker does so at once, in bounded steps.
+    """
     places = [(_TAGGED_IN.get(tagged.kind), tagged.id) for tagged in objects]
     stuck_runs.note_tagged(db, account, [TaggedObject(*place, id) for place, id in places if place is not None])
 
@@ -95,7 +101,7 @@ def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> Non
 def flow_deleted(transaction: SetupTransaction, flow: int) -> None:
     """After a flow was deleted (P12), its undelivered actions fail.
 
-    The worker ends the flow's runs that wait for a tag, in bounded steps, since a flow can have any number of them.
+    The worker ends the flow's stuck runs in bounded steps, because a flow can have any number of them.
     """
     stuck_runs.note_flow_saved(transaction.db, transaction.account, flow)
     for _ in range(ENDED_AT_ONCE):
@@ -104,7 +110,7 @@ def flow_deleted(transaction: SetupTransaction, flow: int) -> None:
 
 
 def destination_removed(transaction: SetupTransaction, destination: int) -> None:
-    """A destination was removed (F8): its undelivered actions fail."""
+    """After a destination was removed (F8), its undelivered actions fail."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_destination(transaction.db, transaction.account, destination):
             break

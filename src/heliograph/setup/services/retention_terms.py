@@ -24,7 +24,7 @@ from heliograph.store.queue.removal import MOST_STEPS, STEPS, Survey, survey
 from heliograph.store.retention_record import RemovalDay, Removed
 
 DAYS_SHOWN: Final = 14
-"""The newest days of removals that are shown."""
+"""Most days with a removal that are shown: the newest."""
 
 
 class RemovesFirst(SetupError):
@@ -73,13 +73,16 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
 
 
 def checked_terms(content: int | None, rows: int | None) -> tuple[int | None, int | None]:
-    """The account's own days for content and for records; None where they are the installation's. Raises Invalid."""
+    """The account's own days for content and for records; None for the installation's. Raises Invalid."""
     most = installation_terms()
     return typed_terms(*("" if days in (None, limit) else str(days) for days, limit in ((content, most.content), (rows, most.rows))))
 
 
 def agreed_removal(account: int, terms: Terms, before: Terms) -> Survey | None:
-    """What has to be agreed to before these terms are saved, counted now. None: they remove nothing that those before them keep."""
+    """The removal that somebody must confirm before these terms are saved, counted now.
+
+    None if the terms remove nothing that the terms `before` keep.
+    """
     if not terms.removes_more_than(before):
         return None
     removal = counted_removal(account, terms)
@@ -87,7 +90,7 @@ def agreed_removal(account: int, terms: Terms, before: Terms) -> Survey | None:
 
 
 def counted_removal(account: int, terms: Terms) -> Survey:
-    """What these terms remove now, counted as far as somebody has to know who agrees to it."""
+    """What these terms remove now, counted in at most MOST_STEPS steps, for the confirmation."""
     with read_database() as db:
         return survey(db, account, terms.cuts(db.now()), steps=MOST_STEPS)
 
@@ -101,7 +104,7 @@ class RemovalOutlook:
     days: Sequence[RemovalDay]
     """The newest days on which something was removed."""
     notice: Announcement | None
-    """The announcement of a removal by these terms; None: it has not been announced."""
+    """The announcement of a removal by these terms; None if it has not been announced."""
 
     @property
     def has_begun(self) -> bool:
@@ -110,7 +113,7 @@ class RemovalOutlook:
 
 
 def removal_outlook(db: Database, account: int, terms: Terms) -> RemovalOutlook:
-    """What these terms remove next; counted in few steps."""
+    """What these terms remove next, counted in at most STEPS steps."""
     now, notice = db.now(), retention_record.announcement(db, account)
     return RemovalOutlook(
         survey(db, account, terms.cuts(now), steps=STEPS),
@@ -152,7 +155,7 @@ def save_terms(transaction: SetupTransaction, content: int | None, rows: int | N
 
 
 def start_removal(account: int, *, by: str, confirmed: bool) -> None:
-    """Lets the removal of what is older than the terms in force begin with the next retention round. Raises NothingOld, RemovesFirst."""
+    """Lets the removal by the terms in force begin with the next retention round. Raises NothingOld, RemovesFirst."""
     terms = terms_of(Account.objects.get(pk=account))
     removal = counted_removal(account, terms)
     if not removal.may_remove:

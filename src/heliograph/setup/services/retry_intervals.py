@@ -1,4 +1,4 @@
-"""The account's own retry intervals (D5): when the worker tries again what failed, by the category of the cause.
+"""The account's own retry intervals (D5): how long the worker waits before each retry, by the category of the failure.
 
 They apply to every failure after the save. An item that already waits keeps its time.
 """
@@ -27,7 +27,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
 
 FIELDS: Mapping[Category, str] = {category: category.name.lower() for category in SEVERITY}
-"""Under which name a category's intervals are given: "source_api"."""
+"""The form's field for the intervals of each category, such as "source_api"."""
 
 
 _BAD_INTERVALS = (
@@ -37,12 +37,18 @@ _BAD_INTERVALS = (
 
 
 def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
-    """Saves three intervals a category. typed: minutes with commas between them, by field; "" or absent = the usual ones. Raises Invalid."""
+    """Saves the three intervals of each category. Raises Invalid.
+
+    typed: minutes with commas between them, by field; "" or absent = the standard intervals.
+    """
     return _save(transaction, lambda category, _stored: _read(category, typed.get(FIELDS[category], "")))
 
 
 def save_minutes(transaction: SetupTransaction, minutes: Mapping[str, Sequence[float] | None]) -> RetryPolicy:
-    """Saves three intervals a category. minutes: by field; None = the usual ones, absent = those that are stored. Raises Invalid."""
+    """Saves the three intervals of each category. Raises Invalid.
+
+    minutes: by field; None = the standard intervals, absent = the stored ones.
+    """
 
     def read(category: Category, stored: Intervals) -> Intervals:
         if FIELDS[category] not in minutes:
@@ -56,13 +62,16 @@ def save_minutes(transaction: SetupTransaction, minutes: Mapping[str, Sequence[f
 
 
 def account_intervals(row: Account) -> dict[Category, Intervals]:
-    """The account's own intervals, or the usual ones."""
+    """The account's own intervals, or the standard ones."""
     stored = row.retry_intervals
     return {c: STANDARD[c] if stored is None else intervals_of(c, (each * SECOND for each in stored[c.value])) for c in SEVERITY}
 
 
 def _save(transaction: SetupTransaction, read: Callable[[Category, Intervals], Intervals]) -> RetryPolicy:
-    """Saves what is read for each category, from the intervals that are stored. Raises Invalid."""
+    """Saves new intervals of all categories. Raises Invalid.
+
+    read: makes a category's new intervals of its stored ones. Raises BadIntervals.
+    """
     transaction.needs_account()
     row = Account.objects.get(pk=transaction.account)
     stored = account_intervals(row)
@@ -91,7 +100,7 @@ def minutes_of(waits: Intervals) -> str:
 
 
 def _read(category: Category, text: str) -> Intervals:
-    """Intervals as they were typed; "" for the usual ones. Raises BadIntervals."""
+    """Parses typed intervals; "" means the standard ones. Raises BadIntervals."""
     if not text.strip():
         return STANDARD[category]
     pieces = [piece.strip() for piece in text.replace(";", ",").split(",")]

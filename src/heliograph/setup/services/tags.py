@@ -1,4 +1,4 @@
-"""Tags themselves (guide: Setting Tags Up for an Account): created, changed, merged, deleted (P12)."""
+"""Creates, changes, merges and deletes tags (guide: Setting Tags Up for an Account; P12)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from heliograph.store.models import Event
 
 @dataclass(frozen=True, slots=True)
 class TagFacts:
-    """A tag. label "" = its name."""
+    """A tag."""
 
     name: str
     kinds: frozenset[TagKind]
     label: str = ""
+    """"" for the name."""
 
 
 def save_tag(transaction: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag:

@@ -1,4 +1,4 @@
-"""The state of a running transaction of the set-up, and what it does (`setup_save.saving` opens it)."""
+"""A running transaction of the set-up, which `setup_save.saving` opens."""
 
 from __future__ import annotations
 
@@ -44,13 +44,18 @@ class SetupTransaction:
         self.is_account_changed = True
 
     def needs_event(self, event: int) -> None:
-        """Declares that an event's set-up is being changed. Raises NotThere for an event that was not locked, and thus also for another
-        account's."""
+        """Declares that an event's set-up is being changed.
+
+        Raises NotThere for an event that is not locked, and so also for an event of another account.
+        """
         if event not in self.events:
             raise NotThere(f"There is no event {event} here.")
 
     def lock_more_events(self, events: Iterable[int]) -> None:
-        """Locks more events. With the account locked exclusively nobody else has a lock on its events, so they can be locked in any order."""
+        """Locks more events, in any order.
+
+        Two savers cannot deadlock: the account is locked exclusively, so nobody else has a lock on its events.
+        """
         self.needs_signal()
         new = set(events) - self.events
         configuration_versions.lock_exclusive(self.db, events=[(self.account, e) for e in new], accounts=[self.account])

@@ -35,7 +35,7 @@ def uses_of_event_field(db: Database, account: int, id: int) -> list[Use]:
 
 
 MOST_READ = 20_000
-"""Most registrations of an event whose states are read for a list; with more, only a single thing is counted, on request."""
+"""Most registrations of an event whose states are read for a list. With more, only one thing is counted, on request."""
 
 
 def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, int] | None:
@@ -60,7 +60,7 @@ def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, 
         )
         if registrations > MOST_READ:
             return None
-        # one row for each id that a registration's state names
+        # The query `named` has a row for each id that a registration's state names.
         is_property = thing is Thing.REGISTRATION_PROPERTY
         id_sql, table = each_item(db, "r.state", "properties") if is_property else each_key(db, "r.state", _KEYED[thing])
         named = f"SELECT {id_sql} AS id FROM registration r, {table} WHERE r.account_id = :account AND r.event_id = :event"

@@ -1,4 +1,4 @@
-"""Versions of flows, mappings and connections (F10), and what a new one does to running flows."""
+"""Versions of flows, mappings and connections (F10), and the effect of a new version on running flows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
 
 RESTORED: Final = "restored"
-"""In a body, beside what the domain reads: the number of the version that was restored."""
+"""The key in a body for the number of the version that was restored. The domain does not read it."""
 _COLUMNS: Final = (
     "SELECT number, at, by, body, since FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
 )
@@ -33,13 +33,14 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an entity. since: the version of the account's set-up that introduced it."""
+    """One version of a flow, mapping or connection."""
 
     number: int
     at: datetime
     by: str
     body: Mapping[str, object]
     since: int = 0
+    """The version of the account's configuration from which on it is in force."""
 
     @property
     def restored(self) -> int | None:
@@ -95,7 +96,7 @@ def _version(row: Sequence[Any]) -> Version:
 
 
 def number_of(db: Database, account: int, kind: str, id: int) -> int:
-    """The number of the newest version; 0 where there is none."""
+    """The number of the newest version; 0 if there is none."""
     ((number,),) = db.all(
         "SELECT coalesce(max(number), 0) FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
         " AND kind = :kind AND entity_id = :id",
@@ -113,7 +114,7 @@ def watching_flows(transaction: SetupTransaction, *, confirmed: bool, at: str = 
     Either rolls everything back.
     """
     transaction.needs_signal()
-    transaction.write_account()  # what this transaction created before: a tag that the flow names
+    transaction.write_account()  # a flow may name what this transaction has created, such as a tag
     before = transaction.provider.account(transaction.account)
     yield before
     after = transaction.provider.account(transaction.account)

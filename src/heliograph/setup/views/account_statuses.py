@@ -32,15 +32,13 @@ from heliograph.web.forms import posted
 
 @dataclass(frozen=True, slots=True)
 class StatusesPage:
-    """One of the three pages.
-
-    url_name: the name of its URL, and of its entry in the panel.
-    config_field: the attribute of AccountConfig that lists these statuses.
-    """
+    """One of the three pages."""
 
     url_name: str
+    """The name of its URL, and of its entry in the panel."""
     kind: TagKind
     config_field: str
+    """The attribute of AccountConfig that lists these statuses."""
     heading: Promise
     lead: Promise
     untagged: Promise

@@ -14,7 +14,7 @@ from heliograph.web.form_fields import Choices, Select, TextLines
 from heliograph.web.shown_fields import Choice, FormField
 
 AUTOCOMPLETE = "off"
-"""The data is about other people: the browser must not offer its user's own."""
+"""Keeps the browser from offering its user's own data, because the answers are about other people."""
 
 
 def question_field(id: str, question: Field, values: FormValues, errors: Mapping[str, str]) -> FormField:
@@ -40,8 +40,10 @@ type AnswerField = BoxesOfAnswers | AnswerOfOptions | TextOfAnswer
 
 
 def answer_field(question: Field) -> AnswerField:
-    """The form field for a question or custom field. The service refuses invalid answers; a stored answer that is no longer an option is
-    still shown."""
+    """The form field for a question or custom field.
+
+    It shows a stored answer that is no longer an option. The service refuses invalid answers.
+    """
     if takes_many(question):
         return BoxesOfAnswers(question.label, options=_options(question.options), any_value=True, extra="in-columns")
     if question.options or question.type == QuestionType.CHECKBOX:

@@ -33,7 +33,7 @@ def _types() -> list[Choice]:
 
 
 class AnswerableForm(SharedForm):
-    """A question or a custom field. options: one a line."""
+    """A question or a custom field, with one option a line."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 

@@ -1,4 +1,7 @@
-"""Saves that ask first: a running flow would stop, a filter would lose its value, a flow would take more (F2, P12, P15)."""
+"""Saves that need a confirmation (F2, P12, P15).
+
+They ask before a running flow stops, a filter loses its value, or a flow acts on more live changes.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,11 @@ def save_confirmed[Saved](request: HttpRequest, save: Callable[[bool], Saved], t
 
 
 def promise_of_save(asks: SaveQuestion, thing: object = None) -> str:
-    """The promise of a page that asks what the save asked."""
+    """The promise of the page that shows the question of a save (P15).
+
+    asks: the question.
+    thing: the page's text beside the question.
+    """
     match asks:
         case AsksFirst():
             return promise_of("stops", frozenset(map(promise_of, asks.stops)), thing)

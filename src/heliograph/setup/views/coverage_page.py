@@ -1,4 +1,4 @@
-"""Tag coverage (P11): untagged objects that flows will stumble over, and tagging them in bulk."""
+"""Tag coverage (P11): the objects whose tag a flow or mapping needs, and tagging them in bulk."""
 
 from __future__ import annotations
 
@@ -37,20 +37,23 @@ NAMED = 12
 
 
 class CoverageForm(Form):
-    """The checked rows, and the tag to set; "" for each row's suggested one."""
+    """The objects to tag."""
 
     tag = Hidden()
+    """The id of the tag; "" for each object's suggested one."""
     row = Ticks()
+    """The chosen objects, by `Gap.key`."""
 
 
 class CoverageFilters(ListFilters):
-    """The filters of the page. event: an event's code, or OF_ACCOUNT."""
+    """The filters of the page."""
 
     kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
     event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))
+    """An event's code, or OF_ACCOUNT."""
 
     def offer_gaps(self, coverage: Coverage) -> None:
-        """Kinds and events that lack tags."""
+        """Sets the options of the filters: the kinds and events that have gaps."""
         events = sorted({gap.where for gaps in coverage.gaps.values() for gap in gaps if gap.where}, key=natural_order)
         self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in coverage.gaps))
         self.offer("event", [(OF_ACCOUNT, _("The account")), *((code, code) for code in events)])
@@ -99,7 +102,7 @@ def coverage(request: AccountRequest) -> HttpResponse:
 
 
 def _choices(config: AccountConfig, coverage: Coverage) -> list[tuple[str, list[Choice]]]:
-    """The tags that untagged objects can get, each once: under the names of all its objects that lack a tag."""
+    """The tags that untagged objects can get, by group. A tag stands once, in the group that names all kinds of such objects."""
     by_kinds: dict[tuple[str, ...], dict[str, Choice]] = {}
     options = {kind: TagChoices(config.tags, kind).options for kind in KIND_NAMES if kind in coverage.gaps}
     for choice in (each for choices in options.values() for each in choices):

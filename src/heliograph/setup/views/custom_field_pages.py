@@ -37,16 +37,14 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class FieldsPage:
-    """One of the two pages.
-
-    url_name: the name of its URL, and of its entry in the panel.
-    kind: profile or event, as in FieldFacts.
-    config_field: the attribute of AccountConfig that lists these fields.
-    """
+    """One of the two pages."""
 
     url_name: str
+    """The name of its URL, and of its entry in the panel."""
     kind: str
+    """"profile" or "event", as in FieldFacts."""
     config_field: str
+    """The attribute of AccountConfig that lists these fields."""
     heading: Promise
     lead: Promise
     empty: Promise
@@ -106,7 +104,11 @@ def fields(request: AccountRequest, url_name: str) -> HttpResponse:
 
 
 def _saved(request: AccountRequest, form: AnswerableForm, fields_page: FieldsPage, id: int | None = None) -> bool:
-    """Raises NotThere, LosesValues."""
+    """Saves the field of a form. Returns False, with the errors in the form, if the service refuses it.
+
+    id: the field to change; None for a new one.
+    Raises NotThere, LosesValues.
+    """
     typed = form.cleaned_data
     facts = FieldFacts(fields_page.kind, typed["code"], typed["label"], form.type_chosen, form.listed)
 
@@ -181,7 +183,7 @@ def edit(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
-    """Asks and deletes; what is in use cannot be deleted (P12)."""
+    """Asks for confirmation, and deletes a field that is not in use (P12)."""
     fields_page = PAGES[url_name]
     row = _read_field(request, fields_page, id)
     crumbs = [(fields_page.heading, reverse(url_name))]
@@ -191,7 +193,7 @@ def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
         try:
             with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 services.delete_field(transaction, id)
-        except InUse as error:  # a registration has got an answer to it
+        except InUse as error:  # since the uses were read, a registration has got an answer to the field
             confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs)
             mark_changed(confirmation, changed=True)
         else:
@@ -201,7 +203,10 @@ def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
 
 
 def deletion(name: str, uses: list[Use], *, thing: object, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
-    """The confirmation before something is deleted, or what uses it (P12). thing: as it is stored."""
+    """The context of the page before a deletion: its confirmation, or the list of uses if there are any (P12).
+
+    thing: the stored object, for the promise of the page.
+    """
     if uses:
         return question(
             _("“%(name)s” is in use") % {"name": name},

@@ -1,4 +1,4 @@
-"""Actions on an event other than editing it: it leaves Testing (P9), it is copied (P2)."""
+"""Operations on an event besides editing it: leaving Testing (P9), and copying (P2)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ from heliograph.web.toasts import say
 
 
 class LeaveTestingForm(Form):
-    """The event's next status; again: resumes a failed job."""
+    """The buttons by which an event leaves Testing."""
 
     to = Hidden()
+    """The id of the event's next status."""
     again = Hidden()
+    """Not empty if a failed job is to be resumed."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,7 +51,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     if form.is_valid() and form.cleaned_data["again"]:
         job = mark_test_job.under_way(request.account.pk, current_event.id)
         if job is not None:
-            with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+            with contextlib.suppress(control.NotPossible):  # the job has ended since it was read
                 control.resume(job.pk, request.account.pk)
         return HttpResponseRedirect(place)
     chosen = form.cleaned_data["to"] if form.is_valid() else request.GET.get("to", "")
@@ -71,7 +73,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         cancel_href=place,
     )
     if is_agreed(request, confirmation):
-        with contextlib.suppress(Invalid):  # it has left Testing, or the status has gone
+        with contextlib.suppress(Invalid):  # the event has left Testing, or the status was deleted
             mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
         return HttpResponseRedirect(place)
     return event_page(request, "confirmation.html", current_event, entry="details", **confirmation)

@@ -60,10 +60,11 @@ class NewEventForm(EventNameForm):
 
 
 class EventForm(NewEventForm):
-    """The whole event. opened: what the form showed, so that only what was changed is saved."""
+    """The whole event."""
 
     tags = TagChips()
     opened = Hidden(longest=LONGEST_OPENED)
+    """The values that the form showed, so that only changed ones are saved."""
 
     def __init__(self, *args: Any, event: EventConfig, config: AccountConfig, **given: Any) -> None:
         self.stored = values_of(event.state, config)
@@ -80,7 +81,7 @@ class EventForm(NewEventForm):
         offer(self, "tags", choices)
 
     def values(self) -> FormValues:
-        """Tags as ids. Custom fields that were not posted are empty: a browser leaves unticked boxes out."""
+        """The posted values, with tags as ids. A custom field without a posted value is empty, because browsers omit unticked boxes."""
         given = {name: value for name, value in self.cleaned_data.items() if name != "opened"}
         values: FormValues = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
         values |= {
@@ -100,13 +101,16 @@ class EventForm(NewEventForm):
         return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in sentences.items()]
 
     def draw_field(self, name: str) -> FormField:
-        """A field that the page did not post shows the stored value."""
+        """Draws a field; one that the page did not post with its stored value."""
         if self.is_bound and name not in self.data and name not in self.custom:
             return self.field(name).draw_field(name, self.initial.get(name), [str(error) for error in self.errors.get(name, ())])
         return super().draw_field(name)
 
     def sections(self, *, status: str = "") -> Sections:
-        """The whole form. status: a sentence if the status cannot be changed now."""
+        """The whole form, by section.
+
+        status: why the status cannot be changed now; "" if it can.
+        """
         custom = [self.draw_field(name) for name in self.custom]
         return [
             (_("Event"), "", self.draw_fields("name", "code", "start", "end", "timezone", "location")),
@@ -117,7 +121,7 @@ class EventForm(NewEventForm):
 
 
 def paired(fields: list[FormField]) -> list[FormField | Pair]:
-    """Puts two short fields side by side."""
+    """The fields, with short ones side by side in pairs."""
     rows: list[FormField | Pair] = []
     for field in fields:
         last = rows[-1] if rows else None

@@ -19,9 +19,10 @@ from heliograph.web.shown_fields import Choice
 
 
 class KindForm(SharedForm):
-    """The base of these forms. tagged: the name of its field of tags, "" for none."""
+    """The base of these forms."""
 
     tagged: ClassVar[str] = ""
+    """The name of the form's field of tags; "" for none."""
 
     def __init__(self, *args: Any, event: EventConfig, choices: TagChoices, **given: Any) -> None:
         super().__init__(*args, **given)

@@ -28,13 +28,16 @@ from heliograph.web.templatetags.moments import minute_in
 
 @dataclass(frozen=True, slots=True)
 class UsageCounts:
-    """Numbers of registrations by the id of what they use; None if not counted."""
+    """How many registrations use each thing of a kind. `by_id` has the numbers, by the thing's id; None if they are not counted."""
 
     event: EventConfig
     by_id: Mapping[int, int] | None
 
     def cell(self, head: str, id: int, query: Mapping[str, str] | None = None) -> list[Cell]:
-        """The table cell with the number; query: links to the list of exactly these registrations."""
+        """The table cell with the number of a thing's registrations.
+
+        query: the filters of the list of exactly these registrations, to which the number links; None for no link.
+        """
         if self.by_id is None:
             return [Cell(head, "")]
         href = f"{reverse('registrations')}?{urlencode({'event': self.event.id} | dict(query))}" if query else ""
@@ -256,7 +259,7 @@ class Questions(SetupKind):
 
 
 class Sessions(SetupKind):
-    """Sessions (P5): they have no tags; the statuses of their registrations do."""
+    """Sessions (P5). They have no tags; the statuses of their registrations have."""
 
     url_name, thing = "sessions", Thing.SESSION
     form = SessionForm

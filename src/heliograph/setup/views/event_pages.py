@@ -191,7 +191,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
     if in_order and not met:
 
         def save(confirmed: bool) -> EventState:
-            # confirmed: flows are changed as well, which needs the account
+            # A confirmed save may change flows, too, so it locks the account.
             with saving(request.account.pk, by=request.user.actor, events=[current_event.id], whole_account=confirmed) as transaction:
                 state = changed_state(transaction.provider.event(current_event.id).state, own_changes, config)
                 save_event(transaction, state, current_event.id, confirmed=confirmed)
@@ -202,7 +202,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         except MarksFirst:
             form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
         except LosesValues as error:
-            # Flows filter by the code or the name that it would lose (P12).
+            # Flows filter by the old code or name of the event (P12).
             place = reverse("event-details", args=(current_event.code,))
             confirmation = losing(request, error, crumbs=[(current_event.code, place)], cancel_href=place)
             return event_page(request, "confirmation.html", current_event, entry="details", **confirmation)
@@ -213,7 +213,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
                 return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': chosen_status})}")
             say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
-    then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
+    then |= {name: stored[name] for name in met}  # the page shows these values, so saving again replaces them
     return _details(request, current_event, config, form, then=then)
 
 

@@ -39,7 +39,10 @@ ADD, ENTER = "add", "enter"
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
-    """The list with its tags, and the fields that add a row. They are one form, so that what one button does not save stays as it was typed."""
+    """The list with its tags, and the fields that add a row.
+
+    They are one form, so that typed text that the pressed button does not save stays in the page.
+    """
     kind, do, data = KINDS[url_name], pressed(request), posted(request)
     current_event, config = _read(request, event)
     choices = _choices(kind, config)
@@ -213,7 +216,7 @@ def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpRes
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
-    """Asks and deletes; what is in use cannot be deleted (P12)."""
+    """Asks for confirmation, and deletes a thing that is not in use (P12)."""
     kind = KINDS[url_name]
     current_event, _config = _read(request, event)
     row = _row(kind, current_event, id)
@@ -225,7 +228,7 @@ def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpR
         try:
             with saving(request.account.pk, by=request.user.actor, events=[current_event.id]) as transaction:
                 kind.delete(transaction, current_event.id, id)
-        except InUse as error:  # a registration has got it
+        except InUse as error:  # since the uses were read, a registration has got the thing
             confirmation = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs)
             mark_changed(confirmation, changed=True)
         else:

@@ -28,7 +28,7 @@ class ReturnToFlow:
     mapping: int | None = None
     """The id of the mapping that was created for it on the way."""
     does: Does | None = None
-    """What a request does at the application, which a preset knows (F8)."""
+    """What a request does at the application (F8), as its preset says; None without a preset."""
 
     @classmethod
     def from_request(cls, request: AccountRequest) -> ReturnToFlow:

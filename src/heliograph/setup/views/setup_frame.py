@@ -42,14 +42,20 @@ def event_config(reader: AccountReader, code: str) -> EventConfig:
 
 
 def settings_page(request: AccountRequest, template: str, /, *, entry: str, status: int = 200, **context: Any) -> HttpResponse:
-    """A page of Account Settings. entry: its entry in the panel of pages, by the name of its URL."""
+    """A page of Account Settings.
+
+    entry: its entry in the panel of pages, by the name of its URL.
+    """
     return page(request, template, section="settings", here=entry, status=status, **context)
 
 
 def event_page(
     request: AccountRequest, template: str, event: EventConfig, /, *, entry: str, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """A page of an event. Its code is the first breadcrumb. entry: the page's entry in the event's panel."""
+    """A page of an event. Its code is the first breadcrumb.
+
+    entry: the page's entry in the event's panel.
+    """
     sql = f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}"
     with read_database() as db:
         rows = db.all(sql, {"account": request.account.pk})
@@ -67,7 +73,10 @@ def event_page(
 
 
 def form_context(form: Form, heading: str | Promise, **parts: Any) -> dict[str, Any]:
-    """The context of a page with one form (setup/form.html); what is not given is empty, and the button saves."""
+    """The context of a page with one form (setup/form.html).
+
+    parts: further names of the context, in place of the usual ones: no tabs, no crumbs, a button "Save" and so on.
+    """
     usual = {"tabs": [], "crumbs": [], "lead": "", "actions": [], "button": _("Save"), "readonly": "", "facts": [], "breaks": []}
     shown_form = {"heading": heading, "status": form.status, "told": form.draw_callout(), "fields": form.draw_fields()}
     return usual | shown_form | parts
@@ -76,7 +85,11 @@ def form_context(form: Form, heading: str | Promise, **parts: Any) -> dict[str, 
 def form_page(
     request: AccountRequest, form: Form, heading: str | Promise, /, *, entry: str, template: str = "setup/form.html", **parts: Any
 ) -> HttpResponse:
-    """A page of Account Settings with one form. parts: as for `form_context`."""
+    """A page of Account Settings with one form.
+
+    entry: its entry in the panel of pages, by the name of its URL.
+    parts: as for `form_context`.
+    """
     return settings_page(request, template, entry=entry, **form_context(form, heading, **parts))
 
 

@@ -1,7 +1,7 @@
-"""Forms that several people can have open at once: nobody overwrites another person's save without being told (P14).
+"""Forms that several people can have open at once: nobody overwrites another person's save without a warning (P14).
 
 The page posts back the values that it showed (`opened`). A field that this person did not change takes the value that is stored now. A field
-that both people changed is refused once, with the stored value; the page then counts that value as seen, so saving again replaces it. All
+that both people changed is refused once, with the stored value. The page then counts that value as seen, so saving again replaces it. All
 typed text stays in the form.
 """
 
@@ -21,9 +21,10 @@ from heliograph.web.texts import LONGEST_OPENED
 
 
 class SharedForm(Form):
-    """A form of a stored or a new object. one_time_boxes: checkboxes that trigger something once and are not stored."""
+    """A form of a stored or a new object."""
 
     one_time_boxes: ClassVar[frozenset[str]] = frozenset()
+    """The checkboxes that trigger something once and are not stored."""
 
     opened = Hidden(longest=LONGEST_OPENED)
 
@@ -35,7 +36,7 @@ class SharedForm(Form):
         self.met: dict[str, Texts] = {}
 
     def full_clean(self) -> None:
-        """Puts what others saved into the fields that were left alone, before anything is read."""
+        """Puts the stored values into the fields that this person did not change, before any field is read."""
         if self.is_shared and self.is_bound and not self._merged:
             self._merged = True
             self._merge()
@@ -60,7 +61,7 @@ class SharedForm(Form):
 
     @property
     def opened_field(self) -> FormField:
-        """The hidden field that comes back."""
+        """The hidden field with the values that the page shows, which the browser posts back."""
         return FormField(kind="hidden", id=self.add_prefix("opened"), label="", value=written(self.shown_now) if self.is_shared else "")
 
     def said_of(self, name: str, theirs: Texts) -> str:

@@ -46,7 +46,7 @@ def _kinds() -> list[Choice]:
 
 
 class TagForm(SharedForm):
-    """A tag, and what it is made for."""
+    """A tag, and the kinds of objects that it is for."""
 
     pairs = (("name", "label"),)
 
@@ -66,7 +66,7 @@ class TagForm(SharedForm):
         return TagFacts(typed["name"], frozenset(TagKind(kind) for kind in typed["objects"]), typed["label"])
 
     def refuse_tag(self, error: Invalid | InUse) -> None:
-        """Adds the service's error; one about the whole tag is shown at the name, which is unique."""
+        """Adds the service's errors. An error about the whole tag appears at the name, which is unique."""
         if isinstance(error, Invalid):
             self.refuse(error, names={"kinds": "objects", "": "name"})
         else:
@@ -89,10 +89,12 @@ class TagForm(SharedForm):
 
 
 class MergeForm(Form):
-    """The tag to merge into. look: only shows the consequences."""
+    """The form that merges a tag into another one."""
 
     into = Select(gettext_lazy("Into"), placeholder=gettext_lazy("Choose a tag"), required=True)
+    """The tag that takes the place of this one."""
     look = Hidden()
+    """Not empty if the page only shows the consequences."""
 
 
 class TagFilters(ListFilters):
@@ -350,7 +352,7 @@ def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks, showing the consequences, and deletes (P12: no rule is ever widened by it)."""
+    """Asks for confirmation with the consequences, and deletes the tag. It never widens a rule (P12)."""
     row = _row_of(id)
     effects = dependents.tag_effects(request.account.pk, id, None)
     holding = [e.use for e in effects if e.refused]

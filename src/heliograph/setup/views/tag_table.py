@@ -35,10 +35,11 @@ class Cell:
 
 
 class TagRow(RowForm):
-    """The tags of one row. was: the tags that the form showed."""
+    """The tags of one row."""
 
     tags: Any = TagChips()
     was = Hidden()
+    """The tags that the form showed."""
     left_alone = False
 
     def __init__(self, *args: Any, choices: TagChoices, **given: Any) -> None:
@@ -55,7 +56,10 @@ class TagRow(RowForm):
         return tags
 
     def clean(self) -> dict[str, Any]:
-        """Refuses, once, tags that somebody else has changed too (P14). The page then shows the stored ones as seen, so saving again replaces them."""
+        """Refuses, once, tags that somebody else has changed, too (P14).
+
+        The page then shows the stored tags, so saving again replaces them.
+        """
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if "tags" not in cleaned or self.add_prefix("was") not in self.data:
             return cleaned
@@ -70,7 +74,7 @@ class TagRow(RowForm):
         return set(self.choices.read(text).ids)
 
     def _readable_text(self, text: str) -> str:
-        """The same tags as people read them."""
+        """The text of a field as people read it: the tags' labels."""
         return text
 
     @property
@@ -192,7 +196,10 @@ def row_of(
 def rows_context(
     *, heading: AnyText, lead: AnyText, heads: Sequence[str], rows: Sequence[Mapping[str, Any]], **more: Any
 ) -> dict[str, Any]:
-    """The context of setup/rows.html; what is not given is empty."""
+    """The context of setup/rows.html.
+
+    more: further names of the context; absent ones are empty.
+    """
     return {
         "heading": heading,
         "lead": lead,
@@ -220,7 +227,11 @@ def rows_context(
 
 
 def say_saved(request: AccountRequest, changed: int, released: int) -> None:
-    """Shows the result of saving tags. released: number of objects that got their first tag."""
+    """Shows the result of saving tags.
+
+    changed: the number of rows that were changed.
+    released: the number of objects that got their first tag.
+    """
     if not changed:
         say(request, _("Nothing was changed."))
         return

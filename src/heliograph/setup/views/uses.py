@@ -1,4 +1,4 @@
-"""Lists what uses a thing, on pages."""
+"""The uses of a thing, and the effects of its deletion, as pages show them."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def href_of(use: Use) -> str:
 
 
 def then(effects: Iterable[Effect]) -> list[FlowThen]:
-    """The sentences of the flows after the change."""
+    """The flows' sentences as they would be after the change."""
     return [FlowThen(e.use.name or _("Without a name"), e.after, href_of(e.use)) for e in effects]
 
 
 def losses(effects: Sequence[Effect]) -> list[Breaks]:
-    """How flows change that lose a tag or a value: which stop, and which act on less."""
+    """The consequences for flows that lose a tag or a value: which flows stop, and which act on less."""
     consequences = []
     stops, less = [e for e in effects if e.stops], [e for e in effects if e.after and not e.stops]
     if stops:
@@ -59,7 +59,7 @@ def losses(effects: Sequence[Effect]) -> list[Breaks]:
 
 
 def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, Any]:
-    """The question before values are deleted by which flows filter (P12). Everything that was typed is posted along."""
+    """The question before values that flows filter by are deleted (P12). Its page posts everything typed again."""
     values = "”, “".join(error.values[:5])
     data = request.POST
     confirmation = question(

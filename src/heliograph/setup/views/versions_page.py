@@ -1,5 +1,7 @@
-"""Past versions: what each changed, how it differs from the current one, and restoring it (F10). One page for flows, mappings and
-connections."""
+"""Past versions: what each changed, how it differs from the current one, and restoring it (F10).
+
+Flows, mappings and connections share this page.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +36,28 @@ from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 SHOWN = 100
-"""Versions of a page of the list."""
+"""Most versions on one page of the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a difference: chips as rendered by components/setup_line.html, or words; result: what it produces."""
+    """One side of a difference: chips or words."""
 
     parts: Sequence[object] = ()
+    """Chips, as components/setup_line.html draws them."""
     text: str = ""
+    """The words, if there are no chips."""
     result: str = ""
+    """What it produces, such as the value of a mapping's row for a registration; "" for nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference. what: "Changed", "Added" or "Removed", translated."""
+    """One difference."""
 
     target: str
     what: str
+    """"Changed", "Added" or "Removed", translated."""
     old: Side
     new: Side
 
@@ -101,14 +107,14 @@ class Versioned:
     entry: str
     """Its entry in the panel."""
     crumbs: Sequence[tuple[str, str]]
-    """They end with the thing itself."""
+    """The breadcrumbs. The last one is the thing itself."""
     href: str
     differences: Callable[[Mapping[str, object], Mapping[str, object]], Sequence[Difference]]
     """The differences of an older and a newer body."""
     question: Callable[[Version], RestoreQuestion]
     """The consequences of restoring a version."""
     restore: Callable[[SetupTransaction, Version, bool], Sequence[str]]
-    """Makes a version the newest, and returns sentences to show. The flag: what it asks about is confirmed."""
+    """Makes a version the newest, and returns sentences to show. Its last argument is True if its question is confirmed."""
     note: str = ""
     """Stands below the heading of the differences."""
 
@@ -140,7 +146,7 @@ class ComparedVersions:
 
     @property
     def sides(self) -> tuple[Version, Version] | None:
-        """The older and the newer one; None where there is only one."""
+        """The older and the newer one; None if there is only one."""
         if self.other is None or self.other.number == self.at.number:
             return None
         older, newer = sorted((self.other, self.at), key=lambda each: each.number)
@@ -148,15 +154,23 @@ class ComparedVersions:
 
 
 def versions_page(request: AccountRequest, versioned: Versioned) -> HttpResponse:
-    """The page of one thing's versions: ?version=N compares with the one in use, or with another one (&with=M), &restore=1 asks; a post restores
-    `version`."""
+    """The page of one thing's versions. A post restores a version.
+
+    ?version=3              compares version 3 with the version in force
+    ?version=3&with=2       compares it with version 2
+    ?version=3&restore=1    shows what restoring it would do
+    """
     if request.method == "POST":
         return _restore(request, versioned)
     return _compared(request, versioned, read_number(request.GET.get("version", "")), shows_question=request.GET.get("restore") == "1")
 
 
 def _read(request: AccountRequest, versioned: Versioned, chosen: int | None, other: int | None) -> ComparedVersions:
-    """Raises Http404."""
+    """Reads the versions that the page shows. Raises Http404 if there are none.
+
+    chosen: the number of the chosen version. None for the one before the newest, or for the newest on a later page of the list.
+    other: the number of the version to compare it with; None for the usual one (`compared_with`).
+    """
     cursor = cursor_of(request, (int,))
     thing = (request.account.pk, versioned.kind, versioned.id)
     with read_database() as db:
@@ -183,7 +197,12 @@ def _compared(
     refused: RestoreRefusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The page, and what restoring the chosen version would do, if `shows_question` or if a restoration has asked `question`."""
+    """The page.
+
+    shows_question: whether it shows what restoring the chosen version would do.
+    question: the question of a restoration that was not confirmed.
+    refused: why nothing was restored.
+    """
     compared = _read(request, versioned, chosen, read_number(request.GET.get("with", "")))
     newest, at, sides = compared.newest, compared.at, compared.sides
     editable = may(request.user, Role.ADMINISTRATOR)
