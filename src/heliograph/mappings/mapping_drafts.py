@@ -48,7 +48,10 @@ class DraftRow:
     trim: bool = False
     case: Case | None = None
     tidy: bool = True
-    """Whether typed text beside an empty source field is left out. The page offers it ticked until the row has typed text between two source fields."""
+    """Whether typed text beside an empty source field is left out.
+
+    The page offers it ticked until the row has typed text between two source fields.
+    """
     line: str = ""
     """Its chips as text (domain.mapping.chips)."""
     parts_before: tuple[RowPart, ...] = ()

@@ -37,7 +37,7 @@ class ListedMapping:
     changed: datetime
     by: str
     number: int
-    """Of its newest version."""
+    """The number of its newest version."""
     joined: Sequence[str] = ()
     """The labels of its tags that several questions of one event carry, so that their answers are joined (M8)."""
 

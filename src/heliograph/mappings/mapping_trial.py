@@ -17,7 +17,7 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class TrialChoice:
-    """The data to try a mapping with. Without any: the newest registration or event that there is."""
+    """The data to try a mapping with: the newest registration or event, unless a field says otherwise."""
 
     key: str = ""
     """A registration or event by its key (`Match.key`)."""
@@ -37,14 +37,17 @@ class MappingTrial:
     """The flows that use it, by name, each with the destination that uses it."""
     tried: Tried
     is_nobody: bool
-    """Nothing matched what was asked for, so the data is made up."""
+    """Whether nothing matched the choice, so that the data is made up."""
     preview: MappingPreview
 
     @classmethod
     def of_mapping(
         cls, subjects: Subjects, mapping: FieldMapping, uses: Sequence[tuple[Flow, Destination]], choice: TrialChoice, now: datetime
     ) -> MappingTrial:
-        """Tries a mapping. uses: as above."""
+        """Tries a mapping.
+
+        uses: the flows that use it, by name, each with the destination that uses it
+        """
         flow_name = uses[0][0].name if uses else ""
         match = None if choice.made_up else subjects.tried(choice.key, choice.search, now, flow_name=flow_name, id=choice.id)
         tried = match or subjects.made_up(now, mapping)
@@ -52,7 +55,7 @@ class MappingTrial:
         return cls(mapping, uses, tried, is_nobody, preview(mapping, tried.facts, timezone=tried.zone))
 
     def unsendable(self, db: Database, config: AccountConfig, *, as_query: bool) -> list[UnsendableRequest]:
-        """The connections over which the request could not be sent as a whole; none are looked for if a single value has a problem.
+        """The connections over which the request could not be sent as a whole. None are looked for if a single value has a problem.
 
         as_query: the values are shown as the query of a GET
         """

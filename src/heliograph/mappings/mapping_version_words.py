@@ -25,7 +25,7 @@ def fields_of_versions(reader: AccountReader, id: int, subject: Subject) -> Sour
     for version in history(reader.db, reader.account, "mapping", id):
         try:
             unknown = FieldMapping.from_body(version.body).sources - fields.by_key.keys() - gone.keys() if version.body else frozenset()
-        except MappingError:  # from an older release
+        except MappingError:  # a version of an older release that is no longer valid
             continue
         if unknown and looked_up < MOST_LOOKED_UP:
             looked_up += 1

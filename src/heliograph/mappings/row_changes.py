@@ -17,7 +17,7 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """A row that is different."""
+    """A row that differs between the two versions."""
 
     before: PlacedRow | None
     """None: it was added."""

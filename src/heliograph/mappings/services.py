@@ -49,8 +49,8 @@ def save_mapping(
 
     confirmed: the user confirmed what saving does to flows
     based_on: the version from which editing started; a newer one is not overwritten
-    waiting: the texts, by field of the vault, that were typed before and are to be stored encrypted. In the mapping SEALED stands for them, or
-        for stored texts
+    waiting: the texts, by field of the vault, that were typed before and are to be stored encrypted. SEALED stands for them in the mapping, as it
+        does for stored texts
     restored: the number of the past version that this save makes the newest
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
@@ -102,7 +102,10 @@ def entered_mapping(body: object) -> FieldMapping:
 
 
 def rows_of_sample(text: str, *, values: bool) -> SampleProposal:
-    """The rows that a sample of the target makes. values: its values become typed text. Raises Invalid."""
+    """The rows that a sample of the target makes. Raises Invalid.
+
+    values: whether the rows get the sample's values as typed text
+    """
     try:
         return MappingDraft().sample(text, values=values)
     except MappingError as error:
@@ -163,7 +166,7 @@ def restore_mapping(transaction: SetupTransaction, id: int, number: int, *, conf
 
 
 def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> RestorableMapping:
-    """A past version as it would be saved now.
+    """The mapping that restoring a past version would save now.
 
     sealed: the fields of the vault for which an encrypted text is stored
 

@@ -1,6 +1,6 @@
 """Finds why a request cannot be sent although each of its values can: its URL or headers are too long, or a connection cannot carry it.
 
-It is judged by the rules of the worker (M7, M9, C2).
+The rules are those of the worker (M7, M9, C2).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def unsendable_requests(
 ) -> list[UnsendableRequest]:
     """The connections over which the request could not be sent.
 
-    If there are none: one entry with the id 0 if the values exceed the limits of any request.
+    If there are none, but the values exceed the limits of any request, the result is one entry with the id 0.
 
     rendered: the mapping's values, each of which can be sent
     as_query: the page shows the values as the query of a GET
@@ -59,7 +59,7 @@ def unsendable_requests(
     else:
         try:
             problems = limit_problems(f"https://host/?{query_text(rendered.pairs())}", ()) if as_query else []
-        except UnicodeEncodeError:  # half a character does not make it too long; over a connection, `build` names it
+        except UnicodeEncodeError:  # a lone surrogate does not make the URL too long; over a connection, `build` reports it
             problems = []
     return [UnsendableRequest(0, each) for each in problems[:1]]
 

@@ -40,7 +40,10 @@ def credential_warning(target: str) -> str:
 
 
 def joined_warning(answers: Joined, label: str) -> str:
-    """The warning that answers are joined. label: of their tag."""
+    """The warning that answers are joined.
+
+    label: the label of their tag
+    """
     return _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
         "event": answers.event,
         "n": len(answers.questions),
@@ -52,14 +55,20 @@ def joined_warning(answers: Joined, label: str) -> str:
 def joined_by_tag(
     db: Database, config: AccountConfig, uses: Sequence[tuple[Flow, Destination]], mapping: FieldMapping
 ) -> dict[int, Joined]:
-    """By tag, where answers that the mapping sends would be joined. If flows use it, only events count in which one of them takes changes."""
+    """By tag, the event in which answers that the mapping sends would be joined.
+
+    If flows use the mapping, only events in which one of these flows takes changes count.
+    """
     flows = list({flow.id: flow for flow, _destination in uses}.values())
     taken = warnings.taken_by(flows, config, Committed(db)) if flows else None
     return warnings.joined_answers(warnings.answer_tags(mapping.sources).values(), taken)
 
 
 def all_warnings(db: Database, config: AccountConfig, id: int, trial: MappingTrial) -> Iterator[str]:
-    """Every warning about a mapping. Needs the account's scope. id: of the stored mapping; 0 for a new one."""
+    """Every warning about a mapping. Needs the account's scope.
+
+    id: the id of the stored mapping; 0 for a new one
+    """
     mapping = trial.mapping
     if warning := address_warning(config, trial.uses, id, mapping):
         yield warning

@@ -1,4 +1,4 @@
-"""No row names a row of another account, whatever the code above forgets."""
+"""The database refuses a row that refers to a row of another account, even if the code does not check that."""
 
 from __future__ import annotations
 

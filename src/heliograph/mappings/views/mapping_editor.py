@@ -45,7 +45,7 @@ MOST_NAMED = 12
 MOST_LOSSES = 20
 """Most places of a sample that are named because they cannot become rows completely."""
 MOST_OF_PATH = 80
-"""Most characters of such a place."""
+"""Most characters of the path of such a place."""
 
 
 @dataclass
@@ -266,7 +266,7 @@ class Editor:
             used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
             href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
             yield warning_words.credential_warning(row.target), href, _("Connection Setup")
-        # Several questions of an event carry the same tag.
+        # Several questions of one event carry the same tag, so their answers are joined.
         for part in row.chips() or ():
             tag = tags.get(getattr(part, "key", ""))
             if tag is None or tag not in joined:
@@ -287,7 +287,7 @@ class Editor:
             shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
         elif number is not None and shown_row.chips:
             value = self.mapping_preview.values[number]
-            nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
+            nothing = value is None and self.draft.kind is MappingKind.HEADER  # a header cannot be null
             shown_row.result = rows.result_text("" if nothing else value, left_out=number in self.mapping_preview.left_out)
             is_open_header = self.draft.kind is MappingKind.HEADER and not self.draft.seals(shown_row.draft)
             if is_open_header and isinstance(value, str) and headers.is_doubtful(value):

@@ -38,13 +38,13 @@ class MappingForm(WaitingForm):
     object = Ticks()
     """The paths of objects and lists, in order."""
     object_name = Ticks()
-    """Their names."""
+    """The posted names of these objects and lists."""
 
     preview_format = Hidden()
     key = TypedLine(longest=300)
     """The registration or event that was chosen to try the mapping with."""
     person = TypedLine(longest=200)
-    """The text by which it is searched."""
+    """The text by which the registration or event is searched."""
     person_was = TypedLine(longest=200)
     """The text for which the page shows the preview."""
     made_up = Hidden()

@@ -56,7 +56,7 @@ class Editing:
     key: str = ""
     """The registration or event that was chosen to try the mapping with (`Match.key`)."""
     search: str = ""
-    """The text by which that is searched if none was chosen."""
+    """The text by which a registration or event is searched if none was chosen."""
     made_up: bool = False
     """Whether the mapping is tried with made-up data instead."""
     sample: str | None = None
@@ -332,7 +332,7 @@ def _take(editing: Editing, posted: Mapping[str, Any], *, proposed: bool) -> Non
     """
     try:
         new = editing.draft.sample(editing.sample or "", values=editing.keep_values).new
-        if posted["sample_mark"] != mark_of(editing.sample):  # its rows are shown first, so that they can be chosen
+        if posted["sample_mark"] != mark_of(editing.sample):  # the page must first show the rows of this sample
             editing.focus = "take"
             return
         pairs = [text.partition(" ") for text in posted["proposed"]] if proposed else []  # a key contains no space

@@ -158,7 +158,7 @@ class RowShown:
 
     @property
     def is_tidied(self) -> bool:
-        """Whether typed text beside an empty field of its source is left out."""
+        """Whether typed text beside an empty source field is left out."""
         return self.draft.tidy and not self.draft.type.is_list and has_text_between(self.draft.chips() or ())
 
 

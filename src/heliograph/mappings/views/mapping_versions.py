@@ -56,7 +56,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     def question(version: Version) -> RestoreQuestion:
         try:
             restorable_mapping = restorable(version, config, sealed)
-        except Invalid:  # restoring says why
+        except Invalid:  # the version is no longer valid; restoring it says why
             restorable_mapping = None
         return _question(
             restorable_mapping, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)]

@@ -206,8 +206,9 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
 
 
 def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping | None, editor: Editor) -> None:
-    """Says that the mapping is saved, and whether its request cannot be sent. If its rows changed and flows have delivered by it lately, offers to
-    replay these deliveries.
+    """Says that the mapping is saved, and whether its request cannot be sent.
+
+    If its rows changed and flows have delivered by it lately, the message offers to replay these deliveries.
 
     saved: the mapping after the save
     row: the mapping before the save; None for a new one
