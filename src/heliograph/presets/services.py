@@ -76,7 +76,7 @@ def make(transaction: SetupTransaction, key: str, values: Mapping[str, str], *, 
 
 
 def _blank_of(chosen: Preset, field: str) -> str:
-    """The blank to which an error of the connection belongs."""
+    """The blank of the preset from which the refused field of the connection was filled."""
     if field in ("name", ""):  # the one error about the whole connection is that its name is taken
         return "name"
     secrets = dict(chosen.connection.get("secrets", {}))

@@ -1,4 +1,7 @@
-"""Add A Connection from a preset (B3): its blanks, what to ask the application's administrator, and the new connection and its first mapping."""
+"""Add A Connection from a preset (B3).
+
+The page has the preset's blanks, and what to ask the application's administrator. It creates the connection and its first mapping.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,7 @@ def _page(request: AccountRequest, form: PresetForm, to_flow: ReturnToFlow, wait
         here="connections",
         status=form.status,
         preset=chosen,
-        does="" if to_flow.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # the waiting flow gets it chosen
+        does="" if to_flow.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # a waiting flow gets this choice
         typed=waiting,
         fields=form.draw_fields(),
         refused=refused_count(len(form.errors)) if form.refused else "",
