@@ -1,4 +1,4 @@
-"""Is Active, which deletes a registration when it is cleared (P8): the flows that act on its change, and the change."""
+"""The change of Is Active, and the flows that would act on it. Clearing Is Active deletes a registration (P8)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from heliograph.store.database import Database
 
 
 def flows_acting(registration: Opened) -> list[Flow]:
-    """The flows that would act, by the rules of today, if Is Active were cleared, or set if it is cleared now."""
+    """The flows that would act, by today's configuration, if Is Active were switched: cleared if it is set, set if it is cleared."""
     decisions = decide(_change(registration), registration.account, registration.event)
     return [decision.flow for decision in decisions if decision.verdict is FlowVerdict.TRIGGERED]
 
 
 def set_active(db: Database, registration: Opened, *, active: bool, by: str) -> ItemResult:
-    """Records the change in the caller's transaction. Raises SavedSince if somebody else has recorded the registration since it was opened."""
+    """Records the change in the caller's transaction. Raises SavedSince if somebody else has saved the registration since it was opened."""
     document = {"event": registration.event.code, "code": registration.code, "active": active}
     result = draft.save(db, registration.account.id, document, by=by, expected=registration.version)
     if result.outcome is ItemOutcome.CONFLICT:

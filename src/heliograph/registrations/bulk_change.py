@@ -29,7 +29,7 @@ from heliograph.store.django_database import of_django, read_database
 KIND: Final = "set-status"
 CHUNK: Final = 500
 MOST_PICKED: Final = 1_000
-MOST_REFUSED: Final = 1_000  # stored by name; the count covers all
+MOST_REFUSED: Final = 1_000  # refused registrations that the job's result lists; the count covers all
 SETTING: Final = "setting"
 LATER, MEANWHILE = "later", "meanwhile"
 
@@ -132,7 +132,7 @@ def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job
 
 
 class SettingStatus:
-    """One run of the job. Its cursor: the last id, or how many of the selected ones are done."""
+    """One run of the job. Its cursor is the id of the last registration, or the number of selected registrations already read."""
 
     def __init__(self, job: Job) -> None:
         self._account: int = job.account_id

@@ -1,4 +1,4 @@
-"""Registration documents that arrive through the API: recorded as those of `/ingest` (I1-I3), but by Django's connection."""
+"""Records the registration documents that arrive through the API: like those of `/ingest` (I1-I3), but over Django's connection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def record_document(account: int, body: bytes, *, by: str) -> ItemResult:
 
 
 def change_registration(account: int, id: int, body: bytes, *, by: str, expected: int | None = None) -> ItemResult:
-    """Records a document without its address for a registration that exists.
+    """Records a document for an existing registration. The document need not contain event and code.
 
     expected: the version that the sender has seen; a newer one is a conflict
 

@@ -120,7 +120,7 @@ def blank(db: Database, account: int, event: str) -> Opened | None:
 
 
 def free_code(db: Database, account: int, event: str) -> str:
-    """A code that no registration of the event has: eight letters and digits that nobody mistakes for another, as K7MF-Q2XD."""
+    """An unused code of the event, such as K7MF-Q2XD: eight letters and digits, without those that look alike, such as O and 0."""
     while True:
         signs = "".join(secrets.choice(_CODE_SIGNS) for _ in range(8))
         code = f"{signs[:4]}-{signs[4:]}"

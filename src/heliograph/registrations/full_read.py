@@ -1,8 +1,8 @@
 """A full read: all registrations that match filters, in chunks, beside live traffic (D9).
 
-Each chunk is a short transaction of its own, so a long read holds no old state of the database, and memory does not grow with the account. Between
-chunks the read gives way as jobs do. Registrations come in the order in which they were created. Each that is there at the beginning comes once, as it is
-when its chunk is read.
+Each chunk is a short transaction of its own. So a long read holds no old state of the database, and memory does not grow with the account. Between
+chunks the read pauses as jobs do. Registrations are returned in the order in which they were created. Each one that exists at the beginning is
+returned once, in its state at the time when its chunk is read.
 """
 
 from __future__ import annotations
@@ -57,19 +57,17 @@ READ_PLACES: Final = ReadPlaces()
 
 @dataclass
 class FullRead:
-    """One full read.
-
-    after: the serial behind which it begins
-    """
+    """One full read."""
 
     account: int
     filters: RegistrationFilter
     after: int = 0
+    """The serial after which the read goes on."""
     _pace: Pace = field(default_factory=Pace, init=False)
 
     @classmethod
     def behind(cls, account: int, filters: RegistrationFilter, registration: int | None) -> FullRead:
-        """A read that goes on behind a registration; None: from the beginning. Raises NotInAccount if there is no such registration."""
+        """A read that begins after this registration; for None, at the first one. Raises NotInAccount if there is no such registration."""
         if registration is None:
             return cls(account, filters)
         with read_database() as db:

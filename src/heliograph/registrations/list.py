@@ -29,9 +29,9 @@ MOST = 10_000
 SCAN_LIMIT: Final = 30_000
 """Registrations that one page or one count reads at most."""
 SCAN_LIMIT_OF_INDEX: Final = 300_000
-"""The same where the covering index is read alone, which is ten times as fast."""
+"""SCAN_LIMIT for databases that read the covering index alone, which is ten times as fast."""
 NAMED: Final = 20_000
-"""Up to so many registrations with the words are read by their ids. If there are more, reading the list newest first soon fills a page."""
+"""Up to this many registrations with the search words are read by their ids. If there are more, a walk from the newest on soon fills a page."""
 MOST_NAMES = 500
 """Choices offered by a filter; of events, the newest."""
 _SELECT: Final = (
@@ -121,7 +121,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationRow:
-    """A registration whose status may be set in bulk. status_modified: microseconds."""
+    """A registration whose status may be set in bulk."""
 
     id: int
     event: int
@@ -130,15 +130,17 @@ class RegistrationRow:
     version: int
     status: str
     status_modified: int
+    """In microseconds."""
 
 
 @dataclass
 class Registrations:
-    """The registrations of one account. scan_limit: how many a page or a count reads at most, if not SCAN_LIMITS."""
+    """The registrations of one account."""
 
     db: Database
     account: int
     scan_limit: int | None = None
+    """How many registrations a page or a count reads at most; None for SCAN_LIMIT or SCAN_LIMIT_OF_INDEX."""
 
     def __post_init__(self) -> None:
         self.provider = Committed(self.db)
@@ -167,7 +169,10 @@ class Registrations:
     def page(
         self, filters: RegistrationFilter, sort: RegistrationSort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
     ) -> ListPage[ListedRegistration]:
-        """One page of the list. whole: with the states."""
+        """One page of the list.
+
+        whole: True if the states are read too
+        """
         where, are_few = self._narrowed(filters)
         is_by_time = sort is RegistrationSort.MODIFIED
         scan_limit = self._scan_limit if is_by_time and filters.narrows and not are_few else None
@@ -187,7 +192,7 @@ class Registrations:
         return walked(fetch, key, cursor, size=size)
 
     def places(self, filters: RegistrationFilter, cursor: Cursor | None, limit: int) -> WalkedRows[tuple[int, int]]:
-        """When registrations were modified, and their ids, from the cursor on: read from the covering index alone."""
+        """(modified in microseconds, id) of registrations from the cursor on, read from the covering index alone."""
         where, are_few = self._narrowed(filters)
         walk = self._walk(RegistrationSort.MODIFIED, cursor, are_few=are_few)
         rows = walk.page(
@@ -196,7 +201,12 @@ class Registrations:
         return WalkedRows([(modified, id) for modified, id in rows.rows], rows.scan_end)
 
     def serials(self, filters: RegistrationFilter, after: int, limit: int, scan_limit: int) -> WalkedRows[tuple[int, int]]:
-        """Serials and ids in the order in which registrations were created, behind a serial."""
+        """(serial, id) of registrations in the order in which they were created.
+
+        after: the serial after which the walk begins
+        limit: registrations that are returned at most
+        scan_limit: registrations that are read at most
+        """
         where, are_few = self._narrowed(filters)
         walk = Walk("registration r", self._of_account(by_id=are_few), ("r.serial",), (after,), ascends=True)
         rows = walk.page(self.db, "SELECT r.serial, r.id FROM registration r", where, limit, scan_limit=None if are_few else scan_limit)
@@ -214,7 +224,7 @@ class Registrations:
         return self._listed(walk.read(self.db, f"{_SELECT}, r.state FROM registration r", where, len(ids))) if ids else []
 
     def count(self, filters: RegistrationFilter) -> ListCount:
-        """How many registrations match, counted up to MOST, among the newest SCAN_LIMIT."""
+        """How many registrations match, counted up to MOST, among the newest that the scan limit allows."""
         where, are_few = self._narrowed(filters)
         walk = self._walk(RegistrationSort.MODIFIED, None, are_few=are_few)
         end = None if are_few or not filters.narrows else walk.end(self.db, self._scan_limit)
@@ -226,7 +236,10 @@ class Registrations:
         return self.scan_limit or (SCAN_LIMIT_OF_INDEX if self.db.covering_index_suffices else SCAN_LIMIT)
 
     def _walk(self, sort: RegistrationSort, cursor: Cursor | None, *, are_few: bool) -> Walk:
-        """The walk through the list. are_few: few registrations are named by their ids, so that no index is walked."""
+        """The walk through the list.
+
+        are_few: True if the condition names few registrations by their ids, so that no index is walked
+        """
         column = {RegistrationSort.MODIFIED: "r.modified", RegistrationSort.CODE: "r.code", RegistrationSort.NAME: "r.name"}[sort]
         where, ascends = self._of_account(by_id=are_few), sort is not RegistrationSort.MODIFIED
         return walk_from(cursor, "registration r", where, (column, "r.id"), ascends=ascends)
@@ -290,11 +303,14 @@ class Registrations:
         return self._of_account(by_id=are_few) & where
 
     def _of_account(self, *, by_id: bool = False) -> Where:
-        """by_id: no index of the account is used, because registrations are read by their ids."""
+        """The condition that a registration `r` belongs to the account.
+
+        by_id: True if registrations are read by their ids; then no index of the account is used
+        """
         return Where("+r.account_id = :account" if by_id else "r.account_id = :account", account=self.account)
 
     def _narrowed(self, filters: RegistrationFilter) -> tuple[Where, bool]:
-        """The other conditions on a registration `r` of the account, and whether few with the words are named by their ids."""
+        """The filters' conditions on a registration `r`; and True if they name the few registrations with the search words by id."""
         where = Where("r.version > 0", account=self.account)  # a row without a version is just being created
         words = folded(filters.text).split()
         few = few_with(self.db, self.account, words, NAMED) if words else None

@@ -28,7 +28,7 @@ def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -
     is_yes_or_no = 0 < len(options) == len(sound) and not uses.full and all(flag(name) in (True, False) for name in options)
     if several and not is_yes_or_no:
         return QuestionType.MULTI_SELECT, options
-    if uses.full or len(options) < max(1, len(sound)):  # an answer that no option can be is typed text
+    if uses.full or len(options) < max(1, len(sound)):  # an answer that cannot be an option is free text
         return QuestionType.TEXT, []
     if is_yes_or_no:
         return QuestionType.RADIO, options

@@ -1,6 +1,6 @@
 """Cells of a workbook with an Excel error, such as #N/A or #REF!.
 
-The workbook reader returns them as empty cells, and an empty cell clears what is stored (I2). So we search the sheet's own XML
+The workbook reader returns them as empty cells, and an empty cell clears the stored value (I2). So we search the sheet's own XML
 for them, in flat memory, and refuse their rows.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from heliograph.registrations.imports.sheet_extent import column_number
 
 _BLOCK: Final = 1 << 18
-_LONGEST: Final = 1 << 14  # of a cell with an error, including its formula: what a block boundary may split
+_LONGEST: Final = 1 << 14  # bytes of a cell with an error, including its formula; a block boundary may split that much
 _INDEX: Final = 4_000_000  # bytes of the list of sheets
 _MOST: Final = 200_000  # cells that are remembered
 # Each pattern is bounded, and none skips a `<` that it does not expect: a hostile sheet takes no longer than an honest one.
@@ -58,7 +58,7 @@ def _part(archive: zipfile.ZipFile, index: int) -> str | None:
 
 
 def _beginning(archive: zipfile.ZipFile, part: str) -> bytes:
-    """The beginning of a part that is short in any honest workbook."""
+    """The first `_INDEX` bytes of a part. In an honest workbook these parts are shorter."""
     with archive.open(part) as file:
         return file.read(_INDEX)
 

@@ -1,7 +1,7 @@
 """The census of a file: counts of the names in its rows, made during the first reading (I4).
 
-For each event: the number of rows that name each status, attendee type, session, property, and question with its answers; and the rows' facts
-about the event itself. Custom profile fields are counted for the account, not per event. `lacking()` compares the census with the account.
+It counts, for each event, the rows that name each status, attendee type, session, property, and question with its answers. It also counts the rows'
+facts about the event itself. Custom profile fields are counted for the account, not per event. `lacking()` compares the census with the account.
 All counts are bounded, for any file.
 """
 
@@ -36,10 +36,11 @@ FACT = "event."
 
 @dataclass(slots=True)
 class Uses:
-    """How many rows use each name of a list. `full`: there are more names than are counted."""
+    """How many rows use each name of a list."""
 
     names: Counter[str] = field(default_factory=Counter)
     full: bool = False
+    """True if there are more names than are counted."""
 
     def add(self, name: str, budget: NameBudget) -> None:
         """Counts one use."""
@@ -63,7 +64,7 @@ class EventCensus:
     lists: dict[str, Uses] = field(default_factory=dict)
     """Statuses, attendee types, sessions, properties and values of facts, by kind."""
     answers: dict[str, Uses] = field(default_factory=dict)
-    """By question; for the account, by custom profile field."""
+    """The answers by question; in the census of the account, by custom profile field."""
     answered: Counter[str] = field(default_factory=Counter)
     """How many rows answer each question, or fill each custom profile field."""
     several: set[str] = field(default_factory=set)
@@ -75,7 +76,7 @@ class EventCensus:
             self.lists.setdefault(kind, Uses()).add(clean, budget)
 
     def note_facts(self, facts: Mapping[str, str], budget: NameBudget) -> None:
-        """Counts what a row says about the event itself."""
+        """Counts a row's facts about the event itself."""
         for name, text in facts.items():
             self.facts.setdefault(name, text[:MOST_LENGTH])
             self.use(FACT + name, text, budget)
@@ -122,7 +123,10 @@ class Census:
         self._budget = NameBudget()
 
     def add_dates(self, cells: Iterable[tuple[str, str]]) -> None:
-        """Notes how a row's dates are written: (column, cell)."""
+        """Counts how a row's dates are written.
+
+        cells: (name of a column, cell) of each column of dates
+        """
         for column, cell in cells:
             if cell:
                 self.dates.setdefault(column, DateSigns()).add(cell)
@@ -161,7 +165,7 @@ class Census:
         """Every name of a property that was counted."""
         return [name for event in self.events.values() for name in event.lists.get(PROPERTY, Uses()).names]
 
-    # --- kept between chunks
+    # --- stored between chunks
 
     def as_json(self) -> dict[str, Any]:
         """For the job's notes."""

@@ -55,7 +55,7 @@ class Column:
     date: DateOrder = DateOrder.DAY_FIRST
     """How dates are read that do not show their order."""
     split_given: bool = False
-    """True if a person gave `split`, be it ""; otherwise it is guessed."""
+    """True if a person gave `split`, even as ""; otherwise it is guessed."""
     date_given: bool = False
     """True if a person gave `date`; otherwise the unambiguous dates of the column decide."""
     why: str = ""
@@ -130,7 +130,7 @@ def checked_target(target: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the account has that a column may be named after."""
+    """The configuration after which a column may be named: custom fields, questions, properties and sessions."""
 
     account: AccountConfig
     events: Sequence[EventConfig] = ()
@@ -301,7 +301,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class Mapper:
-    """Turns rows into registration documents. event: the event of rows that name none."""
+    """Turns rows into registration documents.
+
+    event: the event of rows that name none
+    """
 
     def __init__(self, columns: Sequence[Column], known: Known, event: str = "") -> None:
         self.columns = tuple(columns)

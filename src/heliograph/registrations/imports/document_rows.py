@@ -63,7 +63,10 @@ class DocumentRows:
 
 
 class FlatRows:
-    """The lines of a flat NDJSON file as rows of a table. names: its columns, from `columns_of`."""
+    """The lines of a flat NDJSON file as rows of a table.
+
+    names: its columns, from `columns_of`
+    """
 
     def __init__(self, lines: DocumentRows, names: Sequence[str]) -> None:
         self._rows = lines
@@ -133,7 +136,7 @@ def columns_of(rows: Iterable[FileRow]) -> tuple[str, ...]:
 
 
 def _is_flat(text: str) -> bool | None:
-    """Whether a line can only be a row (True), only a document (False), or either."""
+    """True if a line can only be a row, False if it can only be a document; None if it can be either, or is no JSON object."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -148,7 +151,7 @@ def _is_flat(text: str) -> bool | None:
 def flat_values(text: str) -> dict[str, Value]:
     """The values of a line by column, as they are written: 12.50 stays "12.50", and null is empty. Raises NotFlat."""
     try:
-        read_document(text.encode("utf-8", "surrogatepass"))  # its limits, and names that are there twice
+        read_document(text.encode("utf-8", "surrogatepass"))  # refuses documents beyond its limits, and names that occur twice
         document = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
     except NoDocument as error:
         raise NotFlat(str(error), accepted=('{"event": "…", "code": "…"}',)) from None
@@ -170,7 +173,7 @@ def _no_constant(text: str) -> str:
 
 
 def _paths(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Column and value of each member; those of a document's areas by their paths."""
+    """(column, value) of each member. The column of a member within profile, answers or properties is its path, such as `profile.email`."""
     for name, value in document.items():
         if name in _AREAS and isinstance(value, dict):
             for key, inner in value.items():

@@ -66,7 +66,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 WIDE: Final = frozenset({"utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"})
-# Letters by Latin code page and how much each supports it; any other letter counts against it, a sign within a word even more.
+# For each Latin code page, letters by weight: how much one of them supports this page. Any other letter counts -1, a sign -2.
 _LATIN: Final = {
     "cp1252": {1.0: "äöüßÄÖÜéèêàçâîôûëÉÈÊÀÇñáíóúÁÍÓÚÑãÃåøæÅØÆ", 0.6: "õÕùïœŒìòÔÎÂýÿ"},
     "cp1250": {1.0: "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčéěířšúůýžÁČÉĚÍŘŠÚŮÝŽőűŐŰäöüßÄÖÜşţŞŢđĐ", 0.6: "ďňťĎŇŤăâîĂÂÎľĽôÔçë"},
@@ -133,7 +133,9 @@ def guesses(sample: bytes) -> list[str]:
 
 
 def _latin_weight(sample: bytes, name: str) -> float | None:
-    """The mean weight of the non-ASCII letters in this code page; None if the bytes are invalid in it, or no Latin text looks like that."""
+    """The mean weight of the non-ASCII letters in this code page. None if the bytes are invalid in it, if there are no such letters, or if
+    more of them stand side by side than in Latin text (`_RUNS_AT_MOST`).
+    """
     try:
         text = sample.decode(name)
     except UnicodeDecodeError:

@@ -171,7 +171,7 @@ def _opened(path: Path) -> BinaryIO:
         raise FileUnreadable(f"{path} cannot be read: {error.strerror}.") from None
 
 
-# --- looking
+# --- detecting the format
 
 
 def _sample(file: BinaryIO, form: Format) -> list[FileLine]:

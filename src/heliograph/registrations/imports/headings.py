@@ -10,7 +10,7 @@ from heliograph.registrations.imports.column_words import plain, standard_target
 MOST_TITLES: Final = 10
 """How many rows may precede the names of the columns."""
 LOOKED_AT: Final = 40
-"""Rows among which the head is looked for; empty rows do not count."""
+"""Rows that are searched for the head; empty rows do not count."""
 _ENOUGH: Final = 2
 """A row with this many known names is the head."""
 

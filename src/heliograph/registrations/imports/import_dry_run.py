@@ -32,7 +32,7 @@ class ComparedItem:
     changes: int = 0
     """How many changes flows would judge."""
     acts: tuple[int, ...] = ()
-    """The id of a flow for each change that the flow would act on."""
+    """The flows that would act, by id; one that acts on two changes occurs twice."""
     problem: DocumentProblem | None = None
     """Why it would be refused."""
 
@@ -70,7 +70,7 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
 
 
 def acts_on_new_events(codes: Sequence[str], known: Known) -> list[int]:
-    """For each flow and each of these events on whose creation it would act: the flow's id.
+    """The flows that would act on the creation of events, by id; one that acts on two events occurs twice.
 
     codes: the codes of the events that would be created
     """

@@ -1,4 +1,4 @@
-"""The job "import": reads the file twice, first to know what it needs, then to record it (I1, I2, I4).
+"""The job "import": reads the file twice, first to find the set-up that it needs, then to record it (I1, I2, I4).
 
     scan     every row once: what is missing, codes used twice, the number of rows; only notes are stored
     decide   creates what was chosen (in a dry run: simulates it)
@@ -55,7 +55,7 @@ CHUNK: Final = 100
 SCANNING, CHECKING, RECORDING = "scanning", "checking", "importing"
 _RECORD_CURSOR: Final[dict[str, Any]] = {"phase": "record", "place": None, "last": 0}
 """The cursor where the second reading begins."""
-_LACKS_KEPT: Final = 1_000  # in the job's result
+_LACKS_KEPT: Final = 1_000  # missing things that the job's result lists
 
 
 def kind() -> JobKind:
@@ -144,7 +144,7 @@ class ImportRun:
         self._iterator: Iterator[FileRow] = iter(self._rows)
 
     def close(self) -> None:
-        """Closes the file and the notes; once everything is done, only the report stays."""
+        """Closes the file and the notes. The notes of a job that is done are deleted; its report stays."""
         if self._rows is not None:
             self._rows.close()
         was_committed = False
@@ -160,7 +160,7 @@ class ImportRun:
 
     def read(self) -> Scanned | Ready:
         """The next chunk."""
-        if self._scan_is_over:  # what was created is committed now, and the second reading begins
+        if self._scan_is_over:  # the created set-up is committed by now, so the second reading begins
             assert self._rows is not None
             self._rows.close()
             self._open(_RECORD_CURSOR)
@@ -168,7 +168,9 @@ class ImportRun:
         return self._scan() if self._phase == "scan" else self._prepare()
 
     def write(self, db: Database, chunk: Scanned | Ready) -> ChunkResult:
-        """After a scanned chunk, its progress or the decision; records a prepared one, or in a dry run counts it."""
+        """Ends a chunk. A scanned chunk returns its progress; the last one decides what is created. A prepared chunk is recorded, or in a dry
+        run counted.
+        """
         if isinstance(chunk, Ready):
             return self._record(db, chunk)
         if not chunk.ended:
@@ -350,7 +352,7 @@ class ImportRun:
                 if result.outcome is not ItemOutcome.REFUSED:
                     counts[str(result.outcome)] += 1
                     continue
-                # A valid row is refused if the set-up changed meanwhile (problems), or if the database refuses its data (none).
+                # record() refuses a valid row, with problems, if the set-up has changed since; without, if the database refuses the data.
                 problems = [of_problem(problem, self._column, self._known.account, None) for problem in result.problems]
                 refused.append(RefusedRow.from_row(row, problems or [RowProblem("", "", "The database refused this row.", ())]))
         counts["refused"] += len(refused)

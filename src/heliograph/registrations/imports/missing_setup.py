@@ -50,7 +50,7 @@ _RARER: Final = 10  # ... and than a tenth of the median of the other names
 _FEW: Final = 20  # in fewer rows than this, a name like an existing one is taken for a misspelling of it
 _ALIKE: Final = 0.8  # ratio of SequenceMatcher from which two names look alike
 LONGEST_COMPARED: Final = 100  # characters of a name
-MOST_COMPARED: Final = 3_000_000  # pairs of letters of one file's names: those of 20,000 pairs of usual names; some tenths of a second
+MOST_COMPARED: Final = 3_000_000  # pairs of letters per file: those of 20,000 pairs of usual names, some tenths of a second
 _CLASSES: Final = (
     (StatusClass.CANCELLED, ("cancel", "storn", "annul", "withdr", "abgesagt")),
     (StatusClass.DENIED, ("declin", "denied", "reject", "refus", "abgelehn")),
@@ -74,7 +74,7 @@ class Lack:
     doubt: str = ""
     """Why it should not be created unasked, such as a likely typing error; "" if it may be."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What it would be created with."""
+    """The facts that it would be created with, such as the class of a status."""
     tags: tuple[str, ...] = ()
     """Names of the tags that it would carry."""
 
@@ -94,7 +94,10 @@ class Lack:
 
 
 def lacking(census: Census, known: Known) -> list[Lack]:
-    """The missing things: by kind, the doubtful last, then by event, the most needed first. Nothing within a doubtful event."""
+    """The missing things, without those within a doubtful event.
+
+    Sorted by kind; within a kind, doubtful ones last, then by event, then by the number of rows, highest first.
+    """
     by_code = {e.code: e for e in known.events}
     likeness = Likeness()
     lacks: list[Lack] = []
@@ -146,11 +149,13 @@ def _folded(rows: Iterable[Status | Named | Session]) -> set[str]:
 def _missing(
     kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
 ) -> list[Lack]:
-    """The names that are not in `have`. Each is doubted by the rows of its event, then by those of the whole file.
+    """The names that are not in `have`. Doubts about each come from the rows of its event, else from those of the whole file.
 
-    uses, rows: the names that the event's rows use, and the number of these rows
-    whole, rows_with: the names of all events, and for each the number of rows of the events that use it
+    uses: the names in the event's rows
     have: the names that the account or event has, with folded case
+    rows: how many rows the event has
+    whole: the names in the rows of all events
+    rows_with: name -> how many rows the events have that use it
     """
     lacks = []
     for name, count in uses.names.items():
@@ -224,7 +229,7 @@ class Likeness:
 
 
 _FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "timezone": "time zone"}
-"""Fact of an event -> how sentences call it, if not by its own name."""
+"""Fact of an event -> its name in sentences, if that is another one."""
 _VALUES_NAMED: Final = 3
 
 
@@ -347,7 +352,7 @@ class SetupChoice:
     names: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of things that are created even if they are doubtful; a kind of "" stands for any."""
     plan: tuple[Lack, ...] | None = None
-    """Exactly these, whatever the other fields say."""
+    """Exactly these; the other fields are then ignored."""
     in_events: bool = False
     """Limits `everything` to what belongs to an event. The rest belongs to the account and needs an Administrator (P1)."""
 

@@ -1,4 +1,4 @@
-"""From a file to a job: what the file is, what its columns mean, and everything that the job needs to know (pages and command alike)."""
+"""Prepares an import, for pages and command alike: the file's format, the meaning of its columns, and the job's parameters."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 
 KIND: Final = "import"
-_MOST_EVENTS: Final = 500  # of an account whose names help to guess columns
+_MOST_EVENTS: Final = 500  # newest events of an account whose names are used to guess columns
 
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """A person's settings for a file; what is empty is guessed."""
+    """A person's settings for a file; an empty one is guessed."""
 
     encoding: str = ""
     separator: str = ""
@@ -132,12 +132,12 @@ def parameters(upload: UploadDraft, wishes: Wishes) -> dict[str, Any]:
 
 
 def start(account: int, job_parameters: dict[str, Any], *, by: str, owner: str = "") -> Job:
-    """Makes the job."""
+    """Creates the job."""
     return control.create(KIND, account, job_parameters, by=by, owner=owner)
 
 
 _SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice")
-_SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
+_SAME_COLUMN: Final = ("name", "target", "split", "date")  # without `why`, which changes once the import has created what it names
 
 
 def unfinished(account: int, job_parameters: dict[str, Any]) -> list[Job]:
@@ -185,7 +185,7 @@ def is_here(job: Job) -> bool:
 
 @lru_cache(maxsize=16)
 def _digest_at(path: Path, _inode: int, _mtime_ns: int) -> str:
-    """Once for each touch: runners ask again and again."""
+    """The digest of a file, "" if it cannot be read. Cached until the file is touched, because runners ask for it repeatedly."""
     try:
         return digest(path)
     except FileUnreadable:

@@ -1,5 +1,4 @@
-"""Reads files in a separate process with bounded memory and time: whatever their reader does with a hostile file, only that process ends
-(A7).
+"""Reads files in a separate process with bounded memory and time: a hostile file can end that process only (A7).
 
 The workbook reader aborts when memory runs out, and panics on odd files; neither can be caught. A few hundred bytes suffice: a million
 empty rows zipped, and one cell far to the right. Long reading also takes no time from pages, which another process serves.
@@ -46,7 +45,10 @@ class Beginning:
 
 
 def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "", beat: Callable[[], None]) -> Beginning:
-    """Reads the beginning of a file in a separate process. Raises ImportFileError. beat: called every BEAT seconds until that is done."""
+    """Reads the beginning of a file in a separate process. Raises ImportFileError.
+
+    beat: called every BEAT seconds until the process has ended
+    """
     wish = {"do": "begin", "path": str(path), "encoding": encoding, "separator": separator, "sheet": sheet}
     table = _read(wish, beat)
     if table is None:
@@ -110,7 +112,7 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
             pass
         finally:
             process.kill()
-            with contextlib.suppress(BrokenPipeError):  # what it did not read would be written again
+            with contextlib.suppress(BrokenPipeError):  # closing tries to write again what the process did not read
                 process.stdin.close()
         if process.wait():
             return None

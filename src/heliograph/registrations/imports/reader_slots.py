@@ -23,12 +23,13 @@ LEASE: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class UploadReading:
-    """An upload that is being read, and by whom. job: the dry run that reads it; 0 while the upload itself is read."""
+    """An upload that is being read."""
 
     upload: str
     name: str
     by: str
     job: int = 0
+    """The dry run that reads it; 0 while the upload itself is read."""
 
 
 class ReadingBusy(ImportFileError):
@@ -87,10 +88,11 @@ def places() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A key in the cache that this process holds. token: tells it from the key of a process that took the place after the lease ran out."""
+    """A key in the cache that this process holds."""
 
     key: str
     token: str
+    """Distinguishes this process's key from that of a process that took the place after the lease ran out."""
 
     @classmethod
     def take(cls, key: str, about: Mapping[str, str]) -> Self | None:

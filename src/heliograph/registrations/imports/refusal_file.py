@@ -30,8 +30,8 @@ REPORT_COLUMNS: Final = (
     "refused_accepted",
     "refused_without",
 )
-"""The report's own columns. The last one, for NDJSON only, lists as JSON the names of columns that the row did not have: an import of the report
-must not take them for empty cells, which clear stored values (I2)."""
+"""The report's own columns. The last one, for NDJSON only, lists the names of columns that the row did not have, as JSON. So an import of the report
+does not take them for empty cells, which clear stored values (I2)."""
 _WITHOUT: Final = REPORT_COLUMNS[-1]
 _LIST_SIGN: Final = "|"
 """Between the values of a list; an import splits cells there."""

@@ -19,7 +19,10 @@ MOST = 50  # accepted values listed
 
 
 def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: AccountConfig, event: EventConfig | None) -> RowProblem:
-    """A problem of the document as a problem of the row. name: the column for a path in the document."""
+    """A problem of the document as a problem of the row.
+
+    name: the column for a path in the document
+    """
     allowed = _names(problem.field, account, event) or problem.allowed
     reason = problem.reason[:1].upper() + problem.reason[1:]
     if event is not None and problem.field in _WORDS and problem.value:
@@ -42,7 +45,7 @@ def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:
 
 
 def used_before(column: str, code: object, line: int, row: int) -> RowProblem:
-    """Another row of the file has this code: which of the two is right, only a person knows, so the second is refused."""
+    """Another row of the file has this code. The second row is refused, because only a person knows which of the two is right."""
     return RowProblem(column, str(code), f"Line {place(line, row)} has this code already.", ("a code that no other row of the file has",))
 
 
@@ -55,7 +58,7 @@ def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names(place: str, account: AccountConfig, event: EventConfig | None) -> list[str]:
-    """Only names, although a document may use codes as well."""
+    """The accepted names. A document may use codes as well, but they are not listed."""
     if event is None:
         return []
     if place == "status":

@@ -23,7 +23,7 @@ class FileRow:
     problem: RowProblem | None = None
     """Why its cells cannot be used."""
     row: int = 0
-    """Its number as a spreadsheet counts; 0 if that is the line's."""
+    """Its number as a spreadsheet counts; 0 if that equals `line`."""
     absent: frozenset[int] = frozenset()
     """Indexes of cells that the row does not have at all. They are not empty cells: those clear stored values."""
     lists: Mapping[int, Sequence[str]] = field(default_factory=dict)
@@ -47,7 +47,10 @@ def place(line: int, row: int) -> str:
 
 
 def clip_value(text: str, longest: int = 100) -> str:
-    """The beginning of a value, for messages. longest: in characters."""
+    """The beginning of a value, for messages.
+
+    longest: the most characters
+    """
     clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""Creates the chosen parts of what the account is missing; or only simulates it, for a dry run, by the same plan."""
+"""Creates the chosen missing things, or for a dry run only simulates them, by the same plan."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, ord
 
 
 def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
-    """The account with the chosen things and their tags, as it would be. A dry run checks rows, and asks flows, with it."""
+    """The configuration as it would be with the chosen things and their tags. A dry run checks rows and evaluates flows with it."""
     ids = itertools.count(_IMAGINED)
     account = known.account
     tags = {tag.name.casefold(): id for id, tag in account.tags.items()}
@@ -219,7 +219,7 @@ def _create_one(
 
 
 def _codes(model: Any, event: int) -> list[str]:
-    """Codes taken in an event; those of its statuses must also differ from the standard ones and their names."""
+    """The codes that are taken in an event. For statuses, these include the codes and names of the standard ones."""
     taken = list(model.objects.filter(event=event).values_list("code", flat=True))
     if model is RegistrationStatus:
         taken += [text for row in model.objects.filter(event=None).values_list("code", "name") for text in row]

@@ -1,7 +1,7 @@
 """How far a workbook's cells extend, determined before anything loads them.
 
-The workbook reader keeps a sheet as one dense table from its first cell to its last: two cells in far corners, a kilobyte of XML, become
-half a terabyte, and the process crashes. So the cell references in the XML are scanned first, in flat memory, to report the error. Against
+The workbook reader loads a sheet as one dense table from its first cell to its last. So two cells in far corners, a kilobyte of XML, become half a
+terabyte, and the process crashes. Therefore the cell references in the XML are scanned first, in flat memory, to report the error. Against
 cells without references, the protection is that a separate process reads the file first.
 """
 
@@ -14,8 +14,8 @@ from typing import Final
 MOST_CELLS: Final = 20_000_000
 _BLOCK: Final = 1 << 18
 _CUT: Final = 160  # bytes: longer than any cell reference that the pattern matches
-# As the workbook reader accepts them: in either case, with leading zeros. Odder spellings are left to the process that reads the file first
-# (reader_process.py).
+# Cell references as the workbook reader accepts them: in either case, with leading zeros. Odder spellings are left to the process that reads
+# the file first (reader_process.py).
 _PLACE: Final = re.compile(rb"""\br\s{0,40}=\s{0,40}["']([A-Za-z]{0,3})0{0,40}([0-9]{1,7})["']""")
 
 

@@ -13,7 +13,7 @@ from heliograph.registrations.imports.import_errors import ImportFileError, NoTa
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unique_names, unusable
 from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, FileLine, FileLines, FilePosition
 
-_MOST_LINES = 1_000  # of one row: what runs over more has a quote that nobody closed
+_MOST_LINES = 1_000  # of one row; a row with more has a quote that is not closed
 _MOST_CHARACTERS = 500_000  # of one row
 
 
@@ -54,7 +54,10 @@ class TableRows:
             self._go_to(FilePosition(cursor["offset"], cursor["line"]), cursor.get("row", 0))
 
     def _go_to(self, position: FilePosition | None, row: int) -> None:
-        """Continues reading at this place. row: the number of the row before it."""
+        """Continues reading at this place.
+
+        row: the number of the row before that place
+        """
         self._lines = FileLines(self._file, self._encoding, self._mark_length, position)
         self._reader, self._row = self._new_reader(), row
 
@@ -118,7 +121,10 @@ class TableRows:
         return line.text
 
     def _next(self, *, in_head: bool = False) -> FileRow | None:
-        """The next row, or None at the end. in_head: the names of the columns are not known yet, so cells of any number are accepted."""
+        """The next row, or None at the end.
+
+        in_head: True while the names of the columns are not known; then a row may have any number of cells
+        """
         self._pulled, self._size, self._flaw = [], 0, ""
         reason = ""
         accepted: tuple[str, ...] = ()

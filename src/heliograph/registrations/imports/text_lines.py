@@ -121,7 +121,10 @@ class FileLines:
         return FileLine(text, ENDLESS if size > MAX_LINE else flaw, number, self.place)
 
     def give_back(self, lines: list[FileLine], place: FilePosition) -> None:
-        """Returns lines, which are then read next. place: the position of the first."""
+        """Returns lines, which are then read next.
+
+        place: the position of the first of them
+        """
         self._back.extendleft(reversed(lines))
         self.place = place
 

@@ -46,7 +46,7 @@ KEPT: Final = 7 * 24 * 3600  # seconds after which an upload is removed, unless 
 MOST_KEPT: Final = 2 << 30
 """Bytes of an account's uploads; when another one arrives, the oldest that no open job needs are removed."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_REMEMBERED: Final = 50  # past imports that are searched for how their columns were chosen
+_REMEMBERED: Final = 50  # newest imports that are searched for one with the same columns
 
 
 class NoUpload(ImportFileError):
@@ -219,7 +219,7 @@ def check(upload: Upload, choice: SetupChoice) -> Upload:
         for job in jobs:
             if job.parameters.get("upload") != upload.id:
                 raise ReadingBusy(UploadReading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
-            with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+            with contextlib.suppress(control.NotPossible):  # it has just ended
                 control.cancel(job.pk, upload.account)
         begun = start(upload.account, parameters, by=upload.by)
     checked = replace(upload, checked=begun.pk)

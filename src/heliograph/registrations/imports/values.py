@@ -24,7 +24,8 @@ _DATE: Final = re.compile(
     r"(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})\.?(?:[ T,]+(\d{1,2})(?::(\d{2}))(?::(\d{2}))?(?:\.\d{1,6})?\s*([AaPp])?\.?[Mm]?\.?)?", re.ASCII
 )
 _FEWEST: Final = 5
-"""At least one of so many dates must show whether day or month comes first. More than half of a year's dates do, so fewer than that are likely mistakes."""
+"""At least one in this many dates must show whether day or month comes first. Of a year's dates more than half do, so a smaller share suggests
+typing errors."""
 DATE_EXAMPLES: Final = ("2026-02-28", "2026-02-28T09:30")
 
 
@@ -120,7 +121,7 @@ class DateSigns:
         if self.day_first and self.month_first:
             return False
         if self.votes:
-            return self.votes * _FEWEST >= self.dates or bool(self.day_first and not self.slashed)  # who writes dots writes the day first
+            return self.votes * _FEWEST >= self.dates or bool(self.day_first and not self.slashed)  # dates with dots have the day first
         return not self.slashed or bool(self.dotted)
 
     @property

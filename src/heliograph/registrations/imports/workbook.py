@@ -61,7 +61,7 @@ class WorkbookRows:
             raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
         self.head_line, names = first[head_index([cells for _, cells in first])]
         self.names, self.line = unique_names(names), self.head_line
-        self._rows = enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW)  # again: rows below the head were looked at, too
+        self._rows = enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW)  # from the first row again: rows below the head were read, too
         if len(self.names) > MAX_COLUMNS:
             raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
         self._from = max((cursor or {}).get("line", 0), self.line)
@@ -162,7 +162,7 @@ def _sheet(book: CalamineWorkbook, sheet_name: str) -> CalamineSheet:
 
 
 def check_size(path: Path) -> None:
-    """Refuses an archive that unpacks to more than fits, or to far more than people type: first by its stated sizes, then by unpacking it.
+    """Refuses an archive that is too large or too dense once unpacked: first by its stated sizes, then by unpacking it.
     Raises NoTable if it is not an archive."""
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:

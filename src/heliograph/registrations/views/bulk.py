@@ -48,7 +48,7 @@ class BulkStatusForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def set_status(request: AccountRequest) -> HttpResponse:
-    """Shows the consequences; agreed to, starts the job."""
+    """Shows the consequences. Starts the job once the person has agreed to them."""
     form = BulkStatusForm(request.GET).posted
     if form["of"] == ALL:
         wish = Wish(form["to"], filters=RegistrationFilters(request).registration_filter)

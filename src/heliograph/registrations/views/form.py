@@ -69,7 +69,7 @@ class RegistrationForm(Form):
         return typed_values
 
     def draw_field(self, name: str) -> FormField:
-        """One field with its value. A field that was created after the form was opened shows what is stored."""
+        """One field with its value. A field that was created after the form was opened shows its stored value."""
         field = self.fields[name]
         if not isinstance(field, TextsField):
             return super().draw_field(name)

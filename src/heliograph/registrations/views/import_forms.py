@@ -93,7 +93,7 @@ class ReadingForm(Form):
 
 
 class DryRunForm(Form):
-    """What is created with the import, by its number, and whether flows act on the import: a choice without a default."""
+    """The numbers of the things that the import creates, and whether flows act on it, which has no default."""
 
     create = Ticks()
     quiet = Select(options=[Choice("0", ""), Choice("1", "")])
@@ -123,11 +123,12 @@ class LackForm(RowForm):
 
 @dataclass(frozen=True, slots=True)
 class DryRunForms:
-    """The form of a dry run, with a row for each missing thing on the page. tags: the choices, by kind of thing."""
+    """The form of a dry run, with a row for each missing thing on the page."""
 
     form: DryRunForm
     rows: list[LackForm]
     tags: Mapping[str, TagChoices]
+    """The tags to choose from, by kind of missing thing."""
     config: AccountConfig
 
     @classmethod

@@ -170,7 +170,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
 
 
 def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy) -> HttpResponse:
-    """Shown in place of the columns while an upload is being read; refreshes itself."""
+    """The page in place of the columns while an upload is being read. It reloads itself after 3 seconds."""
     is_this_upload = busy.reading is not None and busy.reading.upload == file_upload.id
     title, text = (
         (_("It is being read"), _("This page looks again by itself.")) if is_this_upload else (_("It waits to be read"), _(str(busy)))
@@ -373,7 +373,7 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
     }
 
 
-# --- what was refused
+# --- refused rows
 
 
 @require_safe

@@ -24,7 +24,7 @@ type Steps = list[tuple[str, str]]
 
 
 def steps_of(upload: str, at: int) -> Steps:
-    """The wizard's steps; those one can return to have URLs."""
+    """The wizard's steps as (name, URL); the URL of a step is "" if one cannot return to it."""
     columns, dry = (reverse(name, args=(upload,)) if upload and at < 4 else "" for name in ("import-columns", "import-dry-run"))
     return [
         (_("Upload"), reverse("import") if at < 4 else ""),
@@ -87,7 +87,7 @@ def read_as(column: Column) -> str:
     return ""
 
 
-# --- what it came to
+# --- results
 
 
 def sums_of(job: Job) -> list[Sum]:
@@ -118,7 +118,7 @@ def acting_of(job: Job, config: AccountConfig) -> int:
 
 
 def acts_of(job: Job, config: AccountConfig) -> str:
-    """The effect that today's flows would have on the import, by the dry run. A flow that was deleted since is left out."""
+    """How many changes flows would judge, and on how many each of today's flows would act, by the dry run. Flows deleted since are left out."""
     changes = int(job.result.get("judged", 0))
     judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
     counted: Mapping[str, int] = job.result.get("acts") or {}

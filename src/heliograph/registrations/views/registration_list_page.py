@@ -71,7 +71,7 @@ class RegistrationFilters(ListFilters):
 
 @require_safe
 def registrations_of_event(request: AccountRequest, event: str) -> HttpResponse:
-    """Leads from the beginning of a registration's address to the list of its event. Raises Http404 for a code that no event has."""
+    """Redirects the beginning of a registration's address to the list of its event. Raises Http404 for a code that no event has."""
     with read_database() as db:
         id = Registrations(db, request.account.pk).event_of_code(event)
     if id is None:
