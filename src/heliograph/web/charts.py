@@ -1,4 +1,4 @@
-"""Charts drawn on the server: SVG without inline style, colours by class, every bar and slice that is not empty a link, zero always the baseline.
+"""Charts drawn on the server, as SVG without inline style: colours are classes, the baseline is zero, bars and slices link to their records.
 
 Columns are stretched SVG and their labels HTML, so that text never shrinks. components/chart.html and chart_multiples.html draw a `Plot`,
 chart_rows.html draws `RowBar`s; `pie` is SVG by itself.
@@ -83,12 +83,13 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class RowBar:
-    """A row with one horizontal bar. width: of 100."""
+    """A row with one horizontal bar."""
 
     name: str
     value: int
     href: str
     width: str
+    """In percent of the longest bar."""
     sub: str = ""
     tone: Tone = "ink"
 
@@ -110,7 +111,10 @@ def scale_of(top: int, steps: int = 3) -> list[int]:
 
 
 def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, height: int = 144, top: int = 0, steps: int = 3) -> Plot:
-    """A chart with one column for each bucket. top: the end of a scale that several charts share; 0 = its own."""
+    """A chart with one column for each bucket.
+
+    top: the end of a scale that several charts share; 0 for a scale of its own
+    """
     totals = [sum(each.values[index] for each in series) for index in range(len(buckets))]
     scale = scale_of(top or max(totals, default=0), steps)
     every = max(math.ceil(len(buckets) / LABELS), 1)
@@ -136,7 +140,7 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
 
 
 def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:
-    """(name, value, href, sub) as bars on one scale. A bar of nothing is no link."""
+    """Rows of (name, value, href, sub) as bars on one scale. An empty bar is no link."""
     most = max((value for _name, value, *_rest in rows), default=0) or 1
     return [RowBar(name, value, href if value else "", f"{100 * value / most:.1f}", sub) for name, value, href, sub in rows]
 
@@ -156,7 +160,7 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
     for each, share in zip(visible_slices, shares, strict=True):
         turn = share / sum(shares) * 2 * math.pi
         description = f"{each.label}: {intcomma(each.value)}"
-        # A slice links to its records, unless they are no longer kept.
+        # A slice links to its records, unless they have been deleted.
         opening = (
             format_html('<a href="{}" aria-label="{}">', each.href, description)
             if each.href

@@ -1,7 +1,7 @@
 """A page that asks before something is done, and says what would happen (confirmation.html).
 
 The stated consequences are a promise (P15). The page posts back a digest of them. The view writes the question again from the stored state, and
-acts only if the digest is the same; otherwise it shows the new question, which says that it has changed. `save_order` keeps others from saving
+acts only if the digest is the same. Otherwise it shows the new question, which says that it has changed. `save_order` keeps others from saving
 between the comparison and the operation.
 
     confirmation = question(_("Delete %(name)s?") % …, thing=row, button=_("Delete it"))
@@ -34,7 +34,7 @@ from heliograph.web.shown_fields import FormField, Pair
 SHOWN = 12
 """Items shown per list; the rest is counted."""
 PROMISED: Final = ("heading", "lead", "notes", "sentence", "breaks", "button", "thing")
-"""The parts of a question that are promised: all that it says. What is typed on it and where its links lead back to is not."""
+"""The parts of a question that belong to the promise: all its statements. Typed values and the addresses of its links do not."""
 
 
 class Moving(str):
@@ -51,12 +51,13 @@ class AnswerForm(Form):
 
 @dataclass(frozen=True, slots=True)
 class LinkedThing:
-    """A thing with a link to its page. rest: the things that it counts ("and 3 more")."""
+    """A thing with a link to its page."""
 
     text: str
     href: str = ""
     sub: str = ""
     rest: Sequence[LinkedThing] = ()
+    """The things that an item such as "and 3 more" counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def shortened(items: Sequence[LinkedThing]) -> list[LinkedThing]:
 
 
 class QuestionParts(TypedDict, total=False):
-    """The parts of a question beside its heading."""
+    """The parts of a question besides its heading."""
 
     frame: Literal["platform.html", "signal.html"]
     """Is "signal.html" for a page of Signal."""
@@ -123,9 +124,10 @@ class QuestionParts(TypedDict, total=False):
 
 
 def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
-    """The context of a question; what is not given is empty.
+    """The context of a question; parts that are not given are empty. Two keys are no parts of it:
 
-    changed: it was answered when it said something else. status: the HTTP status of its page.
+    changed: True if the person answered an earlier wording
+    status: the HTTP status of the page
     """
     context: dict[str, Any] = {
         "heading": heading,
@@ -153,7 +155,7 @@ def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
 
 
 def is_agreed(request: HttpRequest, confirmation: dict[str, Any]) -> bool:
-    """Whether the post answers exactly this question. If it answers what the page said before, the question is marked as changed."""
+    """Whether the post answers exactly this question. If it answers an earlier wording, the question is marked as changed."""
     mark_changed(confirmation, has_changed(request, confirmation["promise"]))
     if request.method == "POST" and not confirmation["button"]:  # nothing can be done
         confirmation["status"] = 409
@@ -161,13 +163,13 @@ def is_agreed(request: HttpRequest, confirmation: dict[str, Any]) -> bool:
 
 
 def mark_changed(confirmation: dict[str, Any], changed: bool) -> dict[str, Any]:
-    """Marks whether the question was answered when it said something else. Returns it."""
+    """Marks whether the person answered an earlier wording of the question. Returns the question."""
     confirmation |= {"changed": changed, "status": 409 if changed else confirmation["status"]}
     return confirmation
 
 
 def with_fields(confirmation: dict[str, Any], form: Form) -> dict[str, Any]:
-    """The question with the fields of a form, as typed and with what was refused."""
+    """The question with the fields of a form: the typed values, and their errors."""
     return confirmation | {"fields": form.draw_fields(), "status": max(form.status, confirmation["status"])}
 
 
@@ -188,7 +190,7 @@ def promise_of(*parts: object) -> str:
 
 
 def typed(form: Mapping[str, Any], *without: str) -> list[tuple[str, str]]:
-    """All posted fields but the buttons `without`, for `hidden`: so the typed text is still there after the question."""
+    """All posted fields except the buttons `without`, for `hidden`: so typed text is not lost by the question."""
     assert isinstance(form, QueryDict)
     left_out = {"csrfmiddlewaretoken", "promise", *without}
     return [(name, str(text)) for name, texts in form.lists() if name not in left_out for text in texts]
@@ -200,7 +202,7 @@ def _posted_promise(request: HttpRequest) -> str:
 
 
 def _plain(value: object) -> object:
-    """The value as lists, texts and numbers, equal for what is equal, in every process."""
+    """The value as lists, texts and numbers. Equal values give equal results, in every process."""
     match value:
         case Moving():
             return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 BUSY: Final = 0.15
-"""From this ratio of time waiting for a processor to time on one, others count as wanting the processors. On an idle machine it is near 0."""
+"""Ratio of the time waiting for a processor to the time on one, from which the processors count as contended. An idle machine is near 0."""
 _ACCOUNT: Final = Path("/proc/thread-self/schedstat")
 
 

@@ -1,7 +1,7 @@
-"""Long lists by keyset pages: "Older" begins after the last row that was seen, however many rows were added above it.
+"""Long lists by keyset pages: "Older" begins after the last row of the page, however many rows were added above it.
 
-A cursor is the sort key of a row and a direction, in an opaque spelling. It is neither secret nor signed: it only says where to begin in
-what the person may see anyway. An unreadable one is refused.
+A cursor is the sort key of a row and a direction, in an opaque spelling. It is neither secret nor signed, because it only names a place in a
+list that the person may see anyway. An unreadable one is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CursorError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position beside the row with this key: after it (older), or, going back, before it (newer)."""
+    """A position next to the row with this key: after it (older), or with `back` before it (newer)."""
 
     key: Key
     back: bool = False
@@ -43,7 +43,10 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str, *, parts: tuple[type[int | str], ...]) -> Self | None:
-        """Parses the cursor of a URL; None for "". parts: the types of its key. Raises CursorError."""
+        """Parses the cursor of a URL; None for "". Raises CursorError.
+
+        parts: the types of its key
+        """
         if not text:
             return None
         try:
@@ -61,14 +64,17 @@ class Cursor:
 
 
 def _out_of_range(part: int | str) -> bool:
-    """True for what the database would refuse: integers over 64 bits, NUL, lone surrogates."""
+    """True for a value that the database would refuse: an integer over 64 bits, or a text with NUL or a lone surrogate."""
     if isinstance(part, int):
         return not -(2**63) <= part < 2**63
     return "\0" in part or any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
 def walk_from(cursor: Cursor | None, table: str, where: Where, columns: tuple[str, ...], *, ascends: bool = False) -> Walk:
-    """The walk of a list from a cursor on, in the cursor's direction. ascends: the list begins with the least values."""
+    """The walk of a list from a cursor on, in the cursor's direction.
+
+    ascends: True if the list begins with the least values
+    """
     is_back, after = (False, None) if cursor is None else (cursor.back, cursor.key)
     return Walk(table, where, columns, after, ascends is not is_back)
 
@@ -194,7 +200,10 @@ class LookingEnd:
     def from_page(
         cls, request: HttpRequest, page: ListPage[Any], cursor: Cursor | None, *, ascends: bool = False, **changed: Any
     ) -> Self | None:
-        """For a page that is sorted by time; None if the list was searched to its end. ascends: the list begins with the oldest."""
+        """For a page that is sorted by time; None if the list was searched to its end.
+
+        ascends: True if the list begins with the oldest rows
+        """
         if page.scan_end is None:
             return None
         back = cursor is not None and cursor.back

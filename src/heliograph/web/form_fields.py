@@ -27,9 +27,11 @@ type OptionSource = Sequence[Choice] | Callable[[], Sequence[Choice]]
 
 
 class PageField(forms.Field):
-    """A field of a page. words: what components/field.html shows besides label, value and error.
+    """A field of a page.
 
     Django never requires a value: the service refuses an empty one, in one sentence for every interface. `required` is for browsers.
+
+    words: what components/field.html shows besides label, value and error
     """
 
     kind: ClassVar[WidgetKind]
@@ -113,7 +115,7 @@ class DayLine(TextLine):
     kind: ClassVar[WidgetKind] = "date"
 
     def to_python(self, value: Any) -> Any:
-        """The day. Raises ValidationError for what is none."""
+        """The day; None for an empty text. Raises ValidationError for any other text."""
         text = str(super().to_python(value) or "")
         if not text:
             return None
@@ -126,10 +128,10 @@ class DayLine(TextLine):
         return day
 
     def run_validators(self, value: Any) -> None:
-        """Nothing more: a day has no length."""
+        """Runs no validators: those of a text check its length, which a day does not have."""
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """The field. A text that is not a day is shown in a text field, because a browser shows a date field empty then."""
+        """The field. A text that is not a day is shown in a text field, because a browser would show a date field empty."""
         field = super().draw_field(name, value, errors)
         try:
             self.to_python(value)
@@ -145,7 +147,7 @@ class UrlLine(TextLine):
 
 
 class SecretLine(TextLine):
-    """A secret: what was typed is read, but never written into a page again."""
+    """A secret: the typed value is read, but never written into a page again."""
 
     kind: ClassVar[WidgetKind] = "password"
 

@@ -92,7 +92,10 @@ class Form(forms.Form):
         return self.add_prefix(name) in self.data
 
     def refuse(self, error: Refusal, *, names: Mapping[str, str] | None = None) -> None:
-        """Adds a service's sentences as errors. names: the form's field by the service's, where they differ ("" is the whole form)."""
+        """Adds a service's sentences as errors.
+
+        names: field of the service -> field of the form, if they differ; "" is the whole form
+        """
         for name, sentences in error.fields.items():
             field = (names or {}).get(name, name)
             for sentence in sentences:
@@ -172,7 +175,7 @@ def pressed(request: HttpRequest) -> str:
 
 
 def member_of[E: Enum, D](kind: type[E], text: str | None, otherwise: D) -> E | D:
-    """The member of an enumeration that was posted or asked for by its value."""
+    """The member of an enumeration with this value; `otherwise` if there is none."""
     try:
         return kind(text)
     except ValueError:
@@ -180,7 +183,10 @@ def member_of[E: Enum, D](kind: type[E], text: str | None, otherwise: D) -> E | 
 
 
 def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:
-    """The callout above a refused form. items: sentences that belong to no field."""
+    """The callout above a refused form.
+
+    items: sentences that belong to no field
+    """
     return {"tone": "failed", "title": _("Not saved"), "text": _("What you wrote is still here."), "items": list(items)}
 
 

@@ -19,7 +19,7 @@ _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATES: Final = "\u2066\u2067\u2068"
 _ISOLATE, _POP = "\u2068", "\u2069"
 _KEPT: Final = 4096
-"""Sentences kept translated: more than all pages have, in one language."""
+"""Translated sentences that are cached: more than all pages have in one language."""
 
 
 def isolated(text: str) -> str:
@@ -53,7 +53,7 @@ def _isolated(value: Any) -> Any:
 
 
 def install() -> None:
-    """Makes what gettext and ngettext answer sentences, for pages and templates alike."""
+    """Makes gettext and ngettext return `Sentence`s, for pages and templates alike."""
     functions: Any = translation._trans  # type: ignore[attr-defined]  # noqa: SLF001 -- where Django keeps the functions of the language that it has chosen
     functions.gettext = _of_sentences_kept(functions.gettext)
     functions.ngettext = _of_sentences(functions.ngettext)
@@ -68,7 +68,7 @@ def _of_sentences(translate: Callable[..., str]) -> Callable[..., str]:
 
 
 def _of_sentences_kept(translate: Callable[[str], str]) -> Callable[[str], str]:
-    """As `_of_sentences`, but each sentence is looked up once by language: a page has hundreds, and Django looks in the catalogue of each app."""
+    """Like `_of_sentences`, but looks each sentence up once per language: a page has hundreds, and Django searches each app's catalogue."""
     sentences = _of_sentences(translate)
 
     @lru_cache(_KEPT)
@@ -76,7 +76,7 @@ def _of_sentences_kept(translate: Callable[[str], str]) -> Callable[[str], str]:
         return sentences(message)
 
     def translated(message: str) -> str:
-        # A SafeString equals the text that needs escaping; only the plain ones are kept.
+        # Only plain texts are cached, because a SafeString equals the plain text that needs escaping.
         return translate_once(translation.get_language() or "", message) if type(message) is str else sentences(message)
 
     return translated

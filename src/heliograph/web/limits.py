@@ -38,24 +38,24 @@ LARGEST: Final = ((FILES, LARGEST_FILE), (DOCUMENTS, 33 * 1024 * 1024))
 """By path prefix: imported files, and documents, whose own limits are in `engine.ingest`."""
 HEAD_WITHIN: Final = 10.0
 BODY_WITHIN: Final = 30.0
-"""Seconds from the connection or a request's first byte to the end of its head; and from there to the end of its body, plus a second per
-SLOWEST bytes."""
+"""Seconds from the beginning of a request to the end of its head (HEAD_WITHIN) and to the end of its body (BODY_WITHIN, plus a second per
+SLOWEST bytes). A request begins with its first byte, the first one with the connection."""
 SLOWEST: Final = 64 * 1024
 CONNECTIONS: Final = 500
-"""Connections at once; of one peer that is no trusted proxy at most PEER_CONNECTIONS."""
+"""Open connections at most; from one peer that is no trusted proxy at most PEER_CONNECTIONS."""
 PEER_CONNECTIONS: Final = 250
 LARGEST_ANSWER: Final = 1024 * 1024 * 1024
 """Bytes of an answer that may wait for its reader; waitress stores more than 1 MB on disk. So the thread that makes it never waits for the reader."""
 READS_WITHIN: Final = 30.0
-"""Seconds in which a reader takes something of its answer. For the whole it has as many, plus a second per SLOWEST_READER bytes."""
+"""Seconds within which a reader must take some bytes of its answer. For all of it, it has as many, plus a second per SLOWEST_READER bytes."""
 SLOWEST_READER: Final = 16 * 1024
 EVERY: Final = 1.0
 """Seconds between two checks for slow requests and slow readers."""
 SHARE: Final = 0.1
 BURST: Final = 0.2
 LONGEST_PAUSE: Final = 0.25
-"""While others want the processors, one connection may use BURST seconds of CPU at once, and then SHARE of a processor: after an answer it is not
-read for at most LONGEST_PAUSE seconds. So a client that requests page after page on one connection leaves the processors to deliveries."""
+"""While others want the processors, one connection may use BURST seconds of CPU at once, and then SHARE of a processor. After an answer, it then
+pauses: it is not read for up to LONGEST_PAUSE seconds. So a client that requests page after page leaves the processors to deliveries."""
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]
@@ -86,8 +86,10 @@ class Answer(Protocol):
 
 
 type Admits = Callable[[str, str, Mapping[str, str], str], Answer | Future[Any] | None]
-"""Whether to read a document, by its method, path and headers (as waitress names them): None to read it, the response that refuses it, or a
-future of either. Never blocks."""
+"""Decides whether a document is read, by its method, path, headers (as waitress names them) and client. Never blocks.
+
+Returns None to read it, the response that refuses it, or a future of either.
+"""
 
 
 class RefusalAnswer(BadRequest):  # type: ignore[misc]
@@ -138,10 +140,13 @@ class ChunkedBody:
 
 
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
-    """Parses one request. began: by the monotonic clock; decision: the pending decision whether to read its body.
+    """Parses one request.
 
     A body larger than a form is read only from authorized senders: a file by its cookies (adj.sends_files), a document by its token
-    (adj.admits). A small one is always read: its page says more.
+    (adj.admits). A small one is always read, because the error of its page says more.
+
+    began: the monotonic clock's seconds
+    decision: the pending decision whether to read the body
     """
 
     adj: Any
@@ -200,7 +205,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
             client = self.adj.clients.client(self.peer, str(self.headers.get("X_FORWARDED_FOR", "")))
             decision = self.adj.admits(self.command, self.path, self.headers, client)
             if isinstance(decision, Future):
-                self.decision, self.completed = decision, False  # even if it is too large: only a known sender is told so
+                self.decision, self.completed = decision, False  # also for a body that is too large: only a known sender learns that
                 self._continues, self.expect_continue = self.expect_continue, False
             elif decision is not None:
                 self.refuse(RefusalAnswer(decision))
@@ -255,10 +260,10 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     task_class = PageTask
     error_task_class = RefusalTask
     request: BoundedParser | None
-    client = ""  # who asked last; "" if that stands for many
-    thread_client = ""  # whose share of the threads the current task counts to; "" for nobody's
+    client = ""  # the client of the latest request; "" if the address stands for many clients
+    thread_client = ""  # the client to whose share of the threads the current task counts; "" for no share
     paused_until = 0.0
-    _unread_since = 0.0  # since when an answer waits for its reader; 0: none does
+    _unread_since = 0.0  # the time since which an answer waits for its reader; 0 if none does
     _read = 0  # bytes that the reader took since then, and when it took the last
     _read_at = 0.0
     _spent = 0.0  # seconds of CPU above its share, and when that was counted
@@ -311,7 +316,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         return went_on
 
     def charge(self, cpu: CpuTime) -> None:
-        """Counts what a page took, on its thread of waitress: its answer is out, and its request still in line."""
+        """Counts the CPU time of a page. Runs on the page's thread, once its answer is sent and before its request leaves the connection's queue."""
         now = time.monotonic()
         spent = max(0.0, self._spent - (now - self._spent_at) * SHARE) + cpu.ran
         self._spent, self._spent_at = min(spent, BURST + LONGEST_PAUSE * SHARE), now
@@ -319,7 +324,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.paused_until = now + min((spent - BURST) / SHARE, LONGEST_PAUSE)
 
     def readable(self) -> bool:
-        """Called on every turn of the loop. A body is not read until it is decided whether it may be; nothing is, while the connection rests."""
+        """Called on every turn of the loop. Nothing is read while the connection pauses, and no body before the decision about it is known."""
         if self.paused_until > time.monotonic():
             return False
         request = self.request
@@ -344,9 +349,9 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         return now > self._read_at + READS_WITHIN or now > self._unread_since + READS_WITHIN + self._read / SLOWEST_READER
 
     def end_if_slow(self, now: float) -> None:
-        """Runs on the thread that reads.
+        """Answers 408 to a request that does not arrive in time. Closes a connection on which no request has begun, or whose response is not read.
 
-        Answers 408 to a request that does not arrive in time. Closes a connection on which no request has begun, or whose response is not read.
+        Runs on the thread that reads.
         """
         if self._reads_too_slowly(now):
             log.warning("reader_cut_off", door="pages", peer=self.addr[0], unread=self.total_outbufs_len)
@@ -387,7 +392,7 @@ class SlowOnes:
         self._server, self._next = server, 0.0
 
     def end(self) -> None:
-        """Called on every turn of the server's loop; does something only now and then."""
+        """Called on every turn of the server's loop; checks the connections once every EVERY seconds."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + EVERY

@@ -1,4 +1,4 @@
-"""How many rows a list has, as far as they were counted."""
+"""The number of rows of a list, which may be counted only up to a limit."""
 
 from __future__ import annotations
 

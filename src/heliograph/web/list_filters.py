@@ -10,9 +10,9 @@
     rows = [tag for tag in tags if filters.cleaned_data["kind"] in (None, tag.kind)]
     page(request, "setup/tags.html", filters=filters, rows=rows)
 
-An address may hold anything. A value that a filter cannot read counts as not given, and what it reads is bounded. An unknown id matches no row.
-An impossible day or time is different, because people type them: the filter refuses it (`ListFilters.refused`), its field keeps the text, and
-the list shows no row.
+An address may hold anything. A value that a filter cannot read counts as not given, and the values that it reads are bounded. An unknown id
+matches no row. An impossible day or time is different, because people type them: the filter refuses it (`ListFilters.refused`), its field keeps
+the text, and the list shows no row.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Filter(Select):
 
 
 class SearchFilter(Filter):
-    """Words. placeholder: what they are looked for in."""
+    """Words to search for. placeholder: the fields that are searched."""
 
     kind: ClassVar[WidgetKind] = "text"
 
@@ -106,7 +106,7 @@ class SearchFilter(Filter):
 
 
 class TextFilter(Filter):
-    """A text that a list has for one thing, beside its search."""
+    """A typed text that filters by one thing, in addition to the search."""
 
     kind: ClassVar[WidgetKind] = "text"
 
@@ -125,7 +125,7 @@ class ChoiceFilter(Filter):
 
 
 class EnumFilter[E: Enum](Filter):
-    """A member of an enumeration. Of no text, and of one that no member has: the member of "", or None."""
+    """A member of an enumeration, by its value. For any other text it is the member with the value "", or None if there is none."""
 
     def __init__(
         self,
@@ -146,14 +146,14 @@ class EnumFilter[E: Enum](Filter):
 
 
 class IdFilter(Filter):
-    """The id of a record; None for what is none."""
+    """The id of a record; None for any other text."""
 
     def read(self, text: str) -> int | None:
         return read_id(text)
 
 
 class DayFilter(Filter):
-    """A day, 2027-01-31. Refuses what is none, and the ends of the calendar, which have no moments in every time zone."""
+    """A day, 2027-01-31. Refuses any other text, and the ends of the calendar, where some time zones have no moments."""
 
     kind: ClassVar[WidgetKind] = "date"
 
@@ -169,13 +169,13 @@ class DayFilter(Filter):
         return day
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """The field. A refused text is shown in a text field, because a browser shows a date field empty then."""
+        """The field. A refused text is shown in a text field, because a browser would show a date field empty."""
         kind: WidgetKind = "text" if errors else self.kind
         return FormField(kind=kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors))
 
 
 class MomentFilter(Filter):
-    """A minute, 2027-01-31T09:30, by the clocks of the account. Refuses what is none, as a day."""
+    """A minute, 2027-01-31T09:30, in the account's time zone. Refuses any other text, and the ends of the calendar, like `DayFilter`."""
 
     def read(self, text: str) -> datetime.datetime | None:
         if not text.strip():
@@ -193,7 +193,7 @@ class MomentFilter(Filter):
 
 
 class ColumnsFilter(Filter):
-    """Columns of a list, in their order; its usual ones where none of them is asked for."""
+    """Columns of a list, in their order; the usual ones if the address names none of them."""
 
     widget = forms.MultipleHiddenInput
 
@@ -247,7 +247,7 @@ class ListFilters(Form):
 
     @property
     def no_match_text(self) -> AnyText:
-        """Why no row is shown, where rows are filtered away."""
+        """The sentence below `no_match`, such as a hint; "" for none."""
         return ""
 
     @property
@@ -276,13 +276,13 @@ class ListFilters(Form):
 
     @property
     def set_apart(self) -> int:
-        """How many filters are set beside the search: what the closed drawer of a phone says."""
+        """How many filters besides the search are set. A phone shows this number on the closed drawer."""
         apart = (name for name, field in self.fields.items() if not isinstance(field, SearchFilter) and self._filter(name).place == "bar")
         return sum(bool(self._texts(name)) for name in apart)
 
     @property
     def view_values(self) -> list[tuple[str, str]]:
-        """(name, text) of how the list is shown."""
+        """(name, text) of the sorting and the columns, without the usual ones."""
         return self.query(*(name for name in self.fields if self._filter(name).place != "view"))
 
     @property
@@ -291,11 +291,14 @@ class ListFilters(Form):
         return _with(self.path, self.view_values)
 
     def query(self, *without: str) -> list[tuple[str, str]]:
-        """(name, text) of everything that is asked for. without: names of filters."""
+        """(name, text) of all filters that are set. without: names of filters to leave out."""
         return [(self.add_prefix(name), text) for name in self.fields if name not in without for text in self._texts(name)]
 
     def address(self, path: str) -> str:
-        """The list with everything that is asked for. path: its own."""
+        """The address of a list with all filters that are set.
+
+        path: the address without them
+        """
         return _with(path, self.query())
 
     def _texts(self, name: str) -> Sequence[str]:

@@ -17,13 +17,13 @@ MOST_MESSAGES: Final = 5
 
 
 class HostCookieStorage(CookieStorage):
-    """Django's, in a cookie with our prefix (settings.COOKIE_PREFIX)."""
+    """Django's storage in a cookie, whose name has our prefix (settings.COOKIE_PREFIX)."""
 
     cookie_name = f"{settings.COOKIE_PREFIX}messages"
 
 
 class MessageStorage(FallbackStorage):
-    """Django's, with that cookie. A program may post many forms and open no page, so equal messages wait once, and few in all."""
+    """Django's storage, with that cookie and few messages, all different: a program may post many forms and never open a page."""
 
     storage_classes = (HostCookieStorage, SessionStorage)
 

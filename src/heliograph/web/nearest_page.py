@@ -10,14 +10,20 @@ from django.views.generic import RedirectView
 
 
 class NearestPage(RedirectView):
-    """Leads on to a page. keeps: the parts of the address that the page has, too."""
+    """Redirects to a page."""
 
     keeps: Sequence[str] = ()
+    """The parts of the address that the page's own address has, too."""
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
         return reverse(str(self.pattern_name), kwargs={name: kwargs[name] for name in self.keeps})
 
 
 def beginning(route: str, page: str, *keeps: str) -> URLPattern:
-    """A beginning of addresses and the name of the page that it leads to."""
+    """The URL pattern that redirects a shortened address.
+
+    route: the address
+    page: the name of the page
+    keeps: the parts of the address that the page's own address has, too
+    """
     return path(route, NearestPage.as_view(pattern_name=page, keeps=keeps))

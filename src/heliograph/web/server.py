@@ -158,7 +158,7 @@ def _finish(server: Any, deadline: float) -> None:
     server.socket.close()
     for channel in list(server.active_channels.values()):
         channel.paused_until = 0.0
-    _turn(server, 0.0)  # what came while a connection rested is read before the idle ones are closed
+    _turn(server, 0.0)  # bytes that arrived during a pause are read before idle connections are closed
     while server.active_channels and time.monotonic() < deadline:
         for channel in list(server.active_channels.values()):
             if not channel.requests and not channel.total_outbufs_len:

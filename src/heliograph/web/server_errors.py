@@ -15,7 +15,7 @@ from heliograph.store import driver_errors
 RETRY_AFTER: Final = 5
 """Seconds after which a program may ask again."""
 BUGS: Final = ("no such ", "near ", "ambiguous ", "no query solution")
-"""SQLite counts wrong statements as operational, too; their messages begin like this."""
+"""SQLite reports wrong statements as operational errors, too. Their messages begin like this."""
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
@@ -30,5 +30,5 @@ def server_error(_request: HttpRequest) -> HttpResponse:
 
 
 def is_database_trouble(error: BaseException | None) -> bool:
-    """True if the database could not be used, and not because of a fault of ours."""
+    """True if the database could not be used, for another reason than a wrong statement of ours."""
     return isinstance(error, driver_errors.operational(OperationalError, InterfaceError)) and not str(error).startswith(BUGS)

@@ -14,11 +14,12 @@ type AnyText = str | Promise
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One option of a select, a filter row or a list of boxes. `on` is for boxes; a select uses its field's value."""
+    """One option of a select, a filter row or a list of boxes."""
 
     value: str
     label: AnyText
     on: bool = False
+    """True for a checked box; a select uses the value of its field instead."""
     sub: AnyText = ""
 
 

@@ -25,7 +25,7 @@ LONGEST_QUERY: Final = 4_000
 LONGEST_TEXT: Final = 100_000
 """Characters of one text in a form: enough for a line of a mapping, or a certificate with its chain."""
 LONGEST_OPENED: Final = 1_000_000
-"""Characters of the one text that a page sends back unchanged: what a form showed (`opened`), for the largest registration that can be
+"""Characters of `opened`, the values that a form showed, which it posts back unchanged: enough for the largest registration that can be
 recorded (I5)."""
 LONGEST_NAME: Final = 200
 _NO_TEXT: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -54,7 +54,7 @@ def pages_application() -> WSGIHandler:
 
 
 class TextMiddleware:
-    """Refuses requests with texts that no page can mean. Comes before everything that reads the query or the form."""
+    """Refuses requests with texts that no page would send. It precedes everything that reads the query or the form."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -94,7 +94,11 @@ def judges_texts[View: Callable[..., Any]](*names: str) -> Callable[[View], View
 
 
 def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator[str]:
-    """Sentences about texts that are not allowed. but: fields that the view judges."""
+    """Sentences about texts that are not allowed.
+
+    longest: characters of a text
+    but: fields that the view checks itself
+    """
     for name, texts in given.lists():
         if name in but:
             continue

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 FOR_OTHERS = 4
-"""One of so many threads, and at least one, is never held by one client alone."""
+"""One thread in this many, and at least one, is left to other clients."""
 
 
 def share_of(threads: int) -> int:
@@ -29,7 +29,7 @@ class ThreadShares[Task]:
         self._lock = threading.Lock()
 
     def add(self, task: Task, client: str) -> None:
-        """Dispatches the task, or notes that it waits. A client of "" has no share: it stands for many."""
+        """Dispatches the task, or lets it wait. The client "" stands for many clients, so it has no share."""
         if client:
             with self._lock:
                 if self._holding[client] >= self._share:

@@ -21,7 +21,7 @@ def unread_bytes(channel: Any) -> int:
 def hoarders(channels: Iterable[Any], most: int = MOST_UNREAD) -> list[Any]:
     """The connections to cut off: the newer ones of clients for whom more than `most` bytes wait.
 
-    A client of "" stands for many (a trusted proxy that names nobody): each of its connections counts as a client of its own.
+    The client "" stands for many clients, behind a trusted proxy that names none. So each of its connections counts as a client of its own.
     """
     waiting: Counter[Any] = Counter()
     too_many = []
