@@ -21,9 +21,9 @@ from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros
 
 LEASE = timedelta(seconds=60)
-"""A job whose owner has been silent for this long may be claimed by any runner; that of an owner who is known to be dead, at once."""
+"""Time without a heartbeat after which any runner may claim a job. It may do so at once if the owner's process is known to be dead."""
 OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
-"""States of jobs that a runner has to do with."""
+"""States of jobs that a runner must start, continue or end."""
 ROWS_WITHIN = timedelta(days=1)
 """The time for which the rows of an account's jobs are counted."""
 _ACCOUNT_LOCK = 6  # the class of the advisory lock on PostgreSQL under which an account's jobs are counted
@@ -58,7 +58,7 @@ def create(
     rows: int | None = None,
     is_paced: bool = False,
 ) -> Job:
-    """A new job, waiting for a runner. Inside the caller's transaction, if there is one.
+    """Creates a job that waits for a runner, in the caller's transaction if there is one.
 
     owner: a runner that takes the job at once. It does not queue, so an account may have any number of such jobs.
     total: rows in all, if that is known.
@@ -89,7 +89,7 @@ def create(
 
 
 def lock_account(account: int) -> None:
-    """Until the transaction ends, nobody else counts the account's jobs to add one, or to run one more."""
+    """Locks the count of the account's jobs until the transaction ends, so that no other process creates or claims one in between."""
     of_django(connections["default"]).lock(_ACCOUNT_LOCK, account & 0x7FFFFFFF)
 
 
@@ -166,7 +166,10 @@ def release(job: int) -> Job:
 
 
 def find(job: int, account: int | None = None) -> Job:
-    """The job's current row. account: only if it is this account's. Raises UnknownJob."""
+    """The job's current row. Raises UnknownJob.
+
+    account: the account that must own the job; None for any
+    """
     with scopes_disabled():
         row = Job.objects.filter(pk=job, **({} if account is None else {"account_id": account})).first()
     if row is None:

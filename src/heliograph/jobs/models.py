@@ -61,8 +61,8 @@ class Job(models.Model):
     heartbeat = models.DateTimeField(null=True)
     rows = models.BigIntegerField(
         default=0, db_default=0
-    )  # that it has left for people without a day's pause: lines of a dry run, rows of a file
-    is_paced = models.BooleanField(default=False, db_default=False)  # it mostly waits, and has a queue of its own
+    )  # rows that it has left for people since its last pause of a day: lines of a dry run, rows of a file
+    is_paced = models.BooleanField(default=False, db_default=False)  # True if it mostly waits; such jobs have a queue of their own
 
     objects: ClassVar = ScopedManager(account="account")
 
@@ -92,7 +92,7 @@ class Job(models.Model):
 
     @property
     def time_left(self) -> timedelta | None:
-        """At the current rate; None if the total or the rate is not known, or no runner has it."""
+        """The time left at the current rate; None if the total or the rate is not known, or no runner has it."""
         if self.state != JobState.RUNNING or self.is_waiting or self.total is None or not self.rate:
             return None
         return timedelta(seconds=round(max(self.total - self.done, 0) / self.rate))

@@ -12,7 +12,7 @@ NICE: Final = 10
 
 
 def be_nice() -> None:
-    """Applies to this thread and those it starts: on Linux a nice value belongs to a thread, elsewhere to the process."""
+    """Lowers the priority of this thread and of those it starts. Linux only: elsewhere a nice value belongs to the whole process."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

@@ -1,8 +1,12 @@
 """The processes that run jobs, and whether they still live (docs/design/processes.md, section 4).
 
-A process that runs jobs holds a lock under its name as long as it lives: on SQLite a locked file beside the database, which the kernel frees when
-the process dies; on PostgreSQL an advisory lock of a session of its own, which the server frees. So other processes see the death at once and do not
-wait for the lease. Only if a machine disappears without closing its connections does the lease decide (`control.LEASE`).
+A process that runs jobs holds a lock under its name as long as it lives:
+
+    SQLite       a locked file beside the database; the kernel frees it when the process dies
+    PostgreSQL   an advisory lock of a session of its own; the server frees it when the session ends
+
+So other processes see the death at once and do not wait for the lease. Only if a machine disappears without closing its connections does the lease
+decide (`control.LEASE`).
 """
 
 from __future__ import annotations
@@ -24,9 +28,9 @@ if TYPE_CHECKING:
     import psycopg
 
 MARK: Final = "lock-"
-"""Begins the key in a name: this owner holds a lock. Owners without it are known by their lease alone."""
+"""Prefix of the key in the name of an owner that holds a lock. Owners without it are judged by their lease alone."""
 ADVISORY: Final = 7
-"""The class of the advisory locks on PostgreSQL; 1 and 2 are used by configuration, 3 by folding, 4 by migrations, 5 by retention, 6 by an account's jobs."""
+"""The class of the advisory locks on PostgreSQL. The others: 1 and 2 for configuration, 3 folding, 4 migrations, 5 retention, 6 an account's jobs."""
 _NUMBERS = itertools.count(1)
 
 
@@ -53,7 +57,7 @@ class FileLocks:
             if self._file is not None:
                 return
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Under another name until it is locked: otherwise it could be taken for a dead owner's in between.
+            # The file gets its name once it is locked, so that no other process takes it for a dead owner's.
             unlocked = self._folder / f"new-{self._key}"
             file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

@@ -19,27 +19,28 @@ from heliograph.web.cpu_time import CpuTime
 BEHIND: Final = 300
 """Waiting lanes from which deliveries count as behind."""
 BESIDE_PAUSE: Final = 2.0
-"""Rest after a chunk, as a multiple of its duration, while others record or deliveries are behind: the job then takes a third of a core,
-and of the write lock."""
+"""Pause after a chunk, as a multiple of its duration, while others record or deliveries are behind. The job then takes a third of a core, and of the
+write lock."""
 BUSY_PAUSE: Final = 7.0
-"""While others also want the processors, at least this multiple of the CPU that the chunk took: an eighth of a core."""
+"""Pause after a chunk, as a multiple of its CPU time, while others also want the processors. The job then takes an eighth of a core at most."""
 LONGEST_BUSY_PAUSE: Final = 5.0
 """The longest of these pauses, in seconds: a job notices only after its pause that it is paused, and its heartbeat must stay within control.LEASE."""
 BESIDE_FOR: Final = 1.0
-"""Seconds after the last recording by others until they count as gone."""
+"""Seconds after a recording by others for which they count as recording."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """The pace of one job. least: the pause after a chunk, as a multiple of its duration, when nothing else is running."""
+    """The pace of one job."""
 
     least: float = 0.0
+    """The pause after a chunk, as a multiple of its duration, when nothing else is running."""
     _ours: int | None = None
     _beside_until: float = 0.0
     _cpu: CpuTime = field(default_factory=CpuTime.now)
 
     def began(self) -> None:
-        """Called right before a chunk is written: whatever was recorded since the previous chunk was recorded by others."""
+        """Called right before a chunk is written: all changes since the previous chunk were recorded by others."""
         last = _answer_or_none(last_change)
         if None not in (last, self._ours) and last != self._ours:
             self._beside_until = time.monotonic() + BESIDE_FOR

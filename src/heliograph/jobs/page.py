@@ -16,7 +16,7 @@ from heliograph.jobs.models import Job, JobState
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """One number. total: the sum below the others."""
+    """One number of a job's results."""
 
     name: str
     number: int
@@ -24,6 +24,7 @@ class Sum:
     href: str = ""
     tone: str = ""
     total: bool = False
+    """True for the sum below the others."""
 
     @property
     def text(self) -> str:
@@ -42,13 +43,14 @@ class RefusedCell:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRows:
-    """The table of refused rows. download: the URL of all of them as a file."""
+    """The table of refused rows."""
 
     title: str
     text: str
     heads: Sequence[str]
     rows: Sequence[Sequence[RefusedCell]]
     download: str = ""
+    """The URL of all of them as a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,14 @@ class JobPage:
     is_dry: bool = False
     """True for a dry run: its numbers say what would happen."""
     in_signal: bool = False
-    """The job was started in Signal, so its page stands there."""
+    """True if the job was started in Signal; its page is then a page of Signal."""
 
 
 def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: bool = False) -> dict[str, Any]:
-    """The context of components/job.html. pausable: people may pause it, not only stop it."""
+    """The context of components/job.html.
+
+    pausable: True if people may pause the job, not only stop it
+    """
     going = job.state in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     ended = job.is_over
     progress = None
@@ -134,7 +139,7 @@ def after_progress(progress: str, job: Job) -> str:
 
 
 def queue_place(job: Job) -> str:
-    """Where a waiting job is in the queue: "3 jobs of this account go first. Accounts take turns."; the error that has put it back, if there is one."""
+    """Where a waiting job is in the queue: "3 jobs of this account go first. Accounts take turns." If an error has put it back, that error."""
     if job.error:
         return job.error
     place = control.place(job)

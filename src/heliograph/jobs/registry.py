@@ -44,7 +44,7 @@ class Handler[Chunk](Protocol):
     """One run of a job, from its saved cursor on. After any error the runner closes it and opens a new one."""
 
     def read(self) -> Chunk:
-        """Reads the next chunk, about 500 rows, and does whatever needs no write transaction."""
+        """Reads the next chunk, about 500 rows, and does all work that needs no write transaction."""
 
     def write(self, db: Database, chunk: Chunk) -> ChunkResult:
         """Does the chunk's work, in the transaction that also saves its cursor. Anything it leaves behind other than through `db` must be

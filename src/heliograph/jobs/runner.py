@@ -1,8 +1,8 @@
 """The runner of jobs: chunk after chunk, each in one transaction with its cursor (ARCHITECTURE.md, rule 6).
 
-A runner owns a job while its heartbeat is fresh and its process lives (`jobs.owners`). Every chunk renews the heartbeat and is saved only if the runner
-still owns the job, so a process that wakes up after an hour of suspension saves nothing. After a kill, any runner continues from the saved cursor. Pausing
-and cancelling are states that the runner notices at the end of a chunk. So is the end of a turn: accounts take turns (`jobs.turns`).
+A runner owns a job while its heartbeat is fresh and its process lives (`jobs.owners`). Every chunk renews the heartbeat, and is saved only if the
+runner still owns the job. So a process that wakes up after an hour of suspension saves nothing. After a kill, any runner continues from the saved
+cursor. At the end of a chunk the runner notices that the job was paused or cancelled, or that its turn is over: accounts take turns (`jobs.turns`).
 """
 
 from __future__ import annotations
@@ -58,23 +58,27 @@ class _Lost(Exception):
 
 @dataclass(slots=True)
 class Turn:
-    """The turn of a job that shares its runner with those of other accounts. began: the monotonic clock's seconds."""
+    """The turn of a job that shares its runner with those of other accounts."""
 
     began: float
+    """The monotonic clock's seconds."""
     worth_opening: float = 0.0
-    """Seconds that the turn lasts at least, for what its opening took."""
+    """Seconds that the turn lasts at least, in proportion to the time that opening the job took."""
 
     def note_first_chunk(self, now: float) -> None:
         """Called at the end of the first chunk."""
         self.worth_opening = SHARE_OF_OPENING * (now - self.began)
 
     def is_over(self, now: float) -> bool:
-        """Whether another account may have the place."""
+        """Whether another account may have its turn."""
         return now >= self.began + max(TURN, self.worth_opening)
 
 
 class Runner:
-    """Runs jobs of the kinds it knows. me: this runner's name in the job's row."""
+    """Runs jobs of the kinds it knows.
+
+    me: this runner's name in the job's row
+    """
 
     def __init__(self, kinds: JobKinds, *, me: str = "") -> None:
         self.kinds = kinds
@@ -308,7 +312,7 @@ class Runner:
         return fresh
 
     def _save(self, row: Job, step: ChunkResult, took: float) -> Job:
-        """Locks the job's row only at the end of the chunk, so that a page can pause the job meanwhile."""
+        """Saves a chunk's result. Locks the job's row only now, so that a page could pause the job during the chunk."""
         with scopes_disabled():
             fresh = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
             if fresh is None:

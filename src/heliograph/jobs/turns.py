@@ -13,7 +13,8 @@ from typing import Final
 TURN: Final = 2.0
 """Seconds of a turn, while another account waits."""
 SHARE_OF_OPENING: Final = 4.0
-"""A turn lasts at least this multiple of the time to its first chunk: a file is read again up to the cursor, which costs a quarter at most."""
+"""A turn lasts at least this multiple of the time to its first chunk. In that time a file is read again up to the cursor, so this costs a quarter
+at most."""
 
 
 @dataclass(frozen=True, slots=True)
