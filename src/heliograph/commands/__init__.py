@@ -47,9 +47,10 @@ def register(app: typer.Typer) -> None:
 
 
 def ready(*, first_start: bool = False, django: bool = True) -> None:
-    """Sets up logging and Django from the options. first_start: creates the data folder and the key if missing. Raises OptionsError.
+    """Sets up logging and Django from the options. Raises OptionsError.
 
-    django: False for processes that do not need it (engine, edge): they then use 30 MB less.
+    first_start: True to create the data folder and the key if they are missing
+    django: False for processes that do not need Django (engine, edge), which then use 30 MB less
     """
     from heliograph.commands import logs  # noqa: PLC0415
     from heliograph.options import Options  # noqa: PLC0415
@@ -67,7 +68,7 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
 
 
 def ready_for_data(*, django: bool = True) -> Options:
-    """`ready`, for a command that reads or changes data; the options. Raises NoDatabase, SchemaTooOld."""
+    """Like `ready`, for a command that reads or changes data. Returns the options. Raises NoDatabase, SchemaTooOld."""
     from heliograph.options import Options  # noqa: PLC0415
 
     options = Options.load()

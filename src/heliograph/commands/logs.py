@@ -27,8 +27,11 @@ def without_links(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> 
 
 
 def in_one_line(record: logging.LogRecord) -> bool:
-    """Logs a request that Django refuses (a wrong Host, a form without its token, a page not permitted to this role) in one line: nothing
-    of ours has failed, and a stranger could fill the disk with tracebacks. A filter that keeps every record."""
+    """A logging filter that keeps every record, but reduces the record of a refused request to one line, without its traceback.
+
+    Django refuses requests with a wrong Host, forms without their token, and pages that the role does not permit. None of these is a fault of ours,
+    and a stranger could fill the disk with tracebacks.
+    """
     refused = record.name.startswith("django.security") or (record.name == "django.request" and getattr(record, "status_code", 500) < 500)
     if refused:
         record.msg, record.args = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.getMessage()), ()

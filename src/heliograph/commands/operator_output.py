@@ -1,4 +1,4 @@
-"""What the commands for operators share: the account, documents of the REST API, tables, and progress that can be left."""
+"""Shared by the commands for operators: the account, documents of the REST API, tables, and the progress of work, which Ctrl-C leaves running."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Begin it and stop. Defa
 LEFT: Final = 130
 """The exit code of a command that Ctrl-C ended while its work goes on."""
 _WIDE: Final = 10_000
-"""Columns of a table that no terminal shows: a row is a line."""
+"""Characters of a line of a table if the output is no terminal: so a row is always one line."""
 _LISTED: Final = 20
 """Names that an error lists."""
 _MARKS_OF_DIRECTION: Final = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _LOOK: Final = 0.5
-"""Seconds between two looks at something that goes on."""
+"""Seconds between two reads of the state of work."""
 _SAY: Final = 10.0
-"""Seconds between two lines of progress where no terminal shows it."""
+"""Seconds between two lines of progress if the output is no terminal."""
 
 
 @contextmanager
 def in_account(code: str, *, of_signal: bool = True) -> Iterator[Account]:
-    """The account of this code; times are in its time zone meanwhile, as on its pages. Raises CommandError.
+    """The account of this code. Within the block, times are in its time zone, as on its pages. Raises CommandError.
 
     of_signal: whether Signal has to be on, as for the pages of Signal
     """
@@ -97,7 +97,7 @@ def print_documents(documents: object) -> None:
 
 
 def readable(text: object) -> str:
-    """A text for a terminal, without the marks of direction around names, and without what a terminal would obey: a target may answer anything."""
+    """A text for a terminal, without control characters and marks of writing direction, because a target may answer anything."""
     return "".join(
         sign
         for sign in str(text)
@@ -140,7 +140,7 @@ def _print(table: Table, rows: Sequence[Sequence[object]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Watched[State]:
-    """Something that goes on by itself.
+    """Work that goes on by itself, such as a job.
 
     read: reads its state
     progress: how far it is, in words
@@ -153,7 +153,7 @@ class Watched[State]:
 
 
 def watch[State](watched: Watched[State], *, goes_on: str, as_json: bool) -> State:
-    """Shows the progress until it is over; the last state. Ctrl-C leaves it running: the command ends with the exit code LEFT.
+    """Shows the progress of work until it is over, and returns the last state. Ctrl-C leaves it running: the command ends with the exit code LEFT.
 
     goes_on: says how to see it again
     as_json: progress is printed beside the answer, on stderr
@@ -184,7 +184,7 @@ def _watch[State](watched: Watched[State], left: threading.Event, say: Callable[
 
 @contextmanager
 def _left_by_signals() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set the event, also where the shell that started the command ignores them."""
+    """An event that Ctrl-C and SIGTERM set, even if the shell that started the command ignores them."""
     left = threading.Event()
     before = {number: signal.signal(number, lambda *_: left.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -195,14 +195,14 @@ def _left_by_signals() -> Iterator[threading.Event]:
 
 
 class _Lines:
-    """Progress as lines, for what no terminal shows: a new one now and then."""
+    """Progress as lines, for an output that is no terminal: at most one every `_SAY` seconds."""
 
     def __init__(self, *, to_stderr: bool) -> None:
         self._to_stderr = to_stderr
         self._last, self._next = "", 0.0
 
     def say(self, text: str) -> None:
-        """Prints the text, unless it was printed last or another one a moment ago."""
+        """Prints the text, unless it equals the last line, or that was printed less than `_SAY` seconds ago."""
         now = time.monotonic()
         if text != self._last and now >= self._next:
             self._last, self._next = text, now + _SAY
@@ -210,7 +210,7 @@ class _Lines:
 
 
 def watch_job(job: Job, *, as_json: bool) -> Job:
-    """Shows a job's progress until it ends, or is paused; its last row."""
+    """Shows a job's progress until it ends or is paused, and returns its last row."""
     from heliograph.jobs import control  # noqa: PLC0415
     from heliograph.jobs.models import JobState  # noqa: PLC0415
     from heliograph.jobs.page import how_far  # noqa: PLC0415

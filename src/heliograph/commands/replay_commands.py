@@ -129,7 +129,7 @@ def cancel(replay: Id, account: OfAccount, as_json: Json = False) -> None:
 
 
 def _read(account: int, replay: int) -> tuple[ReplayState, SentCounts | None]:
-    """A replay, and what has become of its lines; None before its start. Raises NotThere."""
+    """A replay, and the counts of its sent lines, which are None before its start. Raises NotThere."""
     from heliograph.replay import replays  # noqa: PLC0415
     from heliograph.store.django_database import read_database  # noqa: PLC0415
 
@@ -159,7 +159,7 @@ def _say(account: int, replay: int, code: str, *, wait: bool, as_json: bool) -> 
 
 
 def _is_over(read: tuple[ReplayState, SentCounts | None]) -> bool:
-    """Whether a person has to do something, or nothing more happens. What a replay has added may still be on its way when it is done."""
+    """Whether a person has to act, or nothing more happens. When a replay is done, actions that it has added may still be on their way."""
     from heliograph.replay.replays import Stage  # noqa: PLC0415
 
     state, counts = read

@@ -163,7 +163,7 @@ def _say_story(story: RetryItemStory, row: Details, reader: AccountReader) -> No
 
 
 def _attempts(row: Details, reader: AccountReader) -> list[tuple[str, ...]]:
-    """When, over which connection, how it began, how it ended and how long it took, of each attempt."""
+    """A row for each attempt: when, over which connection, how it began, how it ended, and how long it took."""
     from heliograph.deliveries import delivery_words  # noqa: PLC0415
     from heliograph.domain.delivery.action import AttemptKind  # noqa: PLC0415
     from heliograph.store.instants import from_micros  # noqa: PLC0415

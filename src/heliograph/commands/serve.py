@@ -198,7 +198,10 @@ def _supervise(options: Options, children: list[Child], message: str) -> None:
 
 @contextlib.contextmanager
 def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
-    """The operations port, with health and metrics. If the default is taken, as by a worker beside `web`, there is none; if it was set, raises StartError."""
+    """The operations port, with health and metrics.
+
+    If the default address is taken, such as by a worker beside `web`, there is no port. If a configured one is taken, raises StartError.
+    """
     from heliograph.commands.pages_probe import PagesProbe  # noqa: PLC0415
     from heliograph.engine.supervisor.installation_status import ProcessFigures  # noqa: PLC0415
     from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
