@@ -48,9 +48,10 @@ class ChapterGroup:
 
 @dataclass(frozen=True)
 class Guide:
-    """The whole guide. contents: the page of README.md."""
+    """The whole guide."""
 
     contents: GuidePage
+    """The page of README.md."""
     groups: tuple[ChapterGroup, ...]
 
     @cached_property

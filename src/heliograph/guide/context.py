@@ -11,7 +11,7 @@ from heliograph.guide.places import place_of
 
 
 def help_link(request: HttpRequest) -> dict[str, Any]:
-    """help_href: computed when a template uses it."""
+    """The context `help_href`, the URL of the link. It is computed only when a template uses it."""
 
     def href() -> str:
         match = request.resolver_match

@@ -17,11 +17,12 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A matching section. excerpt: the text around the first match, as (words, whether they match)."""
+    """A matching section."""
 
     chapter: Chapter
     section: Section
     excerpt: tuple[tuple[str, bool], ...]
+    """The text around the first match, as (text, True if it matches)."""
 
 
 def find_hits(guide: Guide, question: str) -> list[Hit]:

@@ -36,9 +36,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class GuidePage:
-    """A page of the guide. title: its first heading, which `html` omits because the page shows it in its header."""
+    """A page of the guide."""
 
     title: str
+    """The first heading. `html` omits it, because the page shows it in its header."""
+
     html: str
     sections: tuple[Section, ...]
 
@@ -54,7 +56,10 @@ class Addresses:
 
 
 def rendered(markdown: str, addresses: Addresses, pictures: Path) -> GuidePage:
-    """The page, and its sections for the search. pictures: the folder from which picture sizes are read."""
+    """The page, and its sections for the search.
+
+    pictures: the folder from which picture sizes are read
+    """
     tokens = _markdown.parse(markdown)
     title = ""
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
