@@ -1,7 +1,6 @@
 """Makes an account of a trial, of the demo or of a seed through the services of the pages: tags, statuses, custom fields and events.
 
-What it consists of is an AccountPlan, in which tags have their names. Connections, mappings and flows come afterwards, with the ids of what was
-made.
+An AccountPlan describes the account, with its tags by name. Connections, mappings and flows are made afterwards, with the ids from MadeAccount.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 
 BY: Final = "trial"
-"""Who has made it, for the audit."""
+"""The actor of the set-up, for the audit."""
 
 
 @dataclass(frozen=True, slots=True)

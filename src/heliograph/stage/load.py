@@ -1,7 +1,7 @@
 """The clients of a trial's load: each posts registrations on loopback, one request at a time, over keep-alive connections, until it is settled.
 
-`bench` posts a fixed work as fast as it is answered, or at a rate; `verify` posts versions until the trial ends, to doors that are killed. What
-they need is a subclass of LoadClient.
+Each trial has its own subclass of LoadClient. `bench` posts a fixed work as fast as it is answered, or at a rate. `verify` posts versions until the
+trial ends, to doors that are killed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LoadClient:
         self._request = b""
         self._timer: asyncio.TimerHandle | None = None
 
-    # What a kind of client decides.
+    # --- decided by the subclass
 
     def next_due(self) -> float | None:
         """The monotonic time of the next request; None if there is none."""
@@ -48,7 +48,7 @@ class LoadClient:
         """Takes an attempt that got no answer: calls `send_again`, or ends `done` with the error."""
         raise NotImplementedError
 
-    # What all do.
+    # --- common to all clients
 
     async def connect(self, port: int) -> _LoadConnection:
         """Opens a connection to a door."""
@@ -113,7 +113,7 @@ class LoadClient:
             self.begin()
 
     def take_loss(self, error: OSError) -> None:
-        """Takes the end of the connection that should have brought the answer."""
+        """Takes the loss of a connection on which an answer was due."""
         self._stop_timer()
         self.lose(error)
 

@@ -95,7 +95,7 @@ EVENTS = (
 
 
 def northwind(facts: AccountFacts = ACCOUNT, retry_intervals: Mapping[str, list[float]] | None = None) -> AccountPlan:
-    """Everything but the flows.
+    """The plan of the account, without its connections, mappings and flows.
 
     retry_intervals: seconds by category (D5); the demo's are short
     """

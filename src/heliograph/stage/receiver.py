@@ -1,4 +1,4 @@
-"""The receiver of a trial's deliveries on loopback: HTTP/1.1 with keep-alive. What a target does with a request is a function of the caller's.
+"""The receiver of a trial's deliveries on loopback: HTTP/1.1 with keep-alive. A function of the caller decides what a target does with a request.
 
 `bench` runs it in a process of its own, so it parses the end of a request and nothing else: it must never be the bottleneck.
 """
