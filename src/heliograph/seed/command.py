@@ -101,7 +101,7 @@ def _alone(options: Options) -> Iterator[None]:
 
 
 def _others(db: Database, code: str) -> str:
-    """A sentence about who else works with this database; "" for nobody."""
+    """A sentence about running workers or other accounts in this database; "" if there are none."""
     others = [
         other_code
         for (other_code,) in db.all("SELECT code FROM accounts_account WHERE code <> :code ORDER BY code LIMIT 3", {"code": code})

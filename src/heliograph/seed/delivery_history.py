@@ -1,6 +1,6 @@
 """The deliveries of a seeded history: what actions a change makes, how their attempts end, and what is left in their lanes.
 
-The lanes of a registration are kept with it while it may change, and written when it no longer does.
+The lanes of a registration stay in memory while it may change, and are written when it no longer does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _FAR: Final = 2**62
 
 
 class DeliveryHistory:
-    """Plays the deliveries of one account. chance: the random numbers of the whole history."""
+    """Plays the deliveries of one account.
+
+    chance: the random numbers of the whole history
+    """
 
     def __init__(self, db: Database, account: SeededAccount, plan: HistoryPlan, rows: HistoryRows, chance: random.Random) -> None:
         self.account, self.plan, self.rows, self._chance = account, plan, rows, chance

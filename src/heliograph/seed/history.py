@@ -1,7 +1,7 @@
 """Invents a history of any size, change by change in the order of time, with constant memory.
 
-A bounded number of registrations is open at a time; one that leaves is written with its lanes, whose story is played to its end. Flows decide
-by `decide`, attempts leave behind what the rules of lanes say, and figures are counted as the facts are. The same seed gives the same history.
+A bounded number of registrations is open at a time. One that leaves is written with its lanes, once these are played to their end. Flows decide by
+`decide`, attempts are settled by the rules of lanes, and figures are counted with their facts. The same seed gives the same history.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class History:
         self.done = 0
 
     def write(self, progress: Callable[[int], None] = lambda _: None, stop: Callable[[], bool] = lambda: False) -> None:
-        """Writes it in many transactions.
+        """Writes the history in many transactions.
 
         progress: called with the number of changes so far
-        stop: called to learn whether to end early
+        stop: returns True to end early
         """
         for moments in self._chunks():
             for at in moments:
@@ -144,7 +144,7 @@ class History:
         return made
 
     def _leaves(self, registration: SeededRegistration) -> None:
-        """Plays its lanes to the end, and writes it."""
+        """Plays the lanes of a registration that will not change any more to their end, and writes it."""
         self._deliveries.finish(registration)
         state, account = registration.state, self.account.id
         created, modified = to_micros(state.created), to_micros(state.modified)

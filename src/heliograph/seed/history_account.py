@@ -32,7 +32,7 @@ URLS: Final = {
     CRM: "https://crm.northwind.invalid/api/leads",
     BADGES: "https://badges.northwind.invalid/print",
 }
-"""Names below .invalid never resolve (RFC 2606): whatever still waits after a seed reaches nobody."""
+"""Names below .invalid never resolve (RFC 2606), so actions that still wait after a seed reach nobody."""
 LEADS: Final = "Registrants to the CRM"
 TRIAL: Final = "CRM trial"
 RETIRED: Final = "Partner portal"

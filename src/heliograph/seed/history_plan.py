@@ -1,4 +1,4 @@
-"""How much history to invent, and of what time."""
+"""The size of the history to invent, and its period."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE
 
 PERIOD: Final = 30 * DAY
 MANY: Final = 50_000
-"""A history is written once more for every so many changes."""
+"""Changes per copy: a history of this many is written once, of twice as many twice, and so on up to MOST_COPIES."""
 MOST_COPIES: Final = 20
 _RETIRED: Final = 20 * HOUR
 _HELD: Final = 26 * HOUR

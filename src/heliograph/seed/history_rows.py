@@ -1,6 +1,6 @@
 """The rows and figures of a seeded history, gathered and written in bulk.
 
-Its registrations are invented where nobody records: this is the one exception to "record() is the only writer" (ARCHITECTURE.md, rule 1).
+This is the one exception to "record() is the only writer" (ARCHITECTURE.md, rule 1): nobody else records in an account that is being seeded.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class HistoryRows:
     activity: Counter[tuple[int, int, int]] = field(default_factory=Counter)
     """Changes by minute, mode and facets."""
     runs: Counter[tuple[int, int, int, RunState]] = field(default_factory=Counter)
-    """By minute, mode, flow and state."""
+    """Runs by minute, mode, flow and state."""
     delivered: Counter[tuple[int, int, int, int, int, int]] = field(default_factory=Counter)
     """Actions that their first attempt delivered: by minute, mode, flow, connection, the attempt's minute, and the lead's number."""
     serials: dict[tuple[int, int], list[int]] = field(default_factory=dict)
@@ -101,14 +101,14 @@ class HistoryRows:
     sums: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     def add(self, deltas: Iterable[Delta]) -> None:
-        """Figures of rare facts, as the rules give them."""
+        """Adds the figures of rare facts, as deltas of the engine's rules."""
         for delta in deltas:
             self.sums[delta.minute, delta.mode, delta.integration, delta.flow, delta.connection, delta.category, delta.measure] += (
                 delta.count
             )
 
     def write(self) -> None:
-        """Writes all in one transaction, for all copies, and forgets it."""
+        """Writes all rows and figures in one transaction, for all copies, then forgets them."""
         self.add(self._counted())
         copies = [HistoryCopy(number, number * DRAWN) for number in range(self.copies)]
         with self.db.transaction():

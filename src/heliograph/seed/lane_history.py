@@ -141,7 +141,7 @@ class LaneHistory:
             choice = rules.choose(self.to.does, self.lane.begun_version, opened, self.now)
             at = self.now if choice.action is not None or choice.due_at is None else max(self.now, choice.due_at)
             if at >= self.to.held_from:
-                at = None  # its connection is paused: what is due waits
+                at = None  # its connection is paused, so due actions wait
         if self.submit is not None and (at is None or self.submit[0] < at):
             at = self.submit[0]
         return at if at is not None and at < until else None

@@ -1,4 +1,4 @@
-"""One registration of a seeded history: what it is, and what may happen to it next."""
+"""One registration of a seeded history: its state, and the changes that may follow."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class RequestForm:
 
 
 class _LocalClock(dict[int, tuple[str, str]]):
-    """Minutes since 1970 in a timezone: what stands before and after the seconds in ISO 8601."""
+    """Minute since 1970 -> its text before and after the seconds, in ISO 8601 and in one time zone."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone

@@ -13,11 +13,11 @@ _HOURS: Final = (1, 1, 1, 1, 1, 2, 5, 12, 26, 34, 30, 24, 18, 24, 30, 28, 22, 16
 """How much happens in each hour of a working day."""
 _WEEKEND: Final = 0.3
 _SUMMED_UP: Final = 60
-"""Minutes for which the weight is worked out at once."""
+"""Minutes that share one weight, which is that of the first of them."""
 
 
 def minutes(changes: int, since: int, until: int, zone: ZoneInfo) -> Iterator[tuple[int, int]]:
-    """Each minute (its beginning, in microseconds) with how many of the changes happen in it; together all of them."""
+    """(beginning of a minute in microseconds, number of changes in it) for each minute; the numbers add up to `changes`."""
     weights = [_weight(at, zone) for at in range(since, until, _SUMMED_UP * MINUTE)]
     whole = sum(weights) * _SUMMED_UP
     done, passed = 0, 0.0

@@ -19,7 +19,7 @@ from heliograph.store.instants import from_micros, to_micros
 
 _TIMES: Final = tuple(datetime(2001, 2, 3, 4, 5, n, tzinfo=UTC) for n in (1, 2, 3))
 _PLACES: Final = (*MARKS.values(), CODE, *(time.isoformat().replace("+00:00", "Z") for time in _TIMES))
-"""The marks in place of the values: of the values of `values_of` in their order, then of created, modified and status_modified."""
+"""The marks that stand for values: first those of `values_of`, in its order, then created, modified and status_modified."""
 _PLACE: Final = re.compile("|".join(_PLACES))
 
 
@@ -47,7 +47,7 @@ class StateForm:
         """The JSON for a guest.
 
         values: from `values_of`
-        minutes: all times are earlier by so many minutes
+        minutes: minutes by which all times are earlier
         """
         (one, created), (two, modified), (three, status) = self.times
         times = (_clock[one - minutes] + created, _clock[two - minutes] + modified, _clock[three - minutes] + status)
