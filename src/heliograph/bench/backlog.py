@@ -16,9 +16,9 @@ from heliograph.options import Options
 from heliograph.store.row_states import ACTION_OPEN
 
 SEEN: Final = 0.5
-"""Seconds after which a worker has certainly seen that a connection is paused."""
+"""Seconds after which every worker has noticed that a connection is paused."""
 SETTLES: Final = 10.0
-"""Seconds for requests in flight when the connection was paused."""
+"""Seconds within which requests that were in flight at the pause must have ended."""
 
 
 @dataclass(slots=True)

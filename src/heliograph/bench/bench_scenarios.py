@@ -27,7 +27,7 @@ LONGEST_PACED: Final = 15.0
 LIGHT: Final = (300, 50)
 """Single posts a second of the scenario light, and of its comparison."""
 LIGHT_FOR: Final = 20.0
-"""Seconds of such a run, and of the rest in which the idle product is measured."""
+"""Seconds of such a run, and of the measurement of the idle product after all runs."""
 SLOW: Final = 1_000
 """Connections of slow-targets, including the healthy one."""
 
@@ -63,7 +63,7 @@ class Bench:
         }
         return runs[scenario]()
 
-    # --- what all scenarios share
+    # --- common to all scenarios
 
     def _post(self, made: Fixture, count: int, *, lines: int = 1, rate: float = 0.0, small: bool = False, position: str = "") -> LoadRun:
         self._tags += 1
@@ -101,7 +101,7 @@ class Bench:
             gathered.paced[str(share)] = [self._post(made, self._paced_count(paced), lines=lines, rate=paced)]
         return gathered.figures(self.site.rss())
 
-    # --- what runs beside the work
+    # --- scenarios with a comparison
 
     def _many_flows(self) -> ScenarioFigures:
         """500 flows, of which 5 trigger; in turn with 5 flows that all trigger."""
@@ -120,8 +120,10 @@ class Bench:
         return gathered.figures(self.site.rss(), "5 flows")
 
     def _backlog(self) -> ScenarioFigures:
-        """Only deliveries, first from a queue of 1,000 and then from one of 1,000,000; in this order, because what is queued stays. The
-        queue is filled while its connection is paused."""
+        """Only deliveries, first from a queue of 1,000 and then from one of 1,000,000; in this order, because most of the second is never delivered.
+
+        The queue is filled while its connection is paused.
+        """
         made = make(FixtureSize("BACKLOG", self.receiver.url))
         gathered, bodies = Gathered(), self._warm_up(made)
         queue = Queue(self.site, self.receiver, made, lambda count: self._post(made.silent, count, lines=LINES, small=True).accepted)

@@ -24,13 +24,17 @@ AGAIN: Final = 0.02
 
 
 class BenchClient(LoadClient):
-    """Posts its requests in order. pace: seconds between two requests, 0 = at once; due: the time of the first one."""
+    """Posts its requests in order.
+
+    pace: seconds between two requests; 0 for as fast as they are answered
+    due: the monotonic time of the first request
+    """
 
     def __init__(self, requests: deque[bytes], port: int, pace: float, due: float) -> None:
         super().__init__()
         self.requests, self.port, self.pace, self.due = requests, port, pace, due
         self.answers: list[tuple[int, int, bytes]] = []
-        """Of each request: when it was meant to be sent, when its answer came (nanoseconds), and the answer."""
+        """(time at which a request was meant to be sent, time of its answer, answer); times in nanoseconds."""
         self.meant = 0.0
         self.again = 0
 

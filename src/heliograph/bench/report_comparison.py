@@ -1,7 +1,7 @@
 """Decides for scripts whether a report is slower than an earlier one.
 
-It compares CPU per delivery of all processes of Heliograph (and of the database, if it runs here). Where as much is posted as is accepted, it also
-compares the ratio to the floor. Rates and latencies are not compared, because they depend on the load of the machine at that hour.
+It compares the CPU per delivery of all processes of Heliograph, and of the database if it runs here. It also compares the ratio to the floor, except
+in `light`, where a rate is given. Rates and latencies are not compared, because they depend on the load of the machine at that hour.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MACHINE_FACTS: Final = ("system", "cpu", "cores", "python", "database", "workers
 
 
 class SpeedVerdict(IntEnum):
-    """The exit code."""
+    """How a report compares with an earlier one; the values are exit codes."""
 
     NOT_SLOWER = 0
     SLOWER = 1
@@ -30,7 +30,7 @@ class SpeedVerdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportComparison:
-    """A verdict, and sentences that say why it is not the best one."""
+    """A verdict with its reasons, as sentences; NOT_SLOWER has none."""
 
     verdict: SpeedVerdict
     reasons: Sequence[str]
@@ -92,6 +92,6 @@ def _change(now: float, before: float) -> str:
 
 
 def _cpu(figures: Mapping[str, Any]) -> float:
-    """Microseconds of CPU per delivery, of all that is not the bench itself."""
+    """Microseconds of CPU per delivery of all processes except the bench's own."""
     cpu: Mapping[str, float] = figures.get("cpu_us_per_delivery", {})
     return sum(value for process, value in cpu.items() if process not in BESIDE)

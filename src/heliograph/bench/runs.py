@@ -82,7 +82,7 @@ def posted(
     lines: registrations per request
     rate: registrations per second; 0 for as fast as they are accepted
 
-    For an account without connections, nothing is waited for.
+    For an account without connections, it waits for no delivery.
     """
     receiver.ask("reset")
     with tempfile.TemporaryDirectory() as folder, Helper("load") as load:

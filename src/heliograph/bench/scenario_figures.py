@@ -28,8 +28,9 @@ class ScenarioFigures:
     floor_per_s: float
     ratio: float
     latency_ms: Mapping[str, Mapping[str, float]]
-    """From accepted to delivered, by the percentage of the rate at which it was measured; in an open loop, of the receipt and of the whole,
-    from the moment a request was meant to be sent."""
+    """From acceptance to delivery, by the percentage of the rate at which it was measured. In an open loop: from the moment a request was meant to be
+    sent to its receipt and to its delivery.
+    """
     cpu_us_per_delivery: Mapping[str, float]
     rss_mb: Mapping[str, float]
     lost: int
@@ -107,7 +108,7 @@ def _latencies(paced: Mapping[str, Sequence[LoadRun]]) -> dict[str, dict[str, fl
 
 
 def _batches(runs: Sequence[LoadRun]) -> dict[str, dict[str, float]] | None:
-    """Per second of a run, and the mean size."""
+    """Batches per second and their mean size, by kind: medians of the runs; None if no run has counted them."""
     counted = [run for run in runs if run.batches and run.seconds]
     return {
         what: {

@@ -1,4 +1,4 @@
-"""What runs beside the work: paused connections, people on the pages, a full read, an import."""
+"""The load beside the work of a scenario: people on the pages, a reader of the REST API, a full read, an import; and paused connections."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def _pause(account: int, connections: Sequence[int], is_paused: bool) -> None:
 
 
 class PageReaders:
-    """People who open one page after another and look at each for a moment (seconds)."""
+    """People who open one page after another.
+
+    moment: seconds for which a person looks at a page
+    """
 
     def __init__(self, site: Site, account: int, addresses: Sequence[str], people: int, moment: float) -> None:
         self._site, self._addresses, self._moment = site, addresses, moment
@@ -76,7 +79,7 @@ class PageReaders:
         self.failed: list[str] = []
 
     def beside(self, target: Callable[[], None]) -> None:
-        """Adds what is done at the same time, until `stopped`."""
+        """Adds a function that runs at the same time, on a thread of its own. It must return soon after `stopped` is set."""
         self._threads.append(threading.Thread(target=target, daemon=True))
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The product during a bench, and the processes around it: `serve`, or a `web` and two `worker`s on PostgreSQL."""
+"""The product during a bench, and the bench's own processes. The product is one `serve`, or on PostgreSQL one `web` with several `worker`s."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Helper:
         return line
 
     def end(self) -> None:
-        """Ends the process for certain."""
+        """Kills the process."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -83,7 +83,7 @@ class BenchReceiver(Helper):
             return connection.getresponse().read()
 
     def counts(self) -> dict[str, Any]:
-        """received, last (ns), cpu (s) since the last reset."""
+        """The counts since the last reset: `received` requests, the time of the `last` one (nanoseconds), and `cpu` (seconds)."""
         counts: dict[str, Any] = json.loads(self.ask("count"))
         return counts
 
@@ -138,7 +138,7 @@ class Site:
             part.running.wait(15)
 
     def end(self) -> None:
-        """Ends all its processes for certain."""
+        """Kills all its processes."""
         for part in self.parts:
             part.end()
 

@@ -29,7 +29,7 @@ DRIPS: Final = 50_000
 """Bytes of a dripping answer."""
 FIRST: Final = b'{"change":'
 KEPT: Final = 500
-"""Bodies kept for the floor, which posts the same ones."""
+"""Bodies that are stored for the floor, which posts the same ones."""
 PLACES: Final = 4096
 """A key is change × PLACES + the number of the path."""
 
