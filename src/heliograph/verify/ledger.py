@@ -1,4 +1,4 @@
-"""The ledger of owed and delivered versions, kept outside of the product: the load generator enters its responses, the receiver its requests.
+"""The ledger of owed and delivered versions, outside of the product: the load generator enters its responses, the receiver its requests.
 
 A *version* is one accepted save of a registration, numbered by the generator. It is owed to each target once. Versions of one registration are
 sent one after another, so their order is known without asking Heliograph. Apart from its lock, the ledger is pure.
@@ -39,7 +39,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """The counts."""
+    """The counts of a trial."""
 
     accepted: int = 0
     """Versions that were accepted."""
@@ -60,9 +60,10 @@ class LedgerCounts:
 
 @dataclass(slots=True)
 class Ledger:
-    """targets: by name, True if a request updates a record there. All times are monotonic seconds. Methods may be called from any thread."""
+    """The ledger of a trial. All times are monotonic seconds. Methods may be called from any thread."""
 
     targets: Mapping[str, bool]
+    """Name of a target -> True if a request updates a record there."""
     _requested: dict[LedgerVersion, float] = field(default_factory=dict)
     _accepted: dict[LedgerVersion, float] = field(default_factory=dict)
     _arrivals: list[Arrival] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Ledger:
             self._requested.setdefault(version, at)
 
     def accept(self, version: LedgerVersion, at: float) -> None:
-        """Enters that the response to a version said that it is recorded."""
+        """Enters that a response confirmed the recording of a version."""
         with self._lock:
             if version not in self._accepted:
                 self._accepted[version] = at
@@ -139,7 +140,7 @@ class Ledger:
     # Counting.
 
     def count(self) -> LedgerCounts:
-        """Counts everything, once nothing moves any more."""
+        """Counts everything; for the end of a trial, when nothing is sent any more."""
         with self._lock:
             examples: dict[str, list[str]] = defaultdict(list)
             by_key: dict[tuple[str, LedgerVersion], list[Arrival]] = defaultdict(list)

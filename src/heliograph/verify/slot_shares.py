@@ -30,7 +30,7 @@ def is_shared_by(counts: Sequence[int], workers: int) -> bool:
 def up_and_down(db: Database, first: ServiceProcess, more: Sequence[ServiceProcess]) -> dict[str, float]:
     """Starts more workers beside the first one and stops them again. Returns the seconds, by step, until the shares are right.
 
-    Measured from when the last of them has started or ended.
+    The time of a step begins when the last of its workers has started or ended.
 
     db: a connection that nothing else uses
     """

@@ -89,12 +89,13 @@ class Manager:
 
 @dataclass(slots=True)
 class Striker:
-    """past_lease: seconds for which a process is suspended; longer than a lease."""
+    """Strikes the processes of a trial."""
 
     manager: Manager
     ledger: Ledger
     random: random.Random
     past_lease: float
+    """Seconds for which a process is suspended; longer than a lease."""
     say: Callable[[str], None] = lambda _: None
     in_flight: int = 0
     strikes: Counter[str] = field(default_factory=Counter)
@@ -156,8 +157,7 @@ class Striker:
                 _signal(pids[part.command], signal.SIGCONT)
 
     def _kill_orphans(self, part: ServiceProcess, orphans: Sequence[int]) -> None:
-        """Children end by themselves when their supervisor is gone; these are killed while they do so, when the next supervisor may already
-        be running."""
+        """Kills the children of a killed supervisor while they are ending by themselves. The next supervisor may already be running."""
         time.sleep(self.random.uniform(0.0, 1.5))
         for pid in orphans:
             _signal(pid, signal.SIGSTOP)

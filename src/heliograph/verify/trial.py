@@ -24,7 +24,7 @@ from heliograph.verify.trial_targets import TrialTargets
 from heliograph.wiring import open_database
 
 TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message": False, "failing-message": False}
-"""Names, and whether a request updates a record there (D2)."""
+"""Name of a target -> True if a request updates a record there (D2)."""
 APART: Final = 16
 """Unused connections between two targets, so that each worker's share of the 64 slots has some of the targets."""
 COMING_AND_GOING: Final = 3
@@ -45,7 +45,7 @@ class Size:
 
 
 def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> VerifyReport:
-    """Set-up, load, strikes, drain, counts.
+    """Runs a trial: set-up, load, strikes, drain, counts.
 
     past_lease: seconds for which a process is suspended
     say: called with the progress

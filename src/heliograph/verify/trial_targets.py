@@ -53,8 +53,8 @@ class TrialTargets:
     _failed: Counter[tuple[str, LedgerVersion]] = field(default_factory=Counter)
 
     def mood(self, target: str, version: LedgerVersion) -> Mood:
-        """The next mood. A version fails at least once less than there are automatic retries: with more failures, giving up would be right
-        (D5).
+        """The mood for the next request of a version. A version fails less often than there are automatic retries, because after more failures
+        Heliograph would be right to give up (D5).
 
         The spare retry is for a request that a busy machine did not read in time.
         """
@@ -68,7 +68,7 @@ class TrialTargets:
         self._failed[target, version] += 1
 
     def take(self, connection: ReceiverConnection, head: bytes, body: bytes) -> None:
-        """Enters a request in the ledger and treats it as the target's mood is. The path names the target."""
+        """Enters a request in the ledger and treats it by the target's mood. The path names the target."""
         document: dict[str, str] = json.loads(body)
         target, version = path_of(head).removeprefix("/"), LedgerVersion(document["code"], int(document["version"]))
         arrival = self.ledger.arrive(Arrival(target, version, header_of(head, "webhook-id"), time.monotonic()))
@@ -89,8 +89,9 @@ class TrialTargets:
                 pass
 
     def _accept(self, connection: ReceiverConnection, arrival: Arrival) -> None:
-        """A sender that has disconnected gets no answer, and the target has not accepted the request, like one that rolls back if it cannot
-        answer."""
+        """Accepts a request and answers it. If the sender has disconnected, the target does not accept it, like one that rolls back if it cannot
+        answer.
+        """
         if _is_gone(connection):
             self.fails(arrival.target, arrival.version)
             return
@@ -99,8 +100,7 @@ class TrialTargets:
 
 
 def _is_gone(connection: ReceiverConnection) -> bool:
-    """True if the sender has disconnected, even if this connection was not told yet: on a busy machine a request may be read after its sender
-    gave up."""
+    """True if the sender has disconnected, even if asyncio has not noticed yet: a busy machine may read a request after its sender gave up."""
     if connection.transport.is_closing():
         return True
     try:
