@@ -94,7 +94,10 @@ def demo(
 
 
 def _free_port(preferred: int) -> int:
-    """`wanted` if it and the next port (operations) are free, else the first such port from 8700 on. Raises DemoError."""
+    """A port that is free together with the next one, which is for operations: `preferred`, or for 0 the first such port from 8700 on.
+
+    Raises DemoError if there is none.
+    """
     for port in (preferred,) if preferred else range(8700, 8900, 2):
         with socket.socket() as pages, socket.socket() as operations:
             try:

@@ -18,7 +18,7 @@ from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
 from heliograph.store.row_states import RUN_NOT_TRIGGERED
 
-MOST_LINES = 200  # per kind and look; a burst is shown as it arrives
+MOST_LINES = 200  # of one kind that `look` prints at once; the next call prints the others
 STYLES = {
     "recorded": "bold",
     "delivered": "green",
@@ -54,7 +54,7 @@ class Screen:
     _attempt: int = 0
 
     def skip(self) -> None:
-        """Starts with what happens from now on."""
+        """Skips everything that has happened so far."""
         ((self._change,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM change")
         ((self._run,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM run")
         ((self._attempt,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM attempt")

@@ -13,7 +13,7 @@ from heliograph.stage.northwind import DIETS, EVENTS
 
 WEIGHTS = (6, 3, 2, 1)
 """How often people register for each of the events."""
-# What a registration does next, by its state; the last of each row ends it.
+# Status -> the statuses that may follow it; the first one is the likeliest, the last one the least likely.
 NEXT = {
     "New": ("Pre-Registered", "Registered - invoice", "Waitlist Hold", "Invited by partner", "Cancelled"),
     "Waitlist Hold": ("Pre-Registered", "Cancelled"),
