@@ -1,4 +1,4 @@
-"""The garbage collector, kept away from what is imported: that stays for ever, and most of what a process of ours holds was imported."""
+"""Keeps the garbage collector away from imported objects: they are most of a process's memory, and live as long as it does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """Turns the collector off within: imports leave hardly any garbage, and it would look for some again and again, for a tenth of the time."""
+    """Turns the collector off during imports. They leave hardly any garbage, and its scans would take a tenth of the time."""
     on = gc.isenabled()
     gc.disable()
     try:
@@ -25,12 +25,13 @@ def importing() -> Iterator[None]:
 
 
 def spare_imported() -> None:
-    """Keeps the collector from scanning what is imported now, this once too: a scan of all of Django takes a tenth of a second, in which the
-    process does nothing else, and finds no garbage. Call it once everything is imported."""
+    """Excludes all present objects from scans; call it once everything is imported. A scan of all of Django stops the process for a tenth of a
+    second and finds no garbage.
+    """
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
 
 
 def spare_the_end() -> None:
-    """Keeps it from scanning everything once more when the process ends: that would be a quarter of the time that a short command takes."""
+    """Excludes all objects from the scan at the end of the process, which would take a quarter of the time of a short command."""
     atexit.register(gc.freeze)

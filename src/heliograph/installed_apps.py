@@ -1,4 +1,4 @@
-"""The Django apps of an installation, for Django's settings, and for whoever looks for their migrations without loading Django."""
+"""The Django apps of an installation, for Django's settings and for code that finds their migrations without loading Django."""
 
 from __future__ import annotations
 

@@ -375,7 +375,7 @@ class Options(BaseSettings):
         """The file of certificate authorities, if the operator has set one. Raises OptionsError if it cannot be used."""
         if self.ca_file == Path():
             return None
-        # Loads X.509, which costs each process more time at its start than all else here, and most installations have no such file.
+        # Imported only here: it loads X.509, which takes longer than all other imports, and most installations have no such file.
         from heliograph.outbound.certificates import BadCertificate, check_authorities  # noqa: PLC0415
 
         try:

@@ -166,7 +166,7 @@ MFA_TRUST_COOKIE_HTTPONLY = True
 # --- browser policy
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
-# With this prefix a browser takes a cookie from this very host alone, by https, for all paths: no other host of the domain can plant one.
+# With this prefix a browser takes a cookie only from this very host, by https and for all paths, so no other host of the domain can plant one.
 COOKIE_PREFIX = "__Host-" if _secure else ""
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}heliograph_session"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}heliograph_csrf"
@@ -241,8 +241,8 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = HELIOGRAPH.mail_from
 
 # Forms are small, documents of the API have the size that the pages' port allows (web.limits.LARGEST_FORM); import files stream to disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
-# The largest forms: a mapping of 500 rows has nine fields per row, and beside them two for each of 500 entries of a value map and for each of 500 rows
-# that a sample adds; a file of 1,000 columns has several settings per column.
+# The largest forms. A mapping of 500 rows has nine fields per row, two per entry of a value map (500), and two per row that a sample adds (500).
+# A file of 1,000 columns has several settings per column.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000
 # The commands set up logging (structlog) when a process starts, not Django.
 LOGGING_CONFIG = None

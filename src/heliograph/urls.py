@@ -39,7 +39,7 @@ BEGINNINGS: list[URLPattern] = [
     beginning("signal/metrics/exports/", "insights"),
     beginning("signal/metrics/posts/", "insights"),
 ]
-"""Beginnings of pages' addresses. They come last, so that no page stands behind them."""
+"""Beginnings of pages' addresses, and where each leads. They come last, so that a page at the same address takes precedence."""
 
 handler500 = "heliograph.web.server_errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -1,4 +1,4 @@
-"""Joins the parts: what a worker is built from, which jobs there are, where doors open."""
+"""Joins the packages: the parts of a worker, the kinds of jobs, the doors, and the work on threads beside pages."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def worker_setup(options: Options) -> WorkerParts:
 
 
 def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
-    """The ingest side of /ingest, shared by the doors of this process. If its writer dies, so does the process; the supervisor restarts it."""
+    """The reception of documents, shared by the doors of this process. If its writer dies, so does the process; the supervisor restarts it."""
     from heliograph.engine.ingest.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
     from heliograph.store.config_cache import Committed  # noqa: PLC0415
 
