@@ -32,7 +32,9 @@ def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterat
 
 def beginnings() -> set[str]:
     """The proper beginnings of all routes, up to a slash."""
-    parts = [route.split("/") for route in routes(get_resolver().url_patterns)]
+    parts = [
+        route.split("/") for route in routes(get_resolver().url_patterns) if not route.startswith("api/")
+    ]  # programs walk no addresses
     return {"/".join(part[:n]) + "/" for part in parts for n in range(1, len(part)) if any(part[n:])}
 
 

@@ -78,7 +78,7 @@ def anchor_of(title: str) -> str:
 
 
 def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
-    """Sets the headings' ids, and collects the text under each."""
+    """Sets the headings' ids, and collects the text under each, for search. Code is left out: nobody looks for its words."""
     sections: list[Section] = []
     anchor, heading, level, texts = "", title, 1, list[str]()
     taken: set[str] = set()
@@ -97,8 +97,6 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
             after_heading = True
         elif token.type == "inline" and not after_heading:
             texts.append(_plain(token))
-        elif token.type in {"fence", "code_block"}:
-            texts.append(" ".join(token.content.split()))
         after_heading = token.type == "heading_open"
     sections.append(Section(anchor, heading, level, " ".join(texts)))
     return tuple(sections)
