@@ -1,4 +1,4 @@
-"""Every endpoint of the REST API, and what a token needs for it. An endpoint that is missing here fails `test_api_routes`."""
+"""Every endpoint of the REST API, and what a token needs for it: a scope, a role, and whether the scope `read` besides. An endpoint that is missing here fails `test_api_routes`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import Final
 from heliograph.accounts.models import Role, TokenScope
 
 type Route = tuple[str, str]
-type Need = tuple[TokenScope, Role]
+type Need = tuple[TokenScope, Role, bool]
 
-_READ: Final = (TokenScope.READ, Role.VIEWER)
-_SEND: Final = (TokenScope.INGEST, Role.PLANNER)
-_EXPORT: Final = (TokenScope.READ, Role.PLANNER)
-_OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER)
-_SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR)
-_READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER)
-_PEOPLE: Final = (TokenScope.PEOPLE, Role.ADMINISTRATOR)
-_READ_SET_UP: Final = (TokenScope.READ, Role.ADMINISTRATOR)
-_ADMINISTER: Final = (TokenScope.OPERATE, Role.ADMINISTRATOR)
-_SET_UP_EVENTS: Final = (TokenScope.SET_UP, Role.PLANNER)
+_READ: Final = (TokenScope.READ, Role.VIEWER, False)
+_SEND: Final = (TokenScope.INGEST, Role.PLANNER, False)
+_EXPORT: Final = (TokenScope.READ, Role.PLANNER, False)
+_OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER, False)
+_SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR, False)
+_READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER, False)
+_PEOPLE: Final = (TokenScope.PEOPLE, Role.ADMINISTRATOR, False)
+_READ_SET_UP: Final = (TokenScope.READ, Role.ADMINISTRATOR, False)
+_ADMINISTER: Final = (TokenScope.OPERATE, Role.ADMINISTRATOR, False)
+_SET_UP_EVENTS: Final = (TokenScope.SET_UP, Role.PLANNER, False)
+
+_SEND_AND_READ: Final = (TokenScope.INGEST, Role.PLANNER, True)
+_SET_UP_AND_READ: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR, True)
 
 ROUTES: Final[dict[Route, Need]] = {
     ("GET", "feed"): _READ,
@@ -42,11 +45,11 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "registrations"): _SEND,
     ("GET", "registrations/lookup"): _READ,
     ("POST", "registrations/set-status"): _SEND,
-    ("POST", "registrations/set-status/preview"): _SEND,
+    ("POST", "registrations/set-status/preview"): _SEND_AND_READ,
     ("GET", "registrations/{registration}"): _READ,
-    ("PATCH", "registrations/{registration}"): _SEND,
+    ("PATCH", "registrations/{registration}"): _SEND_AND_READ,
     ("GET", "registrations/{registration}/is-active"): _READ,
-    ("POST", "registrations/{registration}/is-active"): _SEND,
+    ("POST", "registrations/{registration}/is-active"): _SEND_AND_READ,
     ("GET", "registrations/{registration}/history"): _READ,
     ("GET", "registrations/{registration}/timeline"): _READ,
     ("GET", "registrations/{registration}/timeline/summary"): _READ,
@@ -114,8 +117,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "connections/{connection}/rule"): _READ,
     ("PUT", "connections/{connection}/rule"): _SET_UP,
     ("DELETE", "connections/{connection}/rule"): _SET_UP,
-    ("POST", "connections/{connection}/rule/trial"): _SET_UP,
-    ("POST", "connections/{connection}/rule/proposal"): _SET_UP,
+    ("POST", "connections/{connection}/rule/trial"): _SET_UP_AND_READ,
+    ("POST", "connections/{connection}/rule/proposal"): _SET_UP_AND_READ,
     ("GET", "connections/{connection}/answers"): _READ_SET_UP,
     ("GET", "connections/{connection}/access"): _READ,
     ("GET", "presets"): _READ_SET_UP,
@@ -124,7 +127,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "mappings"): _READ,
     ("POST", "mappings"): _SET_UP,
     ("GET", "mappings/fields"): _READ,
-    ("POST", "mappings/preview"): _SET_UP,
+    ("POST", "mappings/preview"): _SET_UP_AND_READ,
     ("POST", "mappings/sample"): _SET_UP,
     ("GET", "mappings/starts"): _READ_SET_UP,
     ("GET", "mappings/{mapping}"): _READ,
@@ -145,15 +148,15 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "flows/{flow}/warnings"): _READ,
     ("GET", "flows/filter-fields"): _READ,
     ("GET", "flows/filter-values"): _READ,
-    ("POST", "flows/test"): _SET_UP,
-    ("POST", "flows/trial"): _SET_UP,
-    ("POST", "flows/count"): _SET_UP,
+    ("POST", "flows/test"): _SET_UP_AND_READ,
+    ("POST", "flows/trial"): _SET_UP_AND_READ,
+    ("POST", "flows/count"): _SET_UP_AND_READ,
     ("GET", "flows/{flow}/test"): _READ,
-    ("POST", "flows/{flow}/test"): _SET_UP,
+    ("POST", "flows/{flow}/test"): _SET_UP_AND_READ,
     ("GET", "flows/{flow}/trial"): _READ,
-    ("POST", "flows/{flow}/trial"): _SET_UP,
+    ("POST", "flows/{flow}/trial"): _SET_UP_AND_READ,
     ("GET", "flows/{flow}/count"): _READ,
-    ("POST", "flows/{flow}/count"): _SET_UP,
+    ("POST", "flows/{flow}/count"): _SET_UP_AND_READ,
     ("POST", "flows/{flow}/send"): _OPERATE,
     ("POST", "flows/{flow}/test-registrations"): _SEND,
     ("GET", "flows/{flow}/decisions"): _READ,

@@ -76,6 +76,36 @@ def test_what_is_unknown_or_wrong_is_refused_by_name(api: ApiClient) -> None:
     assert api.get("tags")["items"] == []
 
 
+def test_a_body_that_no_database_or_reader_takes_is_refused(api: ApiClient) -> None:
+    for name in ("a\0b", "\\\0"):
+        assert api.post("tags", {"name": name, "kinds": ["event"]}, status=400)["errors"][0]["field"] == "name"
+        api.post("users", {"name": "X", "email": f"{name}@example.org", "role": "Viewer"}, status=400)
+    made = api.post("tags", {"name": "\\u0000", "kinds": ["event"]})  # a backslash, and the letters u0000
+    assert api.get(f"tags/{made['id']}")["name"] == "\\u0000"
+    deep = b"[" * 200_000
+    header = {"authorization": f"Bearer {api.token}"}
+    response = Client().post("/api/v1/tags", deep, content_type="application/json", headers=header)
+    assert response.status_code == 400, response.content
+
+
+def test_lists_and_days_of_requests_have_limits(api: ApiClient) -> None:
+    """What is unbounded would keep the account's lock, and days at the ends of the calendar have no moments."""
+    row = {"field": "profile.email", "op": "is any of", "values": ["x"]}
+    for filters in ([row] * 51, [row | {"values": ["x"] * 501}]):
+        assert api.post("flows", {"name": "F", "filters": filters}, status=400)["errors"][0]["field"].startswith("filters")
+    flow = api.post("flows", {"name": "F", "filters": [row]})["id"]
+    for day in ("0001-01-01", "9999-12-31"):
+        assert api.get(f"feed?date={day}", status=400)["errors"][0]["field"] == "date"
+        assert api.post("replays", {"flow": flow, "from": day}, status=400)["errors"][0]["field"] == "from"
+
+
+def test_what_stands_there_now_is_only_for_those_who_may_read(account: int, api: ApiClient) -> None:
+    address = f"tags/{api.post('tags', {'name': 'A', 'kinds': ['event']})['id']}"
+    writer = ApiClient.for_account(account, [TokenScope.SET_UP])
+    assert "current" not in writer.patch(address, {"label": "B"}, status=412, if_match='"other"')
+    assert "current" in api.patch(address, {"label": "B"}, status=412, if_match='"other"')
+
+
 def test_every_error_is_a_problem_document(account: int, api: ApiClient) -> None:
     header = {"authorization": f"Bearer {api.token}"}
     for response, status, name in (

@@ -20,6 +20,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 from tests.api_client import ApiClient
 from tests.api_routes import ROUTES
+from tests.builders.platform_account import planned
+from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import Role, TokenScope
 from heliograph.accounts.roles import RANKS
@@ -55,7 +57,7 @@ def account(db: None) -> int:
 
 def test_the_table_has_every_endpoint() -> None:
     endpoints = {
-        (method, path.removeprefix(PREFIX)): (access.scope, access.role)
+        (method, path.removeprefix(PREFIX)): (access.scope, access.role, access.reads)
         for path, controller in openapi.controllers(ROUTER)
         for method, access in controller.access.items()
     }
@@ -74,7 +76,8 @@ def test_the_openapi_file_is_valid_and_complete() -> None:
     for method, path in ROUTES:
         operation = document["paths"][PREFIX + path][method.lower()]
         assert operation["summary"], (method, path)
-        assert operation["security"] == [{"token": [ROUTES[method, path][0].value]}]
+        scope, _role, reads = ROUTES[method, path]
+        assert operation["security"] == [{"token": [scope.value, "read"] if reads else [scope.value]}]
         assert {str(each.status.value) for each in PROBLEM_TYPES.values()} <= operation["responses"].keys()
         operation_ids.add(operation["operationId"])
     assert len(operation_ids) == len(ROUTES)
@@ -85,12 +88,14 @@ def test_each_scope_and_role_reaches_what_it_may_and_nothing_else(account: int, 
     for scope in (*TokenScope, None):
         others = [each for each in TokenScope if each is not scope]
         for scopes, has_scope in (([scope], True), (others, False)) if scope else (([TokenScope.INGEST], True),):
-            client = ApiClient.for_account(account, scopes, role)
-            for (method, path), (needed_scope, needed_role) in ROUTES.items():
+            client, reader = (ApiClient.for_account(account, each, role) for each in (scopes, {*scopes, TokenScope.READ}))
+            for (method, path), (needed_scope, needed_role, reads) in ROUTES.items():
                 if scope is not needed_scope:
                     continue
                 allowed = has_scope and RANKS[role] >= RANKS[needed_role]
-                status = client.send(method, re.sub(r"\{\w+\}", "0", path)).status_code
+                if reads and has_scope:
+                    assert client.send(method, re.sub(r"\{\w+\}", "0", path)).status_code == 403
+                status = (reader if reads else client).send(method, re.sub(r"\{\w+\}", "0", path)).status_code
                 assert (status != 403) is allowed, (method, path, scopes, role, status)
 
 
@@ -123,6 +128,27 @@ def test_no_generated_request_breaks_an_endpoint_or_its_description(schema: Any,
 
     with _open_connections():
         run()
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
+def test_no_generated_request_breaks_an_account_that_has_everything(schema: Any, database: DatabaseFacts, method: str, path: str) -> None:
+    """The same with more requests, on what exists, by every scope and role, and by nobody."""
+    with planned(database) as site:
+        operation = schema[PREFIX + path][method]
+        tokens = [ApiClient.for_account(site.pk, [scope], role).token for scope in TokenScope for role in Role]
+        tokens += [ApiClient.for_account(site.pk, tuple(TokenScope), role).token for role in Role] + [""]
+
+        @settings(max_examples=60, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(), token=st.sampled_from(tokens), ids=st.lists(st.integers(1, 6), min_size=4, max_size=4))
+        def run(case: Any, token: str, ids: list[int]) -> None:
+            case.path_parameters = {name: str(id) for name, id in zip(case.path_parameters or {}, ids, strict=False)}
+            response = case.call(headers={"Authorization": f"Bearer {token}"})
+            assert response.status_code < 500, response.text
+            case.validate_response(response, checks=CHECKS)
+
+        with _open_connections():
+            run()
 
 
 @contextmanager

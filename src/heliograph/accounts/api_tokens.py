@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection, transaction
 from django_scopes import scope
@@ -20,6 +21,7 @@ from heliograph.store.instants import from_micros, to_micros
 from heliograph.store.token_check import ApiGrant, digest_of, new_token, prefix_of
 
 NAME_LENGTH = 100
+LONGEST: Final = timedelta(days=36_525)
 
 
 class TokenRefused(HeliographError):
@@ -73,6 +75,8 @@ def create_token(
         now = db.now()
         if expires is not None and expires <= from_micros(now):
             raise TokenRefused("The token would have expired already.")
+        if expires is not None and expires > from_micros(now) + LONGEST:
+            raise TokenRefused("A token lasts for at most 100 years.")
         row = ApiToken.objects.create(
             account_id=account,
             name=name,

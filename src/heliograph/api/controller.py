@@ -37,6 +37,8 @@ from heliograph.web.server_errors import RETRY_AFTER, is_database_trouble
 log = structlog.get_logger(__name__)
 
 _AT: Final = re.compile(r"^(?P<reason>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape of NUL in JSON, which no database stores in a text."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
 _PARTS: Final = ("parsed_body", "parsed_query", "parsed_path", "parsed_headers")
@@ -55,7 +57,8 @@ class ApiController(Controller[JsonSerializer]):
     has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
     body_type: the Content-Type of the bodies that it takes.
     keys_by_line: True if a POST takes many documents and heeds the Idempotency-Key itself, for each of them.
-    takes_key: False if POST refuses an Idempotency-Key, because it talks to another server, for which no transaction may wait.
+    takes_key: False if POST refuses an Idempotency-Key, because it talks to another server or reads for long, for which no transaction may
+        wait, or because it saves nothing.
     """
 
     is_abstract: ClassVar[bool] = True
@@ -132,7 +135,7 @@ class ApiController(Controller[JsonSerializer]):
         if request.method == "POST" and not self.takes_key and "Idempotency-Key" in request.headers:
             raise Problem.from_field("Idempotency-Key", "This request cannot be repeated by a key.", name="request")
         if request.method == "POST" and not self.keys_by_line:
-            return answer_once(request, self.account.pk, endpoint, is_secret=self.answers_secret)
+            return answer_once(request, self.grant, endpoint, is_secret=self.answers_secret)
         if not self.has_etag:
             return endpoint()
         if request.method == "GET":
@@ -155,11 +158,16 @@ class ApiController(Controller[JsonSerializer]):
             return
         current = cast("HttpResponse", self.api_endpoints["GET"].func(self, *args, **kwargs))
         if current.status_code == HTTPStatus.OK and etag_of(current) not in [each.strip() for each in wanted.split(",")]:
-            raise Problem("changed", headers={"ETag": etag_of(current)}, current=msgspec.json.decode(current.content))
+            may_read = all(scope.value in self.grant.scopes for scope in self.access["GET"].scopes)
+            members = {"current": msgspec.json.decode(current.content)} if may_read else {}
+            raise Problem("changed", headers={"ETag": etag_of(current)}, **members)
 
     def handle_error(self, endpoint: Endpoint, controller: Any, exc: Exception) -> HttpResponse:
         """The answer to an error of an endpoint."""
         problem = _request_problem(exc) or problem_of(exc)
+        if problem is None and not isinstance(exc, SavedSince) and self.body_type == JSON and _NUL.search(self.request.body):
+            # Services name the field of what cannot be stored; this is for a text that none of them looks at.
+            problem = Problem.from_field("body", "No text may hold the character NUL.", name="request")
         if problem is None:
             raise exc
         return problem.response()
@@ -205,6 +213,8 @@ def _request_problem(error: Exception) -> Problem | None:
             return Problem("request", f"The body is not JSON: {error}")
         case NotAcceptableError():
             return Problem("accept")
+        case RecursionError():
+            return Problem("request", "The body is nested too deeply.")
         case _:
             return None
 

@@ -12,11 +12,11 @@ from dmr.openapi.objects import Components, License, SecurityScheme
 from dmr.routing import Router
 
 from heliograph import __version__
-from heliograph.accounts.models import TokenScope
 from heliograph.api.controller import JSON, WITH_BODY, ApiController
 from heliograph.domain.http_request import PROBLEM_TYPE
 
 SCHEME: Final = "token"
+PROBLEM_ANSWER: Final = "Problem"
 DESCRIPTION: Final = """\
 Everything that the pages do, for programs. A request carries a token of an account: `Authorization: Bearer hg_…`.
 
@@ -43,6 +43,8 @@ def document(router: Router) -> dict[str, Any]:
     plain = cast(
         "dict[str, Any]", msgspec.json.decode(msgspec.json.encode(build_schema(router, config=config).convert(skip_validation=True)))
     )
+    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    plain["components"]["responses"] = {PROBLEM_ANSWER: {"description": "A problem document.", "content": content}}
     for path, controller in controllers(router):
         for method, operation in plain["paths"][path].items():
             if method.upper() in controller.access:
@@ -61,14 +63,14 @@ def controllers(router: Router) -> Iterator[tuple[str, type[ApiController]]]:
 def _complete(operation: dict[str, Any], method: str, controller: type[ApiController]) -> None:
     """Adds what the library does not know: the scope and the role, the headers, and the type of problem documents."""
     access = controller.access[method]
-    operation["security"] = [{SCHEME: [access.scope.value]}]
+    operation["security"] = [{SCHEME: [scope.value for scope in access.scopes]}]
     operation["x-role"] = access.role.value
-    needs = f"Needs the scope `{access.scope.value}` ({TokenScope(access.scope).label}) and the role {access.role.label}, or a higher one."
+    scopes = " and ".join(f"`{scope.value}` ({scope.label})" for scope in access.scopes)
+    needs = f"Needs the scope {scopes} and the role {access.role.label}, or a higher one."
     operation["description"] = "\n\n".join(filter(None, (operation.get("description"), needs)))
     for status, response in operation["responses"].items():
         if int(status) >= 400:
-            response["description"] = "A problem document."
-            response["content"] = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+            operation["responses"][status] = {"$ref": f"#/components/responses/{PROBLEM_ANSWER}"}
         elif int(status) == 204:
             response.pop("content", None)
     if controller.body_type != JSON and method in WITH_BODY:

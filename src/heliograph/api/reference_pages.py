@@ -33,7 +33,7 @@ class EndpointFilters(ListFilters):
 @require_safe
 def openapi_file(_request: HttpRequest, router: Router) -> HttpResponse:
     """The OpenAPI file. It says nothing of an account, so it needs no token."""
-    return HttpResponse(_encoded(router), content_type="application/json", headers={"Cache-Control": "max-age=300"})
+    return HttpResponse(_encoded(router), content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @cache

@@ -12,11 +12,14 @@ from django.http import HttpRequest, HttpResponse
 
 from heliograph.accounts.vault import vault
 from heliograph.api.api_problems import Problem
-from heliograph.store import registrations
+from heliograph.store import driver_errors, registrations
 from heliograph.store.django_database import of_django
 from heliograph.store.secrets import SecretError, SecretPlace
+from heliograph.store.token_check import ApiGrant
 
 LONGEST_KEY: Final = 300
+WAITS_FOR: Final = 2_000
+"""Milliseconds for which a request waits for the first one with its key, on PostgreSQL."""
 KEPT_HEADERS: Final = ("Content-Type", "Location", "ETag")
 
 
@@ -37,25 +40,30 @@ def key_of(request: HttpRequest) -> str | None:
     return key
 
 
-def answer_once(request: HttpRequest, account: int, answer: Callable[[], HttpResponse], *, is_secret: bool = False) -> HttpResponse:
+def answer_once(request: HttpRequest, grant: ApiGrant, answer: Callable[[], HttpResponse], *, is_secret: bool = False) -> HttpResponse:
     """The answer of `answer`, or the stored one if the request's key has one.
 
     A request without the header is simply answered. One with it runs in one transaction, so the key is stored if and only if what the request
-    did is. A refusal (400 and above) changes nothing and is not stored. While the first request runs, a second one waits for it.
+    did is. A refusal (400 and above) changes nothing and is not stored. While the first request runs, a second one waits for it, WAITS_FOR.
     is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored.
     Raises Problem: the key was used for another request (422), or is none (400).
     """
     key = key_of(request)
     if key is None:
         return answer()
-    target = f"{request.method} {request.get_full_path()}"
+    # What is answered once is repeated only to the token that asked: keys are no secrets.
+    target = f"{grant.token if is_secret else ''} {request.method} {request.get_full_path()}"
     endpoint = "api " + hashlib.sha256(target.encode()).hexdigest()[:32]
     digest = hashlib.sha256(request.body).hexdigest()
-    claim = (account, endpoint, key)
-    place = SecretPlace(account, "answer", 0, f"{endpoint} {key}")
+    claim = (grant.account, endpoint, key)
+    place = SecretPlace(grant.account, "answer", 0, f"{endpoint} {key}")
     with transaction.atomic():
         db = of_django(connection)
-        if not registrations.claim_keys(db, [(*claim, digest)]):
+        try:
+            is_new = bool(registrations.claim_keys(db, [(*claim, digest)], WAITS_FOR))
+        except driver_errors.lock_timeouts():
+            raise Problem("running", headers={"Retry-After": "1"}) from None
+        if not is_new:
             stored_digest, stored = registrations.stored_results(db, [claim])[claim]
             if stored_digest != digest:
                 raise Problem("key-reused")

@@ -27,15 +27,25 @@ USE_NOTED_EVERY: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a token needs: a scope, and a role or a higher one."""
+    """What a token needs: a scope, and a role or a higher one.
+
+    reads: True if the answer has what only the scope `read` gives, so that it is needed, too.
+    """
 
     scope: TokenScope
     role: Role
+    reads: bool = False
+
+    @property
+    def scopes(self) -> tuple[TokenScope, ...]:
+        """All scopes that are needed."""
+        return (self.scope, TokenScope.READ) if self.reads else (self.scope,)
 
     def check(self, grant: ApiGrant) -> None:
         """Raises Problem (403)."""
-        if self.scope.value not in grant.scopes:
-            raise Problem("scope", f"The token lacks the scope `{self.scope.value}`.")
+        for scope in self.scopes:
+            if scope.value not in grant.scopes:
+                raise Problem("scope", f"The token lacks the scope `{scope.value}`.")
         if RANKS[Role(grant.role)] < RANKS[self.role]:
             raise Problem("role", f"This needs a token with the role {self.role.label}; its role is {Role(grant.role).label}.")
 
@@ -44,8 +54,10 @@ READ: Final = Access(TokenScope.READ, Role.VIEWER)
 EXPORT: Final = Access(TokenScope.READ, Role.PLANNER)
 READ_SET_UP: Final = Access(TokenScope.READ, Role.ADMINISTRATOR)
 SEND: Final = Access(TokenScope.INGEST, Role.PLANNER)
+SEND_AND_READ: Final = Access(TokenScope.INGEST, Role.PLANNER, reads=True)
 SET_UP_EVENTS: Final = Access(TokenScope.SET_UP, Role.PLANNER)
 SET_UP: Final = Access(TokenScope.SET_UP, Role.ADMINISTRATOR)
+SET_UP_AND_READ: Final = Access(TokenScope.SET_UP, Role.ADMINISTRATOR, reads=True)
 OPERATE: Final = Access(TokenScope.OPERATE, Role.PLANNER)
 ADMINISTER: Final = Access(TokenScope.OPERATE, Role.ADMINISTRATOR)
 READ_PEOPLE: Final = Access(TokenScope.PEOPLE, Role.VIEWER)

@@ -42,7 +42,7 @@ SCOPES: Final = {
     TokenScope.READ: gettext_lazy("Everything that you see on pages; never a secret"),
     TokenScope.SET_UP: gettext_lazy("Tags, statuses, events, connections, mappings, flows"),
     TokenScope.OPERATE: gettext_lazy("Submit to Retry, replay, sync, pause and resume"),
-    TokenScope.PEOPLE: gettext_lazy("Users, invitations, tokens"),
+    TokenScope.PEOPLE: gettext_lazy("Users, invitations, tokens. Whoever has the token can become any user"),
 }
 """What each scope allows."""
 ROLES: Final = {

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, cast
 
 import msgspec
 
-from heliograph.api.documents.shared_forms import Document, Id, Instant
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.exchanges import Exchange
 from heliograph.deliveries.prospect_words import hindrance
@@ -33,20 +33,6 @@ type Headers = Annotated[list[tuple[str, str]], msgspec.Meta(description="Names 
 VERSIONS: Final = ("flow", "connection", "payload_mapping", "header_mapping")
 
 
-class FlowOfAction(msgspec.Struct, kw_only=True):
-    """A flow, also a deleted one."""
-
-    id: Id
-    name: str
-
-
-class ConnectionOfAction(msgspec.Struct, kw_only=True):
-    """A connection, also a deleted one."""
-
-    id: Id
-    name: str
-
-
 class ActionDocument(Document):
     """A request to one destination of a flow about one change, with all its attempts."""
 
@@ -60,11 +46,9 @@ class ActionDocument(Document):
     queue: Annotated[QueueStatus | None, msgspec.Meta(description="Its status in the Retry Queue; null if it never was there.")]
     category: Category | None
     cause: Annotated[Cause | None, msgspec.Meta(description="Why it failed, or ended otherwise.")]
-    flow: FlowOfAction
+    flow: NameOfThing
     destination: Id
-    connection: Annotated[
-        ConnectionOfAction, msgspec.Meta(description="That of its last attempt; before the first one, that of its destination.")
-    ]
+    connection: Annotated[NameOfThing, msgspec.Meta(description="That of its last attempt; before the first one, that of its destination.")]
     change: Id
     registration: Annotated[Id | None, msgspec.Meta(description="Null for a change of an event, and if the person was erased.")]
     event: Id
@@ -98,9 +82,9 @@ class ActionDocument(Document):
             queue=action.queue,
             category=action.category,
             cause=action.cause,
-            flow=FlowOfAction(id=str(action.flow), name=flows.get(action.flow, "")),
+            flow=NameOfThing(id=str(action.flow), name=flows.get(action.flow, "")),
             destination=str(action.destination),
-            connection=ConnectionOfAction(id=str(connection), name=name),
+            connection=NameOfThing(id=str(connection), name=name),
             change=str(action.change),
             registration=None if action.registration is None else str(action.registration),
             event=str(action.event),
@@ -149,7 +133,7 @@ class AttemptDocument(Document):
     status: Annotated[int | None, msgspec.Meta(description="The HTTP status; null if there was no answer.")]
     category: Category | None
     message: Annotated[str, msgspec.Meta(description="What went wrong without an answer.")]
-    connection: ConnectionOfAction
+    connection: NameOfThing
     versions: Annotated[dict[str, int], msgspec.Meta(description="The versions of the flow, the connection and the mappings that it used.")]
 
     @classmethod
@@ -165,7 +149,7 @@ class AttemptDocument(Document):
             "status": attempt.status,
             "category": attempt.category,
             "message": attempt.message,
-            "connection": ConnectionOfAction(id=str(attempt.connection), name=connections.get(attempt.connection, "")),
+            "connection": NameOfThing(id=str(attempt.connection), name=connections.get(attempt.connection, "")),
             "versions": {name: number for name, number in zip(VERSIONS, numbers, strict=False) if number},
         }
 

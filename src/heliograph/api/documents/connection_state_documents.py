@@ -7,7 +7,7 @@ from typing import Annotated, Self
 import msgspec
 
 from heliograph.api.documents.connection_documents import ConnectionDocument, document_members
-from heliograph.api.documents.shared_forms import Document, Id, Instant
+from heliograph.api.documents.shared_forms import Document, Instant, NameOfThing
 from heliograph.connections import connection_words
 from heliograph.connections.connection_list import ConnectionRow, LastAttempt, Pause
 from heliograph.domain.connection.connection_health import Health
@@ -15,13 +15,6 @@ from heliograph.domain.connection.diagnosis import DiagnosisStep, DiagnosisVerdi
 from heliograph.store.instants import from_micros
 
 HealthName = Annotated[Health, msgspec.Meta(description="The most urgent state that it is in.")]
-
-
-class UsingFlow(Document):
-    """A flow that uses it."""
-
-    id: Id
-    name: str
 
 
 class PauseDocument(Document):
@@ -84,7 +77,7 @@ class ConnectionState(Document):
     failed: Annotated[int, msgspec.Meta(description="Its items in Retry that failed.")]
     last_attempt: AttemptSummary | None
     last_test: TestSummary | None
-    flows: Annotated[list[UsingFlow], msgspec.Meta(description="The flows that use it.")]
+    flows: Annotated[list[NameOfThing], msgspec.Meta(description="The flows that use it.")]
 
     @classmethod
     def from_row(cls, row: ConnectionRow) -> Self:
@@ -104,7 +97,7 @@ class ConnectionState(Document):
             failed=row.failed,
             last_attempt=AttemptSummary.from_attempt(row.attempt) if row.attempt else None,
             last_test=tested,
-            flows=[UsingFlow(id=str(id), name=name) for id, name in row.flows],
+            flows=[NameOfThing(id=str(id), name=name) for id, name in row.flows],
         )
 
 

@@ -9,9 +9,9 @@ import msgspec
 from django.utils import timezone
 
 from heliograph.api.documents.record_documents import STATES, StateName
-from heliograph.api.documents.retry_documents import ItemRegistration, Named
+from heliograph.api.documents.retry_documents import ItemRegistration
 from heliograph.api.documents.scope_documents import Moment, OfMode, OfReplays, mode_of_name
-from heliograph.api.documents.shared_forms import Document, Id, Instant
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, day_within
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import sentence_of
@@ -47,7 +47,8 @@ class FeedQuery(ListQuery):
     @property
     def feed_filter(self) -> FeedFilter:
         """The filters, as the feed takes them."""
-        between = None if self.date is None else ends_of_day(self.date, timezone.get_current_timezone())
+        day = day_within("date", self.date)
+        between = None if day is None else ends_of_day(day, timezone.get_current_timezone())
         return FeedFilter(
             mode_of_name(self.mode),
             self.result,
@@ -79,7 +80,7 @@ def _number(id: str | None) -> int | None:
 class OutcomeDocument(Document):
     """What became of a change in one flow, at one destination."""
 
-    flow: Named
+    flow: NameOfThing
     result: Annotated[
         StateName | Literal["not-triggered", "untagged", "undecided"],
         msgspec.Meta(
@@ -102,7 +103,7 @@ class OutcomeDocument(Document):
         action, attempt, note = outcome.action, outcome.attempt, note_of(outcome, row, reader, None)
         waits = action.due_at if action and action.state is ActionState.QUEUED else outcome.due
         return cls(
-            flow=Named(id=str(outcome.flow_id), name=outcome.flow),
+            flow=NameOfThing(id=str(outcome.flow_id), name=outcome.flow),
             result=STATES[action.state] if action else _result_of_run(outcome),
             item=f"a{action.id}" if action else f"r{outcome.id}" if outcome.is_open_or_failed else None,
             action=str(action.id) if action else None,

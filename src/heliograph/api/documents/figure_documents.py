@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from heliograph.api.documents.retry_documents import Named
 from heliograph.api.documents.scope_documents import IntegrationName, ModeName, name_of_mode, records_address
-from heliograph.api.documents.shared_forms import Document, Instant
+from heliograph.api.documents.shared_forms import Document, Instant, NameOfThing
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
@@ -61,7 +60,7 @@ class FacetNumber(Number):
 class ConnectionNumber(Number):
     """The attempts over one connection."""
 
-    connection: Named
+    connection: NameOfThing
     delivered: Columns
     failed: Columns
     validation_errors: Annotated[int, msgspec.Meta(description="Found before anything was sent; not part of `value`.")]
@@ -178,7 +177,7 @@ def _connections(reader: AccountReader, scope: FigureScope, figures: Mapping[int
     names = reader.connection_names(figures)
     numbers = [
         ConnectionNumber(
-            connection=Named(id=str(id), name=names.get(id, "")),
+            connection=NameOfThing(id=str(id), name=names.get(id, "")),
             value=sum(each.delivered) + sum(each.failed),
             delivered=list(each.delivered),
             failed=list(each.failed),

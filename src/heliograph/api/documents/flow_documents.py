@@ -19,6 +19,7 @@ from heliograph.domain.setup.tag_kinds import STANDARD_TAGS
 from heliograph.flows import flow_words
 from heliograph.flows.flow_list import FlowRow
 from heliograph.flows.flow_warnings import FlowWarning
+from heliograph.flows.services.rules import MOST_FILTERS, MOST_VALUES
 from heliograph.store.instants import from_micros
 
 Name = Annotated[str, msgspec.Meta(description="The name of the flow; a flow without one is incomplete.")]
@@ -56,7 +57,8 @@ class FilterForm(Document):
     values: Annotated[
         list[str],
         msgspec.Meta(
-            description="What it is compared with; tags by their ids, days as 2027-01-31, numbers as 12.5. None for `is empty` and `is not empty`."
+            max_length=MOST_VALUES,
+            description="What it is compared with; tags by their ids, days as 2027-01-31, numbers as 12.5. None for `is empty` and `is not empty`.",
         ),
     ] = msgspec.field(default_factory=list)
 
@@ -69,6 +71,9 @@ class FilterForm(Document):
     def from_row(cls, row: FilterRow) -> FilterForm:
         """The document of a filter."""
         return cls(field=row.field, op=row.op, values=list(row.values))
+
+
+Filters = Annotated[list[FilterForm], msgspec.Meta(max_length=MOST_FILTERS)]
 
 
 class DestinationForm(Document):
@@ -140,7 +145,7 @@ class FlowSettings(Document, kw_only=True):
     session_statuses: TagIds
     event_statuses: TagIds
     emptied: Emptied
-    filters: list[FilterForm]
+    filters: Filters
     destinations: list[DestinationForm]
 
 
@@ -156,7 +161,7 @@ class NewFlow(Document):
     session_statuses: TagIds = msgspec.field(default_factory=list)
     event_statuses: TagIds = msgspec.field(default_factory=list)
     emptied: Emptied = msgspec.field(default_factory=list)
-    filters: list[FilterForm] = msgspec.field(default_factory=list)
+    filters: Filters = msgspec.field(default_factory=list)
     destinations: list[DestinationForm] = msgspec.field(default_factory=list)
 
     @property
@@ -177,7 +182,7 @@ class FlowChange(Document):
     session_statuses: TagIds | UnsetType = UNSET
     event_statuses: TagIds | UnsetType = UNSET
     emptied: Emptied | UnsetType = UNSET
-    filters: list[FilterForm] | UnsetType = UNSET
+    filters: Filters | UnsetType = UNSET
     destinations: Annotated[
         list[DestinationForm] | UnsetType,
         msgspec.Meta(description="All destinations. One whose id is not named here is removed: what waits for it ends as Failed."),

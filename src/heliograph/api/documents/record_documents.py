@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from heliograph.api.documents.figure_documents import FACETS, FacetName
-from heliograph.api.documents.retry_documents import ItemRegistration, Named
+from heliograph.api.documents.retry_documents import ItemRegistration
 from heliograph.api.documents.scope_documents import (
     Days,
     First,
@@ -22,7 +22,7 @@ from heliograph.api.documents.scope_documents import (
     Since,
     Until,
 )
-from heliograph.api.documents.shared_forms import Document, Id, Instant
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
@@ -126,8 +126,8 @@ class RecordDocument(Document):
     what: Annotated[str, msgspec.Meta(description="What changed, in a sentence; empty if that is no longer kept.")]
     event: Annotated[str, msgspec.Meta(description="The code of the event.")]
     registration: Annotated[ItemRegistration | None, msgspec.Meta(description="Null for an event's change, and if the person was erased.")]
-    flow: Named | None
-    connection: Named | None
+    flow: NameOfThing | None
+    connection: NameOfThing | None
     action: Id | None
     state: Annotated[StateName | None, msgspec.Meta(description="Of an action, or of the action after an attempt.")]
     reason: Annotated[str, msgspec.Meta(description="Why nothing was sent or it failed, in words.")]
@@ -149,8 +149,8 @@ class RecordDocument(Document):
             what=words["what"],
             event=words["event"],
             registration=ItemRegistration(code=person.code, name=person.name) if person else None,
-            flow=Named(id=str(record.flow_id), name=record.flow) if record.flow_id else None,
-            connection=Named(id=str(record.connection_id), name=record.connection) if record.connection_id else None,
+            flow=NameOfThing(id=str(record.flow_id), name=record.flow) if record.flow_id else None,
+            connection=NameOfThing(id=str(record.connection_id), name=record.connection) if record.connection_id else None,
             action=str(record.action_id) if record.action_id else None,
             state=STATES[record.state] if record.state else None,
             reason=words["said"],

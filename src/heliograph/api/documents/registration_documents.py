@@ -7,8 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from heliograph.api.api_problems import Problem
-from heliograph.api.documents.shared_forms import Document, Id, Instant, optional_number
-from heliograph.domain.flow.flow import Flow
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, optional_number
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.registrations import draft
@@ -171,23 +170,11 @@ class ActiveDocument(Document):
     active: bool
 
 
-class FlowName(msgspec.Struct, kw_only=True):
-    """A flow."""
-
-    id: Id
-    name: str
-
-    @classmethod
-    def from_flow(cls, flow: Flow) -> FlowName:
-        """The name of a flow."""
-        return cls(id=str(flow.id), name=flow.name)
-
-
 class ActiveEffect(msgspec.Struct, kw_only=True):
     """Is Active of a registration. flows: those that would act, by the rules of today, if it were changed."""
 
     active: bool
-    flows: list[FlowName]
+    flows: list[NameOfThing]
 
 
 class RegistrationAddress(Document):
@@ -249,7 +236,7 @@ class StatusChangePreview(msgspec.Struct, kw_only=True):
     already: int
     changes: int
     lacking: list[EventCount]
-    flows: list[FlowName]
+    flows: list[NameOfThing]
 
     @classmethod
     def from_preview(cls, preview: BulkPreview) -> StatusChangePreview:
@@ -259,7 +246,7 @@ class StatusChangePreview(msgspec.Struct, kw_only=True):
             already=preview.already,
             changes=preview.changes,
             lacking=[EventCount(event=code, registrations=count) for code, count in preview.lacking],
-            flows=[FlowName.from_flow(flow) for flow in preview.flows],
+            flows=[NameOfThing(id=str(flow.id), name=flow.name) for flow in preview.flows],
         )
 
 

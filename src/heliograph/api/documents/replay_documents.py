@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, day_within, numbers_of
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.replay import replays, send_job
@@ -46,7 +46,9 @@ class NewReplay(Document):
     def facts(self) -> SelectionFacts:
         """What is chosen, for the services. Raises Problem for what is no id."""
         event = None if self.event is None else numbers_of("event", [self.event])[0]
-        return SelectionFacts(self.since, self.until, event, self.q.strip(), self.status, self.every, self.quiet)
+        return SelectionFacts(
+            day_within("from", self.since), day_within("to", self.until), event, self.q.strip(), self.status, self.every, self.quiet
+        )
 
 
 class SelectionDocument(Document):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from heliograph.api.documents.shared_forms import Document, Id, Instant
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_operations import AT_ONCE, Submitted
 from heliograph.deliveries.delivery_words import sentence_of
@@ -55,13 +55,6 @@ class RetryCounts(Document):
     untagged: Annotated[CountOfItems, msgspec.Meta(description="Of Retry: those that wait for a tag.")]
 
 
-class Named(Document):
-    """Something with its name, also if it was deleted since."""
-
-    id: Id
-    name: str
-
-
 class ItemRegistration(Document):
     """The registration that an item is about."""
 
@@ -83,9 +76,9 @@ class RetryItemDocument(Document):
     cause: CauseKey
     event: Annotated[str, msgspec.Meta(description="The code of the event.")]
     registration: Annotated[ItemRegistration | None, msgspec.Meta(description="Null for an event's change, and if the person was erased.")]
-    flow: Named
+    flow: NameOfThing
     connection: Annotated[
-        Named | None, msgspec.Meta(description="That of the last attempt; before the first one, that which it waits for.")
+        NameOfThing | None, msgspec.Meta(description="That of the last attempt; before the first one, that which it waits for.")
     ]
     http_status: Annotated[int | None, msgspec.Meta(description="Of the answer to its last attempt.")]
     retries: Annotated[int, msgspec.Meta(description="How often it was retried automatically.")]
@@ -113,8 +106,8 @@ class RetryItemDocument(Document):
             "cause": group_key(item),
             "event": item.event,
             "registration": ItemRegistration(code=item.person.code, name=item.person.name) if item.person else None,
-            "flow": Named(id=str(row.flow), name=item.flow),
-            "connection": Named(id=str(item.blamed), name=item.connection) if item.blamed else None,
+            "flow": NameOfThing(id=str(row.flow), name=item.flow),
+            "connection": NameOfThing(id=str(item.blamed), name=item.connection) if item.blamed else None,
             "http_status": item.answered,
             "retries": tries(item),
             "next_try": _time(next_try(item)),
@@ -159,7 +152,7 @@ class RetryItemStory(RetryItemDocument):
 
     cure: Annotated[str, msgspec.Meta(description="What cures it, in words; empty if nothing is known.")]
     outlook: Annotated[str, msgspec.Meta(description="What happens to it next, in words.")]
-    goes_to: Annotated[Named | None, msgspec.Meta(description="The connection that its flow sends over today.")]
+    goes_to: Annotated[NameOfThing | None, msgspec.Meta(description="The connection that its flow sends over today.")]
     changed_at: Instant | None
     changed_by: Annotated[str, msgspec.Meta(description="Who saved the change: `user:7`, `token:3`, `import:5`, …")]
     what: Annotated[str, msgspec.Meta(description="What changed, in a sentence; empty if that is no longer kept.")]
@@ -178,7 +171,7 @@ class RetryItemStory(RetryItemDocument):
             "reason": f"{story.cause}." if story.cause else "",
             "cure": story.cure,
             "outlook": outlook(item),
-            "goes_to": Named(id=str(item.prospect.connection), name=item.prospect.name) if item.prospect.connection else None,
+            "goes_to": NameOfThing(id=str(item.prospect.connection), name=item.prospect.name) if item.prospect.connection else None,
             "changed_at": _time(details.at),
             "changed_by": details.by,
             "what": sentence_of(details.change, reader.config, details.event),
@@ -245,8 +238,8 @@ class CauseDocument(Document):
     items: CountOfItems
     registrations: int
     flows: int
-    flow: Annotated[Named | None, msgspec.Meta(description="Null if they have several.")]
-    connection: Named | None
+    flow: Annotated[NameOfThing | None, msgspec.Meta(description="Null if they have several.")]
+    connection: NameOfThing | None
     http_status: int | None
     since: Instant
     next_try: Instant | None
@@ -272,8 +265,8 @@ class CauseDocument(Document):
             items=CountOfItems(number=group.number, is_more=group.is_more),
             registrations=group.registrations,
             flows=group.flows,
-            flow=Named(id=str(group.flow), name=group.flow_name) if group.flow else None,
-            connection=Named(id=str(group.connection), name=group.connection_name) if group.connection else None,
+            flow=NameOfThing(id=str(group.flow), name=group.flow_name) if group.flow else None,
+            connection=NameOfThing(id=str(group.connection), name=group.connection_name) if group.connection else None,
             http_status=group.answer_status,
             since=from_micros(group.since),
             next_try=_time(group.next_due) if is_open else None,

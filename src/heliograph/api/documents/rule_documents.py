@@ -130,7 +130,7 @@ class AnswerPlace(Document):
     """A logged answer: of which attempt of which action."""
 
     action: Id
-    attempt: int
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="The number of the attempt.")]
 
     @property
     def numbers(self) -> tuple[int, int]:

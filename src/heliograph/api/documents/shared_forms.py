@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -12,9 +12,17 @@ from msgspec import UNSET, UnsetType
 
 from heliograph.api.api_problems import Problem
 from heliograph.domain.ids import read_id
+from heliograph.insights.period import FIRST_YEAR, LAST_YEAR
 
 type Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="An opaque id.")]
 type Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, with its offset; answers are in UTC.")]
+
+
+def day_within(field: str, day: date | None) -> date | None:
+    """A day of a filter. Days at the ends of the calendar have no moments in every time zone. Raises Problem (400), which names the field."""
+    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Problem.from_field(field, f"A day from {FIRST_YEAR} to {LAST_YEAR}.", name="request")
+    return day
 
 
 class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -25,6 +33,13 @@ class Confirmation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The parameter of a change that may be asked about first."""
 
     confirmed: Annotated[bool, msgspec.Meta(description="True: do what would be asked about first all the same.")] = False
+
+
+class NameOfThing(Document):
+    """Something with its name, also if it was deleted since."""
+
+    id: Id
+    name: str
 
 
 def number_of(id: str) -> int:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
-from heliograph.api.documents.action_documents import ActionStory, FlowOfAction
-from heliograph.api.documents.shared_forms import Document, Id, Instant
+from heliograph.api.documents.action_documents import ActionStory
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.explanation import GateRow, Why, not_triggered
@@ -75,7 +75,7 @@ class HistoryEntry(Document):
 class DecisionDocument(Document):
     """What a flow decided on a change, and what it made of it."""
 
-    flow: FlowOfAction
+    flow: NameOfThing
     verdict: Literal["triggered", "not_triggered"]
     reason: Annotated[Reason | None, msgspec.Meta(description="Why it was not triggered.")]
     text: Annotated[str, msgspec.Meta(description="The same in a sentence; empty if it was triggered.")]
@@ -89,7 +89,7 @@ class DecisionDocument(Document):
         text = not_triggered(decision.reason, decision.queue, change, reader.config, event, decision.flow)[0] if decision.reason else ""
         flows = {decision.flow: decision.flow_name}
         return cls(
-            flow=FlowOfAction(id=str(decision.flow), name=decision.flow_name),
+            flow=NameOfThing(id=str(decision.flow), name=decision.flow_name),
             verdict="not_triggered" if decision.reason else "triggered",
             reason=decision.reason,
             text=text,

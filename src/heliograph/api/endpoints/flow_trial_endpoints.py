@@ -31,7 +31,7 @@ from heliograph.api.documents.trial_documents import (
 )
 from heliograph.api.endpoints.flow_endpoints import FlowPath, flow_in
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import OPERATE, READ, SEND, SET_UP
+from heliograph.api.token_access import OPERATE, READ, SEND, SET_UP_AND_READ
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.delivery_operations import send_now
 from heliograph.domain.flow.flow import Flow
@@ -49,7 +49,7 @@ from heliograph.timeline.flow_decisions import FlowDecisions
 class FlowTest(ApiController):
     """The test of a flow on one change."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP}
+    access: ClassVar = {"GET": READ, "POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
     takes_key: ClassVar = False
 
@@ -68,7 +68,7 @@ class FlowTest(ApiController):
 class NewFlowTest(ApiController):
     """The test of a flow that is not saved."""
 
-    access: ClassVar = {"POST": SET_UP}
+    access: ClassVar = {"POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
     takes_key: ClassVar = False
 
@@ -82,7 +82,7 @@ class NewFlowTest(ApiController):
 class FlowPastTrial(ApiController):
     """The trial of a flow on past changes."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP}
+    access: ClassVar = {"GET": READ, "POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
     takes_key: ClassVar = False
 
@@ -101,7 +101,7 @@ class FlowPastTrial(ApiController):
 class NewFlowPastTrial(ApiController):
     """The trial of a flow that is not saved on past changes."""
 
-    access: ClassVar = {"POST": SET_UP}
+    access: ClassVar = {"POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
     takes_key: ClassVar = False
 
@@ -115,7 +115,7 @@ class NewFlowPastTrial(ApiController):
 class FlowCount(ApiController):
     """The count of what a flow would have taken."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP}
+    access: ClassVar = {"GET": READ, "POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
     takes_key: ClassVar = False
 
@@ -134,7 +134,7 @@ class FlowCount(ApiController):
 class NewFlowCount(ApiController):
     """The count of what a flow that is not saved would have taken."""
 
-    access: ClassVar = {"POST": SET_UP}
+    access: ClassVar = {"POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
     takes_key: ClassVar = False
 

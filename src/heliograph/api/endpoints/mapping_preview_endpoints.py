@@ -13,7 +13,7 @@ from heliograph.api.api_problems import Problem
 from heliograph.api.documents.mapping_preview_documents import PreviewDocument, PreviewSubject, UnsavedMapping
 from heliograph.api.documents.shared_forms import number_of, numbers_of
 from heliograph.api.endpoints.mapping_endpoints import MappingController, MappingPath, at_members
-from heliograph.api.token_access import READ, SET_UP
+from heliograph.api.token_access import READ, SET_UP_AND_READ
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
@@ -59,7 +59,8 @@ class PreviewOfMapping(PreviewController):
 class PreviewOfUnsaved(PreviewController):
     """The preview of a mapping that is not saved."""
 
-    access: ClassVar = {"POST": SET_UP}
+    access: ClassVar = {"POST": SET_UP_AND_READ}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[UnsavedMapping]) -> PreviewDocument:

@@ -20,6 +20,7 @@ class PauseOfConnection(ConnectionController):
     """Pausing a connection."""
 
     access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionPath], parsed_body: Body[PauseRequest]) -> ConnectionState:
@@ -33,6 +34,7 @@ class ResumptionOfConnection(ConnectionController):
     """Resuming a connection."""
 
     access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionPath]) -> ConnectionState:

@@ -57,7 +57,7 @@ class Users(ApiController):
     """The users of the account."""
 
     access: ClassVar = {"GET": READ_PEOPLE, "POST": MANAGE_PEOPLE}
-    answers_secret: ClassVar = True
+    takes_key: ClassVar = False  # no transaction may wait for the mail server
 
     def get(self, parsed_query: Query[ListQuery]) -> Items[UserDocument]:
         """List the users of the account, with those who are invited."""
@@ -105,7 +105,7 @@ class UserLinks(ApiController):
     """Links of a user."""
 
     access: ClassVar = {"POST": MANAGE_PEOPLE}
-    answers_secret: ClassVar = True
+    takes_key: ClassVar = False  # no transaction may wait for the mail server
 
     def post(self, parsed_path: Path[UserPath]) -> UserLink:
         """Make another link for a user: an invitation, or for a new password once they have signed in. It replaces earlier links."""

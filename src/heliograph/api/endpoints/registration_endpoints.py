@@ -17,7 +17,6 @@ from heliograph.api.documents.registration_documents import (
     ActiveDocument,
     ActiveEffect,
     FilterText,
-    FlowName,
     NewRegistration,
     OfEvent,
     OfScope,
@@ -31,9 +30,9 @@ from heliograph.api.documents.registration_documents import (
     StatusChange,
     StatusChangePreview,
 )
-from heliograph.api.documents.shared_forms import Document, Id, number_of
+from heliograph.api.documents.shared_forms import Document, Id, NameOfThing, number_of
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import READ, SEND
+from heliograph.api.token_access import READ, SEND, SEND_AND_READ
 from heliograph.engine.ingest.problem_documents import reply_of
 from heliograph.registrations import bulk_change, draft
 from heliograph.registrations.active_change import flows_acting, set_active
@@ -106,7 +105,7 @@ class RegistrationList(ApiController):
 class OneRegistration(ApiController):
     """One registration."""
 
-    access: ClassVar = {"GET": READ, "PATCH": SEND}
+    access: ClassVar = {"GET": READ, "PATCH": SEND_AND_READ}
     has_etag: ClassVar = True
     read_version: int | None = None
     """The version that If-Match was compared with."""
@@ -143,12 +142,14 @@ class RegistrationLookUp(ApiController):
 class RegistrationActive(ApiController):
     """Is Active of a registration."""
 
-    access: ClassVar = {"GET": READ, "POST": SEND}
+    access: ClassVar = {"GET": READ, "POST": SEND_AND_READ}
 
     def get(self, parsed_path: Path[RegistrationPath]) -> ActiveEffect:
         """Read Is Active, and which flows would act if it were changed."""
         registration = _read(self.account.pk, parsed_path)
-        return ActiveEffect(active=registration.state.active, flows=[FlowName.from_flow(flow) for flow in flows_acting(registration)])
+        return ActiveEffect(
+            active=registration.state.active, flows=[NameOfThing(id=str(flow.id), name=flow.name) for flow in flows_acting(registration)]
+        )
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[RegistrationPath], parsed_body: Body[ActiveDocument]) -> RegistrationDocument:
@@ -178,7 +179,8 @@ class StatusSetting(ApiController):
 class StatusSettingPreview(ApiController):
     """What setting the status of many registrations would do."""
 
-    access: ClassVar = {"POST": SEND}
+    access: ClassVar = {"POST": SEND_AND_READ}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[StatusChange]) -> StatusChangePreview:

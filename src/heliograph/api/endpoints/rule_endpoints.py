@@ -22,7 +22,7 @@ from heliograph.api.documents.rule_documents import (
 from heliograph.api.documents.shared_forms import Confirmation, number_of
 from heliograph.api.endpoints.connection_endpoints import ConnectionController, ConnectionPath
 from heliograph.api.list_answers import Items, ListQuery, all_of
-from heliograph.api.token_access import READ, READ_SET_UP, SET_UP
+from heliograph.api.token_access import READ, READ_SET_UP, SET_UP, SET_UP_AND_READ
 from heliograph.connections import answers
 from heliograph.connections.answers import Logged, NoAnswer
 from heliograph.connections.services.connections import connection_row, save_rule
@@ -100,7 +100,8 @@ class AnswersOfConnection(RuleController):
 class TrialOfRule(RuleController):
     """Trying a rule."""
 
-    access: ClassVar = {"POST": SET_UP}
+    access: ClassVar = {"POST": SET_UP_AND_READ}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionPath], parsed_body: Body[RuleTrial]) -> EffectDocument:
@@ -124,7 +125,8 @@ class TrialOfRule(RuleController):
 class ProposalOfRule(RuleController):
     """Making a rule from an answer."""
 
-    access: ClassVar = {"POST": SET_UP}
+    access: ClassVar = {"POST": SET_UP_AND_READ}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionPath], parsed_body: Body[RuleProposalRequest]) -> RuleDocument:

@@ -33,6 +33,7 @@ class SampleOfTarget(MappingController):
     """The rows of a sample."""
 
     access: ClassVar = {"POST": SET_UP}
+    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[SampleForm]) -> SampleRows:

@@ -143,6 +143,7 @@ class AlikeJudging(ApiController):
     """Judging again what waits for the same reason."""
 
     access: ClassVar = {"POST": OPERATE}
+    takes_key: ClassVar = False
     of_signal: ClassVar = True
 
     @modify(status_code=HTTPStatus.OK)
