@@ -40,7 +40,7 @@ CLEAN = {
     *("setup", "administration", "accounts", "web", "jobs", "guide", "commands", "options", "wiring", "__main__"),
     *("collector", "installed_apps", "settings", "urls"),
     *("retry", "insights", "deliveries", "replay"),
-    *("registrations", "timeline", "seed"),
+    *("registrations", "timeline", "seed", "api"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 URL_WORDS = {"q"}
@@ -52,8 +52,9 @@ COLUMNS = {
     "heliograph.domain.connection.connection": {"shown"},
     "heliograph.registrations.views.bulk": {"of"},
     "heliograph.setup.name_fields": {"of"},
+    "heliograph.api.documents.replay_documents": {"same"},
 }
-"""Names that a stored row, a migration, a template or an address reads."""
+"""Names that a stored row, a migration, a template, an address or a member of the API's JSON has."""
 MOST_PARAMETERS = 9
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}

@@ -205,7 +205,7 @@ def test_C8_a_connection_is_paused_released_and_resumed(story: Story, api: ApiCl
     assert api.get(f"connections/{id}/state")["health"] == "untried"
     api.post(f"connections/{id}/release", {"rate": 60}, status=409)
     paused = api.post(f"connections/{id}/pause", {"why": "Moving"}, status=200)
-    assert (paused["health"], paused["pause"]["why"], paused["pause"]["held"]) == ("paused", "Moving", 0)
+    assert (paused["health"], paused["pause"]["why"], paused["pause"]["held_count"]) == ("paused", "Moving", 0)
     assert api.get("connections?health=paused")["items"][0]["state"] == paused
     assert api.get("connections?health=answers")["items"] == []
     assert api.post(f"connections/{id}/release", {"rate": 0}, status=400)["errors"][0]["field"] == "rate"

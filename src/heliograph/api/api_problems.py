@@ -167,7 +167,7 @@ _NAMED: Final[Mapping[type[HeliographError], str]] = {
     MarksFirst: "marks-first",
     RemovesFirst: "confirm",
 }
-"""The problems of errors that say no more than their sentence; of those that are not here: conflict."""
+"""The problem of each error whose sentence says all. An error that is not listed is a conflict."""
 
 
 def problem_of(error: Exception) -> Problem | None:

@@ -153,11 +153,11 @@ class ApiController(Controller[JsonSerializer]):
 
     def _check_if_match(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Raises Problem (412) if the thing is not what If-Match says. A save after this check raises SavedSince."""
-        wanted = request.headers.get("If-Match")
-        if wanted is None or wanted == "*":
+        if_match = request.headers.get("If-Match")
+        if if_match is None or if_match == "*":
             return
         current = cast("HttpResponse", self.api_endpoints["GET"].func(self, *args, **kwargs))
-        if current.status_code == HTTPStatus.OK and etag_of(current) not in [each.strip() for each in wanted.split(",")]:
+        if current.status_code == HTTPStatus.OK and etag_of(current) not in [each.strip() for each in if_match.split(",")]:
             may_read = all(scope.value in self.grant.scopes for scope in self.access["GET"].scopes)
             members = {"current": msgspec.json.decode(current.content)} if may_read else {}
             raise Problem("changed", headers={"ETag": etag_of(current)}, **members)

@@ -32,7 +32,7 @@ class EndpointFilters(ListFilters):
 @login_not_required
 @require_safe
 def openapi_file(_request: HttpRequest, router: Router) -> HttpResponse:
-    """The OpenAPI file. It says nothing of an account, so it needs no token."""
+    """The OpenAPI file. It has nothing of any account, so it needs no token."""
     return HttpResponse(_encoded(router), content_type="application/json", headers={"Cache-Control": "no-store"})
 
 

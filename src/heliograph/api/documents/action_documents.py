@@ -48,7 +48,9 @@ class ActionDocument(Document):
     cause: Annotated[Cause | None, msgspec.Meta(description="Why it failed, or ended otherwise.")]
     flow: NameOfThing
     destination: Id
-    connection: Annotated[NameOfThing, msgspec.Meta(description="That of its last attempt; before the first one, that of its destination.")]
+    connection: Annotated[
+        NameOfThing, msgspec.Meta(description="The connection of its last attempt; before the first one, its destination's.")
+    ]
     change: Id
     registration: Annotated[Id | None, msgspec.Meta(description="Null for a change of an event, and if the person was erased.")]
     event: Id

@@ -23,12 +23,12 @@ class PauseDocument(Document):
     why: str
     by: Annotated[str, msgspec.Meta(description="Who paused it: `user:7`, `token:3`; empty if its target did, with a status 410.")]
     at: Instant | None
-    held: Annotated[int, msgspec.Meta(description="The actions that are due and held; counted up to 10,001.")]
+    held_count: Annotated[int, msgspec.Meta(description="How many actions are due and wait for its end; counted up to 10,001.")]
 
     @classmethod
     def from_pause(cls, pause: Pause) -> Self:
         """The document."""
-        return cls(why=pause.why, by=pause.by, at=from_micros(pause.at) if pause.at else None, held=pause.held_count)
+        return cls(why=pause.why, by=pause.by, at=from_micros(pause.at) if pause.at else None, held_count=pause.held_count)
 
 
 class AttemptSummary(Document):

@@ -127,7 +127,7 @@ class FigureDocument(Document):
             read_at=from_micros(reader.db.now()),
             mode=name_of_mode(scope.mode),
             integration="webhooks" if scope.integration else None,
-            columns=[from_micros(edge) for edge in window.edges[:-1]],
+            columns=[from_micros(begin) for begin in window.edges[:-1]],
             changes=number(tiles.changes, RecordKind.CHANGES),
             registrations=number(tiles.unique, RecordKind.REGISTRATIONS),
             triggered=number(tiles.triggered, RecordKind.TRIGGERED),

@@ -80,7 +80,7 @@ class JobDocument(Document):
 
     @classmethod
     def from_rows(cls, account: int, rows: Sequence[Job]) -> list[JobDocument]:
-        """The documents of an account's jobs, with the places of those that wait."""
+        """The documents of an account's jobs. A waiting job has its place in the queue."""
         waiting = [row for row in rows if row.is_waiting]
         places = control.places(account, waiting) if waiting else {}
         return [cls.from_row(row, places.get(row.pk)) for row in rows]

@@ -45,7 +45,7 @@ class CountOfItems(Document):
 
 
 class RetryCounts(Document):
-    """How many items the Retry Queue has in each status, and of those that wait, how many wait for what."""
+    """How many items the Retry Queue has in each status, and what the waiting ones wait for."""
 
     retry: CountOfItems
     error: CountOfItems

@@ -88,7 +88,7 @@ class ClauseDocument(Document):
 
 
 class RuleDocument(Document):
-    """The response rule of a connection: the first clause whose conditions all hold decides; where none does, the status."""
+    """The response rule of a connection: the first clause whose conditions all hold decides. If no clause does, the status decides."""
 
     clauses: list[ClauseDocument]
 

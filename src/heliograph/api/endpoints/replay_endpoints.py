@@ -40,7 +40,7 @@ class LineQuery(ListQuery):
 
     show: Annotated[
         ReplayVerdict | None,
-        msgspec.Meta(description="Lines of this verdict. Without it: of the first of those that a person would check first."),
+        msgspec.Meta(description="Lines of this verdict. Without it: of the verdict that a person would check first."),
     ] = None
 
 
