@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 from django_scopes import scope
 from tests.api_client import ApiClient
+from tests.api_routes import ROUTES
 from tests.builders.people import team
 
 from heliograph.accounts.api_tokens import create_token, revoke_token
@@ -82,10 +84,28 @@ def test_a_body_that_no_database_or_reader_takes_is_refused(api: ApiClient) -> N
         api.post("users", {"name": "X", "email": f"{name}@example.org", "role": "Viewer"}, status=400)
     made = api.post("tags", {"name": "\\u0000", "kinds": ["event"]})  # a backslash, and the letters u0000
     assert api.get(f"tags/{made['id']}")["name"] == "\\u0000"
-    deep = b"[" * 200_000
     header = {"authorization": f"Bearer {api.token}"}
-    response = Client().post("/api/v1/tags", deep, content_type="application/json", headers=header)
-    assert response.status_code == 400, response.content
+    for depth in (900, 200_000):
+        deep = b"[" * depth + b'"\\u0000"' + b"]" * depth
+        response = Client().post("/api/v1/tags", deep, content_type="application/json", headers=header)
+        assert response.status_code == 400, response.content
+
+
+def test_no_text_of_any_request_holds_nul(api: ApiClient) -> None:
+    """Issue 32: SQLite stores NUL where no service looks, such as the `why` of a pause, and PostgreSQL refuses it. So no endpoint takes it."""
+    for method, path in ROUTES:
+        address = re.sub(r"\{\w+\}", "1", path)
+        requests: list[tuple[str, Any, str]] = [(f"{address}?q=a%00b", None, "q"), (f"{address}?a%00b=q", None, "a\ufffdb")]
+        if method in ("POST", "PUT", "PATCH") and not path.endswith(".ndjson"):
+            requests += [(address, {"why": "\0"}, "why"), (address, {"a": {"list": ["b", {"c": "\\\0"}]}}, "a.list[1].c")]
+            requests += [(address, {"a": {"\0": 1}}, "a"), (address, "\0", "body")]
+        for url, body, field in requests:
+            problem = api.ask(method, url, body, status=400)
+            assert problem["type"] == PROBLEM + "request"
+            assert [each["field"] for each in problem["errors"]] == [field], (method, url, body)
+            assert body is None or "NUL" in problem["errors"][0]["reason"]
+        if "{" in path:
+            api.ask(method, re.sub(r"\{\w+\}", "a%00b", path), status=404)
 
 
 def test_lists_and_days_of_requests_have_limits(api: ApiClient) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem
+from heliograph.api.request_texts import check_query
 
 PREFIX: Final = "/api/"
 _BY_STATUS: Final = {400: "request", 403: "scope", 404: "not-found", 405: "method", 413: "size", 503: "unavailable"}
@@ -30,3 +31,13 @@ class ApiMiddleware:
         name = _BY_STATUS.get(response.status_code, "internal" if response.status_code >= 500 else "request")
         assert name in PROBLEM_TYPES
         return Problem(name).response()
+
+    def process_view(self, request: HttpRequest, _view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
+        """The problem of a query that no endpoint reads, which names the parameter; None: go on. Otherwise the pages' middleware would refuse it
+        without a name."""
+        if request.path_info.startswith(PREFIX):
+            try:
+                check_query(request)
+            except Problem as problem:
+                return problem.response()
+        return None

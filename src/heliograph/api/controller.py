@@ -28,6 +28,7 @@ from heliograph.accounts.save_order import SavedSince
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument, problem_of
 from heliograph.api.json_serializer import JsonSerializer
 from heliograph.api.rate_limit import RATE_LIMIT
+from heliograph.api.request_texts import check_body
 from heliograph.api.stored_answers import answer_once
 from heliograph.api.token_access import Access, authenticate, note_token_use
 from heliograph.store.django_database import of_django
@@ -37,8 +38,6 @@ from heliograph.web.server_errors import RETRY_AFTER, is_database_trouble
 log = structlog.get_logger(__name__)
 
 _AT: Final = re.compile(r"^(?P<reason>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
-_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""The escape of NUL in JSON, which no database stores in a text."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
 _PARTS: Final = ("parsed_body", "parsed_query", "parsed_path", "parsed_headers")
@@ -112,6 +111,10 @@ class ApiController(Controller[JsonSerializer]):
         access.check(self.grant)
         if self.of_signal and not self.account.signal_enabled:
             raise Problem("signal-off")
+        if method in WITH_BODY and request.body and request.content_type != self.body_type:
+            raise Problem("content-type", headers={"Accept-Post" if method == "POST" else "Accept": self.body_type})
+        if method in WITH_BODY and self.body_type == JSON:
+            check_body(request.body)
         for left in reversed(range(save_order.TRIES)):
             with ExitStack() as stack:
                 stack.enter_context(scope(account=self.account.pk))
@@ -126,9 +129,6 @@ class ApiController(Controller[JsonSerializer]):
         raise AssertionError
 
     def _run(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method in WITH_BODY and request.body and request.content_type != self.body_type:
-            raise Problem("content-type", headers={"Accept-Post" if request.method == "POST" else "Accept": self.body_type})
-
         def endpoint() -> HttpResponse:
             return cast("HttpResponse", super(ApiController, self).dispatch(request, *args, **kwargs))
 
@@ -165,9 +165,6 @@ class ApiController(Controller[JsonSerializer]):
     def handle_error(self, endpoint: Endpoint, controller: Any, exc: Exception) -> HttpResponse:
         """The answer to an error of an endpoint."""
         problem = _request_problem(exc) or problem_of(exc)
-        if problem is None and not isinstance(exc, SavedSince) and self.body_type == JSON and _NUL.search(self.request.body):
-            # Services name the field of what cannot be stored; this is for a text that none of them looks at.
-            problem = Problem.from_field("body", "No text may hold the character NUL.", name="request")
         if problem is None:
             raise exc
         return problem.response()

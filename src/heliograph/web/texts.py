@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import django
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
@@ -72,12 +72,12 @@ class TextMiddleware:
         if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
             raise Http404  # no database has such an id, and SQLite raises for it
         try:
-            sentences = [*flaws(request.GET, LONGEST_QUERY)]
+            text_flaws = [*flaws(request.GET, LONGEST_QUERY)]
             if not getattr(view, "csrf_exempt", False):
-                sentences += flaws(request.POST, LONGEST_TEXT, but=getattr(view, "own_texts", ()))
+                text_flaws += flaws(request.POST, LONGEST_TEXT, but=getattr(view, "own_texts", ()))
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
             return _refused(request, _("The request is larger than any that a page sends."), status=413)
-        return _refused(request, sentences[0]) if sentences else None
+        return _refused(request, text_flaws[0].sentence) if text_flaws else None
 
 
 def judges_texts[View: Callable[..., Any]](*names: str) -> Callable[[View], View]:
@@ -93,8 +93,15 @@ def judges_texts[View: Callable[..., Any]](*names: str) -> Callable[[View], View
     return declared
 
 
-def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator[str]:
-    """Sentences about texts that are not allowed.
+class TextFlaw(NamedTuple):
+    """A text that is not allowed: the name of its field, and a sentence about it."""
+
+    field: str
+    sentence: str
+
+
+def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator[TextFlaw]:
+    """The texts that are not allowed.
 
     longest: characters of a text
     but: fields that the view checks itself
@@ -103,16 +110,16 @@ def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator
         if name in but:
             continue
         if len(name) > LONGEST_NAME or _NO_TEXT.search(name):
-            yield _("One of its fields has a name that no page gives.")
+            yield TextFlaw(name, _("One of its fields has a name that no page gives."))
             continue
         most = LONGEST_OPENED if name == "opened" else longest
         for text in texts:
             if len(text) > most:
                 words = {"name": name, "n": f"{len(text):,}", "most": f"{most:,}"}
-                yield _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words
+                yield TextFlaw(name, _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words)
             elif control := _NO_TEXT.search(text):
                 words = {"name": name, "sign": f"U+{ord(control[0]):04X}"}
-                yield _("The field “%(name)s” holds a control character (%(sign)s). Type it anew, without.") % words
+                yield TextFlaw(name, _("The field “%(name)s” holds a control character (%(sign)s). Type it anew, without.") % words)
 
 
 def _refused(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:

@@ -16,7 +16,7 @@ from heliograph.registrations.draft import Opened
 from heliograph.registrations.list import ListScope, RegistrationFilter
 from heliograph.web.list_filters import LONGEST_FILTER
 
-type FilterText = Annotated[str, msgspec.Meta(max_length=LONGEST_FILTER, pattern=r"^[^\x00]*$")]
+type FilterText = Annotated[str, msgspec.Meta(max_length=LONGEST_FILTER)]
 type SearchWords = Annotated[FilterText, msgspec.Meta(description="Words in the code, the name, the e-mail or the organization.")]
 type OfEvent = Annotated[Id | None, msgspec.Meta(description="The id of an event.")]
 type OfStatus = Annotated[FilterText, msgspec.Meta(description="The name of a status.")]
