@@ -99,6 +99,7 @@ def test_I2_what_is_refused_names_its_field(site: PlatformAccount, api: ApiClien
         (PERSON | {"colour": "red"}, "colour"),
         (PERSON | {"answers": {"diet": "Meat"}}, "answers.diet"),
         (PERSON | {"profile": {"first_name": ["a"]}}, "profile.first_name"),
+        (PERSON | {"profile": {"first_name": "\ud800"}}, "profile.first_name"),  # half of a pair, at which other readers of JSON stop
     ):
         problem = api.post("registrations", document, status=400)
         assert problem["type"].endswith(":refused")
@@ -116,6 +117,8 @@ def test_I2_what_is_refused_names_its_field(site: PlatformAccount, api: ApiClien
         headers={"authorization": f"Bearer {api.token}"},
     )
     assert twice.json()["errors"][0]["field"] == "code"
+    for body in ([], "text"):
+        assert api.ask("POST", "registrations", body, status=400)["errors"][0]["field"] == "body"
 
 
 def test_P14_if_match_overwrites_nothing_that_was_not_seen(site: PlatformAccount, api: ApiClient) -> None:

@@ -20,7 +20,7 @@ from heliograph.connections.services.signing_secrets import RotationOpen
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentRefused
-from heliograph.engine.ingest.problem_documents import IngestReply
+from heliograph.engine.ingest.problem_documents import IngestReply, refused
 from heliograph.insights.period import WrongPeriod
 from heliograph.insights.record_export import TooManyExports
 from heliograph.recording.json_documents import NoDocument
@@ -175,18 +175,19 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
-        case RequestDataTooBig() | TooManyLines() | NoDocument():
-            return _problem_of_body(error)
+        case RequestDataTooBig():
+            return Problem("size")
+        case TooManyLines():
+            return Problem("size", str(error))
+        case NoDocument():
+            return Problem.from_field("body", str(error), name="request")
         case NotInAccount() | ObjectDoesNotExist():
             return Problem("not-found")
         case Invalid() | PersonRefused():
             problems = [FieldProblem(field=field, reason=reason) for field, reasons in error.fields.items() for reason in map(str, reasons)]
             return Problem("refused", str(error), errors=problems)
         case DocumentRefused():
-            problems = [
-                FieldProblem(field=each.field, reason=each.reason, allowed=list(each.allowed), value=each.value) for each in error.problems
-            ]
-            return Problem("refused", str(error), errors=problems)
+            return Problem.from_reply(refused(error.problems))
         case InUse():
             return Problem("in-use", str(error), uses=[str(use) for use in error.uses])
         case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched() | DiscardsAll():
@@ -201,12 +202,6 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(_NAMED.get(type(error), "conflict"), str(error))
         case _:
             return None
-
-
-def _problem_of_body(error: RequestDataTooBig | TooManyLines | NoDocument) -> Problem:
-    if isinstance(error, RequestDataTooBig):
-        return Problem("size")
-    return Problem("size" if isinstance(error, TooManyLines) else "request", str(error))
 
 
 def _problem_to_confirm(error: AsksFirst | WidensFirst | LosesValues | RotationOpen | NeverMatched | DiscardsAll) -> Problem:

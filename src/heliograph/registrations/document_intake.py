@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
+from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.engine.ingest import request_rules
 from heliograph.engine.ingest.batch_writer import BatchResult, Mishap
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.recording.items import ItemResult, RecordItem
-from heliograph.recording.json_documents import NoDocument, read_document
+from heliograph.recording.json_documents import NoDocument
 from heliograph.recording.record import record
 from heliograph.registrations.draft import opened_by_id
 from heliograph.registrations.imports.chunk_recorder import record_chunk
@@ -36,26 +36,19 @@ class TooManyLines(HeliographError):
     """The request has more lines than are recorded at once."""
 
 
-def record_document(account: int, body: bytes, *, by: str) -> ItemResult:
-    """Records one document, in a transaction of its own or in the caller's. Raises NoDocument if the body is no JSON object."""
-    try:
-        document = read_document(body)
-    except DocumentRefused as refused:
-        return ItemResult(ItemOutcome.REFUSED, problems=refused.problems)
+def record_document(account: int, document: dict[str, Any], *, by: str) -> ItemResult:
+    """Records one document that `read_document` has read, in a transaction of its own or in the caller's."""
     return _record(RecordItem(account, document, by))
 
 
-def change_registration(account: int, id: int, body: bytes, *, by: str, expected: int | None = None) -> ItemResult:
+def change_registration(account: int, id: int, members: dict[str, Any], *, by: str, expected: int | None = None) -> ItemResult:
     """Records a document for an existing registration. The document need not contain event and code.
 
+    members: of the document, as `read_document` has read them
     expected: the version that the sender has seen; a newer one is a conflict
 
-    Raises NotInAccount, and NoDocument if the body is no JSON object.
+    Raises NotInAccount.
     """
-    try:
-        members = read_document(body)
-    except DocumentRefused as refused:
-        return ItemResult(ItemOutcome.REFUSED, problems=refused.problems)
     with transaction.atomic():
         registration = opened_by_id(of_django(connection), account, id)
         address = {"event": registration.event.code, "code": registration.code}

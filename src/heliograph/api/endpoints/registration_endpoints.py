@@ -12,6 +12,7 @@ from dmr.routing import path
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.controller import ApiController
+from heliograph.api.document_parser import PARSERS
 from heliograph.api.documents.job_documents import JobDocument
 from heliograph.api.documents.registration_documents import (
     ActiveDocument,
@@ -78,6 +79,7 @@ class RegistrationList(ApiController):
     """The registrations of the account."""
 
     access: ClassVar = {"GET": READ, "POST": SEND}
+    parsers: ClassVar = PARSERS
 
     def get(self, parsed_query: Query[RegistrationQuery]) -> Items[RegistrationDocument]:
         """List registrations."""
@@ -96,7 +98,7 @@ class RegistrationList(ApiController):
     )
     def post(self, parsed_body: Body[NewRegistration]) -> HttpResponse:
         """Create a registration, or change it if it exists. As `/ingest` does for one document."""
-        reply = reply_of(record_document(self.account.pk, self.request.body, by=self.actor))
+        reply = reply_of(record_document(self.account.pk, parsed_body, by=self.actor))
         if reply.is_problem:
             raise Problem.from_reply(reply)
         return self.to_response(RecordedDocument.from_reply(reply), status_code=HTTPStatus(reply.status))
@@ -106,6 +108,7 @@ class OneRegistration(ApiController):
     """One registration."""
 
     access: ClassVar = {"GET": READ, "PATCH": SEND_AND_READ}
+    parsers: ClassVar = PARSERS
     has_etag: ClassVar = True
     read_version: int | None = None
     """The version that If-Match was compared with."""
@@ -119,7 +122,7 @@ class OneRegistration(ApiController):
     def patch(self, parsed_path: Path[RegistrationPath], parsed_body: Body[RegistrationChange]) -> RegistrationDocument:
         """Change a registration. It is one change, however many members are sent."""
         id, account = number_of(parsed_path.registration), self.account.pk
-        reply = reply_of(change_registration(account, id, self.request.body, by=self.actor, expected=self.read_version))
+        reply = reply_of(change_registration(account, id, parsed_body, by=self.actor, expected=self.read_version))
         if reply.is_problem:
             raise Problem.from_reply(reply)
         return RegistrationDocument.from_opened(_read(account, parsed_path))
