@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import shutil
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ import typer
 from heliograph.commands import ready_for_data
 from heliograph.commands.import_output import console_of, json_of, say_end, say_file
 from heliograph.domain.errors import HeliographError
+from heliograph.engine.stop_signals import stop_signals
 from heliograph.jobs.nice import be_nice
 
 if TYPE_CHECKING:
@@ -201,18 +201,8 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
 def _stopped_by_signals() -> Iterator[threading.Event]:
     """Ctrl-C and SIGTERM stop the import after its current chunk; a second Ctrl-C stops it at once."""
     stop = threading.Event()
-
-    def ask(*_: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stop_signals(stop.set, second_interrupts=True):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 _PHASES = {"scanning": "Reading", "checking": "Checking", "importing": "Importing"}

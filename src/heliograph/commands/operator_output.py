@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ import typer
 
 from heliograph.commands import ready_for_data
 from heliograph.commands.setup_commands import CommandError, find_account
+from heliograph.engine.stop_signals import stop_signals
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -186,12 +186,8 @@ def _watch[State](watched: Watched[State], left: threading.Event, say: Callable[
 def _left_by_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, even if the shell that started the command ignores them."""
     left = threading.Event()
-    before = {number: signal.signal(number, lambda *_: left.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stop_signals(left.set):
         yield left
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Lines:

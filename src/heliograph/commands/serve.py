@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 def serve() -> None:
     """Run everything on this machine: pages, /ingest, deliveries and jobs. Uses SQLite in the data folder, unless another database is set.
 
-    Updates the database schema first. Ctrl-C or SIGTERM finishes what is in flight and stops within 10 seconds.
+    Updates the database schema first. Ctrl-C, SIGTERM or SIGHUP finishes what is in flight and stops within 10 seconds.
     """
     options = _checked(first_start=True)
     if options.demo_targets:
@@ -185,12 +185,13 @@ def _recover(options: Options) -> None:
 
 
 def _supervise(options: Options, children: list[Child], message: str) -> None:
+    from heliograph.engine.stop_signals import stop_signals  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
     from heliograph.store.write_lock import Holder, WriteLock  # noqa: PLC0415
 
     holder: Callable[[], Holder | None] | None = (lambda: WriteLock.holding(options.sqlite_file)) if options.on_sqlite else None
     supervisor = Supervisor(children, on_ready=lambda: typer.echo(message), holder=holder)
-    with _operations(options, supervisor):
+    with stop_signals(supervisor.stop, process_ends=True), _operations(options, supervisor):
         status = supervisor.run()
     if status:
         raise typer.Exit(status)

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import secrets
-import signal
 import socket
 import subprocess
 import threading
@@ -21,6 +20,7 @@ import typer
 from heliograph.commands import ready
 from heliograph.demo import demo_targets
 from heliograph.domain.errors import HeliographError
+from heliograph.engine.stop_signals import stop_signals
 from heliograph.options import PREFIX, Options, default_data
 from heliograph.stage.command_processes import Process
 from heliograph.stage.receiver import Receiver
@@ -65,31 +65,30 @@ def demo(
     folder = (data or Path(os.environ.get(f"{PREFIX}DATA") or default_data()) / "demo").absolute()
     console = Console()
     stop = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: stop.set())
-    port = _free_port(port)
-    _prepare_folder(folder, fresh=fresh)
-    receiver = Receiver(demo_targets.DemoTargets().take).start()
-    _set_environment(folder, port, receiver.port)
-    ready(first_start=True)
-    password = secrets.token_urlsafe(9)
-    console.print("Preparing the demo …", style="dim")
-    account = _prepare_data(receiver, password)
-    child = Process(["serve"], os.environ, folder / "serve.log")
-    try:
-        _wait_until_ready(port, child, stop)
-        _greet(console, port, password, folder)
-        if seconds:
-            timer = threading.Timer(seconds, stop.set)
-            timer.daemon = True
-            timer.start()
-        threading.Thread(target=_register, args=(account, stop), name="registrations", daemon=True).start()
-        _show(account, console, stop)
-    finally:
+    with stop_signals(stop.set, process_ends=True):
+        port = _free_port(port)
+        _prepare_folder(folder, fresh=fresh)
+        receiver = Receiver(demo_targets.DemoTargets().take).start()
+        _set_environment(folder, port, receiver.port)
+        ready(first_start=True)
+        password = secrets.token_urlsafe(9)
+        console.print("Preparing the demo …", style="dim")
+        account = _prepare_data(receiver, password)
+        child = Process(["serve"], os.environ, folder / "serve.log")
         try:
-            child.terminate(15)
-        except subprocess.TimeoutExpired:
-            child.kill()
+            _wait_until_ready(port, child, stop)
+            _greet(console, port, password, folder)
+            if seconds:
+                timer = threading.Timer(seconds, stop.set)
+                timer.daemon = True
+                timer.start()
+            threading.Thread(target=_register, args=(account, stop), name="registrations", daemon=True).start()
+            _show(account, console, stop)
+        finally:
+            try:
+                child.terminate(15)
+            except subprocess.TimeoutExpired:
+                child.kill()
     console.print("The demo has ended. `heliograph demo` continues with this data; `heliograph demo --fresh` starts again.", style="dim")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import typer
 
 from heliograph.commands import ready
 from heliograph.domain.errors import HeliographError
+from heliograph.engine.stop_signals import stop_signals
 from heliograph.options import Options
 
 if TYPE_CHECKING:
@@ -115,13 +115,9 @@ def _others(db: Database, code: str) -> str:
 def _write(history: History, plan: HistoryPlan, console: Console) -> None:
     """Writes the history with its progress."""
     stop = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
-        with _progress(console) as bar:
-            task = bar.add_task("Inventing", total=plan.changes)
-            history.write(lambda done: bar.update(task, completed=done), stop.is_set)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with stop_signals(stop.set), _progress(console) as bar:
+        task = bar.add_task("Inventing", total=plan.changes)
+        history.write(lambda done: bar.update(task, completed=done), stop.is_set)
 
 
 def _make_indexes(db: Database, console: Console) -> None:

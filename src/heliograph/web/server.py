@@ -1,13 +1,12 @@
 """The pages' web server: waitress, with a fixed number of threads (docs/design/processes.md, section 2: under ASGI their number would be
 unbounded).
 
-SIGTERM and SIGINT stop it: it accepts no new connections, finishes running requests, and after `GRACE` seconds cuts off the rest.
+SIGTERM, SIGINT and SIGHUP stop it: it accepts no new connections, finishes running requests, and after `GRACE` seconds cuts off the rest.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from waitress.server import MultiSocketServer, create_server
 
 from heliograph.domain.client_address import ClientAddresses, Network
 from heliograph.domain.http_request import LOCAL, PAGES_HEALTH, Hosts
+from heliograph.engine.stop_signals import stop_signals
 from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_pause
 from heliograph.web.texts import pages_application
 from heliograph.web.thread_shares import ThreadShares, share_of
@@ -105,7 +105,7 @@ def serve_pages(
     sends_files: Callable[[str], bool] = lambda _cookies: True,
     admits: Admits = lambda *_head: None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT; for the main thread. Raises OSError if the address is taken.
+    """Serves until a signal asks it to stop; for the main thread of a process that ends then. Raises OSError if the address is taken.
 
     port: 0 for any free port.
     on_ready: called with the actual address once connections are accepted.
@@ -129,22 +129,19 @@ def serve_pages(
     slow_ones = SlowOnes(server)
     stopping = False
 
-    def stop(_number: int, _frame: Any) -> None:
+    def stop() -> None:
         nonlocal stopping
-        stopping = True
-        server.pull_trigger()
+        if not stopping:  # after the first request the trigger may be closed
+            stopping = True
+            server.pull_trigger()
 
-    old_handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with stop_signals(stop, process_ends=True):
         if on_ready:
             on_ready(str(server.effective_host), int(server.effective_port))
         while not stopping:
             _turn(server, next_end_of_pause(server, 1.0))
             slow_ones.end()
         _finish(server, time.monotonic() + GRACE)
-    finally:
-        for number, handler in old_handlers.items():
-            signal.signal(number, handler)
 
 
 def _turn(server: Any, timeout: float) -> None:

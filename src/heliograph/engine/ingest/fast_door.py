@@ -353,7 +353,7 @@ class Door:
         self._thread.start()
 
     def ask_to_close(self) -> None:
-        """Accepts no new connections, answers running requests. From a signal handler or any thread."""
+        """Accepts no new connections, answers running requests. From any thread."""
         self._server.should_exit = True
 
     def close(self) -> None:

@@ -6,17 +6,16 @@ import contextlib
 import fcntl
 import os
 import resource
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from heliograph.collector import spare_imported
 from heliograph.domain.errors import HeliographError
+from heliograph.engine.stop_signals import stop_signals
 from heliograph.engine.supervisor.supervisor import STOP, die_with_parent, say_ready
 from heliograph.engine.supervisor.wakeup_pipe import hear
 
@@ -66,7 +65,7 @@ class DoorControl(Protocol):
 
 
 def run_engine(setup: WorkerParts, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
-    """Runs until SIGTERM or SIGINT; for the main thread. listen: subscribes a function to be called when other processes have recorded
+    """Runs until a signal asks it to stop; for the main thread of a process that ends then. listen: subscribes a function to be called when other processes have recorded
     something. sqlite_file: the embedded database, which only this process may serve."""
     from heliograph.engine.worker.worker import Worker  # noqa: PLC0415 -- supervisor and edge do without, and without the memory of it
     from heliograph.store import wal  # noqa: PLC0415
@@ -83,31 +82,24 @@ def run_engine(setup: WorkerParts, listen: Callable[[Callable[[], object]], obje
             stack.callback(care.join, 5.0)
             stack.callback(stop.set)
         worker = Worker(setup, on_ready=say_ready)
-
-        def on_signal(_number: int, _frame: FrameType | None) -> None:
-            worker.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, on_signal)
+        stack.enter_context(stop_signals(worker.stop, process_ends=True))
         hear(worker.wake)
         listen(worker.wake)
         worker.run()
 
 
 def run_door(make: Callable[[], DoorControl]) -> None:
-    """Runs a process that only opens the door, until SIGTERM or SIGINT; for the main thread."""
+    """Runs a process that only opens the door, until a signal asks it to stop; for the main thread of a process that ends then."""
     tune()
     die_with_parent()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    door = make()
-    door.open()
-    say_ready()
-    while not stop.wait(1.0):  # a wait without a timeout would keep the signal handler from running
-        pass
-    door.ask_to_close()
-    door.close()
+    with stop_signals(stop.set, process_ends=True):
+        door = make()
+        door.open()
+        say_ready()
+        stop.wait()
+        door.ask_to_close()
+        door.close()
 
 
 def tune() -> None:

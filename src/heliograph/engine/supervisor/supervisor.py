@@ -1,7 +1,7 @@
 r"""A small parent that keeps its children running (docs/design/processes.md, section 1).
 
     start --ready--> running --dies--> wait a little, longer each time --> start again
-                        \--SIGTERM or SIGINT--> drain, at most STOP seconds --> exit
+                        \--asked to stop--> drain, at most STOP seconds --> exit
 
 It does no work of its own except to report its children's state, so little can kill it. When it dies, a pipe closes; its children notice
 that and exit.
@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import IO, Final
 
 import structlog
@@ -77,7 +76,7 @@ class _RunningChild:
 
 
 class Supervisor:
-    """Runs children until a signal. holder: returns the process that holds SQLite's write lock, if any; a child that holds it too long is
+    """Runs children until it is asked to stop. holder: returns the process that holds SQLite's write lock, if any; a child that holds it too long is
     killed."""
 
     def __init__(
@@ -99,8 +98,7 @@ class Supervisor:
         self._bell = Bell()
 
     def run(self) -> int:
-        """Runs until SIGTERM or SIGINT, or until a child exits with FATAL. Returns the exit status. Call it in the main thread."""
-        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        """Runs until `stop` is called, or until a child exits with FATAL. Returns the exit status."""
         try:
             while not self._stopping:
                 for each in self._children:
@@ -117,8 +115,6 @@ class Supervisor:
                 if each.process is not None and each.process.poll() is None:
                     each.process.kill()
                     each.process.wait()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
             os.close(self._parent_read)
             os.close(self._parent_write)
             self._bell.close()
@@ -128,7 +124,7 @@ class Supervisor:
         return self._status
 
     def stop(self) -> None:
-        """Does the same as SIGTERM; from any thread."""
+        """Asks it to stop; from any thread, but not from a signal handler (heliograph.engine.stop_signals)."""
         self._stopping = True
         self._wake.set()
 
@@ -153,9 +149,6 @@ class Supervisor:
         if process is None or process.poll() is not None:
             return "resting" if each.pause else "starting"
         return RUNNING if each.ready else "starting"
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop()
 
     def _look(self, each: _RunningChild) -> None:
         now = time.monotonic()

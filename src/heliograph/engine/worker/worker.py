@@ -144,7 +144,7 @@ class Worker:
         self.memory.wake_reader()
 
     def stop(self) -> None:
-        """Requests a graceful end: from a signal handler or any thread."""
+        """Requests a graceful end; from any thread, but not from a signal handler (heliograph.engine.stop_signals)."""
         self._closing.set()
         self.memory.wake_completer.set()
         self.memory.wake_reader()
