@@ -1,4 +1,4 @@
-"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it and a picture of the guide, and stops it (see try-wheel)."""
+"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it and a picture of the guide, compares the OpenAPI file, and stops it (see try-wheel)."""
 
 from __future__ import annotations
 
@@ -54,6 +54,9 @@ def main(command: str, data: Path) -> int:
         style = next(part for part in parts.found if part.endswith("/app.css"))
         with urllib.request.urlopen(urllib.parse.urljoin(address, style.replace("app.css", "guide/tags.png")), timeout=10) as answer:
             assert answer.headers["Content-Type"] == "image/png", "the guide's pictures are not in the package"
+        openapi_file = subprocess.run([command, "openapi"], capture_output=True, check=True).stdout
+        with urllib.request.urlopen(urllib.parse.urljoin(address, "/api/v1/openapi.json"), timeout=10) as answer:
+            assert answer.read() == openapi_file, "the OpenAPI file that is served is not the one that the command writes"
         print(f"{address} answers, with {len(parts.found)} style sheets and scripts, and a picture of the guide")
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)

@@ -5,7 +5,6 @@ Each page keeps its own words; only what stands between its two marks is made he
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -81,14 +80,12 @@ def presets() -> str:
 
 def api() -> str:
     """The tables of endpoints and of problem types."""
-    import django  # noqa: PLC0415
-    from cryptography.fernet import Fernet  # noqa: PLC0415
-    from django.conf import settings as django_settings  # noqa: PLC0415
+    from django.apps import apps  # noqa: PLC0415
 
-    if not django_settings.configured:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heliograph.settings")
-        os.environ.setdefault("HELIOGRAPH_KEY", Fernet.generate_key().decode("ascii"))  # the settings want one; nothing is sealed here
-    django.setup()
+    from heliograph.commands import ready_without_data  # noqa: PLC0415
+
+    if not apps.ready:
+        ready_without_data()
     from heliograph.api import openapi  # noqa: PLC0415
     from heliograph.api.api_problems import PROBLEM_TYPES  # noqa: PLC0415
     from heliograph.api.urls import ROUTER  # noqa: PLC0415

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import escape
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from tests.api_client import ApiClient
 from tests.api_routes import ROUTES
 from tests.builders.people import team
+from tests.processes import Starter
 
 from heliograph.accounts.models import Role
+from heliograph.api import openapi
 from heliograph.api.api_problems import PROBLEM_TYPES
 from heliograph.api.reference import endpoints
 from heliograph.api.urls import ROUTER
@@ -59,4 +64,40 @@ def test_every_problem_type_is_on_its_page(client: Client) -> None:
 
 def test_the_openapi_file_is_open_to_everyone(db: None) -> None:
     assert Client().get("/api/v1/openapi.json").status_code == 200
+
+
+def test_a_command_writes_the_file_that_is_served(heliograph: Starter, db: None, tmp_path: Path) -> None:
+    """Without a data folder and without a key, as in a build."""
+    served = Client().get("/api/v1/openapi.json").content
+    file = tmp_path / "openapi.json"
+    without_key = {"HELIOGRAPH_KEY": "", "HELIOGRAPH_DATA": str(tmp_path / "none")}
+    written = heliograph.run("openapi", "--output", str(file), **without_key)
+    assert written.returncode == 0, written.output
+    assert file.read_bytes() == served
+    assert heliograph.run("openapi", **without_key).output.encode() == served
+    assert not (tmp_path / "none").exists()
+    refused = heliograph.run("openapi", "--output", str(tmp_path / "none" / "openapi.json"), **without_key)
+    assert (refused.returncode, "Traceback" in refused.output) == (1, False)
+
+
+def test_postman_and_bruno_import_the_file() -> None:
+    """What their converters were seen to need: a server, one folder for each request, and no two requests of one name in it."""
+    document = openapi.document(ROUTER)
+    [server] = document["servers"]
+    assert server["url"].format(host=server["variables"]["host"]["default"]) == "https://signal.example"
+    names: Counter[tuple[str, str]] = Counter()
+    for method, path in ROUTES:
+        operation = document["paths"][f"/api/v1/{path}"][method.lower()]
+        [folder] = operation["tags"]
+        names[folder, re.sub(r"[^\w ]", "-", operation["summary"]).strip(" -").lower()] += 1
+    assert names.total() == len(ROUTES)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_postman_may_delete(db: None) -> None:
+    """It asks for the only answer with content that the OpenAPI file has for DELETE: problem documents."""
+    api = ApiClient.for_account(create_account(AccountFacts("API", "API"), by="test").pk)
+    tag = api.post("tags", {"name": "VIP", "kinds": ["attendee_type"]})
+    api.delete(f"tags/{tag['id']}", accept="application/problem+json")
+    assert api.delete(f"tags/{tag['id']}", accept="application/problem+json", status=404)["status"] == 404
     assert Client().get("/settings/api/").status_code == 302

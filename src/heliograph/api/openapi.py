@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, cast
 
 import msgspec
 from dmr.openapi import OpenAPIConfig, build_schema
 from dmr.openapi.collector import controller_mapping_collector
-from dmr.openapi.objects import Components, License, SecurityScheme
+from dmr.openapi.objects import Components, License, SecurityScheme, Server, ServerVariable
 from dmr.routing import Router
 
 from heliograph import __version__
@@ -28,6 +29,12 @@ Everything that the pages do, for programs. A request carries a token of an acco
 """
 
 
+@cache
+def encoded(router: Router) -> bytes:
+    """The OpenAPI file: what `/api/v1/openapi.json` serves, and what `heliograph openapi` writes."""
+    return msgspec.json.encode(document(router))
+
+
 def document(router: Router) -> dict[str, Any]:
     """The document of these routes, ready for JSON."""
     config = OpenAPIConfig(
@@ -36,6 +43,9 @@ def document(router: Router) -> dict[str, Any]:
         openapi_version="3.1.0",
         description=DESCRIPTION,
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        servers=[
+            Server(url="https://{host}", variables={"host": ServerVariable(default="signal.example", description="Your Heliograph.")})
+        ],
         components=Components(
             security_schemes={SCHEME: SecurityScheme(type="http", scheme="bearer", description="A token of the account: hg_…")}
         ),

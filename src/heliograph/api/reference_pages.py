@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import groupby
 
-import msgspec
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,12 +31,7 @@ class EndpointFilters(ListFilters):
 @require_safe
 def openapi_file(_request: HttpRequest, router: Router) -> HttpResponse:
     """The OpenAPI file. It has nothing of any account, so it needs no token."""
-    return HttpResponse(_encoded(router), content_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-@cache
-def _encoded(router: Router) -> bytes:
-    return msgspec.json.encode(openapi.document(router))
+    return HttpResponse(openapi.encoded(router), content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @require_safe

@@ -33,6 +33,7 @@ MODULES = (
     "registration_commands",
     "replay_commands",
     "retry_commands",
+    "openapi_file",
 )
 
 
@@ -65,6 +66,16 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
             from django import setup  # noqa: PLC0415 -- settings are read at import, so the data folder has to be there
 
             setup()
+
+
+def ready_without_data() -> None:
+    """Like `ready`, for a command that reads no data and no secret: it needs neither a data folder nor the key. Raises OptionsError."""
+    from cryptography.fernet import Fernet  # noqa: PLC0415
+
+    from heliograph.options import PREFIX  # noqa: PLC0415
+
+    os.environ[f"{PREFIX}KEY"] = Fernet.generate_key().decode("ascii")  # Django's settings want one
+    ready()
 
 
 def ready_for_data(*, django: bool = True) -> Options:
