@@ -167,13 +167,10 @@ class SavedVersion:
     number: int
     at: int
     """When it was saved, in microseconds."""
-    """When it was saved, in microseconds."""
     by: str
-    """Who saved it."""
     """Who saved it."""
     body: Mapping[str, Any]
     before: Mapping[str, Any] | None
-    """The body of the version before; None for the first version, and if that body is no longer stored."""
     """The body of the version before; None for the first version, and if that body is no longer stored."""
 
 
@@ -196,36 +193,75 @@ def versions_saved(db: Database, account: int, kind: str, entity: int, since: in
 def save(
     db: Database, account: int, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None], *, by: str
 ) -> int:
-    """Writes new versions of what differs and raises the scope's version. Returns the version now in force.
+    """Like `make_version`, but returns the version that is in force then."""
+    made = make_version(db, account, scope, scope_id, bodies, by=by)
+    return _version(db, scope, scope_id) if made is None else made
+
+
+def make_version(
+    db: Database,
+    account: int,
+    scope: int,
+    scope_id: int,
+    bodies: Mapping[tuple[str, int], Mapping[str, object] | None],
+    *,
+    by: str,
+    made: int | None = None,
+) -> int | None:
+    """Writes new versions of what differs and raises the scope's version.
 
     bodies: (kind, entity id) -> body, None = deleted. The caller holds the scope's lock exclusively. A body equal to its newest version
-    creates none.
+        creates none
+    made: the version of the scope that this transaction has made before; the bodies become part of it
+
+    Returns the version of the scope that this transaction has made; None if it has made none.
     """
-    rows = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": scope, "id": scope_id})
-    version = rows[0][0] if rows else 0
-    new = version + 1
+    new = _version(db, scope, scope_id) + 1 if made is None else made
     at, changed = db.now(), False
     for (kind, entity), body in sorted(bodies.items(), key=lambda item: item[0]):
-        key = {"scope": scope, "id": scope_id, "kind": kind, "entity": entity}
-        where = "scope = :scope AND scope_id = :id AND kind = :kind AND entity_id = :entity"
-        newest = db.all(f"SELECT number, body, until FROM config_history WHERE {where} ORDER BY number DESC LIMIT 1", key)
         text = None if body is None else json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        in_force = newest[0][1] if newest and newest[0][2] is None else None
-        if text == in_force:
-            continue
-        changed = True
-        if in_force is not None:
-            db.run(f"UPDATE config_history SET until = :new WHERE {where} AND until IS NULL", key | {"new": new})
-        if text is not None:
-            db.run(
-                "INSERT INTO config_history (account_id, scope, scope_id, kind, entity_id, number, body, since, at, by)"
-                " VALUES (:account, :scope, :id, :kind, :entity, :number, :body, :new, :at, :by)",
-                key | {"account": account, "number": newest[0][0] + 1 if newest else 1, "body": text, "new": new, "at": at, "by": by},
-            )
-    if not changed:
-        return int(version)
+        changed |= _save_body(db, (account, scope, scope_id, kind, entity), text, new, at=at, by=by)
+    if not changed or made is not None:
+        return made
     db.run(
         "INSERT INTO config_version (scope, scope_id, version) VALUES (:scope, :id, :new) ON CONFLICT (scope, scope_id) DO UPDATE SET version = excluded.version",
         {"scope": scope, "id": scope_id, "new": new},
     )
-    return int(new)
+    return new
+
+
+def _version(db: Database, scope: int, scope_id: int) -> int:
+    """The version of a scope; 0 if it has none."""
+    rows = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": scope, "id": scope_id})
+    return int(rows[0][0]) if rows else 0
+
+
+def _save_body(db: Database, of: tuple[int, int, int, str, int], text: str | None, new: int, *, at: int, by: str) -> bool:
+    """Writes the body of one entity into the version `new` of its scope. Returns False if it is equal to the newest one.
+
+    of: account, scope, scope id, kind, entity
+    """
+    account, *key_values = of
+    key: dict[str, object] = dict(zip(("scope", "id", "kind", "entity"), key_values, strict=True))
+    where = "scope = :scope AND scope_id = :id AND kind = :kind AND entity_id = :entity"
+    newest = db.all(f"SELECT number, body, since, until FROM config_history WHERE {where} ORDER BY number DESC LIMIT 1", key)
+    number, in_force, since = 0, None, None
+    if newest:
+        number, in_force, since = (newest[0][0], newest[0][1] if newest[0][3] is None else None, newest[0][2])
+    if text == in_force:
+        return False
+    if in_force is not None and since == new:  # this transaction has written it, and nobody has seen it
+        if text is None:
+            db.run(f"DELETE FROM config_history WHERE {where} AND number = :number", key | {"number": number})
+        else:
+            db.run(f"UPDATE config_history SET body = :body WHERE {where} AND number = :number", key | {"number": number, "body": text})
+        return True
+    if in_force is not None:
+        db.run(f"UPDATE config_history SET until = :new WHERE {where} AND until IS NULL", key | {"new": new})
+    if text is not None:
+        db.run(
+            "INSERT INTO config_history (account_id, scope, scope_id, kind, entity_id, number, body, since, at, by)"
+            " VALUES (:account, :scope, :id, :kind, :entity, :number, :body, :new, :at, :by)",
+            key | {"account": account, "number": number + 1, "body": text, "new": new, "at": at, "by": by},
+        )
+    return True

@@ -20,12 +20,15 @@ from heliograph.store.django_database import of_django
 
 
 @contextmanager
-def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: bool = False) -> Iterator[SetupTransaction]:
+def saving(
+    account: int, *, by: str, events: Iterable[int] = (), whole_account: bool = False, one_version: bool = False
+) -> Iterator[SetupTransaction]:
     """Opens the transaction, or joins the caller's.
 
     by: the actor (user:7, token:3, import:12).
     events: the ids of the events whose set-up is changed.
     whole_account: True if the account's set-up is changed.
+    one_version: True if all that is saved is one version of the account (`SetupTransaction.one_version`).
     Raises NotThere for an event of another account, SavedSince if another save came after this request had begun.
     """
     event_ids = set(events)
@@ -46,11 +49,11 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
         }
         if event_ids - known:
             raise NotThere(f"There is no event {min(event_ids - known)} here.")
-        under_way = SetupTransaction(db, account, by, whole_account, known)
+        under_way = SetupTransaction(db, account, by, whole_account, known, one_version=one_version)
         yield under_way
         under_way.write_account()
         for event in sorted(under_way.events):
-            configuration_versions.save(db, account, EVENT, event, {("setup", event): setup_body(event)}, by=by)
+            under_way.save_version(EVENT, event, {("setup", event): setup_body(event)})
         if under_way.tagged:
             for each in dependents.everyone():
                 each.tagged(db, account, under_way.tagged)

@@ -33,6 +33,11 @@ class SetupTransaction:
     events: set[int] = field(default_factory=set)
     tagged: set[Tagged] = field(default_factory=set)
     is_account_changed: bool = False
+    one_version: bool = False
+    """Whether all saves of the transaction make one version of the account. A change that it records must be quiet then, because a change keeps
+    the version by which it was decided, and that must not differ from what was in force."""
+    made: dict[tuple[int, int], int] = field(default_factory=dict)
+    """With `one_version`: the version of each scope that this transaction has made: (scope, id) -> version."""
 
     def needs_signal(self) -> None:
         """Declares that a flow, mapping or connection of the account is being changed. The account must be locked exclusively for that."""
@@ -64,7 +69,15 @@ class SetupTransaction:
     def write_account(self) -> None:
         """Writes the account's part now, because later steps of this transaction read it (an event with an answer to a field just created)."""
         if self.is_account_changed:
-            configuration_versions.save(self.db, self.account, ACCOUNT, self.account, account_bodies(self.account), by=self.by)
+            self.save_version(ACCOUNT, self.account, account_bodies(self.account))
+
+    def save_version(self, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None]) -> None:
+        """Writes a version of a scope. bodies: (kind, entity id) -> body; None = deleted."""
+        made = configuration_versions.make_version(
+            self.db, self.account, scope, scope_id, bodies, by=self.by, made=self.made.get((scope, scope_id))
+        )
+        if made is not None and self.one_version:
+            self.made[scope, scope_id] = made
 
     def note(self, what: Deed, kind: str, row: models.Model, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
         """Writes an audit entry."""

@@ -19,7 +19,6 @@ from heliograph.setup.save_questions import AsksFirst, Stops
 from heliograph.setup.services import dependents, queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
-from heliograph.store import configuration_versions
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -53,9 +52,7 @@ def write(transaction: SetupTransaction, row: Configured) -> None:
     """Stores the row's body as its newest version, and the version number in the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
-    configuration_versions.save(
-        transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, row.pk): body}, by=transaction.by
-    )
+    transaction.save_version(ACCOUNT, transaction.account, {(kind, row.pk): body})
     row.number = number_of(transaction.db, transaction.account, kind, row.pk)
     row.changed_by = transaction.by[:60]
     row.save()
