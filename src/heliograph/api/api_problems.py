@@ -81,6 +81,12 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
             "Flows filter by values that would be gone, which `values` lists. Nothing was saved. `?confirmed=true` saves it all the same (P12).",
         ),
         ProblemType(
+            "not-allowed",
+            HTTPStatus.CONFLICT,
+            "By this configuration file Live flows would act on more, or running flows would stop; `flows` lists them. Nothing was applied."
+            " `allow_wider` applies it all the same (B5).",
+        ),
+        ProblemType(
             "confirm",
             HTTPStatus.CONFLICT,
             "This has a consequence that somebody should want; `detail` says which. Nothing was done. `?confirmed=true` does it all the same.",

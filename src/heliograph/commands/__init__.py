@@ -29,6 +29,7 @@ MODULES = (
     "jobs",
     "status",
     "doctor",
+    "configuration_commands",
     "flow_commands",
     "registration_commands",
     "replay_commands",

@@ -236,12 +236,12 @@ def _version(db: Database, scope: int, scope_id: int) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _save_body(db: Database, of: tuple[int, int, int, str, int], text: str | None, new: int, *, at: int, by: str) -> bool:
+def _save_body(db: Database, entity_key: tuple[int, int, int, str, int], text: str | None, new: int, *, at: int, by: str) -> bool:
     """Writes the body of one entity into the version `new` of its scope. Returns False if it is equal to the newest one.
 
-    of: account, scope, scope id, kind, entity
+    entity_key: account, scope, scope id, kind, entity
     """
-    account, *key_values = of
+    account, *key_values = entity_key
     key: dict[str, object] = dict(zip(("scope", "id", "kind", "entity"), key_values, strict=True))
     where = "scope = :scope AND scope_id = :id AND kind = :kind AND entity_id = :entity"
     newest = db.all(f"SELECT number, body, since, until FROM config_history WHERE {where} ORDER BY number DESC LIMIT 1", key)

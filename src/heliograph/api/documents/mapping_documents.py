@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,6 +18,7 @@ from heliograph.domain.mapping.row import ValueMap
 from heliograph.domain.mapping.transform import Case, DateFormat, Escape
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.models import Mapping as StoredMapping
+from heliograph.setup.setup_errors import Invalid
 
 Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]
 Empty = Annotated[EmptyPolicy, msgspec.Meta(description="What is sent for an optional field that is empty.")]
@@ -214,3 +218,27 @@ class SourceFieldDocument(Document):
     label: str
     group: str
     shape: Annotated[str, msgspec.Meta(description="text, number, yes/no, date, date and time, or list.")]
+
+
+_MEMBERS: Final = {
+    "": "name",  # the one error about the whole mapping is that its name is taken
+    "source": "parts",
+    "value map": "parts",
+    "date format": "parts",
+}
+_OF_PART: Final = {"source": "field", "map": "value_map", "otherwise": "value_map", "otherwise_text": "value_map", "date": "date_format"}
+
+
+@contextmanager
+def at_members() -> Iterator[None]:
+    """Puts the errors of a mapping's body at the members of its document."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid({_member(where): sentences for where, sentences in error.fields.items()}) from None
+
+
+def _member(where: str) -> str:
+    row, name = re.fullmatch(r"(rows\[\d+\]\.)?(.*)", where, re.DOTALL).groups("")  # type: ignore[union-attr]  # it matches every text
+    part, last = re.fullmatch(r"(parts\[\d+\]\.)?(.*)", name, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return f"{row}{part}{_OF_PART.get(last.partition('[')[0], last)}" if part else row + _MEMBERS.get(name, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from dmr import Body, Path, Query, modify
 from dmr.routing import path
 
 from heliograph.api.controller import ApiController
-from heliograph.api.documents.mapping_documents import MappingChange, MappingDocument, NewMapping, SourceFieldDocument
+from heliograph.api.documents.mapping_documents import MappingChange, MappingDocument, NewMapping, SourceFieldDocument, at_members
 from heliograph.api.documents.mapping_list_documents import ListedMappingDocument
 from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of
 from heliograph.api.list_answers import Items, ListQuery, all_of, sequence_by_id
@@ -25,16 +24,7 @@ from heliograph.mappings.mapping_list import MappingListFilter, listed
 from heliograph.mappings.services import copy_mapping, delete_mapping, entered_mapping, mapping_row, save_mapping
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.source_fields import SourceFields
-
-_MEMBERS: Final = {
-    "": "name",  # the one error about the whole mapping is that its name is taken
-    "source": "parts",
-    "value map": "parts",
-    "date format": "parts",
-}
-_OF_PART: Final = {"source": "field", "map": "value_map", "otherwise": "value_map", "otherwise_text": "value_map", "date": "date_format"}
 
 
 class MappingQuery(ListQuery):
@@ -68,21 +58,6 @@ class MappingController(ApiController):
         """A transaction of the account's set-up, whose errors name the members of documents."""
         with at_members(), saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             yield transaction
-
-
-@contextmanager
-def at_members() -> Iterator[None]:
-    """Puts the errors of a mapping's body at the members of its document."""
-    try:
-        yield
-    except Invalid as error:
-        raise Invalid({_member(where): sentences for where, sentences in error.fields.items()}) from None
-
-
-def _member(where: str) -> str:
-    row, name = re.fullmatch(r"(rows\[\d+\]\.)?(.*)", where, re.DOTALL).groups("")  # type: ignore[union-attr]  # it matches every text
-    part, last = re.fullmatch(r"(parts\[\d+\]\.)?(.*)", name, re.DOTALL).groups("")  # type: ignore[union-attr]
-    return f"{row}{part}{_OF_PART.get(last.partition('[')[0], last)}" if part else row + _MEMBERS.get(name, name)
 
 
 class Mappings(MappingController):

@@ -10,9 +10,10 @@ from dmr import Body, Path, Query, modify
 from dmr.routing import path
 
 from heliograph.api.api_problems import Problem
+from heliograph.api.documents.mapping_documents import at_members
 from heliograph.api.documents.mapping_preview_documents import PreviewDocument, PreviewSubject, UnsavedMapping
 from heliograph.api.documents.shared_forms import number_of, numbers_of
-from heliograph.api.endpoints.mapping_endpoints import MappingController, MappingPath, at_members
+from heliograph.api.endpoints.mapping_endpoints import MappingController, MappingPath
 from heliograph.api.token_access import READ, SET_UP_AND_READ
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping

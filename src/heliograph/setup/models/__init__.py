@@ -6,6 +6,7 @@ read these tables. They read the versions of configuration, which the services w
 
 from __future__ import annotations
 
+from heliograph.setup.models.applied_files import AppliedFile
 from heliograph.setup.models.event_models import (
     AttendeeType,
     AttendeeTypeTag,
@@ -27,6 +28,7 @@ from heliograph.setup.models.tag_models import KIND_NAMES, Tag, TagOn
 
 __all__ = [
     "KIND_NAMES",
+    "AppliedFile",
     "AttendeeType",
     "AttendeeTypeTag",
     "CustomField",

@@ -1,0 +1,353 @@
+"""Plans and applies a configuration file (B5).
+
+A plan is what applying does: it saves the file by the services of the pages, compares the account before and after, and rolls everything
+back. Only entries that differ are saved, so a file that changes nothing costs a few reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction as django_transaction
+from django.utils.translation import gettext as _
+from django_scopes import scope
+
+from heliograph.accounts.models import AuditEntry
+from heliograph.api.configuration.account_names import AccountNames
+from heliograph.api.configuration.configuration_file import (
+    SECTIONS,
+    ConfigurationFile,
+    FileRefused,
+    export,
+    place_of,
+    read_file,
+)
+from heliograph.api.configuration.configuration_text import read_text
+from heliograph.api.configuration.secret_references import SecretReference
+from heliograph.api.configuration.section import Entry, EntryRefused, Saver, Section, StoredEntry, at_entry
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.setup.document_changes import MemberChange, member_changes
+from heliograph.flows.services.rules import is_wider
+from heliograph.setup.models import AppliedFile
+from heliograph.setup.services.applied_file_record import newest_applied, note_applied
+from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.store.instants import from_micros
+
+type Values = Callable[[SecretReference], str | None]
+type Account = Mapping[str, Sequence[StoredEntry]]
+"""What the account has, by `place_of` the section."""
+
+
+class ChangeKind(StrEnum):
+    """What happens to a thing."""
+
+    ADD = "add"
+    CHANGE = "change"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A change by hand since the file was applied. by: the actor; "" if it is not known."""
+
+    by: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """What a file changes of one thing."""
+
+    section: str
+    label: str
+    """One thing of the section, in words."""
+    id: int
+    name: str
+    kind: ChangeKind
+    members: Sequence[MemberChange] = ()
+    sentences: tuple[str, str] = ("", "")
+    """Of a flow: its rule before and afterwards."""
+    widens: bool = False
+    """A Live flow acts on more afterwards."""
+    stops: bool = False
+    """A running flow does not run afterwards."""
+    drift: Drift | None = None
+    """What was changed by hand since the last file, and is taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftEntry:
+    """A thing that a section of the file leaves away. It stays, unless what is not in the file is deleted."""
+
+    section: str
+    label: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What applying a file does."""
+
+    changes: Sequence[PlannedChange] = ()
+    left: Sequence[LeftEntry] = ()
+    """Not in the file; the plan does not delete them."""
+    without_value: Sequence[str] = ()
+    """References to secrets whose values were not brought along: what is stored stays."""
+    sections: Sequence[str] = ()
+
+    @property
+    def refused(self) -> list[PlannedChange]:
+        """The changes that are only applied if this is allowed: flows that act on more, or stop."""
+        return [change for change in self.changes if change.widens or change.stops]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many things are added, changed and deleted."""
+        words = {ChangeKind.ADD: "added", ChangeKind.CHANGE: "changed", ChangeKind.DELETE: "deleted"}
+        return {word: sum(change.kind is kind for change in self.changes) for kind, word in words.items()}
+
+
+class NotAllowed(HeliographError):
+    """Flows would act on more, or stop, and nobody has allowed it. Nothing was changed. plan: what the file would do."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        names = ", ".join(change.name or _("a flow without a name") for change in plan.refused)
+        super().__init__(f"Flows would act on more than before, or stop: {names}. Nothing was applied.")
+
+
+@dataclass(frozen=True, slots=True)
+class FileToApply:
+    """A file, with what it is applied with."""
+
+    text: str
+    name: str = ""
+    value_of: Values = lambda _reference: None
+    prune: bool = False
+    """Whether things that are not in the file are deleted."""
+    allow_wider: bool = False
+    """Whether flows may act on more, or stop."""
+
+
+def plan_file(account: int, file: FileToApply, *, by: str) -> Plan:
+    """What applying the file would do. Nothing is saved. Raises BadText, FileRefused."""
+    content = read_text(file.text)
+    with django_transaction.atomic(), scope(account=account):
+        plan, _file, _after = _saved(account, content, file, by=by)
+        django_transaction.set_rollback(True)
+    return plan
+
+
+def apply_file(account: int, file: FileToApply, *, by: str) -> tuple[Plan, AppliedFile]:
+    """Applies the file: all of it, as one version, or nothing. Returns what was changed, and its record.
+
+    Raises BadText, FileRefused, NotAllowed.
+    """
+    return apply_content(account, read_text(file.text), file, by=by)
+
+
+def apply_content(account: int, content: Mapping[str, Any], file: FileToApply, *, by: str) -> tuple[Plan, AppliedFile]:
+    """Like `apply_file`, for a file that was read."""
+    with django_transaction.atomic(), scope(account=account):
+        plan, read, after = _saved(account, content, file, by=by)
+        if plan.refused and not file.allow_wider:
+            raise NotAllowed(plan)
+        with saving(account, by=by, whole_account=True) as transaction:
+            state = {place: state_of(each) for place, each in after.items() if place.partition(".")[0] in read.sections}
+            row = note_applied(transaction, file.name, read.sections, read.content, state, plan.counts)
+    return plan, row
+
+
+def export_account(account: int, only: Sequence[str] = ()) -> dict[str, Any]:
+    """The account as the content of a file, with references where its secrets stand."""
+    with scope(account=account):
+        return export(AccountNames.of_account(account), only)
+
+
+# --- saving
+
+
+def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: str) -> tuple[Plan, ConfigurationFile, Account]:
+    """Saves the file in the transaction that is open, and compares."""
+    with saving(account, by=by, whole_account=True, one_version=True) as transaction:
+        names = AccountNames.of_account(account)
+        before, config_before = read_all(names), transaction.provider.account(account)
+        applied = newest_applied()
+        read = read_file(content, names)
+        saver = Saver(transaction, names, file.value_of)
+        left = _save_entries(saver, read, before)
+        if file.prune:
+            _delete_left(transaction, left)
+            left = []
+        transaction.write_account()
+        config_after = transaction.provider.account(account)
+    after = read_all(AccountNames.of_account(account))
+    drifts = {} if applied is None else {(each.section, each.id): each.drift for each in drifted(applied, before)}
+    changes = [
+        replace(change, drift=drifts.get((change.section, change.id)))
+        for change in compared_accounts(before, after, FlowRules(config_before, config_after))
+    ]
+    left_entries = [LeftEntry(place_of(section), section.label, stored.name) for section, stored in left]
+    return Plan(changes, left_entries, sorted(saver.without_value), read.sections), read, after
+
+
+def _save_entries(saver: Saver, file: ConfigurationFile, before: Account) -> list[tuple[Section, StoredEntry]]:
+    """Saves the entries that differ. Returns what the file leaves away. Raises FileRefused."""
+    refused: list[EntryRefused] = []
+    left: list[tuple[Section, StoredEntry]] = []
+    for section in SECTIONS:
+        place = place_of(section)
+        if place not in file.entries:
+            continue
+        by_key = {stored.key: stored for stored in before[place]}
+        stored_ids: set[int] = set()
+        is_saved = False
+        for entry in file.entries[place]:
+            stored = _stored_of(entry, by_key)
+            if stored is not None:
+                stored_ids.add(stored.id)
+                if not section.differs(entry, stored):
+                    continue
+            try:
+                with at_entry(entry.where), django_transaction.atomic():
+                    section.save(saver, entry, stored.id if stored else None)
+                is_saved = True
+            except EntryRefused as error:
+                refused.append(error)
+        if is_saved and section.defines is not None:
+            saver.refresh()
+        if section.can_delete:
+            left += [(section, stored) for stored in before[place] if stored.id not in stored_ids and file.manages(section, stored.key)]
+    if refused:
+        raise FileRefused(refused)
+    return left
+
+
+def _stored_of(entry: Entry, by_key: Mapping[tuple[str, ...], StoredEntry]) -> StoredEntry | None:
+    """The thing that an entry is about: of its key, or of the key that it had before."""
+    stored = by_key.get(entry.key)
+    if stored is None and entry.was:
+        return by_key.get((*entry.was, *entry.key[1:]))
+    return stored
+
+
+def _delete_left(transaction: SetupTransaction, left: Sequence[tuple[Section, StoredEntry]]) -> None:
+    """Deletes what the file leaves away, users before what they use. Raises FileRefused."""
+    refused: list[EntryRefused] = []
+    for section, stored in reversed(left):
+        try:
+            with at_entry(f"{place_of(section)}, {stored.name}"), django_transaction.atomic():
+                section.delete(transaction, stored)
+        except EntryRefused as error:
+            refused.append(error)
+    if refused:
+        raise FileRefused(refused)
+
+
+# --- comparing
+
+
+def read_all(names: AccountNames) -> dict[str, list[StoredEntry]]:
+    """What the account has."""
+    return {place_of(section): section.stored(names) for section in SECTIONS}
+
+
+def compared(stored: StoredEntry) -> dict[str, Any]:
+    """What of a thing is compared."""
+    return {**stored.document, **stored.facts}
+
+
+def state_of(stored: Sequence[StoredEntry]) -> list[list[Any]]:
+    """What is remembered of things by which drift is told: id, key, name, and what is compared."""
+    return [[each.id, list(each.key), each.name, compared(each)] for each in stored]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRules:
+    """The flows before and afterwards."""
+
+    before: AccountConfig
+    after: AccountConfig
+
+    def change(self, change: PlannedChange) -> PlannedChange:
+        """The change of a flow, with its sentences, and whether it acts on more or stops."""
+        before, after = self.before.flows.get(change.id), self.after.flows.get(change.id)
+        sentences = _sentence(before, self.before), _sentence(after, self.after)
+        runs = [
+            flow is not None and flow.active and not missing(flow, config) for flow, config in ((before, self.before), (after, self.after))
+        ]
+        widens = before is not None and after is not None and runs[1] and is_wider(before, after)
+        return replace(change, sentences=sentences, widens=widens, stops=runs[0] and not runs[1])
+
+
+def _sentence(flow: Flow | None, config: AccountConfig) -> str:
+    return "" if flow is None else sentence.plain(sentence.parts(flow, sentence.SentenceNames.from_config(config), _))
+
+
+def compared_accounts(before: Account, after: Account, rules: FlowRules) -> Iterator[PlannedChange]:
+    """What differs, in the order of the file."""
+    for section in SECTIONS:
+        place = place_of(section)
+        was, now = ({each.id: each for each in account[place]} for account in (before, after))
+        for id in dict.fromkeys((*was, *now)):
+            change = _change(section, was.get(id), now.get(id))
+            if change is not None:
+                yield rules.change(change) if place == "flows" else change
+
+
+def _change(section: Section, was: StoredEntry | None, now: StoredEntry | None) -> PlannedChange | None:
+    """The change of one thing; None if there is none."""
+    stored = now or was
+    assert stored is not None
+    kind = ChangeKind.ADD if was is None else ChangeKind.DELETE if now is None else ChangeKind.CHANGE
+    members = tuple(member_changes(compared(was) if was else {}, compared(now) if now else {}))
+    if kind is ChangeKind.CHANGE and not members:
+        return None
+    return PlannedChange(place_of(section), section.label, stored.id, stored.name, kind, members)
+
+
+def drifted(applied: AppliedFile, now: Account) -> list[PlannedChange]:
+    """What differs from what the file left, in the sections that it manages."""
+    if applied.state is None:
+        return []
+    changes = []
+    for section in SECTIONS:
+        place = place_of(section)
+        if place not in applied.state:
+            continue
+        then = [StoredEntry(id, tuple(key), name, document) for id, key, name, document in applied.state[place]]
+        for was, is_now in _pairs(then, now[place]):
+            change = _change(section, was, is_now)
+            if change is not None:
+                changes.append(replace(change, drift=_who(section, change.id)))
+    return changes
+
+
+def _pairs(then: Sequence[StoredEntry], now: Sequence[StoredEntry]) -> Iterator[tuple[StoredEntry | None, StoredEntry | None]]:
+    """Each thing then and now. One that was deleted and created again has another id, and is known by its key."""
+    by_id = {each.id: each for each in now}
+    known = {each.id for each in then}
+    by_key = {each.key: each for each in now if each.id not in known}
+    paired = set()
+    for was in then:
+        is_now = by_id.get(was.id) or by_key.get(was.key)
+        paired.add(is_now.id if is_now else None)
+        yield was, is_now
+    for is_now in now:
+        if is_now.id not in paired:
+            yield None, is_now
+
+
+def _who(section: Section, id: int) -> Drift:
+    """Who changed a thing last, by the audit."""
+    entry = AuditEntry.objects.filter(kind=section.audited, object_id=id).order_by("-id").first()
+    return Drift() if entry is None else Drift(entry.by, from_micros(entry.at))

@@ -1,0 +1,106 @@
+"""The text of a configuration file: YAML (its core schema, without aliases and tags) or JSON (RFC 8259)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from heliograph.domain.errors import HeliographError
+
+LONGEST_TEXT: Final = 3_500_000
+"""Characters. A request of the API has at most 4 MiB."""
+DEEPEST: Final = 40
+_CORE: Final = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:null"}
+
+
+class BadText(HeliographError):
+    """The text is no configuration file."""
+
+
+class _Loader(yaml.CSafeLoader):
+    """Loads the core schema, in which `no` and `2027-01-31` are texts, and refuses a key that occurs twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: set[Any] = set()
+        for key_node, _value in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise BadText(f"Line {key_node.start_mark.line + 1}: a key must be a text; put it in quotes.")
+            if key in keys:
+                raise BadText(f"Line {key_node.start_mark.line + 1}: “{key}” occurs twice.")
+            keys.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: core
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    if (core := [(tag, pattern) for tag, pattern in resolvers if tag in _CORE - {"tag:yaml.org,2002:bool"}])
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def read_text(text: str) -> dict[str, Any]:
+    """The content of a file. Raises BadText, with the line."""
+    if len(text) > LONGEST_TEXT:
+        raise BadText(f"The file is longer than {LONGEST_TEXT:,} characters.")
+    try:
+        content = msgspec.json.decode(text.encode()) if text.lstrip().startswith("{") else _read_yaml(text)
+    except msgspec.DecodeError as error:
+        raise BadText(f"This is not JSON: {error}.") from None
+    except RecursionError:
+        raise BadText(f"The file is nested more than {DEEPEST} levels deep.") from None
+    except UnicodeEncodeError:
+        raise BadText("The file contains half a character (a lone surrogate).") from None
+    except yaml.MarkedYAMLError as error:
+        line = f"Line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise BadText(f"{line}This is not YAML: {error.problem or error.context}.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise BadText(f"This is not YAML: {error}") from None
+    if content is None:
+        raise BadText("The file is empty.")
+    if not isinstance(content, dict):
+        raise BadText("The file must be a mapping of sections, such as `tags:`.")
+    return content
+
+
+def _read_yaml(text: str) -> Any:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise BadText(f"Line {line}: aliases and anchors are not possible here. Write the value out.")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise BadText(f"Line {line}: the file is nested more than {DEEPEST} levels deep.")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if tag := getattr(event, "tag", None):
+            raise BadText(f"Line {line}: tags of YAML, such as {tag}, are not possible here.")
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 -- it is a safe loader
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes texts of several lines as blocks."""
+
+
+def _write_str(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text and not re.search(r"[ \t]\n|^\s|\t", text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _write_str)
+
+
+def write_yaml(content: dict[str, Any]) -> str:
+    """The content as YAML, in its own order."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140, default_flow_style=None)
+
+
+def write_json(content: dict[str, Any]) -> str:
+    """The content as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"

@@ -1,0 +1,149 @@
+"""The entries of a configuration file: the documents of the API, with names where those have ids.
+
+They are described by their own classes only where a name stands for an id, or where the file asks for something that the API can make itself,
+such as a code.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from heliograph.api.documents.connection_documents import ConnectionChange
+from heliograph.api.documents.custom_field_documents import NewCustomField
+from heliograph.api.documents.event_documents import NewEvent
+from heliograph.api.documents.event_setup_documents import NewAttendeeType, NewProperty, NewQuestion, NewSession
+from heliograph.api.documents.flow_documents import NewFlow
+from heliograph.api.documents.mapping_documents import NewMapping
+from heliograph.api.documents.rule_documents import ClauseDocument
+from heliograph.api.documents.shared_forms import Document
+from heliograph.api.documents.status_documents import NewCustomStatus
+from heliograph.api.documents.tag_documents import NewTag
+from heliograph.domain.connection.connection import Auth
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import Op
+
+NameOfThing = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+Code = Annotated[str, msgspec.Meta(min_length=1, description="Files, senders and this file know it by its code.")]
+Was = Annotated[str, msgspec.Meta(description="Its name before, if this file renames it; afterwards it does not count.")]
+
+
+class TagEntry(NewTag):
+    """A tag."""
+
+    was: Was = ""
+
+
+class StatusEntry(Document):
+    """A standard status of the account: its tags."""
+
+    name: NameOfThing
+    tags: list[NameOfThing] = msgspec.field(default_factory=list)
+
+
+class FieldEntry(NewCustomField):
+    """A custom field of profiles or of events."""
+
+    code: Code
+
+
+class CustomStatusEntry(NewCustomStatus):
+    """A custom registration status of an event."""
+
+    code: Code
+    tags: list[NameOfThing] = msgspec.field(default_factory=list)
+
+
+class AttendeeTypeEntry(NewAttendeeType):
+    """An attendee type of an event."""
+
+    code: Code
+    tags: list[NameOfThing] = msgspec.field(default_factory=list)
+
+
+class PropertyEntry(NewProperty):
+    """A custom registration property of an event."""
+
+    code: Code
+    tags: list[NameOfThing] = msgspec.field(default_factory=list)
+
+
+class QuestionEntry(NewQuestion):
+    """A question of an event."""
+
+    code: Code
+    tag: NameOfThing | None = None
+
+
+class SessionEntry(NewSession):
+    """A session of an event."""
+
+    code: Code
+
+
+class EventEntry(NewEvent):
+    """An event. A list of its set-up that is absent is not managed by the file; an absent status stays as it is."""
+
+    tags: list[NameOfThing] = msgspec.field(default_factory=list)
+    status: NameOfThing | UnsetType = UNSET
+    registration_statuses: list[CustomStatusEntry] | UnsetType = UNSET
+    attendee_types: list[AttendeeTypeEntry] | UnsetType = UNSET
+    properties: list[PropertyEntry] | UnsetType = UNSET
+    questions: list[QuestionEntry] | UnsetType = UNSET
+    sessions: list[SessionEntry] | UnsetType = UNSET
+
+
+class AccountEntry(Document):
+    """The account's own settings."""
+
+    name: NameOfThing | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+
+
+class ConnectionEntry(ConnectionChange, kw_only=True):
+    """A connection. Where a secret can stand, the file refers to it; a secret that is absent stays as it is stored."""
+
+    name: NameOfThing
+    auth: Auth
+    rule: list[ClauseDocument] = msgspec.field(default_factory=list)
+    was: Was = ""
+
+
+class MappingEntry(NewMapping):
+    """A mapping."""
+
+    was: Was = ""
+
+
+class FilterEntry(Document):
+    """A row of Flow Filters. A tag or a custom field stands in its key by its name or code: `answer.Diet`, `event.custom.budget`."""
+
+    field: NameOfThing
+    op: Op
+    values: list[str] = msgspec.field(default_factory=list)
+
+
+class DestinationEntry(Document):
+    """Where a flow sends."""
+
+    name: str = ""
+    integration: Literal["", "Webhooks"] = "Webhooks"
+    connection: NameOfThing | None = None
+    action: Literal["", "Webhook"] = "Webhook"
+    payload_mapping: NameOfThing | None = None
+    header_mapping: NameOfThing | None = None
+    does: Does = Does.UPDATES
+
+
+class FlowEntry(NewFlow):
+    """A flow."""
+
+    statuses: list[NameOfThing] = msgspec.field(default_factory=list)
+    properties: list[NameOfThing] = msgspec.field(default_factory=list)
+    session_statuses: list[NameOfThing] = msgspec.field(default_factory=list)
+    event_statuses: list[NameOfThing] = msgspec.field(default_factory=list)
+    filters: list[FilterEntry] = msgspec.field(default_factory=list)  # type: ignore[assignment]  # names stand for ids
+    destinations: list[DestinationEntry] = msgspec.field(default_factory=list)  # type: ignore[assignment]
+    was: Was = ""

@@ -1,0 +1,194 @@
+"""A section of a configuration file: one kind of things, each of which is an entry."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import msgspec
+import msgspec.inspect
+
+from heliograph.api.api_problems import Problem
+from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
+from heliograph.api.configuration.secret_references import SecretReference
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.setup.name_fields import folded
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
+
+type Path = tuple[str | int, ...]
+
+
+class EntryRefused(HeliographError):
+    """An entry of the file cannot be saved. where: its place in the file, such as “flows, Cancellations”."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where, self.reason = where, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the file, with every member that has a default, and names as the account spells them."""
+
+    where: str
+    """Its place in the file, for people."""
+    key: tuple[str, ...]
+    """Tells it apart from the others of its section."""
+    name: str
+    document: dict[str, Any]
+    references: Mapping[Path, SecretReference] = field(default_factory=dict)
+    was: tuple[str, ...] = ()
+    """The key that it had before, if the file renames it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """A thing of the account, as an entry of the file would have it."""
+
+    id: int
+    key: tuple[str, ...]
+    name: str
+    document: dict[str, Any]
+    """Without secrets and references."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What a change of it is told by besides, such as the host of a connection's URL."""
+    secrets: Sequence[Path] = ()
+    """The places of its secrets, to which an export refers."""
+
+
+@dataclass(slots=True)
+class Saver:
+    """What saving entries needs."""
+
+    transaction: SetupTransaction
+    names: AccountNames
+    """As of the last `refresh`."""
+    value_of: Callable[[SecretReference], str | None]
+    without_value: set[str] = field(default_factory=set)
+    """The references that had no value."""
+
+    def refresh(self) -> None:
+        """Reads the names anew, after things were saved that later entries name."""
+        self.transaction.write_account()
+        self.names = AccountNames.of_account(self.transaction.account)
+
+    def value(self, reference: SecretReference) -> str | None:
+        """The value of a reference; None if it was not brought along."""
+        value = self.value_of(reference) or None
+        if value is None:
+            self.without_value.add(str(reference))
+        return value
+
+
+class Section(ABC):
+    """One kind of things in the file.
+
+    name: the member of the file
+    label: one of its things in words
+    audited: the kind of its audit entries
+    entry: the class of an entry
+    is_list: False if the section is one entry
+    can_delete: False if its things are never deleted
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    audited: ClassVar[str]
+    entry: ClassVar[type[msgspec.Struct]]
+    is_list: ClassVar[bool] = True
+    can_delete: ClassVar[bool] = True
+    defines: ClassVar[Named | None] = None
+    """The kind of names that its entries make known."""
+
+    @abstractmethod
+    def stored(self, names: AccountNames) -> list[StoredEntry]:
+        """The account's things, in the order of an export."""
+
+    @abstractmethod
+    def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
+        """Saves an entry. Returns the id of the thing. Raises a HeliographError.
+
+        id: of the thing of this key; None to create it
+        """
+
+    def delete(self, transaction: SetupTransaction, stored: StoredEntry) -> None:
+        """Deletes a thing. Raises a HeliographError, such as InUse."""
+        raise NotImplementedError
+
+    def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
+        """The document with other names of the things that it names."""
+        return raw
+
+    def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
+        """The document with what the services would make of absent members, so that it is comparable with a stored one."""
+        return document
+
+    def key_of(self, document: Mapping[str, Any]) -> tuple[str, ...]:
+        """What tells an entry apart."""
+        return (folded(document["name"]),)
+
+    def name_of(self, document: Mapping[str, Any]) -> str:
+        """What people call an entry."""
+        return str(document["name"])
+
+    def differs(self, entry: Entry, stored: StoredEntry) -> bool:
+        """Whether saving the entry might change something."""
+        return bool(entry.references) or entry.document != stored.document
+
+
+def read_struct[Struct: msgspec.Struct](raw: Any, type: type[Struct], where: str) -> Struct:
+    """An entry of the file as its class. Raises EntryRefused with the member."""
+    try:
+        return msgspec.convert(raw, type)
+    except msgspec.ValidationError as error:
+        reason, _at, path = str(error).partition(" - at `$.")
+        if reason.startswith("Invalid enum value "):
+            reason = f"{reason.removeprefix('Invalid enum value ')} is not possible here{_accepted(type, path.rstrip('`'))}"
+        reason = reason.replace("Object contains unknown field", "there is no member").replace(
+            "Object missing required field", "there must be a member"
+        )
+        raise EntryRefused(where, f"{path.rstrip('`')}: {reason}." if path else f"{reason[:1].upper()}{reason[1:]}.") from None
+
+
+def _accepted(type: Any, path: str) -> str:
+    """The values that a member takes, as the end of a sentence; "" if they are not known."""
+    at = msgspec.inspect.type_info(type)
+    for part in re.findall(r"[^.\[\]]+|\[", path):
+        candidates = at.types if isinstance(at, msgspec.inspect.UnionType) else (at,)
+        if part == "[":
+            at = next((each.item_type for each in candidates if isinstance(each, msgspec.inspect.ListType)), at)
+        elif not part.isdigit() and part != "...":
+            fields = [field for each in candidates if isinstance(each, msgspec.inspect.StructType) for field in each.fields]
+            at = next((field.type for field in fields if field.encode_name == part), at)
+        if isinstance(at, msgspec.inspect.Metadata):
+            at = at.type
+    for each in at.types if isinstance(at, msgspec.inspect.UnionType) else (at,):
+        inner = each.type if isinstance(each, msgspec.inspect.Metadata) else each
+        if isinstance(inner, msgspec.inspect.EnumType):
+            return ". Possible are: " + ", ".join(str(value.value) for value in inner.cls)
+        if isinstance(inner, msgspec.inspect.LiteralType):
+            return ". Possible are: " + ", ".join(map(str, inner.values))
+    return ""
+
+
+@contextmanager
+def at_entry(where: str) -> Iterator[None]:
+    """Puts errors of the services at an entry of the file."""
+    try:
+        yield
+    except EntryRefused:
+        raise
+    except Invalid as error:
+        raise EntryRefused(
+            where, " ".join(f"{name}: {each}" if name else each for name, reasons in error.fields.items() for each in reasons)
+        ) from None
+    except DocumentRefused as error:
+        raise EntryRefused(where, " ".join(f"{each.field}: {each.reason}" for each in error.problems)) from None
+    except (HeliographError, Problem) as error:
+        raise EntryRefused(where, str(error)) from None
