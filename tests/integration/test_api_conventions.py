@@ -92,7 +92,7 @@ def test_a_body_that_no_database_or_reader_takes_is_refused(api: ApiClient) -> N
 
 
 def test_no_text_of_any_request_holds_nul(api: ApiClient) -> None:
-    """Issue 32: SQLite stores NUL where no service looks, such as the `why` of a pause, and PostgreSQL refuses it. So no endpoint takes it."""
+    """ARCHITECTURE.md, rule 2: SQLite stores NUL where no service looks, such as the `why` of a pause; PostgreSQL refuses it. No endpoint takes it."""
     for method, path in ROUTES:
         address = re.sub(r"\{\w+\}", "1", path)
         requests: list[tuple[str, Any, str]] = [(f"{address}?q=a%00b", None, "q"), (f"{address}?a%00b=q", None, "a\ufffdb")]
