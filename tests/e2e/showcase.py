@@ -384,15 +384,17 @@ def _retry_jobs(site: SignalAccount) -> dict[str, int]:
     from heliograph.jobs import control
     from heliograph.jobs.runner import Runner
     from heliograph.retry import downloads, submit_job
+    from heliograph.retry.downloads import FailedRows
     from heliograph.retry.retry_items import RetryFilter
+    from heliograph.retry.submit_job import MatchingItems
     from heliograph.wiring import job_kinds
 
     by = f"user:{site.planner.pk}"
     with scopes_disabled(), account_reader(site.account.pk) as of:
-        paused = submit_job.start(of, RetryFilter(statuses=OPEN_STATUSES), "submit", by=by)
+        paused = submit_job.start(MatchingItems.read(of, RetryFilter(statuses=OPEN_STATUSES)), "submit", by=by)
         control.pause(paused.pk)
-        done = submit_job.start(of, RetryFilter(statuses=OPEN_STATUSES, text="nobody"), "submit", by=by)
-        file = downloads.start(of, RetryFilter(statuses=OPEN_STATUSES), (), exact=False, by=by)
+        done = submit_job.start(MatchingItems.read(of, RetryFilter(statuses=OPEN_STATUSES, text="nobody")), "submit", by=by)
+        file = downloads.start(FailedRows.read(site.account.pk, RetryFilter(statuses=OPEN_STATUSES)), (), exact=False, by=by)
     for job in (done, file):
         Runner(job_kinds()).run_one(job.pk)
     return {"retry-paused": paused.pk, "retry-done": done.pk, "retry-file": file.pk}

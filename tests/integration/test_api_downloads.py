@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.receiver import Answer, Receiver
 from tests.retry_story import RETRY, TOKEN, newest, queued, refused, runs
 from tests.story import Story
+from tests.waiting import PATIENCE
 
-from heliograph.accounts.models import AuditEntry, Role, TokenScope
+from heliograph.accounts.models import ApiToken, AuditEntry, Role, TokenScope
 from heliograph.api.documents.download_documents import Column
 from heliograph.domain.connection.secret import Secret
 from heliograph.insights import record_export
@@ -76,6 +83,54 @@ def test_D8_P10_failed_rows_are_a_file_whose_rows_go_again(story: Story, receive
     assert api.get(f"jobs/{job['id']}")["counts"] == {"done": 2, "left": 0}
     ranks = [rank for (rank,) in story.db.all("SELECT rank FROM action ORDER BY id")]
     assert ranks[0] == ranks[1] != ranks[2]
+
+
+@contextmanager
+def writing() -> Iterator[threading.Event]:
+    """Another request writes meanwhile. The event is set to end it; it ends by itself after PATIENCE, which is an error."""
+    begun, ended = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+
+    def write() -> None:
+        with transaction.atomic():
+            begun.set()
+            in_time.append(ended.wait(PATIENCE / 4))
+        connection.close()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert begun.wait(PATIENCE)
+    try:
+        yield ended
+    finally:
+        ended.set()
+        thread.join()
+    assert in_time == [True], "the request has waited for the other one"
+
+
+def test_rows_are_counted_while_others_write(story: Story, receiver: Receiver, api: ApiClient) -> None:
+    """I3, ARCHITECTURE.md, rule 5: what counts rows, and what repeats an answer, waits for no writer, with or without a key."""
+    refused(story, receiver, "R1")
+    wish = {"status": "Attended", "filters": {}}  # what R1 has
+    (cause,) = api.get("retry/causes")["items"]
+    started: dict[str, dict[str, str]] = {
+        "retry/submit-all": {"status": "waiting"},
+        "retry/downloads": {"status": "waiting"},
+        "records/changes/export": {},
+        "retry/discard-cause?confirmed=true": {"cause": cause["cause"]},
+    }
+    with scope(account=story.account):
+        ApiToken.objects.update(last_used=timezone.now() + timedelta(days=1))  # so that no request notes the use of the token
+    answers = {path: api.post(path, body, status=202, idempotency_key="once") for path, body in started.items()}
+    for key in ({}, {"idempotency_key": "other"}):
+        with writing():
+            assert api.post("registrations/set-status", wish, status=409, **key)["type"].endswith(":conflict")
+            api.post("retry/downloads", {"status": "waiting", "q": "nobody"}, status=409, **key)
+    with writing():
+        for path, body in started.items():
+            assert api.post(path, body, status=202, idempotency_key="once") == answers[path]
+        assert api.post("retry/submit-all", {"q": "R1"}, status=422, idempotency_key="once")["type"].endswith(":key-reused")
+        api.get(f"retry/downloads/{answers['retry/downloads']['id']}")
 
 
 def test_P1_a_file_by_rest_is_audited_as_one_by_the_page(story: Story, receiver: Receiver, api: ApiClient, client: Client) -> None:

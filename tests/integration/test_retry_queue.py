@@ -24,7 +24,9 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job
 from heliograph.retry.cause_groups import CauseGroups
+from heliograph.retry.downloads import FailedRows
 from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.submit_job import MatchingItems
 from heliograph.retry.views.group_rows import group_row
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
@@ -215,7 +217,7 @@ def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, 
     story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2")
     with account_reader(story.account) as of:
-        job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
+        job = submit_job.start(MatchingItems.read(of, RetryFilter()), "submit", by="user:1")
     page = f"{RETRY}jobs/{job.pk}/"
     for deed, state, words in (("pause", JobState.PAUSED, "Paused at 0 of 2"), ("again", JobState.QUEUED, "It begins in a moment")):
         if deed == "pause":
@@ -233,8 +235,8 @@ def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, 
 def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, client: Client) -> None:
     refused(story, receiver, "R1")
     with account_reader(story.account) as of:
-        job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
-        file = runs(downloads.start(of, RetryFilter(), (), exact=True, by="user:1"))
+        job = submit_job.start(MatchingItems.read(of, RetryFilter()), "submit", by="user:1")
+        file = runs(downloads.start(FailedRows.read(story.account, RetryFilter()), (), exact=True, by="user:1"))
     paths = (f"jobs/{job.pk}/", f"downloads/{file.pk}/", f"downloads/{file.pk}/failed.csv")
     story.signs_in(client, Role.PLANNER, name="Ada")
     assert [client.get(RETRY + path).status_code for path in paths] == [200, 200, 200]

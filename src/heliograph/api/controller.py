@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
@@ -29,7 +29,7 @@ from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument,
 from heliograph.api.json_serializer import JsonSerializer
 from heliograph.api.rate_limit import RATE_LIMIT
 from heliograph.api.request_texts import check_body
-from heliograph.api.stored_answers import answer_once
+from heliograph.api.stored_answers import answer_once, stored_answer
 from heliograph.api.token_access import Access, authenticate, note_token_use
 from heliograph.store.django_database import of_django
 from heliograph.store.token_check import ApiGrant
@@ -56,6 +56,7 @@ class ApiController(Controller[JsonSerializer]):
     has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
     body_type: the Content-Type of the bodies that it takes.
     keys_by_line: True if a POST takes many documents and heeds the Idempotency-Key itself, for each of them.
+    counts_first: True if a POST starts a job with `start_counted`, which heeds the key.
     takes_key: False if POST refuses an Idempotency-Key, because it talks to another server or reads for long, for which no transaction may
         wait, or because it saves nothing.
     """
@@ -67,6 +68,7 @@ class ApiController(Controller[JsonSerializer]):
     has_etag: ClassVar[bool] = False
     body_type: ClassVar[str] = JSON
     keys_by_line: ClassVar[bool] = False
+    counts_first: ClassVar[bool] = False
     takes_key: ClassVar[bool] = True
     error_model = ProblemDocument
     semantic_responses = False
@@ -103,6 +105,18 @@ class ApiController(Controller[JsonSerializer]):
         """The name of who acts: the token's."""
         return Actors.from_stored(self.account, [self.actor]).name(self.actor)
 
+    def start_counted[Rows](self, count: Callable[[], Rows], start: Callable[[Rows], Any]) -> HttpResponse:
+        """The answer of a POST that starts a job: 202 with the document that `start` returns.
+
+        count: counts the rows of the job. It runs before the transaction of the request's key, because it may take long, and on SQLite nothing
+            else is written during a transaction.
+        """
+
+        if (stored := stored_answer(self.request, self.grant)) is not None:
+            return stored
+        rows = count()
+        return answer_once(self.request, self.grant, lambda: self.to_response(start(rows), status_code=HTTPStatus.ACCEPTED))
+
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method = str(request.method)
         access = self.access.get(method)
@@ -134,7 +148,7 @@ class ApiController(Controller[JsonSerializer]):
 
         if request.method == "POST" and not self.takes_key and "Idempotency-Key" in request.headers:
             raise Problem.from_field("Idempotency-Key", "This request cannot be repeated by a key.", name="request")
-        if request.method == "POST" and not self.keys_by_line:
+        if request.method == "POST" and not (self.keys_by_line or self.counts_first):
             return answer_once(request, self.grant, endpoint, is_secret=self.answers_secret)
         if not self.has_etag:
             return endpoint()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -13,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from heliograph.accounts.vault import vault
 from heliograph.api.api_problems import Problem
 from heliograph.store import driver_errors, registrations
-from heliograph.store.django_database import of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django, read_database
 from heliograph.store.secrets import SecretError, SecretPlace
 from heliograph.store.token_check import ApiGrant
 
@@ -40,36 +42,90 @@ def key_of(request: HttpRequest) -> str | None:
     return key
 
 
+@dataclass(frozen=True, slots=True)
+class KeyClaim:
+    """A request with a key, as its claim is stored."""
+
+    account: int
+    endpoint: str
+    """The digest of the method and the address; for an answer with a secret also of the token, because keys are no secrets."""
+    key: str
+    digest: str
+    """The digest of the body."""
+
+    @classmethod
+    def of_request(cls, request: HttpRequest, grant: ApiGrant, *, is_secret: bool = False) -> KeyClaim | None:
+        """The claim of a request; None if it has no key. Raises Problem (400)."""
+        key = key_of(request)
+        if key is None:
+            return None
+        target = f"{grant.token if is_secret else ''} {request.method} {request.get_full_path()}"
+        endpoint = "api " + hashlib.sha256(target.encode()).hexdigest()[:32]
+        return cls(grant.account, endpoint, key, hashlib.sha256(request.body).hexdigest())
+
+    @property
+    def place(self) -> SecretPlace:
+        """The place to which an answer with a secret is sealed."""
+        return SecretPlace(self.account, "answer", 0, f"{self.endpoint} {self.key}")
+
+    @property
+    def row(self) -> tuple[int, str, str]:
+        """The key of its row."""
+        return self.account, self.endpoint, self.key
+
+    def stored(self, db: Database) -> HttpResponse | None:
+        """The first answer; None if nobody has claimed the key. Raises Problem: 409 if there is no answer yet, 422 for another body."""
+        row = registrations.stored_results(db, [self.row]).get(self.row)
+        if row is None:
+            return None
+        digest, stored = row
+        if digest != self.digest:
+            raise Problem("key-reused")
+        if stored is None:
+            raise _running()
+        answer = msgspec.json.decode(stored, type=StoredAnswer)
+        body = answer.body
+        if answer.is_sealed:
+            try:
+                body = vault().open(self.place, body.encode("ascii"))
+            except SecretError:  # the installation has another key since
+                raise Problem("conflict", "This was done, but its answer can no longer be read. Make another one.") from None
+        return HttpResponse(body, status=answer.status, headers={**answer.headers, "Idempotency-Replayed": "true"})
+
+
+def stored_answer(request: HttpRequest, grant: ApiGrant) -> HttpResponse | None:
+    """The first answer to the request's key; None if it has no key, or if it is the first one. Raises Problem, as `answer_once` does."""
+    claim = KeyClaim.of_request(request, grant)
+    if claim is None:
+        return None
+    with read_database() as db:
+        return claim.stored(db)
+
+
 def answer_once(request: HttpRequest, grant: ApiGrant, answer: Callable[[], HttpResponse], *, is_secret: bool = False) -> HttpResponse:
     """The answer of `answer`, or the stored one if the request's key has one.
 
     A request without the header is simply answered. One with it runs in one transaction, so the key is stored if and only if what the request
     did is. A refusal (400 and above) changes nothing and is not stored. While the first request runs, a second one waits for it, WAITS_FOR.
-    is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored.
-    Raises Problem: the key was used for another request (422), or is none (400).
+
+    is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored, and repeated only to the token
+        that asked
+
+    Raises Problem: 400 for a key that is none, 409 while the first request has no answer, 422 for a key of another body.
     """
-    key = key_of(request)
-    if key is None:
+    claim = KeyClaim.of_request(request, grant, is_secret=is_secret)
+    if claim is None:
         return answer()
-    # What is answered once is repeated only to the token that asked: keys are no secrets.
-    target = f"{grant.token if is_secret else ''} {request.method} {request.get_full_path()}"
-    endpoint = "api " + hashlib.sha256(target.encode()).hexdigest()[:32]
-    digest = hashlib.sha256(request.body).hexdigest()
-    claim = (grant.account, endpoint, key)
-    place = SecretPlace(grant.account, "answer", 0, f"{endpoint} {key}")
     with transaction.atomic():
         db = of_django(connection)
         try:
-            is_new = bool(registrations.claim_keys(db, [(*claim, digest)], WAITS_FOR))
+            is_new = bool(registrations.claim_keys(db, [(*claim.row, claim.digest)], WAITS_FOR))
         except driver_errors.lock_timeouts():
-            raise Problem("running", headers={"Retry-After": "1"}) from None
+            raise _running() from None
         if not is_new:
-            stored_digest, stored = registrations.stored_results(db, [claim])[claim]
-            if stored_digest != digest:
-                raise Problem("key-reused")
-            if stored is None:
-                raise Problem("running", headers={"Retry-After": "1"})
-            return _repeated(stored, place)
+            stored = claim.stored(db)
+            assert stored is not None  # the claim has waited for it
+            return stored
         response = answer()
         if response.status_code >= 400:
             transaction.set_rollback(True)
@@ -77,18 +133,11 @@ def answer_once(request: HttpRequest, grant: ApiGrant, answer: Callable[[], Http
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
         body = response.content.decode()
         if is_secret:
-            body = vault().seal(place, body).decode("ascii")
+            body = vault().seal(claim.place, body).decode("ascii")
         text = msgspec.json.encode(StoredAnswer(response.status_code, headers, body, is_secret)).decode()
-        registrations.store_results(db, [(claim, digest, text)])
+        registrations.store_results(db, [(claim.row, claim.digest, text)])
         return response
 
 
-def _repeated(stored: str, place: SecretPlace) -> HttpResponse:
-    answer = msgspec.json.decode(stored, type=StoredAnswer)
-    body = answer.body
-    if answer.is_sealed:
-        try:
-            body = vault().open(place, body.encode("ascii"))
-        except SecretError:  # the installation has another key since
-            raise Problem("conflict", "This was done, but its answer can no longer be read. Make another one.") from None
-    return HttpResponse(body, status=answer.status, headers={**answer.headers, "Idempotency-Replayed": "true"})
+def _running() -> Problem:
+    return Problem("running", headers={"Retry-After": "1"})

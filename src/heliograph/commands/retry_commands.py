@@ -220,11 +220,12 @@ def submit(
         from heliograph.api.documents.job_documents import JobDocument  # noqa: PLC0415
         from heliograph.deliveries.account_reader import account_reader  # noqa: PLC0415
         from heliograph.jobs.models import JobState  # noqa: PLC0415
-        from heliograph.retry.queue_operations import start_submit  # noqa: PLC0415
+        from heliograph.retry import submit_job  # noqa: PLC0415
+        from heliograph.retry.queue_operations import items_to_submit  # noqa: PLC0415
 
         with account_reader(account_row.pk) as reader:
             retry_filter = _filter(account_row, reader, *filters)
-        job = start_submit(account_row.pk, retry_filter, by=BY)
+        job = submit_job.start(items_to_submit(account_row.pk, retry_filter), "submit", by=BY)
         if not no_wait:
             job = watch_job(job, as_json=as_json)
         if as_json:

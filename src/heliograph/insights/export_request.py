@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -20,44 +21,53 @@ from heliograph.insights.records import MOST_COUNTED, Records
 from heliograph.jobs.models import Job
 
 
-def request_export(
-    account: int,
-    record_filter: RecordFilter,
-    order: RecordSort,
-    form: CsvForm,
-    scope: FigureScope,
-    *,
-    by: str,
-    zone: str,
-    language: str,
-) -> Job:
-    """Starts the export of a list. Raises TooManyExports, TooMuchWork.
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """The list of records whose export is asked for. Its records are counted before the transaction of the job."""
 
-    zone, language: the time zone and the language of a file for spreadsheets
-    """
-    with account_reader(account, snapshot=True) as reader:
-        count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=scope.kept_since)
-        figure = None if count.is_exact else figure_of(reader, record_filter, scope.code)
-        total, is_exact = (count.number, count.is_exact) if figure is None else (figure, True)
-        narrowed = filter_words(record_filter, reader)
-    list_facts = {
-        "name": str(HEADINGS[record_filter.kind]),
-        "back": list_address(record_filter, order, scope),
-        "zone": zone,
-        "language": language,
-        "kept": scope.kept_text,
-    }
-    return record_export.start(
-        account,
-        record_filter,
-        order,
-        form,
-        list_facts,
-        total,
-        by=by,
-        is_exact=is_exact,
-        filter_words=[scope.mode_text, scope.period_text, *narrowed],
-    )
+    account: int
+    record_filter: RecordFilter
+    order: RecordSort
+    scope: FigureScope
+    total: int
+    is_exact: bool
+    """False if there may be more records than `total`."""
+    filter_in_words: tuple[str, ...]
+    """The filter as the audit words it."""
+
+    @classmethod
+    def read(cls, account: int, record_filter: RecordFilter, order: RecordSort, scope: FigureScope) -> ExportRequest:
+        """Counts the records."""
+        with account_reader(account, snapshot=True) as reader:
+            count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=scope.kept_since)
+            figure = None if count.is_exact else figure_of(reader, record_filter, scope.code)
+            total, is_exact = (count.number, count.is_exact) if figure is None else (figure, True)
+            words = (scope.mode_text, scope.period_text, *filter_words(record_filter, reader))
+        return cls(account, record_filter, order, scope, total, is_exact, words)
+
+    def start(self, form: CsvForm, *, by: str, zone: str, language: str) -> Job:
+        """Starts the export. Raises TooManyExports, TooMuchWork.
+
+        zone, language: the time zone and the language of a file for spreadsheets
+        """
+        list_facts = {
+            "name": str(HEADINGS[self.record_filter.kind]),
+            "back": list_address(self.record_filter, self.order, self.scope),
+            "zone": zone,
+            "language": language,
+            "kept": self.scope.kept_text,
+        }
+        return record_export.start(
+            self.account,
+            self.record_filter,
+            self.order,
+            form,
+            list_facts,
+            self.total,
+            by=by,
+            is_exact=self.is_exact,
+            filter_words=self.filter_in_words,
+        )
 
 
 def list_address(record_filter: RecordFilter, order: RecordSort, scope: FigureScope) -> str:

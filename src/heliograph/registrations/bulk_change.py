@@ -102,10 +102,10 @@ def check(db: Database, account: int, wish: Wish) -> None:
         raise Invalid({"filters.event": [_("There is no such event.")]})
 
 
-def begin(account: int, wish: Wish, *, by: str) -> Job:
-    """Starts the job if it would change anything. Everything is counted before the transaction, which would otherwise hold up recording.
+def total_of(account: int, wish: Wish) -> int:
+    """The number of registrations of a wish. They are counted before the transaction of the job, which would otherwise hold up recording.
 
-    Raises Invalid, NothingToSet, TooMuchWork.
+    Raises Invalid, and NothingToSet if none of them would change.
     """
     with read_database() as db:
         check(db, account, wish)
@@ -114,21 +114,21 @@ def begin(account: int, wish: Wish, *, by: str) -> Job:
         raise NothingToSet(
             _("None of these registrations would get the status: they have it already, or their events have no such status.")
         )
+    return expected.total
+
+
+def start(account: int, wish: Wish, total: int, *, by: str) -> Job:
+    """Creates the job. If somebody else sets another status from now on, that one stays. Raises SavedSince, TooMuchWork."""
     with acting(account) as db:
-        return start(db, account, wish, expected.total, by=by)
-
-
-def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:
-    """Creates the job. If somebody else sets another status from now on, that one stays."""
-    parameters = {
-        "status": wish.status,
-        "picked": [list(pair) for pair in wish.picked],
-        "wanted": wish.filters.as_json(),
-        "asked": db.now(),
-        "total": total,
-        "by": by,
-    }
-    return control.create(KIND, account, parameters, by=by)
+        parameters = {
+            "status": wish.status,
+            "picked": [list(pair) for pair in wish.picked],
+            "wanted": wish.filters.as_json(),
+            "asked": db.now(),
+            "total": total,
+            "by": by,
+        }
+        return control.create(KIND, account, parameters, by=by)
 
 
 class SettingStatus:

@@ -9,6 +9,7 @@ import csv
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
 from typing import Any, Final
@@ -32,7 +33,7 @@ from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.retry.models import DownloadedRow
 from heliograph.retry.retry_filter_words import filter_words
 from heliograph.retry.retry_items import RetryFilter, RetryItem, downloadable
-from heliograph.retry.retry_queue import TABLES, RetryQueue
+from heliograph.retry.retry_queue import TABLES, QueueEnd, RetryQueue
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros
@@ -86,19 +87,29 @@ def kind() -> JobKind:
     return JobKind(KIND, Downloading)
 
 
-def begin(account: int, retry_filter: RetryFilter, columns: Sequence[str], *, exact: bool, by: str) -> Job:
-    """Starts the download of all failed rows that match, and deletes those of old downloads. Raises NothingFailed, TooMuchWork.
+@dataclass(frozen=True, slots=True)
+class FailedRows:
+    """All failed rows that match a filter now. They are counted before the transaction of a download."""
 
-    columns: those of the file; none for all that are usual
-    exact: as in `start`
-    """
-    rows = downloadable(retry_filter)
-    with account_reader(account) as reader, transaction.atomic():
-        if rows is None or RetryQueue(reader).count(rows).is_none:
+    account: int
+    retry_filter: RetryFilter
+    end: QueueEnd
+    total: int
+    filter_in_words: str
+    """The filter as the audit words it, which is kept for good: it names no person."""
+
+    @classmethod
+    def read(cls, account: int, retry_filter: RetryFilter) -> FailedRows:
+        """Counts them. Raises NothingFailed."""
+        rows = downloadable(retry_filter)
+        if rows is None:
             raise NothingFailed(_("Nothing that has failed is like this."))
-        forget_old()
-        words = filter_words(rows, reader, names_text=False)
-        return start(reader, rows, columns, exact=exact, by=by, name=_("Retry"), filter_words=words)
+        with account_reader(account) as reader:
+            queue = RetryQueue(reader)
+            end, total = queue.end(), queue.count(rows, most=None).number
+            if not total:
+                raise NothingFailed(_("Nothing that has failed is like this."))
+            return cls(account, rows, end, total, filter_words(rows, reader, names_text=False))
 
 
 def finished(account: int, id: int) -> Job:
@@ -122,29 +133,25 @@ def file_name(row: Job) -> str:
     return f"failed-{row.created:%Y-%m-%d-%H%M}.csv"
 
 
-def start(
-    reader: AccountReader,
-    retry_filter: RetryFilter,
-    columns: Sequence[str],
-    *,
-    exact: bool,
-    by: str,
-    name: str = "",
-    filter_words: str = "",
-) -> Job:
-    """Creates the job for all items that match now.
+def start(rows: FailedRows, columns: Sequence[str], *, exact: bool, by: str) -> Job:
+    """Creates the job of a download. Raises TooMuchWork.
 
+    columns: those of the file; none for all that are usual
     exact: True for cells as they are stored; False for cells in which a spreadsheet reads no formula
-    name, filter_words: the audit's name and words for the download. The audit is kept for good, so they name no person.
     """
-    queue = RetryQueue(reader)
-    end, total = queue.end(), queue.count(retry_filter, most=None).number
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
-    parameters = {"wanted": retry_filter.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
-    with transaction.atomic(), scope(account=reader.account):
-        job = control.create(KIND, reader.account, parameters, by=by, total=total, rows=total)
-        audit_facts = {"rows": total, "filter": filter_words, "columns": [name.replace("_", " ") for name in chosen]}
-        note(reader.db, reader.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=audit_facts)
+    parameters = {
+        "wanted": rows.retry_filter.as_json(),
+        "upto": [rows.end.action, rows.end.run],
+        "columns": chosen,
+        "exact": exact,
+        "total": rows.total,
+    }
+    with transaction.atomic(), scope(account=rows.account):
+        job = control.create(KIND, rows.account, parameters, by=by, total=rows.total, rows=rows.total)
+        audit_facts = {"rows": rows.total, "filter": rows.filter_in_words, "columns": [name.replace("_", " ") for name in chosen]}
+        db = of_django(connections["default"])
+        note(db, rows.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=_("Retry"), after=audit_facts)
     return job
 
 

@@ -16,7 +16,7 @@ from heliograph.jobs.models import Job
 from heliograph.retry import downloads, submit_job
 from heliograph.retry.retry_items import RetryFilter, parts_of, submittable
 from heliograph.retry.retry_queue import RetryQueue
-from heliograph.retry.submit_job import ItemOperation
+from heliograph.retry.submit_job import MatchingItems
 from heliograph.setup.services.setup_save import acting
 from heliograph.store.django_database import of_django
 from heliograph.web.list_count import ListCount
@@ -42,25 +42,20 @@ class NothingToSubmit(HeliographError):
     """The filter selects only items that are Done."""
 
 
-def keys_or_job(account: int, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> list[str] | Job:
-    """The keys of all items that match, oldest first. If they are more than AT_ONCE, too many for one transaction, it starts a job instead."""
+def keys_or_items(account: int, retry_filter: RetryFilter) -> list[str] | MatchingItems:
+    """The keys of all items that match, oldest first. If they are more than AT_ONCE, too many for one transaction, they are counted for a job."""
     with account_reader(account) as reader:
         keys = [item.key for item in islice(RetryQueue(reader).all_of(retry_filter), AT_ONCE + 1)]
-    return keys if len(keys) <= AT_ONCE else start(account, retry_filter, operation, by=by)
+        return keys if len(keys) <= AT_ONCE else MatchingItems.read(reader, retry_filter)
 
 
-def start(account: int, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:
-    """Starts the job for all items that match now."""
-    with account_reader(account) as reader, transaction.atomic():
-        return submit_job.start(reader, retry_filter, operation, by=by)
-
-
-def start_submit(account: int, retry_filter: RetryFilter, *, by: str) -> Job:
-    """Starts the job that submits all items that match, but for those that are Done. Raises NothingToSubmit."""
+def items_to_submit(account: int, retry_filter: RetryFilter) -> MatchingItems:
+    """All items that match, but for those that are Done. Raises NothingToSubmit."""
     wanted_items = submittable(retry_filter)
     if wanted_items is None:
         raise NothingToSubmit(_("What is done cannot be submitted."))
-    return start(account, wanted_items, "submit", by=by)
+    with account_reader(account) as reader:
+        return MatchingItems.read(reader, wanted_items)
 
 
 def _waiting(cause: str) -> RetryFilter:
@@ -81,17 +76,25 @@ def discard_cause(account: int, cause: str, *, by: str) -> int | Job:
 
     Raises SavedSince.
     """
+    matching = keys_or_items(account, _waiting(cause))
+    if isinstance(matching, MatchingItems):
+        return discard_items(matching, by=by)
     with acting(account):
-        matching = keys_or_job(account, _waiting(cause), "discard", by=by)
-        return matching if isinstance(matching, Job) else discard(account, matching)
+        return discard(account, matching)
 
 
-def start_discard(account: int, cause: str, *, by: str, confirmed: bool = False) -> Job:
-    """Starts the job that discards them. Raises DiscardsAll unless it is confirmed, NothingWaits, SavedSince."""
+def items_to_discard(account: int, cause: str, *, confirmed: bool = False) -> MatchingItems:
+    """All waiting items of a cause. Raises DiscardsAll unless it is confirmed, NothingWaits."""
     if not confirmed:
         raise DiscardsAll(*waiting_of_cause(account, cause))
-    with acting(account):
-        return start(account, _waiting(cause), "discard", by=by)
+    with account_reader(account) as reader:
+        return MatchingItems.read(reader, _waiting(cause))
+
+
+def discard_items(items: MatchingItems, *, by: str) -> Job:
+    """Starts the job that discards these items. Raises SavedSince."""
+    with acting(items.account):
+        return submit_job.start(items, "discard", by=by)
 
 
 def start_submit_of_download(account: int, id: int, *, by: str) -> Job:

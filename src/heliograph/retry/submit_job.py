@@ -33,11 +33,27 @@ def kind() -> JobKind:
     return JobKind(KIND, RetryItems)
 
 
-def start(reader: AccountReader, retry_filter: RetryFilter, operation: ItemOperation, *, by: str) -> Job:
-    """Creates the job for all items that match now. Items that come later are not part of it."""
-    queue = RetryQueue(reader)
-    end, total = queue.end(), queue.count(retry_filter, most=None).number
-    return control.create(KIND, reader.account, _parameters(operation, total, retry_filter=retry_filter, end=end), by=by, total=total)
+@dataclass(frozen=True, slots=True)
+class MatchingItems:
+    """All items that match a filter now; those that come later are not among them. They are counted before the transaction of a job."""
+
+    account: int
+    retry_filter: RetryFilter
+    end: QueueEnd
+    total: int
+
+    @classmethod
+    def read(cls, reader: AccountReader, retry_filter: RetryFilter) -> MatchingItems:
+        """Counts them."""
+        queue = RetryQueue(reader)
+        end = queue.end()
+        return cls(reader.account, retry_filter, end, queue.count(retry_filter, most=None).number)
+
+
+def start(items: MatchingItems, operation: ItemOperation, *, by: str) -> Job:
+    """Creates the job for these items."""
+    parameters = _parameters(operation, items.total, retry_filter=items.retry_filter, end=items.end)
+    return control.create(KIND, items.account, parameters, by=by, total=items.total)
 
 
 def start_for_download(account: int, download: Job, total: int, *, by: str) -> Job:

@@ -14,7 +14,6 @@ from heliograph.insights.record_export import CsvForm
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads
-from heliograph.store.database import Database
 
 type Column = Literal[
     "registration",
@@ -65,8 +64,8 @@ class DownloadDocument(Document):
     can_submit: Annotated[int, msgspec.Meta(description="How many of its rows can still be submitted; 0 until it is done.")]
 
     @classmethod
-    def from_job(cls, job: Job, db: Database) -> DownloadDocument:
-        """The document of a download."""
+    def from_job(cls, job: Job, still_failed: int = 0) -> DownloadDocument:
+        """The document of a download. still_failed: the number of its rows that can be submitted, if it is done."""
         is_ready = job.state == JobState.DONE and downloads.is_kept(job)
         return cls(
             id=str(job.pk),
@@ -75,7 +74,7 @@ class DownloadDocument(Document):
             columns=job.parameters["columns"],
             file=f"/api/v1/retry/downloads/{job.pk}/file" if is_ready else None,
             kept_until=job.created + downloads.KEPT,
-            can_submit=downloads.still_failed(db, job.account_id, job.pk) if is_ready else 0,
+            can_submit=still_failed if is_ready else 0,
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar, Final
 
-from django.db import connection, connections
-from django.http import StreamingHttpResponse
-from dmr import Body, Path, Query, modify, validate
+from django.db import connections
+from django.http import HttpResponse, StreamingHttpResponse
+from dmr import Body, Path, Query, ResponseSpec, modify, validate
 from dmr.routing import path
 
 from heliograph.api.controller import ApiController
@@ -21,11 +21,12 @@ from heliograph.api.endpoints.file_answers import FILE, FileController, csv_answ
 from heliograph.api.token_access import EXPORT, OPERATE
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.insights import record_export
-from heliograph.insights.export_request import request_export
+from heliograph.insights.export_request import ExportRequest
 from heliograph.insights.record_export import CsvForm
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry import downloads, queue_operations
-from heliograph.store.django_database import of_django
+from heliograph.retry.downloads import FailedRows
+from heliograph.store.django_database import of_django, read_database
 
 
 class DownloadPath(Document):
@@ -45,15 +46,18 @@ class RetryDownloads(ApiController):
 
     access: ClassVar = {"POST": EXPORT}
     of_signal: ClassVar = True
+    counts_first: ClassVar = True
 
-    @modify(status_code=HTTPStatus.ACCEPTED)
-    def post(self, parsed_body: Body[NewDownload]) -> DownloadDocument:
+    @validate(ResponseSpec(DownloadDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
+    def post(self, parsed_body: Body[NewDownload]) -> HttpResponse:
         """Make a file of the failed rows that match now, as a job."""
         with account_reader(self.account.pk) as reader:
             retry_filter = parsed_body.retry_filter(reader)
         exact = parsed_body.form is CsvForm.EXACT
-        job = downloads.begin(self.account.pk, retry_filter, parsed_body.columns, exact=exact, by=self.actor)
-        return DownloadDocument.from_job(job, of_django(connection))
+        return self.start_counted(
+            lambda: FailedRows.read(self.account.pk, retry_filter),
+            lambda rows: DownloadDocument.from_job(downloads.start(rows, parsed_body.columns, exact=exact, by=self.actor)),
+        )
 
 
 class OneRetryDownload(ApiController):
@@ -64,7 +68,9 @@ class OneRetryDownload(ApiController):
 
     def get(self, parsed_path: Path[DownloadPath]) -> DownloadDocument:
         """Read how far a file of failed rows is, and how many of its rows can still be submitted."""
-        return DownloadDocument.from_job(downloads.of_account(self.account.pk, number_of(parsed_path.download)), of_django(connection))
+        job = downloads.of_account(self.account.pk, number_of(parsed_path.download))
+        with read_database() as db:
+            return DownloadDocument.from_job(job, downloads.still_failed(db, self.account.pk, job.pk))
 
 
 class RetryDownloadFile(FileController):
@@ -100,23 +106,20 @@ class RecordExports(ApiController):
     access: ClassVar = {"POST": EXPORT}
     of_signal: ClassVar = True
 
-    @modify(status_code=HTTPStatus.ACCEPTED)
-    def post(self, parsed_path: Path[KindPath], parsed_query: Query[RecordQuery], parsed_body: Body[NewExport]) -> ExportDocument:
+    counts_first: ClassVar = True
+
+    @validate(ResponseSpec(ExportDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
+    def post(self, parsed_path: Path[KindPath], parsed_query: Query[RecordQuery], parsed_body: Body[NewExport]) -> HttpResponse:
         """Export a whole list of records as CSV, as a job. The parameters are those of the list; `limit` and `cursor` do not matter."""
         with account_reader(self.account.pk, snapshot=True) as reader:
             scope = scope_of(reader, self.account, parsed_query, ReplayShare.ALL)
         record_filter = record_filter_of(parsed_query, parsed_path.kind, scope)
-        job = request_export(
-            self.account.pk,
-            record_filter,
-            parsed_query.sort,
-            parsed_body.form,
-            scope,
-            by=self.actor,
-            zone=self.account.timezone,
-            language="en",
+        return self.start_counted(
+            lambda: ExportRequest.read(self.account.pk, record_filter, parsed_query.sort, scope),
+            lambda request: ExportDocument.from_job(
+                request.start(parsed_body.form, by=self.actor, zone=self.account.timezone, language="en")
+            ),
         )
-        return ExportDocument.from_job(job)
 
 
 class OneExport(ApiController):

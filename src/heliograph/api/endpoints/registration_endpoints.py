@@ -172,11 +172,16 @@ class StatusSetting(ApiController):
     """Setting the status of many registrations."""
 
     access: ClassVar = {"POST": SEND}
+    counts_first: ClassVar = True
 
-    @modify(status_code=HTTPStatus.ACCEPTED)
-    def post(self, parsed_body: Body[StatusChange]) -> JobDocument:
+    @validate(ResponseSpec(JobDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
+    def post(self, parsed_body: Body[StatusChange]) -> HttpResponse:
         """Set the status of many registrations, as a job. Each of them gets a change of its own."""
-        return JobDocument.of_job(bulk_change.begin(self.account.pk, parsed_body.wish, by=self.actor))
+        account, wish = self.account.pk, parsed_body.wish
+        return self.start_counted(
+            lambda: bulk_change.total_of(account, wish),
+            lambda total: JobDocument.of_job(bulk_change.start(account, wish, total, by=self.actor)),
+        )
 
 
 class StatusSettingPreview(ApiController):

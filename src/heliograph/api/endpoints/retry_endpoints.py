@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Annotated, ClassVar, Final
 
 import msgspec
-from dmr import Body, Path, Query, modify
+from django.http import HttpResponse
+from dmr import Body, Path, Query, ResponseSpec, modify, validate
 from dmr.routing import path
 
 from heliograph.api.api_problems import Problem
@@ -37,7 +38,7 @@ from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.delivery_operations import discard, resend, submit
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
-from heliograph.retry import queue_operations
+from heliograph.retry import queue_operations, submit_job
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
 from heliograph.retry.retry_items import RetryFilter
@@ -132,12 +133,17 @@ class RetrySubmitAll(ApiController):
     access: ClassVar = {"POST": OPERATE}
     of_signal: ClassVar = True
 
-    @modify(status_code=HTTPStatus.ACCEPTED)
-    def post(self, parsed_body: Body[ItemFilter]) -> JobDocument:
+    counts_first: ClassVar = True
+
+    @validate(ResponseSpec(JobDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
+    def post(self, parsed_body: Body[ItemFilter]) -> HttpResponse:
         """Submit all items that match now, as a job; `GET jobs/{job}` shows its progress. Those that are done are left out."""
         with account_reader(self.account.pk) as reader:
             retry_filter = parsed_body.retry_filter(reader)
-        return JobDocument.of_job(queue_operations.start_submit(self.account.pk, retry_filter, by=self.actor))
+        return self.start_counted(
+            lambda: queue_operations.items_to_submit(self.account.pk, retry_filter),
+            lambda items: JobDocument.of_job(submit_job.start(items, "submit", by=self.actor)),
+        )
 
 
 class RetryDiscard(ApiController):
@@ -158,11 +164,15 @@ class RetryDiscardCause(ApiController):
     access: ClassVar = {"POST": OPERATE}
     of_signal: ClassVar = True
 
-    @modify(status_code=HTTPStatus.ACCEPTED)
-    def post(self, parsed_query: Query[Confirmation], parsed_body: Body[DiscardCause]) -> JobDocument:
+    counts_first: ClassVar = True
+
+    @validate(ResponseSpec(JobDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
+    def post(self, parsed_query: Query[Confirmation], parsed_body: Body[DiscardCause]) -> HttpResponse:
         """Discard all waiting items of a cause that were made in the other mode of their flow (F3), as a job. Asks first."""
-        job = queue_operations.start_discard(self.account.pk, parsed_body.cause, by=self.actor, confirmed=parsed_query.confirmed)
-        return JobDocument.of_job(job)
+        return self.start_counted(
+            lambda: queue_operations.items_to_discard(self.account.pk, parsed_body.cause, confirmed=parsed_query.confirmed),
+            lambda items: JobDocument.of_job(queue_operations.discard_items(items, by=self.actor)),
+        )
 
 
 class RetryResend(ApiController):

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.insights import record_export
-from heliograph.insights.export_request import request_export
+from heliograph.insights.export_request import ExportRequest
 from heliograph.insights.record_export import CsvForm, TooManyExports
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.views.insights_frame import Frame
@@ -46,9 +46,8 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
     zone, language = timezone.get_current_timezone_name(), get_language() or "en"
     try:
-        job = request_export(
-            request.account.pk, record_filter, filters.order, form, frame, by=request.user.actor, zone=zone, language=language
-        )
+        export_request = ExportRequest.read(request.account.pk, record_filter, filters.order, frame)
+        job = export_request.start(form, by=request.user.actor, zone=zone, language=language)
     except TooManyExports as error:
         say(request, str(error))
         return HttpResponseRedirect(filters.address(reverse("records", args=(known.value,))))

@@ -20,7 +20,6 @@ from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import BulkPreview, Wish
 from heliograph.registrations.views.registration_list_page import RegistrationFilters
-from heliograph.setup.services.setup_save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.uses import href_of
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened
@@ -71,8 +70,7 @@ def set_status(request: AccountRequest) -> HttpResponse:
         cancel_href=back,
     )  # fmt: skip
     if is_agreed(request, confirmation):
-        with acting(request.account.pk) as db:
-            job = bulk_change.start(db, request.account.pk, wish, preview.total, by=request.user.actor)
+        job = bulk_change.start(request.account.pk, wish, preview.total, by=request.user.actor)
         return HttpResponseRedirect(reverse("job", args=(job.pk,)))
     return page(request, "confirmation.html", section="registrations", here="registrations", **confirmation)
 

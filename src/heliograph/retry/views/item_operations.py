@@ -20,9 +20,11 @@ from heliograph.deliveries.delivery_operations import AT_ONCE, NothingToSync, Su
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.domain.ids import read_id
 from heliograph.jobs.models import Job
-from heliograph.retry.queue_operations import NothingWaits, discard_cause, keys_or_job, waiting_of_cause
+from heliograph.retry import submit_job
+from heliograph.retry.queue_operations import NothingWaits, discard_cause, keys_or_items, waiting_of_cause
 from heliograph.retry.retry_items import LONGEST_CAUSE, RetryFilter, submittable
 from heliograph.retry.retry_queue import RetryQueue
+from heliograph.retry.submit_job import MatchingItems
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.web.confirmation import Moving, is_agreed, question
@@ -62,9 +64,10 @@ def submit_items(request: AccountRequest) -> HttpResponse:
         retry_filter = RetryFilter(statuses=retry_filter.statuses, cause=cause[:LONGEST_CAUSE])
     retry_filter = submittable(retry_filter) if retry_filter is not None else None
     if retry_filter is not None:
-        matching = keys_or_job(request.account.pk, retry_filter, "submit", by=request.user.actor)
-        if isinstance(matching, Job):
-            return HttpResponseRedirect(reverse("retry-job", args=(matching.pk,)))
+        matching = keys_or_items(request.account.pk, retry_filter)
+        if isinstance(matching, MatchingItems):
+            job = submit_job.start(matching, "submit", by=request.user.actor)
+            return HttpResponseRedirect(reverse("retry-job", args=(job.pk,)))
         keys = matching
     say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed.get("how", "") == AS_IT_WAS))
     return _back_to(request, pressed.get("back", ""), keys)

@@ -21,6 +21,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum, context
 from heliograph.retry import downloads, submit_job
+from heliograph.retry.downloads import FailedRows
 from heliograph.retry.queue_operations import submit_download as submit_rows
 from heliograph.retry.retry_filter_words import filter_words
 from heliograph.retry.retry_items import RetryFilter, downloadable
@@ -168,7 +169,8 @@ def new_download(request: AccountRequest) -> HttpResponse:
         posted = DownloadForm(request.POST).posted
         exact, columns = posted.get("made_for") == PROGRAMS, posted.get("column", ())
         try:
-            begun = downloads.begin(request.account.pk, filters.retry_filter, columns, exact=exact, by=request.user.actor)
+            rows = FailedRows.read(request.account.pk, filters.retry_filter)
+            begun = downloads.start(rows, columns, exact=exact, by=request.user.actor)
         except downloads.NothingFailed as error:
             say(request, str(error))
             return HttpResponseRedirect(back)
