@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scopes_disabled
 from tests.api_client import ApiClient
+from tests.builders.people import team
 
-from heliograph.accounts.models import Role, TokenScope
+from heliograph.accounts.models import Account, Role, TokenScope
+from heliograph.administration.job_operations import OF_SIGNAL, JobOperation
 from heliograph.insights import record_export
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
+from heliograph.registrations import bulk_change
 from heliograph.retry import submit_job
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
@@ -122,6 +126,24 @@ def test_a_kind_takes_only_the_operations_of_its_page(account: int, api: ApiClie
     for job, operation in ((export, "pause"), (replay, "pause"), (replay, "cancel"), (replay, "resume")):
         assert "do not take this operation" in api.post(f"jobs/{job.pk}/{operation}", status=409)["detail"]
     assert {control.find(job.pk).state for job in (export, replay)} == {JobState.QUEUED}
+
+
+def test_N4_jobs_of_signal_are_closed_while_signal_is_off_as_their_pages_are(account: int, api: ApiClient, client: Client) -> None:
+    own = begun(account, bulk_change.KIND)
+    jobs = [begun(account, kind) for kind in sorted(OF_SIGNAL)]
+    with scopes_disabled():
+        Account.objects.filter(pk=account).update(signal_enabled=False)
+    client.force_login(team(Account.objects.get(pk=account))[Role.ADMINISTRATOR])
+    assert [each["id"] for each in api.get("jobs")["items"]] == [str(own.pk)]
+    for job in jobs:
+        assert api.get(f"jobs/{job.pk}", status=403)["type"].endswith(":signal-off")
+        for operation in JobOperation:
+            assert api.post(f"jobs/{job.pk}/{operation}", status=403)["type"].endswith(":signal-off")
+        for url in (f"/jobs/{job.pk}/", f"/signal/retry/jobs/{job.pk}/"):
+            page = client.post(url, {})
+            assert (page.status_code, b"Signal is off for this account" in page.content) == (403, True)
+    assert {control.find(job.pk).state for job in jobs} == {JobState.QUEUED}
+    assert api.post(f"jobs/{own.pk}/cancel", status=200)["state"] == "cancelled"
 
 
 def test_P1_jobs_are_their_accounts_and_a_viewer_only_reads(account: int, api: ApiClient) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.handlers.exception import response_for_exception
 from django.db import connections
 from django.http import Http404, HttpRequest, HttpResponse
@@ -26,6 +26,7 @@ from heliograph.accounts.refused_access import note_refusal
 from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.save_order import SavedSince
+from heliograph.accounts.signal_switch import check_signal
 from heliograph.domain.errors import NotInAccount, TooMuchWork
 from heliograph.store.access_refusals import Reason
 from heliograph.store.django_database import of_django
@@ -101,8 +102,8 @@ class AccountMiddleware:
         account: Account | None = getattr(request, "account", None)
         if account is None:
             return render(request, "administration/no_account.html", status=403)
-        if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
-            raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
+        if request.resolver_match.route.startswith(SIGNAL):
+            check_signal(account)
         return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 
 from heliograph.accounts.api_tokens import TokenRefused
 from heliograph.accounts.people import PersonRefused
+from heliograph.accounts.signal_switch import SignalOff
 from heliograph.connections.answers import NeverMatched
 from heliograph.connections.rule_words import nowhere
 from heliograph.connections.services.save_and_test import TooManyTests
@@ -172,6 +173,7 @@ _NAMED: Final[Mapping[type[HeliographError], str]] = {
     TokenRefused: "refused",
     MarksFirst: "marks-first",
     RemovesFirst: "confirm",
+    TooManyLines: "size",
 }
 """The problem of each error whose sentence says all. An error that is not listed is a conflict."""
 
@@ -183,12 +185,12 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case RequestDataTooBig():
             return Problem("size")
-        case TooManyLines():
-            return Problem("size", str(error))
         case NoDocument():
             return Problem.from_field("body", str(error), name="request")
         case NotInAccount() | ObjectDoesNotExist():
             return Problem("not-found")
+        case SignalOff():
+            return Problem("signal-off")
         case Invalid() | PersonRefused():
             problems = [FieldProblem(field=field, reason=reason) for field, reasons in error.fields.items() for reason in map(str, reasons)]
             return Problem("refused", str(error), errors=problems)

@@ -25,6 +25,7 @@ from heliograph.accounts import save_order
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Account
 from heliograph.accounts.save_order import SavedSince
+from heliograph.accounts.signal_switch import check_signal
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument, problem_of
 from heliograph.api.json_serializer import JsonSerializer
 from heliograph.api.rate_limit import RATE_LIMIT
@@ -123,8 +124,8 @@ class ApiController(Controller[JsonSerializer]):
         if access is None:
             raise Problem("method", headers={"Allow": ", ".join(sorted(self.access))})
         access.check(self.grant)
-        if self.of_signal and not self.account.signal_enabled:
-            raise Problem("signal-off")
+        if self.of_signal:
+            check_signal(self.account)
         if method in WITH_BODY and request.body and request.content_type != self.body_type:
             raise Problem("content-type", headers={"Accept-Post" if method == "POST" else "Accept": self.body_type})
         if method in WITH_BODY and self.body_type == JSON:

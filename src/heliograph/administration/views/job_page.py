@@ -10,7 +10,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.administration.job_operations import JobOperation, operate
+from heliograph.administration.job_operations import JobOperation, find, operate
 from heliograph.insights import record_export as export_jobs
 from heliograph.insights.views import record_export_page
 from heliograph.jobs import control
@@ -42,7 +42,7 @@ class JobForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def job(request: AccountRequest, id: int) -> HttpResponse:
     """The progress of a job. The page refreshes its middle part every two seconds, and reloads once the job has ended."""
-    row = control.find(id, request.account.pk)
+    row = find(request.account, id)
     if row.kind not in PAGES:
         raise Http404
     if request.method == "POST":
@@ -50,7 +50,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         form = JobForm(request.POST)
         operation = JobOperation.RESUME if form.is_valid() and form.cleaned_data["do"] == "again" else JobOperation.CANCEL
         try:
-            operate(request.account.pk, id, operation)
+            operate(request.account, id, operation)
         except control.NotPossible as error:
             say(request, str(error))
         return HttpResponseRedirect(request.path)

@@ -9,13 +9,12 @@ import msgspec
 from dmr import Path, Query, modify
 from dmr.routing import path
 
-from heliograph.administration.job_operations import JobOperation, operate
+from heliograph.administration.job_operations import OF_SIGNAL, JobOperation, find, operate
 from heliograph.api.controller import ApiController
 from heliograph.api.documents.job_documents import JobDocument, StateOfJob
 from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.list_answers import Items, ListQuery, items_of
 from heliograph.api.token_access import OPERATE, READ
-from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.web.cursor import pages
 
@@ -39,8 +38,10 @@ class Jobs(ApiController):
     access: ClassVar = {"GET": READ}
 
     def get(self, parsed_query: Query[JobQuery]) -> Items[JobDocument]:
-        """List the jobs of the account, the newest first."""
+        """List the jobs of the account, the newest first. Those of Signal are left out while Signal is off."""
         rows = Job.objects.order_by("-pk")
+        if not self.account.signal_enabled:
+            rows = rows.exclude(kind__in=OF_SIGNAL)
         if parsed_query.state is not None:
             rows = rows.filter(state=parsed_query.state.value)
         if parsed_query.kind:
@@ -62,7 +63,7 @@ class OneJob(ApiController):
 
     def get(self, parsed_path: Path[JobPath]) -> JobDocument:
         """Read a job: its state, its progress, and its place in the queue."""
-        return JobDocument.of_job(control.find(number_of(parsed_path.job), self.account.pk))
+        return JobDocument.of_job(find(self.account, number_of(parsed_path.job)))
 
 
 class _OperationOnJob(ApiController):
@@ -73,7 +74,7 @@ class _OperationOnJob(ApiController):
     operation: ClassVar[JobOperation]
 
     def _operate(self, path: JobPath) -> JobDocument:
-        return JobDocument.of_job(operate(self.account.pk, number_of(path.job), self.operation))
+        return JobDocument.of_job(operate(self.account, number_of(path.job), self.operation))
 
 
 class JobPause(_OperationOnJob):
