@@ -59,7 +59,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "changes/{change}/flows/{flow}/others/judge-again"): _OPERATE,
     ("GET", "actions/{action}"): _READ,
     ("GET", "actions/{action}/attempts"): _READ,
-    ("GET", "registrations.ndjson"): _READ,
+    ("GET", "registrations.ndjson"): _EXPORT,
     ("POST", "registrations.ndjson"): _SEND,
     ("GET", "retry"): _READ,
     ("GET", "retry/counts"): _READ,

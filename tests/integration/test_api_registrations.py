@@ -16,10 +16,11 @@ from tests.builders.platform_account import EVENT, PlatformAccount, registration
 from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Role, TokenScope
 from heliograph.api.documents.registration_documents import RegistrationFilters as ApiFilters
 from heliograph.api.endpoints.registration_endpoints import RegistrationQuery
 from heliograph.jobs.models import Job
+from heliograph.registrations.read_places import READ_PLACES
 from heliograph.registrations.views.registration_list_page import RegistrationFilters
 
 PERSON = {
@@ -240,6 +241,49 @@ def test_an_account_has_one_full_read_at_a_time(site: PlatformAccount, api: ApiC
     first.close()
     second = api.send("GET", "registrations.ndjson")
     assert len(b"".join(second.streaming_content).splitlines()) == 2  # type: ignore[attr-defined]
+
+
+def test_O9_accounts_take_turns_at_full_reads(site: PlatformAccount, api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two accounts read; a third one is refused, and has the place of who has read for a turn, who goes on afterwards."""
+    monkeypatch.setattr(READ_PLACES, "turn", 0.0)
+    send_lines(api, b"\n".join(json.dumps({"event": EVENT, "code": f"R{n:04}"}).encode() for n in range(700)))
+    second, third = (ApiClient.for_account(platform_account.made(site.store).pk) for _account in range(2))
+    for client in (second, third):
+        client.post("registrations", PERSON)
+    first_read, second_read = (client.send("GET", "registrations.ndjson") for client in (api, second))
+    refused = third.send("GET", "registrations.ndjson")
+    assert (refused.status_code, refused["Retry-After"], refused.json()["type"].rpartition(":")[2]) == (429, "10", "too-much-work")  # type: ignore[attr-defined]
+    assert refused["RateLimit"].startswith('"account";r=')
+    cut_off = lines(b"".join(first_read.streaming_content))  # type: ignore[attr-defined]
+    assert [item["code"] for item in cut_off] == [f"R{n:04}" for n in range(250)]  # its chunk, and no last line
+    following = f"registrations.ndjson?after={cut_off[-1]['id']}"
+    assert api.send("GET", following).status_code == 429
+    third_read = third.send("GET", "registrations.ndjson")
+    for read in (second_read, third_read):
+        assert lines(b"".join(read.streaming_content))[-1]["complete"] is True  # type: ignore[attr-defined]
+    *rest, end = lines(b"".join(api.send("GET", following).streaming_content))  # type: ignore[attr-defined]
+    assert ([item["code"] for item in rest], end["complete"]) == ([f"R{n:04}" for n in range(250, 700)], True)
+
+
+def test_P1_who_reads_all_registrations_stands_in_the_audit(site: PlatformAccount, api: ApiClient, client: Client) -> None:
+    """As who exports a list by its page: Planners, and an entry with the filter, which quotes nothing that was searched for."""
+    id = api.post("registrations", PERSON)["registration"]
+    viewer = ApiClient.for_account(site.pk, tuple(TokenScope), Role.VIEWER)
+    assert viewer.get("registrations.ndjson", status=403)["type"].endswith(":role")
+    planner = ApiClient.for_account(site.pk, [TokenScope.READ], Role.PLANNER)
+    for query in ("", f"?event={site.acme.event}&status=Paid&type=Speaker&is=live&q=zoe", f"?status=Marin&after={id}"):
+        planner.send("GET", f"registrations.ndjson{query}").close()
+    assert planner.send("HEAD", "registrations.ndjson").status_code == 200
+    planner.get("registrations.ndjson?event=x", status=400)
+    whole, narrowed, rest = reversed(api.get("audit?kind=exports")["items"])
+    assert (whole["what"], whole["kind"], whole["name"]) == ("exported", "registrations", "Registrations")
+    assert whole["after"] == {"filter": ["all registrations"]}
+    words = ["event SUMMIT-26", "status Paid", "type Speaker", "Live", "words in code, name, e-mail or organization"]
+    assert narrowed["after"] == {"filter": words}
+    assert rest["after"] == {"filter": ["all registrations"], "part": "goes on where an earlier read was cut off"}
+    site.signs_in(client, Role.PLANNER)
+    page = client.get("/settings/audit/?kind=exports").content.decode()
+    assert page.count("Exported the list") == 3
 
 
 def test_P10_one_status_for_many_is_previewed_and_is_a_job(site: PlatformAccount, api: ApiClient) -> None:

@@ -23,7 +23,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "events": ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
     "people": ("user", "token"),
     "account": ("account",),
-    "exports": ("record list", "failed rows"),
+    "exports": ("record list", "failed rows", "registrations"),
 }
 """The kinds of objects by group."""
 SIGN_INS: Final = "sign-ins"

@@ -26,6 +26,7 @@ from heliograph.insights.period import WrongPeriod
 from heliograph.insights.record_export import TooManyExports
 from heliograph.recording.json_documents import NoDocument
 from heliograph.registrations.document_intake import TooManyLines
+from heliograph.registrations.read_places import ASK_AGAIN, NoReadPlace
 from heliograph.retry.queue_operations import DiscardsAll
 from heliograph.setup.save_questions import AsksFirst, LosesValues, WidensFirst
 from heliograph.setup.services.events import MarksFirst
@@ -110,7 +111,11 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
         ProblemType(
             "rate", HTTPStatus.TOO_MANY_REQUESTS, "The account has sent more requests than it may. `Retry-After` says when to go on."
         ),
-        ProblemType("too-much-work", HTTPStatus.TOO_MANY_REQUESTS, "The account has as many jobs as it may. `detail` says what to do."),
+        ProblemType(
+            "too-much-work",
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "The account has as many jobs, tests or full reads as it may. `detail` says what to do, and `Retry-After` when to try again.",
+        ),
         ProblemType("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "Heliograph failed with an internal error. Its log has more."),
         ProblemType("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be used now. Try again later (`Retry-After`)."),
     )
@@ -201,7 +206,8 @@ def problem_of(error: Exception) -> Problem | None:
         case AsksFirst() | WidensFirst() | LosesValues() | RotationOpen() | NeverMatched() | DiscardsAll():
             return _problem_to_confirm(error)
         case TooMuchWork() | TooManyTests() | TooManyExports():
-            return Problem("too-much-work", str(error), headers={"Retry-After": "60"})
+            wait = ASK_AGAIN if isinstance(error, NoReadPlace) else 60
+            return Problem("too-much-work", str(error), headers={"Retry-After": str(wait)})
         case WrongPeriod():
             return Problem.from_field(error.parameter, str(error))
         case CursorError():

@@ -78,12 +78,14 @@ class ApiController(Controller[JsonSerializer]):
 
     grant: ApiGrant
     account: Account
+    is_head: bool
+    """True for HEAD, which is answered as GET and without its body."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answers a request: authentication, quota, the account's scope, the key, If-Match, the endpoint."""
         headers: dict[str, str] = {}
-        is_head = request.method == "HEAD"
-        if is_head:
+        self.is_head = request.method == "HEAD"
+        if self.is_head:
             request.method = "GET"  # RFC 9110 §9.3.2: what GET would answer; the server leaves the body away
         try:
             self.grant, self.account = authenticate(request)
@@ -94,7 +96,7 @@ class ApiController(Controller[JsonSerializer]):
             response = self._failure(error)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        return _without_body(response) if is_head else response
+        return _without_body(response) if self.is_head else response
 
     @property
     def actor(self) -> str:

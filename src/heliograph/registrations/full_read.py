@@ -7,52 +7,27 @@ returned once, in its state at the time when its chunk is read.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from heliograph.domain.errors import NotInAccount, TooMuchWork
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.domain.errors import NotInAccount
 from heliograph.jobs.pace import Pace
 from heliograph.registrations.draft import Opened, opened_many
-from heliograph.registrations.list import RegistrationFilter, Registrations
+from heliograph.registrations.list import ListScope, RegistrationFilter, Registrations
 from heliograph.store.database import Database
-from heliograph.store.django_database import read_database
+from heliograph.store.django_database import of_django, read_database
 
 CHUNK: Final = 250
 """Registrations of a chunk, at most."""
 SCAN: Final = 2_500
 """Registrations that a chunk looks through, at most."""
-MOST_READS: Final = 2
-"""Full reads of a process at one time: each holds one of its threads. An account has one."""
-
-
-class ReadPlaces:
-    """The full reads of this process."""
-
-    def __init__(self) -> None:
-        self._accounts: set[int] = set()
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def place(self, account: int) -> Iterator[None]:
-        """Holds a place for a read of the account. Raises TooMuchWork if there is none."""
-        with self._lock:
-            if account in self._accounts or len(self._accounts) >= MOST_READS:
-                raise TooMuchWork(_("Another full read of registrations is running. Wait until it has ended."))
-            self._accounts.add(account)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._accounts.discard(account)
-
-
-READ_PLACES: Final = ReadPlaces()
 
 
 @dataclass
@@ -63,6 +38,8 @@ class FullRead:
     filters: RegistrationFilter
     after: int = 0
     """The serial after which the read goes on."""
+    is_complete: bool = field(default=False, init=False)
+    """True once the last registrations are read."""
     _pace: Pace = field(default_factory=Pace, init=False)
 
     @classmethod
@@ -76,26 +53,53 @@ class FullRead:
             raise NotInAccount(_("There is no such registration any more. Begin anew."))
         return cls(account, filters, serial)
 
+    def note(self, by: str) -> None:
+        """Writes the audit entry of the read: whoever takes a list away stands there (P1)."""
+        with read_database() as db:
+            facts: dict[str, object] = {"filter": _filter_words(Registrations(db, self.account), self.filters)}
+        if self.after:
+            facts["part"] = _("goes on where an earlier read was cut off")
+        with transaction.atomic():
+            db = of_django(connection)
+            audit.note(
+                db, self.account, by=by, what=Deed.EXPORTED, kind="registrations", id=self.account, name=_("Registrations"), after=facts
+            )
+
     def chunks(self) -> Iterator[Sequence[Opened]]:
         """The registrations, chunk by chunk. Pauses between chunks while others need the processors or the database."""
-        is_over = False
-        while not is_over:
+        while not self.is_complete:
             self._pace.began()
             began = time.monotonic()
             with read_database() as db:
-                rows, is_over = self._chunk(db)
+                rows = self._chunk(db)
             if rows:
                 yield rows
-            if not is_over:
+            if not self.is_complete:
                 time.sleep(self._pace.pause(time.monotonic() - began))
 
-    def _chunk(self, db: Database) -> tuple[Sequence[Opened], bool]:
-        """The next registrations, and whether they are the last ones."""
+    def _chunk(self, db: Database) -> Sequence[Opened]:
+        """The next registrations."""
         walked = Registrations(db, self.account).serials(self.filters, self.after, CHUNK, SCAN)
         registrations = opened_many(db, self.account, [id for _serial, id in walked.rows])
         if len(walked.rows) == CHUNK:
-            self.after, is_over = walked.rows[-1][0], False
+            self.after = walked.rows[-1][0]
         else:
-            is_over = walked.scan_end is None
+            self.is_complete = walked.scan_end is None
             self.after = self.after if walked.scan_end is None else int(walked.scan_end[0])
-        return [registrations[id] for _serial, id in walked.rows if id in registrations], is_over
+        return [registrations[id] for _serial, id in walked.rows if id in registrations]
+
+
+def _filter_words(registrations: Registrations, filters: RegistrationFilter) -> list[str]:
+    """The filters as the audit words them, which is kept for good: what was searched for is not quoted, because it may name a person."""
+    parts = []
+    if filters.event is not None and registrations.has_event(filters.event):
+        parts.append(_("event %(event)s") % {"event": registrations.provider.event(filters.event).code})
+    if filters.status in registrations.statuses():
+        parts.append(_("status %(status)s") % {"status": filters.status})
+    if filters.type in registrations.types():
+        parts.append(_("type %(type)s") % {"type": filters.type})
+    if filters.kind is not ListScope.ALL:
+        parts.append({ListScope.LIVE: _("Live"), ListScope.TEST: _("Test"), ListScope.INACTIVE: _("Not active")}[filters.kind])
+    if filters.text:
+        parts.append(_("words in code, name, e-mail or organization"))
+    return parts or [_("all registrations")]

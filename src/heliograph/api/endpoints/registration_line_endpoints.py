@@ -17,12 +17,13 @@ from heliograph.api.documents.registration_documents import ReadEnd, RecordedDoc
 from heliograph.api.documents.shared_forms import Id, optional_number
 from heliograph.api.ndjson import NDJSON, RENDERERS, streamed
 from heliograph.api.stored_answers import key_of
-from heliograph.api.token_access import READ, SEND
+from heliograph.api.token_access import EXPORT, SEND
 from heliograph.engine.ingest import problem_documents
 from heliograph.engine.ingest.batch_writer import BatchResult
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.registrations.document_intake import record_lines
-from heliograph.registrations.full_read import READ_PLACES, FullRead
+from heliograph.registrations.full_read import FullRead
+from heliograph.registrations.read_places import READ_PLACES
 
 _READ: Final = 'A registration a line, and at last `{"complete": true, "count": 200000, "last": "4711"}`.'
 _LINES: Final = "An answer a line: `line`, `status`, and the result or the problem."
@@ -38,16 +39,18 @@ class FullReadQuery(RegistrationFilters):
 class RegistrationLines(ApiController):
     """Registrations, one a line."""
 
-    access: ClassVar = {"GET": READ, "POST": SEND}
+    access: ClassVar = {"GET": EXPORT, "POST": SEND}
     renderers: ClassVar = RENDERERS
     body_type: ClassVar = NDJSON
     keys_by_line: ClassVar = True
 
     @validate(ResponseSpec(RegistrationDocument, status_code=HTTPStatus.OK, description=_READ), *ApiController.responses)
     def get(self, parsed_query: Query[FullReadQuery]) -> StreamingHttpResponse:
-        """Read all registrations, one a line. The last line says that it is complete; an answer without it was cut off, and `after` goes on."""
+        """Read all registrations, one a line. The last line says that it is complete; an answer without it was cut off, and `after` goes on. The
+        audit names each read."""
         after = optional_number("after", parsed_query.after)
-        return streamed(_lines_of(FullRead.behind(self.account.pk, parsed_query.read(), after)))
+        read = FullRead.behind(self.account.pk, parsed_query.read(), after)
+        return streamed(_lines_of(read, by=None if self.is_head else self.actor))
 
     @validate(ResponseSpec(RecordedDocument, status_code=HTTPStatus.OK, description=_LINES), *ApiController.responses)
     def post(self) -> HttpResponse:
@@ -58,13 +61,20 @@ class RegistrationLines(ApiController):
         return HttpResponse(b"".join(reply.line(number) for number, reply in replies), content_type=NDJSON)
 
 
-def _lines_of(read: FullRead) -> Generator[bytes]:
-    """The lines of a full read. Raises TooMuchWork before the first one."""
+def _lines_of(read: FullRead, by: str | None) -> Generator[bytes]:
+    """The lines of a full read. Without the last one, if another account's turn has come. Raises NoReadPlace before the first one.
+
+    by: the actor, for the audit; None for HEAD, which answers no registration
+    """
     count, last = 0, None
     with READ_PLACES.place(read.account):
+        if by is not None:
+            read.note(by)
         for chunk in read.chunks():
             yield b"".join(_encode(RegistrationDocument.from_opened(registration)) + b"\n" for registration in chunk)
             count, last = count + len(chunk), str(chunk[-1].id)
+            if not read.is_complete and READ_PLACES.is_over(read.account):
+                return
         yield _encode(ReadEnd(count=count, last=last)) + b"\n"
 
 
