@@ -53,8 +53,11 @@ class Pristine:
             self._digests = dict(db.execute(self._digest).fetchall())
             self._rows = {name: self._copied(db, name) for name in self._digests}
 
-    def restore(self, url: str, spared: Sequence[int] = ()) -> bool:
-        """Resets this database; False: it must be recreated. Closes all other connections to it but those of the spared processes."""
+    def restore(self, url: str, spared: Sequence[int] = (), *, most: int = OVERGROWN) -> bool:
+        """Resets this database; False: it must be recreated. Closes all other connections to it but those of the spared processes.
+
+        most: bytes of the changed tables beyond which it must be recreated
+        """
         try:
             db = _kept(url)
         except psycopg.OperationalError:  # it does not exist yet
@@ -66,7 +69,7 @@ class Pristine:
             digests = dict(db.execute(self._digest, prepare=True).fetchall())
             changed = [table for table in digests.keys() | self._digests.keys() if digests.get(table) != self._digests.get(table)]
             if changed:
-                if self._size_of(db, changed) > OVERGROWN:
+                if self._size_of(db, changed) > most:
                     return False
                 for table in changed:
                     self._put_back(db, table)

@@ -11,9 +11,7 @@ from tests.aging import age
 from tests.api_client import ApiClient
 from tests.audit_entries import audit_entries
 from tests.builders.account import Acme, acme
-from tests.builders.people import team
 from tests.confirming import confirms
-from tests.forms import posted
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, TokenScope
@@ -78,19 +76,6 @@ def test_what_is_refused_of_the_account_names_the_field(account: Acme) -> None:
         assert planner.patch(path, {}, status=403)["type"] == PROBLEM + "role"
 
 
-def test_the_account_is_changed_like_by_its_page(account: Acme, client: Client) -> None:
-    api = ApiClient.for_account(account.pk)
-    before = api.get("account")
-    client.force_login(team(account.account)[Role.ADMINISTRATOR])
-    form = posted(client.get("/settings/account/").content.decode(), "form")
-    assert client.post("/settings/account/", form | {"name": ["New"], "timezone": ["Europe/Vienna"]}).status_code == 302
-    assert api.get("account") == before | {"name": "New", "timezone": "Europe/Vienna"}
-    api.patch("account", {"name": "Acme", "timezone": "Europe/Berlin"})
-    api.patch("account", {"name": "New", "timezone": "Europe/Vienna"})
-    by_page, _back, by_program = changes(account.pk)
-    assert by_page == by_program
-
-
 # --- retry intervals
 
 
@@ -118,19 +103,6 @@ def test_refused_retry_intervals_name_the_category(account: Acme) -> None:
     ):
         assert member in {error["field"] for error in api.patch("retry-intervals", body, status=400)["errors"]}, body
     assert api.get("retry-intervals") == USUAL
-
-
-def test_retry_intervals_are_changed_like_by_their_page(account: Acme, client: Client) -> None:
-    api = ApiClient.for_account(account.pk)
-    client.force_login(team(account.account)[Role.ADMINISTRATOR])
-    form = posted(client.get("/settings/retry/").content.decode(), "form")
-    assert client.post("/settings/retry/", form | {"config": ["60, 120, 2880"]}).status_code == 302
-    stored = Account.objects.get(pk=account.pk).retry_intervals
-    api.patch("retry-intervals", {"config": None})
-    api.patch("retry-intervals", {"config": [60, 120, 2880]})
-    assert Account.objects.get(pk=account.pk).retry_intervals == stored
-    by_page, _back, by_program = changes(account.pk)
-    assert by_page == by_program
 
 
 # --- retention

@@ -9,7 +9,6 @@ from typing import Any, get_type_hints
 
 import pytest
 from django.db import connections
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.api_client import ApiClient
@@ -17,11 +16,10 @@ from tests.authority import Authority
 from tests.builders import signal_account
 from tests.story import Story
 
-from heliograph.accounts.models import AuditEntry, Role, TokenScope
+from heliograph.accounts.models import Role, TokenScope
 from heliograph.accounts.vault import vault
 from heliograph.api.documents.connection_documents import ConnectionChange, ConnectionDocument
 from heliograph.api.endpoints.connection_endpoints import ConnectionQuery
-from heliograph.connections.models import Connection
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.views.connection_list_page import ConnectionListFilters
 from heliograph.domain.connection.connection import Connection as Settings
@@ -48,20 +46,8 @@ def api(story: Story) -> ApiClient:
     return ApiClient.for_account(story.account)
 
 
-def stored(story: Story, id: str) -> Connection:
-    with scope(account=story.account):
-        row: Connection = Connection.objects.get(pk=int(id))
-    return row
-
-
 def secrets_of(story: Story, id: str) -> dict[str, str]:
     return load_secrets(story.db, vault(), story.account, "connection", [int(id)]).get(int(id), {})
-
-
-def audit(story: Story, id: int) -> list[Any]:
-    with scope(account=story.account):
-        entries = AuditEntry.objects.filter(kind="connection", object_id=id).order_by("id")
-        return [json.loads(json.dumps((entry.what, entry.before, entry.after)).replace(entry.name, "NAME")) for entry in entries]
 
 
 @pytest.mark.parametrize("kind", [{}, BASIC, KEY, CLIENT, CODE])
@@ -167,37 +153,6 @@ def test_what_is_wrong_is_refused_at_its_member(api: ApiClient) -> None:
         problem = api.post("connections", NEW | {"name": "Other"} | wrong, status=400)
         assert [each["field"] for each in problem["errors"]] == [field], problem
     assert len(api.get("connections")["items"]) == 1
-
-
-def test_the_same_by_page_and_by_rest_leaves_the_same(story: Story, api: ApiClient, client: Client) -> None:
-    browser = story.signs_in(client)
-    common = {"content_type": "application/json", "method": "POST"}
-    entered = common | KEY | {"url": NEW["url"], "test_url": "https://crm.example/me", "rate": "60", "headers": "X-Source: events"}
-    browser.post("/signal/connections/new/webhook/", entered | {"name": "By page"})
-    with scope(account=story.account):
-        page = Connection.objects.get(name="By page")
-    typed = {"rate": 60, "headers": [{"name": "X-Source", "value": "events"}]}
-    rest = stored(story, api.post("connections", entered | {"name": "By REST"} | typed)["id"])
-
-    def same() -> None:
-        bodies = [{**stored(story, row.pk).body, "name": ""} for row in (page, rest)]
-        assert bodies[0] == bodies[1]
-        assert secrets_of(story, str(page.pk)) == secrets_of(story, str(rest.pk))
-        assert audit(story, page.pk) == audit(story, rest.pk)
-
-    same()
-    by_type = common | {"auth": "Basic Authentication", "user_name": "ada", "password": "word", "url": NEW["url"], "test_url": ""}
-    browser.post(f"/signal/connections/{page.pk}/", by_type | {"name": "By page"})
-    no_more = {"test_url": None, "rate": None, "headers": []}
-    api.patch(f"connections/{rest.pk}", {"auth": "Basic Authentication", "user_name": "ada", "password": "word"} | no_more)
-    same()
-    for deed, sent in (("pause", {"why": "Moving"}), ("release", {"rate": "90", "do": "rate"})):
-        question = browser.get(f"/signal/connections/{page.pk}/{deed}/").content.decode()
-        promise = question.split('name="promise" value="')[1].split('"')[0]
-        browser.post(f"/signal/connections/{page.pk}/{deed}/", sent | {"promise": promise, "sure": "1"})
-    api.post(f"connections/{rest.pk}/pause", {"why": "Moving"}, status=200)
-    api.post(f"connections/{rest.pk}/release", {"rate": 90}, status=202)
-    assert audit(story, page.pk) == audit(story, rest.pk)
 
 
 def test_C8_a_connection_is_paused_released_and_resumed(story: Story, api: ApiClient) -> None:

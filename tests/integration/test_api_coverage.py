@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.test import Client
 from tests.api_client import ApiClient
-from tests.audit_entries import audit_entries
 from tests.builders import platform_account
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
@@ -45,20 +43,6 @@ def test_P11_the_list_has_what_the_page_has(database: DatabaseFacts) -> None:
         assert {row["object"] for row in listed(api, "&object=registration_property").values()} == {"registration_property"}
         assert listed(api, "&event=NONE") == {}
         assert api.get("tag-coverage?object=events", status=400)["errors"][0]["field"] == "object"
-
-
-def test_P11_objects_are_tagged_like_by_the_page(database: DatabaseFacts, client: Client) -> None:
-    with planned(database) as site:
-        api = ApiClient.for_account(site.pk, tuple(TokenScope), Role.PLANNER)
-        partner = listed(api)["registration_status Invited by partner"]
-        tag = str(site.acme.tags["Registered"].pk)
-        assert api.post("tag-coverage/apply", {"objects": chosen(partner), "tag": tag}, status=200) == {"tagged": 1, "left": []}
-        assert "registration_status Invited by partner" not in listed(api)
-        by_program = audit_entries(site.pk, "registration status")[-1]
-        api.patch(f"events/{site.acme.event}/custom-statuses/{partner['id']}", {"tags": []})
-        site.signs_in(client, Role.PLANNER)
-        client.post("/settings/tags/coverage/", {"row": [f"registration_status:{partner['id']}"], "tag": tag})
-        assert audit_entries(site.pk, "registration status")[-1] == by_program
 
 
 def test_P1_a_planner_tags_nothing_of_the_account(database: DatabaseFacts) -> None:

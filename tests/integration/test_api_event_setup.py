@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.test import Client
 from tests.api_client import ApiClient
-from tests.audit_entries import audit_entries
 from tests.builders.account import Acme, acme
-from tests.builders.people import team
 from tests.builders.platform_account import EVENT, planned
 from tests.builders.tag import tag
 from tests.databases import DatabaseFacts
@@ -134,22 +131,6 @@ def test_it_is_added_read_changed_and_deleted(account: Acme, noun: Noun) -> None
     api.delete(address)
     api.get(address, status=404)
     api.delete(address, status=404)
-
-
-@of_each_noun
-def test_it_is_added_and_deleted_like_by_its_page(db: None, client: Client, noun: Noun) -> None:
-    by_page, by_program = acme(), acme()
-    client.force_login(team(by_page.account)[Role.PLANNER])
-    reader = ApiClient.for_account(by_page.pk)
-    page = f"/events/{EVENT}/{noun.page}/"
-    assert client.post(page, noun.form | {"do": "add"}).status_code == 302
-    (stored,) = reader.get(f"events/{by_page.event}/{noun.path}")["items"]
-    api = ApiClient.for_account(by_program.pk)
-    row = api.post(f"events/{by_program.event}/{noun.path}", noun.new)
-    assert row | {"id": ""} == stored | {"id": ""}
-    created = [[entry for entry in audit_entries(each.pk, noun.word) if entry[1] == "created"] for each in (by_page, by_program)]
-    assert created[0] == created[1]
-    assert len(created[0]) == 1
 
 
 @of_each_noun

@@ -6,15 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.test import Client
 from tests.api_client import ApiClient
-from tests.audit_entries import audit_entries
 from tests.builders.account import Acme, acme
-from tests.builders.people import team
 from tests.builders.platform_account import EVENT, event_in_testing, planned
 from tests.builders.tag import tag
 from tests.databases import DatabaseFacts
-from tests.forms import posted
 from tests.list_filters import filter_names, query_names
 
 from heliograph.accounts.models import Role, TokenScope
@@ -75,29 +71,6 @@ def test_an_event_is_added_read_and_changed(account: Acme) -> None:
     assert api.patch(address, {}) == changed
     plain = api.post("events", {"code": "PLAIN", "name": "Plain"})
     assert (plain["timezone"], plain["start"], plain["tags"]) == ("Europe/Berlin", None, [])
-
-
-def test_an_event_is_added_like_by_its_page(db: None, client: Client) -> None:
-    by_page, by_program = acme(), acme()
-    client.force_login(team(by_page.account)[Role.PLANNER])
-    form = posted(client.get("/events/add/").content.decode(), "form")
-    typed = {name: [value] for name, value in (GALA | {"start": "2026-12-11T18:00", "end": "2026-12-11T18:30"}).items()}
-    assert client.post("/events/add/", form | typed).status_code == 302
-    reader, api = ApiClient.for_account(by_page.pk), ApiClient.for_account(by_program.pk)
-    stored, event = reader.get("events?q=gala")["items"][0], api.post("events", GALA)
-    assert _comparable(stored, reader) == _comparable(event, api)
-    by_page_entry, by_program_entry = audit_entries(by_page.pk, "event")[-1], audit_entries(by_program.pk, "event")[-1]
-    assert by_page_entry[:4] == by_program_entry[:4] == ("event", "created", "Gala", None)
-    assert _without_status(by_page_entry[4]) == _without_status(by_program_entry[4])
-
-
-def _comparable(event: dict[str, Any], api: ApiClient) -> dict[str, Any]:
-    """The event with its status by name and without its id."""
-    return event | {"id": "", "status": api.get(f"event-statuses/{event['status']}")["name"]}
-
-
-def _without_status(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name != "status"}
 
 
 def test_what_is_refused_names_the_field(account: Acme) -> None:

@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 from tests.api_client import ApiClient
 from tests.api_routes import ROUTES
-from tests.confirming import confirms
 from tests.replays import checked
 from tests.story import Story
 
@@ -202,21 +201,6 @@ def test_nothing_of_another_account_is_tried_or_sent(story: Story, api: ApiClien
     assert other.post(f"flows/{own}/test-registrations", made, status=400)["errors"][0]["field"] == "event"
     assert other.get(f"flows/{own}/decisions")["items"] == []
     assert len(story.actions()) == 1, "only the flow itself has sent"
-
-
-def test_F9_a_page_and_the_api_send_alike(story: Story, api: ApiClient, client: Client) -> None:
-    id = story.flow("Attended", [story.to(crm(story))], statuses=["Attended"])
-    story.set_active(id, False)
-    for code in ("R1", "R2"):
-        story.record(code, status="Attended")
-    story.set_active(id, True)
-    story.signs_in(client)
-    change = api.get(f"flows/{id}/test?registration={registration(story, 'R1')}")["change"]["id"]
-    confirms(client, f"/signal/flows/{id}/send/{change}/")
-    api.post(f"flows/{id}/send", {"registration": registration(story, "R2")}, status=202)
-    (by_page,), (by_api,) = story.actions("R1"), story.actions("R2")
-    own = ("key", "id", "uid", "code", "registration", "change", "lane", "at", "due", "created")
-    assert {k: v for k, v in by_page.items() if k not in own} == {k: v for k, v in by_api.items() if k not in own}
 
 
 def test_a_key_sends_a_change_once(story: Story, api: ApiClient) -> None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.test import Client
-from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders import platform_account
 from tests.builders.platform_account import PlatformAccount
-from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import AuditEntry
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.setup.services.tags import delete_tag
@@ -76,21 +72,6 @@ def test_F10_P12_a_version_is_restored_without_what_is_gone(plan: PlatformAccoun
     assert (restored["complete"], restored["filters"][0]["values"]) == (False, [])
     assert {name: restored[name] for name in would["settings"]} == would["settings"]
     assert api.get(f"{flow}/versions?limit=1")["items"][0]["restored"] == 3
-
-
-def test_F10_a_page_and_the_api_restore_alike(plan: PlatformAccount, api: ApiClient, flow: str, client: Client) -> None:
-    plan.signs_in(client)
-    page = f"/signal/{flow}/versions/"
-    form = {"version": "1", "seen": "3"}
-    confirms(client, page, form)
-    by_page = api.get(flow)
-    api.patch(flow, {"name": "Leads of ours"})
-    by_api = api.post(f"{flow}/versions/1/restoration?confirmed=true", status=200)
-    assert by_api | {"version": 0} == by_page | {"version": 0}
-    with scope(account=plan.pk):
-        entries = list(AuditEntry.objects.filter(kind="flow").order_by("id"))
-    assert [entry.what for entry in entries[-3:]] == ["changed"] * 3
-    assert entries[-1].after["name"] == entries[-3].after["name"] == "Leads"
 
 
 def test_versions_of_another_account_are_not_reached(plan: PlatformAccount, flow: str) -> None:

@@ -7,19 +7,17 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders import platform_account
 from tests.builders.platform_account import PlatformAccount
-from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.api.documents.flow_documents import FlowChange, FlowDocument, NewFlow
 from heliograph.api.endpoints.flow_endpoints import FlowQuery
-from heliograph.domain.flow.flow import Flow, Op, Watch
+from heliograph.domain.flow.flow import Op, Watch
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.filter_values import FilterValues
@@ -51,10 +49,6 @@ def leads(plan: PlatformAccount) -> int:
     """The flow of tests/builders/account.py."""
     assert plan.acme.flow is not None
     return int(plan.acme.flow.pk)
-
-
-def stored(plan: PlatformAccount, id: str) -> Flow:
-    return plan.acme.config().flows[int(id)]
 
 
 def copy_of(document: dict[str, Any]) -> dict[str, Any]:
@@ -331,68 +325,6 @@ def test_P14_a_flow_that_was_saved_since_is_not_overwritten(plan: PlatformAccoun
     problem = api.patch(address, {"name": "Mine"}, status=412, if_match=seen)
     assert problem["current"] == api.get(address)
     assert problem["current"]["name"] == "Leads of ours"
-
-
-def test_F1_a_page_and_the_api_switch_a_flow_off_alike(plan: PlatformAccount, api: ApiClient, client: Client) -> None:
-    test = api.post("flows", complete(plan))
-    plan.signs_in(client)
-    client.post(f"/signal/flows/{test['id']}/active/", {"active": "off"})
-    by_page = stored(plan, test["id"])
-    client.post(f"/signal/flows/{test['id']}/active/", {"active": "on"})
-    api.patch(f"flows/{test['id']}", {"active": False})
-    by_api = stored(plan, test["id"])
-    assert by_page.to_body() == by_api.to_body()
-    with scope(account=plan.pk):
-        entries = AuditEntry.objects.filter(kind="flow", object_id=test["id"]).order_by("id")
-        assert [each.what for each in entries] == ["created", "switched off", "switched on", "switched off"]
-        assert (entries[1].before, entries[1].after) == (entries[3].before, entries[3].after)
-
-
-def test_a_page_and_the_api_create_change_copy_and_delete_alike(plan: PlatformAccount, api: ApiClient, client: Client) -> None:
-    plan.signs_in(client)
-    body = complete(plan, statuses=[str(plan.acme.tags["Registered"].pk)], properties=["-1"])
-    body["filters"] = [{"field": "event.code", "op": "is any of", "values": ["SUMMIT-26"]}]
-    (to,) = body["destinations"]
-    form = {
-        "name": body["name"],
-        "watch": body["watch"],
-        "statuses": "Registered",
-        "properties": "Complete",
-        "row": "0",
-        "f0-key": "event.code",
-        "f0-op": "is any of",
-        "f0-values": "summit-26",
-        "destination": "0",
-        "d0-name": to["name"],
-        "d0-connection": to["connection"],
-        "d0-payload": to["payload_mapping"],
-        "d0-integration": "Webhooks",
-        "d0-action": "Webhook",
-        "d0-does": "updates",
-    }
-    by_page = client.post("/signal/flows/new/", form)["Location"].split("/")[-2]
-    by_api = api.post("flows", body)["id"]
-    assert equal(api.get(f"flows/{by_page}"), api.get(f"flows/{by_api}"))
-    to_id = api.get(f"flows/{by_page}")["destinations"][0]["id"]
-    client.post(f"/signal/flows/{by_page}/", form | {"name": "Renamed", "d0-id": to_id, "opened": "1"})
-    api.patch(f"flows/{by_api}", {"name": "Renamed"})
-    copies = [confirms(client, f"/signal/flows/{by_page}/copy/", {"name": "Copied"})["Location"].split("/")[-2]]
-    copies.append(api.post(f"flows/{by_api}/copy", {"name": "Copied"})["id"])
-    assert equal(*(api.get(f"flows/{id}") for id in copies))
-    confirms(client, f"/signal/flows/{by_page}/delete/")
-    api.delete(f"flows/{by_api}")
-    with scope(account=plan.pk):
-        entries = [list(AuditEntry.objects.filter(kind="flow", object_id=id).order_by("id")) for id in (by_page, by_api)]
-    assert [each.what for each in entries[0]] == ["created", "changed", "deleted"]
-    for page, rest in zip(*entries, strict=True):
-        assert (page.what, page.name) == (rest.what, rest.name)
-        assert without_destinations(page.before) == without_destinations(rest.before)
-        assert without_destinations(page.after) == without_destinations(rest.after)
-
-
-def without_destinations(body: dict[str, Any] | None) -> dict[str, Any]:
-    """The values of an entry without destinations, whose ids are their own."""
-    return {name: value for name, value in (body or {}).items() if name != "destinations"}
 
 
 def test_without_signal_there_are_no_flows(plan: PlatformAccount, api: ApiClient) -> None:

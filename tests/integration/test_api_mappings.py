@@ -7,7 +7,6 @@ from typing import Any, get_type_hints
 
 import pytest
 from django.db import connections
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.api_client import ApiClient
@@ -15,7 +14,6 @@ from tests.builders import signal_account
 from tests.builders.tag import tag
 from tests.story import LEAD, Story
 
-from heliograph.accounts.models import AuditEntry
 from heliograph.accounts.vault import vault
 from heliograph.api.endpoints.mapping_endpoints import MappingQuery
 from heliograph.domain.mapping.mapping import Case, DateFormat, EmptyPolicy, Escape, MappingKind, Otherwise, Subject, ValueType
@@ -181,28 +179,6 @@ def test_what_is_wrong_is_refused_at_its_member(story: Story, api: ApiClient) ->
         assert problem["errors"][0]["field"] == field, problem
     assert api.patch(f"mappings/{story.lead}", {"kind": "header"}, status=400)["errors"][0]["field"] == "kind"
     assert len(api.get("mappings")["items"]) == 1
-
-
-def test_the_same_by_page_and_by_rest_leaves_the_same(story: Story, api: ApiClient, client: Client) -> None:
-    browser = story.signs_in(client)
-    browser.post(
-        "/signal/mappings/new/", {"name": "By page", "kind": "payload", "subject": "registration", "empty": "leave out", "do": "save"}
-    )
-    rest = int(api.post("mappings", {"name": "By REST", "empty": "leave out"})["id"])
-    with scope(account=story.account):
-        page = StoredMapping.objects.get(name="By page").pk
-
-    def audit(id: int) -> list[Any]:
-        with scope(account=story.account):
-            entries = AuditEntry.objects.filter(kind="mapping", object_id=id).order_by("id")
-            names = ("By page", "By REST")
-            texts = [json.dumps((entry.what, entry.before, entry.after)) for entry in entries]
-        for name in names:
-            texts = [each.replace(name, "NAME") for each in texts]
-        return texts
-
-    assert audit(page) == audit(rest)
-    assert {**body_of(story, str(page)), "name": ""} == {**body_of(story, str(rest)), "name": ""}
 
 
 def test_P12_a_mapping_is_copied_listed_and_not_deleted_while_it_is_used(story: Story, api: ApiClient) -> None:

@@ -9,17 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 from django.test import Client
-from django_scopes import scopes_disabled
 from tests.api_client import ApiClient
 from tests.builders import platform_account
 from tests.builders.platform_account import EVENT, PlatformAccount, registration_state
-from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import Role, TokenScope
 from heliograph.api.documents.registration_documents import RegistrationFilters as ApiFilters
 from heliograph.api.endpoints.registration_endpoints import RegistrationQuery
-from heliograph.jobs.models import Job
 from heliograph.registrations.read_places import READ_PLACES
 from heliograph.registrations.views.registration_list_page import RegistrationFilters
 
@@ -319,23 +316,6 @@ def test_P10_one_status_for_many_is_previewed_and_is_a_job(site: PlatformAccount
     ):
         for path in ("registrations/set-status", "registrations/set-status/preview"):
             assert api.post(path, body, status=400)["errors"][0]["field"] == field, body
-
-
-def test_the_same_by_page_and_by_the_api_leaves_the_same(site: PlatformAccount, api: ApiClient, client: Client) -> None:
-    """Is Active and one status for many, each on a registration of its own."""
-    ids = {code: api.post("registrations", {"event": EVENT, "code": code, "status": "New"})["registration"] for code in ("PAGE", "REST")}
-    site.signs_in(client, Role.PLANNER)
-    confirms(client, f"/registration-active/{EVENT}/PAGE/", {"to": "inactive"})
-    api.post(f"registrations/{ids['REST']}/is-active", {"active": False}, status=200)
-    assert changes(site, "PAGE") == changes(site, "REST")
-    confirms(client, "/registrations/set-status/?to=Paid&of=some&code=SUMMIT-26+PAGE", {})
-    api.post("registrations/set-status", {"status": "Paid", "registrations": [{"event": EVENT, "code": "REST"}]}, status=202)
-    with scopes_disabled():
-        of_page, of_api = Job.objects.order_by("pk")
-    own = {"by", "asked", "picked"}
-    assert {k: v for k, v in of_page.parameters.items() if k not in own} == {k: v for k, v in of_api.parameters.items() if k not in own}
-    site.run_jobs()
-    assert changes(site, "PAGE") == changes(site, "REST")
 
 
 def test_one_request_is_one_account(site: PlatformAccount, api: ApiClient) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 import pytest
 from django.db import connections
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.api_client import ApiClient
@@ -190,39 +188,6 @@ def test_Y1_the_list_is_read_page_by_page_in_few_queries(story: Story, api: ApiC
     selection = newest["selection"]
     assert (selection["event"], selection["q"], selection["every"], selection["quiet"]) == (str(story.events["SUMMIT"]), "R1", True, False)
     assert newest.items() <= api.get(f"replays/{newest['id']}").items()
-
-
-def test_Y1_a_page_and_the_api_create_and_start_alike(story: Story, api: ApiClient, flow: str, client: Client) -> None:
-    story.signs_in(client)
-    form = {
-        "flow": flow,
-        "since": "2020-01-01",
-        "event": str(story.events["SUMMIT"]),
-        "which": "every",
-        "q": "R2",
-        "has_status": "Cancelled",
-    }
-    answer = client.post("/signal/replay/", form)
-    number = re.search(r"/signal/replay/(\d+)/", answer["Location"])
-    assert number is not None
-    Runner(KINDS).run_one(replays.find(story.account, int(number[1])).check.pk)
-    page = client.get(f"/signal/replay/{number[1]}/").content.decode()
-    promise = re.search(r'name="promise" value="([0-9a-f]+)"', page)
-    assert promise is not None
-    client.post(f"/signal/replay/{number[1]}/send/", {"send": "new", "rate": "60", "reason": "Why", "promise": promise[1]})
-    client.post(f"/signal/replay/{number[1]}/act/", {"do": "cancel"})
-    made = checked(story, api, flow, event=str(story.events["SUMMIT"]), every=True, q="R2", status="Cancelled")
-    api.post(f"replays/{made['id']}/start", {"send": ["new"], "rate": 60, "reason": "Why"}, status=202)
-    api.post(f"replays/{made['id']}/cancel", status=200)
-    with scope(account=story.account):
-        rows = [Replay.objects.get(pk=id) for id in (number[1], made["id"])]
-        entries = list(AuditEntry.objects.filter(kind="flow", what__in=("replayed", "cancelled the replay of")).order_by("id"))
-    by_page, by_api = rows
-    until_is_own = {"until": 0}
-    assert by_page.selection | until_is_own == by_api.selection | until_is_own
-    assert (by_page.choice, by_page.rate, by_page.reason) == (by_api.choice, by_api.rate, by_api.reason)
-    assert [each.what for each in entries] == [entries[0].what, entries[1].what] * 2
-    assert entries[0].after | {"replay": 0} == entries[2].after | {"replay": 0}
 
 
 def test_the_members_are_named_as_in_the_addresses_and_forms_of_the_pages() -> None:

@@ -7,23 +7,18 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django_scopes import scope
 from tests.api_client import ApiClient
-from tests.audit_entries import audit_entries
 from tests.builders import platform_account
 from tests.builders.account import Acme, acme
-from tests.builders.people import team
 from tests.builders.platform_account import planned
 from tests.builders.tag import tag
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import Role
 from heliograph.domain.flow.flow import FilterRow, Op
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
-from heliograph.setup.models import CustomField
 from heliograph.store import config_cache
 
 PROBLEM = "urn:heliograph:problem:"
@@ -65,22 +60,6 @@ def test_the_statuses_of_the_account_are_listed_and_tagged(account: Acme, path: 
     api.patch(address, {"tags": []}, status=412, if_match=seen)
     assert api.patch(address, {}) == tagged
     assert api.patch(address, {"tags": []}) == second
-
-
-@pytest.mark.parametrize("path", STATUSES)
-def test_a_status_is_tagged_like_by_its_page(account: Acme, client: Client, path: str) -> None:
-    kind, _names, word = STATUSES[path]
-    with account.setting_up() as transaction:
-        vip = tag(transaction, "VIP", kind)
-    api = ApiClient.for_account(account.pk)
-    second = api.get(path)["items"][1]
-    client.force_login(team(account.account)[Role.ADMINISTRATOR])
-    assert client.post(f"/settings/{path}/", {f"tags-{second['id']}": "VIP"}).status_code == 302
-    by_page = audit_entries(account.pk, word)[-1]
-    assert api.get(f"{path}/{second['id']}")["tags"] == [str(vip.pk)]
-    api.patch(f"{path}/{second['id']}", {"tags": []})
-    api.patch(f"{path}/{second['id']}", {"tags": [str(vip.pk)]})
-    assert audit_entries(account.pk, word)[-1] == by_page
 
 
 @pytest.mark.parametrize("path", STATUSES)
@@ -163,28 +142,6 @@ def test_refused_custom_fields_name_the_field(account: Acme, path: str) -> None:
     ):
         assert field in {error["field"] for error in api.post(path, body, status=400)["errors"]}, body
     assert len(api.get(path)["items"]) == 1
-
-
-@pytest.mark.parametrize("path", FIELDS)
-def test_a_custom_field_is_added_and_deleted_like_by_its_page(db: None, client: Client, path: str) -> None:
-    by_page, by_program = acme(), acme()
-    client.force_login(team(by_page.account)[Role.ADMINISTRATOR])
-    form = {"label": "Cost centre", "code": "cost", "type": "select", "options": "4410\r\n4420"}
-    assert client.post(f"/settings/{path}/", form).status_code == 302
-    api = ApiClient.for_account(by_program.pk)
-    api.post(path, {"label": "Cost centre", "code": "cost", "type": "select", "options": ["4410", "4420"]})
-    entries = [[(what, name, _without_id(after)) for _kind, what, name, _before, after in audit_entries(each.pk, "custom field")] for each in (by_page, by_program)]  # fmt: skip
-    assert entries[0] == entries[1] != []
-    columns = ("kind", "code", "label", "type", "options", "position")
-    rows = []
-    for each in (by_page, by_program):
-        with scope(account=each.pk):
-            rows.append(list(CustomField.objects.values_list(*columns)))
-    assert rows[0] == rows[1]
-
-
-def _without_id(values: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name != "id"}
 
 
 def test_P12_an_option_by_which_flows_filter_goes_only_when_confirmed(database: DatabaseFacts) -> None:

@@ -6,14 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from django.test import Client
-from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders import signal_account
 from tests.builders.tag import tag
 from tests.story import Story
 
-from heliograph.accounts.models import AuditEntry, Role, TokenScope
+from heliograph.accounts.models import Role, TokenScope
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.tags import delete_tag
 
@@ -90,25 +88,6 @@ def test_F10_a_version_of_a_mapping_is_read_compared_and_restored(story: Story, 
     restored = api.ask("POST", f"{address}/1/restoration")
     assert restored["rows"] == question["rows"]
     assert (restored["name"], restored["version"]) == ("Lead 2", 3)
-
-
-def test_the_same_by_page_and_by_rest_leaves_the_same(story: Story, api: ApiClient, client: Client) -> None:
-    browser = story.signs_in(client)
-    ids = [api.post("connections", OPEN | {"name": name, "rate": 60})["id"] for name in ("By page", "By REST")]
-    for id in ids:
-        api.patch(f"connections/{id}", {"rate": 90})
-    page = f"/signal/connections/{ids[0]}/versions/"
-    promise = browser.get(f"{page}?version=1&restore=1").content.decode().split('name="promise" value="')[1].split('"')[0]
-    browser.post(page, {"version": "1", "seen": "2", "promise": promise})
-    api.ask("POST", f"connections/{ids[1]}/versions/1/restoration")
-
-    def last_entry(id: str) -> str:
-        with scope(account=story.account):
-            entry = AuditEntry.objects.filter(kind="connection", object_id=int(id)).latest("id")
-        return json.dumps((entry.what, entry.before, entry.after)).replace(entry.name, "NAME")
-
-    assert last_entry(ids[0]) == last_entry(ids[1])
-    assert '"restored": 1' in last_entry(ids[0])
 
 
 def test_nothing_of_another_account_is_reached(story: Story, api: ApiClient) -> None:

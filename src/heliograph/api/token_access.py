@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -73,6 +73,7 @@ def authenticate(request: HttpRequest) -> tuple[ApiGrant, Account]:
     if grant is None or account is None:
         PROCESS.note(AccessRefusal(Reason.UNKNOWN_TOKEN, str(request.META.get("REMOTE_ADDR", "")), token_prefix=prefix_of(token) or ""))
         raise Problem("token", headers={"WWW-Authenticate": 'Bearer realm="heliograph"'})
+    account._state.db = DEFAULT_DB_ALIAS  # noqa: SLF001 -- Django saves a new row, such as a user, where the row it belongs to was read
     return grant, account
 
 

@@ -88,7 +88,8 @@ class OneUser(ApiController):
             row = User.objects.get(pk=number_of(parsed_path.user), account=self.account)
             facts = parsed_body.facts(row, self.account)
             try:
-                row = change_user(self.account, row.pk, facts, by=self.actor)
+                if facts != UserChange().facts(row, self.account):
+                    row = change_user(self.account, row.pk, facts, by=self.actor)
             except PersonRefused as error:
                 raise refusal_within(self.account, error, facts.email) from None
             if isinstance(parsed_body.active, bool):
