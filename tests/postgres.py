@@ -70,17 +70,25 @@ class Server:
             "lc_messages": "C",
         }
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", self.folder / "data", *arguments], stdout=log, stderr=log, **self._as_owner()
-            )
-        self._wait()
+        self._command = [self._bin / "postgres", "-D", self.folder / "data", *arguments]
+        self.start()
 
     def url(self, name: str) -> str:
         return url(self.folder, name)
 
+    def start(self) -> None:
+        """Starts it, also again after `halt`, and waits until it answers."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **self._as_owner())
+        self._wait()
+
     def stop(self) -> None:
         """Fast shutdown; deletes the folder too."""
+        self.halt()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def halt(self) -> None:
+        """Fast shutdown: every session ends."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -88,7 +96,6 @@ class Server:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _as_owner(self) -> dict[str, Any]:
         owner = {"user": self._owner[0], "group": self._owner[1], "extra_groups": []} if self._owner else {}

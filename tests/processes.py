@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from heliograph.stage import command_processes
@@ -39,14 +40,18 @@ class Process(command_processes.Process):
 class Starter:
     """Starts processes against one database, and ends them all afterwards."""
 
-    def __init__(self, database: DatabaseFacts, folder: Path) -> None:
+    def __init__(self, database: DatabaseFacts, folder: Path, within: Sequence[str] = ()) -> None:
+        """within: a command that runs each of them with other rights or another view of the file system"""
         self.database = database
+        self._within = within
         self._folder = folder
         self.started: list[Process] = []
 
     def __call__(self, *arguments: str, **env: str) -> Process:
         """Starts `heliograph <arguments>`; keywords are further variables, such as HELIOGRAPH_BIND."""
-        process = Process(arguments, self.database.env(**env), self._folder / f"{len(self.started)}-{arguments[0].strip('-')}.log")
+        process = Process(
+            arguments, self.database.env(**env), self._folder / f"{len(self.started)}-{arguments[0].strip('-')}.log", self._within
+        )
         self.started.append(process)
         return process
 

@@ -50,7 +50,7 @@ with collector.importing():
 
 
 def main() -> None:
-    """Runs the command line; one of our own errors is a sentence on stderr and exit code 1, never a traceback.
+    """Runs the command line. An error that the operator can cure is a sentence on stderr and exit code 1, never a traceback.
 
     Files are created for its own user only, whatever the folder's permissions: the database and uploads contain personal data.
     """
@@ -60,6 +60,14 @@ def main() -> None:
         app(prog_name=app.info.name)  # also for `python -m heliograph`: usage and completion name the command
     except HeliographError as error:
         typer.echo(str(error), err=True)
+        sys.exit(1)
+    except Exception as error:
+        from heliograph.commands.failure_sentence import failure_sentence  # noqa: PLC0415 -- only a failure needs it
+
+        sentence = failure_sentence(error)
+        if sentence is None:
+            raise
+        typer.echo(sentence, err=True)
         sys.exit(1)
 
 

@@ -427,7 +427,7 @@ class Options(BaseSettings):
                     f"If you have restored a backup, put its key into this file or into {PREFIX}KEY."
                 ) from None
             except (OSError, UnicodeDecodeError) as error:
-                raise OptionsError(f"The key file {place} cannot be read: {error}.") from None
+                raise OptionsError(f"The key file {place} cannot be read: {getattr(error, 'strerror', error)}.") from None
         keys = tuple(line.strip() for line in lines if line.strip())
         if not keys:
             raise OptionsError(f"{place} contains no key.")

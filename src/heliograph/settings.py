@@ -100,6 +100,9 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
     planned = f"-c jit=off -c random_page_cost=1.1 {parameters.pop('options', '')}".strip()
     # A suspended process holds its locks no longer than this: the server ends its session.
     given = f"{planned} -c idle_in_transaction_session_timeout={round(options.idle_in_transaction * 1000)}"
+    parameters.setdefault(
+        "connect_timeout", "10"
+    )  # as store.postgres_database.CONNECT_WITHIN; an address that swallows packets would hold threads
     return {
         "default": {**common, "OPTIONS": {**parameters, "options": given}},
         "read": {**common, "OPTIONS": {**parameters, "options": f"{given} -c default_transaction_read_only=on"}},

@@ -14,7 +14,9 @@ from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
+from heliograph.store import database_outages
 from heliograph.store.database import Database
+from heliograph.store.disk_room import check_room
 from heliograph.store.installation_state import ServerStatus, read_status
 from heliograph.store.notifications import Listener, Teller
 from heliograph.store.secrets import Vault
@@ -38,6 +40,14 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
     from heliograph.store.postgres_database import open_postgres  # noqa: PLC0415 -- with psycopg
 
     return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
+
+
+def look_at_database(options: Options) -> None:
+    """Reads a table, and tries whether the data folder and SQLite's take a file. Raises what the driver or the system raises."""
+    for folder in {options.data, options.sqlite_file.parent} if options.on_sqlite else {options.data}:
+        check_room(folder)
+    with contextlib.closing(open_database(options, read_only=True)) as db:
+        db.all("SELECT 1 FROM django_migrations LIMIT 1")
 
 
 def read_status_once(options: Options) -> ServerStatus:
@@ -78,13 +88,15 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
     from heliograph.engine.ingest.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
     from heliograph.store.config_cache import Committed  # noqa: PLC0415
 
-    return Reception(
+    received = Reception(
         lambda: open_database(options),
         lambda: open_database(options, read_only=True),
         Committed,
         on_recorded=on_recorded,
         on_death=lambda _: os._exit(UNCLEAN),
     )
+    database_outages.PROCESS.report = received.writer.counters.note_trouble
+    return received
 
 
 def telling(options: Options) -> Callable[[], object]:

@@ -42,7 +42,10 @@ def test_O2_ready_is_what_all_processes_are() -> None:
     states = {"engine": RUNNING, "pages": "starting"}
     with operations_port("127.0.0.1", 0, lambda: states) as port:
         assert ask(port, "/health/live") == (200, {"live": True})
-        assert ask(port, "/health/ready") == (503, {"ready": False, "processes": states})
+        assert ask(port, "/health/ready") == (
+            503,
+            {"ready": False, "processes": states, "reason": "Not every process serves: pages (starting)."},
+        )
         states["pages"] = RUNNING
         assert ask(port, "/health/ready?x=1") == (200, {"ready": True, "processes": states})
         assert ask(port, "/health/ready", "HEAD") == (200, None)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from heliograph.options import Options, OptionsError
 
 if TYPE_CHECKING:
     from heliograph.store.doctor_checks import Check
+
+
+_AS_OWNER: Final = "Run this command as the user that runs Heliograph, such as with sudo -u USER."
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
@@ -61,7 +64,12 @@ def _examined() -> Iterator[Check]:
 def _of_database(options: Options) -> Iterator[Check]:
     from heliograph.store import doctor_checks  # noqa: PLC0415
 
-    if options.on_sqlite and not options.sqlite_file.exists():
+    try:
+        exists = not options.on_sqlite or options.sqlite_file.exists()
+    except OSError as error:
+        yield doctor_checks.Check("database", False, f"The folder of {options.sqlite_file} cannot be read: {error.strerror}.", _AS_OWNER)
+        return
+    if not exists:
         yield doctor_checks.Check(
             "database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` creates it."
         )

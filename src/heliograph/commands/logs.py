@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from heliograph.options import Options
+from heliograph.store import database_outages
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -23,6 +24,13 @@ def without_links(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> 
     for key, value in event.items():
         if isinstance(value, str) and "/" in value:
             event[key] = _LINKS.sub(r"\1…", value)
+    return event
+
+
+def _with_process(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Names the process: all that one start runs write to one log."""
+    if sys.argv[1:2] == ["process"]:
+        event["process"] = "".join(sys.argv[2:3])
     return event
 
 
@@ -39,12 +47,24 @@ def in_one_line(record: logging.LogRecord) -> bool:
     return True
 
 
+def is_no_outage(record: logging.LogRecord) -> bool:
+    """A logging filter that drops the record of an error of the database, which `store.database_outages` writes at most once a minute.
+
+    While there is an outage, Django also logs each request that it answers with 503.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if database_outages.PROCESS.note(error, record.name):
+        return False
+    return not (database_outages.PROCESS.is_on and record.name == "django.request" and getattr(record, "status_code", 500) == 503)
+
+
 def configure(options: Options) -> None:
     """Configures our own loggers, and the standard library's for Django, waitress and uvicorn."""
     level = LEVELS[options.log_level]
     as_json = options.log_format == "json" or (options.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _with_process,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         without_links,
@@ -55,7 +75,7 @@ def configure(options: Options) -> None:
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=[database_outages.PROCESS.without_errors, *shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -66,5 +86,6 @@ def configure(options: Options) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
+    handler.addFilter(is_no_outage)
     handler.addFilter(in_one_line)
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -190,11 +193,46 @@ def _supervise(options: Options, children: list[Child], message: str) -> None:
     from heliograph.store.write_lock import Holder, WriteLock  # noqa: PLC0415
 
     holder: Callable[[], Holder | None] | None = (lambda: WriteLock.holding(options.sqlite_file)) if options.on_sqlite else None
+    _check_ports(options, [child.name for child in children])
     supervisor = Supervisor(children, on_ready=lambda: typer.echo(message), holder=holder)
     with stop_signals(supervisor.stop, process_ends=True), _operations(options, supervisor):
         status = supervisor.run()
     if status:
         raise typer.Exit(status)
+
+
+def _check_ports(options: Options, names: list[str]) -> None:
+    """Raises StartError, which names the setting, if the pages or the fast door could not listen at their address.
+
+    If the supervisor before this one was killed, its children drain for up to STOP seconds, and hold the addresses meanwhile.
+    """
+    from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
+
+    binds = {"pages": ("BIND", options.bind), "edge": ("INGEST_BIND", options.ingest_bind)}
+    deadline = time.monotonic() + STOP + 2.0
+    for setting, bind in [binds[name] for name in names if name in binds]:
+        while error := _bind_error(*host_and_port(bind)):
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise StartError(
+                    f"{PREFIX}{setting} is {bind}, where nothing can listen: {error.strerror}."
+                    " Stop the program that uses this address, or set another one."
+                )
+            time.sleep(0.1)
+
+
+def _bind_error(host: str, port: int) -> OSError | None:
+    """The error of listening at this address; None: it is free, or is a name, which its process looks up itself."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except socket.gaierror:
+            return None
+        except OSError as error:
+            return error
+    return None
 
 
 @contextlib.contextmanager
@@ -204,10 +242,11 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
     If the default address is taken, such as by a worker beside `web`, there is no port. If a configured one is taken, raises StartError.
     """
     from heliograph.commands.pages_probe import PagesProbe  # noqa: PLC0415
+    from heliograph.engine.supervisor.database_probe import DatabaseProbe  # noqa: PLC0415
     from heliograph.engine.supervisor.installation_status import ProcessFigures  # noqa: PLC0415
     from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
-    from heliograph.wiring import read_status_once  # noqa: PLC0415
+    from heliograph.wiring import look_at_database, read_status_once  # noqa: PLC0415
 
     def processes() -> ProcessFigures:
         return ProcessFigures(options.installation, supervisor.states(), supervisor.counted())
@@ -217,7 +256,10 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
             metrics = Metrics(processes, lambda: read_status_once(options))
             address = host_and_port(options.operations_bind)
             pages = PagesProbe(*host_and_port(options.bind))
-            stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes, pages.answers))
+            database = DatabaseProbe(lambda: look_at_database(options), supervisor.counted)
+            stack.enter_context(
+                operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes, pages.answers, database.problem)
+            )
         except OSError as error:
             reason = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
             if "operations_bind" in options.model_fields_set:
@@ -245,14 +287,23 @@ def _edge_process() -> None:
 
 
 def _or_fatal(run: Callable[[], None]) -> None:
-    """Runs a process. For one of our own errors the supervisor does not restart it, because the operator must fix the cause."""
-    from heliograph.engine.exit_status import FATAL  # noqa: PLC0415
+    """Runs a process. For one of our own errors the supervisor does not restart it, because the operator must fix the cause; for a failure of the
+    system it does."""
+    from heliograph.engine.exit_status import FATAL, UNCLEAN  # noqa: PLC0415
 
     try:
         run()
     except HeliographError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FATAL) from None
+    except Exception as error:
+        from heliograph.commands.failure_sentence import failure_sentence  # noqa: PLC0415
+
+        reason = failure_sentence(error)
+        if reason is None:
+            raise
+        log.error("process_cannot_run", reason=reason)  # noqa: TRY400 -- the sentence says all
+        raise typer.Exit(UNCLEAN) from None
 
 
 def _run_engine() -> None:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final, Self
 
 from heliograph.domain.delivery.retry_policy import SECOND, Category
+from heliograph.store.database_trouble import Trouble
 
 COUNTERS: Final = "HELIOGRAPH_COUNTERS_FILE"
 """The environment's name for the descriptor of a process's numbers."""
@@ -53,7 +54,10 @@ SETTLED: Final = Histogram(DURATION.end, _SIZES)
 """Lanes in a batch of outcomes."""
 RECORDED: Final = Histogram(SETTLED.end, _SIZES)
 """Documents in a batch of what came in."""
-SIZE: Final = RECORDED.end * 8
+TROUBLE: Final = RECORDED.end
+"""The place of the last error that said that the database cannot be used: its number in `Trouble`, then the monotonic clock's milliseconds. The
+clock is that of the machine, so other processes can compare it with theirs."""
+SIZE: Final = (TROUBLE + 2) * 8
 """Bytes."""
 
 _PLACES: Final = {key: n for n, key in enumerate(OUTCOMES)}
@@ -82,6 +86,13 @@ class ProcessCounters:
         """Adds a batch of documents."""
         self._observe(RECORDED, [size])
 
+    def note_trouble(self, trouble: Trouble, at: float) -> None:
+        """Stores an error of the database. From any thread: the last one counts.
+
+        at: the monotonic clock's seconds
+        """
+        self._numbers[TROUBLE], self._numbers[TROUBLE + 1] = list(Trouble).index(trouble), round(at * 1000)
+
     def _observe(self, histogram: Histogram, values: Sequence[int]) -> None:
         """values: ascending, in units of the sum."""
         places = [0, *(bisect_right(values, bound * histogram.scale) for bound in histogram.bounds), len(values)]
@@ -105,3 +116,9 @@ class ProcessCounters:
         values = self.values
         count = sum(values[histogram.first : histogram.end - 1])
         return values[histogram.end - 1] / histogram.scale / count if count else None
+
+
+def trouble_since(values: Sequence[int], earliest: float) -> Trouble | None:
+    """The trouble of the last error in a process's numbers, if it is not older than `earliest`, the monotonic clock's seconds."""
+    number, milliseconds = values[TROUBLE], values[TROUBLE + 1]
+    return list(Trouble)[number] if milliseconds and milliseconds / 1000 >= earliest else None

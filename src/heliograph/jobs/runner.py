@@ -113,7 +113,7 @@ class Runner:
                         continue
                 except _passing(DjangoDatabaseError, OSError, HeliographError):
                     log.exception("job_poll_failed")
-                    close_old_connections()
+                    connections.close_all()  # Django would not notice that plain SQL has lost its session, and would keep it
                 stop.wait(LOOK)
         finally:
             connections.close_all()  # the thread ends, so its connections are no longer used
@@ -133,7 +133,7 @@ class Runner:
                         continue
                 except _passing(DjangoDatabaseError, OSError, HeliographError):
                     log.exception("job_poll_failed")
-                    close_old_connections()
+                    connections.close_all()  # Django would not notice that plain SQL has lost its session, and would keep it
                 stop.wait(LOOK)
             for thread in self._threads.values():
                 thread.join(CHUNK_LASTS)

@@ -61,13 +61,14 @@ def is_alive(pid: int) -> bool:
 class Process:
     """One of our commands in its own process group, with all its output in `log`."""
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path, within: Sequence[str] = ()) -> None:
+        """within: a command that runs it with other rights or another view of the file system, such as nsenter and its arguments"""
         self.arguments = tuple(arguments)
         self.log = log
         with log.open("ab") as file:
             self._from = file.tell()
             self._popen = subprocess.Popen(  # noqa: S603 -- our own command
-                [sys.executable, "-m", "heliograph", *arguments],
+                [*within, sys.executable, "-m", "heliograph", *arguments],
                 env=dict(env),
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -22,6 +22,7 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.store import driver_errors, search_index
 from heliograph.store.database import Database
+from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
 from heliograph.store.secrets import Vault, knows_key
 
 LEAST_SPACE: Final = 1024**3
@@ -177,16 +178,8 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
         database = connect()
         database.all("SELECT 1")
     except driver_errors.all_errors(OSError, HeliographError) as error:
-        lines = str(error).strip().splitlines()
-        return (
-            Check(
-                "database",
-                False,
-                f"The database does not answer: {lines[0] if lines else type(error).__name__}.",
-                "Check HELIOGRAPH_DATABASE_URL, and that the server is running and accepts connections from this machine.",
-            ),
-            None,
-        )
+        trouble = trouble_of(error) or Trouble.UNREACHABLE
+        return Check("database", False, f"{trouble.value.rstrip('.')}: {detail_of(error).rstrip('.')}.", CURES[trouble]), None
     if database.vendor == "sqlite":
         server, sql = "SQLite", "SELECT sqlite_version()"
     else:

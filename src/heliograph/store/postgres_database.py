@@ -10,9 +10,10 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 
 from heliograph.store.bulk_insert import Statement, put, taken_apart
@@ -208,15 +209,24 @@ def _sealed(sql: str) -> str:
     return sql.replace("%", "%%")
 
 
+def with_connect_timeout(dsn: str) -> str:
+    """The same connection, given up after CONNECT_WITHIN seconds unless the URL has its own `connect_timeout`: an address that swallows packets would
+    keep a thread waiting for minutes."""
+    return dsn if "connect_timeout" in conninfo_to_dict(dsn) else make_conninfo(dsn, connect_timeout=CONNECT_WITHIN)
+
+
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:
     """A new connection. The server ends a session that stalls inside a transaction, before any lease runs out."""
     settings = {**POSTGRES_SETTINGS, "idle_in_transaction_session_timeout": str(idle_timeout_ms)}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    connection = psycopg.connect(dsn, autocommit=True, options=options, application_name="heliograph")
+    connection = psycopg.connect(with_connect_timeout(dsn), autocommit=True, options=options, application_name="heliograph")
     if read_only:
         connection.execute("SET default_transaction_read_only = on")
     return PostgresDatabase(connection)
 
+
+CONNECT_WITHIN: Final = 10
+"""Seconds in which a PostgreSQL server must accept a connection."""
 
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "TimeZone": "UTC",

@@ -22,6 +22,10 @@ class SchemaTooOld(HeliographError):
     """The database's schema is older than this release. Run `heliograph migrate` first."""
 
 
+class EmptyDatabase(SchemaTooOld):
+    """The database is empty: it has no tables yet. Run `heliograph migrate` first, or start `heliograph serve`, which does it."""
+
+
 def migrations(apps: Iterable[str] = INSTALLED_APPS) -> set[tuple[str, str]]:
     """App label and name of each migration of this release, e.g. ("store", "0002_plain_sql")."""
     return {(app.rpartition(".")[2], file.stem) for app in apps for file in _folder(app).glob("[!_]*.py")}
@@ -41,7 +45,9 @@ def is_whole(db: Database) -> bool:
 
 
 def check_schema(db: Database) -> None:
-    """Raises SchemaTooOld if `migrate` must run first."""
+    """Raises SchemaTooOld, or EmptyDatabase, if `migrate` must run first."""
+    if not db.all(_RECORDED[db.vendor]):
+        raise EmptyDatabase
     if lacking(db):
         raise SchemaTooOld
 

@@ -173,7 +173,11 @@ class SqliteDatabase:
 def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
     """A new connection to the database file, set up like all of ours (docs/design/sqlite.md, section 1)."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False, cached_statements=512)
-    set_up_sqlite(connection)
+    try:
+        set_up_sqlite(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
     if read_only:
         connection.execute("PRAGMA query_only = 1")
         return SqliteDatabase(connection, log=Log(path))

@@ -1,8 +1,8 @@
 """The operations port: whether the processes of this start are alive and serving (O2). It has its own address, kept off the public network.
 
 - GET /health/live: 200 while the supervisor answers; it restarts dead processes by itself
-- GET /health/ready: 200 once every process serves and the pages answer a request; 503 with Retry-After while one starts, rests after a death, has no
-  thread for a request, or all drain
+- GET /health/ready: 200 once every process serves, the pages answer a request and the database can be used; 503 with Retry-After and the reason while
+  one starts, rests after a death, has no thread for a request, all drain, or the database is gone or its disk full
 - GET /metrics: the figures of this installation, for Prometheus
 - GET /status: what the processes of this start are and counted, for `heliograph status`
 """
@@ -33,6 +33,9 @@ type States = Callable[[], Mapping[str, str]]
 type PagesAnswer = Callable[[], bool]
 """Whether the pages respond to a request. Called only while there is a process of that name."""
 
+type DatabaseProblem = Callable[[], str]
+"""A sentence that says why the database cannot be used; "" if it can."""
+
 type Processes = Callable[[], ProcessFigures]
 
 type Exposition = Callable[[str], tuple[str, bytes]]
@@ -57,19 +60,32 @@ class _OperationsHandler(BaseHTTPRequestHandler):
         elif path == LIVE:
             self._answer(HTTPStatus.OK, {"live": True})
         elif path == READY:
-            states = self.server.states()
-            answer: dict[str, object] = {"processes": dict(states)}
-            ready = bool(states) and all(state == RUNNING for state in states.values())
-            if ready and self.server.pages_answer is not None and PAGES in states:
-                ready = self.server.pages_answer()
-                answer["pages"] = "answer" if ready else "do not answer"
-            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready} | answer)
+            self._answer_ready()
         elif path == METRICS and self.server.exposition:
             self._send(HTTPStatus.OK, *self.server.exposition(self.headers.get("Accept", "")))
         elif path == STATUS and self.server.processes:
             self._answer(HTTPStatus.OK, self.server.processes().for_port())
         else:
             self._answer(HTTPStatus.NOT_FOUND, {"there are": [LIVE, READY, METRICS, STATUS]})
+
+    def _answer_ready(self) -> None:
+        states = self.server.states()
+        answer: dict[str, object] = {"processes": dict(states)}
+        reasons: list[str] = []
+        if self.server.database_problem is not None:
+            reasons += filter(None, [self.server.database_problem()])
+        if others := [f"{name} ({state})" for name, state in states.items() if state != RUNNING]:
+            reasons.append(f"Not every process serves: {', '.join(others)}.")
+        elif not states:
+            reasons.append("No process has started yet.")
+        elif self.server.pages_answer is not None and PAGES in states:
+            pages_answer = self.server.pages_answer()
+            answer["pages"] = "answer" if pages_answer else "do not answer"
+            if not pages_answer:
+                reasons.append("The pages do not answer a request.")
+        if reasons:
+            answer["reason"] = " ".join(reasons)
+        self._answer(HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK, {"ready": not reasons} | answer)
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -103,8 +119,10 @@ class _OperationsServer(ThreadingHTTPServer):
         exposition: Exposition | None,
         processes: Processes | None,
         pages_answer: PagesAnswer | None,
+        database_problem: DatabaseProblem | None,
     ) -> None:
-        self.states, self.exposition, self.processes, self.pages_answer = states, exposition, processes, pages_answer
+        self.states, self.exposition, self.processes = states, exposition, processes
+        self.pages_answer, self.database_problem = pages_answer, database_problem
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _OperationsHandler)
         self.ours = hosts.at(address[0], int(self.server_address[1]))
@@ -122,10 +140,11 @@ def operations_port(
     exposition: Exposition | None = None,
     processes: Processes | None = None,
     pages_answer: PagesAnswer | None = None,
+    database_problem: DatabaseProblem | None = None,
 ) -> Iterator[int]:
     """Serves on a thread of its own while the block runs. Yields the port, for callers that passed 0. Raises OSError if the address is not
     available."""
-    server = _OperationsServer((host, port), states, hosts, exposition, processes, pages_answer)
+    server = _OperationsServer((host, port), states, hosts, exposition, processes, pages_answer, database_problem)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()
     try:

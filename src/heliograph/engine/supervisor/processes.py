@@ -18,6 +18,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.engine.stop_signals import stop_signals
 from heliograph.engine.supervisor.supervisor import STOP, die_with_parent, say_ready
 from heliograph.engine.supervisor.wakeup_pipe import hear
+from heliograph.store import database_outages
 
 if TYPE_CHECKING:
     from heliograph.engine.worker.worker import WorkerParts
@@ -82,6 +83,7 @@ def run_engine(setup: WorkerParts, listen: Callable[[Callable[[], object]], obje
             stack.callback(care.join, 5.0)
             stack.callback(stop.set)
         worker = Worker(setup, on_ready=say_ready)
+        database_outages.PROCESS.report = worker.completer.counters.note_trouble
         stack.enter_context(stop_signals(worker.stop, process_ends=True))
         hear(worker.wake)
         listen(worker.wake)

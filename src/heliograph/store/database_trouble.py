@@ -1,0 +1,94 @@
+"""Why the database cannot be used: what an error of a driver or of the file system says about it (O12).
+
+An error that another try may not meet again, such as a lost race or a lock that was not given in time, is no trouble of this kind.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import sys
+from enum import StrEnum
+from typing import Final
+
+
+class Trouble(StrEnum):
+    """What is wrong, as a sentence."""
+
+    UNREACHABLE = "The database does not answer."
+    FULL = "The disk is full."
+    READ_ONLY = "The database can only be read."
+    DAMAGED = "The database is damaged."
+    FAILING = "The disk reports errors."
+
+
+CURES: Final = {
+    Trouble.UNREACHABLE: "Check HELIOGRAPH_DATABASE_URL, and that the server runs and accepts connections from this machine.",
+    Trouble.FULL: "Free some space on the disk of the data folder and of the database, then try again.",
+    Trouble.READ_ONLY: "Let the database be written: a folder or file system that is mounted read-only, or a standby server, cannot be used.",
+    Trouble.DAMAGED: "Stop Heliograph, keep a copy of the database as it is, and restore the last backup.",
+    Trouble.FAILING: "Look into the system's log (dmesg) for errors of the disk.",
+}
+"""What an operator can do about each."""
+_BY_ERRNO: Final = {
+    errno.ENOSPC: Trouble.FULL,
+    errno.EDQUOT: Trouble.FULL,
+    errno.EFBIG: Trouble.FULL,
+    errno.EROFS: Trouble.READ_ONLY,
+    errno.EIO: Trouble.FAILING,
+}
+_BY_SQLITE_CODE: Final = {
+    sqlite3.SQLITE_FULL: Trouble.FULL,
+    sqlite3.SQLITE_READONLY: Trouble.READ_ONLY,
+    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Trouble.DAMAGED,
+    sqlite3.SQLITE_CANTOPEN: Trouble.UNREACHABLE,
+    sqlite3.SQLITE_PERM: Trouble.UNREACHABLE,
+    sqlite3.SQLITE_IOERR: Trouble.FAILING,
+}
+_BY_SQLSTATE: Final = {
+    "53100": Trouble.FULL,
+    "25006": Trouble.READ_ONLY,
+    "58030": Trouble.FAILING,
+    "XX001": Trouble.DAMAGED,
+    "XX002": Trouble.DAMAGED,
+}
+"""PostgreSQL's codes (its manual, appendix A)."""
+_CLASSES_OF_A_LOST_SERVER: Final = ("08", "28", "3D", "53", "57P")
+"""Connection failures, refused sign-ins, a missing database, too few resources, a server that stops."""
+
+
+def trouble_of(error: BaseException | None) -> Trouble | None:
+    """What the error, or the error that it was raised from, says about the database. None: nothing."""
+    while error is not None:
+        if trouble := _of_error(error):
+            return trouble
+        error = error.__cause__
+    return None
+
+
+def detail_of(error: BaseException) -> str:
+    """The first line of what the driver or the system says, for the log and for the operator; never for a page."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def _of_error(error: BaseException) -> Trouble | None:
+    if isinstance(error, sqlite3.Error):
+        if isinstance(error.__cause__, OSError):  # of `store.log.Log.force`
+            return _BY_ERRNO.get(error.__cause__.errno or 0, Trouble.FAILING)
+        code = getattr(error, "sqlite_errorcode", 0)
+        # SQLite could not make its shared memory larger, which is a file as well
+        return Trouble.FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else _BY_SQLITE_CODE.get(code & 0xFF)
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0)
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return None
+    code = error.sqlstate or ""
+    if code in _BY_SQLSTATE:
+        return _BY_SQLSTATE[code]
+    is_lost = code.startswith(_CLASSES_OF_A_LOST_SERVER) if code else isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return Trouble.UNREACHABLE if is_lost else None

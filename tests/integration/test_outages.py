@@ -1,0 +1,201 @@
+"""Pages, doors, health and the log while the database is gone or its disk is full (O12), with real faults: a PostgreSQL that is stopped, a disk that is filled."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from tests import postgres
+from tests.databases import DatabaseFacts
+from tests.processes import STARTING, Process, Starter, free_port
+from tests.small_disk import small_disk
+from tests.visitor import SIGN_IN, Visitor
+from tests.waiting import until
+
+pytestmark = pytest.mark.once
+ADA, PASSWORD = "ada@example.org", "a sentence to remember"
+
+
+@dataclass
+class Installation:
+    """`heliograph serve` with both doors, and what it is asked."""
+
+    starter: Starter
+    process: Process
+    settings: dict[str, str]
+    pages: Visitor
+    door: Visitor
+    operations: Visitor
+    token: str
+
+    def post(self, door: Visitor) -> tuple[int, str | None, Any]:
+        """The answer to a document: status, Retry-After and JSON."""
+        answer = door.send(
+            "/ingest/registrations",
+            b'{"event": "X", "code": "A"}',
+            **{"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+        return answer.status, answer.headers["Retry-After"], json.loads(answer.body)
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        answer = self.operations.get("/health/ready")
+        return answer.status, json.loads(answer.body)
+
+    def not_ready(self, reason: str) -> dict[str, Any]:
+        """The answer of /health/ready if it is 503 with this reason, else nothing."""
+        status, health = self.ready()
+        return health if status == 503 and health.get("reason", "").startswith(reason) else {}
+
+    def outages(self) -> list[dict[str, Any]]:
+        """The lines of the log about outages."""
+        lines = [json.loads(line) for line in self.process.output.splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"].startswith("database_outage")]
+
+    def run(self, *arguments: str) -> Process:
+        """Another command with the same settings, at other ports."""
+        return self.starter.run(*arguments, **self.settings, **_ports()[0])
+
+
+def _ports() -> tuple[dict[str, str], list[str]]:
+    places = [f"127.0.0.1:{free_port()}" for _ in range(3)]
+    settings = {"HELIOGRAPH_BIND": places[0], "HELIOGRAPH_INGEST_BIND": places[1], "HELIOGRAPH_OPERATIONS_BIND": places[2]}
+    return settings | {"HELIOGRAPH_BASE_URL": f"http://{places[0]}"}, [f"http://{place}" for place in places]
+
+
+@contextmanager
+def installation(starter: Starter) -> Iterator[Installation]:
+    """Serves an empty database, with Ada as its Administrator."""
+    settings = {"HELIOGRAPH_LOG_FORMAT": "json"}
+    ports, addresses = _ports()
+    try:
+        process = starter("serve", HELIOGRAPH_ADMIN_EMAIL=ADA, HELIOGRAPH_ADMIN_PASSWORD=PASSWORD, **settings, **ports)
+        process.until_printed("Heliograph serves")
+        made = starter.run("createtoken", "MAIN", "--name", "door", **settings)
+        token = re.search(r"hg_\S+", made.output)
+        assert token, made.output
+        pages, door, operations = map(Visitor, addresses)
+        yield Installation(starter, process, settings, pages, door, operations, token[0])
+    finally:
+        starter.end()
+
+
+@pytest.fixture
+def server() -> Iterator[postgres.Server]:
+    found = postgres.Server(fsync=False)
+    with psycopg.connect(found.url("postgres"), autocommit=True) as session:
+        session.execute("CREATE DATABASE hg")
+    yield found
+    found.stop()
+
+
+def facts(vendor: Any, url: str, data: Path) -> DatabaseFacts:
+    return DatabaseFacts(vendor, url, data, Fernet.generate_key().decode())
+
+
+@pytest.mark.needs("postgresql")
+def test_O12_while_PostgreSQL_is_gone_everything_says_so(server: postgres.Server, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with installation(Starter(facts("postgresql", server.url("hg"), data), tmp_path)) as site:
+        assert site.pages.sign_in(ADA, PASSWORD).status == 302
+        assert site.pages.get("/registrations/").status == 200
+        stranger = Visitor(site.pages.address)
+        token = stranger.token()
+        until(lambda: site.ready()[0] == 200)
+        server.halt()
+
+        # pages, for whoever is signed in and for who wants to; no word about deliveries, which do not go on
+        for answer in (site.pages.get("/registrations/"), stranger.get(SIGN_IN), stranger.sign_in(ADA, PASSWORD, token)):
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert "cannot use its database just now" in answer.text
+            assert "deliver" not in answer.text.lower()
+
+        # doors
+        for door in (site.pages, site.door):
+            status, retry_after, problem = site.post(door)
+            assert (status, problem["type"]) == (503, "urn:heliograph:problem:unavailable")
+            assert retry_after
+
+        # health
+        health = until(lambda: site.not_ready("The database does not answer."))
+        assert health["ready"] is False
+
+        # commands, each with a sentence
+        for arguments in (
+            *(("status",), ("createtoken", "MAIN", "--name", "x"), ("web",), ("worker",), ("serve",), ("migrate",), ("doctor",)),
+            *(("jobs", "list"), ("flow", "list", "--account", "MAIN"), ("createaccount", "NEW"), ("rotate-key",)),
+        ):
+            command = site.run(*arguments)
+            assert command.returncode == 1, (arguments, command.output)
+            assert "The database does not answer" in command.output, arguments
+            assert "Traceback" not in command.output, (arguments, command.output)
+
+        # the log: each process says it once, in one line
+        until(lambda: len({line.get("process") for line in site.outages()}) == 4)
+        outages = site.outages()
+        assert sorted(str(line.get("process")) for line in outages) == ["None", "edge", "engine", "pages"]
+        assert {line["reason"] for line in outages} == {"The database does not answer."}
+        assert "Traceback" not in site.process.output
+
+        # afterwards it goes on by itself
+        server.start()
+        until(lambda: site.ready()[0] == 200, STARTING)
+        assert site.pages.get("/registrations/").status == 200
+        assert site.post(site.door)[0] == 400, "there is no event X"
+
+
+def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
+    place = tmp_path / "disk"
+    place.mkdir()
+    with small_disk(place) as disk:
+        data = place / "data"
+        starter = Starter(facts("sqlite", f"sqlite:///{data / 'heliograph.db'}", data), tmp_path, disk.within)
+        with installation(starter) as site:
+            token = site.pages.token()
+            until(lambda: site.ready()[0] == 200)
+            disk.fill()
+
+            answer = site.pages.sign_in(ADA, PASSWORD, token)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert "cannot use its database just now: it does not answer, or has no space left" in answer.text
+            assert "deliver" not in answer.text.lower()
+            assert until(lambda: site.not_ready("The disk is full."))["ready"] is False
+            command = site.run("createaccount", "NEW")
+            assert command.returncode == 1
+            assert "The disk is full" in command.output
+            assert "Free some space" in command.output
+            assert "Traceback" not in command.output
+            assert site.run("doctor").returncode == 1
+            (outage,) = until(site.outages)
+            assert (outage["process"], outage["reason"]) == ("pages", "The disk is full.")
+            assert "Traceback" not in site.process.output
+
+            disk.free()
+            until(lambda: site.ready()[0] == 200, STARTING)
+            assert site.pages.sign_in(ADA, PASSWORD).status == 302
+
+
+def test_O12_a_start_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    """Also with a database that is there: SQLite cannot make its shared memory, and calls that an I/O error."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    with small_disk(place) as disk:
+        data = place / "data"
+        starter = Starter(facts("sqlite", f"sqlite:///{data / 'heliograph.db'}", data), tmp_path, disk.within)
+        assert starter.run("migrate").returncode == 0
+        disk.fill()
+        for arguments in (("serve",), ("doctor",), ("migrate",), ("status",)):
+            command = starter.run(*arguments, **_ports()[0])
+            assert "Traceback" not in command.output
+            assert "disk I/O error" not in command.output.replace("The disk is full. disk I/O error", "")
+            if arguments[0] in ("serve", "doctor"):  # the others only read, which may succeed
+                assert command.returncode == 1
+                assert "The disk is full" in command.output or "Only 0.0 GiB" in command.output, (arguments, command.output)

@@ -1,0 +1,72 @@
+"""A visitor of running pages over HTTP, with cookies: what a browser sends and gets, without one."""
+
+from __future__ import annotations
+
+import http.client
+import http.cookiejar
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import Final
+
+from tests.page_text import text_of
+from tests.waiting import PATIENCE
+
+SIGN_IN: Final = "/accounts/sign-in/"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return text_of(self.body)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: object) -> None:
+        return None
+
+
+class Visitor:
+    """One browser at one address."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies, _NoRedirect)
+
+    def get(self, path: str) -> Answer:
+        """What a GET answers; a redirect is not followed."""
+        return self._open(urllib.request.Request(self.address + path))
+
+    def post(self, path: str, fields: dict[str, str], token: str) -> Answer:
+        """What a form's POST answers, with the token of its page."""
+        body = urllib.parse.urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
+        return self._open(urllib.request.Request(self.address + path, body, {"Referer": self.address + path}))
+
+    def send(self, path: str, body: bytes, **headers: str) -> Answer:
+        """What a program's POST answers."""
+        return self._open(urllib.request.Request(self.address + path, body, headers))
+
+    def token(self) -> str:
+        """The token of the sign-in form."""
+        found = re.search(rb'csrfmiddlewaretoken" value="([^"]+)', self.get(SIGN_IN).body)
+        assert found
+        return found[1].decode()
+
+    def sign_in(self, email: str, password: str, token: str = "") -> Answer:
+        return self.post(SIGN_IN, {"login": email, "password": password}, token or self.token())
+
+    def _open(self, request: urllib.request.Request) -> Answer:
+        try:
+            with self._opener.open(request, timeout=PATIENCE) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
