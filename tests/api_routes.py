@@ -12,6 +12,7 @@ type Need = tuple[TokenScope, Role, bool]
 _READ: Final = (TokenScope.READ, Role.VIEWER, False)
 _SEND: Final = (TokenScope.INGEST, Role.PLANNER, False)
 _EXPORT: Final = (TokenScope.READ, Role.PLANNER, False)
+_FORESEE: Final = (TokenScope.READ, Role.PLANNER, False)
 _OPERATE: Final = (TokenScope.OPERATE, Role.PLANNER, False)
 _SET_UP: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR, False)
 _READ_PEOPLE: Final = (TokenScope.PEOPLE, Role.VIEWER, False)
@@ -48,7 +49,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "registrations/set-status/preview"): _SEND_AND_READ,
     ("GET", "registrations/{registration}"): _READ,
     ("PATCH", "registrations/{registration}"): _SEND_AND_READ,
-    ("GET", "registrations/{registration}/is-active"): _READ,
+    ("GET", "registrations/{registration}/is-active"): _FORESEE,
     ("POST", "registrations/{registration}/is-active"): _SEND_AND_READ,
     ("GET", "registrations/{registration}/history"): _READ,
     ("GET", "registrations/{registration}/timeline"): _READ,
@@ -104,7 +105,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PATCH", "flows/{flow}"): _SET_UP,
     ("DELETE", "flows/{flow}"): _SET_UP,
     ("POST", "flows/{flow}/copy"): _SET_UP,
-    ("GET", "flows/{flow}/effects"): _READ,
+    ("GET", "flows/{flow}/effects"): _READ_SET_UP,
     ("GET", "connections"): _READ,
     ("POST", "connections"): _SET_UP,
     ("GET", "connections/{connection}"): _READ,
@@ -145,12 +146,12 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "connections/{connection}/versions"): _READ,
     ("GET", "connections/{connection}/versions/{version}"): _READ,
     ("GET", "connections/{connection}/versions/{version}/differences"): _READ,
-    ("GET", "connections/{connection}/versions/{version}/restoration"): _READ,
+    ("GET", "connections/{connection}/versions/{version}/restoration"): _READ_SET_UP,
     ("POST", "connections/{connection}/versions/{version}/restoration"): _SET_UP,
     ("GET", "mappings/{mapping}/versions"): _READ,
     ("GET", "mappings/{mapping}/versions/{version}"): _READ,
     ("GET", "mappings/{mapping}/versions/{version}/differences"): _READ,
-    ("GET", "mappings/{mapping}/versions/{version}/restoration"): _READ,
+    ("GET", "mappings/{mapping}/versions/{version}/restoration"): _READ_SET_UP,
     ("POST", "mappings/{mapping}/versions/{version}/restoration"): _SET_UP,
     ("GET", "flows/{flow}/warnings"): _READ,
     ("GET", "flows/filter-fields"): _READ,
@@ -171,7 +172,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "flows/{flow}/versions"): _READ,
     ("GET", "flows/{flow}/versions/{version}"): _READ,
     ("GET", "flows/{flow}/versions/{version}/differences"): _READ,
-    ("GET", "flows/{flow}/versions/{version}/restoration"): _READ,
+    ("GET", "flows/{flow}/versions/{version}/restoration"): _READ_SET_UP,
     ("POST", "flows/{flow}/versions/{version}/restoration"): _SET_UP,
     ("GET", "replays"): _READ,
     ("POST", "replays"): _OPERATE,
@@ -242,12 +243,12 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PATCH", "retention"): _SET_UP,
     ("GET", "retention/removal"): _READ,
     ("POST", "retention/removal/start"): _ADMINISTER,
-    ("GET", "events/{event}/custom-statuses/{status}/uses"): _READ,
-    ("GET", "events/{event}/attendee-types/{attendee_type}/uses"): _READ,
-    ("GET", "events/{event}/questions/{question}/uses"): _READ,
-    ("GET", "events/{event}/sessions/{session}/uses"): _READ,
-    ("GET", "events/{event}/properties/{property}/uses"): _READ,
-    ("GET", "event-data/{field}/uses"): _READ,
-    ("GET", "profile-data/{field}/uses"): _READ,
-    ("GET", "events/{event}/leave-testing"): _READ,
+    ("GET", "events/{event}/custom-statuses/{status}/uses"): _FORESEE,
+    ("GET", "events/{event}/attendee-types/{attendee_type}/uses"): _FORESEE,
+    ("GET", "events/{event}/questions/{question}/uses"): _FORESEE,
+    ("GET", "events/{event}/sessions/{session}/uses"): _FORESEE,
+    ("GET", "events/{event}/properties/{property}/uses"): _FORESEE,
+    ("GET", "event-data/{field}/uses"): _READ_SET_UP,
+    ("GET", "profile-data/{field}/uses"): _READ_SET_UP,
+    ("GET", "events/{event}/leave-testing"): _FORESEE,
 }

@@ -11,6 +11,7 @@ from django.test import Client
 from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders import signal_account
+from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import PATIENCE, until
@@ -143,6 +144,20 @@ def test_C7_a_signing_secret_is_made_rotated_finished_and_deleted(story: Story, 
         "requests are signed with a new secret",
         "requests are not signed any more",
     ]
+
+
+def test_P1_a_viewer_reads_how_requests_are_signed_on_the_page_and_by_rest(story: Story, api: ApiClient, client: Client) -> None:
+    id = story.connection("CRM", "/crm")
+    reader = ApiClient.for_account(story.account, [TokenScope.READ], Role.VIEWER)
+    story.signs_in(client, Role.VIEWER)
+    for method, words, state in (
+        ("GET", "Not signed", (False, False)),
+        ("POST", "Each request is signed (Standard Webhooks)", (True, False)),
+        ("POST", "Each request is signed, with the new secret and with the one before (Standard Webhooks)", (True, True)),
+    ):
+        api.send(method, f"connections/{id}/signing")
+        assert words in text_of(client.get(f"/signal/connections/{id}/").content)
+        assert reader.get(f"connections/{id}/signing") == dict(zip(("is_signed", "is_rotating"), state, strict=True))
 
 
 # --- the response rule

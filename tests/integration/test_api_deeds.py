@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 from django.test import Client
 from tests.api_routes import ROUTES
@@ -9,14 +11,77 @@ from tests.builders.people import team
 from tests.form_endpoints import ENDPOINTS, REASONS
 from tests.routes import every_route
 
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import RANKS
 from heliograph.setup.services.account_creation import AccountFacts, create_account
+
+READS: Final[dict[str, tuple[str, ...]]] = {
+    "account-settings": ("GET account",),
+    "api-tokens": ("GET tokens",),
+    "attendee-types-delete": ("GET events/{event}/attendee-types/{attendee_type}/uses",),
+    "audit": ("GET audit",),
+    "configure-delete": ("GET events/{event}/properties/{property}/uses",),
+    "connection-add": ("GET presets", "GET presets/{preset}"),
+    "connection-list": ("GET connections",),
+    "connection-rule": ("GET connections/{connection}/answers",),
+    "custom-statuses-delete": ("GET events/{event}/custom-statuses/{status}/uses",),
+    "event-data": ("GET event-data",),
+    "event-data-delete": ("GET event-data/{field}/uses",),
+    "event-leave-testing": ("GET events/{event}/leave-testing",),
+    "event-statuses": ("GET event-statuses",),
+    "events": ("GET events",),
+    "feed": ("GET feed",),
+    "flow-delete": ("GET flows/{flow}/effects",),
+    "flow-list": ("GET flows",),
+    "insights": ("GET figures",),
+    "mapping-list": ("GET mappings",),
+    "profile-data": ("GET profile-data",),
+    "profile-data-delete": ("GET profile-data/{field}/uses",),
+    "questions-delete": ("GET events/{event}/questions/{question}/uses",),
+    "records-download": ("GET exports/{export}", "GET exports/{export}/file", "GET registrations.ndjson"),
+    "registration-active": ("GET registrations/{registration}/is-active",),
+    "registration-statuses": ("GET registration-statuses",),
+    "registrations": ("GET registrations",),
+    "replay": ("GET replays",),
+    "retention": ("GET retention", "GET retention/removal"),
+    "retry": ("GET retry", "GET retry/causes", "GET retry/counts"),
+    "retry-download-file": ("GET retry/downloads/{download}/file",),
+    "retry-download-ready": ("GET retry/downloads/{download}",),
+    "retry-intervals": ("GET retry-intervals",),
+    "session-registration-statuses": ("GET session-registration-statuses",),
+    "sessions-delete": ("GET events/{event}/sessions/{session}/uses",),
+    "sign-in-rules": ("GET sign-in-rules",),
+    "tag-coverage": ("GET tag-coverage",),
+    "tags": ("GET tags",),
+    "users": ("GET users",),
+}
+"""The endpoints that read what a page shows, as far as a page shows nothing else."""
+LOOK_FIRST: Final = frozenset(
+    {
+        *("attendee-types", "configure", "connection", "connection-versions", "custom-statuses", "job", "mapping", "mapping-versions"),
+        *("questions", "retry-job", "sessions", "tag"),
+    }
+)
+"""Pages that look for what they are about before they ask for the role: here nothing is there, so each role gets 404."""
+BY_ANOTHER_RIGHT: Final = {
+    "flow-test": "A Viewer tests the flow as it is stored (GET flows/{flow}/test); what is edited is for who may edit it.",
+}
+"""Why a page's form and its endpoint need different roles."""
 
 
 @pytest.fixture
-def client(db: None) -> Client:
+def people(db: None) -> dict[Role, User]:
+    return team(create_account(AccountFacts("API", "API"), by="test"))
+
+
+@pytest.fixture
+def client(people: dict[Role, User]) -> Client:
+    return signed_in(people[Role.ADMINISTRATOR])
+
+
+def signed_in(user: User) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(team(create_account(AccountFacts("API", "API"), by="test"))[Role.ADMINISTRATOR])
+    client.force_login(user)
     return client
 
 
@@ -35,3 +100,21 @@ def test_each_form_of_the_pages_has_its_endpoint_or_a_reason(client: Client) -> 
 def test_the_endpoints_of_the_forms_are_there() -> None:
     known = {f"{method} {path}" for method, path in ROUTES}
     assert {each for names in ENDPOINTS.values() for each in names} - known == set()
+
+
+@pytest.mark.parametrize(("method", "table"), [("POST", ENDPOINTS), ("GET", READS)])
+def test_P1_a_page_and_its_endpoint_need_the_same_role(people: dict[Role, User], method: str, table: dict[str, tuple[str, ...]]) -> None:
+    """The role of a page is the lowest one that it does not refuse. What is not there is a 404 for those who may."""
+    clients = {role: signed_in(people[role]) for role in sorted(Role, key=RANKS.__getitem__)}
+    paths = {route.name: route.path for route in every_route()}
+    needs = {f"{verb} {path}": role for (verb, path), (_scope, role, _reads) in ROUTES.items()}
+    looked_first, different = set(), []
+    for name, endpoints in table.items():
+        statuses = {role: client.generic(method, paths[name]).status_code for role, client in clients.items()}
+        if set(statuses.values()) == {404}:
+            looked_first.add(name)
+            continue
+        role = next(role for role, status in statuses.items() if status != 403)
+        different += [(name, role, each, needs[each]) for each in endpoints if needs[each] is not role and name not in BY_ANOTHER_RIGHT]
+    assert different == []
+    assert looked_first == (LOOK_FIRST if table is ENDPOINTS else set())

@@ -52,7 +52,10 @@ class Access:
 
 READ: Final = Access(TokenScope.READ, Role.VIEWER)
 EXPORT: Final = Access(TokenScope.READ, Role.PLANNER)
+FORESEE: Final = Access(TokenScope.READ, Role.PLANNER)
+"""What an operation of Planners would do. As on pages, whoever may not do it does not look ahead at it."""
 READ_SET_UP: Final = Access(TokenScope.READ, Role.ADMINISTRATOR)
+"""What an operation of Administrators would do, and what only forms of the set-up show."""
 SEND: Final = Access(TokenScope.INGEST, Role.PLANNER)
 SEND_AND_READ: Final = Access(TokenScope.INGEST, Role.PLANNER, reads=True)
 SET_UP_EVENTS: Final = Access(TokenScope.SET_UP, Role.PLANNER)

@@ -172,3 +172,10 @@ def result(report: DiagnosisReport) -> str:
 def retries(connection: Connection) -> str:
     """The retries of a patient connection; "" if it has the account's."""
     return _("Patient: %(when)s") % {"when": PATIENT_RETRIES} if connection.patient else ""
+
+
+def signing(connection: Connection) -> str:
+    """How requests are signed (C7)."""
+    if Secret.SIGNING_BEFORE in connection.secrets:
+        return _("Each request is signed, with the new secret and with the one before (Standard Webhooks)")
+    return _("Each request is signed (Standard Webhooks)") if connection.is_signed else _("Not signed")

@@ -16,7 +16,7 @@ from heliograph.api.documents.version_documents import SettingDifference, Versio
 from heliograph.api.endpoints.connection_endpoints import ConnectionController, ConnectionPath
 from heliograph.api.endpoints.flow_version_endpoints import ComparisonQuery
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import READ, SET_UP
+from heliograph.api.token_access import READ, READ_SET_UP, SET_UP
 from heliograph.connections.connection_facts import differences
 from heliograph.connections.services.connections import connection_row, restorable, restore_connection
 from heliograph.domain.connection.connection import Connection
@@ -82,7 +82,7 @@ class ConnectionVersionDifferences(ConnectionController):
 class ConnectionVersionRestoration(ConnectionController):
     """Restoring a version of a connection."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP}
+    access: ClassVar = {"GET": READ_SET_UP, "POST": SET_UP}
 
     def get(self, parsed_path: Path[ConnectionVersionPath]) -> ConnectionRestoration:
         """Read what restoring a version would do."""

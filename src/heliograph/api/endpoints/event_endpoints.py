@@ -14,7 +14,7 @@ from heliograph.api.documents.event_documents import CopyOfEvent, EventChange, E
 from heliograph.api.documents.job_documents import JobDocument
 from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, numbers_of
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import READ, SET_UP_EVENTS
+from heliograph.api.token_access import FORESEE, READ, SET_UP_EVENTS
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.setup import mark_test_job
 from heliograph.setup.event_list import list_events
@@ -103,7 +103,7 @@ class EventCopy(ApiController):
 class EventLeaveTesting(ApiController):
     """Taking an event out of Planning or Testing."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP_EVENTS}
+    access: ClassVar = {"GET": FORESEE, "POST": SET_UP_EVENTS}
 
     def get(self, parsed_path: Path[EventPath], parsed_query: Query[LeaveTesting]) -> LeavingDocument:
         """Look ahead at an event's leaving Planning or Testing: how many registrations are marked, and what Live flows do afterwards."""

@@ -13,7 +13,7 @@ from heliograph.api.controller import ApiController
 from heliograph.api.documents.flow_documents import CopiedFlow, FlowChange, FlowDocument, FlowEffects, ListedFlow, NewFlow, WarningDocument
 from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, numbers_of
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
-from heliograph.api.token_access import READ, SET_UP
+from heliograph.api.token_access import READ, READ_SET_UP, SET_UP
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
@@ -117,7 +117,7 @@ class FlowCopies(ApiController):
 class EffectsOfFlow(ApiController):
     """What depends on a flow."""
 
-    access: ClassVar = {"GET": READ}
+    access: ClassVar = {"GET": READ_SET_UP}
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[FlowPath]) -> FlowEffects:

@@ -21,7 +21,7 @@ from heliograph.api.documents.version_documents import (
 )
 from heliograph.api.endpoints.flow_endpoints import FlowPath, document_of
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import READ, SET_UP
+from heliograph.api.token_access import READ, READ_SET_UP, SET_UP
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.flows.flow_version_words import body_differences, gone_texts, names_of_versions
 from heliograph.flows.services.flows import flow_row, is_running, restorable, restore_flow
@@ -100,7 +100,7 @@ class FlowVersionDifferences(ApiController):
 class FlowVersionRestoration(ApiController):
     """Restoring a version of a flow."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP}
+    access: ClassVar = {"GET": READ_SET_UP, "POST": SET_UP}
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[FlowVersionPath]) -> FlowRestoration:

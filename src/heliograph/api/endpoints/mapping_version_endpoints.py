@@ -16,7 +16,7 @@ from heliograph.api.documents.version_documents import SettingDifference, Versio
 from heliograph.api.endpoints.flow_version_endpoints import ComparisonQuery
 from heliograph.api.endpoints.mapping_endpoints import MappingController, MappingPath
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import READ, SET_UP
+from heliograph.api.token_access import READ, READ_SET_UP, SET_UP
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
@@ -85,7 +85,7 @@ class MappingVersionDifferences(MappingController):
 class MappingVersionRestoration(MappingController):
     """Restoring a version of a mapping."""
 
-    access: ClassVar = {"GET": READ, "POST": SET_UP}
+    access: ClassVar = {"GET": READ_SET_UP, "POST": SET_UP}
 
     def get(self, parsed_path: Path[MappingVersionPath]) -> MappingRestoration:
         """Read what restoring a version would do: what is left out since it is gone, and what could not be sent then."""

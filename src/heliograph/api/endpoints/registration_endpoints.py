@@ -33,7 +33,7 @@ from heliograph.api.documents.registration_documents import (
 )
 from heliograph.api.documents.shared_forms import Document, Id, NameOfThing, number_of
 from heliograph.api.list_answers import Items, ListQuery, items_of
-from heliograph.api.token_access import READ, SEND, SEND_AND_READ
+from heliograph.api.token_access import FORESEE, READ, SEND, SEND_AND_READ
 from heliograph.engine.ingest.problem_documents import reply_of
 from heliograph.registrations import bulk_change, draft
 from heliograph.registrations.active_change import flows_acting, set_active
@@ -145,7 +145,7 @@ class RegistrationLookUp(ApiController):
 class RegistrationActive(ApiController):
     """Is Active of a registration."""
 
-    access: ClassVar = {"GET": READ, "POST": SEND_AND_READ}
+    access: ClassVar = {"GET": FORESEE, "POST": SEND_AND_READ}
 
     def get(self, parsed_path: Path[RegistrationPath]) -> ActiveEffect:
         """Read Is Active, and which flows would act if it were changed."""

@@ -20,7 +20,7 @@ from heliograph.api.endpoints.event_setup_endpoints import (
     SessionPath,
 )
 from heliograph.api.list_answers import Items, all_of
-from heliograph.api.token_access import READ
+from heliograph.api.token_access import FORESEE, READ_SET_UP
 from heliograph.setup.models import AttendeeType, CustomField, Question, RegistrationProperty, RegistrationStatus, Session
 from heliograph.setup.services.custom_fields import field_uses
 from heliograph.setup.services.event_setup import uses_of
@@ -31,7 +31,7 @@ class EventUsesController(EventSetupController):
     """What uses one thing of an event."""
 
     is_abstract: ClassVar = True
-    access: ClassVar = {"GET": READ}
+    access: ClassVar = {"GET": FORESEE}
     model: ClassVar[type[AttendeeType | Question | RegistrationProperty | RegistrationStatus | Session]]
     thing: ClassVar[Thing]
 
@@ -45,7 +45,7 @@ class FieldUsesController(ApiController):
     """What uses one custom field."""
 
     is_abstract: ClassVar = True
-    access: ClassVar = {"GET": READ}
+    access: ClassVar = {"GET": READ_SET_UP}
     kind: ClassVar[CustomField.Kind]
 
     def uses(self, id: str) -> Items[UseDocument]:

@@ -246,7 +246,7 @@ def _read_only_context(request: AccountRequest, row: ConnectionRow) -> dict[str,
         (_("At once"), f"{facts.parallel:,}" if facts.parallel else _("No limit")),
         (_("Retries"), connection_words.retries(facts) or _("As the account has it")),
         (_("Fixed headers"), ", ".join(name for name, _value in facts.headers) or _("None")),
-        (_("Signing"), _("Each request is signed (Standard Webhooks)") if facts.is_signed else _("Not signed")),
+        (_("Signing"), connection_words.signing(facts)),
         (_("Last attempt"), connection_words.attempt(row.attempt)),
     ]
     return {
