@@ -76,7 +76,7 @@ class ReadPlaces:
     def _waiting_now(self) -> list[int]:
         """The accounts that wait, the first one first. Those that do not ask again are forgotten."""
         now = self.clock()
-        self._waiting = {account: asked for account, asked in self._waiting.items() if now - asked < WAITS_FOR}
+        self._waiting = {account: last_at for account, last_at in self._waiting.items() if now - last_at < WAITS_FOR}
         return list(self._waiting)
 
 
