@@ -127,10 +127,10 @@ def _say_plan(plan: Plan) -> None:
     print_text(heading(plan))
     for change in plan.changes:
         drift = "; takes back what was changed by hand" if change.drift else ""
-        print_text(f"{KINDS[change.kind]} {change.label} {change.name}{drift}", *(f"  ! {each}" for each in warnings(change)))
+        print_text(f"{KINDS[change.kind]} {change.label} {change.name}".rstrip() + drift, *(f"  ! {each}" for each in warnings(change)))
         before, after = change.sentences
         if before != after:
-            print_rows([("  now", before), ("  then", after)])
+            print_rows([row for row in (("  now", before), ("  then", after)) if row[1]])
         if change.kind.value == "change":
             print_rows([(f"  {place(member)}", *sides(member)) for member in change.members])
     for left in plan.left:

@@ -13,7 +13,6 @@ from heliograph.api.configuration.secret_references import SecretReference
 from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.domain.setup.document_changes import MemberChange
 from heliograph.setup.models import AppliedFile
-from heliograph.store.instants import from_micros
 
 SectionName = Annotated[str, msgspec.Meta(description="The section of the file, such as `flows` or `events.questions`.")]
 
@@ -168,7 +167,7 @@ class AppliedFileDocument(Document):
         """The document of a row."""
         return cls(
             version=row.number,
-            at=from_micros(row.at),
+            at=row.at,
             by=row.by,
             by_name=actors.name(row.by),
             name=row.name,

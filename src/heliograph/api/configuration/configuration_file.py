@@ -176,7 +176,8 @@ def _entries(section: Section, raws: Sequence[tuple[str, Any]], spelled: Mapped,
 def _where(section: Section, event: str, raw: Any, number: int) -> str:
     name = ""
     if isinstance(raw, dict):
-        name = next((str(raw[member]) for member in ("name", "code", "label") if isinstance(raw.get(member), str) and raw[member]), "")
+        members = ("code", "name") if section is EVENTS else ("name", "code", "label")
+        name = next((str(raw[member]) for member in members if isinstance(raw.get(member), str) and raw[member]), "")
     parts = [*(("events", event) if event else ()), section.name, *((name or str(number),) if section.is_list else ())]
     return ", ".join(parts)
 

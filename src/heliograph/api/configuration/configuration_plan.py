@@ -40,7 +40,8 @@ from heliograph.setup.models import AppliedFile
 from heliograph.setup.services.applied_file_record import newest_applied, note_applied
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.store.instants import from_micros
+from heliograph.setup.services.versions import watching_flows_once
+from heliograph.setup.setup_errors import Invalid
 
 type Values = Callable[[SecretReference], str | None]
 type Account = Mapping[str, Sequence[StoredEntry]]
@@ -182,16 +183,19 @@ def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: s
         names = AccountNames.of_account(account)
         before, config_before = read_all(names), transaction.provider.account(account)
         applied = newest_applied()
+        drifts = {(each.section, each.id): each.drift for each in drifted(applied, before)} if applied else {}
         read = read_file(content, names)
         saver = Saver(transaction, names, file.value_of)
-        left = _save_entries(saver, read, before)
-        if file.prune:
-            _delete_left(transaction, left)
-            left = []
-        transaction.write_account()
+        try:
+            with watching_flows_once(transaction):
+                left = _save_entries(saver, read, before)
+                if file.prune:
+                    _delete_left(transaction, left)
+                    left = []
+        except Invalid as error:  # a mapping and a connection do not go together
+            raise FileRefused([EntryRefused("flows", reason) for reasons in error.fields.values() for reason in reasons]) from None
         config_after = transaction.provider.account(account)
     after = read_all(AccountNames.of_account(account))
-    drifts = {} if applied is None else {(each.section, each.id): each.drift for each in drifted(applied, before)}
     changes = [
         replace(change, drift=drifts.get((change.section, change.id)))
         for change in compared_accounts(before, after, FlowRules(config_before, config_after))
@@ -350,4 +354,4 @@ def _pairs(then: Sequence[StoredEntry], now: Sequence[StoredEntry]) -> Iterator[
 def _who(section: Section, id: int) -> Drift:
     """Who changed a thing last, by the audit."""
     entry = AuditEntry.objects.filter(kind=section.audited, object_id=id).order_by("-id").first()
-    return Drift() if entry is None else Drift(entry.by, from_micros(entry.at))
+    return Drift() if entry is None else Drift(entry.by, entry.at)

@@ -1,4 +1,4 @@
-"""The text of a configuration file: YAML (its core schema, without aliases and tags) or JSON (RFC 8259)."""
+"""The text of a configuration file: YAML without aliases and tags, or JSON (RFC 8259)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,25 @@ from heliograph.domain.errors import HeliographError
 LONGEST_TEXT: Final = 3_500_000
 """Characters. A request of the API has at most 4 MiB."""
 DEEPEST: Final = 40
-_CORE: Final = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:null"}
 
 
 class BadText(HeliographError):
     """The text is no configuration file."""
 
 
+_NUMBER: Final = r"-?(?:0|[1-9][0-9]*)"
+_PATTERNS: Final = {
+    "bool": re.compile(r"true|false"),
+    "null": re.compile(r"~|null|"),
+    "int": re.compile(_NUMBER),
+    "float": re.compile(rf"{_NUMBER}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"),
+}
+"""What is no text unless it stands in quotes: what JSON has, too."""
+
+
 class _Loader(yaml.CSafeLoader):
-    """Loads the core schema, in which `no` and `2027-01-31` are texts, and refuses a key that occurs twice."""
+    """Takes for something else than text only what JSON does, so that `no`, `010`, `12:30` and `2027-01-31` are texts. Refuses a key that occurs
+    twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: set[Any] = set()
@@ -35,12 +45,9 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: core
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    if (core := [(tag, pattern) for tag, pattern in resolvers if tag in _CORE - {"tag:yaml.org,2002:bool"}])
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.yaml_implicit_resolvers = {}
+for _name, _pattern in _PATTERNS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern.pattern})$"), None)
 
 
 def read_text(text: str) -> dict[str, Any]:
@@ -48,9 +55,8 @@ def read_text(text: str) -> dict[str, Any]:
     if len(text) > LONGEST_TEXT:
         raise BadText(f"The file is longer than {LONGEST_TEXT:,} characters.")
     try:
-        content = msgspec.json.decode(text.encode()) if text.lstrip().startswith("{") else _read_yaml(text)
-    except msgspec.DecodeError as error:
-        raise BadText(f"This is not JSON: {error}.") from None
+        content = _read_json(text) if text.lstrip().startswith("{") else None
+        content = _read_yaml(text) if content is None else content
     except RecursionError:
         raise BadText(f"The file is nested more than {DEEPEST} levels deep.") from None
     except UnicodeEncodeError:
@@ -65,6 +71,14 @@ def read_text(text: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadText("The file must be a mapping of sections, such as `tags:`.")
     return content
+
+
+def _read_json(text: str) -> Any:
+    """The content; None if this is no JSON, but perhaps YAML, whose mappings can begin alike."""
+    try:
+        return msgspec.json.decode(text.encode())
+    except msgspec.DecodeError:
+        return None
 
 
 def _read_yaml(text: str) -> Any:
@@ -85,11 +99,13 @@ def _read_yaml(text: str) -> Any:
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Writes texts of several lines as blocks."""
+    """Writes texts of several lines as blocks, and puts in quotes what the loader would take for something else."""
 
 
 def _write_str(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text and not re.search(r"[ \t]\n|^\s|\t", text) else None
+    if any(pattern.fullmatch(text) for pattern in _PATTERNS.values()):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

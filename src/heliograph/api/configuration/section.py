@@ -19,6 +19,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.services.versions import refresh_watch
 from heliograph.setup.setup_errors import Invalid
 
 type Path = tuple[str | int, ...]
@@ -75,7 +76,7 @@ class Saver:
 
     def refresh(self) -> None:
         """Reads the names anew, after things were saved that later entries name."""
-        self.transaction.write_account()
+        refresh_watch(self.transaction)
         self.names = AccountNames.of_account(self.transaction.account)
 
     def value(self, reference: SecretReference) -> str | None:

@@ -174,6 +174,8 @@ class Mappings(Section):
                     {".".join(map(str, path)): ["A reference to a secret can only stand in a part of the kind secret, as its value."]}
                 )
             value = saver.value(reference)
+            if value is None and id is None:
+                raise Invalid({document["rows"][path[1]]["target"]: [f"{reference} was not brought along, and a new mapping needs it."]})
             if value is not None:
                 document["rows"][path[1]]["parts"][path[3]] = {"kind": "text", "text": value}
         body = msgspec.convert(self.mapped(document, saver.names.id), NewMapping).body
@@ -214,7 +216,7 @@ class Flows(Section):
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         transaction = saver.transaction
         document = self.mapped(entry.document, saver.names.id)
-        config = transaction.provider.account(transaction.account)
+        config = transaction.watched or transaction.provider.account(transaction.account)
         before = config.flows[id] if id else None
         flow = msgspec.convert(document, NewFlow).facts
         if before is not None:

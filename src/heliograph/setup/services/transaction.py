@@ -10,6 +10,7 @@ from django.db import models
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
+from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.setup.setup_errors import NotThere
 from heliograph.setup.usage import Tagged
 from heliograph.setup.version_bodies import account_bodies
@@ -36,6 +37,8 @@ class SetupTransaction:
     one_version: bool = False
     """Whether all saves of the transaction make one version of the account. A change that it records must be quiet then, because a change keeps
     the version by which it was decided, and that must not differ from what was in force."""
+    watched: AccountConfig | None = None
+    """Inside `versions.watching_flows_once`: the configuration, as of its last refresh."""
     made: dict[tuple[int, int], int] = field(default_factory=dict)
     """With `one_version`: the version of each scope that this transaction has made: (scope, id) -> version."""
 
