@@ -13,6 +13,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client
+from django.urls import resolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
@@ -64,6 +65,13 @@ def test_the_table_has_every_endpoint() -> None:
     assert endpoints == ROUTES
     for path, controller in openapi.controllers(ROUTER):
         assert set(controller.api_endpoints) == set(controller.access), path
+
+
+def test_every_address_leads_to_its_endpoint() -> None:
+    """No path is hidden by one before it whose parameter matches it, too."""
+    for path, controller in openapi.controllers(ROUTER):
+        view = resolve("/" + re.sub(r"\{\w+\}", "0", path).lstrip("/")).func
+        assert view.view_class is controller, path  # type: ignore[attr-defined]
 
 
 def test_the_openapi_file_is_valid_and_complete() -> None:
