@@ -30,6 +30,7 @@ from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store import connection_states
+from heliograph.store.restored_copy import mark_restored, unreleased_copy
 from tests.builders.connection import connection
 from tests.builders.flow import destination, flow
 from tests.builders.mapping import mapping
@@ -315,6 +316,16 @@ def asked_about(site: Site) -> None:
     site.record("S-1", status="New", profile={"first_name": "Ada"})
 
 
+def is_restored(instant: int) -> Callable[[Site], object]:
+    """The account comes from a backup of this instant, in microseconds, and is not released."""
+
+    def restore(site: Site) -> None:
+        with site.store.transaction():
+            mark_restored(site.store, instant, None)
+
+    return restore
+
+
 PAGES: dict[str, Asking] = {
     "a tag is deleted": Asking(
         "setup.views.tag_pages.delete",
@@ -518,6 +529,14 @@ PAGES: dict[str, Asking] = {
         uses_tag("Here"),
         "1 Live flow may act on this",
         jobs("set-status"),
+    ),
+    "a restored copy is released": Asking(
+        "administration.views.restored_copy_page.restored_copy",
+        lambda _site: "/settings/restored-copy/",
+        is_restored(2_000_000),
+        "from a backup of 1 Jan 1970",
+        lambda site: unreleased_copy(site.store, site.acme.account.pk) is None,
+        before=is_restored(1_000_000),
     ),
     "a token is revoked": Asking(
         "administration.views.api_token_page._revoke",

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from cryptography.fernet import Fernet
@@ -23,6 +23,9 @@ from heliograph.domain.retention import LONGEST, Terms
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
 from heliograph.store.key_file import KeyFile
+
+if TYPE_CHECKING:
+    from heliograph.store.backup.backup_schedule import Schedule
 
 PREFIX = "HELIOGRAPH_"
 OPENID = "oidc"
@@ -175,6 +178,17 @@ class Options(BaseSettings):
         le=LONGEST,
         description="Days for which an Idempotency-Key is remembered. Repeated later, it is recorded like a new one.",
     )
+    backup_folder: Path = Field(
+        default=Path(),
+        description="Folder for scheduled backups, best on another disk. `heliograph serve` and `web` write them there. Default: no scheduled backups.",
+    )
+    backup_every: float = Field(default=24.0, ge=0.01, le=8_784, description="Hours between two scheduled backups.")
+    backup_keep: int = Field(
+        default=14,
+        ge=1,
+        le=10_000,
+        description="Scheduled backups that are kept in that folder; older ones are removed once a new one is complete.",
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
@@ -314,7 +328,7 @@ class Options(BaseSettings):
 
     @model_validator(mode="after")
     def _absolute_places(self) -> Self:
-        for name in ("data", "key_file", "ca_file"):
+        for name in ("data", "key_file", "ca_file", "backup_folder"):
             place: Path = getattr(self, name)
             if place != Path() and not place.is_absolute():
                 raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give an absolute path")
@@ -343,6 +357,15 @@ class Options(BaseSettings):
     def retention(self) -> Terms:
         """How long content and records of all accounts are kept (O4)."""
         return Terms(self.retention_content, self.retention_rows)
+
+    @property
+    def backup_schedule(self) -> "Schedule | None":
+        """When and where scheduled backups are made (O13); None if they are not."""
+        if self.backup_folder == Path():
+            return None
+        from heliograph.store.backup.backup_schedule import Schedule  # noqa: PLC0415 -- only the pages and `heliograph backup` need it
+
+        return Schedule(self.backup_folder, round(self.backup_every * 3_600_000_000), self.backup_keep)
 
     @property
     def hosts(self) -> Hosts:

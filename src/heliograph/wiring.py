@@ -172,15 +172,21 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """The work on threads of the pages' process, by name: folding, retention, jobs, and the deletion of old uploads, exports and downloads.
+    """The work on threads of the pages' process, by name: scheduled backups, folding, retention, jobs, and the deletion of old uploads, exports and downloads.
     Each runs until its event is set."""
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
+    from heliograph.store.backup import backup_schedule  # noqa: PLC0415
     from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
+    schedule = options.backup_schedule
+    backups: list[tuple[str, Callable[[threading.Event], None]]] = []
+    if schedule is not None:
+        backups.append(("backups", lambda stop: backup_schedule.care(lambda: open_database(options, read_only=True), stop, schedule)))
     return [
+        *backups,
         ("folding", lambda stop: figure_folder.care(lambda: open_database(options), stop)),
         ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention, options.retention_keys)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),

@@ -119,8 +119,9 @@ def main() -> None:
         ((unexplained, flow),) = site.store.all("SELECT change_id, flow_id FROM action WHERE id = :id", {"id": aging.actions("S25-1")[0]})
         busy, unmoved = _busy(site.store), _unmoved(site.store)
 
-        nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
+        nothing, quiet, copy = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET", "COPY"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
+        _restore(site.store, copy.pk)
 
         items["without-content"] = f"a{gone}"
         users = {
@@ -133,6 +134,8 @@ def main() -> None:
             "unmoved": unmoved.administrator,
             "nothing": user(nothing, name="Nothing"),
             "quiet": user(quiet, name="Quiet"),
+            "restored": user(copy, name="Restored"),
+            "restored-reading": user(copy, Role.VIEWER, name="Restored Reader"),
             "operator": user(None),
             "resting": user(site.account, name="Resting"),
             "careful": user(site.account, name="Careful"),
@@ -193,6 +196,15 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
     with store.transaction():
         retention_record.announce(store, made.account.pk, terms, store.now())
     return made, made.actions("S25-1")[-1]
+
+
+def _restore(store: Database, account: int) -> None:
+    """Marks an account as restored from a backup and not released."""
+    with store.transaction():
+        store.run(
+            "INSERT INTO restored_copy (account_id, instant, last_change, restored) VALUES (:account, :now, :now, :now)",
+            {"account": account, "now": store.now()},
+        )
 
 
 def _unmoved(store: Database) -> SignalAccount:

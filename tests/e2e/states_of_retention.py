@@ -12,6 +12,9 @@ from tests.e2e.visiting import State, Visit
 PAGE, QUESTION, PATH = "administration/retention.html", "confirmation.html", "/settings/retention/"
 
 
+COPY = "/settings/restored-copy/"
+
+
 def _long_ago(path: str) -> str:
     """A period whose records are gone: it ends before the oldest that is kept."""
     now = datetime.now(UTC)
@@ -39,6 +42,10 @@ def _unsure(visit: Visit) -> None:
     expect(visit.page.get_by_text("So much is old that not all of it was looked at: more than is counted may go.")).to_be_visible()
 
 
+def _says_that_nothing_is_sent(visit: Visit) -> None:
+    expect(visit.page.get_by_role("complementary", name="Restored copy")).to_contain_text("nothing is sent")
+
+
 def _item(of: Showcase) -> str:
     return f"/signal/retry/{of.items['without-content']}/"
 
@@ -55,6 +62,9 @@ STATES = (
     State("retention, refused", PAGE, "Retention", PATH, "aging", then=_too_long, after=422),
     State("retention, a shorter term", QUESTION, "Keep less, and remove what is older?", PATH, "aging", then=_shorter),
     State("retention, started", QUESTION, "Remove it now?", PATH, "aging", then=_begin),
+    State("restored copy", QUESTION, "Let this restored copy send?", COPY, "restored", ("restored-copy",)),
+    State("restored copy, as a Viewer", QUESTION, "Let this restored copy send?", COPY, "restored-reading"),
+    State("banner of a restored copy", "flows/flow_list.html", "Flows", "/signal/flows/", "restored", then=_says_that_nothing_is_sent),
     State("timeline, content removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S25-1/", "aging"),
     State("timeline, records removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S16-1/", "aging"),
     State("feed, records removed", "insights/feed.html", "Account Insights", "/signal/metrics/feed/", "aging"),

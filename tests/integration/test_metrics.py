@@ -25,7 +25,7 @@ from heliograph.jobs.models import JobState
 RUNNING = Path(__file__).parents[2] / "docs/running"
 type Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 AGE = "heliograph_queue_oldest_seconds"
-MOVE = {AGE, "heliograph_database_size_bytes", "heliograph_disk_free_bytes", "heliograph_figures_unfolded"}
+MOVE = {AGE, "heliograph_database_size_bytes", "heliograph_disk_free_bytes", "heliograph_figures_unfolded", "heliograph_backup_age_seconds"}
 """What is another number a moment later."""
 NAMED = re.compile("ACME|SUMMIT|CRM|Eva|R1|/crm")
 """What a label may never say."""
@@ -77,9 +77,10 @@ def history(story: Story) -> None:
     story.delete_flow(gone)
 
 
-def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story, heliograph: Starter) -> None:
+def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story, heliograph: Starter, tmp_path: Path) -> None:
     story = forgetful_story
     history(story)
+    assert heliograph.run("backup", str(tmp_path / "copy.zip")).returncode == 0
     with serving(heliograph) as (process, operations):
         story.wait_for(lambda: sum(state == "success" for state in story.states()) == 5 and story.attempts(story.actions("R2")[-1]), 90)
         until(lambda: value(samples(operations), "heliograph_attempts_total", outcome="failed", category="Config") == 1)
@@ -108,6 +109,8 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
         assert value(found, "heliograph_database_up") == 1
         assert value(found, "heliograph_database_size_bytes") > 100_000
         assert value(found, "heliograph_disk_free_bytes") > 0
+        assert 0 <= value(found, "heliograph_backup_age_seconds") < 600
+        assert value(found, "heliograph_unreleased_accounts") == 0
         text = fetched(f"http://127.0.0.1:{operations}/metrics")
         assert not NAMED.search(text)
         listed = set(re.findall(r"`(heliograph_\w+)", (RUNNING / "README.md").read_text("utf-8")))
@@ -152,6 +155,8 @@ def in_status(said: dict[str, Any]) -> Samples:
         "heliograph_database_up": said["database_up"],
         "heliograph_database_size_bytes": said["database_bytes"],
         "heliograph_disk_free_bytes": said["disk_free_bytes"],
+        "heliograph_unreleased_accounts": said["unreleased_accounts"],
+        **({} if said["backup_age_s"] is None else {"heliograph_backup_age_seconds": said["backup_age_s"]}),
     }
     by_state: dict[str, dict[str, float]] = {
         "heliograph_queue_items": {"pending": queue["pending"], "queued": queue["waiting"], "untagged": queue["untagged"]},
@@ -199,7 +204,7 @@ def test_O8_our_rules_and_dashboard_work_in_a_real_prometheus(forgetful_story: S
             until(lambda: asked(url, 'up{job="heliograph"} == 1'))
             until(lambda: [each["value"][1] for each in asked(url, 'heliograph_attempts_total{outcome="delivered"}')] == ["5"])
             (group,) = json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"]
-            assert len(group["rules"]) == 12
+            assert len(group["rules"]) == 15
             until(lambda: all(rule["health"] == "ok" for rule in json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"][0]["rules"]))
             assert [alert for alert in json.loads(fetched(f"{url}/api/v1/alerts"))["data"]["alerts"] if alert["state"] == "firing"] == []
             known = set(json.loads(fetched(f"{url}/api/v1/label/__name__/values"))["data"])

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from heliograph.accounts import kept_form
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Account, Role, User
 from heliograph.accounts.roles import may
+from heliograph.store.django_database import of_django
+from heliograph.store.restored_copy import RestoredCopy, unreleased_copy
 
 
 def account(request: HttpRequest) -> dict[str, Any]:
@@ -18,6 +22,7 @@ def account(request: HttpRequest) -> dict[str, Any]:
     openid: the name of the OpenID Connect provider; "" for none.
     plans: True if the user may change events and registrations.
     administers: True if the user may change everything.
+    restored_copy: what the account is restored from, while it sends nothing (O14).
     form_waits: True if this browser has posted a form after its session had ended.
     """
     user = getattr(request, "user", None)
@@ -27,7 +32,12 @@ def account(request: HttpRequest) -> dict[str, Any]:
         "account": known,
         "user": user,
         "openid": settings.HELIOGRAPH.oidc_name if settings.HELIOGRAPH.oidc_issuer else "",
+        "restored_copy": SimpleLazyObject(lambda: _restored_copy(known) if member is not None and known is not None else None),
         "form_waits": kept_form.is_waiting(request),
         "plans": member is not None and may(member, Role.PLANNER),
         "administers": member is not None and may(member, Role.ADMINISTRATOR),
     }
+
+
+def _restored_copy(account: Account) -> RestoredCopy | None:
+    return unreleased_copy(of_django(connections["read"]), account.pk)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.bench.backlog import Queue, together
+from heliograph.bench.backup_load import Backups
 from heliograph.bench.fixture import Fixture, FixtureSize, make
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
@@ -59,6 +60,7 @@ class Bench:
             Scenario.PAGES: self._pages,
             Scenario.INSIGHTS: self._insights,
             Scenario.API: self._api,
+            Scenario.BACKUP: self._backup,
             Scenario.LIGHT: self._light,
         }
         return runs[scenario]()
@@ -218,6 +220,16 @@ class Bench:
     @contextmanager
     def _api_reader(self, made: Fixture, *, there: bool) -> Iterator[None]:
         with ApiReader(self.site, made.account, self.say) if there else nullcontext():
+            yield
+
+    def _backup(self) -> ScenarioFigures:
+        """Backups, one after another; in turn without them."""
+        made = make(FixtureSize("BACKUP", self.receiver.url))
+        return self._with_and_without(made, "without backups", self._backups)
+
+    @contextmanager
+    def _backups(self, made: Fixture, *, there: bool) -> Iterator[None]:
+        with Backups(self.ground, self.say) if there else nullcontext():
             yield
 
     def _light(self) -> ScenarioFigures:

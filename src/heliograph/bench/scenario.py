@@ -17,4 +17,5 @@ class Scenario(StrEnum):
     PAGES = "pages"
     INSIGHTS = "insights"
     API = "api"
+    BACKUP = "backup"
     LIGHT = "light"

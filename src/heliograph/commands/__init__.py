@@ -30,6 +30,7 @@ MODULES = (
     "status",
     "doctor",
     "configuration_commands",
+    "backup",
     "flow_commands",
     "registration_commands",
     "replay_commands",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -90,10 +90,17 @@ def _of_database(options: Options) -> Iterator[Check]:
     yield answers
     if db is None:
         return
-    yield doctor_checks.schema_is_current(db, schema.migrations())
+    current = doctor_checks.schema_is_current(db, schema.migrations())
+    yield current
     yield doctor_checks.search_has_its_index(db)
     yield doctor_checks.key_fits(db, Vault(keys))
     yield doctor_checks.clocks_agree(db)
+    if current.ok:
+        schedule = options.backup_schedule
+        if schedule is not None and schedule.folder.exists():
+            yield replace(doctor_checks.folder_is_writable(schedule.folder), name="backup folder")
+        yield doctor_checks.backups_are_made(db, schedule.every if schedule is not None else None)
+        yield doctor_checks.copy_is_released(db)
 
 
 def _print(checks: list[Check]) -> None:

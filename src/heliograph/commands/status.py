@@ -95,6 +95,11 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
     # the jobs, the database and its disk
     table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in database.jobs.items() if n) or "none")
     table.add_row("Figures", f"{database.unfolded_figures:,} rows to be added up")
+    table.add_row(
+        "Backup", "none was made" if database.backup_age is None else f"the newest is {database.backup_age / 3600:,.1f} hours old"
+    )
+    if database.unreleased_accounts:
+        table.add_row("Restored", f"[red]{database.unreleased_accounts} accounts of a restored copy send nothing: heliograph release[/red]")
     if database.last_error:
         table.add_row("Last error", database.last_error)
     if database.database_bytes is not None:

@@ -14,6 +14,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import soon
 
+_STANDSTILLS: Final = {Hold.PAUSED, Hold.UNRELEASED}
 _STOPS: Final = {
     Cause.FLOW_INACTIVE: gettext_lazy("The flow is off: nothing of it is sent until it is switched on."),
     Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test: it is not sent until the flow is switched back."),
@@ -34,8 +35,8 @@ def hindrance(prospect: Prospect) -> str:
 
 
 def may_go(prospect: Prospect) -> bool:
-    """True if an item is tried when it is due: its connection is not paused, and its flow can send it."""
-    return prospect.stop is None and (prospect.hold is None or prospect.hold.hold is not Hold.PAUSED)
+    """True if an item is tried when it is due: its connection is not paused, its account sends, and its flow can send it."""
+    return prospect.stop is None and (prospect.hold is None or prospect.hold.hold not in _STANDSTILLS)
 
 
 def _hold(prospect: Prospect) -> str:
@@ -46,6 +47,8 @@ def _hold(prospect: Prospect) -> str:
             return _("%(connection)s is paused: nothing is sent until somebody chooses Release in its menu.") % facts
         case Hold.RELEASED:
             return _("%(connection)s is being released: what it holds goes out at the chosen rate.") % facts
+        case Hold.UNRELEASED:
+            return _("This is a restored copy: nothing is sent until an Administrator lets it send.")
         case Hold.RESTS:
             return _("%(connection)s rests until %(time)s, as its target asked.") % facts
         case Hold.SILENT:

@@ -15,6 +15,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.stop_causes import GONE, destination_of, stop_of
 from heliograph.store.queue.action_rows import StoredAction
+from heliograph.store.restored_copy import unreleased_copy
 
 
 class Hold(StrEnum):
@@ -25,6 +26,8 @@ class Hold(StrEnum):
     """The actions that waited during a pause are sent at a chosen rate."""
     RESTS = "rests"
     """The target asked not to be sent anything until an instant."""
+    UNRELEASED = "unreleased"
+    """The account belongs to a restored copy that nobody has released (O14)."""
     SILENT = "silent"
     """The target could not be reached the last times, so single requests probe it."""
 
@@ -86,6 +89,8 @@ def prospect_of_run(config: AccountConfig, flow: int) -> Prospect:
 
 def connection_holds(reader: AccountReader) -> Mapping[int, ConnectionHold]:
     """The account's connections that send nothing at present, with the reason."""
+    if unreleased_copy(reader.db, reader.account) is not None:
+        return dict.fromkeys(reader.config.connections, ConnectionHold(Hold.UNRELEASED))
     now = reader.db.now()
     rows = reader.db.all(
         "SELECT connection_id, paused, release_rate, held_until FROM connection_state WHERE account_id = :account"

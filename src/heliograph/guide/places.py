@@ -32,6 +32,7 @@ PLACES: dict[str, str] = {
     "account-settings": "people#the-account",
     "retry-intervals": "retry",
     "retention": "people#retention",
+    "restored-copy": "people#a-restored-copy",
     "api-reference": "automation",
     "api-openapi": "automation",
     "api-endpoint": "automation",

@@ -19,6 +19,7 @@ from heliograph.insights.integrations import integrations_of
 from heliograph.retry.retry_queue import MOST
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
+from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
 
 LATELY = 10 * MINUTE
@@ -76,6 +77,8 @@ def _items(account: int, *among: str) -> int:
 def _sending(account: int) -> int:
     """The number of actions that are being sent. Actions of a connection that is paused or rests are not."""
     db, held_condition = of_django(connections["read"]), connection_states.HELD
+    if unreleased_copy(db, account) is not None:
+        return 0
     now = db.now()
     rows = db.all(
         "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"

@@ -20,7 +20,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import diagnosis_words
 from heliograph.connections.does_words import DOES
 from heliograph.connections.services import test_progress
-from heliograph.connections.services.save_and_test import TooManyTests
+from heliograph.connections.services.save_and_test import NotTested
 from heliograph.connections.views import connection_setup, typed_secrets
 from heliograph.connections.views.url_form import UrlForm, url_fields
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
@@ -136,7 +136,7 @@ def _test_and_redirect(request: AccountRequest, made: MadeFromPreset, to_flow: R
     report: DiagnosisReport | None = None
     try:
         report = test_progress.begin(request.account.pk, id)
-    except TooManyTests as error:
+    except NotTested as error:
         test_text = _(str(error))
     else:
         test_text = diagnosis_words.summary(report) if report is not None else _("It is being tested.")

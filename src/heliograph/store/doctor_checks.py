@@ -21,13 +21,17 @@ from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store import driver_errors, search_index
+from heliograph.store.backup.backup_runs import last_backup, last_failure
 from heliograph.store.database import Database
 from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
+from heliograph.store.restored_copy import unreleased_accounts
 from heliograph.store.secrets import Vault, knows_key
 
 LEAST_SPACE: Final = 1024**3
 LEAST_DESCRIPTORS: Final = 4096
 MOST_SKEW: Final = 2_000_000
+OLDEST_BACKUP: Final = 48
+"""Hours after which a backup that nobody has scheduled is called old."""
 MOUNT_TABLE: Final = Path("/proc/self/mountinfo")
 WIDEST_NETWORK: Final = {4: 8, 6: 16}
 
@@ -256,6 +260,46 @@ def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.tim
             "Let both follow a time server (systemctl status systemd-timesyncd, chronyd).",
         )
     return Check("clock", True, "This machine's clock and the database's agree.")
+
+
+# --- backups
+
+
+def backups_are_made(database: Database, every: int | None) -> Check:
+    """Checks the age of the newest backup.
+
+    every: microseconds between two scheduled backups; None if none are scheduled
+    """
+    last = last_backup(database)
+    failure = last_failure(database)
+    reason = f" The last try failed: {failure}" if failure else ""
+    if last is None:
+        return Check(
+            "backup",
+            not failure,
+            f"No backup was made yet.{reason}",
+            "Set HELIOGRAPH_BACKUP_FOLDER, or run `heliograph backup FILE` daily.",
+        )
+    hours = (database.now() - last) / 3_600_000_000
+    sentence = f"The newest backup is {hours:,.1f} hours old.{reason}"
+    if every is not None and database.now() - last > 2 * every:
+        return Check("backup", False, sentence, "`heliograph backup FILE` says what keeps it from being made; the log does, too.")
+    if hours > OLDEST_BACKUP:
+        return Check("backup", True, sentence, "Set HELIOGRAPH_BACKUP_FOLDER, or run `heliograph backup FILE` daily.")
+    return Check("backup", True, sentence, "Look why, before the next one fails." if failure else "")
+
+
+def copy_is_released(database: Database) -> Check:
+    """Reports the accounts of a restored copy that send nothing (O14)."""
+    unreleased = len(unreleased_accounts(database))
+    if not unreleased:
+        return Check("restored copy", True, "Every account sends.")
+    return Check(
+        "restored copy",
+        True,
+        f"This is a restored copy, and {unreleased} of its accounts send nothing yet.",
+        "Stop the original for good, then run `heliograph release`, or let an Administrator of each account do it on the page Restored copy.",
+    )
 
 
 # --- the network and the process

@@ -11,8 +11,10 @@ from typing import Any
 
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
+from heliograph.store.backup.backup_runs import last_backup
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
+from heliograph.store.restored_copy import unreleased_accounts
 from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_WAITING
 
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
@@ -62,8 +64,11 @@ class ServerStatus:
     """Numbers by state."""
     database_bytes: int | None
     """None if the size cannot be read."""
-    """None if the size cannot be read."""
     disk_free: int | None
+    backup_age: float | None
+    """Seconds since the newest complete backup began; None if there was none."""
+    unreleased_accounts: int
+    """Accounts of a restored copy that nobody has released (O14)."""
 
     @property
     def is_working(self) -> bool:
@@ -90,6 +95,8 @@ class ServerStatus:
             "jobs": dict(self.jobs),
             "database_bytes": self.database_bytes,
             "disk_free_bytes": self.disk_free,
+            "backup_age_s": self.backup_age,
+            "unreleased_accounts": self.unreleased_accounts,
         }
 
 
@@ -140,6 +147,8 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
         jobs=dict.fromkeys(JOB_STATES, 0) | dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state")),
         database_bytes=_size(db, file),
         disk_free=shutil.disk_usage(folder).free if folder is not None else None,
+        backup_age=None if (last := last_backup(db)) is None else max(0.0, round((now - last) / 1_000_000, 1)),
+        unreleased_accounts=len(unreleased_accounts(db)),
     )
 
 

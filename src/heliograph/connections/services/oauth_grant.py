@@ -42,6 +42,7 @@ from heliograph.setup.services.versions import watching_flows, write
 from heliograph.store import oauth_token_store
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
+from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.secrets import SecretError, SecretPlace, load_secrets
 
 log = structlog.get_logger(__name__)
@@ -197,7 +198,9 @@ def access(db: Database, account: int, id: int) -> ConnectionAccess:
 
 
 def asker(account: int, id: int) -> Asker:
-    """The Asker that requests a connection's tokens. Raises NotThere."""
+    """The Asker that requests a connection's tokens. Raises NotThere, and NotConnected in a restored copy that is not released."""
+    if unreleased_copy(of_django(database), account) is not None:
+        raise NotConnected(_("This is a restored copy: it asks nobody for access until an Administrator lets it send."))
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     stored = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})

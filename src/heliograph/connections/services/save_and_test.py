@@ -62,6 +62,7 @@ from heliograph.store import connection_tests
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
+from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.secrets import load_secrets
 
 SHOWN = 600
@@ -74,7 +75,15 @@ MOST_BYTES: Final = 4
 """Bytes of one character, in most charsets."""
 
 
-class TooManyTests(SetupError):
+class NotTested(SetupError):
+    """The connection is not tested now."""
+
+
+class CopyUnreleased(NotTested):
+    """This is a restored copy: nothing is sent, and no connection tested, until an Administrator lets it send."""
+
+
+class TooManyTests(NotTested):
     """This connection, or the account's connections together, were tested too often in the last minute. Wait a minute and test again."""
 
 
@@ -91,7 +100,7 @@ def try_connection(
     sample: sends one real request with sample values instead of calling the test URL
     report_progress: called with the finished steps and the next one, whenever a step begins
 
-    Raises NotThere, TooManyTests, and HeliographError if the connection's secrets cannot be read.
+    Raises NotThere, TooManyTests, CopyUnreleased, and HeliographError if the connection's secrets cannot be read.
     """
     with transaction.atomic(), scope(account=account):
         connection = Connection.from_body(connection_row(id).body)
@@ -102,6 +111,8 @@ def try_connection(
             return DiagnosisReport(
                 DiagnosisVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail
             )
+        if unreleased_copy(of_django(database), account) is not None:
+            raise CopyUnreleased
         about = _read(account, id, connection, sample=sample)
         if not connection_tests.may_test(of_django(database), account, id):
             raise TooManyTests(TooManyTests.__doc__ or "")

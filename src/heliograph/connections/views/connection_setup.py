@@ -21,7 +21,7 @@ from heliograph.connections.answers import unmatched_conditions
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services import oauth_grant, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url, save_connection
-from heliograph.connections.services.save_and_test import TooManyTests
+from heliograph.connections.services.save_and_test import NotTested
 from heliograph.connections.views import connection_form, connection_values, typed_secrets
 from heliograph.connections.views import oauth_pages as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
@@ -140,7 +140,7 @@ def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bo
     """Tests the saved connection and redirects to its page, or back to the flow for which it was made, if the test passed."""
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
-    except TooManyTests as error:
+    except NotTested as error:
         say(request, f"{_('Saved.')} {_(str(error))}")
         return HttpResponseRedirect(to_flow.address(reverse("connection", args=(id,))))
     if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:

@@ -105,6 +105,13 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
         yield _gauge("heliograph_database_size_bytes", "Size of the database on disk.", {(): status.database_bytes})
     if status.disk_free is not None:
         yield _gauge("heliograph_disk_free_bytes", "Free space of the data folder's disk.", {(): status.disk_free})
+    age: dict[tuple[()], float] = {} if status.backup_age is None else {(): status.backup_age}
+    yield _gauge("heliograph_backup_age_seconds", "Time since the newest complete backup began; none if there was none.", age)
+    yield _gauge(
+        "heliograph_unreleased_accounts",
+        "Accounts of a restored copy that send nothing until they are released.",
+        {(): status.unreleased_accounts},
+    )
 
 
 def _gauge(name: str, help: str, values: Mapping[tuple[str], float] | Mapping[tuple[()], float], *labels: str) -> Metric:

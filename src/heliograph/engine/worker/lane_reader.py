@@ -43,6 +43,7 @@ from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
 from heliograph.store.queue import lane_reads as table
 from heliograph.store.queue.lane_reads import StoredLane
+from heliograph.store.restored_copy import unreleased_accounts
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,8 @@ class LaneReader:
     _starts: int = 0
     _scan_at: float = 0.0
     """When all connections with waiting lanes are checked again."""
+    _unreleased: frozenset[int] = frozenset()
+    """Accounts of a restored copy that nobody has released (O14)."""
     _connections_with_news: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
     """Connections where something happened that may allow a start."""
 
@@ -178,6 +181,7 @@ class LaneReader:
             self.db.force()  # no request may be built from what a power cut could undo
         for account in changed_accounts:
             self.memory.to_move.extend((account, destination) for destination in self.confirmation.moved(view.destinations(account)))
+        self._unreleased = unreleased_accounts(self.db)
         states, clock, read_at = connection_states.states(self.db), self.db.now(), time.monotonic()
         # The offset is of the moment after the read: no attempt is dated ahead, and no hold ends early.
         self.memory.clock_offset = clock - round(read_at * 1_000_000)
@@ -194,7 +198,7 @@ class LaneReader:
         clock: the database's time at that moment, in microseconds.
         """
         config = self.builder.view.account(limiter.account)
-        account_is_off = config is None or not config.signal_enabled
+        account_is_off = config is None or not config.signal_enabled or limiter.account in self._unreleased
         held_until = now + (state.held_until - clock) / 1_000_000 if state.held_until > clock else 0.0
         limiter.set_holds(now, paused=state.holds(clock) or account_is_off, held_until=held_until)
         if not limiter.knows_failures:

@@ -10,6 +10,7 @@ from heliograph.store.models.configuration_models import ConfigHistory, ConfigVe
 from heliograph.store.models.connection_models import ConnectionState, OAuthAccess, Secret
 from heliograph.store.models.figure_models import FigureBitmap, FigureDelta, FigureHour, FigureSum
 from heliograph.store.models.idempotency import Idempotency
+from heliograph.store.models.operation_models import BackupRun, RestoredCopyRow
 from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, WorkerRow
 from heliograph.store.models.retention_models import Retention, RetentionDay
 from heliograph.store.models.subjects import Event, Registration, SessionRegistration
@@ -18,6 +19,7 @@ __all__ = (
     "Action",
     "Attempt",
     "AttemptContent",
+    "BackupRun",
     "Change",
     "ChangeContent",
     "ConfigHistory",
@@ -32,6 +34,7 @@ __all__ = (
     "Lane",
     "OAuthAccess",
     "Registration",
+    "RestoredCopyRow",
     "Retention",
     "RetentionDay",
     "Run",

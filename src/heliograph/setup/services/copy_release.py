@@ -1,0 +1,46 @@
+"""Lets the accounts of a restored copy send (O14), for the page Restored copy and for `heliograph release`."""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django_scopes import scope
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import Account
+from heliograph.setup.setup_errors import NotThere
+from heliograph.store.django_database import of_django
+from heliograph.store.restored_copy import release_account
+
+
+def release_accounts(code: str | None, *, by: str) -> list[str]:
+    """Releases one account, or all. Returns the codes of those that did not send before. Raises NotThere.
+
+    code: of the account; None for all
+    """
+    accounts = Account.objects.order_by("code")
+    if code is not None:
+        accounts = accounts.filter(code__iexact=code)
+        if not accounts:
+            raise NotThere(f"There is no account {code}.")
+    return [account.code for account in accounts if release_copy(account, by=by)]
+
+
+def release_copy(account: Account, *, by: str) -> bool:
+    """Releases an account, with an entry of the audit. False if it sent already."""
+    with transaction.atomic(), scope(account=account.pk):
+        db = of_django(connection)
+        if not release_account(db, account.pk, by):
+            return False
+        audit.note(
+            db,
+            account.pk,
+            by=by,
+            what=Deed.CHANGED,
+            kind="account",
+            id=account.pk,
+            name=account.name,
+            before={"sends": False},
+            after={"sends": True},
+        )
+    return True
