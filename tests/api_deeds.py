@@ -28,7 +28,7 @@ class PagePost:
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """What a program sends. body: None for none. `{answer}` stands for the id in the answer to the request before."""
+    """What a program sends. body: None for none. `{answer}` stands for the first id in the answer to the request before."""
 
     method: str
     path: str
@@ -69,6 +69,12 @@ def filled(value: Any, ids: Mapping[str, str]) -> Any:
 def each_of[One: (PagePost, ApiRequest)](one_or_more: One | tuple[One, ...]) -> tuple[One, ...]:
     """What a deed posts or sends, in turn."""
     return one_or_more if isinstance(one_or_more, tuple) else (one_or_more,)
+
+
+def answered_id(content: bytes) -> str:
+    """The first id in an answer; "" if there is none."""
+    answered = re.search(rb'"id":"(\d+)"', content)
+    return answered[1].decode() if answered else ""
 
 
 BY_A_JOB: Final = {"jobs_job": "REST always answers a job; a page submits few items at once."}
@@ -175,6 +181,13 @@ def _settings() -> Iterator[Deed]:
         PagePost("/settings/users/{ben}/sign-out/"),
         ApiRequest("DELETE", "users/{ben}/sessions"),
         "audit_entry config_version",
+    )
+
+    yield Deed(
+        "the second factor of a user is removed",
+        PagePost("/settings/users/{ben}/second-factor/"),
+        ApiRequest("DELETE", "users/{ben}/second-factor"),
+        "audit_entry config_version mfa_authenticator",
     )
 
 
@@ -356,6 +369,23 @@ def _connections() -> Iterator[Deed]:
         PagePost("/signal/connections/{spare}/rule/", clause | {"do": "save"}, "rule-editor"),
         ApiRequest("PUT", "connections/{spare}/rule", rule),
         f"{SAVED} connection",
+    )
+    yield Deed(
+        "a response rule is deleted",
+        PagePost("/signal/connections/{spare}/rule/", {"do": "save", "opened": "3"}),
+        ApiRequest("DELETE", "connections/{spare}/rule"),
+        f"{SAVED} connection",
+    )
+    yield Deed(
+        "a connection is made from a preset",
+        PagePost("/signal/connections/new/slack_text/", {"name": "Slack", "url": "https://hooks.slack.com/services/s3cr3t"}),
+        (
+            ApiRequest(
+                "POST", "presets/slack_text/connections", {"values": {"name": "Slack", "url": "https://hooks.slack.com/services/s3cr3t"}}
+            ),
+            ApiRequest("POST", "connections/{answer}/test", {}),
+        ),
+        f"{SAVED} connection connection_state mapping secret",
     )
     yield Deed(
         "a connection is signed",
@@ -562,6 +592,38 @@ def _replays() -> Iterator[Deed]:
             ApiRequest("POST", "replays/{checked_replay}/cancel"),
         ),
         "audit_entry jobs_job replay",
+    )
+    yield Deed(
+        "a replay is sent, paused and resumed",
+        (
+            PagePost("/signal/replay/{checked_replay}/send/", {"send": ["new", "same"], "rate": "60", "reason": "Why"}),
+            PagePost("/signal/replay/{checked_replay}/act/", {"do": "pause"}),
+            PagePost("/signal/replay/{checked_replay}/act/", {"do": "go on"}),
+        ),
+        (
+            ApiRequest("POST", "replays/{checked_replay}/start", {"send": ["new", "same"], "rate": 60, "reason": "Why"}),
+            ApiRequest("POST", "replays/{checked_replay}/pause"),
+            ApiRequest("POST", "replays/{checked_replay}/resume"),
+        ),
+        "audit_entry jobs_job replay",
+    )
+    yield Deed(
+        "a job is paused",
+        PagePost("/signal/retry/jobs/{waiting_job}/", {"do": "pause"}),
+        ApiRequest("POST", "jobs/{waiting_job}/pause"),
+        "jobs_job",
+    )
+    yield Deed(
+        "a job is paused, resumed and cancelled",
+        tuple(PagePost("/signal/retry/jobs/{waiting_job}/", {"do": do}) for do in ("pause", "again", "stop")),
+        tuple(ApiRequest("POST", f"jobs/{{waiting_job}}/{operation}") for operation in ("pause", "resume", "cancel")),
+        "jobs_job",
+    )
+    yield Deed(
+        "the making of a file is cancelled",
+        PagePost("/signal/retry/downloads/{waiting_file}/", {"do": "stop"}),
+        ApiRequest("POST", "jobs/{waiting_file}/cancel"),
+        "jobs_job",
     )
     yield Deed(
         "a dry run is stopped",

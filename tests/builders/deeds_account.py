@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 from django.db import connections
 from django.test import Client
@@ -200,21 +201,24 @@ def _settings(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, s
 
 
 def _people(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
-    """Ben uses Heliograph, Eve is invited; a token that nobody uses."""
+    """Ben uses Heliograph, with a second factor; Eve is invited; a token that nobody uses."""
     ben = api.post("users", {"name": "Ben", "email": "ben@example.org", "role": "Planner"})["user"]["id"]
     with scopes_disabled():
         User.objects.filter(pk=int(ben)).update(invited=False)
+        TOTP.activate(User.objects.get(pk=int(ben)), generate_totp_secret())
     eve = api.post("users", {"name": "Eve", "email": "eve@example.org", "role": "Viewer"})["user"]["id"]
     token = api.post("tokens", {"name": "Old desk", "scopes": ["read"]})["token"]["id"]
     return {"ben": ben, "eve": eve, "old_token": token}
 
 
 def _replays(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
-    """A checked replay, one that is being checked, a paused job, and a file of failed rows."""
+    """A checked replay and a file of failed rows; and a replay, a file and a job over items that have not begun."""
     flows = _ids(api.get("flows")["items"])
     selection = {"flow": flows["Leads"], "from": "2020-01-01", "every": True}
     checked = api.post("replays", selection)["id"]
     download = api.post("retry/downloads", {"columns": ["registration"]}, status=202)["id"]
     run_jobs()
     waiting = api.post("replays", selection | {"flow": flows["Attended only"]})["id"]
-    return {"checked_replay": checked, "waiting_replay": waiting, "download": download}
+    file = api.post("retry/downloads", {"columns": ["registration"]}, status=202)["id"]
+    job = api.post("retry/submit-all", {"status": "waiting"}, status=202)["id"]
+    return {"checked_replay": checked, "waiting_replay": waiting, "download": download, "waiting_file": file, "waiting_job": job}

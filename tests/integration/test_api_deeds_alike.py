@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 from django.db import connections
 from django.urls import resolve
-from tests.api_deeds import DEEDS, ApiRequest, Deed, PagePost, each_of, filled
+from tests.api_deeds import DEEDS, ApiRequest, Deed, PagePost, answered_id, each_of, filled
 from tests.builders import deeds_account
 from tests.builders.deeds_account import DeedsAccount
 from tests.confirming import confirms, promise_in
@@ -75,8 +75,7 @@ def send(account: DeedsAccount, requests: Sequence[ApiRequest]) -> None:
     for request in requests:
         answer = account.api.send(request.method, filled(request.path, ids), filled(request.body, ids))
         assert answer.status_code < 300, answer.content
-        if answer.content:
-            ids["answer"] = str(json.loads(answer.content).get("id"))
+        ids["answer"] = answered_id(answer.content)
 
 
 def rows_of(db: Database) -> Rows:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from pydantic import SecretStr
 from tests.api_client import ApiClient
-from tests.api_deeds import DEEDS, each_of, filled
+from tests.api_deeds import DEEDS, answered_id, each_of, filled
 from tests.builders import deeds_account
 from tests.builders.deeds_account import DeedsAccount
 from tests.builders.planted_account import MARK, PATH, Planted, plant
@@ -165,8 +165,7 @@ def test_C5_no_secret_is_in_any_answer(
         for request in each_of(deed.requests):
             response = reader.ask(request.method, filled(request.path, ids), filled(request.body, ids))
             done += response.status_code < 300
-            if made := re.match(rb'{"id":"(\d+)"', response.content):
-                ids["answer"] = made[1].decode()
+            ids["answer"] = answered_id(response.content)
     assert done > 80
     output = capfd.readouterr()
     places = {**reader.answers, "log": caplog.text, "standard output": output.out, "standard error": output.err}
