@@ -74,6 +74,9 @@ def _endpoint(path: str, method: str, operation: Mapping[str, Any], document: Ma
     answer = _schema(operation["responses"].get(status, {}), document)
     title, _dot, rest = str(operation.get("summary", "")).partition(". ")
     described = str(operation.get("description", "")).split("\n\n")
+    curl = [f'curl{"" if method == "GET" else f" -X {method}"} "$HOST{PREFIX}{path}"', '  -H "Authorization: Bearer $TOKEN"']
+    if body:
+        curl += ['  -H "Content-Type: application/json"', f"  -d '{json.dumps(_example(body, document), ensure_ascii=False)}'"]
     return ReferenceEndpoint(
         key=operation["operationId"],
         noun=operation["tags"][0],
@@ -92,7 +95,7 @@ def _endpoint(path: str, method: str, operation: Mapping[str, Any], document: Ma
         body=tuple(_members(body, document)),
         answer=tuple(_members(answer, document)),
         status=status,
-        curl=_curl(method, path, _example(body, document) if body else None),
+        curl=" \\\n".join(curl),
         example="" if answer is None else json.dumps(_example(answer, document), indent=2, ensure_ascii=False),
     )
 
@@ -138,13 +141,6 @@ def _type(schema: Mapping[str, Any], document: Mapping[str, Any]) -> str:
 def _text(holder: Mapping[str, Any]) -> str:
     """A description on one line."""
     return " ".join(str(holder.get("description", "")).split())
-
-
-def _curl(method: str, path: str, body: Any) -> str:
-    lines = [f'curl{"" if method == "GET" else f" -X {method}"} "$HOST{PREFIX}{path}"', '  -H "Authorization: Bearer $TOKEN"']
-    if body is not None:
-        lines += ['  -H "Content-Type: application/json"', f"  -d '{json.dumps(body, ensure_ascii=False)}'"]
-    return " \\\n".join(lines)
 
 
 def _example(schema: Mapping[str, Any], document: Mapping[str, Any], depth: int = 0) -> Any:

@@ -16,7 +16,7 @@ from heliograph.accounts.models import Role, TokenScope
 from heliograph.accounts.roles import AccountRequest
 from heliograph.api import openapi
 from heliograph.api.api_problems import PROBLEM_TYPES
-from heliograph.api.reference import PREFIX, ReferenceEndpoint, endpoints
+from heliograph.api.reference import PREFIX, endpoints
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.web.list_filters import ListFilters, SearchFilter
 
@@ -42,7 +42,11 @@ def reference(request: AccountRequest, router: Router, key: str = "") -> HttpRes
     if endpoint is None:
         raise Http404
     words = EndpointFilters(request).cleaned_data["q"].lower().split()
-    matching = [each for each in all_endpoints.values() if all(word in _searched(each) for word in words)]
+    matching = [
+        each
+        for each in all_endpoints.values()
+        if all(word in f"{each.method} {each.path} {each.title} {each.noun}".lower() for word in words)
+    ]
     groups = [
         {"noun": noun, "rows": list(rows), "is_open": bool(words) or noun == endpoint.noun}
         for noun, rows in groupby(sorted(matching, key=lambda each: each.noun), key=lambda each: each.noun)
@@ -83,10 +87,6 @@ def problem_types(request: AccountRequest) -> HttpResponse:
         base=f"{settings.HELIOGRAPH.base_url}{PREFIX}",
         problems=PROBLEM_TYPES.values(),
     )
-
-
-def _searched(endpoint: ReferenceEndpoint) -> str:
-    return f"{endpoint.method} {endpoint.path} {endpoint.title} {endpoint.noun}".lower()
 
 
 def _tabs(at: str) -> list[tuple[str, str, bool]]:

@@ -162,7 +162,11 @@ def explain(
             print_text(f"Change {change_id}, {moment(recorded.change.at)}: {what}", plain(pair.then_or_today.sentence))
             print_text(f"Then: {pair.then.answer if pair.then else 'The flow did not exist.'}")
             print_text(f"Today: {pair.today.answer if pair.today else 'The flow has been deleted.'}")
-            print_rows([cells for gate in pair.gates for cells in _gate(gate)])
+            rows = []
+            for gate in pair.gates:  # each by the rules of then; below, by those of today if they differ
+                rows.append((gate.name, _STATES[gate.state], _reason(gate)))
+                rows += [("", f"today: {_STATES[now.state]}", _reason(now)) for now in gate.today]
+            print_rows(rows)
 
 
 def _change(id: str) -> int:
@@ -182,12 +186,6 @@ def _last_change(reader: AccountReader, event: str, code: str) -> int:
     if registration is None or registration.last_change is None:
         raise CommandError(f"There is no registration {code!r} in the event {event!r}.")
     return registration.last_change
-
-
-def _gate(gate: GateRow) -> list[tuple[str, str, str]]:
-    """The rows of a gate: its name, its state and its reason; below, the gate by today's rules if they differ."""
-    rows = [(gate.name, _STATES[gate.state], _reason(gate))]
-    return rows + [("", f"today: {_STATES[now.state]}", _reason(now)) for now in gate.today]
 
 
 def _reason(gate: GateRow) -> str:

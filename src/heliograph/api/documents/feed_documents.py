@@ -102,9 +102,18 @@ class OutcomeDocument(Document):
         """The document of an outcome."""
         action, attempt, note = outcome.action, outcome.attempt, note_of(outcome, row, reader, None)
         waits = action.due_at if action and action.state is ActionState.QUEUED else outcome.due
+        result: StateName | Literal["not-triggered", "untagged", "undecided"]
+        if action:
+            result = STATES[action.state]
+        elif outcome.queue is QueueStatus.FAILED:
+            result = "failed"
+        elif not outcome.is_open_or_failed:
+            result = "not-triggered"
+        else:
+            result = "untagged" if outcome.reason is not None and outcome.reason.is_untagged else "undecided"
         return cls(
             flow=NameOfThing(id=str(outcome.flow_id), name=outcome.flow),
-            result=STATES[action.state] if action else _result_of_run(outcome),
+            result=result,
             item=f"a{action.id}" if action else f"r{outcome.id}" if outcome.is_open_or_failed else None,
             action=str(action.id) if action else None,
             connection=outcome.connection,
@@ -115,14 +124,6 @@ class OutcomeDocument(Document):
             reason_code=action.cause if action else None,
             not_triggered=outcome.reason,
         )
-
-
-def _result_of_run(outcome: FlowOutcome) -> Literal["not-triggered", "untagged", "undecided", "failed"]:
-    if outcome.queue is QueueStatus.FAILED:
-        return "failed"
-    if not outcome.is_open_or_failed:
-        return "not-triggered"
-    return "untagged" if outcome.reason is not None and outcome.reason.is_untagged else "undecided"
 
 
 class FeedDocument(Document):

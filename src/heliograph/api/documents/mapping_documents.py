@@ -235,10 +235,9 @@ def at_members() -> Iterator[None]:
     try:
         yield
     except Invalid as error:
-        raise Invalid({_member(where): sentences for where, sentences in error.fields.items()}) from None
-
-
-def _member(where: str) -> str:
-    row, name = re.fullmatch(r"(rows\[\d+\]\.)?(.*)", where, re.DOTALL).groups("")  # type: ignore[union-attr]  # it matches every text
-    part, last = re.fullmatch(r"(parts\[\d+\]\.)?(.*)", name, re.DOTALL).groups("")  # type: ignore[union-attr]
-    return f"{row}{part}{_OF_PART.get(last.partition('[')[0], last)}" if part else row + _MEMBERS.get(name, name)
+        by_member = {}
+        for where, sentences in error.fields.items():
+            row, part, name = re.fullmatch(r"(rows\[\d+\]\.)?(parts\[\d+\]\.)?(.*)", where, re.DOTALL).groups("")  # type: ignore[union-attr]  # it matches every text
+            member = _OF_PART.get(name.partition("[")[0], name) if part else _MEMBERS.get(name, name)
+            by_member[row + part + member] = sentences
+        raise Invalid(by_member) from None

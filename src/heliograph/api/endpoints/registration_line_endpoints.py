@@ -19,7 +19,6 @@ from heliograph.api.ndjson import NDJSON, RENDERERS, streamed
 from heliograph.api.stored_answers import key_of
 from heliograph.api.token_access import EXPORT, SEND
 from heliograph.engine.ingest import problem_documents
-from heliograph.engine.ingest.batch_writer import BatchResult
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.registrations.document_intake import record_lines
 from heliograph.registrations.full_read import FullRead
@@ -55,7 +54,12 @@ class RegistrationLines(ApiController):
     @validate(ResponseSpec(RecordedDocument, status_code=HTTPStatus.OK, description=_LINES), *ApiController.responses)
     def post(self) -> HttpResponse:
         """Record many documents, one a line. As `/ingest` does: each line has its own answer, and with an Idempotency-Key its own key."""
-        replies = [(number, _reply(result)) for number, result in record_lines(self.request.body, self.grant, key_of(self.request))]
+        replies = []
+        for number, result in record_lines(self.request.body, self.grant, key_of(self.request)):
+            reply = result if isinstance(result, IngestReply) else reply_of(result)
+            if not reply.is_problem:  # with ids as the API spells them
+                reply = IngestReply(reply.status, msgspec.to_builtins(RecordedDocument.from_reply(reply)))
+            replies.append((number, reply))
         if all(reply is problem_documents.UNAVAILABLE for _number, reply in replies):
             raise Problem.from_reply(problem_documents.UNAVAILABLE)
         return HttpResponse(b"".join(reply.line(number) for number, reply in replies), content_type=NDJSON)
@@ -76,12 +80,6 @@ def _lines_of(read: FullRead, by: str | None) -> Generator[bytes]:
             if not read.is_complete and READ_PLACES.is_over(read.account):
                 return
         yield _encode(ReadEnd(count=count, last=last)) + b"\n"
-
-
-def _reply(result: IngestReply | BatchResult) -> IngestReply:
-    """The answer to a line, with ids as the API spells them."""
-    reply = result if isinstance(result, IngestReply) else reply_of(result)
-    return reply if reply.is_problem else IngestReply(reply.status, msgspec.to_builtins(RecordedDocument.from_reply(reply)))
 
 
 ROUTES: Final = [
