@@ -31,8 +31,6 @@ from heliograph.store.django_database import read_database
 class AccountController(ApiController):
     """What the endpoints of the account share."""
 
-    is_abstract: ClassVar = True
-
     def row(self, using: str = "default") -> Account:
         """The account as it is now; the request's own was read before its save was counted from (accounts/save_order.py)."""
         row: Account = Account.objects.using(using).get(pk=self.account.pk)
@@ -48,7 +46,6 @@ class AccountController(ApiController):
 class AccountItself(AccountController):
     """The account of the token."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"GET": READ, "PATCH": SET_UP}
     has_etag: ClassVar = True
 
@@ -65,7 +62,6 @@ class AccountItself(AccountController):
 class RetryIntervals(AccountController):
     """The retry intervals of the account."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"GET": READ, "PATCH": SET_UP}
     has_etag: ClassVar = True
 
@@ -83,7 +79,6 @@ class RetryIntervals(AccountController):
 class Retention(AccountController):
     """How long the account keeps content and records."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"GET": READ, "PATCH": SET_UP}
     has_etag: ClassVar = True
 
@@ -102,7 +97,6 @@ class Retention(AccountController):
 class RetentionRemoval(AccountController):
     """What the terms in force remove."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"GET": READ}
 
     def get(self) -> RemovalDocument:
@@ -113,7 +107,6 @@ class RetentionRemoval(AccountController):
 class RetentionStart(AccountController):
     """Starting a removal before its announced time."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"POST": ADMINISTER}
     takes_key: ClassVar = False  # what goes is counted first, which no transaction may wait for
 

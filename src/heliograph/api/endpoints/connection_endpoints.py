@@ -48,7 +48,6 @@ class ConnectionPath(Document):
 class ConnectionController(ApiController):
     """What the endpoints of connections share."""
 
-    is_abstract: ClassVar[bool] = True
     of_signal: ClassVar = True
 
     @property

@@ -27,7 +27,6 @@ class CustomFieldPath(Document):
 class FieldsController(ApiController):
     """The custom fields of one kind."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": READ, "POST": SET_UP}
     kind: ClassVar[CustomField.Kind]
 
@@ -44,7 +43,6 @@ class FieldsController(ApiController):
 class OneFieldController(ApiController):
     """One custom field of a kind."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": READ, "PATCH": SET_UP, "DELETE": SET_UP}
     has_etag: ClassVar = True
     kind: ClassVar[CustomField.Kind]
@@ -68,7 +66,6 @@ class OneFieldController(ApiController):
 class EventFields(FieldsController):
     """The custom fields of events."""
 
-    is_abstract: ClassVar = False
     kind: ClassVar = CustomField.Kind.EVENT
 
     def get(self, parsed_query: Query[ListQuery]) -> Items[CustomFieldDocument]:
@@ -83,7 +80,6 @@ class EventFields(FieldsController):
 class OneEventField(OneFieldController):
     """One custom field of events."""
 
-    is_abstract: ClassVar = False
     kind: ClassVar = CustomField.Kind.EVENT
 
     def get(self, parsed_path: Path[CustomFieldPath]) -> CustomFieldDocument:
@@ -105,7 +101,6 @@ class OneEventField(OneFieldController):
 class ProfileFields(FieldsController):
     """The custom fields of profiles."""
 
-    is_abstract: ClassVar = False
     kind: ClassVar = CustomField.Kind.PROFILE
 
     def get(self, parsed_query: Query[ListQuery]) -> Items[CustomFieldDocument]:
@@ -120,7 +115,6 @@ class ProfileFields(FieldsController):
 class OneProfileField(OneFieldController):
     """One custom field of profiles."""
 
-    is_abstract: ClassVar = False
     kind: ClassVar = CustomField.Kind.PROFILE
 
     def get(self, parsed_path: Path[CustomFieldPath]) -> CustomFieldDocument:

@@ -76,7 +76,6 @@ class OneRetryDownload(ApiController):
 class RetryDownloadFile(FileController):
     """The file itself."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"GET": EXPORT}
     of_signal: ClassVar = True
 
@@ -136,7 +135,6 @@ class OneExport(ApiController):
 class ExportFile(FileController):
     """The file of an export."""
 
-    is_abstract: ClassVar = False
     access: ClassVar = {"GET": EXPORT}
     of_signal: ClassVar = True
 

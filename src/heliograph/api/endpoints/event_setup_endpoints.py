@@ -46,7 +46,6 @@ class EventSetupPath(Document):
 class EventSetupController(ApiController):
     """What all endpoints of an event's set-up do."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": READ, "POST": SET_UP_EVENTS}
 
     def rows[M: Model](self, model: type[M], event: str) -> QuerySet[M]:
@@ -65,7 +64,6 @@ class EventSetupController(ApiController):
 class OneOfEventController(EventSetupController):
     """What the endpoints of one thing of an event do."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": READ, "PATCH": SET_UP_EVENTS, "DELETE": SET_UP_EVENTS}
     has_etag: ClassVar = True
 
@@ -78,8 +76,6 @@ class CustomStatusPath(EventSetupPath):
 
 class CustomStatuses(EventSetupController):
     """The custom registration statuses of an event."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[EventSetupPath], parsed_query: Query[ListQuery]) -> Items[RegistrationStatusDocument]:
         """List the custom registration statuses of an event."""
@@ -94,8 +90,6 @@ class CustomStatuses(EventSetupController):
 
 class OneCustomStatus(OneOfEventController):
     """A custom registration status of an event."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[CustomStatusPath]) -> RegistrationStatusDocument:
         """Read a custom registration status of an event."""
@@ -123,8 +117,6 @@ class AttendeeTypePath(EventSetupPath):
 class AttendeeTypes(EventSetupController):
     """The attendee types of an event."""
 
-    is_abstract: ClassVar = False
-
     def get(self, parsed_path: Path[EventSetupPath], parsed_query: Query[ListQuery]) -> Items[AttendeeTypeDocument]:
         """List the attendee types of an event."""
         rows = self.rows(AttendeeType, parsed_path.event).prefetch_related("tags")
@@ -138,8 +130,6 @@ class AttendeeTypes(EventSetupController):
 
 class OneAttendeeType(OneOfEventController):
     """An attendee type of an event."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[AttendeeTypePath]) -> AttendeeTypeDocument:
         """Read an attendee type of an event."""
@@ -167,8 +157,6 @@ class QuestionPath(EventSetupPath):
 class Questions(EventSetupController):
     """The questions of an event."""
 
-    is_abstract: ClassVar = False
-
     def get(self, parsed_path: Path[EventSetupPath], parsed_query: Query[ListQuery]) -> Items[QuestionDocument]:
         """List the questions of an event."""
         rows = self.rows(Question, parsed_path.event)
@@ -182,8 +170,6 @@ class Questions(EventSetupController):
 
 class OneQuestion(OneOfEventController):
     """A question of an event."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[QuestionPath]) -> QuestionDocument:
         """Read a question of an event."""
@@ -211,8 +197,6 @@ class SessionPath(EventSetupPath):
 class Sessions(EventSetupController):
     """The sessions of an event."""
 
-    is_abstract: ClassVar = False
-
     def get(self, parsed_path: Path[EventSetupPath], parsed_query: Query[ListQuery]) -> Items[SessionDocument]:
         """List the sessions of an event."""
         rows = self.rows(Session, parsed_path.event)
@@ -226,8 +210,6 @@ class Sessions(EventSetupController):
 
 class OneSession(OneOfEventController):
     """A session of an event."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[SessionPath]) -> SessionDocument:
         """Read a session of an event."""
@@ -255,8 +237,6 @@ class PropertyPath(EventSetupPath):
 class Properties(EventSetupController):
     """The custom registration properties of an event."""
 
-    is_abstract: ClassVar = False
-
     def get(self, parsed_path: Path[EventSetupPath], parsed_query: Query[ListQuery]) -> Items[PropertyDocument]:
         """List the custom registration properties of an event."""
         rows = self.rows(RegistrationProperty, parsed_path.event).prefetch_related("tags")
@@ -270,8 +250,6 @@ class Properties(EventSetupController):
 
 class OneProperty(OneOfEventController):
     """A custom registration property of an event."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[PropertyPath]) -> PropertyDocument:
         """Read a custom registration property of an event."""

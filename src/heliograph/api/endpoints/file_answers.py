@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Final
 
 from django.http import StreamingHttpResponse
 from dmr import ResponseSpec
@@ -21,7 +21,6 @@ FILE: Final = (ResponseSpec(FileBody, status_code=HTTPStatus.OK), *ApiController
 class FileController(ApiController):
     """The endpoint of a file."""
 
-    is_abstract: ClassVar = True
     renderers = (FileRenderer(CSV),)
 
 

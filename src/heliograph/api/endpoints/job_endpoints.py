@@ -69,7 +69,6 @@ class OneJob(ApiController):
 class _OperationOnJob(ApiController):
     """An operation on a job."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"POST": OPERATE}
     operation: ClassVar[JobOperation]
 
@@ -80,7 +79,6 @@ class _OperationOnJob(ApiController):
 class JobPause(_OperationOnJob):
     """Pausing a job."""
 
-    is_abstract: ClassVar = False
     operation: ClassVar = JobOperation.PAUSE
 
     @modify(status_code=HTTPStatus.OK)
@@ -92,7 +90,6 @@ class JobPause(_OperationOnJob):
 class JobResume(_OperationOnJob):
     """Resuming a job."""
 
-    is_abstract: ClassVar = False
     operation: ClassVar = JobOperation.RESUME
 
     @modify(status_code=HTTPStatus.OK)
@@ -104,7 +101,6 @@ class JobResume(_OperationOnJob):
 class JobCancel(_OperationOnJob):
     """Cancelling a job."""
 
-    is_abstract: ClassVar = False
     operation: ClassVar = JobOperation.CANCEL
 
     @modify(status_code=HTTPStatus.OK)

@@ -50,7 +50,6 @@ class MappingPath(Document):
 class MappingController(ApiController):
     """What the endpoints of mappings share."""
 
-    is_abstract: ClassVar[bool] = True
     of_signal: ClassVar = True
 
     @contextmanager

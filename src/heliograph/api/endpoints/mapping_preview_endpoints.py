@@ -27,8 +27,6 @@ from heliograph.mappings.services import entered_mapping, mapping_row
 class PreviewController(MappingController):
     """What both previews share."""
 
-    is_abstract: ClassVar[bool] = True
-
     def preview_of(self, mapping: FieldMapping, subject: PreviewSubject, id: int = 0) -> PreviewDocument:
         """What a mapping would send. id: of the stored mapping. Raises Problem (400) for data that the account does not have."""
         name, other = ("event", "registration") if mapping.subject is Subject.EVENT else ("registration", "event")

@@ -27,7 +27,6 @@ class StatusPath(Document):
 class StatusController(ApiController):
     """One status of the account: its tags can be changed."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": READ, "PATCH": SET_UP}
     has_etag: ClassVar = True
 
@@ -51,8 +50,6 @@ class RegistrationStatuses(ApiController):
 
 class OneRegistrationStatus(StatusController):
     """One standard registration status."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[StatusPath]) -> RegistrationStatusDocument:
         """Read a standard registration status."""
@@ -80,8 +77,6 @@ class SessionStatuses(ApiController):
 class OneSessionStatus(StatusController):
     """One status of session registrations."""
 
-    is_abstract: ClassVar = False
-
     def get(self, parsed_path: Path[StatusPath]) -> StatusDocument:
         """Read a status of session registrations."""
         return StatusDocument.from_row(SessionStatus.objects.using("read").get(pk=number_of(parsed_path.status)))
@@ -106,8 +101,6 @@ class EventStatuses(ApiController):
 
 class OneEventStatus(StatusController):
     """One status of events."""
-
-    is_abstract: ClassVar = False
 
     def get(self, parsed_path: Path[StatusPath]) -> StatusDocument:
         """Read a status of events."""

@@ -30,7 +30,6 @@ from heliograph.setup.usage import Thing
 class EventUsesController(EventSetupController):
     """What uses one thing of an event."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": FORESEE}
     model: ClassVar[type[AttendeeType | Question | RegistrationProperty | RegistrationStatus | Session]]
     thing: ClassVar[Thing]
@@ -44,7 +43,6 @@ class EventUsesController(EventSetupController):
 class FieldUsesController(ApiController):
     """What uses one custom field."""
 
-    is_abstract: ClassVar = True
     access: ClassVar = {"GET": READ_SET_UP}
     kind: ClassVar[CustomField.Kind]
 
@@ -57,7 +55,6 @@ class FieldUsesController(ApiController):
 class CustomStatusUses(EventUsesController):
     """What uses a custom registration status of an event."""
 
-    is_abstract: ClassVar = False
     model: ClassVar = RegistrationStatus
     thing: ClassVar = Thing.REGISTRATION_STATUS
 
@@ -69,7 +66,6 @@ class CustomStatusUses(EventUsesController):
 class AttendeeTypeUses(EventUsesController):
     """What uses an attendee type of an event."""
 
-    is_abstract: ClassVar = False
     model: ClassVar = AttendeeType
     thing: ClassVar = Thing.ATTENDEE_TYPE
 
@@ -81,7 +77,6 @@ class AttendeeTypeUses(EventUsesController):
 class QuestionUses(EventUsesController):
     """What uses a question of an event."""
 
-    is_abstract: ClassVar = False
     model: ClassVar = Question
     thing: ClassVar = Thing.QUESTION
 
@@ -93,7 +88,6 @@ class QuestionUses(EventUsesController):
 class SessionUses(EventUsesController):
     """What uses a session of an event."""
 
-    is_abstract: ClassVar = False
     model: ClassVar = Session
     thing: ClassVar = Thing.SESSION
 
@@ -105,7 +99,6 @@ class SessionUses(EventUsesController):
 class PropertyUses(EventUsesController):
     """What uses a custom registration property of an event."""
 
-    is_abstract: ClassVar = False
     model: ClassVar = RegistrationProperty
     thing: ClassVar = Thing.REGISTRATION_PROPERTY
 
@@ -117,7 +110,6 @@ class PropertyUses(EventUsesController):
 class EventFieldUses(FieldUsesController):
     """What uses a custom field of events."""
 
-    is_abstract: ClassVar = False
     kind: ClassVar = CustomField.Kind.EVENT
 
     def get(self, parsed_path: Path[CustomFieldPath]) -> Items[UseDocument]:
@@ -128,7 +120,6 @@ class EventFieldUses(FieldUsesController):
 class ProfileFieldUses(FieldUsesController):
     """What uses a custom field of profiles."""
 
-    is_abstract: ClassVar = False
     kind: ClassVar = CustomField.Kind.PROFILE
 
     def get(self, parsed_path: Path[CustomFieldPath]) -> Items[UseDocument]:
