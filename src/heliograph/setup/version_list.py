@@ -44,3 +44,18 @@ def compared_with(db: Database, account: int, kind: str, id: int, chosen: Versio
     if chosen.number != newest:
         return version_of(db, account, kind, id, newest)
     return next(iter(history(db, account, kind, id, below=newest, most=1)), None)
+
+
+def version_pair(db: Database, account: int, kind: str, id: int, number: int, other: int | None) -> tuple[Version | None, Version]:
+    """A version and the one with which it is compared, the older one first; (None, version) if there is no other one.
+
+    other: as in `compared_with`
+
+    Raises NotThere.
+    """
+    chosen = version_of(db, account, kind, id, number)
+    beside = compared_with(db, account, kind, id, chosen, other)
+    if beside is None:
+        return None, chosen
+    older, newer = sorted((chosen, beside), key=lambda each: each.number)
+    return older, newer

@@ -11,7 +11,7 @@ from dmr.routing import path
 
 from heliograph.api.documents.connection_documents import ConnectionDocument
 from heliograph.api.documents.connection_version_documents import ConnectionRestoration, ConnectionVersion
-from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, numbers_of
+from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, optional_number
 from heliograph.api.documents.version_documents import SettingDifference, VersionComparison, VersionDocument
 from heliograph.api.endpoints.connection_endpoints import ConnectionController, ConnectionPath
 from heliograph.api.endpoints.flow_version_endpoints import ComparisonQuery
@@ -20,7 +20,7 @@ from heliograph.api.token_access import READ, READ_SET_UP, SET_UP
 from heliograph.connections.connection_facts import differences
 from heliograph.connections.services.connections import connection_row, restorable, restore_connection
 from heliograph.domain.connection.connection import Connection
-from heliograph.setup.version_list import compared_with, version_of, version_page
+from heliograph.setup.version_list import version_of, version_page, version_pair
 from heliograph.store.django_database import read_database
 
 KIND: Final = "connection"
@@ -66,14 +66,12 @@ class ConnectionVersionDifferences(ConnectionController):
 
     def get(self, parsed_path: Path[ConnectionVersionPath], parsed_query: Query[ComparisonQuery]) -> VersionComparison:
         """Compare two versions of a connection, setting by setting, in words. Secrets are never shown."""
-        other = None if parsed_query.other is None else numbers_of("with", [parsed_query.other])[0]
-        thing = (self.account.pk, KIND, connection_row(number_of(parsed_path.connection)).pk)
+        number, other = number_of(parsed_path.version), optional_number("with", parsed_query.other)
+        id = connection_row(number_of(parsed_path.connection)).pk
         with read_database() as db:
-            chosen = version_of(db, *thing, number_of(parsed_path.version))
-            beside = compared_with(db, *thing, chosen, other)
-        if beside is None:
-            return VersionComparison(older=None, newer=chosen.number, differences=[])
-        older, newer = sorted((chosen, beside), key=lambda each: each.number)
+            older, newer = version_pair(db, self.account.pk, KIND, id, number, other)
+        if older is None:
+            return VersionComparison(older=None, newer=newer.number, differences=[])
         changes = differences(older.body, newer.body, whole=self.sees_whole)
         settings = [SettingDifference(setting=each.name, before=each.before, after=each.after) for each in changes]
         return VersionComparison(older=older.number, newer=newer.number, differences=settings)

@@ -46,12 +46,18 @@ from heliograph.setup.version_list import version_of
 from heliograph.timeline.flow_decisions import FlowDecisions
 
 
-class FlowTest(ApiController):
+class FlowTrialController(ApiController):
+    """The trials of a flow, also of one that is not saved: for who may edit flows. They save nothing, so they take no key."""
+
+    access: ClassVar = {"POST": SET_UP_AND_READ}
+    of_signal: ClassVar = True
+    takes_key: ClassVar = False
+
+
+class FlowTest(FlowTrialController):
     """The test of a flow on one change."""
 
     access: ClassVar = {"GET": READ, "POST": SET_UP_AND_READ}
-    of_signal: ClassVar = True
-    takes_key: ClassVar = False
 
     def get(self, parsed_path: Path[FlowPath], parsed_query: Query[TrialQuery]) -> TrialDocument:
         """Test a flow: what it would do with a registration, gate by gate, and the exact requests. Nothing is sent."""
@@ -65,12 +71,8 @@ class FlowTest(ApiController):
             return _tested(reader, _edited(reader, parsed_path, parsed_body.flow), parsed_body.subject)
 
 
-class NewFlowTest(ApiController):
+class NewFlowTest(FlowTrialController):
     """The test of a flow that is not saved."""
-
-    access: ClassVar = {"POST": SET_UP_AND_READ}
-    of_signal: ClassVar = True
-    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[UnsavedFlow]) -> TrialDocument:
@@ -79,12 +81,10 @@ class NewFlowTest(ApiController):
             return _tested(reader, unsaved_flow(reader, parsed_body.flow.facts, None), parsed_body.subject)
 
 
-class FlowPastTrial(ApiController):
+class FlowPastTrial(FlowTrialController):
     """The trial of a flow on past changes."""
 
     access: ClassVar = {"GET": READ, "POST": SET_UP_AND_READ}
-    of_signal: ClassVar = True
-    takes_key: ClassVar = False
 
     def get(self, parsed_path: Path[FlowPath]) -> PastTrialDocument:
         """Try a flow on the last 1,000 changes that it watches."""
@@ -98,12 +98,8 @@ class FlowPastTrial(ApiController):
             return _past(reader, _edited(reader, parsed_path, parsed_body))
 
 
-class NewFlowPastTrial(ApiController):
+class NewFlowPastTrial(FlowTrialController):
     """The trial of a flow that is not saved on past changes."""
-
-    access: ClassVar = {"POST": SET_UP_AND_READ}
-    of_signal: ClassVar = True
-    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[NewFlow]) -> PastTrialDocument:
@@ -112,12 +108,10 @@ class NewFlowPastTrial(ApiController):
             return _past(reader, unsaved_flow(reader, parsed_body.facts, None))
 
 
-class FlowCount(ApiController):
+class FlowCount(FlowTrialController):
     """The count of what a flow would have taken."""
 
     access: ClassVar = {"GET": READ, "POST": SET_UP_AND_READ}
-    of_signal: ClassVar = True
-    takes_key: ClassVar = False
 
     def get(self, parsed_path: Path[FlowPath]) -> TakenChanges:
         """Count the changes of the last seven days that a flow would have taken."""
@@ -131,12 +125,8 @@ class FlowCount(ApiController):
             return _counted(reader, _edited(reader, parsed_path, parsed_body))
 
 
-class NewFlowCount(ApiController):
+class NewFlowCount(FlowTrialController):
     """The count of what a flow that is not saved would have taken."""
-
-    access: ClassVar = {"POST": SET_UP_AND_READ}
-    of_signal: ClassVar = True
-    takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[NewFlow]) -> TakenChanges:

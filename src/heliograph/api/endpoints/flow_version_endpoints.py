@@ -11,7 +11,7 @@ from dmr.routing import path
 
 from heliograph.api.controller import ApiController
 from heliograph.api.documents.flow_documents import FlowDocument
-from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, numbers_of
+from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, optional_number
 from heliograph.api.documents.version_documents import (
     FlowRestoration,
     FlowVersion,
@@ -26,7 +26,7 @@ from heliograph.deliveries.account_reader import account_reader
 from heliograph.flows.flow_version_words import body_differences, gone_texts, names_of_versions
 from heliograph.flows.services.flows import flow_row, is_running, restorable, restore_flow
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.version_list import compared_with, version_of, version_page
+from heliograph.setup.version_list import version_of, version_page, version_pair
 
 
 class FlowVersionPath(Document):
@@ -84,15 +84,13 @@ class FlowVersionDifferences(ApiController):
 
     def get(self, parsed_path: Path[FlowVersionPath], parsed_query: Query[ComparisonQuery]) -> VersionComparison:
         """Compare two versions of a flow, setting by setting, in words."""
-        other = None if parsed_query.other is None else numbers_of("with", [parsed_query.other])[0]
+        number, other = number_of(parsed_path.version), optional_number("with", parsed_query.other)
         with account_reader(self.account.pk) as reader:
-            thing = (self.account.pk, "flow", flow_row(number_of(parsed_path.flow)).pk)
-            chosen = version_of(reader.db, *thing, number_of(parsed_path.version))
-            beside = compared_with(reader.db, *thing, chosen, other)
-            if beside is None:
-                return VersionComparison(older=None, newer=chosen.number, differences=[])
-            older, newer = sorted((chosen, beside), key=lambda each: each.number)
-            setting_differences = body_differences(older.body, newer.body, names_of_versions(reader, thing[2]))
+            flow = flow_row(number_of(parsed_path.flow)).pk
+            older, newer = version_pair(reader.db, self.account.pk, "flow", flow, number, other)
+            if older is None:
+                return VersionComparison(older=None, newer=newer.number, differences=[])
+            setting_differences = body_differences(older.body, newer.body, names_of_versions(reader, flow))
         differences = [SettingDifference.from_difference(each) for each in setting_differences]
         return VersionComparison(older=older.number, newer=newer.number, differences=differences)
 

@@ -66,47 +66,41 @@ class OneJob(ApiController):
         return JobDocument.of_job(find(self.account, number_of(parsed_path.job)))
 
 
-class _OperationOnJob(ApiController):
+class JobOperationController(ApiController):
     """An operation on a job."""
 
     access: ClassVar = {"POST": OPERATE}
-    operation: ClassVar[JobOperation]
 
-    def _operate(self, path: JobPath) -> JobDocument:
-        return JobDocument.of_job(operate(self.account, number_of(path.job), self.operation))
+    def operate(self, path: JobPath, operation: JobOperation) -> JobDocument:
+        """Does it. Returns the job as it is then."""
+        return JobDocument.of_job(operate(self.account, number_of(path.job), operation))
 
 
-class JobPause(_OperationOnJob):
+class JobPause(JobOperationController):
     """Pausing a job."""
-
-    operation: ClassVar = JobOperation.PAUSE
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[JobPath]) -> JobDocument:
         """Pause a job after its current chunk. Nothing of it is lost."""
-        return self._operate(parsed_path)
+        return self.operate(parsed_path, JobOperation.PAUSE)
 
 
-class JobResume(_OperationOnJob):
+class JobResume(JobOperationController):
     """Resuming a job."""
-
-    operation: ClassVar = JobOperation.RESUME
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[JobPath]) -> JobDocument:
         """Let a job go on that is paused or has failed, from where it was."""
-        return self._operate(parsed_path)
+        return self.operate(parsed_path, JobOperation.RESUME)
 
 
-class JobCancel(_OperationOnJob):
+class JobCancel(JobOperationController):
     """Cancelling a job."""
-
-    operation: ClassVar = JobOperation.CANCEL
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[JobPath]) -> JobDocument:
         """Cancel a job after its current chunk. What it has done stays done."""
-        return self._operate(parsed_path)
+        return self.operate(parsed_path, JobOperation.CANCEL)
 
 
 ROUTES: Final = [

@@ -11,7 +11,7 @@ from dmr.routing import path
 
 from heliograph.api.documents.mapping_documents import MappingDocument
 from heliograph.api.documents.mapping_version_documents import MappingComparison, MappingRestoration, MappingVersion, RowDifference
-from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, numbers_of
+from heliograph.api.documents.shared_forms import Confirmation, Document, Id, number_of, optional_number
 from heliograph.api.documents.version_documents import SettingDifference, VersionDocument
 from heliograph.api.endpoints.flow_version_endpoints import ComparisonQuery
 from heliograph.api.endpoints.mapping_endpoints import MappingController, MappingPath
@@ -23,7 +23,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.mapping_version_words import fields_of_versions, gone_texts, setting_changes
 from heliograph.mappings.row_changes import row_changes
 from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts
-from heliograph.setup.version_list import compared_with, version_of, version_page
+from heliograph.setup.version_list import version_of, version_page, version_pair
 from heliograph.store.django_database import read_database
 
 KIND: Final = "mapping"
@@ -68,14 +68,12 @@ class MappingVersionDifferences(MappingController):
 
     def get(self, parsed_path: Path[MappingVersionPath], parsed_query: Query[ComparisonQuery]) -> MappingComparison:
         """Compare two versions of a mapping. Rows are compared by their targets; equal ones are omitted."""
-        other = None if parsed_query.other is None else numbers_of("with", [parsed_query.other])[0]
-        thing = (self.account.pk, KIND, mapping_row(number_of(parsed_path.mapping)).pk)
+        number, other = number_of(parsed_path.version), optional_number("with", parsed_query.other)
+        id = mapping_row(number_of(parsed_path.mapping)).pk
         with read_database() as db:
-            chosen = version_of(db, *thing, number_of(parsed_path.version))
-            beside = compared_with(db, *thing, chosen, other)
-        if beside is None:
-            return MappingComparison(older=None, newer=chosen.number, differences=[], rows=[])
-        older, newer = sorted((chosen, beside), key=lambda each: each.number)
+            older, newer = version_pair(db, self.account.pk, KIND, id, number, other)
+        if older is None:
+            return MappingComparison(older=None, newer=newer.number, differences=[], rows=[])
         old, new = FieldMapping.from_body(older.body), FieldMapping.from_body(newer.body)
         settings = [SettingDifference(setting=name, before=before, after=after) for name, before, after in setting_changes(old, new)]
         rows = [RowDifference.from_change(change, old, new) for change in row_changes(old, new)]

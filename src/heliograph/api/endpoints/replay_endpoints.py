@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final
 
@@ -115,61 +117,55 @@ class StartOfReplay(ApiController):
         return _progress(self.account.pk, id)
 
 
-class PauseOfReplay(ApiController):
-    """Pausing a replay."""
+class ReplayOperationController(ApiController):
+    """An operation on a replay without a body."""
 
     access: ClassVar = {"POST": OPERATE}
     of_signal: ClassVar = True
+
+    def operate(self, path: ReplayPath, operation: Callable[[int, int], object]) -> ReplayProgress:
+        """Calls the operation with the account and the replay. Returns how far the replay is then."""
+        id = number_of(path.replay)
+        operation(self.account.pk, id)
+        return _progress(self.account.pk, id)
+
+
+class PauseOfReplay(ReplayOperationController):
+    """Pausing a replay."""
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ReplayPath]) -> ReplayProgress:
         """Pause a replay: nothing is added until it is resumed; what was added is sent."""
-        id = number_of(parsed_path.replay)
-        replays.pause(self.account.pk, id)
-        return _progress(self.account.pk, id)
+        return self.operate(parsed_path, replays.pause)
 
 
-class ResumptionOfReplay(ApiController):
+class ResumptionOfReplay(ReplayOperationController):
     """Resuming a replay."""
-
-    access: ClassVar = {"POST": OPERATE}
-    of_signal: ClassVar = True
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ReplayPath]) -> ReplayProgress:
         """Resume a replay after a pause, or after an error that is cured."""
-        id = number_of(parsed_path.replay)
-        replays.resume(self.account.pk, id)
-        return _progress(self.account.pk, id)
+        return self.operate(parsed_path, replays.resume)
 
 
-class CancellationOfReplay(ApiController):
+class CancellationOfReplay(ReplayOperationController):
     """Cancelling a replay."""
 
-    access: ClassVar = {"POST": OPERATE}
-    of_signal: ClassVar = True
     takes_key: ClassVar = False
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ReplayPath]) -> ReplayProgress:
         """Cancel a replay: it adds nothing more, and what it added and is not delivered ends as Failed."""
-        id = number_of(parsed_path.replay)
-        replays.cancel(self.account.pk, id, by=self.actor)
-        return _progress(self.account.pk, id)
+        return self.operate(parsed_path, partial(replays.cancel, by=self.actor))
 
 
-class StopOfDryRun(ApiController):
+class StopOfDryRun(ReplayOperationController):
     """Stopping a dry run."""
-
-    access: ClassVar = {"POST": OPERATE}
-    of_signal: ClassVar = True
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ReplayPath]) -> ReplayProgress:
         """Stop a dry run."""
-        id = number_of(parsed_path.replay)
-        replays.stop_check(self.account.pk, id)
-        return _progress(self.account.pk, id)
+        return self.operate(parsed_path, replays.stop_check)
 
 
 def _progress(account: int, id: int) -> ReplayProgress:
