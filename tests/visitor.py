@@ -36,8 +36,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Visitor:
     """One browser at one address."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, **headers: str) -> None:
+        """headers: sent with each request, with "_" in place of "-" """
         self.address = address
+        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies, _NoRedirect)
 
@@ -64,6 +66,8 @@ class Visitor:
         return self.post(SIGN_IN, {"login": email, "password": password}, token or self.token())
 
     def _open(self, request: urllib.request.Request) -> Answer:
+        for name, value in self._headers.items():
+            request.add_header(name, value)
         try:
             with self._opener.open(request, timeout=PATIENCE) as answer:
                 return Answer(answer.status, answer.headers, answer.read())

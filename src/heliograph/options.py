@@ -4,18 +4,20 @@ Variables take precedence over the file. docs/reference/settings.md lists every 
 nothing: `Options.prepare()` makes the data folder and the key, and only commands that run the product call it.
 """
 
+import difflib
 import hashlib
 import ipaddress
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.http_request import Hosts
@@ -35,6 +37,10 @@ _ROLES = ("Administrator", "Planner", "Viewer")
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+_NO_SETTINGS = frozenset(f"{PREFIX}{name}" for name in ("ENV_FILE", "PARENT_PIPE", "READY_PIPE", "HEAR_PIPE", "RING_PIPE", "COUNTERS_FILE"))
+"""Variables with the prefix that are no fields of Options: the file of settings, and what a supervisor gives its processes."""
+_OTHER_PREFIXES = (f"{PREFIX}SECRET_", f"{PREFIX}TEST_")
+"""Secrets for the configuration in a file, and what the tests are told."""
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::[1-9][0-9]{0,4})?")
 """A name or an address, with or without a port. No patterns: a Host must equal one of these, or it is refused."""
 
@@ -50,6 +56,23 @@ def default_data() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/heliograph")
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "heliograph"
+
+
+def unknown_settings(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences about HELIOGRAPH_ names, of variables or of the file of HELIOGRAPH_ENV_FILE, that are no settings: a misspelt one has no effect."""
+    names = {name for name in environ if name.upper().startswith(PREFIX)}
+    file = environ.get(f"{PREFIX}ENV_FILE")
+    if file and Path(file).is_file():
+        names |= {name.upper() for name in DotEnvSettingsSource(Options, env_file=file).env_vars if name.upper().startswith(PREFIX)}
+    known = {f"{PREFIX}{name.upper()}" for name in Options.model_fields}
+    sentences = []
+    for name in sorted(name for name in names if name.upper() not in known | _NO_SETTINGS and not name.upper().startswith(_OTHER_PREFIXES)):
+        nearest = difflib.get_close_matches(
+            name.upper().removeprefix(PREFIX), [each.upper() for each in Options.model_fields], n=1, cutoff=0.7
+        )
+        hint = f" Did you mean {PREFIX}{nearest[0]}?" if nearest else ""
+        sentences.append(f"{name} is no setting and has no effect.{hint}")
+    return tuple(sentences)
 
 
 class Options(BaseSettings):
@@ -517,14 +540,23 @@ class Options(BaseSettings):
         """Warnings of a production start, which goes on nevertheless, one sentence each; empty with `dev`."""
         if self.dev:
             return ()
+        behind_proxy = (
+            f"{PREFIX}BASE_URL is {self.base_url}, so a proxy with TLS stands in front, but {PREFIX}TRUSTED_PROXIES names none: all visitors have"
+            " the proxy's address in the log, share the room of one client, and are one sender for the limits of wrong passwords unless it sends"
+            f" X-Forwarded-For. Set {PREFIX}TRUSTED_PROXIES to its address, such as 127.0.0.1."
+        )
         warnings = {
             "INGEST_BIND": "tokens travel in the clear to whoever does not come by a proxy with TLS. Keep it off the public network.",
             "OPERATIONS_BIND": "it tells names and states of processes, and how much is sent, to whoever reaches it. Keep it off the public network.",
         }
-        return tuple(
-            f"{name} is {bind}, open to other machines: {warnings[name.removeprefix(PREFIX)]}"
-            for name, bind in self._open_binds()
-            if name.removeprefix(PREFIX) in warnings
+        is_behind_proxy = urlsplit(self.base_url).scheme == "https" and not self.trusted_proxies
+        return (
+            *([behind_proxy] if is_behind_proxy else []),
+            *(
+                f"{name} is {bind}, open to other machines: {warnings[name.removeprefix(PREFIX)]}"
+                for name, bind in self._open_binds()
+                if name.removeprefix(PREFIX) in warnings
+            ),
         )
 
     def _open_binds(self) -> list[tuple[str, str]]:

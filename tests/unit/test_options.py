@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from heliograph.options import Options, OptionsError, default_data, host_and_port, is_loopback
+from heliograph.options import Options, OptionsError, default_data, host_and_port, is_loopback, unknown_settings
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_H4_A11_no_port_is_open_to_others_while_the_base_url_is_not(monkeypatch:
 def test_H4_A11_a_port_that_no_proxy_stands_before_is_warned_of(monkeypatch: pytest.MonkeyPatch, name: str, warns: bool) -> None:
     """The pages' port should be reached by the base URL's proxy; warnings about the others say what they expose."""
     for address in PUBLIC:
-        options = load(monkeypatch, base_url="https://signal.example.org", **{name: address.format(8799)})
+        options = load(monkeypatch, base_url="https://signal.example.org", trusted_proxies="127.0.0.1", **{name: address.format(8799)})
         assert options.unsafe() == ()
         assert [said.split()[0] for said in options.doubtful()] == [f"HELIOGRAPH_{name.upper()}"] * warns
 
@@ -194,3 +194,23 @@ def test_O1_there_is_a_default_place_for_data() -> None:
 )
 def test_O1_an_address_and_its_port(text: str, parts: tuple[str, int]) -> None:
     assert host_and_port(text) == parts
+
+
+def test_O12_a_proxy_that_is_not_named_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With https in the base URL there is one, because Heliograph speaks no TLS."""
+    (warning,) = load(monkeypatch, base_url="https://signal.example.org").doubtful()
+    assert warning.startswith("HELIOGRAPH_BASE_URL is https://signal.example.org, so a proxy with TLS stands in front")
+    assert "HELIOGRAPH_TRUSTED_PROXIES" in warning
+    assert load(monkeypatch, base_url="https://signal.example.org", trusted_proxies="10.0.0.1").doubtful() == ()
+
+
+def test_O12_a_misspelt_setting_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "heliograph.env"
+    file.write_text("HELIOGRAPH_BASEURL=https://signal.example.org\nHELIOGRAPH_BIND=127.0.0.1:8700\nOTHER=1\n")
+    environ = {"HELIOGRAPH_ENV_FILE": str(file), "HELIOGRAPH_TRUSTED_PROXY": "10.0.0.1", "HELIOGRAPH_DATA": "/x", "HELIOGRAPH_XYZZY": "1"}
+    assert unknown_settings(environ | {"HELIOGRAPH_SECRET_CRM": "1", "PATH": "/bin"}) == (
+        "HELIOGRAPH_BASEURL is no setting and has no effect. Did you mean HELIOGRAPH_BASE_URL?",
+        "HELIOGRAPH_TRUSTED_PROXY is no setting and has no effect. Did you mean HELIOGRAPH_TRUSTED_PROXIES?",
+        "HELIOGRAPH_XYZZY is no setting and has no effect.",
+    )
+    assert unknown_settings({f"HELIOGRAPH_{name.upper()}": "" for name in Options.model_fields}) == ()

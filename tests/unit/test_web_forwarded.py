@@ -6,8 +6,10 @@ import ipaddress
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from heliograph.domain.client_address import ClientAddresses
+from heliograph.domain.http_request import COUNTED_SENDER
 from heliograph.web.server import Forwarded
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
@@ -81,3 +83,30 @@ def test_O1_the_last_scheme_counts_and_only_a_known_one() -> None:
 )
 def test_O10_who_shares_threads_is_the_client_and_never_a_trusted_proxy(peer: str, hops: str, sharer: str) -> None:
     assert ClientAddresses([ipaddress.ip_network("10.0.0.0/8")]).sharer(peer, hops) == sharer
+
+
+@pytest.mark.parametrize(
+    ("peer", "hops", "sender"),
+    [
+        ("198.51.100.7", "", "198.51.100.7"),
+        ("198.51.100.7", "192.0.2.1", "198.51.100.7"),  # a stranger is not believed
+        ("10.0.0.1", "192.0.2.7, 10.0.0.2", "192.0.2.7"),  # a trusted proxy is
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("127.0.0.1", "203.0.113.9, 192.0.2.7", "127.0.0.1 for 192.0.2.7"),  # perhaps a proxy that nobody named: the hop that it added
+        ("172.17.0.1", "2001:db8::7", "172.17.0.1 for 2001:db8::/64"),
+        ("192.168.1.9", "", "192.168.1.9"),
+        ("127.0.0.1", "", ""),
+        ("127.0.0.1", "nonsense", ""),
+    ],
+)
+def test_O12_the_sender_for_whom_wrong_passwords_are_counted(peer: str, hops: str, sender: str) -> None:
+    environ = seen(peer, HTTP_X_FORWARDED_FOR=hops)
+    assert environ[COUNTED_SENDER] == sender
+
+
+def test_O12_a_proxy_that_is_not_named_is_logged_once() -> None:
+    door = Forwarded(lambda *_: [], PROXIES)
+    with capture_logs() as lines:
+        for peer in ("192.0.2.1", "10.0.0.1", "192.0.2.1"):
+            door({"REMOTE_ADDR": peer, "wsgi.url_scheme": "http", "HTTP_X_FORWARDED_FOR": "192.0.2.7"}, lambda *_: lambda _: None)
+    assert [(line["event"], line["peer"]) for line in lines] == [("proxy_is_not_trusted", "192.0.2.1")]

@@ -22,6 +22,7 @@ from heliograph.accounts.models import User
 from heliograph.accounts.refused_access import note_refusal, note_wrong_password
 from heliograph.accounts.return_address import leads_to_us
 from heliograph.accounts.vault import opened, sealed
+from heliograph.domain.http_request import COUNTED_SENDER
 from heliograph.store.access_refusals import Reason
 
 
@@ -75,6 +76,16 @@ class AccountAdapter(DefaultAccountAdapter):
         note_refusal(request, Reason.SWITCHED_OFF, user)
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The sender for whom allauth counts tries, as the pages' server says (`heliograph.domain.client_address`).
+
+        If that is a proxy on this machine that names nobody, tries are counted for it and the typed user name: one client must not lock out all.
+        """
+        sender = request.META.get(COUNTED_SENDER)
+        if sender is None:
+            return str(super().get_client_ip(request))
+        return sender or f"{request.META['REMOTE_ADDR']} {request.POST.get('login', '').strip().lower()[:254]}"
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """The key for counting wrong passwords: the user alone. allauth adds the request's Host, which an attacker can vary."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from heliograph.options import Options, OptionsError
+from heliograph.options import Options, OptionsError, host_and_port, unknown_settings
 
 if TYPE_CHECKING:
     from heliograph.store.doctor_checks import Check
@@ -51,14 +51,27 @@ def _examined() -> Iterator[Check]:
     )
     for warning in options.doubtful():
         yield doctor_checks.Check("addresses", True, warning)
+    for sentence in unknown_settings(os.environ):
+        yield doctor_checks.Check("settings", False, sentence, "Correct its name, or remove it; docs/reference/settings.md lists all.")
     yield doctor_checks.folder_is_writable(options.data)
     if options.on_sqlite:
         yield doctor_checks.folder_is_local(options.data)
     yield doctor_checks.disk_has_room(options.data)
-    yield doctor_checks.descriptors_suffice()
+    yield _of_descriptors(options)
     yield doctor_checks.proxies_are_ignored(os.environ)
     yield doctor_checks.networks_are_narrow(options.allowed_networks)
     yield from _of_database(options)
+
+
+def _of_descriptors(options: Options) -> Check:
+    """The file limit of the service that runs, which its unit or container sets; of this shell only if none answers."""
+    from heliograph.commands.status import ask_processes  # noqa: PLC0415
+    from heliograph.store import doctor_checks  # noqa: PLC0415
+
+    processes = ask_processes(*host_and_port(options.operations_bind), options.installation)
+    if processes is not None and processes.most_files is not None:
+        return doctor_checks.descriptors_suffice(processes.most_files, of="The service that runs")
+    return doctor_checks.descriptors_suffice(doctor_checks.own_descriptors(), of="A process that is started from here")
 
 
 def _of_database(options: Options) -> Iterator[Check]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import sys
 import threading
@@ -17,7 +18,7 @@ import typer
 from heliograph import collector
 from heliograph.commands import ready
 from heliograph.domain.errors import HeliographError
-from heliograph.options import PREFIX, Options, host_and_port
+from heliograph.options import PREFIX, Options, host_and_port, unknown_settings
 
 if TYPE_CHECKING:
     from heliograph.engine.supervisor.supervisor import Child, Supervisor
@@ -92,7 +93,7 @@ def _checked(*, first_start: bool) -> Options:
     if (options.data / DEMO_MARK).exists() and not options.demo_targets:
         raise StartError(f"{options.data} contains the data of `heliograph demo`. Set {PREFIX}DATA to another folder.")
     ready(first_start=first_start, django=False)
-    for warning in options.doubtful():
+    for warning in (*options.doubtful(), *unknown_settings(os.environ)):
         log.warning("suspicious_setting", said=warning)
     if options.on_sqlite:
         from heliograph.store.doctor_checks import folder_is_local  # noqa: PLC0415
@@ -246,10 +247,13 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
     from heliograph.engine.supervisor.installation_status import ProcessFigures  # noqa: PLC0415
     from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
+    from heliograph.store.doctor_checks import own_descriptors  # noqa: PLC0415
     from heliograph.wiring import look_at_database, read_status_once  # noqa: PLC0415
 
+    most_files = own_descriptors()
+
     def processes() -> ProcessFigures:
-        return ProcessFigures(options.installation, supervisor.states(), supervisor.counted())
+        return ProcessFigures(options.installation, supervisor.states(), supervisor.counted(), most_files)
 
     with contextlib.ExitStack() as stack:
         try:

@@ -27,7 +27,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
     from heliograph.wiring import read_status_once  # noqa: PLC0415
 
     database = read_status_once(options)
-    installation_status = InstallationStatus(_ask_processes(*host_and_port(options.operations_bind), options.installation), database)
+    installation_status = InstallationStatus(ask_processes(*host_and_port(options.operations_bind), options.installation), database)
     if as_json:
         typer.echo(json.dumps(installation_status.as_json()))
     else:
@@ -36,7 +36,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
         raise typer.Exit(3)
 
 
-def _ask_processes(host: str, port: int, installation: str) -> ProcessFigures | None:
+def ask_processes(host: str, port: int, installation: str) -> ProcessFigures | None:
     """The figures of the processes behind an operations port; None if nothing answers there, or another installation does."""
     from heliograph.engine.supervisor.installation_status import STATUS, ProcessFigures  # noqa: PLC0415
 

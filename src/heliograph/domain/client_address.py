@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Final
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_PRIVATE: Final = tuple(
+    map(ipaddress.ip_network, ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"))
+)
+"""Loopback and the networks in which a proxy may stand (RFC 1918, RFC 6598, RFC 4193)."""
 
 
 class ClientAddresses:
@@ -46,6 +52,21 @@ class ClientAddresses:
         if address is None or self._is_trusted(address):
             return "" if address is not None else client
         return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+
+    def counted_sender(self, peer: str, hops: str) -> str:
+        """The sender for whom wrong passwords are counted, so that one client never locks out all others.
+
+        An untrusted peer of a loopback or private address may be a proxy that the operator did not name. Then the last hop, which that proxy has
+        added, tells its clients apart. Nothing else is believed of it, and for each user the passwords are counted as well. "" for a loopback peer
+        that names nobody: all clients may be behind it.
+        """
+        address = parse_address(peer)
+        if address is None or self._is_trusted(address) or not any(address in network for network in _PRIVATE):
+            return self.sharer(peer, hops) or self.client(peer, hops)
+        hop = parse_address(hops.rpartition(",")[2])
+        if hop is not None:
+            return f"{peer} for {hop if hop.version == 4 else ipaddress.ip_network((hop, 64), strict=False)}"
+        return "" if address.is_loopback else peer
 
     def _is_trusted(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)

@@ -120,6 +120,9 @@ class Hosts:
 
 PAGES_HEALTH: Final = "/health/pages"
 """A URL for the operations port. The server of the pages replies on one of its threads, without an account or a database."""
+COUNTED_SENDER: Final = "heliograph.counted_sender"
+"""The variable of a request in which the pages' server says for whom wrong passwords are counted
+(`heliograph.domain.client_address.ClientAddresses.counted_sender`)."""
 LOCAL: Final = Hosts()
 """Only the loopback names and the door's own address."""
 

@@ -335,14 +335,23 @@ def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
     return Check("network rules", True, sentence)
 
 
-def descriptors_suffice(least: int = LEAST_DESCRIPTORS) -> Check:
-    """Each open request takes a descriptor, and so does each browser connection."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < least:
+def own_descriptors() -> int:
+    """The most files that a process of this one's may open; engine and edge raise their limit as far as they may. 0: any number."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if hard == resource.RLIM_INFINITY else hard
+
+
+def descriptors_suffice(most: int, *, of: str, least: int = LEAST_DESCRIPTORS) -> Check:
+    """Each open request takes a descriptor, and so does each browser connection.
+
+    most: the limit; 0: there is none
+    of: whose limit it is
+    """
+    if most and most < least:
         return Check(
             "open files",
             True,
-            f"This process may open only {soft:,} files.",
-            f"Raise the limit to at least {least:,} (LimitNOFILE= in systemd, ulimit -n).",
+            f"{of} may open only {most:,} files.",
+            f"Raise the limit to at least {least:,} (LimitNOFILE= in systemd, ulimit -n), and start it again.",
         )
-    return Check("open files", True, f"This process may open {'any number of' if soft == resource.RLIM_INFINITY else f'{soft:,}'} files.")
+    return Check("open files", True, f"{of} may open {f'{most:,}' if most else 'any number of'} files.")

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
 from heliograph.domain.client_address import ClientAddresses, Network
-from heliograph.domain.http_request import LOCAL, PAGES_HEALTH, Hosts
+from heliograph.domain.http_request import COUNTED_SENDER, LOCAL, PAGES_HEALTH, Hosts
 from heliograph.engine.stop_signals import stop_signals
 from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_pause
 from heliograph.web.texts import pages_application
@@ -23,6 +24,8 @@ from heliograph.web.thread_shares import ThreadShares, share_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger(__name__)
 
 GRACE = 8.0
 """Seconds for running requests to end; the supervisor kills after 10."""
@@ -39,13 +42,19 @@ class Forwarded:
     def __init__(self, application: WSGIApplication, trusted: Sequence[Network]) -> None:
         self.application = application
         self._clients = ClientAddresses(trusted)
+        self._has_warned = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         hops = environ.pop("HTTP_X_FORWARDED_FOR", "")
+        environ[COUNTED_SENDER] = self._clients.counted_sender(environ.get("REMOTE_ADDR", ""), hops)
         scheme = environ.pop("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
         for name in FORWARDED:
             environ.pop(name, None)
-        if self._clients.trusts(environ.get("REMOTE_ADDR", "")):
+        peer = environ.get("REMOTE_ADDR", "")
+        if hops and not self._clients.trusts(peer) and not self._has_warned:
+            self._has_warned = True  # once: a stranger can send this header, too
+            log.warning("proxy_is_not_trusted", peer=peer, cure="If this is your proxy, name it in HELIOGRAPH_TRUSTED_PROXIES.")
+        if self._clients.trusts(peer):
             environ["REMOTE_ADDR"] = self._clients.client(environ["REMOTE_ADDR"], hops)
             if scheme in {"http", "https"}:
                 environ["wsgi.url_scheme"] = scheme

@@ -56,6 +56,8 @@ class ProcessFigures:
     """By process."""
     counted: Mapping[str, Sequence[int]]
     """The numbers of each process (heliograph.engine.counters)."""
+    most_files: int | None = None
+    """The most files that each process may open; 0: any number; None: not known."""
 
     @property
     def attempts(self) -> Mapping[OutcomeKey, int]:
@@ -82,14 +84,22 @@ class ProcessFigures:
 
     def for_port(self) -> dict[str, Any]:
         """The JSON of the operations port."""
-        return {"installation": self.installation, "states": dict(self.states), "counted": {k: list(v) for k, v in self.counted.items()}}
+        return {
+            "installation": self.installation,
+            "states": dict(self.states),
+            "counted": {k: list(v) for k, v in self.counted.items()},
+            "most_files": self.most_files,
+        }
 
     @classmethod
     def from_port(cls, answer: Any) -> ProcessFigures:
         """Reads `for_port`. Raises ValueError for what another release or program answered."""
         try:
             figures = cls(
-                str(answer["installation"]), dict(answer["states"]), {str(k): [int(n) for n in v] for k, v in answer["counted"].items()}
+                str(answer["installation"]),
+                dict(answer["states"]),
+                {str(k): [int(n) for n in v] for k, v in answer["counted"].items()},
+                None if answer.get("most_files") is None else int(answer["most_files"]),
             )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("not the figures of Heliograph's processes") from error
