@@ -123,11 +123,11 @@ def test_C6_wide_allow_lists_are_told(networks: list[str], warned: bool) -> None
 
 
 def test_O2_open_files() -> None:
-    few = doctor_checks.descriptors_suffice(1024, of="The service that runs")
+    few = doctor_checks.descriptors_suffice(1024, owner="The service that runs")
     assert few.sentence == "The service that runs may open only 1,024 files."
     assert "LimitNOFILE" in few.cure
-    assert doctor_checks.descriptors_suffice(65536, of="x").cure == ""
-    assert "any number" in doctor_checks.descriptors_suffice(0, of="x").sentence
+    assert doctor_checks.descriptors_suffice(65536, owner="x").cure == ""
+    assert "any number" in doctor_checks.descriptors_suffice(0, owner="x").sentence
 
 
 def test_O2_schema_and_key_without_tables(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def _of_descriptors(options: Options) -> Check:
 
     processes = ask_processes(*host_and_port(options.operations_bind), options.installation)
     if processes is not None and processes.most_files is not None:
-        return doctor_checks.descriptors_suffice(processes.most_files, of="The service that runs")
-    return doctor_checks.descriptors_suffice(doctor_checks.own_descriptors(), of="A process that is started from here")
+        return doctor_checks.descriptors_suffice(processes.most_files, owner="The service that runs")
+    return doctor_checks.descriptors_suffice(doctor_checks.own_descriptors(), owner="A process that is started from here")
 
 
 def _of_database(options: Options) -> Iterator[Check]:

@@ -341,17 +341,17 @@ def own_descriptors() -> int:
     return 0 if hard == resource.RLIM_INFINITY else hard
 
 
-def descriptors_suffice(most: int, *, of: str, least: int = LEAST_DESCRIPTORS) -> Check:
+def descriptors_suffice(most: int, *, owner: str, least: int = LEAST_DESCRIPTORS) -> Check:
     """Each open request takes a descriptor, and so does each browser connection.
 
     most: the limit; 0: there is none
-    of: whose limit it is
+    owner: whose limit it is, as the beginning of a sentence
     """
     if most and most < least:
         return Check(
             "open files",
             True,
-            f"{of} may open only {most:,} files.",
+            f"{owner} may open only {most:,} files.",
             f"Raise the limit to at least {least:,} (LimitNOFILE= in systemd, ulimit -n), and start it again.",
         )
-    return Check("open files", True, f"{of} may open {f'{most:,}' if most else 'any number of'} files.")
+    return Check("open files", True, f"{owner} may open {f'{most:,}' if most else 'any number of'} files.")

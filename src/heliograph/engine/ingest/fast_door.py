@@ -100,23 +100,35 @@ class Edge:
             self._record_first = handover.turn
         self._record_first()
         head = request_rules.head_of(scope["method"], scope["path"], scope["headers"])
+
+        def note_refusal(reply: IngestReply) -> None:
+            self._reception.refused.note(reply, head.token, self._address(scope))
+
         try:
-            reply = await self._handle(head, receive, send, is_whole=scope.get(IS_WHOLE, False))
+            reply = await self._handle(head, receive, send, note_refusal, is_whole=scope.get(IS_WHOLE, False))
         except _Gone:
             return
         if reply is problem_documents.NO_TOKEN:
-            hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
-            peer = scope["client"][0] if scope.get("client") else ""
-            self._reception.refuse_token(head.token, self._clients.client(peer, hops))
+            self._reception.refuse_token(head.token, self._address(scope))
         if reply is not None:
+            if reply.is_problem:
+                note_refusal(reply)
             headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.body)).encode())]
             headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
             await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             await send({"type": "http.response.body", "body": reply.body})
 
-    async def _handle(self, head: IngestHead, receive: Receive, send: Send, *, is_whole: bool) -> IngestReply | None:
+    def _address(self, scope: Any) -> str:
+        """The sender's address on the network."""
+        hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+        return self._clients.client(scope["client"][0] if scope.get("client") else "", hops)
+
+    async def _handle(
+        self, head: IngestHead, receive: Receive, send: Send, note_refusal: Callable[[IngestReply], None], *, is_whole: bool
+    ) -> IngestReply | None:
         """The reply; None if it has been sent already.
 
+        note_refusal: called with the reply to each line that is refused
         is_whole: the body has arrived with the head, so there is nothing to wait for
         """
         astray = request_rules.place(head)
@@ -145,7 +157,7 @@ class Edge:
                     await _drain(receive)
                     return problem_documents.too_large(request.largest)
                 if not message.get("more_body", False):
-                    return await self._record(request, bytes(body) + part if body else part, head, grant, send)
+                    return await self._record(request, bytes(body) + part if body else part, head, grant, send, note_refusal)
                 body += part
         except TimeoutError:
             return problem_documents.TOO_SLOW
@@ -169,11 +181,19 @@ class Edge:
         async with asyncio.timeout_at(until):
             return await receive()
 
-    async def _record(self, request: IngestRequest, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
+    async def _record(
+        self,
+        request: IngestRequest,
+        body: bytes,
+        head: IngestHead,
+        grant: ApiGrant,
+        send: Send,
+        note_refusal: Callable[[IngestReply], None],
+    ) -> IngestReply | None:
         if request.many:
             if request_rules.has_too_many_lines(body):
                 return problem_documents.too_large(request_rules.MOST_LINES, "lines")
-            return await self._record_many(body, head, grant, send)
+            return await self._record_many(body, head, grant, send, note_refusal)
         item = request_rules.item_of(body, grant, head.key)
         if isinstance(item, IngestReply):
             return item
@@ -182,7 +202,9 @@ class Edge:
         except WriterBusy:
             return problem_documents.BUSY
 
-    async def _record_many(self, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
+    async def _record_many(
+        self, body: bytes, head: IngestHead, grant: ApiGrant, send: Send, note_refusal: Callable[[IngestReply], None]
+    ) -> IngestReply | None:
         """Records lines in chunks, a few at a time. If the first chunk cannot be recorded, the whole request is refused."""
         started = False
         under_way: deque[tuple[request_rules.LineChunk, asyncio.Task[list[IngestReply]]]] = deque()
@@ -198,7 +220,11 @@ class Edge:
             if not started:
                 started = True
                 await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]})
-            lines = b"".join(reply.line(number) for number, reply in chunk.replies(replies))
+            numbered = list(chunk.replies(replies))
+            for _number, reply in numbered:
+                if reply.is_problem:
+                    note_refusal(reply)
+            lines = b"".join(reply.line(number) for number, reply in numbered)
             await send({"type": "http.response.body", "body": lines, "more_body": True})
             return None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.ingest.batch_writer import BatchWriter
+from heliograph.engine.ingest.refused_documents import RefusedDocuments
 from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
 from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalWriter
@@ -29,6 +30,7 @@ class Reception:
         self.writer = BatchWriter(open_writer, provider, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
         self.tokens = TokenCache(open_reader)
         self.body_budget = BodyBudget()
+        self.refused = RefusedDocuments()
         self._refusals = RefusalWriter(open_writer)
 
     def refuse_token(self, token: str, address: str) -> None:
@@ -43,3 +45,4 @@ class Reception:
         self.writer.stop(seconds)
         self.tokens.close()
         self._refusals.close()
+        self.refused.write()

@@ -31,25 +31,31 @@ class IngestApplication:
         if path != "/ingest" and not path.startswith("/ingest/"):
             return self._pages(environ, start_response)
         head = _head(environ, path)
+        address = environ.get("REMOTE_ADDR", "")
+
+        def send(reply: IngestReply) -> Iterable[bytes]:
+            self._reception.refused.note(reply, head.token, address)
+            return _send(start_response, reply)
+
         astray = request_rules.place(head)
         if astray is not None:
-            return _send(start_response, astray)
+            return send(astray)
         grant = self._grant(head.token)
         request = grant if isinstance(grant, IngestReply) else request_rules.body_to_read(head, grant)
         if isinstance(grant, IngestReply) or isinstance(request, IngestReply):
             assert isinstance(request, IngestReply)
             if request is problem_documents.NO_TOKEN:
-                self._reception.refuse_token(head.token, environ.get("REMOTE_ADDR", ""))
-            return _send(start_response, request)
+                self._reception.refuse_token(head.token, address)
+            return send(request)
         self._writer.note_use(grant.token)
         size = request.length or 0
         if not self._body_budget.take(grant.account, size):
-            return _send(start_response, problem_documents.BUSY)
-        parts = self._reply_parts(environ["wsgi.input"].read(size), size, head, grant, request)
+            return send(problem_documents.BUSY)
+        parts = self._reply_parts(environ["wsgi.input"].read(size), size, head, grant, request, address)
         first = next(parts)
         if isinstance(first, IngestReply):
             parts.close()
-            return _send(start_response, first)
+            return send(first)
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
         return _Lines(first, parts)
 
@@ -88,7 +94,7 @@ class IngestApplication:
         return _grant_of(look_up)
 
     def _reply_parts(
-        self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest
+        self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest, address: str
     ) -> Generator[IngestReply | bytes]:
         """One reply, or the lines of many. Gives the body's bytes back to the budget at the end."""
         try:
@@ -98,11 +104,11 @@ class IngestApplication:
             elif request_rules.has_too_many_lines(body):
                 yield problem_documents.too_large(request_rules.MOST_LINES, "lines")
             else:
-                yield from self._many(body, head, grant)
+                yield from self._many(body, head, grant, address)
         finally:
             self._body_budget.give_back(grant.account, size)
 
-    def _many(self, body: bytes, head: IngestHead, grant: ApiGrant) -> Iterator[IngestReply | bytes]:
+    def _many(self, body: bytes, head: IngestHead, grant: ApiGrant, address: str) -> Iterator[IngestReply | bytes]:
         """If the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
         for chunk in request_rules.chunks_of(body, grant, head.key):
@@ -111,7 +117,10 @@ class IngestApplication:
                 yield replies[0]
                 return
             started = True
-            yield b"".join(reply.line(number) for number, reply in chunk.replies(replies))
+            numbered = list(chunk.replies(replies))
+            for _number, reply in numbered:
+                self._reception.refused.note(reply, head.token, address)
+            yield b"".join(reply.line(number) for number, reply in numbered)
         if not started:
             yield problem_documents.EMPTY
 

@@ -35,6 +35,7 @@ from heliograph.domain.delivery.slots import may_settle
 from heliograph.engine.counters import OutcomeKey, ProcessCounters
 from heliograph.engine.worker.attempt_record import exchange_of, micros
 from heliograph.engine.worker.config_view import ConfigView, is_stale
+from heliograph.engine.worker.connection_log import ConnectionLog
 from heliograph.engine.worker.inflight_journal import InflightJournal
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes
 from heliograph.engine.worker.slot_ownership import Ownership
@@ -78,6 +79,7 @@ class Completer:
     journal: InflightJournal
     counts: WorkerCounts = field(default_factory=WorkerCounts)
     counters: ProcessCounters = field(default_factory=ProcessCounters)
+    connection_log: ConnectionLog = field(default_factory=ConnectionLog)
     _failures: dict[int, int] = field(default_factory=dict)
     """Consecutive failures as stored; a connection that is absent was not written yet."""
 
@@ -227,6 +229,8 @@ class Completer:
             connection_effects = [effect_on_connection(outcome, now) for _, outcome in outcomes]
             held_until = max((effect.until for effect in connection_effects if isinstance(effect, HoldConnection)), default=None)
             paused_by_410 = any(isinstance(effect, PauseConnection) for effect in connection_effects)
+            attempts = [outcome for _, outcome in outcomes]
+            self.connection_log.note(connection, outcomes[0][0], attempts, held_until=held_until, is_gone=paused_by_410, now=now)
             if not failures and held_until is None and not paused_by_410 and not (reached and self._failures.get(connection, 1)):
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
