@@ -2,7 +2,7 @@
 
 Committed(db).account(7)             the newest committed version
 Committed(db).account(7, version)    that version, which never changes
-Uncommitted(db).account(7)           what a saver's own transaction has written so far; never cached
+Uncommitted(db).account(7)           what a saver's own transaction has written so far; kept no longer than that
 """
 
 from __future__ import annotations
@@ -92,13 +92,29 @@ class Committed:
 
 
 class Uncommitted:
-    """`domain.snapshot.ConfigProvider` for a saver: it sees what its own transaction has written, and caches nothing."""
+    """`domain.snapshot.ConfigProvider` for a saver: it sees what its own transaction has written.
+
+    It keeps the newest configuration of the account until the transaction writes another one, and no longer than itself.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._newest: AccountConfig | None = None
+
+    def forget(self) -> None:
+        """Must be called after each write: a version that is rolled back to a savepoint may come again with other content."""
+        self._newest = None
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration; the newest by default."""
+        if version is not None:
+            return self._compiled(account, version)
+        newest = configuration_versions.versions(self._db, [account], ())[ACCOUNT, account]
+        if self._newest is None or (self._newest.id, self._newest.version) != (account, newest):
+            self._newest = self._compiled(account, newest)
+        return self._newest
+
+    def _compiled(self, account: int, version: int) -> AccountConfig:
         _, compiled_version, entries = configuration_versions.entries(self._db, ACCOUNT, account, version)
         return compile_account(account, compiled_version, entries)
 

@@ -19,12 +19,11 @@ class BadText(HeliographError):
     """The text is no configuration file."""
 
 
-_NUMBER: Final = r"-?(?:0|[1-9][0-9]*)"
 _PATTERNS: Final = {
-    "bool": re.compile(r"true|false"),
-    "null": re.compile(r"~|null|"),
-    "int": re.compile(_NUMBER),
-    "float": re.compile(rf"{_NUMBER}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"),
+    "bool": re.compile(r"(?:true|false)\Z"),
+    "null": re.compile(r"(?:~|null|)\Z"),
+    "int": re.compile(r"-?(?:0|[1-9][0-9]*)\Z"),
+    "float": re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z"),
 }
 """What is no text unless it stands in quotes: what JSON has, too."""
 
@@ -47,7 +46,7 @@ class _Loader(yaml.CSafeLoader):
 
 _Loader.yaml_implicit_resolvers = {}
 for _name, _pattern in _PATTERNS.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern.pattern})$"), None)
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, None)
 
 
 def read_text(text: str) -> dict[str, Any]:
@@ -104,7 +103,7 @@ class _Dumper(yaml.CSafeDumper):
 
 def _write_str(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text and not re.search(r"[ \t]\n|^\s|\t", text) else None
-    if any(pattern.fullmatch(text) for pattern in _PATTERNS.values()):
+    if any(pattern.match(text) for pattern in _PATTERNS.values()):
         style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

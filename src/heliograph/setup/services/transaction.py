@@ -41,6 +41,11 @@ class SetupTransaction:
     """Inside `versions.watching_flows_once`: the configuration, as of its last refresh."""
     made: dict[tuple[int, int], int] = field(default_factory=dict)
     """With `one_version`: the version of each scope that this transaction has made: (scope, id) -> version."""
+    provider: Uncommitted = field(init=False)
+    """The configuration as this transaction sees it."""
+
+    def __post_init__(self) -> None:
+        self.provider = Uncommitted(self.db)
 
     def needs_signal(self) -> None:
         """Declares that a flow, mapping or connection of the account is being changed. The account must be locked exclusively for that."""
@@ -76,6 +81,7 @@ class SetupTransaction:
 
     def save_version(self, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None]) -> None:
         """Writes a version of a scope. bodies: (kind, entity id) -> body; None = deleted."""
+        self.provider.forget()
         made = configuration_versions.make_version(
             self.db, self.account, scope, scope_id, bodies, by=self.by, made=self.made.get((scope, scope_id))
         )
@@ -85,8 +91,3 @@ class SetupTransaction:
     def note(self, what: Deed, kind: str, row: models.Model, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
         """Writes an audit entry."""
         audit.note(self.db, self.account, by=self.by, what=what, kind=kind, id=row.pk, name=str(row), before=before, after=after)
-
-    @property
-    def provider(self) -> Uncommitted:
-        """The configuration as this transaction sees it."""
-        return Uncommitted(self.db)
