@@ -416,10 +416,19 @@ def test_D4_tls_failures_say_what_is_wrong(make_driver: MakeDriver, receiver: Re
 # --- names
 
 
-def test_D4_a_name_that_does_not_exist(driver: Driver) -> None:
-    failure = failed(driver.send("http://no-such-name.invalid/"))
-    assert (failure.cause, failure.left) == (Cause.DNS, False)
-    assert "no-such-name.invalid" in failure.message
+@pytest.mark.parametrize(("error", "cause"), [(socket.EAI_NONAME, Cause.DNS), (socket.EAI_AGAIN, Cause.NO_NAME_SERVER)])
+def test_D4_O12_a_name_that_does_not_exist_is_not_one_that_no_server_answers_for(error: int, cause: Cause) -> None:
+    def look_up(host: str) -> tuple[str, ...]:
+        raise socket.gaierror(error, "no address")
+
+    sender = Sender(Resolver(look_up))
+    try:
+        failure = failed(Driver(sender).send("http://no-such-name.invalid/"))
+        assert (failure.cause, failure.left) == (cause, False)
+        assert "no-such-name.invalid" in failure.message
+        assert ("no name server gave an answer" in failure.message) is (cause is Cause.NO_NAME_SERVER)
+    finally:
+        sender.stop(0)
 
 
 def test_D9_dead_names_do_not_stall_a_healthy_target(receiver: Receiver) -> None:
@@ -454,7 +463,7 @@ def test_D9_a_name_that_hangs_ends_by_the_connect_timeout() -> None:
     sender = Sender(Resolver(found))
     try:
         failure = failed(Driver(sender).send("http://dead.test/", route=Route(1, 1, LOCAL, connect_timeout=0.2)))
-        assert (failure.cause, failure.left) == (Cause.DNS, False)
+        assert (failure.cause, failure.left) == (Cause.NO_NAME_SERVER, False)
         assert "in time" in failure.message
     finally:
         release.set()

@@ -193,7 +193,8 @@ def test_C5_planted_secrets_are_found_nowhere(
     with scope(account=story.account):
         assert AuditEntry.objects.filter(kind="connection").count() > len(made)  # the rows that are searched below
     causes = {action["cause"] for action in story.actions()}
-    assert {"answer", "refused", "tls", "dns", "reset", "oauth"} <= causes
+    assert {"answer", "refused", "tls", "reset", "oauth"} <= causes
+    assert causes & {"dns", "no_name_server"}, "as the machine of the test has a name server or none"
 
     places: dict[str, str | bytes] = {f"table {name}": content for name, content in everything(story.db).items()}
     places |= {"log": serve.output} | {f"page {n}": text for n, text in enumerate(shown)}

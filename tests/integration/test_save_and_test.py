@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -119,9 +120,26 @@ def big(stage: Stage) -> int:
     return stage.connection(receiver.url("/hook"), receiver.url("/test"), answer_cap=1)
 
 
+NO_SUCH_NAME, UNANSWERED = "crm.no-such-name.invalid", "crm.unanswered.invalid"
+
+
+@pytest.fixture(autouse=True)
+def name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system says of these two names, whether or not the machine of the test has a name server."""
+    look_up = socket.getaddrinfo
+
+    def answer(host: Any, *arguments: Any, **named: Any) -> Any:
+        if host in (NO_SUCH_NAME, UNANSWERED):
+            raise socket.gaierror(socket.EAI_NONAME if host == NO_SUCH_NAME else socket.EAI_AGAIN, "no address")
+        return look_up(host, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
 # The common failures: how each is set up, the five steps, the finding, and words in the summary or the remedy.
 FAILURES: dict[str, tuple[Callable[[Stage], int], str, Finding, str]] = {
-    "no such name": (lambda s: s.connection("https://crm.heliograph.invalid/hook"), "f----", Finding.NO_SUCH_NAME, "typing mistakes"),
+    "no such name": (lambda s: s.connection(f"https://{NO_SUCH_NAME}/hook"), "f----", Finding.NO_SUCH_NAME, "typing mistakes"),
+    "no name server": (lambda s: s.connection(f"https://{UNANSWERED}/hook"), "f----", Finding.NO_NAME_SERVER, "It is not the URL"),
     "refused": (lambda s: s.connection(f"http://127.0.0.1:{free_port()}/hook"), "df---", Finding.REFUSED, "Check the port"),
     "certificate for another name": (
         tls(lambda s: (s.authority.server("other.example"), trusted(s))),

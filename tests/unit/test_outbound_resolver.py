@@ -162,6 +162,7 @@ def test_D9_whatever_a_look_up_raises_is_an_answer() -> None:
         answer = ask(resolver, host)
         assert isinstance(answer, NoAddress)
         assert host in answer.message
+        assert answer.is_unanswered is (host == "c.test")
     resolver.close()
 
 

@@ -53,6 +53,12 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
             "Check the URL for typing mistakes. If it is right, the name may be known only inside a company's network: ask who hosts Heliograph."
         ),
     ),
+    Finding.NO_NAME_SERVER: (
+        gettext_lazy("No name server answered when Heliograph asked for the address of %(target)s."),
+        gettext_lazy(
+            "It is not the URL: Heliograph’s own network has trouble with names. Test again in a minute; if it lasts, tell whoever hosts Heliograph."
+        ),
+    ),
     Finding.BLOCKED: (
         gettext_lazy("%(detail)s"),
         gettext_lazy(

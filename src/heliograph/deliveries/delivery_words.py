@@ -230,6 +230,7 @@ def why(action: StoredAction, attempt: StoredAttempt | None, connection: str) ->
 
 CAUSES = {
     Cause.DNS: gettext_lazy("The address of %(connection)s was not found."),
+    Cause.NO_NAME_SERVER: gettext_lazy("No name server told Heliograph the address of %(connection)s."),
     Cause.REFUSED: gettext_lazy("%(connection)s refused the connection."),
     Cause.TLS: gettext_lazy("No safe connection to %(connection)s was possible."),
     Cause.TIMEOUT: gettext_lazy("%(connection)s did not answer in time."),

@@ -3,11 +3,10 @@ checks."""
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 
 from heliograph.outbound.guard import Policy, allow
-from heliograph.outbound.resolver import Lookup, look_up
+from heliograph.outbound.resolver import Lookup, look_up, unresolved
 from heliograph.outbound.target import InvalidTarget, read_target
 
 
@@ -45,8 +44,7 @@ def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAdd
         try:
             literals = look_up(target.host)
         except (OSError, UnicodeError) as error:
-            unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-            return CheckedAddress(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
+            return CheckedAddress(False, (), unresolved(target.host, error).message)
     permissions = [(literal, allow(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
     allowed = [(literal, permission) for literal, permission in permissions if permission.allowed]
     refused = [(literal, permission) for literal, permission in permissions if not permission.allowed]

@@ -44,6 +44,8 @@ class NoAddress:
     """The name could not be resolved; `message` is a sentence that names only the host."""
 
     message: str
+    is_unanswered: bool = False
+    """True if no name server answered, which says nothing about the name."""
 
 
 type Resolution = ResolvedAddresses | NoAddress
@@ -69,6 +71,15 @@ class _Pending:
     owner: Hashable
     slow: bool
     waiting: list[Callable[[Resolution], None]] = field(default_factory=list)
+
+
+def unresolved(host: str, error: OSError | UnicodeError) -> NoAddress:
+    """What an error of `look_up` says of the name."""
+    if isinstance(error, socket.gaierror):
+        if error.errno in _NOT_FOUND:
+            return NoAddress(f"The name {host} does not exist, or has no address.")
+        return NoAddress(f"The name {host} could not be looked up: no name server gave an answer.", is_unanswered=True)
+    return NoAddress(f"The name {host} could not be looked up.")
 
 
 class Resolver:
@@ -175,12 +186,8 @@ class Resolver:
     def _answer(self, host: str) -> Resolution:
         try:
             addresses = self._look_up(host)
-        except socket.gaierror as error:
-            if error.errno in _NOT_FOUND:
-                return NoAddress(f"The name {host} does not exist, or has no address.")
-            return NoAddress(f"The name {host} could not be looked up: no name server gave an answer.")
-        except (OSError, UnicodeError):
-            return NoAddress(f"The name {host} could not be looked up.")
+        except (OSError, UnicodeError) as error:
+            return unresolved(host, error)
         return ResolvedAddresses(addresses) if addresses else NoAddress(f"The name {host} has no address.")
 
     def _settle(self, pending: _Pending, answer: Resolution, *, slow: bool) -> list[Callable[[Resolution], None]]:
@@ -207,5 +214,5 @@ class Resolver:
 
 
 _NOT_FOUND: Final = frozenset(
-    number for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAIL") if (number := getattr(socket, name, None)) is not None
+    number for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if (number := getattr(socket, name, None)) is not None
 )

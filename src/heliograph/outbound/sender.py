@@ -180,7 +180,7 @@ class Sender:
             self._hand_back()
         while (job := self._lookups.overdue(now)) is not None:
             host = job.target.host if job.target else ""
-            cause, name = (Cause.PROXY, NAMED.capitalize()) if job.asked_of_proxy else (Cause.DNS, f"The name {host}")
+            cause, name = (Cause.PROXY, NAMED.capitalize()) if job.asked_of_proxy else (Cause.NO_NAME_SERVER, f"The name {host}")
             self._refuse(job, cause, f"{name} could not be looked up in time.")
         if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
             self._cut()
@@ -245,7 +245,7 @@ class Sender:
         target = job.target
         assert target is not None
         if isinstance(answer, NoAddress):
-            self._refuse(job, Cause.DNS, answer.message)
+            self._refuse(job, Cause.NO_NAME_SERVER if answer.is_unanswered else Cause.DNS, answer.message)
             return
         route_cache = self._handles.route_cache(job.route)
         entry, reason = route_cache.resolve_entry(target, answer.literals)

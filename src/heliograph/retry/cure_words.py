@@ -106,6 +106,8 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
     if used_up:
         return _("Look what its cause was, then submit it again.")
     match failure.cause:
+        case Cause.NO_NAME_SERVER:
+            return _("It is not the URL: Heliograph’s own network has trouble with names. Usually passes by itself.")
         case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
             return _("Usually passes by itself.")
         case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:

@@ -52,7 +52,15 @@ UNUSABLE: Final = frozenset({Health.INCOMPLETE, Health.NOT_YET})
 """States in which no flow can use it (F2)."""
 _TARGET_NOT_ASKED: Final = frozenset({Finding.DATA, Finding.OURSELVES})
 """Findings of tests that say nothing about the target: no request could be made, or Heliograph was stopping."""
-_SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
+_SILENT: Final = (
+    Finding.NO_SUCH_NAME,
+    Finding.NO_NAME_SERVER,
+    Finding.REFUSED,
+    Finding.UNREACHABLE,
+    Finding.PROXY,
+    Finding.SLOW,
+    Finding.CLOSED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ _OF_FINDING: Final = {
 """Settings besides the address and the response rule, which can cure every answer."""
 _OF_CAUSE: Final = {
     Cause.DNS: frozenset({"origin"}),
+    Cause.NO_NAME_SERVER: frozenset({"origin"}),
     Cause.REFUSED: frozenset({"origin"}),
     Cause.GARBLED: frozenset({"origin"}),
     Cause.PROXY: frozenset({"origin"}),

@@ -65,6 +65,7 @@ class Finding(StrEnum):
     INCOMPLETE = "incomplete"
     URL = "url"
     NO_SUCH_NAME = "no_such_name"
+    NO_NAME_SERVER = "no_name_server"
     BLOCKED = "blocked"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
@@ -203,6 +204,7 @@ _CERTIFICATE: Final = {
 _FAILED: Final = {
     Cause.BAD_REQUEST: (DiagnosisStep.NAME, Finding.URL),
     Cause.DNS: (DiagnosisStep.NAME, Finding.NO_SUCH_NAME),
+    Cause.NO_NAME_SERVER: (DiagnosisStep.NAME, Finding.NO_NAME_SERVER),
     Cause.BLOCKED: (DiagnosisStep.CONNECT, Finding.BLOCKED),
     Cause.REFUSED: (DiagnosisStep.CONNECT, Finding.REFUSED),
     Cause.PROXY: (DiagnosisStep.CONNECT, Finding.PROXY),

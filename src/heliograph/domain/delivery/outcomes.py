@@ -31,6 +31,9 @@ class Cause(StrEnum):
     RULE = "rule"
     """By the connection's response rule (C7)."""
     DNS = "dns"
+    """The target's name does not exist."""
+    NO_NAME_SERVER = "no_name_server"
+    """No name server answered when Heliograph asked for the target's address, which says nothing about the target."""
     REFUSED = "refused"
     TLS = "tls"
     TIMEOUT = "timeout"
@@ -80,6 +83,7 @@ CONFIG_STATUSES = frozenset({401, 403, 404, 405, 410, 415, *range(300, 400)})
 
 _TRANSPORT: dict[Cause, Category] = {
     Cause.DNS: Category.CONNECTION,
+    Cause.NO_NAME_SERVER: Category.CONNECTION,
     Cause.REFUSED: Category.CONNECTION,
     Cause.TLS: Category.CONNECTION,
     Cause.TIMEOUT: Category.CONNECTION,
@@ -95,7 +99,9 @@ _TRANSPORT: dict[Cause, Category] = {
     Cause.RULE: Category.GENERAL,
 }
 
-NEVER_LEFT = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.EXCEPTION})
+NEVER_LEFT = frozenset(
+    {Cause.DNS, Cause.NO_NAME_SERVER, Cause.REFUSED, Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.EXCEPTION}
+)
 """Failures before the first byte of a request was written. An outcome that knows better (a connect timeout) sets `left` itself."""
 
 CURED_BY_FLOW = frozenset(
@@ -112,7 +118,9 @@ CURED_BY_FLOW = frozenset(
 CURED_BY_CONNECTION = frozenset(
     {Cause.ANSWER, Cause.RULE, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE}
 )
-CURED_BY_ADDRESS = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.TIMEOUT, Cause.RESET, Cause.GARBLED, Cause.PROXY})
+CURED_BY_ADDRESS = frozenset(
+    {Cause.DNS, Cause.NO_NAME_SERVER, Cause.REFUSED, Cause.TLS, Cause.TIMEOUT, Cause.RESET, Cause.GARBLED, Cause.PROXY}
+)
 """Failures to reach a target that another address, other certificates or other time limits of the connection may cure."""
 CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
 
