@@ -10,9 +10,9 @@ from django.db import connection
 from django_scopes import scope
 from tests.configuration_files import WHOLE, applied, new_account, planned, value
 
-from heliograph.accounts.models import AuditEntry
+from heliograph.accounts.models import Account, AuditEntry
 from heliograph.accounts.vault import vault
-from heliograph.api.configuration.applied_configuration import drift_of, put_back
+from heliograph.api.configuration.applied_configuration import drift_of, put_back, stop_managing
 from heliograph.api.configuration.configuration_file import FileRefused, place_of
 from heliograph.api.configuration.configuration_plan import (
     ChangeKind,
@@ -113,6 +113,30 @@ def test_B5_an_account_that_a_file_did_not_change_has_no_new_version_and_no_audi
     applied(account, WHOLE)
     assert ConfigHistory.objects.count() == versions
     assert AuditEntry.objects.count() == entries
+
+
+def test_B5_the_same_file_applied_again_makes_no_new_record(account: int) -> None:
+    applied(account, WHOLE)
+    assert [row.number for row in AppliedFile.objects.all()] == [1]
+    entries = AuditEntry.objects.filter(kind="configuration file")
+    assert [(entry.what, entry.after) for entry in entries] == [("applied", {"version": 1, "added": 28, "changed": 7, "deleted": 0})]
+    stop_managing(account, by="user:7")
+    assert AuditEntry.objects.filter(kind="configuration file").count() == 2
+    applied(account, WHOLE)
+    assert [row.number for row in AppliedFile.objects.all()] == [2, 1]
+
+
+def test_N4_what_sends_is_neither_exported_nor_applied_while_signal_is_off(account: int) -> None:
+    Account.objects.filter(pk=account).update(signal_enabled=False)
+    with saving(account, by="test", whole_account=True) as transaction:
+        transaction.needs_account()
+    content = export_account(account)
+    assert "tags" in content
+    assert not {"connections", "mappings", "flows"} & content.keys()
+    with pytest.raises(FileRefused) as refused:
+        applied(account, WHOLE)
+    assert [each.where for each in refused.value.problems] == ["connections", "mappings", "flows"]
+    assert planned(account, WHOLE[: WHOLE.index("connections:\n")]).changes == []
 
 
 # --- what is refused

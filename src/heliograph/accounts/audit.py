@@ -40,6 +40,7 @@ class Deed(StrEnum):
     REPLAYED = "replayed"
     REPLAY_CANCELLED = "cancelled the replay of"
     EXPORTED = "exported"
+    APPLIED = "applied"
     DOWNLOADED = "downloaded"
     REFUSED = REFUSED
     SECOND_FACTOR_OFF = "removed the second factor of"

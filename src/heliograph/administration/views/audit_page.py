@@ -72,6 +72,7 @@ VERBS: Final = {
     Deed.REPLAYED: gettext_lazy("Replayed"),
     Deed.REPLAY_CANCELLED: gettext_lazy("Cancelled the replay of"),
     Deed.EXPORTED: gettext_lazy("Exported the list"),
+    Deed.APPLIED: gettext_lazy("Applied the %(kind)s"),
     Deed.DOWNLOADED: gettext_lazy("Downloaded failed rows of"),
     Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
 }

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from heliograph.accounts.models import Account
 from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
 from heliograph.api.configuration.account_sections import (
     AccountSettings,
@@ -52,6 +53,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
 """In the order in which they are saved: what an entry names stands before it."""
 TOP: Final = {section.name: section for section in SECTIONS if not isinstance(section, EventSetup)}
 """The sections at the top of a file, by name. Those of an event's set-up stand below the event."""
+OF_SIGNAL: Final = ("connections", "mappings", "flows")
+"""The sections of what sends. An account for which Signal is off does not have them (N4)."""
 
 
 class FileRefused(HeliographError):
@@ -215,10 +218,11 @@ def export(names: AccountNames, only: Collection[str] = ()) -> dict[str, Any]:
     """
     if unknown := [name for name in only if name not in TOP]:
         raise FileRefused([EntryRefused(name, f"There is no such section. There are: {', '.join(TOP)}.") for name in unknown])
+    has_signal = Account.objects.get(pk=names.account).signal_enabled
     content: dict[str, Any] = {VERSION_MEMBER: FORMAT}
     taken: set[str] = set()
     for name, section in TOP.items():
-        if only and name not in only:
+        if (only and name not in only) or (name in OF_SIGNAL and not has_signal):
             continue
         stored = section.stored(names)
         if section is EVENTS:

@@ -19,6 +19,7 @@ from django_scopes import scope
 from heliograph.accounts.models import AuditEntry
 from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.configuration_file import (
+    OF_SIGNAL,
     SECTIONS,
     ConfigurationFile,
     FileRefused,
@@ -151,6 +152,8 @@ def plan_file(account: int, file: FileToApply, *, by: str) -> Plan:
 def apply_file(account: int, file: FileToApply, *, by: str) -> tuple[Plan, AppliedFile]:
     """Applies the file: all of it, as one version, or nothing. Returns what was changed, and its record.
 
+    The same file applied again changes nothing and makes no new record.
+
     Raises BadText, FileRefused, NotAllowed.
     """
     return apply_content(account, read_text(file.text), file, by=by)
@@ -162,6 +165,9 @@ def apply_content(account: int, content: Mapping[str, Any], file: FileToApply, *
         plan, read, after = _saved(account, content, file, by=by)
         if plan.refused and not file.allow_wider:
             raise NotAllowed(plan)
+        newest = newest_applied()
+        if newest is not None and not plan.changes and (newest.content, newest.sections) == (read.content, read.sections):
+            return plan, newest
         with saving(account, by=by, whole_account=True) as transaction:
             state = {place: state_of(each) for place, each in after.items() if place.partition(".")[0] in read.sections}
             row = note_applied(transaction, file.name, read.sections, read.content, state, plan.counts)
@@ -185,6 +191,8 @@ def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: s
         applied = newest_applied()
         drifts = {(each.section, each.id): each.drift for each in drifted(applied, before)} if applied else {}
         read = read_file(content, names)
+        if not config_before.signal_enabled:
+            _refuse_signal(read)
         saver = Saver(transaction, names, file.value_of)
         try:
             with watching_flows_once(transaction):
@@ -202,6 +210,13 @@ def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: s
     ]
     left_entries = [LeftEntry(place_of(section), section.label, stored.name) for section, stored in left]
     return Plan(changes, left_entries, sorted(saver.without_value), read.sections), read, after
+
+
+def _refuse_signal(file: ConfigurationFile) -> None:
+    """Raises FileRefused for the sections of what sends: Signal is off for the account (N4)."""
+    refused = [EntryRefused(name, "Signal is off for this account.") for name in OF_SIGNAL if name in file.sections]
+    if refused:
+        raise FileRefused(refused)
 
 
 def _save_entries(saver: Saver, file: ConfigurationFile, before: Account) -> list[tuple[Section, StoredEntry]]:

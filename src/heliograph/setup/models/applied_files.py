@@ -33,4 +33,4 @@ class AppliedFile(models.Model):
         constraints = (models.UniqueConstraint(fields=("account", "number"), name="applied_file_number"),)
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or f"{self.number}"

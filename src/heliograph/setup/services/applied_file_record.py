@@ -7,9 +7,12 @@ from typing import Any, Final
 
 from django.db.models import Max
 
+from heliograph.accounts.audit import Deed
 from heliograph.setup.models import AppliedFile
 from heliograph.setup.services.transaction import SetupTransaction
 
+FILE: Final = "configuration file"
+"""The kind of the audit entries."""
 KEPT: Final = 20
 """Applied files whose content is kept: the newest. Of older ones only the line in the list stays."""
 
@@ -41,11 +44,15 @@ def note_applied(
         state=state,
         counts=counts,
     )
+    transaction.note(Deed.APPLIED, FILE, row, None, {"version": row.number, **counts})
     AppliedFile.objects.filter(number__lte=row.number - KEPT).exclude(content__isnull=True).update(content=None, state=None)
     return row
 
 
 def forget_applied(transaction: SetupTransaction) -> None:
     """Stops managing the account by a file: nothing is compared any more. What was applied stays as it is."""
-    AppliedFile.objects.exclude(content__isnull=True).update(content=None, state=None)
     transaction.needs_signal()
+    newest = newest_applied()
+    if newest is not None and newest.state is not None:
+        transaction.note(Deed.REVOKED, FILE, newest, {"version": newest.number}, None)
+    AppliedFile.objects.exclude(content__isnull=True).update(content=None, state=None)
