@@ -78,6 +78,15 @@ def answered_id(content: bytes) -> str:
 
 
 BY_A_JOB: Final = {"jobs_job": "REST always answers a job; a page submits few items at once."}
+SAVES_NOTHING: Final = {
+    "POST connections/{connection}/rule/trial",
+    "POST flows/test",
+    "POST flows/trial",
+    "POST flows/{flow}/test",
+    "POST flows/{flow}/trial",
+    "POST mappings/preview",
+}
+"""Endpoints of forms that leave no row."""
 SAVED: Final = "audit_entry config_history config_version"
 """The tables of every save of the set-up."""
 LEADS_FORM: Final = {
@@ -523,6 +532,12 @@ def _registrations() -> Iterator[Deed]:
         PagePost("/signal/retry/submit/", {"item": "{item_r1}"}),
         ApiRequest("POST", "retry/submit", {"items": ["{item_r1}"]}),
         "action lane",
+    )
+    yield Deed(
+        "an item of the flow's other mode is discarded",
+        PagePost("/signal/retry/discard/", {"item": "{item_d1}"}),
+        ApiRequest("POST", "retry/discard", {"items": ["{item_d1}"]}),
+        "action figure_delta lane",
     )
     yield Deed(
         "all items of a kind are submitted",

@@ -13,6 +13,7 @@ from django.test import Client
 from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts.models import ApiToken, User
+from heliograph.domain.flow.flow import Mode
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.store.config_cache import PROCESS
@@ -118,7 +119,7 @@ def _filled(story: Story, receiver: Receiver) -> DeedsAccount:
     with scope(account=story.account):
         token_id = ApiToken.objects.get(name=ADA).pk
     made = DeedsAccount(story.account, user.pk, client.cookies[settings.SESSION_COOKIE_NAME].value, api.token, token_id)
-    for filling in (_deliveries, _connections, _flows, _events, _settings, _people, _replays):
+    for filling in (_deliveries, _other_mode, _connections, _flows, _events, _settings, _people, _replays):
         made.ids |= filling(story, receiver, api)
     with scopes_disabled():
         made.newest_job = Job.objects.latest("pk").pk
@@ -157,6 +158,21 @@ def _deliveries(story: Story, receiver: Receiver, api: ApiClient) -> dict[str, s
         **{f"item_{code.lower()}": key for code, key in keys.items()},
         **{f"registration_{code.lower()}": id for code, id in registrations.items()},
     }
+
+
+def _other_mode(story: Story, receiver: Receiver, _api: ApiClient) -> dict[str, str]:
+    """D1 waits because it was made in Live, and its flow is in Test since."""
+    receiver.answer("/later", Answer(200))
+    later = story.connection("Later", "/later")
+    flow = story.flow("Once live", [story.to(later)], statuses=["Cancelled"])
+    story.pause(later)
+    with story.worker():
+        story.record("D1", status="Cancelled")
+        story.change_flow(flow, mode=Mode.TEST)
+        story.resume(later)
+        story.wait_for(lambda: "flow_mode" in [action["cause"] for action in story.actions("D1")])
+    (item,) = [action for action in story.actions("D1") if action["cause"] == "flow_mode"]
+    return {"item_d1": item["key"]}
 
 
 def _connections(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
