@@ -11,7 +11,7 @@ from django.utils import timezone
 from heliograph.api.documents.record_documents import STATES, StateName
 from heliograph.api.documents.retry_documents import ItemRegistration
 from heliograph.api.documents.scope_documents import Moment, OfMode, OfReplays, mode_of_name
-from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, day_within
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, day_within, number_to_match
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import sentence_of
@@ -19,7 +19,6 @@ from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.decision import Reason
-from heliograph.domain.ids import read_id
 from heliograph.insights.feed import PARTS, FeedRow, FlowOutcome, jumped_to
 from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
 from heliograph.insights.outcome_words import note_of
@@ -53,10 +52,10 @@ class FeedQuery(ListQuery):
             mode_of_name(self.mode),
             self.result,
             self.q.strip(),
-            _number(self.event),
-            _number(self.flow),
+            number_to_match(self.event),
+            number_to_match(self.flow),
             between,
-            _number(self.connection),
+            number_to_match(self.connection),
             self.replays,
         )
 
@@ -70,11 +69,6 @@ class FeedQuery(ListQuery):
         """Where the page begins. Raises CursorError."""
         cursor = self.cursor_of(*PARTS)
         return cursor if cursor or not self.jump else jumped_to(to_micros(self.jump) // MINUTE * MINUTE + MINUTE - 1)
-
-
-def _number(id: str | None) -> int | None:
-    """The stored number of an id; 0, which nothing has, for what is no id."""
-    return None if id is None else read_id(id) or 0
 
 
 class OutcomeDocument(Document):

@@ -22,14 +22,13 @@ from heliograph.api.documents.scope_documents import (
     Since,
     Until,
 )
-from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, number_to_match
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.decision import Reason
-from heliograph.domain.ids import read_id
 from heliograph.insights.figure_scope import FigureScope
 from heliograph.insights.record_kinds import Outcome, RecordFilter, RecordKind, RecordSort, RowKind
 from heliograph.insights.record_list import RecordList, check_fit
@@ -97,12 +96,12 @@ def record_filter_of(query: RecordQuery, kind: RecordKind, scope: FigureScope) -
         scope.window.until,
         scope.mode,
         query.q.strip(),
-        _number(query.event),
-        _number(query.flow),
-        _number(query.connection),
+        number_to_match(query.event),
+        number_to_match(query.flow),
+        number_to_match(query.connection),
         FACETS[query.facet] if query.facet else None,
         query.category,
-        _number(query.alike),
+        number_to_match(query.alike),
         query.outcome,
         query.was,
         to_micros(query.seen) if query.seen else None,
@@ -110,11 +109,6 @@ def record_filter_of(query: RecordQuery, kind: RecordKind, scope: FigureScope) -
     )
     check_fit(record_filter, query.sort)
     return record_filter
-
-
-def _number(id: str | None) -> int | None:
-    """The stored number of an id; 0, which nothing has, for what is no id."""
-    return None if id is None else read_id(id) or 0
 
 
 class RecordDocument(Document):

@@ -8,11 +8,10 @@ import msgspec
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.documents.retry_documents import CauseKey
-from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, number_to_match, numbers_of
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.ids import read_id
 from heliograph.retry.retry_items import RetryFilter, StatusChoice
 from heliograph.store.instants import to_micros
 
@@ -69,16 +68,11 @@ def _filter(members: RetryQuery | ItemFilter, since: Instant | None) -> RetryFil
     return RetryFilter(
         statuses=chosen.statuses if chosen else (),
         category=members.category,
-        flow=_number(members.flow),
-        event=_number(members.event),
-        connection=_number(members.connection),
+        flow=number_to_match(members.flow),
+        event=number_to_match(members.event),
+        connection=number_to_match(members.connection),
         text=members.q.strip(),
         cause=members.cause,
         ended_since=to_micros(since) if since else None,
         untagged=chosen.untagged if chosen else None,
     )
-
-
-def _number(id: str | None) -> int | None:
-    """The stored number of an id; 0, which nothing has, for what is no id."""
-    return None if id is None else read_id(id) or 0
