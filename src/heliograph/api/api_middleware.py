@@ -15,7 +15,7 @@ _BY_STATUS: Final = {400: "request", 403: "scope", 404: "not-found", 405: "metho
 
 
 class ApiMiddleware:
-    """The first middleware: a browser that is signed in to the pages sends its cookies here, too, and they give no right."""
+    """The first middleware. It drops cookies: a browser that is signed in to the pages sends them here, too, and they give no right."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -36,8 +36,10 @@ class ApiMiddleware:
         return Problem(name).response()
 
     def process_view(self, request: HttpRequest, _view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
-        """The problem of a query that no endpoint reads, which names the parameter; None: go on. Otherwise the pages' middleware would refuse it
-        without a name."""
+        """The problem document of a query with a text that nobody reads; None for any other query.
+
+        It comes before the middleware of the pages (web/texts.py), whose answer does not name the parameter.
+        """
         if request.path_info.startswith(PREFIX):
             try:
                 check_query(request)

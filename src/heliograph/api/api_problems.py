@@ -37,11 +37,13 @@ from heliograph.web.cursor import CursorError
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """A type of problem. name: the last part of its URN; meaning: what it says, and what to do, for the reference."""
+    """A type of problem."""
 
     name: str
+    """The last part of its URN."""
     status: HTTPStatus
     meaning: str
+    """What it says and what to do, for the reference; `detail` of a problem that says no more."""
 
     @property
     def urn(self) -> str:
@@ -124,7 +126,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
 
 
 class FieldProblem(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is wrong with one field. allowed: what would be accepted."""
+    """A field that is refused: its name, the reason, the values that would be accepted, and the refused value."""
 
     field: str
     reason: str
@@ -147,9 +149,15 @@ class ProblemDocument(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Problem(Exception):
-    """Ends a request with a problem document. name: of its type; members: further members of the document."""
+    """Ends a request with a problem document."""
 
     def __init__(self, name: str, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        """A problem of a type.
+
+        name: of the type, as in PROBLEM_TYPES
+        detail: a sentence for people; "" for that of the type
+        members: further members of the document
+        """
         self.type = PROBLEM_TYPES[name]
         self.detail = detail or self.type.meaning
         self.headers, self.members = dict(headers or {}), members
@@ -157,18 +165,22 @@ class Problem(Exception):
 
     @classmethod
     def from_field(cls, field: str, reason: str, *, allowed: Sequence[str] = (), name: str = "refused") -> Problem:
-        """A problem with one field."""
+        """A problem that names one field.
+
+        reason: a sentence, or the end of one that begins with the field
+        allowed: the values that would be accepted
+        """
         return cls(name, f"{field}: {reason}", errors=[FieldProblem(field=field, reason=reason, allowed=list(allowed))])
 
     @classmethod
     def from_reply(cls, reply: IngestReply) -> Problem:
-        """The refusal of a registration document."""
+        """The problem of a registration document that was not recorded. reply: one for which `is_problem` holds."""
         content = reply.content
         errors = [FieldProblem(**{**error, "allowed": list(error.get("allowed", ()))}) for error in content.get("errors", ())]
         return cls(content["type"].removeprefix(PROBLEM), content["detail"], headers=reply.headers, errors=errors)
 
     def response(self) -> HttpResponse:
-        """The answer."""
+        """The problem document as a response."""
         status = self.type.status
         document = ProblemDocument(type=self.type.urn, title=status.phrase, status=status.value, detail=self.detail, **self.members)
         return HttpResponse(msgspec.json.encode(document), status=status.value, content_type=PROBLEM_TYPE, headers=self.headers)
@@ -180,11 +192,11 @@ _NAMED: Final[Mapping[type[HeliographError], str]] = {
     RemovesFirst: "confirm",
     TooManyLines: "size",
 }
-"""The problem of each error whose sentence says all. An error that is not listed is a conflict."""
+"""The types of errors whose document needs no further members. Any other HeliographError is a `conflict`."""
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """The problem that an error of the services is; None for an error that nobody expected."""
+    """The problem document of an error that a service raises; None for an error that nobody expected."""
     match error:
         case Problem():
             return error
@@ -219,7 +231,7 @@ def problem_of(error: Exception) -> Problem | None:
 
 
 def _problem_to_confirm(error: AsksFirst | WidensFirst | LosesValues | RotationOpen | NeverMatched | DiscardsAll) -> Problem:
-    """The problem of what asks first; `?confirmed=true` does it all the same."""
+    """The problem (409) of an operation that has to be confirmed: sent again with `?confirmed=true`, it is done."""
     match error:
         case AsksFirst():
             return Problem("stops-flows", str(error), flows=[stop.name for stop in error.stops])

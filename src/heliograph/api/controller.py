@@ -1,4 +1,4 @@
-"""The base of all endpoints: one request, one account, and every error a problem document."""
+"""The base class of all endpoints. A request belongs to one account, and each error is answered with a problem document."""
 
 from __future__ import annotations
 
@@ -49,28 +49,26 @@ JSON: Final = "application/json"
 
 
 class ApiController(Controller[JsonSerializer]):
-    """The endpoints of one path.
-
-    access: what a token needs, by method.
-    of_signal: True if these endpoints are Signal's, which an operator can turn off for an account (N4).
-    answers_secret: True if POST answers a secret this once, such as a new token's.
-    has_etag: True if what GET returns is edited by people. Its ETag is the digest of the answer; PUT, PATCH and DELETE heed If-Match (P14).
-    body_type: the Content-Type of the bodies that it takes.
-    keys_by_line: True if a POST takes many documents and heeds the Idempotency-Key itself, for each of them.
-    counts_first: True if a POST starts a job with `start_counted`, which heeds the key.
-    takes_key: False if POST refuses an Idempotency-Key, because it talks to another server or reads for long, for which no transaction may
-        wait, or because it saves nothing.
-    """
+    """The endpoints of one address. A subclass has a method for each HTTP method: `get`, `post`, `put`, `patch`, `delete`."""
 
     is_abstract: ClassVar[bool] = True
     access: ClassVar[Mapping[str, Access]] = {}
+    """The scope and the role that a token needs, by HTTP method."""
     of_signal: ClassVar[bool] = False
+    """True for the endpoints of Signal, which an operator can turn off for an account (N4)."""
     answers_secret: ClassVar[bool] = False
+    """True if the answer to POST has a secret that is answered once, such as a new token's."""
     has_etag: ClassVar[bool] = False
+    """True if people edit what GET answers. Its ETag is the digest of the answer, and PUT, PATCH and DELETE heed If-Match (P14)."""
     body_type: ClassVar[str] = JSON
+    """The Content-Type of bodies."""
     keys_by_line: ClassVar[bool] = False
+    """True if POST takes a document a line, and heeds the Idempotency-Key for each line."""
     counts_first: ClassVar[bool] = False
+    """True if POST starts a job by `start_counted`, which heeds the Idempotency-Key."""
     takes_key: ClassVar[bool] = True
+    """False if POST refuses an Idempotency-Key: it saves nothing, or it talks to another server or reads for long, for which no transaction may
+    wait."""
     error_model = ProblemDocument
     semantic_responses = False
     validate_responses = False  # a wrong answer is still an answer; the tests hold every one against the OpenAPI file
@@ -82,7 +80,10 @@ class ApiController(Controller[JsonSerializer]):
     """True for HEAD, which is answered as GET and without its body."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answers a request: authentication, quota, the account's scope, the key, If-Match, the endpoint."""
+        """The answer to a request. An answer to a request with a valid token has the headers of the account's quota.
+
+        Every error is an answer: a problem document, also for what nobody expected (500).
+        """
         headers: dict[str, str] = {}
         self.is_head = request.method == "HEAD"
         if self.is_head:
@@ -100,12 +101,12 @@ class ApiController(Controller[JsonSerializer]):
 
     @property
     def actor(self) -> str:
-        """Who acts, for changes and the audit."""
+        """The actor of changes and audit entries: `token:3`."""
         return self.grant.actor
 
     @property
     def actor_name(self) -> str:
-        """The name of who acts: the token's."""
+        """The actor's name for people: that of the token."""
         return Actors.from_stored(self.account, [self.actor]).name(self.actor)
 
     def start_counted[Rows](self, count: Callable[[], Rows], start: Callable[[Rows], Any]) -> HttpResponse:
@@ -121,6 +122,10 @@ class ApiController(Controller[JsonSerializer]):
         return answer_once(self.request, self.grant, lambda: self.to_response(start(rows), status_code=HTTPStatus.ACCEPTED))
 
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The answer to a request with a valid token: checks its rights and its body, and runs the endpoint in the account's scope and time zone.
+
+        If another save of the account commits first (SavedSince), the endpoint runs again, at most save_order.TRIES times in all.
+        """
         method = str(request.method)
         access = self.access.get(method)
         if access is None:
@@ -146,6 +151,8 @@ class ApiController(Controller[JsonSerializer]):
         raise AssertionError
 
     def _run(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Runs the endpoint once, with what its class says of Idempotency-Key, ETag and If-Match. Raises Problem, SavedSince."""
+
         def endpoint() -> HttpResponse:
             return cast("HttpResponse", super(ApiController, self).dispatch(request, *args, **kwargs))
 
@@ -169,7 +176,10 @@ class ApiController(Controller[JsonSerializer]):
         return response
 
     def _check_if_match(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Raises Problem (412) if the thing is not what If-Match says. A save after this check raises SavedSince."""
+        """Raises Problem (412) if what GET answers now has none of the ETags of If-Match. A save that commits after this check raises SavedSince.
+
+        The problem has what stands there now, if the token may read it.
+        """
         if_match = request.headers.get("If-Match")
         if if_match is None or if_match == "*":
             return
@@ -180,19 +190,20 @@ class ApiController(Controller[JsonSerializer]):
             raise Problem("changed", headers={"ETag": etag_of(current)}, **members)
 
     def handle_error(self, endpoint: Endpoint, controller: Any, exc: Exception) -> HttpResponse:
-        """The answer to an error of an endpoint."""
+        """The problem document for an error of an endpoint. Raises an error again that is no problem, for `_failure`."""
         problem = _request_problem(exc) or problem_of(exc)
         if problem is None:
             raise exc
         return problem.response()
 
     def format_error(self, error: Any, **more: Any) -> Any:
-        """Raises an answer's own error, such as a member that is no JSON, so that it is logged and answered like any other (`_failure`)."""
+        """Raises the error of an answer that cannot be written as JSON, so that `_failure` logs it; the library would answer it itself."""
         if isinstance(error, DataRenderingError):
             raise error.__cause__ or error
         return super().format_error(error, **more)
 
     def _failure(self, error: Exception) -> HttpResponse:
+        """The answer to an error outside of an endpoint: its problem; 503 if the database cannot be used; 500 for any other one. Logs the last two."""
         problem = problem_of(error)
         if problem is None and is_database_trouble(error):
             log.warning("api_database_error", error=type(error).__name__, message=str(error)[:200])
@@ -204,7 +215,7 @@ class ApiController(Controller[JsonSerializer]):
 
 
 def _without_body(response: HttpResponseBase) -> HttpResponseBase:
-    """The answer to HEAD. The length of a stream is not known."""
+    """The answer to HEAD: that to GET without its body. A stream has no Content-Length, because nobody has counted its bytes."""
     if isinstance(response, StreamingHttpResponse):
         response.streaming_content = []
     elif isinstance(response, HttpResponse):

@@ -1,4 +1,4 @@
-"""What answers hold beyond JSON's own types: sentences, which gettext answers as strings of classes of their own."""
+"""Reads requests and writes answers by msgspec. Sentences, which gettext returns as classes of its own, become texts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dmr.plugins.msgspec import MsgspecSerializer
 
 
 class JsonSerializer(MsgspecSerializer):
-    """Reads requests and writes answers."""
+    """The serializer of all endpoints."""
 
     @classmethod
     def serialize_hook(cls, to_serialize: Any) -> Any:
-        """The text of a sentence; for any other type that of the library."""
+        """The text of a sentence. Any other type is serialized as the library does. Raises what the library raises for a type that is no JSON."""
         if isinstance(to_serialize, (str, Promise)):
             return str(to_serialize)
         return super().serialize_hook(to_serialize)

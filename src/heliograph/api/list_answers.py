@@ -1,4 +1,4 @@
-"""Lists page by page: `limit` and `cursor` in, `items` and `next` out."""
+"""Lists page by page: a request has `limit` and `cursor`, an answer `items` and `next`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from django.http import HttpRequest
 from heliograph.web.cursor import Cursor, ListPage
 
 MOST_ROWS: Final = 200
+"""Items of an answer, at most."""
 USUAL_ROWS: Final = 50
+"""Items of an answer without `limit`."""
 
 
 class ListQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -29,20 +31,22 @@ class ListQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Items[Item](msgspec.Struct, kw_only=True):
-    """One page of a list. next: the address of the next page, null at the end. A page may have few items, or none, and a next one all the same,
-    where few match what is asked for."""
+    """One page of a list. If few rows match the filters, a page may have few items, or none, and be followed by another one."""
 
     items: list[Item]
-    next: str | None
+    next: Annotated[str | None, msgspec.Meta(description="The address of the next page; null at the end.")]
 
 
 def items_of[Row, Item](request: HttpRequest, page: ListPage[Row], item: Callable[[Row], Item]) -> Items[Item]:
-    """The answer with one page of a list."""
+    """The answer with a page that a service has read.
+
+    item: makes the document of a row
+    """
     return Items(items=[item(row) for row in page.rows], next=_next(request, page.further or page.older))
 
 
 def rows_by_id[M: Model, Item](request: HttpRequest, queryset: QuerySet[M], query: ListQuery, item: Callable[[M], Item]) -> Items[Item]:
-    """One page of a queryset in the order of its ids."""
+    """The answer with a page of a queryset, in the order of ids. Raises CursorError."""
     cursor = query.cursor_of(int)
     rows = list((queryset.filter(pk__gt=cursor.key[0]) if cursor else queryset).order_by("pk")[: query.limit + 1])
     return _by_id(request, rows, query, item)
@@ -51,7 +55,10 @@ def rows_by_id[M: Model, Item](request: HttpRequest, queryset: QuerySet[M], quer
 def sequence_by_id[Row, Item](
     request: HttpRequest, rows: Iterable[Row], query: ListQuery, item: Callable[[Row], Item], *, id: str = "pk"
 ) -> Items[Item]:
-    """One page of rows that are read anyway, in the order of their ids. id: the attribute with the id."""
+    """The answer with a page of rows that are all in memory, in the order of ids. Raises CursorError.
+
+    id: the name of the attribute with the id
+    """
     cursor, id_of = query.cursor_of(int), attrgetter(id)
     in_order = sorted((row for row in rows if cursor is None or id_of(row) > cursor.key[0]), key=id_of)
     return _by_id(request, in_order, query, item, id)
@@ -60,18 +67,18 @@ def sequence_by_id[Row, Item](
 def _by_id[Row, Item](
     request: HttpRequest, rows: Sequence[Row], query: ListQuery, item: Callable[[Row], Item], id: str = "pk"
 ) -> Items[Item]:
-    """The answer with the first of these rows. More of them: there is a next page."""
+    """The answer with the first `limit` of these rows. If there are more of them, it has a next page."""
     following = str(Cursor((getattr(rows[query.limit - 1], id),))) if len(rows) > query.limit else ""
     return Items(items=[item(row) for row in rows[: query.limit]], next=_next(request, following))
 
 
 def all_of[Row, Item](rows: Iterable[Row], item: Callable[[Row], Item]) -> Items[Item]:
-    """A list that is always answered whole, because its length is bounded."""
+    """The answer with a whole list, whose length is bounded."""
     return Items(items=[item(row) for row in rows], next=None)
 
 
 def _next(request: HttpRequest, cursor: str) -> str | None:
-    """The address of the request with another cursor."""
+    """The address of the next page: that of the request with this cursor; None without one."""
     if not cursor:
         return None
     query: list[tuple[str, Any]] = [(name, value) for name, value in request.GET.items() if name != "cursor"]

@@ -14,7 +14,7 @@ RENDERERS: Final = (MsgspecJsonRenderer(NDJSON),)
 
 
 class _Lines:
-    """The lines of an answer. The first ones are made at once, so that what they raise is still a problem document."""
+    """The lines of an answer. The first one is made at once, so that an error before it is answered with a problem document."""
 
     def __init__(self, lines: Generator[bytes]) -> None:
         self._lines = lines

@@ -71,7 +71,7 @@ def controllers(router: Router) -> Iterator[tuple[str, type[ApiController]]]:
 
 
 def _complete(operation: dict[str, Any], method: str, controller: type[ApiController]) -> None:
-    """Adds what the library does not know: the scope and the role, the headers, and the type of problem documents."""
+    """Adds to an operation what the library does not know: scope and role, the headers of keys and ETags, and the one form of all problems."""
     access = controller.access[method]
     operation["security"] = [{SCHEME: [scope.value for scope in access.scopes]}]
     operation["x-role"] = access.role.value

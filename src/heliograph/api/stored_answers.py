@@ -1,4 +1,7 @@
-"""Requests with an Idempotency-Key (I3): the first answer is stored in the transaction of what the request did, and repeated."""
+"""The answers to requests with an Idempotency-Key (I3).
+
+The first answer is stored in the transaction of what the request did. The same request, sent again, gets it and does nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +23,25 @@ from heliograph.store.secrets import SecretError, SecretPlace
 from heliograph.store.token_check import ApiGrant
 
 LONGEST_KEY: Final = 300
+"""Characters of a key."""
 WAITS_FOR: Final = 2_000
-"""Milliseconds for which a request waits for the first one with its key, on PostgreSQL."""
+"""Milliseconds for which a request waits for the first one with its key, on PostgreSQL. SQLite has one writer, so nobody waits there."""
 KEPT_HEADERS: Final = ("Content-Type", "Location", "ETag")
+"""The headers that are stored with an answer."""
 
 
 class StoredAnswer(msgspec.Struct, frozen=True):
-    """The first answer to a key."""
+    """The first answer to a key, as it is stored in JSON."""
 
     status: int
     headers: dict[str, str]
     body: str
     is_sealed: bool = False
+    """True if the body is encrypted, because it has a secret."""
 
 
 def key_of(request: HttpRequest) -> str | None:
-    """The request's key; None if it has none. Raises Problem if it is none (400)."""
+    """The Idempotency-Key of a request; None without the header. Raises Problem (400) for one that is empty, too long or not printable."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and (not 0 < len(key) <= LONGEST_KEY or not key.isprintable()):
         raise Problem.from_field("Idempotency-Key", f"A key has 1 to {LONGEST_KEY} printable characters.", name="request")
@@ -44,7 +50,7 @@ def key_of(request: HttpRequest) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """A request with a key, as its claim is stored."""
+    """The claim of a request to its key: a row of the table `idempotency`."""
 
     account: int
     endpoint: str
@@ -55,7 +61,7 @@ class KeyClaim:
 
     @classmethod
     def of_request(cls, request: HttpRequest, grant: ApiGrant, *, is_secret: bool = False) -> KeyClaim | None:
-        """The claim of a request; None if it has no key. Raises Problem (400)."""
+        """The claim of a request; None if it has no key. Raises Problem (400), as `key_of` does."""
         key = key_of(request)
         if key is None:
             return None
@@ -65,16 +71,16 @@ class KeyClaim:
 
     @property
     def place(self) -> SecretPlace:
-        """The place to which an answer with a secret is sealed."""
+        """The place to which an answer with a secret is sealed (ADR 13)."""
         return SecretPlace(self.account, "answer", 0, f"{self.endpoint} {self.key}")
 
     @property
     def row(self) -> tuple[int, str, str]:
-        """The key of its row."""
+        """The primary key of the row."""
         return self.account, self.endpoint, self.key
 
     def stored(self, db: Database) -> HttpResponse | None:
-        """The first answer; None if nobody has claimed the key. Raises Problem: 409 if there is no answer yet, 422 for another body."""
+        """The first answer; None if no request has claimed the key. Raises Problem: 409 if there is no answer yet, 422 for another body."""
         row = registrations.stored_results(db, [self.row]).get(self.row)
         if row is None:
             return None
@@ -94,7 +100,7 @@ class KeyClaim:
 
 
 def stored_answer(request: HttpRequest, grant: ApiGrant) -> HttpResponse | None:
-    """The first answer to the request's key; None if it has no key, or if it is the first one. Raises Problem, as `answer_once` does."""
+    """The first answer to the key of a request; None if this is the first request with the key, or has none. Raises Problem, as `answer_once` does."""
     claim = KeyClaim.of_request(request, grant)
     if claim is None:
         return None
@@ -103,10 +109,10 @@ def stored_answer(request: HttpRequest, grant: ApiGrant) -> HttpResponse | None:
 
 
 def answer_once(request: HttpRequest, grant: ApiGrant, answer: Callable[[], HttpResponse], *, is_secret: bool = False) -> HttpResponse:
-    """The answer of `answer`, or the stored one if the request's key has one.
+    """The answer of the callable, which is called once for each key; then the stored answer.
 
-    A request without the header is simply answered. One with it runs in one transaction, so the key is stored if and only if what the request
-    did is. A refusal (400 and above) changes nothing and is not stored. While the first request runs, a second one waits for it, WAITS_FOR.
+    With a key, it runs in one transaction, so the answer is stored if and only if the request's changes are. A refusal (400 and above) changes
+    nothing and is not stored. A second request waits for the first one, at most WAITS_FOR.
 
     is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored, and repeated only to the token
         that asked

@@ -22,27 +22,26 @@ from heliograph.store.token_check import ApiGrant, find_grant, note_use, prefix_
 log = structlog.get_logger(__name__)
 
 USE_NOTED_EVERY: Final = 60_000_000
-"""Microseconds between two notes of a token's last use."""
+"""Microseconds between two writes of a token's last use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a token needs: a scope, and a role or a higher one.
-
-    reads: True if the answer has what only the scope `read` gives, so that it is needed, too.
-    """
+    """What a token needs for an endpoint."""
 
     scope: TokenScope
     role: Role
+    """The lowest role that suffices."""
     reads: bool = False
+    """True if the scope `read` is needed besides, because the answer has what only that scope gives."""
 
     @property
     def scopes(self) -> tuple[TokenScope, ...]:
-        """All scopes that are needed."""
+        """All scopes that a token needs."""
         return (self.scope, TokenScope.READ) if self.reads else (self.scope,)
 
     def check(self, grant: ApiGrant) -> None:
-        """Raises Problem (403)."""
+        """Raises Problem (403), which names the scope or the role that the token lacks."""
         for scope in self.scopes:
             if scope.value not in grant.scopes:
                 raise Problem("scope", f"The token lacks the scope `{scope.value}`.")
@@ -68,7 +67,7 @@ MANAGE_PEOPLE: Final = Access(TokenScope.PEOPLE, Role.ADMINISTRATOR)
 
 
 def authenticate(request: HttpRequest) -> tuple[ApiGrant, Account]:
-    """The grant of the request's token, and its account. Raises Problem (401); the refusal is counted as those of the doors are."""
+    """The grant of the request's token, and its account. Raises Problem (401). The refusal is counted for the audit, as those of `/ingest` are."""
     token = bearer(request.headers.get("Authorization", ""))
     with read_database() as db:
         grant = find_grant(db, token) if token else None
@@ -81,7 +80,7 @@ def authenticate(request: HttpRequest) -> tuple[ApiGrant, Account]:
 
 
 def note_token_use(grant: ApiGrant) -> None:
-    """Notes that the token was used, once a minute. Whether that can be stored does not change the answer of the request."""
+    """Stores when the token was last used, at most once in USE_NOTED_EVERY. If the database fails, that is logged, and the request is answered."""
     try:
         if grant.last_used is None or grant.last_used < to_micros(timezone.now()) - USE_NOTED_EVERY:
             with transaction.atomic():
