@@ -15,7 +15,7 @@ from heliograph.store.instants import from_micros
 
 
 class AccessDocument(Document):
-    """The OAuth2 access of a connection. To connect, somebody signs in at the authority, in a browser: on the connection's page, Connect."""
+    """The OAuth2 access of a connection. To connect, a person opens the connection's page, presses Connect and signs in at the authority."""
 
     state: AccessState
     needs_connecting: Annotated[bool, msgspec.Meta(description="Somebody has to sign in at the authority (Authorization Code).")]
@@ -34,7 +34,7 @@ class AccessDocument(Document):
 
     @classmethod
     def from_access(cls, access: ConnectionAccess) -> Self:
-        """The document."""
+        """The document of a connection's OAuth2 access."""
         about = access.about
         return cls(
             state=access.state,

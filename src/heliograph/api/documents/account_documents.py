@@ -83,7 +83,7 @@ class RetryIntervalsChange(Document):
 
     @property
     def minutes(self) -> dict[str, list[float] | None]:
-        """What was sent, by category."""
+        """The minutes that were sent, by category."""
         sent = {name: getattr(self, name) for name in FIELDS.values()}
         return {name: minutes for name, minutes in sent.items() if minutes is not UNSET}
 
@@ -131,7 +131,7 @@ class RetentionChange(Document):
 
 
 class RemovedDocument(Document):
-    """How much is removed, or was."""
+    """The numbers of a removal, to come or past."""
 
     contents: int
     changes: int

@@ -71,7 +71,11 @@ class ActionDocument(Document):
         flows: Mapping[int, str],
         connections: Mapping[int, str],
     ) -> ActionDocument:
-        """The document of an action. last: its last attempt; flows, connections: the names of its own."""
+        """The document of an action.
+
+        last: its last attempt; None if there is none
+        flows, connections: names by id
+        """
         connection = last.connection if last else action.connection
         name = connections.get(connection, "")
         keeps = hindrance(prospect) if action.state.is_open else ""
@@ -140,7 +144,7 @@ class AttemptDocument(Document):
 
     @classmethod
     def members(cls, attempt: StoredAttempt, connections: Mapping[int, str]) -> dict[str, object]:
-        """The members of an attempt."""
+        """The members that all documents of an attempt have."""
         numbers = [int(number) for number in attempt.versions.replace(",", " ").split() if number.isdecimal()]
         return {
             "number": attempt.number,

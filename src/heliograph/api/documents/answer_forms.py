@@ -15,5 +15,5 @@ OptionTexts = Annotated[list[str], msgspec.Meta(description="The options of a se
 
 
 def type_of(text: str) -> TypeOfAnswer:
-    """A stored type; the database has no other ones."""
+    """The type of a question, as stored. The database has no others."""
     return cast("TypeOfAnswer", text)

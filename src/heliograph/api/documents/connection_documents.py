@@ -43,7 +43,7 @@ Patient = Annotated[bool, msgspec.Meta(description="Retries after 2, 22 and 48 h
 class FixedHeader(Document):
     """A header of every request.
 
-    The value of one that is a credential by its name is a secret: an answer leaves it away, and without it the stored value stays.
+    If its name is that of a credential, its value is a secret: an answer omits it, and a change that omits it keeps the stored value.
     """
 
     name: str
@@ -112,7 +112,7 @@ def document_members(id: int, version: int, connection: rules.Connection, *, who
 class ConnectionChange(Document, kw_only=True):
     """What to change of a connection. An absent member stays as it is; null deletes a secret.
 
-    Members that the Authentication Type does not have do not count, as on Connection Setup. A change of its host needs its secrets again.
+    Members that the Authentication Type does not have are ignored, as on Connection Setup. A change of the host needs the secrets again.
     """
 
     name: Name | UnsetType = UNSET

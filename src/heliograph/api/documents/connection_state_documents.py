@@ -27,7 +27,7 @@ class PauseDocument(Document):
 
     @classmethod
     def from_pause(cls, pause: Pause) -> Self:
-        """The document."""
+        """The document of a pause."""
         return cls(why=pause.why, by=pause.by, at=from_micros(pause.at) if pause.at else None, held_count=pause.held_count)
 
 
@@ -63,7 +63,7 @@ class TestSummary(Document):
 
 
 class ConnectionState(Document):
-    """How a connection is."""
+    """The state of a connection."""
 
     health: HealthName
     words: Annotated[str, msgspec.Meta(description="The health as pages say it.")]

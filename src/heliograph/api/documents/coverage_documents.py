@@ -26,7 +26,7 @@ class UntaggedDocument(Document):
 
     @classmethod
     def from_gap(cls, gap: Gap) -> UntaggedDocument:
-        """The document of a gap."""
+        """The document of an untagged object."""
         return cls(
             object=gap.kind,
             id=str(gap.id),
@@ -53,7 +53,7 @@ class TagsToApply(Document):
 
     @property
     def keys(self) -> list[str]:
-        """The objects as the service names them."""
+        """The objects as `setup.coverage` names them: `question:7`. Raises Problem (400)."""
         return [f"{each.object.value}:{number}" for each, number in zip(self.objects, numbers_of("objects", [each.id for each in self.objects]), strict=True)]  # fmt: skip
 
     @property

@@ -39,7 +39,7 @@ class NewCustomField(Document):
     options: OptionTexts = msgspec.field(default_factory=list)
 
     def facts(self, kind: CustomField.Kind) -> FieldFacts:
-        """The field, of profiles or of events."""
+        """The facts of a new field, for the service. kind: of profiles or of events."""
         return FieldFacts(kind.value, self.code, self.label, self.type, tuple(self.options))
 
 
@@ -52,7 +52,7 @@ class CustomFieldChange(Document):
     options: OptionTexts | UnsetType = UNSET
 
     def facts(self, row: CustomField) -> FieldFacts:
-        """The field with the changes."""
+        """The facts of a stored field with the changes."""
         return FieldFacts(
             row.kind,
             sent_or(self.code, row.code),

@@ -73,7 +73,7 @@ class NewEvent(Document):
     tags: Tags = msgspec.field(default_factory=list)
 
     def state(self, config: AccountConfig) -> EventState:
-        """The event as it begins. Raises DocumentRefused."""
+        """The state with which the event is created. Raises DocumentRefused."""
         state = new_event(config)
         return replace(
             state,
@@ -102,7 +102,7 @@ class EventChange(Document):
     tags: Tags | UnsetType = UNSET
 
     def state(self, stored: EventState, config: AccountConfig) -> EventState:
-        """The event with the changes. Raises DocumentRefused."""
+        """The event's state with the changes. Raises DocumentRefused."""
         custom = {} if self.custom is UNSET else named_answers(self.custom, config.event_fields.values(), "custom")
         return replace(
             stored,
@@ -119,7 +119,7 @@ class EventChange(Document):
 
 
 class CopyOfEvent(Document):
-    """What a copy has of its own. A time that is absent is that of the original; null leaves it away."""
+    """What a copy has of its own. An absent time is that of the original; null leaves it out."""
 
     code: Code
     name: Name
@@ -128,7 +128,7 @@ class CopyOfEvent(Document):
 
     @property
     def times(self) -> dict[str, datetime.datetime | Keep | None]:
-        """The times as the service takes them."""
+        """The times that were sent, by the names of the service's parameters."""
         return {name: KEEP if at is UNSET else at for name, at in (("start", self.start), ("end", self.end))}
 
 
@@ -159,6 +159,6 @@ class LeavingDocument(Document):
 
     @classmethod
     def from_leaving(cls, leaving: Leaving) -> LeavingDocument:
-        """The document of what the service looked ahead at."""
+        """The document of the service's forecast."""
         takes, leaves_out = ([FlowOfEvent.from_flow(flow) for flow in flows] for flows in (leaving.takes, leaving.leaves_out))
         return cls(unmarked=leaving.unmarked, takes=takes, leaves_out=leaves_out)

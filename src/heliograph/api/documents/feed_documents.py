@@ -45,7 +45,7 @@ class FeedQuery(ListQuery):
 
     @property
     def feed_filter(self) -> FeedFilter:
-        """The filters, as the feed takes them."""
+        """The filters, as the feed takes them. Raises Problem (400)."""
         day = day_within("date", self.date)
         between = None if day is None else ends_of_day(day, timezone.get_current_timezone())
         return FeedFilter(
@@ -144,7 +144,7 @@ class FeedDocument(Document):
 
 
 class FeedItems(Document):
-    """One page of the feed, newest first. A page may have few items, or none, and a next one all the same, where few match what is asked for."""
+    """One page of the feed, the newest change first. If few changes match, a page may have few items, or none, and be followed by another one."""
 
     items: list[FeedDocument]
     next: str | None

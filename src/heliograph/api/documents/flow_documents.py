@@ -43,7 +43,7 @@ _STANDARD: Final = {str(id): id for id in STANDARD_TAGS}
 
 
 class FilterForm(Document):
-    """A row of Flow Filters. All rows must match; of a row, one of its values."""
+    """A row of Flow Filters. A change must match all rows, and of each row one of its values."""
 
     field: Annotated[
         str,
@@ -134,7 +134,7 @@ Active = Annotated[bool, msgspec.Meta(description="Whether the flow is switched 
 
 
 class FlowSettings(Document, kw_only=True):
-    """What is set up of a flow."""
+    """The settings of a flow."""
 
     name: Name
     mode: ActsIn
@@ -194,7 +194,7 @@ class FlowChange(Document):
 
 
 def changed(flow: Flow, members: dict[str, Any]) -> Flow:
-    """A flow with members of a document in place of its own. Raises Problem for something that is no id."""
+    """A flow with the sent members in place of its own. Raises Problem (400) for a text that is no id."""
     for name in members.keys() & set(LISTS):
         members[name] = tuple(_STANDARD[id] if id in _STANDARD else numbers_of(name, [id])[0] for id in members[name])
     if "emptied" in members:
@@ -293,7 +293,7 @@ class CopiedFlow(Document):
 
 
 class FlowEffects(Document):
-    """What deleting a flow, or switching it off, would leave behind (P12). Both numbers end at 10,001: there are more."""
+    """What deleting a flow, or switching it off, would leave undelivered (P12). Counting stops at 10,001."""
 
     undelivered: Annotated[
         int,

@@ -25,14 +25,14 @@ Empty = Annotated[EmptyPolicy, msgspec.Meta(description="What is sent for an opt
 
 
 class ValuePair(Document):
-    """What replaces a value."""
+    """One replacement of a value map."""
 
     old: Annotated[str, msgspec.Meta(description="Without an equal one, outer spaces and case make no difference.")]
     new: str
 
 
 class ValueMapForm(Document):
-    """What replaces which values."""
+    """A value map: the replacements, and what becomes of any other value."""
 
     pairs: list[ValuePair]
     otherwise: Annotated[Otherwise, msgspec.Meta(description="What becomes of a value that has no pair.")] = Otherwise.KEEP
@@ -46,7 +46,7 @@ class ValueMapForm(Document):
 
 
 class FieldPart(Document, tag="field", tag_field="kind"):
-    """A source field, with what becomes of its value."""
+    """A source field, and how its value is changed before it is sent."""
 
     field: Annotated[str, msgspec.Meta(description="Its key: `GET mappings/fields` lists them.")]
     value_map: ValueMapForm | None = None
@@ -83,7 +83,7 @@ class TextPart(Document, tag="text", tag_field="kind"):
 
 
 class SecretPart(Document, tag="secret", tag_field="kind"):
-    """A text that is stored encrypted. An answer has this in its place; sent back, it stays as it is stored."""
+    """Stands for a text that is stored encrypted, which no answer has. Sent back, it keeps the stored text."""
 
     @property
     def body(self) -> dict[str, object]:

@@ -31,7 +31,7 @@ class UnsavedMapping(PreviewSubject, kw_only=True):
 
 
 class RowResult(Document):
-    """What a row gives."""
+    """What a row of a mapping sends."""
 
     target: str
     value: Annotated[Any, msgspec.Meta(description="null if it is left out, or has a problem.")]

@@ -89,7 +89,7 @@ class RecordQuery(ListQuery):
 
 
 def record_filter_of(query: RecordQuery, kind: RecordKind, scope: FigureScope) -> RecordFilter:
-    """The filter of a query. Raises Invalid for what a list of this kind cannot have."""
+    """The filter of a query. Raises Invalid for a parameter that lists of this kind do not have."""
     record_filter = RecordFilter(
         kind,
         scope.window.since,
@@ -158,7 +158,7 @@ class RecordDocument(Document):
 
 
 class RecordItems(Document):
-    """One page of a list of records. A page may have few items, or none, and a next one all the same, where few match what is asked for."""
+    """One page of a list of records. If few records match, a page may have few items, or none, and be followed by another one."""
 
     items: list[RecordDocument]
     next: str | None

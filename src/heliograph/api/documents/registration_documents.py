@@ -77,7 +77,7 @@ type RegistrationChange = Annotated[
 
 
 class SessionRegistration(msgspec.Struct, kw_only=True):
-    """A session for which somebody is registered. code: of the session; status: its name."""
+    """A session registration: the code of the session, and the name of the status."""
 
     code: str
     status: str
@@ -143,7 +143,7 @@ class RegistrationDocument(Document):
 
 
 class RecordedDocument(Document):
-    """What became of a document. stale: newer data is stored, so nothing was recorded."""
+    """The result of a document. `stale`: newer data is stored, so nothing was recorded."""
 
     outcome: Literal["created", "updated", "unchanged", "stale"]
     registration: Id
@@ -154,7 +154,7 @@ class RecordedDocument(Document):
 
     @classmethod
     def from_reply(cls, reply: IngestReply) -> RecordedDocument:
-        """The document of an answer that is no problem."""
+        """The document of a reply for which `is_problem` does not hold."""
         content = reply.content
         return cls(
             outcome=content["outcome"],
@@ -165,13 +165,13 @@ class RecordedDocument(Document):
 
 
 class ActiveDocument(Document):
-    """Is Active of a registration. Cleared, it is deleted: flows do not look at it any more."""
+    """Whether a registration is active. One that is not counts as deleted, and flows judge its changes no more (P8)."""
 
     active: bool
 
 
 class ActiveEffect(msgspec.Struct, kw_only=True):
-    """Is Active of a registration. flows: those that would act, by the rules of today, if it were changed."""
+    """Whether a registration is active, and the flows that would act by the rules of today if that were changed."""
 
     active: bool
     flows: list[NameOfThing]
@@ -194,7 +194,10 @@ class RegistrationFilters(Document):
     scope: OfScope = msgspec.field(default=ListScope.ALL, name="is")
 
     def read(self, prefix: str = "") -> RegistrationFilter:
-        """The filters for the list's query. Raises Problem (400). prefix: of the field that it names."""
+        """The filters for the query of the list. Raises Problem (400).
+
+        prefix: of the field that the problem names
+        """
         return RegistrationFilter(self.q.strip(), optional_number(f"{prefix}event", self.event), self.status, self.type, self.scope)
 
 
@@ -207,7 +210,7 @@ class StatusChange(Document):
 
     @property
     def wish(self) -> Wish:
-        """The wish for the service. Raises Problem (400)."""
+        """The chosen registrations and their new status, for the service. Raises Problem (400)."""
         if (self.registrations is None) is (self.filters is None):
             raise Problem.from_field("registrations", "Either `registrations` or `filters` is needed.")
         if self.filters is None:
@@ -216,7 +219,7 @@ class StatusChange(Document):
 
 
 class EventCount(msgspec.Struct, kw_only=True):
-    """A number of registrations of an event. event: its code."""
+    """How many registrations of an event, which is named by its code."""
 
     event: str
     registrations: int

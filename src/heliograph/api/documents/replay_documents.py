@@ -44,7 +44,7 @@ class NewReplay(Document):
 
     @property
     def facts(self) -> SelectionFacts:
-        """What is chosen, for the services. Raises Problem for what is no id."""
+        """The selection, for the services. Raises Problem (400) for a text that is no id."""
         event = None if self.event is None else numbers_of("event", [self.event])[0]
         return SelectionFacts(
             day_within("from", self.since), day_within("to", self.until), event, self.q.strip(), self.status, self.every, self.quiet
@@ -201,7 +201,7 @@ class ReplayStart(Document):
 
     @property
     def choice(self) -> ReplayChoice:
-        """The chosen lines, for the services. Raises Problem for what is no id."""
+        """The chosen lines, for the services. Raises Problem (400) for a text that is no id."""
         lines = numbers_of("lines", self.lines)
         if isinstance(self.send, UnsetType):
             return ReplayChoice.of_lines(lines)
@@ -212,7 +212,7 @@ _LEFT_OUT: Final[dict[int, Literal["", "filtered", "content gone"]]] = {send_job
 
 
 class FieldDifference(Document):
-    """A field of a request that differs. Null: it is not there."""
+    """A field whose value differs between two requests. Null: that request has no such field."""
 
     name: Annotated[str, msgspec.Meta(description="Such as `contact.name`, `tags[0]`, `Header X-Version`, `URL`.")]
     was: Annotated[str | None, msgspec.Meta(description="In the last request that was accepted.")]

@@ -34,7 +34,7 @@ CauseKey = Annotated[
 
 
 class CountOfItems(Document):
-    """How many there are."""
+    """A number of items. Counting stops at a limit."""
 
     number: int
     is_more: Annotated[bool, msgspec.Meta(description="True if there are more, or may be: counting was broken off there.")]
@@ -148,7 +148,7 @@ class SendAgain(Document):
 
 
 class RetryItemStory(RetryItemDocument):
-    """An item with its story."""
+    """An item with its cause, its cure, what happens next, and how it can be sent again."""
 
     cure: Annotated[str, msgspec.Meta(description="What cures it, in words; empty if nothing is known.")]
     outlook: Annotated[str, msgspec.Meta(description="What happens to it next, in words.")]
@@ -290,7 +290,7 @@ class SubmitItems(Document):
 
 
 class DiscardItems(Document):
-    """Items to discard. Only those are that wait and were made in the other mode of their flow, Live or Test."""
+    """Items to discard. Only items that wait and were made in the other mode of their flow (Live or Test) are discarded."""
 
     items: ItemIds
 
@@ -302,7 +302,7 @@ class DiscardCause(Document):
 
 
 class ResendItem(Document):
-    """How to resend."""
+    """How something is sent again: by the mappings of today, or as it was sent."""
 
     as_it_was: AsItWas = False
 
@@ -340,7 +340,7 @@ class ResentAction(Document):
 
 
 def _time(at: int | None) -> datetime.datetime | None:
-    """The time of microseconds; None for 0, which is none."""
+    """The time of a number of microseconds; None for 0, which stands for no time."""
     return from_micros(at) if at else None
 
 

@@ -149,7 +149,7 @@ class OfferedDocument(AnswerPlace):
 
     @classmethod
     def from_answer(cls, answer: OfferedAnswer) -> Self:
-        """The document."""
+        """The document of a logged answer."""
         return cls(
             action=str(answer.action),
             attempt=answer.attempt,
@@ -212,7 +212,10 @@ class EffectDocument(Document):
 
     @classmethod
     def from_effect(cls, effect: RuleEffect, *, is_json: bool) -> Self:
-        """The document. is_json: whether the answer is JSON."""
+        """The document of an effect.
+
+        is_json: whether the answer is JSON
+        """
         return cls(
             delivered=effect.delivered,
             clause=None if effect.clause is None else effect.clause + 1,

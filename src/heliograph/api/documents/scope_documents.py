@@ -66,12 +66,12 @@ def scope_of(reader: AccountReader, account: Account, query: Any, replays: Repla
 
 
 def mode_of_name(name: ModeName) -> Mode:
-    """The mode of a parameter."""
+    """The mode that a parameter names."""
     return Mode.TEST if name == "test" else Mode.LIVE
 
 
 def name_of_mode(mode: Mode) -> ModeName:
-    """The parameter of a mode."""
+    """The name of a mode in a parameter."""
     return "test" if mode is Mode.TEST else "live"
 
 
@@ -94,7 +94,7 @@ def records_address(scope: FigureScope, kind: RecordKind, **narrowed: object) ->
 
 
 def time_text(at: int) -> str:
-    """A time as addresses have it.
+    """A time as the parameters of a list spell it (RFC 3339, in UTC).
 
     at: microseconds
     """

@@ -126,7 +126,7 @@ class TimelineEntry(HistoryEntry):
 
 
 class TimelineSummary(Document):
-    """How much a timeline has, over all its pages. removed: until when older records were kept, in a sentence; empty if none were removed."""
+    """The numbers of a whole timeline. `removed` says in a sentence until when older records were kept; it is empty if none were removed."""
 
     changes: int
     decisions: int
@@ -142,7 +142,7 @@ class TimelineSummary(Document):
 
 
 class GateDocument(msgspec.Struct, kw_only=True):
-    """One gate of a flow. stopped: the change did not pass; wait: it lacks a tag; unread: it was stopped before."""
+    """One gate of a flow. `stopped`: the change did not pass; `wait`: it lacks a tag; `unread`: an earlier gate stopped it."""
 
     gate: Annotated[str, msgspec.Meta(description="`watch`, `active`, `mode`, `filters`, `activation`, or empty for the sending.")]
     name: str
@@ -200,7 +200,7 @@ class ExplanationDocument(Document):
 
 
 class AlikeChangeDocument(Document):
-    """Another change that stopped at the flow for the same reason. waits: it can be judged again."""
+    """Another change that stopped at the flow for the same reason. `waits`: it can be judged again."""
 
     id: Id
     at: Instant

@@ -32,7 +32,7 @@ ChangeId = Annotated[Id | None, msgspec.Meta(description="A certain change.")]
 
 
 def subject_of(registration: str | None, event: str | None, change: str | None) -> TrialSubject:
-    """What a flow is tried on, for the services. Raises Problem for what is no id."""
+    """What a flow is tried on, for the services. Raises Problem (400) for a text that is no id."""
     given = {"registration": registration, "event": event, "change": change}
     return TrialSubject(**{name: None if id is None else numbers_of(name, [id])[0] for name, id in given.items()})
 
@@ -203,7 +203,7 @@ class TrialDocument(Document):
 
 
 class PastChangeDocument(Document):
-    """A past change that one of two rules sends, or that would fail."""
+    """A past change that one of the two rules sends, or whose request would fail."""
 
     change: ChangeDocument
     verdict: Annotated[
@@ -286,7 +286,7 @@ class FlowDecisionDocument(Document):
 
 
 class SentChange(Document):
-    """A change that was given to the queue."""
+    """A change that was put into the queue."""
 
     change: Id
     connections: Annotated[list[Id], msgspec.Meta(description="One for each destination.")]

@@ -11,7 +11,7 @@ from heliograph.setup.usage import Use
 
 
 class UseDocument(Document):
-    """Something that uses a thing."""
+    """Something that uses an object of the set-up: a flow, a mapping, an event, or registrations, which are counted."""
 
     kind: Annotated[
         str, msgspec.Meta(description="Such as `flow`, `mapping`, `event`; `registrations` for all of an event or of the account.")

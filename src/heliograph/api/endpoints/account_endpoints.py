@@ -32,12 +32,15 @@ class AccountController(ApiController):
     """What the endpoints of the account share."""
 
     def row(self, using: str = "default") -> Account:
-        """The account as it is now; the request's own was read before its save was counted from (accounts/save_order.py)."""
+        """The account's current row, read from the database `using`.
+
+        `self.account` may be older: it was read before the request noted the count of saves (accounts/save_order.py).
+        """
         row: Account = Account.objects.using(using).get(pk=self.account.pk)
         return row
 
     def outlook(self) -> RemovalDocument:
-        """What is removed next."""
+        """What the terms in force remove next, counted now."""
         terms = terms_of(self.row("read"))
         with read_database() as db:
             return RemovalDocument.from_outlook(removal_outlook(db, self.account.pk, terms))
@@ -87,15 +90,15 @@ class Retention(AccountController):
         return RetentionDocument.from_row(self.row("read"))
 
     def patch(self, parsed_query: Query[Confirmation], parsed_body: Body[RetentionChange]) -> RetentionDocument:
-        """Change how long content and records are kept. If something there is older than the new terms, this is asked first; confirmed, its
-        removal begins within the hour and cannot be undone."""
+        """Change how long content and records are kept. Asks first if something is older than the new terms; once that is
+        confirmed, its removal begins within the hour and cannot be undone."""
         content, rows = parsed_body.days(self.row())
         change_terms(self.account.pk, content, rows, by=self.actor, confirmed=parsed_query.confirmed)
         return RetentionDocument.from_row(self.row())
 
 
 class RetentionRemoval(AccountController):
-    """What the terms in force remove."""
+    """What is removed by the terms in force."""
 
     access: ClassVar = {"GET": READ}
 
@@ -112,8 +115,8 @@ class RetentionStart(AccountController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_query: Query[Confirmation]) -> RemovalDocument:
-        """Let the removal of what is old begin within the hour. It cannot be undone, so it is asked first. Done again, it changes nothing; it takes
-        no Idempotency-Key."""
+        """Begin the announced removal within the hour. Asks first, because it cannot be undone. A second request changes nothing, so it takes no
+        Idempotency-Key."""
         start_removal(self.account.pk, by=self.actor, confirmed=parsed_query.confirmed)
         return self.outlook()
 

@@ -52,7 +52,7 @@ class ConnectionController(ApiController):
 
     @property
     def sees_whole(self) -> bool:
-        """Whether the token sees what only somebody sees who may change connections."""
+        """True if the token sees the members that only Administrators see (C5)."""
         return RANKS[Role(self.grant.role)] >= RANKS[SET_UP.role]
 
     def document(self, row: Connection) -> ConnectionDocument:
@@ -60,7 +60,7 @@ class ConnectionController(ApiController):
         return ConnectionDocument.from_row(row, whole=self.sees_whole)
 
     def listed_row(self, parsed_path: ConnectionPath) -> ConnectionRow:
-        """A connection with its state. Raises NotThere."""
+        """The row of the Connection List for a connection: its facts and its state. Raises NotThere, Problem (404)."""
         with read_database() as db:
             row = ConnectionList(db, self.account.pk).row(number_of(parsed_path.connection))
         if row is None:
@@ -69,7 +69,7 @@ class ConnectionController(ApiController):
 
     @contextmanager
     def saving(self) -> Iterator[SetupTransaction]:
-        """A transaction of the account's set-up, whose errors name the fields of documents."""
+        """The transaction of a change. Raises Invalid, which names the members of the document."""
         try:
             with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
                 yield transaction
@@ -127,7 +127,7 @@ class OneConnection(ConnectionController):
 
 
 class StateOfConnection(ConnectionController):
-    """How a connection is."""
+    """The state of a connection."""
 
     access: ClassVar = {"GET": READ}
 

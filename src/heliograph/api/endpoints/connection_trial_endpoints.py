@@ -16,13 +16,13 @@ from heliograph.store.django_database import read_database
 
 
 class TrialOfConnection(ConnectionController):
-    """The last test of a connection. No transaction may wait for its target, so it takes no key."""
+    """The tests of a connection. They take no key, because no transaction may wait for the target."""
 
     access: ClassVar = {"GET": READ, "POST": SET_UP}
     takes_key: ClassVar = False
 
     def get(self, parsed_path: Path[ConnectionPath]) -> ConnectionTrial:
-        """Read the last test of a connection, or the one that runs, step by step. 404: it was never tested."""
+        """Read the last test of a connection, or the one that runs, step by step. The answer is 404 if there was none."""
         row = self.listed_row(parsed_path)
         with read_database() as db:
             progress = test_progress.under_way(db, self.account.pk, row.id)
@@ -34,7 +34,7 @@ class TrialOfConnection(ConnectionController):
         return ConnectionTrial.from_report(at, report, is_stale=row.is_test_stale)
 
     def post(self, parsed_path: Path[ConnectionPath], parsed_body: Body[NewConnectionTrial]) -> ConnectionTrial:
-        """Test a connection, as Save & Test does, or send a sample. A test that takes longer than 4 seconds goes on; read it until it has ended."""
+        """Test a connection, as Save & Test does, or send a sample. After 4 seconds the answer is a test that still runs: read it until it has ended."""
         id = self.listed_row(parsed_path).id
         report = test_progress.begin(self.account.pk, id, sample=parsed_body.sample)
         if report is None:

@@ -91,7 +91,7 @@ class ConnectionVersionRestoration(ConnectionController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionVersionPath], parsed_query: Query[Confirmation]) -> ConnectionDocument:
-        """Make a version the newest, with the URLs and secrets of today. Asks first as a change does."""
+        """Make a version the newest one, with the URLs and secrets of today. Asks first if a change would."""
         id, number = number_of(parsed_path.connection), number_of(parsed_path.version)
         with self.saving() as transaction:
             version_of(transaction.db, self.account.pk, KIND, connection_row(id).pk, number)

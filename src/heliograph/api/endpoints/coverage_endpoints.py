@@ -38,7 +38,7 @@ class TagCoverage(ApiController):
     access: ClassVar = {"GET": READ}
 
     def get(self, parsed_query: Query[CoverageQuery]) -> Items[UntaggedDocument]:
-        """List the objects without a tag that a flow or mapping needs, by their kinds."""
+        """List the objects that lack a tag which a flow or a mapping needs, by kind."""
         with read_database() as db:
             gaps = coverage(db, self.account.pk).matching(parsed_query.object, parsed_query.event)
         rows = sorted((gap for each in gaps.values() for gap in each), key=_key)
@@ -57,7 +57,7 @@ class TagCoverageApply(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[TagsToApply]) -> AppliedTags:
-        """Tag objects that lack a tag. What waited for it is judged again. Objects of the account need the role Administrator."""
+        """Tag objects that lack a tag. Changes that waited for it are judged again. Objects of the account need the role Administrator."""
         applied = apply_exactly(
             self.account.pk,
             parsed_body.keys,

@@ -31,11 +31,11 @@ class FieldsController(ApiController):
     kind: ClassVar[CustomField.Kind]
 
     def fields(self, query: ListQuery) -> Items[CustomFieldDocument]:
-        """A page of the list."""
+        """A page of the fields, in the order of ids."""
         return rows_by_id(self.request, CustomField.objects.using("read").filter(kind=self.kind), query, CustomFieldDocument.from_row)
 
     def added(self, field: NewCustomField) -> CustomFieldDocument:
-        """The field, once it is stored."""
+        """Stores a new field. Returns its document. Raises Invalid."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             return CustomFieldDocument.from_row(save_field(transaction, field.facts(self.kind)))
 
@@ -48,17 +48,17 @@ class OneFieldController(ApiController):
     kind: ClassVar[CustomField.Kind]
 
     def field(self, path: CustomFieldPath) -> CustomFieldDocument:
-        """The field as it is stored."""
+        """The document of a field. Raises DoesNotExist for an id of the other kind."""
         return CustomFieldDocument.from_row(CustomField.objects.using("read").get(pk=number_of(path.field), kind=self.kind))
 
     def changed(self, path: CustomFieldPath, change: CustomFieldChange, confirmation: Confirmation) -> CustomFieldDocument:
-        """The field with the change, once it is stored."""
+        """Stores a change of a field. Returns its new document. Raises DoesNotExist, Invalid, LosesValues."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             row = CustomField.objects.get(pk=number_of(path.field), kind=self.kind)
             return CustomFieldDocument.from_row(save_field(transaction, change.facts(row), row.pk, confirmed=confirmation.confirmed))
 
     def remove(self, path: CustomFieldPath) -> None:
-        """Deletes the field."""
+        """Deletes a field. Raises DoesNotExist, InUse."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             delete_field(transaction, CustomField.objects.get(pk=number_of(path.field), kind=self.kind).pk)
 
@@ -89,7 +89,7 @@ class OneEventField(OneFieldController):
     def patch(
         self, parsed_path: Path[CustomFieldPath], parsed_query: Query[Confirmation], parsed_body: Body[CustomFieldChange]
     ) -> CustomFieldDocument:
-        """Change a custom field of events. If flows filter by an option that goes, this is asked first."""
+        """Change a custom field of events. Asks first if flows filter by an option that is taken away."""
         return self.changed(parsed_path, parsed_body, parsed_query)
 
     @modify(status_code=HTTPStatus.NO_CONTENT)
@@ -124,7 +124,7 @@ class OneProfileField(OneFieldController):
     def patch(
         self, parsed_path: Path[CustomFieldPath], parsed_query: Query[Confirmation], parsed_body: Body[CustomFieldChange]
     ) -> CustomFieldDocument:
-        """Change a custom field of profiles. If flows filter by an option that goes, this is asked first."""
+        """Change a custom field of profiles. Asks first if flows filter by an option that is taken away."""
         return self.changed(parsed_path, parsed_body, parsed_query)
 
     @modify(status_code=HTTPStatus.NO_CONTENT)

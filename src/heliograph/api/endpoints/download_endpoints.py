@@ -74,14 +74,14 @@ class OneRetryDownload(ApiController):
 
 
 class RetryDownloadFile(FileController):
-    """The file itself."""
+    """The file of failed rows."""
 
     access: ClassVar = {"GET": EXPORT}
     of_signal: ClassVar = True
 
     @validate(*FILE)
     def get(self, parsed_path: Path[DownloadPath]) -> StreamingHttpResponse:
-        """Read the file: CSV in UTF-8, with a line of names. That for spreadsheets has a byte order mark."""
+        """Read the file: CSV in UTF-8, whose first line has the names of columns. A file for spreadsheets begins with a byte order mark."""
         row = downloads.finished(self.account.pk, number_of(parsed_path.download))
         return csv_answer(downloads.file_lines(of_django(connections["read"]), row), downloads.file_name(row))
 
@@ -94,7 +94,7 @@ class RetryDownloadSubmit(ApiController):
 
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_path: Path[DownloadPath]) -> JobDocument:
-        """Submit exactly the rows of a file, as a job. What is not failed any more is left out."""
+        """Submit exactly the rows of a file, as a job. Rows that are no longer failed are left out."""
         job = queue_operations.start_submit_of_download(self.account.pk, number_of(parsed_path.download), by=self.actor)
         return JobDocument.of_job(job)
 
@@ -109,7 +109,7 @@ class RecordExports(ApiController):
 
     @validate(ResponseSpec(ExportDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
     def post(self, parsed_path: Path[KindPath], parsed_query: Query[RecordQuery], parsed_body: Body[NewExport]) -> HttpResponse:
-        """Export a whole list of records as CSV, as a job. The parameters are those of the list; `limit` and `cursor` do not matter."""
+        """Export a whole list of records as CSV, as a job. The parameters are those of the list; `limit` and `cursor` are ignored."""
         with account_reader(self.account.pk, snapshot=True) as reader:
             scope = scope_of(reader, self.account, parsed_query, ReplayShare.ALL)
         record_filter = record_filter_of(parsed_query, parsed_path.kind, scope)
@@ -140,7 +140,7 @@ class ExportFile(FileController):
 
     @validate(*FILE)
     def get(self, parsed_path: Path[ExportPath]) -> StreamingHttpResponse:
-        """Read the file of an export: CSV in UTF-8, with a line of heads."""
+        """Read the file of an export: CSV in UTF-8, whose first line has the names of columns."""
         job, file = record_export.finished(self.account.pk, number_of(parsed_path.export))
         return csv_answer(record_export.file_parts(file), record_export.file_name(job))
 

@@ -59,7 +59,7 @@ class Events(ApiController):
         return items_of(self.request, page, lambda id: EventDocument.from_state(id, events[id].state, config))
 
     def post(self, parsed_body: Body[NewEvent]) -> EventDocument:
-        """Add an event. It begins in Testing: whatever is registered until it leaves Testing is Test."""
+        """Add an event. It begins in Testing: every registration that is made until it leaves Testing is a Test registration."""
         with saving(self.account.pk, by=self.actor) as transaction:
             config = transaction.provider.account(self.account.pk)
             return saved_event(transaction, save_event(transaction, parsed_body.state(config)))
@@ -78,8 +78,8 @@ class OneEvent(ApiController):
             return EventDocument.from_state(row.pk, reader.provider.event(row.pk).state, reader.config)
 
     def patch(self, parsed_path: Path[EventPath], parsed_query: Query[Confirmation], parsed_body: Body[EventChange]) -> EventDocument:
-        """Change an event. If flows filter by the code or the name that it loses, this is asked first. An event whose registrations are not all
-        Test leaves Planning or Testing by `leave-testing` only."""
+        """Change an event. Asks first if flows filter by its old code or name. An event whose registrations are not all marked as Test leaves
+        Planning or Testing only by `leave-testing`."""
         event, confirmed = number_of(parsed_path.event), parsed_query.confirmed
         # confirmed: flows are changed as well, which needs the account
         with saving(self.account.pk, by=self.actor, events=[event], whole_account=confirmed) as transaction:
@@ -106,7 +106,7 @@ class EventLeaveTesting(ApiController):
     access: ClassVar = {"GET": FORESEE, "POST": SET_UP_EVENTS}
 
     def get(self, parsed_path: Path[EventPath], parsed_query: Query[LeaveTesting]) -> LeavingDocument:
-        """Look ahead at an event's leaving Planning or Testing: how many registrations are marked, and what Live flows do afterwards."""
+        """Read what leaving Planning or Testing would do: how many registrations would be marked as Test, and what Live flows would do afterwards."""
         (status,) = numbers_of("status", [parsed_query.status])
         with account_reader(self.account.pk) as reader:
             row = Event.objects.using("read").get(pk=number_of(parsed_path.event))
@@ -115,8 +115,8 @@ class EventLeaveTesting(ApiController):
 
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_path: Path[EventPath], parsed_body: Body[LeaveTesting]) -> JobDocument:
-        """Take an event out of Planning or Testing. The job that is returned marks its registrations as Test, quietly, and then changes its
-        status. While there is one for the event, it is returned again; one that has failed can be resumed."""
+        """Take an event out of Planning or Testing. The job marks its registrations as Test, in changes that no flow judges, and
+        then changes its status. If the event has such a job already, that one is returned; a failed one can be resumed."""
         (status,) = numbers_of("status", [parsed_body.status])
         return JobDocument.of_job(mark_test_job.start(self.account.pk, number_of(parsed_path.event), status, by=self.actor))
 

@@ -44,25 +44,25 @@ class EventSetupPath(Document):
 
 
 class EventSetupController(ApiController):
-    """What all endpoints of an event's set-up do."""
+    """What the endpoints of an event's set-up share."""
 
     access: ClassVar = {"GET": READ, "POST": SET_UP_EVENTS}
 
     def rows[M: Model](self, model: type[M], event: str) -> QuerySet[M]:
-        """The rows of an event, which the account must have."""
+        """The rows of an event, from the read connection. Raises DoesNotExist if the account has no such event, Problem (404)."""
         rows: QuerySet[M] = model._default_manager.using("read").filter(event=Event.objects.using("read").get(pk=number_of(event)))
         return rows
 
     @contextmanager
     def planning(self, event: str) -> Iterator[tuple[SetupTransaction, int]]:
-        """The transaction in which the event's set-up is changed, and the event's number."""
+        """The transaction of a change of the event's set-up, and the event's number. Raises NotThere, Problem (404)."""
         number = number_of(event)
         with saving(self.account.pk, by=self.actor, events=[number]) as transaction:
             yield transaction, number
 
 
 class OneOfEventController(EventSetupController):
-    """What the endpoints of one thing of an event do."""
+    """What the endpoints of one object of an event share."""
 
     access: ClassVar = {"GET": READ, "PATCH": SET_UP_EVENTS, "DELETE": SET_UP_EVENTS}
     has_etag: ClassVar = True

@@ -56,13 +56,13 @@ class FigureReasons(ApiController):
 
 
 class RecordsOfKind(ApiController):
-    """The records behind a number."""
+    """The lists of records behind the figures."""
 
     access: ClassVar = {"GET": READ}
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[KindPath], parsed_query: Query[RecordQuery]) -> RecordItems:
-        """List exactly the records that a figure counts, or some of them."""
+        """List the records that a figure counts, or those of them that match further filters."""
         kind = parsed_path.kind
         with account_reader(self.account.pk, snapshot=True) as reader:
             scope = scope_of(reader, self.account, parsed_query, ReplayShare.ALL)

@@ -42,7 +42,7 @@ class FlowQuery(ListQuery):
 
     @property
     def filters(self) -> FlowListFilter:
-        """The filters, for the list."""
+        """The filters, as the list takes them. Raises Problem (400)."""
         connection = None if self.connection is None else numbers_of("connection", [self.connection])[0]
         return FlowListFilter(self.q.strip(), connection, self.mode, None if self.status is None else self.status == "complete")
 
@@ -88,7 +88,7 @@ class OneFlow(ApiController):
             return FlowDocument.from_flow(flow_in(reader.config, parsed_path), reader.config)
 
     def patch(self, parsed_path: Path[FlowPath], parsed_body: Body[FlowChange], parsed_query: Query[Confirmation]) -> FlowDocument:
-        """Change a flow, or switch it on or off. Asks first if a running flow would stop, or a Live one take more."""
+        """Change a flow, or switch it on or off. Asks first if a running flow would stop, or a Live flow would act on more changes."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             config = transaction.provider.account(self.account.pk)
             stored = flow_in(config, parsed_path)
@@ -109,7 +109,7 @@ class FlowCopies(ApiController):
     of_signal: ClassVar = True
 
     def post(self, parsed_path: Path[FlowPath], parsed_body: Body[CopiedFlow]) -> FlowDocument:
-        """Copy a flow. The copy is switched off and in Test, since two active ones would send everything twice."""
+        """Copy a flow. The copy is switched off and in Test, because two active flows would send everything twice."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             return document_of(transaction, copy_flow(transaction, number_of(parsed_path.flow), name=parsed_body.name))
 
@@ -155,7 +155,7 @@ def flow_in(config: AccountConfig, address: FlowPath) -> Flow:
 
 
 def document_of(transaction: SetupTransaction, row: StoredFlow) -> FlowDocument:
-    """The document of a flow that was just saved."""
+    """The document of a flow that the transaction has saved."""
     config = transaction.provider.account(transaction.account)
     return FlowDocument.from_flow(config.flows[row.pk], config)
 

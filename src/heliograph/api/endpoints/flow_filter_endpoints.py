@@ -86,7 +86,7 @@ class FilterValueList(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_query: Query[FilterValueQuery]) -> OfferedValues:
-        """Read the values that a filter offers. Days and numbers, and texts that are not closed, are free."""
+        """Read the values that a filter offers. Any day and any number can be sent, and any text unless `closed` is true."""
         with account_reader(self.account.pk) as reader:
             offered = FilterValues(reader.db, reader.account, reader.config).offered(parsed_query.field, parsed_query.op)
         values = [FilterValue(value=value, label=label) for value, label in offered.labels.items()]

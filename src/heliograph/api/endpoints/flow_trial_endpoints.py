@@ -47,7 +47,7 @@ from heliograph.timeline.flow_decisions import FlowDecisions
 
 
 class FlowTrialController(ApiController):
-    """The trials of a flow, also of one that is not saved: for who may edit flows. They save nothing, so they take no key."""
+    """What the trials of a flow share. They save nothing, so they take no key; an edited or new flow is for those who may edit flows."""
 
     access: ClassVar = {"POST": SET_UP_AND_READ}
     of_signal: ClassVar = True
@@ -120,7 +120,7 @@ class FlowCount(FlowTrialController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[FlowPath], parsed_body: Body[FlowChange]) -> TakenChanges:
-        """Count the changes of the last seven days that a flow would have taken with a change that is not saved."""
+        """Count the changes of the last seven days that an edited flow would have taken. Nothing is saved."""
         with account_reader(self.account.pk) as reader:
             return _counted(reader, _edited(reader, parsed_path, parsed_body))
 
@@ -143,7 +143,7 @@ class FlowSending(ApiController):
 
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_path: Path[FlowPath], parsed_body: Body[ChosenSubject]) -> SentChange:
-        """Send one change over a flow now, to all its destinations. The flow must be on and complete, and take it."""
+        """Send one change over a flow now, to all its destinations. The flow must be on and complete, and its rule must accept the change."""
         with account_reader(self.account.pk) as reader:
             flow = flow_in(reader.config, parsed_path)
             change = change_to_try(reader, flow, parsed_body.subject).id
@@ -203,7 +203,7 @@ class FlowReplayOffer(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[FlowPath], parsed_query: Query[OfferQuery]) -> ReplayOfferDocument:
-        """Read whether a replay is worth it: changes passed while the flow was off, or it decides them otherwise than a version before."""
+        """Read whether a replay is worth it: whether changes passed while the flow was off, or the flow decides otherwise than an earlier version did."""
         with account_reader(self.account.pk) as reader:
             flow = flow_in(reader.config, parsed_path)
             if parsed_query.since_version is None:
@@ -220,17 +220,20 @@ def _edited(reader: AccountReader, address: FlowPath, change: FlowChange) -> Flo
 
 
 def _tested(reader: AccountReader, flow: Flow, subject: TrialSubject) -> TrialDocument:
+    """What the flow would do with one change. Raises Invalid, NothingToTry."""
     tried = change_to_try(reader, flow, subject)
     trial = try_change(reader, flow, tried.change, reader.provider.event(tried.event), now=timezone.now())
     return TrialDocument.from_trial(tried, trial, flow, reader)
 
 
 def _past(reader: AccountReader, flow: Flow) -> PastTrialDocument:
+    """What the flow would do with past changes. Raises NothingToTry if it has no rule yet."""
     needs_rule(flow, reader.config)
     return PastTrialDocument.from_trial(try_on_past(reader, flow, now=timezone.now()), reader)
 
 
 def _counted(reader: AccountReader, flow: Flow) -> TakenChanges:
+    """How many changes the flow would have taken. Raises NothingToTry if it has no rule yet."""
     needs_rule(flow, reader.config)
     return TakenChanges.from_counted(count_taken(reader, flow))
 

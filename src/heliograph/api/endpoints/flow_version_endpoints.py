@@ -102,7 +102,7 @@ class FlowVersionRestoration(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[FlowVersionPath]) -> FlowRestoration:
-        """Read what restoring a version would do: what is left out since it is gone, and what would be missing."""
+        """Read what restoring a version would do: what would be left out because it is gone, and what the flow would lack."""
         with account_reader(self.account.pk) as reader:
             row = flow_row(number_of(parsed_path.flow))
             chosen = version_of(reader.db, self.account.pk, "flow", row.pk, number_of(parsed_path.version))
@@ -112,7 +112,7 @@ class FlowVersionRestoration(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[FlowVersionPath], parsed_query: Query[Confirmation]) -> FlowDocument:
-        """Make a version the newest, without what is gone. Whether the flow is on stays as it is. Asks first as a change does."""
+        """Make a version the newest one, without what is gone. The flow stays on or off. Asks first if a change would."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             number = number_of(parsed_path.version)
             flow = flow_row(number_of(parsed_path.flow))

@@ -72,7 +72,7 @@ class JobOperationController(ApiController):
     access: ClassVar = {"POST": OPERATE}
 
     def operate(self, path: JobPath, operation: JobOperation) -> JobDocument:
-        """Does it. Returns the job as it is then."""
+        """Performs the operation. Returns the job's new state. Raises UnknownJob, SignalOff, NotPossible, TooMuchWork."""
         return JobDocument.of_job(operate(self.account, number_of(path.job), operation))
 
 
@@ -90,7 +90,7 @@ class JobResume(JobOperationController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[JobPath]) -> JobDocument:
-        """Let a job go on that is paused or has failed, from where it was."""
+        """Resume a job that is paused or has failed. It goes on from where it was."""
         return self.operate(parsed_path, JobOperation.RESUME)
 
 

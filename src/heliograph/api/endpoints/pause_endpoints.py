@@ -24,7 +24,7 @@ class PauseOfConnection(ConnectionController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionPath], parsed_body: Body[PauseRequest]) -> ConnectionState:
-        """Pause a connection, also during a release. What would be sent is held in its order, and no try is used up."""
+        """Pause a connection, also during a release. Requests are held in their order, and no try is used up."""
         with self.saving() as transaction:
             holding.pause(transaction, number_of(parsed_path.connection), parsed_body.why)
         return ConnectionState.from_row(self.listed_row(parsed_path))
@@ -38,7 +38,7 @@ class ResumptionOfConnection(ConnectionController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ConnectionPath]) -> ConnectionState:
-        """Resume a paused connection: everything that it holds is due at once. A rest that its target asked for goes on."""
+        """Resume a paused connection: all held requests are due at once. A wait that its target asked for (`Retry-After`) goes on."""
         with self.saving() as transaction:
             holding.resume(transaction, number_of(parsed_path.connection))
         return ConnectionState.from_row(self.listed_row(parsed_path))
@@ -51,7 +51,7 @@ class ReleaseOfConnection(ConnectionController):
 
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_path: Path[ConnectionPath], parsed_body: Body[ReleaseRequest]) -> JobDocument:
-        """Release what a paused connection holds, at a rate. Returns the job; when nothing is held any more, the connection is open as before."""
+        """Release the held requests of a paused connection at a rate, as a job. Once nothing is held any more, the connection is open as before."""
         with self.saving() as transaction:
             return JobDocument.of_job(holding.release(transaction, number_of(parsed_path.connection), parsed_body.rate))
 

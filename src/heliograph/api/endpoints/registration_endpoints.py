@@ -148,7 +148,7 @@ class RegistrationActive(ApiController):
     access: ClassVar = {"GET": FORESEE, "POST": SEND_AND_READ}
 
     def get(self, parsed_path: Path[RegistrationPath]) -> ActiveEffect:
-        """Read Is Active, and which flows would act if it were changed."""
+        """Read whether a registration is active, and which flows would act if that were changed."""
         registration = _read(self.account.pk, parsed_path)
         return ActiveEffect(
             active=registration.state.active, flows=[NameOfThing(id=str(flow.id), name=flow.name) for flow in flows_acting(registration)]
@@ -156,7 +156,7 @@ class RegistrationActive(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[RegistrationPath], parsed_body: Body[ActiveDocument]) -> RegistrationDocument:
-        """Delete a registration, or bring it back. Nothing is recorded if it is so already."""
+        """Delete a registration, or bring it back. If it is in that state already, nothing is recorded."""
         id, account = number_of(parsed_path.registration), self.account.pk
         with acting(account) as db:
             registration = draft.opened_by_id(db, account, id)

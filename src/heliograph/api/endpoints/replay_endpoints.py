@@ -28,7 +28,7 @@ from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.web.cursor import keyset
 
 MOST_FIELDS: Final = 100
-"""The number of fields that a line answers. The others are counted."""
+"""The most fields of a line in an answer. Further ones are only counted."""
 
 
 class ReplayPath(Document):
@@ -92,7 +92,7 @@ class ReplayLines(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[ReplayPath], parsed_query: Query[LineQuery]) -> Items[ReplayLineDocument]:
-        """List the lines of a dry run, each with what differs from the last request that was accepted."""
+        """List the lines of a dry run, each with the fields that differ from the last request that the target accepted."""
         state = replays.find(self.account.pk, number_of(parsed_path.replay))
         verdict = parsed_query.show or state.first_verdict
         with account_reader(self.account.pk) as reader:
@@ -110,7 +110,7 @@ class StartOfReplay(ApiController):
 
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_path: Path[ReplayPath], parsed_body: Body[ReplayStart]) -> ReplayProgress:
-        """Begin to send the chosen lines of a dry run, by the set-up of today: read `outdated` first."""
+        """Begin to send the chosen lines of a dry run, by the set-up of today. If `outdated` is true, the dry run was made by an older one."""
         id = number_of(parsed_path.replay)
         with acting(self.account.pk):
             replays.start(self.account.pk, id, parsed_body.choice, parsed_body.rate, parsed_body.reason, by=self.actor)
@@ -124,7 +124,7 @@ class ReplayOperationController(ApiController):
     of_signal: ClassVar = True
 
     def operate(self, path: ReplayPath, operation: Callable[[int, int], object]) -> ReplayProgress:
-        """Calls the operation with the account and the replay. Returns how far the replay is then."""
+        """Performs an operation, called with the account and the replay. Returns the replay's progress. Raises what the operation raises."""
         id = number_of(path.replay)
         operation(self.account.pk, id)
         return _progress(self.account.pk, id)
@@ -169,6 +169,7 @@ class StopOfDryRun(ReplayOperationController):
 
 
 def _progress(account: int, id: int) -> ReplayProgress:
+    """The document of a replay. Raises NotThere."""
     state = replays.find(account, id)
     with account_reader(account) as reader:
         counts = replays.sent_counts(reader.db, state) if state.send is not None else None

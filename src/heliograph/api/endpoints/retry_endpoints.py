@@ -106,7 +106,7 @@ class OneRetryItem(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[ItemPath]) -> RetryItemStory:
-        """Read an item, or any other action, with its story: the cause, the cure, what happens next, and how it can be sent again."""
+        """Read an item, or any other action, with its cause and cure, what happens next, and how it can be sent again."""
         with account_reader(self.account.pk) as reader:
             item = details(reader, parsed_path.item)
             if item is None:
@@ -182,7 +182,7 @@ class RetryResend(ApiController):
     of_signal: ClassVar = True
 
     def post(self, parsed_path: Path[ItemPath], parsed_body: Body[ResendItem]) -> ResentAction:
-        """Send something that was delivered a second time, as a new action (D1)."""
+        """Send a second time what was delivered, as a new action (D1)."""
         with account_reader(self.account.pk) as reader:
             item = RetryQueue(reader).find(parsed_path.item)
         if item is None or item.action is None:

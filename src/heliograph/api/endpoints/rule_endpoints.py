@@ -47,7 +47,7 @@ class RuleController(ConnectionController):
         return Connection.from_body(connection_row(id).body).rule
 
     def logged(self, db: Database, id: int, place: AnswerPlace) -> Logged:
-        """An answer of the connection. Raises Problem (400)."""
+        """A logged answer of the connection. Raises Problem (400) if there is none."""
         try:
             return answers.read_logged_of(db, self.account.pk, id, *place.numbers)
         except NoAnswer as error:
@@ -65,7 +65,7 @@ class RuleOfConnection(RuleController):
         return RuleDocument.from_rule(self.rule_of(number_of(parsed_path.connection)))
 
     def put(self, parsed_path: Path[ConnectionPath], parsed_query: Query[Confirmation], parsed_body: Body[RuleDocument]) -> RuleDocument:
-        """Replace the response rule of a connection. A path that is in none of the newest answers asks first. It may be JSONPath or JSON Pointer."""
+        """Replace the response rule of a connection. Paths are JSONPath or JSON Pointer. Asks first if one is in none of the newest answers."""
         id = number_of(parsed_path.connection)
         connection_row(id)
         with at_members():
@@ -79,7 +79,7 @@ class RuleOfConnection(RuleController):
 
     @modify(status_code=HTTPStatus.NO_CONTENT)
     def delete(self, parsed_path: Path[ConnectionPath]) -> None:
-        """Delete the response rule of a connection: the status of an answer decides again."""
+        """Delete the response rule of a connection. From then on the status of an answer decides again."""
         with self.saving() as transaction:
             save_rule(transaction, number_of(parsed_path.connection), [])
 

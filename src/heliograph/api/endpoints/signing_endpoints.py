@@ -22,7 +22,7 @@ class SigningController(ConnectionController):
     """What the endpoints of signing share."""
 
     def signing_of(self, parsed_path: ConnectionPath) -> SigningState:
-        """The document. Raises NotThere."""
+        """How the requests of a connection are signed. Raises NotThere, Problem (404)."""
         secrets = Connection.from_body(connection_row(number_of(parsed_path.connection)).body).secrets
         return SigningState(is_signed=Secret.SIGNING in secrets, is_rotating=Secret.SIGNING_BEFORE in secrets)
 
@@ -45,7 +45,7 @@ class SigningOfConnection(SigningController):
 
     @modify(status_code=HTTPStatus.NO_CONTENT)
     def delete(self, parsed_path: Path[ConnectionPath]) -> None:
-        """Sign no more. The secrets are deleted; a target that checks the signature refuses the requests."""
+        """Stop signing. The secrets are deleted. A target that checks signatures will refuse the requests."""
         with self.saving() as transaction:
             signing_secrets.stop(transaction, number_of(parsed_path.connection))
 

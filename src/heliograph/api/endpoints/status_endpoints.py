@@ -25,13 +25,13 @@ class StatusPath(Document):
 
 
 class StatusController(ApiController):
-    """One status of the account: its tags can be changed."""
+    """What the endpoints of one status of the account share. Only its tags can be changed."""
 
     access: ClassVar = {"GET": READ, "PATCH": SET_UP}
     has_etag: ClassVar = True
 
     def save_tags(self, kind: TagKind, status: int, change: TagsChange) -> None:
-        """Saves the tags that were sent."""
+        """Saves the tags of a change; without `tags` it saves nothing. Raises Problem (400), Invalid, NotThere."""
         if isinstance(change.tags, list):
             with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
                 set_tags(transaction, kind, status, numbers_of("tags", change.tags))
@@ -57,7 +57,7 @@ class OneRegistrationStatus(StatusController):
         return RegistrationStatusDocument.from_row(row)
 
     def patch(self, parsed_path: Path[StatusPath], parsed_body: Body[TagsChange]) -> RegistrationStatusDocument:
-        """Tag a standard registration status. What waited for its first tag is judged again."""
+        """Tag a standard registration status. Changes that waited for its first tag are judged again."""
         row = RegistrationStatus.objects.get(pk=number_of(parsed_path.status), event=None)
         self.save_tags(TagKind.REGISTRATION_STATUS, row.pk, parsed_body)
         return RegistrationStatusDocument.from_row(row)
@@ -82,7 +82,7 @@ class OneSessionStatus(StatusController):
         return StatusDocument.from_row(SessionStatus.objects.using("read").get(pk=number_of(parsed_path.status)))
 
     def patch(self, parsed_path: Path[StatusPath], parsed_body: Body[TagsChange]) -> StatusDocument:
-        """Tag a status of session registrations. What waited for its first tag is judged again."""
+        """Tag a status of session registrations. Changes that waited for its first tag are judged again."""
         row = SessionStatus.objects.get(pk=number_of(parsed_path.status))
         self.save_tags(TagKind.SESSION_STATUS, row.pk, parsed_body)
         return StatusDocument.from_row(row)
@@ -107,7 +107,7 @@ class OneEventStatus(StatusController):
         return StatusDocument.from_row(EventStatus.objects.using("read").get(pk=number_of(parsed_path.status)))
 
     def patch(self, parsed_path: Path[StatusPath], parsed_body: Body[TagsChange]) -> StatusDocument:
-        """Tag a status of events. What waited for its first tag is judged again."""
+        """Tag a status of events. Changes that waited for its first tag are judged again."""
         row = EventStatus.objects.get(pk=number_of(parsed_path.status))
         self.save_tags(TagKind.EVENT_STATUS, row.pk, parsed_body)
         return StatusDocument.from_row(row)

@@ -60,14 +60,14 @@ class OneTag(ApiController):
         return TagDocument.from_row(Tag.objects.get(pk=number_of(parsed_path.tag)))
 
     def patch(self, parsed_path: Path[TagPath], parsed_body: Body[TagChange]) -> TagDocument:
-        """Change a tag. A kind whose objects have the tag cannot be taken away."""
+        """Change a tag. A kind cannot be taken away while objects of it have the tag."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             row = Tag.objects.get(pk=number_of(parsed_path.tag))
             return TagDocument.from_row(save_tag(transaction, parsed_body.facts(row), row.pk))
 
     @modify(status_code=HTTPStatus.NO_CONTENT)
     def delete(self, parsed_path: Path[TagPath]) -> None:
-        """Delete a tag. It goes from everything that has it; a flow that loses its last tag by that stops."""
+        """Delete a tag. Everything that has it loses it; a flow stops if it was the last tag of one of its lists or filters."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             delete_tag(transaction, number_of(parsed_path.tag))
 

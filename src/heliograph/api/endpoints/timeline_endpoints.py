@@ -87,7 +87,7 @@ class RegistrationTimelineSummary(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[RegistrationPath]) -> TimelineSummary:
-        """Count the changes, decisions and attempts of a registration, and say what is no longer stored."""
+        """Count the changes, decisions and attempts of a registration, and read until when older records were kept."""
         with account_reader(self.account.pk) as reader:
             counts = Timeline.of_id(reader, number_of(parsed_path.registration)).counts()
             return TimelineSummary.from_counts(counts, removed_records(reader, counts.since))
@@ -100,7 +100,7 @@ class RegistrationSync(ApiController):
     of_signal: ClassVar = True
 
     def post(self, parsed_path: Path[RegistrationPath], parsed_body: Body[SyncDocument]) -> SyncedDocument:
-        """Send a registration as it is now, through every flow that takes it, or through one. Makes new actions."""
+        """Send a registration as it is now, as new actions, through every flow that takes it or through one."""
         registration, flow = number_of(parsed_path.registration), optional_number("flow", parsed_body.flow)
         with account_reader(self.account.pk) as reader:
             Timeline.of_id(reader, registration)
@@ -140,7 +140,7 @@ class StoppedAlikeList(ApiController):
 
 
 class AlikeJudging(ApiController):
-    """Judging again what waits for the same reason."""
+    """The changes that wait for the same reason, to be judged again."""
 
     access: ClassVar = {"POST": OPERATE}
     takes_key: ClassVar = False
@@ -148,7 +148,7 @@ class AlikeJudging(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ChangeFlowPath]) -> JudgedAgain:
-        """Judge again those changes that wait for the same reason, by the rules of today."""
+        """Judge the changes that wait for the same reason again, by the rules of today."""
         with account_reader(self.account.pk) as reader:
             alike = alike_of(reader, *explanation_of(reader, number_of(parsed_path.change), number_of(parsed_path.flow)))
         return JudgedAgain(judged=len(judge_again(self.account.pk, alike).done))

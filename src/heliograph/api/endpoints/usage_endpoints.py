@@ -28,26 +28,26 @@ from heliograph.setup.usage import Thing
 
 
 class EventUsesController(EventSetupController):
-    """What uses one thing of an event."""
+    """What the endpoints about uses of one object of an event share."""
 
     access: ClassVar = {"GET": FORESEE}
     model: ClassVar[type[AttendeeType | Question | RegistrationProperty | RegistrationStatus | Session]]
     thing: ClassVar[Thing]
 
     def uses(self, event: str, id: str) -> Items[UseDocument]:
-        """The uses, of which a thing has a few: registrations are counted."""
+        """All uses of the object. They are few, because registrations are counted and not listed. Raises DoesNotExist, Problem (404)."""
         row = self.rows(self.model, event).get(pk=number_of(id))
         return all_of(uses_of(self.account.pk, number_of(event), self.thing, row.pk), UseDocument.from_use)
 
 
 class FieldUsesController(ApiController):
-    """What uses one custom field."""
+    """What the endpoints about uses of a custom field share."""
 
     access: ClassVar = {"GET": READ_SET_UP}
     kind: ClassVar[CustomField.Kind]
 
     def uses(self, id: str) -> Items[UseDocument]:
-        """The uses."""
+        """All uses of the field. Raises DoesNotExist, Problem (404)."""
         row = CustomField.objects.using("read").get(pk=number_of(id), kind=self.kind)
         return all_of(field_uses(self.account.pk, row.pk), UseDocument.from_use)
 
