@@ -19,11 +19,13 @@ class PagePost:
 
     fields: what the person enters
     form: the class of the form whose other fields the browser sends as they are; "" for none
+    then: the class of the form on the answer that the person sends as it is; "" for none
     """
 
     path: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     form: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def answered_id(content: bytes) -> str:
 
 BY_A_JOB: Final = {"jobs_job": "REST always answers a job; a page submits few items at once."}
 SAVES_NOTHING: Final = {
+    "POST configuration/plan",
     "POST connections/{connection}/rule/trial",
     "POST flows/test",
     "POST flows/trial",
@@ -89,6 +92,10 @@ SAVES_NOTHING: Final = {
 """Endpoints of forms that leave no row."""
 SAVED: Final = "audit_entry config_history config_version"
 """The tables of every save of the set-up."""
+CONFIGURATION: Final = "tags:\n  - name: Spare\n    kinds: [registration_status]\n    label: By the file\n"
+"""A configuration file."""
+APPLIED_BY_PAGE: Final = PagePost("/settings/configuration/plan/", {"do": "file", "text": CONFIGURATION}, then="plan-form")
+APPLIED_BY_REST: Final = ApiRequest("POST", "configuration/apply", {"text": CONFIGURATION})
 LEADS_FORM: Final = {
     "name": "New leads",
     "watch": "Registration Status Change",
@@ -218,6 +225,27 @@ def _tags() -> Iterator[Deed]:
         PagePost("/settings/tags/{tag_waiting}/merge/", {"into": "{tag_registered}"}),
         ApiRequest("POST", "tags/{tag_waiting}/merge", {"into": "{tag_registered}"}),
         f"{SAVED} tag",
+    )
+    yield Deed("a configuration file is applied", APPLIED_BY_PAGE, APPLIED_BY_REST, f"applied_file {SAVED} tag")
+    yield Deed(
+        "a tag is put back to a configuration file",
+        (
+            APPLIED_BY_PAGE,
+            PagePost("/settings/tags/{tag_spare}/", {"label": "By hand"}, "form"),
+            PagePost("/settings/configuration/put-back/", {"section": "tags", "id": "{tag_spare}"}),
+        ),
+        (
+            APPLIED_BY_REST,
+            ApiRequest("PATCH", "tags/{tag_spare}", {"label": "By hand"}),
+            ApiRequest("POST", "configuration/drift/put-back", {"section": "tags", "id": "{tag_spare}"}),
+        ),
+        f"applied_file {SAVED} tag",
+    )
+    yield Deed(
+        "no configuration file manages the account any more",
+        (APPLIED_BY_PAGE, PagePost("/settings/configuration/stop/")),
+        (APPLIED_BY_REST, ApiRequest("DELETE", "configuration/applied")),
+        f"applied_file {SAVED} tag",
     )
     yield Deed(
         "a tag is deleted",

@@ -12,10 +12,12 @@ from django_scopes import scope
 
 from heliograph.accounts.api_tokens import create_token
 from heliograph.accounts.models import ApiToken, EntryLink, Role, User
+from heliograph.api.configuration.configuration_plan import FileToApply, apply_file, export_account
+from heliograph.api.configuration.configuration_text import write_yaml
 from heliograph.connections.models import Connection
 from heliograph.connections.services import pause
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
-from heliograph.domain.flow.flow import FilterRow, Flow, Op, Watch
+from heliograph.domain.flow.flow import FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -26,6 +28,7 @@ from heliograph.mappings.models import Mapping
 from heliograph.mappings.services import mapping_row, save_mapping
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
+from heliograph.setup.services.applied_file_record import newest_applied
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
@@ -84,6 +87,25 @@ def uses_tag(*kinds: str) -> Callable[[Site], None]:
             flow(transaction, "Badges", [to], watch=Watch.STATUS, statuses=[site.acme.tags[name].pk for name in kinds])
 
     return changes
+
+
+def manages(site: Site) -> None:
+    """Applies a configuration file that is as the account is."""
+    apply_file(site.pk, FileToApply(write_yaml(export_account(site.pk))), by="test")
+
+
+def drifts(site: Site) -> None:
+    """A flow that is Live by the file is in Test."""
+    manages(site)
+    with site.acme.setting_up() as transaction:
+        row = flow_row(of(site.acme.flow))
+        save_flow(transaction, replace(Flow.from_body(row.pk, row.number, row.body), mode=Mode.TEST), row.pk, confirmed=True)
+
+
+def is_managed(site: Site) -> bool:
+    with scope(account=site.pk):
+        applied = newest_applied()
+    return applied is not None and applied.state is not None
 
 
 def renames_connection(site: Site, id: int | None = None, name: str = "Sales CRM") -> None:
@@ -348,6 +370,24 @@ PAGES: dict[str, Asking] = {
         renames_flow,
         "Delete Leads to our CRM?",
         gone(StoredFlow, lambda site: of(site.acme.flow), deleted=True),
+    ),
+    "a flow is put back to its configuration file": Asking(
+        "api.configuration_pages.put_entry_back",
+        lambda _site: "/settings/configuration/put-back/",
+        renames_flow,
+        "Put Leads to our CRM back?",
+        lambda site: stored_flow(site).mode is Mode.LIVE,
+        lambda site, _client: {"section": "flows", "id": str(of(site.acme.flow))},
+        by_post=True,
+        before=drifts,
+    ),
+    "no file manages the account any more": Asking(
+        "api.configuration_pages.stop",
+        lambda _site: "/settings/configuration/stop/",
+        manages,
+        "Stop managing by a file?",
+        lambda site: not is_managed(site),
+        before=manages,
     ),
     "a flow is copied": Asking(
         "flows.views.flow_actions.copy",

@@ -81,7 +81,7 @@ def main() -> None:
     from tests.builders.outcome import REFUSED
     from tests.builders.people import PASSWORD, user
     from tests.builders.registration import person
-    from tests.e2e import longest, longest_account, showcase_replays
+    from tests.e2e import longest, longest_account, showcase_configuration, showcase_replays
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered
@@ -142,8 +142,10 @@ def main() -> None:
         }
         _second_factor(users["careful"])
         plan, names = platform_account.made(site.store), longest_account.made(site.store)
+        managed = showcase_configuration.made(site.store)
         users |= {
             "setting-up": plan.people[Role.ADMINISTRATOR],
+            "managing": managed.people[Role.ADMINISTRATOR],
             "planning": plan.people[Role.PLANNER],
             "reading": plan.people[Role.VIEWER],
             "longest": names.people[Role.PLANNER],

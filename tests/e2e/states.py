@@ -12,6 +12,7 @@ import uuid
 from playwright.sync_api import Route
 from tests.e2e import (
     states_of_api,
+    states_of_configuration,
     states_of_connections,
     states_of_flows,
     states_of_insights,
@@ -250,6 +251,7 @@ STATES = (
     *states_of_replay.STATES,
     *states_of_people.STATES,
     *states_of_api.STATES,
+    *states_of_configuration.STATES,
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
     *states_of_timeline.STATES,
@@ -262,6 +264,7 @@ ACTIONS = (
     {"flow-toggle", "flow-new-test", "replay-act", "sync-now", "job-refused"}
     | states_of_people.ACTIONS
     | states_of_api.ACTIONS
+    | states_of_configuration.ACTIONS
     | states_of_insights.ACTIONS
     | states_of_retry.ACTIONS
 )

@@ -63,6 +63,8 @@ def post(account: DeedsAccount, post: PagePost) -> None:
     shown = browser.get(path)
     before = posted(shown.content.decode(), post.form) if post.form else {}
     answer = confirms(browser, path, before | promise_in(shown) | fields)
+    if post.then:
+        answer = browser.post(path, posted(answer.content.decode(), post.then))
     assert answer.status_code in (200, 302), answer.status_code
     if answer.status_code == 200:
         errors = re.findall(r'class="[^"]*error[^"]*"[^>]*>([^<]*)<', answer.content.decode())

@@ -85,6 +85,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"account_change_password", "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"}
     tried |= {"sign-in-rules"}  # test_sign_in_rules.py
     tried |= {"api-reference", "api-endpoint", "api-problems", "api-openapi"}  # test_api_reference.py
+    # test_pages_configuration.py
+    tried |= {f"configuration{more}" for more in ("", "-yaml", "-json", "-applied", "-plan", "-put-back", "-stop")}
     tried |= {"mfa_view_recovery_codes", "mfa_generate_recovery_codes", "second-factor-replace"}
     tried |= {"signal-first"}  # test_first_start.py
     # test_retry_queue.py, test_retry_again.py

@@ -47,3 +47,13 @@ def count(db: Database, account: int) -> None:
     now = configuration_versions.count_save(db, account)
     if _seen.get() is not None:
         _seen.set(now)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Within this context, saves are tried and rolled back: later saves of the same request go on from the count before them."""
+    seen = _seen.get()
+    try:
+        yield
+    finally:
+        _seen.set(seen)

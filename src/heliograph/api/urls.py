@@ -7,6 +7,7 @@ from typing import Final
 from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
+from heliograph.api import configuration_pages
 from heliograph.api.endpoints import (
     account_endpoints,
     action_endpoints,
@@ -96,5 +97,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/api/", reference, {"router": ROUTER}, name="api-reference"),
     path("settings/api/problems/", problem_types, name="api-problems"),
     path("settings/api/<slug:key>/", reference, {"router": ROUTER}, name="api-endpoint"),
+    path("settings/configuration/", configuration_pages.configuration, name="configuration"),
+    path("settings/configuration/export.yaml", configuration_pages.export, {"form": "yaml"}, name="configuration-yaml"),
+    path("settings/configuration/export.json", configuration_pages.export, {"form": "json"}, name="configuration-json"),
+    path("settings/configuration/applied/<int:number>.yaml", configuration_pages.applied_file, name="configuration-applied"),
+    path("settings/configuration/plan/", configuration_pages.plan, name="configuration-plan"),
+    path("settings/configuration/put-back/", configuration_pages.put_entry_back, name="configuration-put-back"),
+    path("settings/configuration/stop/", configuration_pages.stop, name="configuration-stop"),
     ROUTER.to_urlpatterns(),
 ]

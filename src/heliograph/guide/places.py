@@ -37,6 +37,9 @@ PLACES: dict[str, str] = {
     "api-openapi": "automation",
     "api-endpoint": "automation",
     "api-problems": "automation#what-can-go-wrong",
+    "configuration": "configuration",
+    "configuration-plan": "configuration#plan-and-apply",
+    "configuration-stop": "configuration#stopping",
     # an event
     "events": "events#adding-an-event",
     "event-add": "events#adding-an-event",

@@ -158,6 +158,12 @@ class SecretLine(TextLine):
         return ""
 
 
+class SecretLines(SecretLine):
+    """A secret of several lines."""
+
+    kind: ClassVar[WidgetKind] = "textarea"
+
+
 class Select(PageField):
     """One of several options; "" for any other value. words: placeholder is the option without a value.
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
 from django.db import transaction as django_transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
-from heliograph.api.configuration.account_names import AccountNames
+from heliograph.api.configuration.account_names import AccountNames, UnknownName, map_flow
 from heliograph.api.configuration.configuration_file import SECTIONS, FileRefused, place_of, read_file
 from heliograph.api.configuration.configuration_plan import (
     ChangeKind,
@@ -18,6 +23,11 @@ from heliograph.api.configuration.configuration_plan import (
     read_all,
 )
 from heliograph.api.configuration.section import EntryRefused, Saver, Section, StoredEntry, at_entry
+from heliograph.api.documents.flow_documents import NewFlow
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.flow.sentence import SentenceNames, parts
 from heliograph.setup.models import AppliedFile
 from heliograph.setup.services.applied_file_record import forget_applied, newest_applied
 from heliograph.setup.services.setup_save import saving
@@ -26,9 +36,28 @@ from heliograph.setup.setup_errors import NotThere
 
 
 def drift_of(applied: AppliedFile) -> list[PlannedChange]:
-    """What was changed by hand since the file was applied, in the sections that it manages."""
+    """What was changed by hand since the file was applied, in the sections that it manages. Before = as the file says, after = as it is now."""
     with scope(account=applied.account_id):
-        return drifted(applied, read_all(AccountNames.of_account(applied.account_id)))
+        names = AccountNames.of_account(applied.account_id)
+        changes = drifted(applied, read_all(names))
+        if all(change.section != "flows" for change in changes):
+            return changes
+        with account_reader(applied.account_id) as reader:
+            config = reader.config
+        return [_with_rules(change, applied, names, config) if change.section == "flows" else change for change in changes]
+
+
+def _with_rules(change: PlannedChange, applied: AppliedFile, names: AccountNames, config: AccountConfig) -> PlannedChange:
+    """The change of a flow, with its sentence as the file says it, unless that names something that is gone, and as it is now."""
+    document = next((document for id, _key, _name, document in (applied.state or {})["flows"] if id == change.id), None)
+    now = config.flows.get(change.id)
+    then: Flow | None = None
+    if document is not None:
+        with suppress(UnknownName):
+            then = msgspec.convert(map_flow(document, names.id), NewFlow).facts
+    sentence_names = SentenceNames.from_config(config)
+    before, after = (() if flow is None else parts(flow, sentence_names, _) for flow in (then, now))
+    return replace(change, rules=(before, after))
 
 
 def stop_managing(account: int, *, by: str) -> None:

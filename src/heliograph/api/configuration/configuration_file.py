@@ -234,6 +234,29 @@ def export(names: AccountNames, only: Collection[str] = ()) -> dict[str, Any]:
     return content
 
 
+def exported_entries(names: AccountNames, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+    """Things of the account in scope, each as the content of a file that has nothing else, with the references of a whole export.
+
+    keys: `place_of` the section, and the id
+    """
+    places = {place for place, _id in keys}
+    codes = {each.key[0]: each.name for each in EVENTS.stored(names)} if any("." in place for place in places) else {}
+    taken: set[str] = set()
+    contents: dict[tuple[str, int], dict[str, Any]] = {}
+    for section in SECTIONS:
+        place = place_of(section)
+        if place not in places and not isinstance(section, Connections):  # whose references come first in an export
+            continue
+        for each in section.stored(names):
+            entry = exported(section, each, taken) if section.is_list else each.document
+            content: dict[str, Any] = {section.name: [entry] if section.is_list else entry}
+            if (place, each.id) in keys:
+                contents[place, each.id] = (
+                    {"events": [{"code": codes[each.key[0]], **content}]} if isinstance(section, EventSetup) else content
+                )
+    return contents
+
+
 def _exported_events(stored: Sequence[StoredEntry], names: AccountNames) -> list[dict[str, Any]]:
     setup: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for section in EVENT_SETUP:

@@ -6,7 +6,7 @@ back. Only entries that differ are saved, so a file that changes nothing costs a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +35,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.flow import Flow
+from heliograph.domain.flow.sentence import SentenceNames, SentencePart
 from heliograph.domain.setup.document_changes import MemberChange, member_changes
 from heliograph.flows.services.rules import is_wider
 from heliograph.setup.models import AppliedFile
@@ -76,14 +77,20 @@ class PlannedChange:
     name: str
     kind: ChangeKind
     members: Sequence[MemberChange] = ()
-    sentences: tuple[str, str] = ("", "")
-    """Of a flow: its rule before and afterwards."""
+    rules: tuple[Sequence[SentencePart], Sequence[SentencePart]] = ((), ())
+    """Of a flow: the sentence of its rule before and afterwards; empty where it is not known."""
     widens: bool = False
     """A Live flow acts on more afterwards."""
     stops: bool = False
     """A running flow does not run afterwards."""
     drift: Drift | None = None
     """What was changed by hand since the last file, and is taken back."""
+
+    @property
+    def sentences(self) -> tuple[str, str]:
+        """Of a flow: its rule before and afterwards, as text."""
+        before, after = (sentence.plain(parts) if parts else "" for parts in self.rules)
+        return before, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,12 @@ class FileToApply:
     """Whether things that are not in the file are deleted."""
     allow_wider: bool = False
     """Whether flows may act on more, or stop."""
+    allowed_flows: Collection[int] = ()
+    """The ids of the flows that may do so all the same."""
+
+    def allows(self, change: PlannedChange) -> bool:
+        """Whether a change that lets a flow act on more, or stop, may be applied."""
+        return self.allow_wider or change.id in self.allowed_flows
 
 
 def plan_file(account: int, file: FileToApply, *, by: str) -> Plan:
@@ -163,7 +176,7 @@ def apply_content(account: int, content: Mapping[str, Any], file: FileToApply, *
     """Like `apply_file`, for a file that was read."""
     with django_transaction.atomic(), scope(account=account):
         plan, read, after = _saved(account, content, file, by=by)
-        if plan.refused and not file.allow_wider:
+        if not all(file.allows(change) for change in plan.refused):
             raise NotAllowed(plan)
         newest = newest_applied()
         if newest is not None and not plan.changes and (newest.content, newest.sections) == (read.content, read.sections):
@@ -231,7 +244,7 @@ def _save_entries(saver: Saver, file: ConfigurationFile, before: Account) -> lis
         stored_ids: set[int] = set()
         is_saved = False
         for entry in file.entries[place]:
-            stored = _stored_of(entry, by_key)
+            stored = stored_of(entry, by_key)
             if stored is not None:
                 stored_ids.add(stored.id)
                 if not section.differs(entry, stored):
@@ -251,7 +264,7 @@ def _save_entries(saver: Saver, file: ConfigurationFile, before: Account) -> lis
     return left
 
 
-def _stored_of(entry: Entry, by_key: Mapping[tuple[str, ...], StoredEntry]) -> StoredEntry | None:
+def stored_of(entry: Entry, by_key: Mapping[tuple[str, ...], StoredEntry]) -> StoredEntry | None:
     """The thing that an entry is about: of its key, or of the key that it had before."""
     stored = by_key.get(entry.key)
     if stored is None and entry.was:
@@ -300,16 +313,16 @@ class FlowRules:
     def change(self, change: PlannedChange) -> PlannedChange:
         """The change of a flow, with its sentences, and whether it acts on more or stops."""
         before, after = self.before.flows.get(change.id), self.after.flows.get(change.id)
-        sentences = _sentence(before, self.before), _sentence(after, self.after)
+        rules = _rule(before, self.before), _rule(after, self.after)
         runs = [
             flow is not None and flow.active and not missing(flow, config) for flow, config in ((before, self.before), (after, self.after))
         ]
         widens = before is not None and after is not None and runs[1] and is_wider(before, after)
-        return replace(change, sentences=sentences, widens=widens, stops=runs[0] and not runs[1])
+        return replace(change, rules=rules, widens=widens, stops=runs[0] and not runs[1])
 
 
-def _sentence(flow: Flow | None, config: AccountConfig) -> str:
-    return "" if flow is None else sentence.plain(sentence.parts(flow, sentence.SentenceNames.from_config(config), _))
+def _rule(flow: Flow | None, config: AccountConfig) -> Sequence[SentencePart]:
+    return () if flow is None else sentence.parts(flow, SentenceNames.from_config(config), _)
 
 
 def compared_accounts(before: Account, after: Account, rules: FlowRules) -> Iterator[PlannedChange]:

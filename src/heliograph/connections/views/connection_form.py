@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.text import capfirst, format_lazy
@@ -25,7 +25,7 @@ from heliograph.outbound.address_check import check_literal
 from heliograph.outbound.guard import Policy
 from heliograph.setup.form_values import Texts, shown_then
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.form_fields import Box, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
+from heliograph.web.form_fields import Box, Radios, SecretLine, SecretLines, Select, TextLine, TextLines, UrlLine
 from heliograph.web.shown_fields import Choice
 
 LONGEST: Final = 70_000
@@ -101,12 +101,6 @@ class HeaderLines(TextLines):
             name = line.partition(":")[0].strip()
             lines.append(f"{name}: {header_rules.SEALED}" if ":" in line and header_rules.is_secret_name(name) else line)
         return "\n".join(lines)
-
-
-class SecretLines(SecretLine):
-    """A field for a secret of several lines."""
-
-    kind: ClassVar[WidgetKind] = "textarea"
 
 
 class ConnectionForm(UrlForm, SharedForm):
