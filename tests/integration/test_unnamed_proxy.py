@@ -10,7 +10,6 @@ from tests.processes import PASSWORD, Starter, free_port
 from tests.visitor import Visitor
 from tests.waiting import until
 
-pytestmark = pytest.mark.once
 TRIES = 40
 
 

@@ -78,12 +78,13 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The sender for whom allauth counts tries, as the pages' server says (`heliograph.domain.client_address`).
+        """While nobody is signed in, the sender for whom allauth counts tries, as the pages' server says (`heliograph.domain.client_address`).
 
         If that is a proxy on this machine that names nobody, tries are counted for it and the typed user name: one client must not lock out all.
+        Of somebody who is signed in allauth stores the network address with the session.
         """
         sender = request.META.get(COUNTED_SENDER)
-        if sender is None:
+        if sender is None or request.user.is_authenticated:
             return str(super().get_client_ip(request))
         return sender or f"{request.META['REMOTE_ADDR']} {request.POST.get('login', '').strip().lower()[:254]}"
 
