@@ -64,7 +64,7 @@ STATES = (
     State("retention, started", QUESTION, "Remove it now?", PATH, "aging", then=_begin),
     State("restored copy", QUESTION, "Let this restored copy send?", COPY, "restored", ("restored-copy",)),
     State("restored copy, as a Viewer", QUESTION, "Let this restored copy send?", COPY, "restored-reading"),
-    State("banner of a restored copy", "flows/flow_list.html", "Flows", "/signal/flows/", "restored", then=_says_that_nothing_is_sent),
+    State("banner of a restored copy", "flows/list.html", "Flow List", "/signal/flows/", "restored", then=_says_that_nothing_is_sent),
     State("timeline, content removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S25-1/", "aging"),
     State("timeline, records removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S16-1/", "aging"),
     State("feed, records removed", "insights/feed.html", "Account Insights", "/signal/metrics/feed/", "aging"),

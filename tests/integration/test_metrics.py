@@ -213,6 +213,40 @@ def test_O8_our_rules_and_dashboard_work_in_a_real_prometheus(forgetful_story: S
                 asked(url, expression)
 
 
+@pytest.mark.once
+@pytest.mark.needs("prometheus")
+def test_O13_alerts_of_backups_fire(tmp_path: Path) -> None:
+    """An old backup, none at all, a restored copy that nobody has released; and none of them while all is well."""
+    series = {
+        "HeliographBackupOld": ("heliograph_backup_age_seconds", "180000+0x400", "60+0x4000"),
+        "HeliographNoBackup": ("heliograph_database_up", "1+0x4000", None),
+        "HeliographCopyNotReleased": ("heliograph_unreleased_accounts", "2+0x400", "0+0x400"),
+    }
+    labels = '{job="heliograph", instance="a:8701"}'
+    well = [{"series": f"{name}{labels}", "values": values} for name, _bad, values in series.values() if values]
+    well.append({"series": f"heliograph_database_up{labels}", "values": "1+0x4000"})
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": well,
+            "alert_rule_test": [{"eval_time": "50h", "alertname": name, "exp_alerts": []} for name in series],
+        }
+    ]
+    for alert, (name, bad, _well) in series.items():
+        test = {"eval_time": "50h" if alert == "HeliographNoBackup" else "2h", "alertname": alert}
+        fires = f'ALERTS{{alertname="{alert}", alertstate="firing", job="heliograph", severity="warning"}}'
+        shown = {
+            "expr": f'ALERTS{{alertname="{alert}", alertstate="firing"}}',
+            "eval_time": test["eval_time"],
+            "exp_samples": [{"labels": fires, "value": 1}],
+        }
+        tests.append({"interval": "1m", "input_series": [{"series": f"{name}{labels}", "values": bad}], "promql_expr_test": [shown]})
+    shutil.copy(RUNNING / "heliograph-alerts.yml", tmp_path)
+    (tmp_path / "tests.yml").write_text(json.dumps({"rule_files": ["heliograph-alerts.yml"], "tests": tests}), "utf-8")
+    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "tests.yml")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @contextmanager
 def prometheus(folder: Path, operations: int) -> Iterator[str]:
     """Prometheus with the configuration of docs/running, only sooner and at our port."""

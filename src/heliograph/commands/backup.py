@@ -56,9 +56,6 @@ def backup(
     PostgreSQL needs pg_dump of at least the server's version. The key and the settings are not part of it: keep them apart. `heliograph restore`
     makes a database of it.
     """
-    from heliograph.store.backup.backup_file import give_way  # noqa: PLC0415
-
-    give_way()
     options = ready_for_data(django=False)
     if (file is None) is not scheduled:
         raise BackupRefused("Name the file to write: heliograph backup FILE")
@@ -67,7 +64,16 @@ def backup(
         return
     made = _recorded_backup(options, file, _begin_run(options), with_key=with_key, overwrite=overwrite)
     if as_json:
-        typer.echo(json.dumps({"file": str(made.path), "bytes": made.size, "manifest": json.loads(made.manifest.to_json())}))
+        typer.echo(
+            json.dumps(
+                {
+                    "file": str(made.path),
+                    "bytes": made.size,
+                    "copy_seconds": round(made.copy_seconds, 2),
+                    "manifest": json.loads(made.manifest.to_json()),
+                }
+            )
+        )
     else:
         facts = made.manifest.facts
         typer.echo(
@@ -112,6 +118,7 @@ def _begin_run(options: Options) -> int:
 
 def _recorded_backup(options: Options, file: Path, run: int, *, with_key: bool = False, overwrite: bool = False) -> MadeBackup:
     """Makes the backup and notes in the database how it ended."""
+    from heliograph.store import driver_errors  # noqa: PLC0415
     from heliograph.store.backup.backup_file import BackupSource, make_backup  # noqa: PLC0415
     from heliograph.store.backup.backup_runs import end_run  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
@@ -120,7 +127,8 @@ def _recorded_backup(options: Options, file: Path, run: int, *, with_key: bool =
     try:
         made = make_backup(source, file, with_key=with_key, overwrite=overwrite)
     except HeliographError as error:
-        with contextlib.closing(open_database(options)) as db, db.transaction():
+        # The disk may be full: then the database cannot note it either, and the failure itself is what has to be said
+        with contextlib.suppress(*driver_errors.all_errors()), contextlib.closing(open_database(options)) as db, db.transaction():
             end_run(db, run, file=str(file), failure=str(error))
         raise
     with contextlib.closing(open_database(options)) as db, db.transaction():

@@ -17,12 +17,15 @@ from typing import Final, Self
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store.backup.manifest import LARGEST, Manifest
+from heliograph.store.log import to_disk
 
 MANIFEST: Final = "manifest.json"
 KEY: Final = "key"
 MEMBERS: Final = {"sqlite": "heliograph.db", "postgresql": "heliograph.dump"}
 """The name of the database's member."""
 _BLOCK: Final = 1 << 20
+_SYNCED_EACH: Final = 8 << 20
+"""Bytes of the database after which what was written of the archive is forced to the disk."""
 _LEVEL: Final = 1
 """Of compression: level 6 takes three times as long, and saves another tenth."""
 _LONGEST_KEY: Final = 4096
@@ -48,6 +51,7 @@ def write_archive(path: Path, manifest: Manifest, database: Path, keys: tuple[st
 
     keys: to be included; empty for none
     """
+    unsynced = 0
     with (
         os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive,
@@ -59,6 +63,10 @@ def write_archive(path: Path, manifest: Manifest, database: Path, keys: tuple[st
         with database.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
             while block := source.read(_BLOCK):
                 target.write(block)
+                unsynced += len(block)
+                if unsynced >= _SYNCED_EACH:  # so that no commit of others waits for gigabytes of the archive
+                    to_disk(file.fileno())
+                    unsynced = 0
         if keys:
             archive.writestr(_info(KEY), "".join(f"{key}\n" for key in keys))
     with path.open("rb") as written:

@@ -20,7 +20,7 @@ from heliograph.store.backup.snapshot_facts import read_facts, table_counts
 from heliograph.store.log import to_disk
 from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
 
-PAGES: Final = 2_000
+PAGES: Final = 500
 """Pages of 4 KB that are copied in one step. After each the disk gets them, so that no commit of others waits for a gigabyte of the copy."""
 
 
