@@ -19,6 +19,7 @@ from heliograph.store.database import Database
 from heliograph.store.disk_room import check_room
 from heliograph.store.installation_state import ServerStatus, read_status
 from heliograph.store.notifications import Listener, Teller
+from heliograph.store.schema import check_schema
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import open_sqlite
 
@@ -43,11 +44,12 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
 
 
 def look_at_database(options: Options) -> None:
-    """Reads a table, and tries whether the data folder and SQLite's take a file. Raises what the driver or the system raises."""
+    """Compares the schema, and tries whether the data folder and SQLite's take a file. Raises SchemaTooOld, SchemaDiffers, and what the driver or the
+    system raises."""
     for folder in {options.data, options.sqlite_file.parent} if options.on_sqlite else {options.data}:
         check_room(folder)
     with contextlib.closing(open_database(options, read_only=True)) as db:
-        db.all("SELECT 1 FROM django_migrations LIMIT 1")
+        check_schema(db)
 
 
 def read_status_once(options: Options) -> ServerStatus:

@@ -15,6 +15,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,9 @@ from django.apps import apps
 from django.core.management import call_command
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
+
+from heliograph.store import schema_fingerprint
+from heliograph.store.schema_fingerprint import existing, expected
 
 LISTS = Path(__file__).parent / "catalogue"
 
@@ -76,6 +80,17 @@ def _one_line(sql: str) -> str:
 def catalogue(fresh_database: DatabaseFacts) -> str:
     found = _postgres(fresh_database.url) if fresh_database.vendor == "postgresql" else _sqlite(fresh_database.data / "heliograph.db")
     return "\n".join(found) + "\n"
+
+
+def test_O3_the_list_of_the_schemas_fingerprint_is_what_the_migrations_make(fresh_database: DatabaseFacts) -> None:
+    """A start, /health/ready and doctor compare the tables with it (store.schema_fingerprint)."""
+    with closing(fresh_database.open()) as db:
+        found = existing(db)
+    file = schema_fingerprint.LISTS / f"{fresh_database.vendor}.txt"
+    if os.environ.get("HELIOGRAPH_TEST_WRITE_CATALOGUE"):
+        file.write_text("".join(f"{line}\n" for line in sorted(found)), "utf-8")
+        expected.cache_clear()
+    assert sorted(found ^ expected(fresh_database.vendor)) == [], __doc__
 
 
 def test_the_catalogue_is_the_checked_in_one(catalogue: str, fresh_database: DatabaseFacts) -> None:

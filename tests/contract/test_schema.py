@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from django.db.migrations.loader import MigrationLoader
 from tests.databases import DatabaseFacts
+from tests.processes import Starter, free_port
+from tests.visitor import Visitor
+from tests.waiting import until
 
 from heliograph.store import schema
 from heliograph.store.database import Database
@@ -65,3 +69,49 @@ def test_O3_a_schema_is_whole_when_migrating_finds_nothing_to_do(db: Database) -
     assert not schema.is_whole(db)
     assert ensure(db)
     assert schema.is_whole(db)
+
+
+@pytest.mark.parametrize(
+    ("statement", "lacking"),
+    [
+        ("ALTER TABLE api_token RENAME COLUMN digest TO summary", "the column api_token.digest"),
+        ("ALTER TABLE lane RENAME TO queue_lane", "columns of the table lane"),
+    ],
+)
+def test_O3_tables_that_another_build_made_are_refused_by_name(
+    heliograph: Starter, fresh_database: DatabaseFacts, statement: str, lacking: str
+) -> None:
+    """All migrations are there by their names, and the tables are others. A start ends, and does not loop on a missing table."""
+    with closing(fresh_database.open()) as db, db.transaction():
+        db.run(statement)
+    ports = {"HELIOGRAPH_BIND": f"127.0.0.1:{free_port()}", "HELIOGRAPH_OPERATIONS_BIND": f"127.0.0.1:{free_port()}"}
+    for arguments in (("serve",), ("status",), ("doctor",), ("jobs", "list")):
+        command = heliograph.run(*arguments, **ports)
+        assert command.returncode == 1, command.output
+        assert "The tables of the database are not those that this release makes: it lacks" in command.output
+        assert lacking in command.output
+        assert "Traceback" not in command.output
+        assert "child_started" not in command.output
+
+
+def test_O3_ready_says_that_the_tables_are_not_those_of_this_release(heliograph: Starter, fresh_database: DatabaseFacts) -> None:
+    """Somebody restores another database below a running installation."""
+    operations = f"127.0.0.1:{free_port()}"
+    serve = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=operations)
+    serve.until_printed("Heliograph serves")
+    visitor = Visitor(f"http://{operations}")
+    until(lambda: visitor.get("/health/ready").status == 200)
+    with closing(fresh_database.open()) as db, db.transaction():
+        db.run("ALTER TABLE api_token RENAME COLUMN digest TO summary")
+    until(lambda: b"it lacks the column api_token.digest" in visitor.get("/health/ready").body)
+    assert visitor.get("/health/ready").status == 503
+
+
+def test_O3_tables_with_more_than_this_release_knows_are_fine(db: Database) -> None:
+    with db.transaction():
+        db.run("ALTER TABLE api_token ADD COLUMN of_the_next_release integer")
+    schema.check_schema(db)
+    with db.transaction():
+        db.run("INSERT INTO django_migrations (app, name, applied) VALUES ('store', '9999_of_the_next_release', CURRENT_TIMESTAMP)")
+        db.run("ALTER TABLE api_token RENAME COLUMN digest TO summary")
+    schema.check_schema(db)  # only the newer release knows what its tables have in common with ours

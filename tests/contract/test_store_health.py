@@ -9,6 +9,7 @@ from django.db import connections
 from heliograph.store import doctor_checks
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
+from heliograph.store.schema_fingerprint import expected, fingerprint
 from heliograph.store.secrets import Vault, check_key
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,8 @@ def test_O2_a_database_that_answers(database: Database) -> None:
 
 def test_O2_schema_is_current_older_or_newer(database: Database) -> None:
     applied = [(app, name) for app, name in database.all("SELECT app, name FROM django_migrations")]
-    assert doctor_checks.schema_is_current(database, applied) == doctor_checks.Check("schema", True, "The schema is up to date.")
+    current = doctor_checks.schema_is_current(database, applied)
+    assert (current.ok, current.sentence) == (True, f"The schema is up to date (fingerprint {fingerprint(expected(database.vendor))}).")
     older = doctor_checks.schema_is_current(database, [*applied, ("store", "9999_later")])
     assert not older.ok
     assert "store.9999_later" in older.sentence

@@ -119,7 +119,7 @@ def _shared(command: str) -> Options:
 
 def _migrate(options: Options) -> None:
     """Brings the schema up to date, and checks the key. Loads Django only if there is something to do: a supervisor that starts again does without."""
-    from heliograph.store.schema import is_whole  # noqa: PLC0415
+    from heliograph.store.schema import check_schema, is_whole  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
     with contextlib.closing(open_database(options)) as db:
@@ -131,6 +131,7 @@ def _migrate(options: Options) -> None:
 
             schema_update.migrate(_say_migrations)
             connection.close()
+        check_schema(db)
         _check_key(options, db)
 
 

@@ -25,6 +25,7 @@ from heliograph.store.backup.backup_runs import last_backup, last_failure
 from heliograph.store.database import Database
 from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
 from heliograph.store.restored_copy import unreleased_accounts
+from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables
 from heliograph.store.secrets import Vault, knows_key
 
 LEAST_SPACE: Final = 1024**3
@@ -212,7 +213,10 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
         return Check(
             "schema", True, f"The database is newer than this version ({'.'.join(newer[-1])}).", "Update this machine's Heliograph soon."
         )
-    return Check("schema", True, "The schema is up to date.")
+    try:
+        return Check("schema", True, f"The schema is up to date (fingerprint {check_tables(database)}).")
+    except SchemaDiffers as error:
+        return Check("schema", False, str(error), "Do not start it: its processes would fail at some statement, again and again.")
 
 
 def key_fits(database: Database, vault: Vault) -> Check:

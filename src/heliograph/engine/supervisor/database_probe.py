@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from heliograph.domain.errors import HeliographError
 from heliograph.engine.counters import trouble_since
 from heliograph.store.database_trouble import Trouble, trouble_of
 
@@ -54,6 +55,8 @@ class DatabaseProbe:
     def _note_problem(self, problems: list[str]) -> None:
         try:
             self._look()
+        except HeliographError as error:
+            problems.append(str(error))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the database cannot be used
             problems.append((trouble_of(error) or Trouble.UNREACHABLE).value)
         else:
