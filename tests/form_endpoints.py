@@ -130,5 +130,6 @@ REASONS: Final = {
     "import-columns": "As import.",
     "import-dry-run": "As import.",
     "oauth-connect": "The consent of OAuth2 is given by a person in a browser, at the application.",
+    "restored-copy": "A person makes sure that the original has stopped for good, on the page or beside `heliograph release`.",
 }
 """Why a page's form has no endpoint."""
