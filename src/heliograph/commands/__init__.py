@@ -31,6 +31,7 @@ MODULES = (
     "doctor",
     "configuration_commands",
     "backup",
+    "move",
     "flow_commands",
     "registration_commands",
     "replay_commands",

@@ -61,6 +61,7 @@ def serve() -> None:
 
             stack.enter_context(folder_lock(options.data, "serve"))
         _migrate(options)
+        _check_folder_is_moved(options)
         names = ["engine", *_doors(options)]
         _supervise(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start(options)}")
 
@@ -114,15 +115,17 @@ def _shared(command: str) -> Options:
     with contextlib.closing(open_database(options)) as db:
         check_schema(db)
         _check_key(options, db)
+    _check_folder_is_moved(options)
     return options
 
 
 def _migrate(options: Options) -> None:
     """Brings the schema up to date, and checks the key. Loads Django only if there is something to do: a supervisor that starts again does without."""
-    from heliograph.store.schema import check_schema, is_whole  # noqa: PLC0415
+    from heliograph.store.schema import check_not_moved, check_schema, is_whole  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
     with contextlib.closing(open_database(options)) as db:
+        check_not_moved(db)
         if not is_whole(db):
             ready()
             from django.db import connection  # noqa: PLC0415
@@ -133,6 +136,25 @@ def _migrate(options: Options) -> None:
             connection.close()
         check_schema(db)
         _check_key(options, db)
+
+
+def _check_folder_is_moved(options: Options) -> None:
+    """Raises StartError for an empty database of PostgreSQL beside a data folder with an installation on SQLite: somebody has set the URL and
+    expects to find it there (O15)."""
+    from heliograph.store.installation_state import has_accounts  # noqa: PLC0415
+    from heliograph.store.sqlite_database import open_sqlite  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
+
+    file = options.data / "heliograph.db"
+    if options.on_sqlite or not file.exists():
+        return
+    with contextlib.closing(open_database(options, read_only=True)) as db, contextlib.closing(open_sqlite(file, read_only=True)) as beside:
+        if has_accounts(db) or not has_accounts(beside):
+            return
+    raise StartError(
+        f"{file} holds an installation, and the database of {PREFIX}DATABASE_URL is empty. Move it: unset {PREFIX}DATABASE_URL, and run"
+        f" `heliograph move --to` with that URL. To begin anew, set {PREFIX}DATA to another folder."
+    )
 
 
 def _say_migrations(names: list[str]) -> None:

@@ -105,6 +105,11 @@ def has_users(db: Database) -> bool:
     return bool(db.all("SELECT 1 FROM accounts_user LIMIT 1"))
 
 
+def has_accounts(db: Database) -> bool:
+    """Whether there is an account: whether this is an installation, and not just its schema."""
+    return bool(db.all("SELECT 1 FROM accounts_account LIMIT 1"))
+
+
 def read_status(db: Database, folder: Path | None = None, file: Path | None = None) -> ServerStatus:
     """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space; file: SQLite's, for its
     size."""

@@ -23,6 +23,10 @@ class SchemaTooOld(HeliographError):
     """The database's schema is older than this release. Run `heliograph migrate` first."""
 
 
+class MovedAway(HeliographError):
+    """This installation was moved to another database, and the original is no longer used. Start with the settings of the new one."""
+
+
 class EmptyDatabase(SchemaTooOld):
     """The database is empty: it has no tables yet. Run `heliograph migrate` first, or start `heliograph serve`, which does it."""
 
@@ -49,6 +53,7 @@ def check_schema(db: Database) -> None:
     """Raises SchemaTooOld, or EmptyDatabase, if `migrate` must run first; SchemaDiffers if the tables are not those of this release."""
     if not db.all(_RECORDED[db.vendor]):
         raise EmptyDatabase
+    check_not_moved(db)
     if lacking(db):
         raise SchemaTooOld
     if not is_newer(db):
@@ -61,6 +66,12 @@ def is_newer(db: Database) -> bool:
     known = migrations()
     ours = {app for app, _name in known}
     return any(app in ours for app, _name in applied - known)
+
+
+def check_not_moved(db: Database) -> None:
+    """Raises MovedAway if `heliograph move` has moved what this database had (O15)."""
+    if db.all(_RECORDED[db.vendor].replace("django_migrations", "moved_away")):
+        raise MovedAway
 
 
 def _folder(app: str) -> Path:
