@@ -5,15 +5,18 @@ Each page keeps its own words; only what stands between its two marks is made he
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 from pydantic_core import PydanticUndefined
 from typer.core import TyperCommand, TyperGroup
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+PLAIN_TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 MADE = re.compile(r"(<!-- made by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -101,6 +104,77 @@ def api() -> str:
     return "\n".join([*lines, ""]) + "\n"
 
 
+def configuration() -> str:
+    """The members of a configuration file: a section for each section of the file, then one for each object within."""
+    from django.apps import apps  # noqa: PLC0415
+
+    from heliograph.commands import ready_without_data  # noqa: PLC0415
+
+    if not apps.ready:
+        ready_without_data()
+    import msgspec  # noqa: PLC0415
+
+    from heliograph.api.configuration.configuration_file import TOP  # noqa: PLC0415
+
+    entries = {name: section.entry for name, section in TOP.items()}
+    _schemas, objects = msgspec.json.schema_components(entries.values(), ref_template="#/{name}")
+    lines, within = ["", "## Sections", ""], dict[str, None]()
+    for name, entry in entries.items():
+        form = "a list" if TOP[name].is_list else "one entry"
+        lines += [
+            f"### `{name}`",
+            "",
+            f"{_first_line(entry.__doc__)} In the file: {form}.",
+            "",
+            *_members(objects[entry.__name__], objects, within),
+        ]
+    lines += ["## Objects within", ""]
+    done: set[str] = set()
+    while left := [name for name in within if name not in done]:
+        for name in left:
+            done.add(name)
+            lines += [f"### {name}", "", _first_line(objects[name].get("description", "")), "", *_members(objects[name], objects, within)]
+    return "\n".join([*lines, ""])
+
+
+def _members(schema: dict[str, Any], objects: dict[str, Any], within: dict[str, None]) -> list[str]:
+    """The table of an object's members. Adds the objects that they have to `within`."""
+    rows = ["| member | type | | default |", "| --- | --- | --- | --- |"]
+    for name, member in schema["properties"].items():
+        required = name in schema.get("required", ())
+        default = "required" if required else f"`{json.dumps(member['default'], ensure_ascii=False)}`" if "default" in member else ""
+        text = " ".join(str(member.get("description", "")).split()).replace("|", "\\|")
+        rows.append(f"| `{name}` | {_type(member, objects, within)} | {text} | {default} |")
+    return [*rows, ""]
+
+
+def _type(schema: dict[str, Any], objects: dict[str, Any], within: dict[str, None]) -> str:
+    """A type in plain words."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/")
+        if "enum" in objects[name]:
+            return _type(objects[name], objects, within)
+        within[name] = None
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_type(each, objects, within) for each in schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" if value != "" else "empty" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}), objects, within)}"
+    if schema.get("format") == "date-time":
+        return "time"
+    if schema.get("type") == "object" and "additionalProperties" in schema:
+        return f"by name: {_type(schema['additionalProperties'], objects, within)}"
+    return PLAIN_TYPES.get(str(schema.get("type", "")), "anything")
+
+
+def _first_line(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split())
+
+
 def _marked(text: str) -> str:
     return text.replace("*", "\\*")
 
@@ -145,7 +219,7 @@ def current(page: str, made: str) -> str:
     return MADE.sub(lambda match: match[1] + made + match[2], (REFERENCE / page).read_text("utf-8"))
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "presets.md": presets, "api.md": api}
+PAGES = {"settings.md": settings, "commands.md": commands, "presets.md": presets, "api.md": api, "configuration-file.md": configuration}
 
 
 def main() -> int:
