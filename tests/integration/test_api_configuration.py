@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from tests.configuration_files import SECRETS, WHOLE, applied, new_account
 
 from heliograph.accounts.models import AuditEntry, Role, TokenScope
 from heliograph.api.configuration.configuration_file import TOP
+from heliograph.domain.flow.flow import Flow as Version
+from heliograph.domain.flow.flow import Mode
 from heliograph.flows.models import Flow
-from heliograph.flows.services.flows import set_active
+from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.setup.services.setup_save import saving
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +116,12 @@ def test_B5_drift_is_read_and_put_back(api: ApiClient, account: int) -> None:
     assert len(api.post("configuration/drift/put-back", {"section": "flows", "id": change["id"]}, status=200)["changes"]) == 1
     assert api.get("configuration/drift")["changes"] == []
     api.ask("POST", "configuration/drift/put-back", {"section": "flows", "id": change["id"]}, status=404)
+    flow = Flow.objects.get(name="Leads to the CRM")
+    with saving(account, by="user:7", whole_account=True) as transaction:
+        save_flow(transaction, replace(Version.from_body(flow.pk, flow.number, flow.body), mode=Mode.TEST), flow.pk)
+    body = {"section": "flows", "id": str(flow.pk)}
+    assert refused(api, "configuration/drift/put-back", body, status=409)["flows"] == ["Leads to the CRM"]
+    assert len(api.post("configuration/drift/put-back", body | {"allow_wider": True}, status=200)["changes"]) == 1
     api.delete("configuration/applied")
     assert api.get("configuration/drift") == {"version": None, "changes": []}
     assert len(api.get("configuration/applied")["items"]) == 1

@@ -107,13 +107,19 @@ def test_B5_only_true_false_null_and_numbers_are_not_texts(text: str, value: obj
         ("a: " + "[" * (DEEPEST + 1), f"nested more than {DEEPEST} levels"),
         ("a: " + "[" * 200_000, "maximum nesting depth"),
         ('{"a": ' + "[" * 200_000, "nested"),
+        ('{"a": ' + "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1) + "}", f"nested more than {DEEPEST} levels"),
+        ('{"tags": [], "flows": [], "tags": []}', "“tags” occurs twice"),
+        ('{"a": NaN}', "no number of JSON"),
+        ('{"a": "\\u0000"}', "nul character"),
+        ('a: "\\0"', "nul character"),
+        ('{"a": "\\ud800"}', "half a character"),
         ('{"a": 1', "not YAML"),
         ("a: \x00", "not YAML"),
         ("x" * (LONGEST_TEXT + 1), "longer than"),
         ("a: '\ud800'", "not YAML|half a character"),
         ("a: b\n---\nc: d\n", "not YAML"),
     ],
-    ids=range(16),
+    ids=range(22),
 )
 def test_B5_what_is_no_file_is_refused_with_its_line(text: str, sentence: str) -> None:
     with pytest.raises(BadText, match=sentence):

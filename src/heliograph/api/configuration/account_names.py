@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from heliograph.connections.models import Connection
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.flow import LISTS
+from heliograph.domain.flow.flow import GONE, LISTS
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.tag_kinds import STANDARD_TAGS
 from heliograph.mappings.models import Mapping as StoredMapping
@@ -30,8 +30,15 @@ class Named(StrEnum):
 type Mapped = Callable[[Named, str], str]
 """Makes a name of an id, or an id of a name."""
 
-_OF_CUSTOM: Final = {"profile.custom.": Named.PROFILE_FIELD, "event.custom.": Named.EVENT_FIELD}
-_OF_TAGS: Final = ("question.", "answer.", "property.")
+_KIND_OF_BEGINNING: Final = {
+    "profile.custom.": Named.PROFILE_FIELD,
+    "event.custom.": Named.EVENT_FIELD,
+    "question.": Named.TAG,
+    "answer.": Named.TAG,
+    "property.": Named.TAG,
+}
+"""What follows the beginning of a field's key."""
+_PREVIOUS: Final = "previous."
 _TAG_FILTERS: Final = (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
 
 
@@ -134,26 +141,30 @@ def map_flow(raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
     destinations = [
         destination
         | {
-            name: None if destination[name] is None else destination[name] if destination[name] == "0" else mapped(kind, destination[name])
-            for name, kind in (
-                ("connection", Named.CONNECTION),
-                ("payload_mapping", Named.MAPPING),
-                ("header_mapping", Named.MAPPING),
-            )
+            name: destination[name] and mapped(kind, destination[name])
+            for name, kind in (("connection", Named.CONNECTION), ("payload_mapping", Named.MAPPING))
         }
+        | {"header_mapping": destination["header_mapping"] and _map_header_mapping(destination["header_mapping"], mapped)}
         for destination in raw["destinations"]
     ]
     return raw | lists | {"filters": filters, "destinations": destinations}
 
 
+def _map_header_mapping(header_mapping: str, mapped: Mapped) -> str:
+    """A header mapping. Without a mapping of this name, “0” stands for one that was deleted, and no mapping has the id 0."""
+    if header_mapping != str(GONE):
+        return mapped(Named.MAPPING, header_mapping)
+    try:
+        return mapped(Named.MAPPING, header_mapping) or header_mapping
+    except UnknownName:
+        return header_mapping
+
+
 def _map_key(key: str, mapped: Mapped) -> str:
     """The key of a field, in which the name of a tag or the code of a custom field stands for its id: `answer.Diet`, `event.custom.budget`."""
-    if key.startswith("previous."):
-        return "previous." + _map_key(key.removeprefix("previous."), mapped)
-    for beginning, kind in _OF_CUSTOM.items():
-        if key.startswith(beginning):
-            return beginning + mapped(kind, key.removeprefix(beginning))
-    for beginning in _OF_TAGS:
-        if key.startswith(beginning):
-            return beginning + mapped(Named.TAG, key.removeprefix(beginning))
+    previous = _PREVIOUS if key.startswith(_PREVIOUS) else ""
+    field = key.removeprefix(previous)
+    for beginning, kind in _KIND_OF_BEGINNING.items():
+        if field.startswith(beginning):
+            return previous + beginning + mapped(kind, field.removeprefix(beginning))
     return key

@@ -190,3 +190,6 @@ class EntryOfFile(Document):
 
     section: SectionName
     id: Id
+    allow_wider: Annotated[bool, msgspec.Meta(description="Put it back even if Live flows act on more by that, or running flows stop.")] = (
+        False
+    )

@@ -53,12 +53,14 @@ SECTIONS: Final[tuple[Section, ...]] = (
 """In the order in which they are saved: what an entry names stands before it."""
 TOP: Final = {section.name: section for section in SECTIONS if not isinstance(section, EventSetup)}
 """The sections at the top of a file, by name. Those of an event's set-up stand below the event."""
+MOST_PROBLEMS: Final = 100
+"""What is wrong with a file is looked for until there is so much."""
 OF_SIGNAL: Final = ("connections", "mappings", "flows")
 """The sections of what sends. An account for which Signal is off does not have them (N4)."""
 
 
 class FileRefused(HeliographError):
-    """A file cannot be applied. problems: everything that is wrong with it."""
+    """A file cannot be applied. problems: what is wrong with it, MOST_PROBLEMS or a few more"""
 
     def __init__(self, problems: Sequence[EntryRefused]) -> None:
         self.problems = tuple(problems)
@@ -114,8 +116,7 @@ def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationF
                 refused.append(EntryRefused(name, "It must be a list."))
     managed: dict[str, set[str]] = {}
     setup: dict[str, list[tuple[str, Any]]] = {}
-    for raw in lists.get("events", []):
-        _take_setup(raw, managed, setup)
+    events = [_take_setup(raw, managed, setup) for raw in lists.get(EVENTS.name, [])]
     spelled = names.spelling(_own_names(lists))
     entries: dict[str, list[Entry]] = {}
     for section in SECTIONS:
@@ -124,7 +125,8 @@ def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationF
             if place in managed:
                 entries[place] = list(_entries(section, setup.get(place, []), spelled, refused))
         elif place in lists:
-            entries[place] = list(_entries(section, [("", raw) for raw in lists[place]], spelled, refused))
+            raws = events if section is EVENTS else lists[place]
+            entries[place] = list(_entries(section, [("", raw) for raw in raws], spelled, refused))
     if refused:
         raise FileRefused(refused)
     safe = {name: [_without_secrets(name, raw) for raw in lists[name]] for name in lists}
@@ -132,15 +134,17 @@ def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationF
     return ConfigurationFile(entries, {place: frozenset(events) for place, events in managed.items()}, remembered)
 
 
-def _take_setup(raw: Any, managed: dict[str, set[str]], setup: dict[str, list[tuple[str, Any]]]) -> None:
-    """Notes the lists of an event's set-up."""
+def _take_setup(raw: Any, managed: dict[str, set[str]], setup: dict[str, list[tuple[str, Any]]]) -> Any:
+    """Notes the lists of an event's set-up, whose entries are read by themselves. Returns the event without them."""
     if not isinstance(raw, dict) or not isinstance(raw.get("code"), str):
-        return
+        return raw
     code = raw["code"]
+    event = dict(raw)
     for section in EVENT_SETUP:
         if isinstance(raw.get(section.name), list):
             managed.setdefault(place_of(section), set()).add(folded(code))
-            setup.setdefault(place_of(section), []).extend((code, each) for each in raw[section.name])
+            setup.setdefault(place_of(section), []).extend((code, each) for each in event.pop(section.name))
+    return event
 
 
 def _own_names(lists: Mapping[str, Sequence[Any]]) -> dict[Named, dict[str, str]]:
@@ -159,6 +163,8 @@ def _entries(section: Section, raws: Sequence[tuple[str, Any]], spelled: Mapped,
     """The entries of a section. Adds to `refused` what is wrong with the others."""
     seen: Counter[tuple[str, ...]] = Counter()
     for number, (event, raw) in enumerate(raws, 1):
+        if len(refused) >= MOST_PROBLEMS:
+            return
         where = _where(section, event, raw, number)
         try:
             with at_entry(where):
@@ -196,8 +202,11 @@ def _entry(section: Section, event: str, raw: Any, where: str, spelled: Mapped) 
     document = section.mapped(section.completed(struct, document), spelled)
     key = (folded(event), *section.key_of(document)) if event else section.key_of(document)
     name = section.name_of(document) + (f" ({event})" if event else "")
-    if references and not isinstance(section, Connections | Mappings):
-        raise EntryRefused(where, "A reference to a secret cannot stand here.")
+    for path in references:
+        if not section.can_refer(path, document):
+            raise EntryRefused(
+                where, f"{'.'.join(map(str, path))}: A reference to a secret cannot stand here, where it would not be encrypted."
+            )
     return Entry(where, key, name, document, references, (folded(was),) if was else ())
 
 

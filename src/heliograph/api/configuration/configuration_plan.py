@@ -19,6 +19,8 @@ from django_scopes import scope
 from heliograph.accounts.models import AuditEntry
 from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.configuration_file import (
+    EVENTS,
+    MOST_PROBLEMS,
     OF_SIGNAL,
     SECTIONS,
     ConfigurationFile,
@@ -28,8 +30,10 @@ from heliograph.api.configuration.configuration_file import (
     read_file,
 )
 from heliograph.api.configuration.configuration_text import read_text
+from heliograph.api.configuration.entry_matches import EntryMatches
+from heliograph.api.configuration.event_sections import EventSetup
 from heliograph.api.configuration.secret_references import SecretReference
-from heliograph.api.configuration.section import Entry, EntryRefused, Saver, Section, StoredEntry, at_entry
+from heliograph.api.configuration.section import EntryRefused, Saver, Section, StoredEntry, at_entry
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
@@ -37,7 +41,7 @@ from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.flow.sentence import SentenceNames, SentencePart
 from heliograph.domain.setup.document_changes import MemberChange, member_changes
-from heliograph.flows.services.rules import is_wider
+from heliograph.flows.services.rules import takes_more
 from heliograph.setup.models import AppliedFile
 from heliograph.setup.services.applied_file_record import newest_applied, note_applied
 from heliograph.setup.services.setup_save import saving
@@ -235,41 +239,37 @@ def _refuse_signal(file: ConfigurationFile) -> None:
 def _save_entries(saver: Saver, file: ConfigurationFile, before: Account) -> list[tuple[Section, StoredEntry]]:
     """Saves the entries that differ. Returns what the file leaves away. Raises FileRefused."""
     refused: list[EntryRefused] = []
+    refused_events: set[str] = set()
     left: list[tuple[Section, StoredEntry]] = []
     for section in SECTIONS:
         place = place_of(section)
         if place not in file.entries:
             continue
-        by_key = {stored.key: stored for stored in before[place]}
-        stored_ids: set[int] = set()
+        matches = EntryMatches(before[place], file.entries[place])
         is_saved = False
         for entry in file.entries[place]:
-            stored = stored_of(entry, by_key)
-            if stored is not None:
-                stored_ids.add(stored.id)
-                if not section.differs(entry, stored):
-                    continue
+            if isinstance(section, EventSetup) and entry.key[0] in refused_events:
+                continue
             try:
-                with at_entry(entry.where), django_transaction.atomic():
+                stored = matches.take(entry)
+                if stored is not None and not section.differs(entry, stored):
+                    continue
+                with at_entry(entry.where), saver.transaction.savepoint():
                     section.save(saver, entry, stored.id if stored else None)
                 is_saved = True
             except EntryRefused as error:
                 refused.append(error)
+                if section is EVENTS:
+                    refused_events.add(entry.key[0])
+                if len(refused) >= MOST_PROBLEMS:
+                    raise FileRefused(refused) from None
         if is_saved and section.defines is not None:
             saver.refresh()
         if section.can_delete:
-            left += [(section, stored) for stored in before[place] if stored.id not in stored_ids and file.manages(section, stored.key)]
+            left += [(section, stored) for stored in before[place] if stored.id not in matches.taken and file.manages(section, stored.key)]
     if refused:
         raise FileRefused(refused)
     return left
-
-
-def stored_of(entry: Entry, by_key: Mapping[tuple[str, ...], StoredEntry]) -> StoredEntry | None:
-    """The thing that an entry is about: of its key, or of the key that it had before."""
-    stored = by_key.get(entry.key)
-    if stored is None and entry.was:
-        return by_key.get((*entry.was, *entry.key[1:]))
-    return stored
 
 
 def _delete_left(transaction: SetupTransaction, left: Sequence[tuple[Section, StoredEntry]]) -> None:
@@ -277,7 +277,7 @@ def _delete_left(transaction: SetupTransaction, left: Sequence[tuple[Section, St
     refused: list[EntryRefused] = []
     for section, stored in reversed(left):
         try:
-            with at_entry(f"{place_of(section)}, {stored.name}"), django_transaction.atomic():
+            with at_entry(f"{place_of(section)}, {stored.name}"), transaction.savepoint():
                 section.delete(transaction, stored)
         except EntryRefused as error:
             refused.append(error)
@@ -317,7 +317,7 @@ class FlowRules:
         runs = [
             flow is not None and flow.active and not missing(flow, config) for flow, config in ((before, self.before), (after, self.after))
         ]
-        widens = before is not None and after is not None and runs[1] and is_wider(before, after)
+        widens = before is not None and after is not None and runs[1] and takes_more(before, after)
         return replace(change, rules=rules, widens=widens, stops=runs[0] and not runs[1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
@@ -56,6 +57,7 @@ def read_text(text: str) -> dict[str, Any]:
     try:
         content = _read_json(text) if text.lstrip().startswith("{") else None
         content = _read_yaml(text) if content is None else content
+        _check_values(content)
     except RecursionError:
         raise BadText(f"The file is nested more than {DEEPEST} levels deep.") from None
     except UnicodeEncodeError:
@@ -75,9 +77,41 @@ def read_text(text: str) -> dict[str, Any]:
 def _read_json(text: str) -> Any:
     """The content; None if this is no JSON, but perhaps YAML, whose mappings can begin alike."""
     try:
-        return msgspec.json.decode(text.encode())
-    except msgspec.DecodeError:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except json.JSONDecodeError:
         return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises BadText for a key that occurs twice."""
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise BadText(f"“{key}” occurs twice in one mapping.")
+        members[key] = value
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    """NaN and Infinity are no JSON."""
+    raise BadText(f"{name} is no number of JSON.")
+
+
+def _check_values(value: Any, depth: int = 1) -> None:
+    """Raises BadText for what no database stores, and for a nesting that no section has; UnicodeEncodeError for a lone surrogate."""
+    if depth > DEEPEST + 1:
+        raise BadText(f"The file is nested more than {DEEPEST} levels deep.")
+    if isinstance(value, str):
+        value.encode()
+        if "\0" in value:
+            raise BadText("The file contains a nul character (U+0000).")
+    elif isinstance(value, list):
+        for each in value:
+            _check_values(each, depth + 1)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            _check_values(key, depth + 1)
+            _check_values(member, depth + 1)
 
 
 def _read_yaml(text: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,6 +23,7 @@ from heliograph.api.configuration.section import Entry, Saver, Section, StoredEn
 from heliograph.api.documents.event_setup_documents import AttendeeTypeDocument, PropertyDocument, QuestionDocument, SessionDocument
 from heliograph.api.documents.status_documents import RegistrationStatusDocument
 from heliograph.domain.registration.document import named_answers
+from heliograph.setup.local_times import in_utc
 from heliograph.setup.models import AttendeeType, EventTag, Question, RegistrationProperty, RegistrationStatus, Session
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services import event_setup
@@ -53,8 +54,8 @@ class Events(Section):
                     "code": row.code,
                     "name": row.name,
                     "status": names.name(Named.EVENT_STATUS, str(row.status_id)),
-                    "start": _instant(row.start),
-                    "end": _instant(row.end),
+                    "start": _instant(row.start, "start"),
+                    "end": _instant(row.end, "end"),
                     "timezone": row.timezone,
                     "location": row.location,
                     "custom": {
@@ -78,7 +79,7 @@ class Events(Section):
         return str(document["code"])
 
     def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
-        times = {name: _instant(getattr(struct, name)) for name in ("start", "end")}
+        times = {name: _instant(getattr(struct, name), name) for name in ("start", "end")}
         setup = {section.name for section in EVENT_SETUP}
         custom = {code: values for code, values in document["custom"].items() if values}
         return {name: value for name, value in (document | times | {"custom": custom}).items() if name not in setup}
@@ -217,12 +218,13 @@ class Sessions(EventSetup):
     delete_it = staticmethod(event_setup.delete_session)
 
     def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
-        return document | {name: _instant(getattr(struct, name)) for name in ("start", "end")}
+        return document | {name: _instant(getattr(struct, name), name) for name in ("start", "end")}
 
 
-def _instant(at: Any) -> str | None:
-    """A moment as the documents of the API have it."""
-    return None if at is None else msgspec.to_builtins(at.astimezone(UTC))
+def _instant(at: datetime | None, member: str) -> str | None:
+    """A moment as the documents of the API have it. Raises Invalid, at the member, for one that cannot be stored."""
+    in_file: str | None = msgspec.to_builtins(in_utc(at, member))
+    return in_file
 
 
 EVENT_SETUP: tuple[EventSetup, ...] = (CustomStatuses(), AttendeeTypes(), Properties(), Questions(), Sessions())

@@ -9,11 +9,11 @@ from typing import Any
 from django_scopes import scope
 
 from heliograph.api.configuration.account_names import AccountNames
-from heliograph.api.configuration.configuration_file import SECTIONS, place_of, read_file
-from heliograph.api.configuration.configuration_plan import stored_of
+from heliograph.api.configuration.configuration_file import SECTIONS, FileRefused, place_of, read_file
 from heliograph.api.configuration.configuration_text import read_text
+from heliograph.api.configuration.entry_matches import EntryMatches
 from heliograph.api.configuration.secret_references import SecretReference
-from heliograph.api.configuration.section import Path, StoredEntry
+from heliograph.api.configuration.section import EntryRefused, Path, StoredEntry
 from heliograph.domain.connection.secret import Secret
 
 
@@ -35,10 +35,15 @@ def missing_secrets(account: int, text: str) -> list[MissingSecret]:
         file = read_file(read_text(text), names)
         missing: dict[SecretReference, MissingSecret] = {}
         for section in SECTIONS:
-            referring = [entry for entry in file.entries.get(place_of(section), ()) if entry.references]
-            by_key = {stored.key: stored for stored in section.stored(names)} if referring else {}
-            for entry in referring:
-                known = _stored_secrets(stored_of(entry, by_key))
+            entries = file.entries.get(place_of(section), ())
+            if not any(entry.references for entry in entries):
+                continue
+            matches = EntryMatches(section.stored(names), entries)
+            for entry in entries:
+                try:
+                    known = _stored_secrets(matches.take(entry))
+                except EntryRefused as error:
+                    raise FileRefused([error]) from None
                 for path, reference in entry.references.items():
                     if _secret(entry.document, path) not in known and reference not in missing:
                         missing[reference] = MissingSecret(reference, entry.where, path == (Secret.CLIENT_CERTIFICATE,))

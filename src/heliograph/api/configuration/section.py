@@ -126,6 +126,10 @@ class Section(ABC):
         """The document with other names of the things that it names."""
         return raw
 
+    def can_refer(self, path: Path, document: Mapping[str, Any]) -> bool:
+        """Whether a secret is stored encrypted at this place of a document, so that the file may refer to it there."""
+        return False
+
     def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
         """The document with what the services would make of absent members, so that it is comparable with a stored one."""
         return document
@@ -148,13 +152,19 @@ def read_struct[Struct: msgspec.Struct](raw: Any, type: type[Struct], where: str
     try:
         return msgspec.convert(raw, type)
     except msgspec.ValidationError as error:
-        reason, _at, path = str(error).partition(" - at `$.")
-        if reason.startswith("Invalid enum value "):
-            reason = f"{reason.removeprefix('Invalid enum value ')} is not possible here{_accepted(type, path.rstrip('`'))}"
-        reason = reason.replace("Object contains unknown field", "there is no member").replace(
-            "Object missing required field", "there must be a member"
-        )
-        raise EntryRefused(where, f"{path.rstrip('`')}: {reason}." if path else f"{reason[:1].upper()}{reason[1:]}.") from None
+        raise EntryRefused(where, _reason(error, type)) from None
+
+
+def _reason(error: msgspec.ValidationError, type: type[msgspec.Struct] | None = None) -> str:
+    """What is wrong with a member, in a sentence. type: of the document, for the values that the member takes"""
+    reason, _at, path = str(error).partition(" - at `$.")
+    path = path.rstrip("`")
+    if type is not None and reason.startswith("Invalid enum value "):
+        reason = f"{reason.removeprefix('Invalid enum value ')} is not possible here{_accepted(type, path)}"
+    reason = reason.replace("Object contains unknown field", "there is no member").replace(
+        "Object missing required field", "there must be a member"
+    )
+    return f"{path}: {reason}." if path else f"{reason[:1].upper()}{reason[1:]}."
 
 
 def _accepted(type: Any, path: str) -> str:
@@ -191,5 +201,7 @@ def at_entry(where: str) -> Iterator[None]:
         ) from None
     except DocumentRefused as error:
         raise EntryRefused(where, " ".join(f"{each.field}: {each.reason}" for each in error.problems)) from None
+    except msgspec.ValidationError as error:  # a document of the API can be stricter than its entry, in which names stand for ids
+        raise EntryRefused(where, _reason(error)) from None
     except (HeliographError, Problem) as error:
         raise EntryRefused(where, str(error)) from None

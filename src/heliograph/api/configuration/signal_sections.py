@@ -22,9 +22,12 @@ from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import delete_connection, save_connection
 from heliograph.connections.services.entered_connection import at_entered_fields
 from heliograph.domain.connection import connection as rules
+from heliograph.domain.connection.response_rule import Rule
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.flow.flow import Destination
 from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.mapping.headers import SEALED, is_secret_name
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.models import Flow
 from heliograph.flows.services.flows import delete_flow, save_flow
@@ -42,9 +45,10 @@ _MEMBER_OF: Final[Mapping[Secret, str]] = {
     Secret.REFRESH_TOKEN_QUERY: "refresh_token_url",
 }
 """The members of the file whose values contain these secrets; the others are members of their own names."""
-_WHOLE_URLS: Final = ("url", "test_url")
-_WRITTEN: Final = frozenset({*map(str, Secret), *_WHOLE_URLS}) - {Secret.SIGNING_BEFORE.value}
+_MEMBERS: Final = frozenset(_MEMBER_OF.get(secret, secret.value) for secret in Secret if secret is not Secret.SIGNING_BEFORE)
 """The members of secrets."""
+_WRITTEN: Final = _MEMBERS - rules.TOKEN_QUERIES.keys()
+"""Those whose whole values are secrets."""
 _OF_DOCUMENT: Final = ("id", "version", "host", "test_host", "secrets", "lacks")
 """The members of a connection's document that the file does not have."""
 
@@ -79,15 +83,14 @@ class Connections(Section):
     def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
         """With the members that the Authentication Type has, and no others, as a stored connection's document has them."""
         assert isinstance(struct, ConnectionEntry)
-        with at_clauses():
-            rule = parse_rule(RuleDocument(clauses=struct.rule).body)
+        rule = _rule_of(struct)
         fields = {**struct.facts(None).fields, "origin": "https://example.org", "rule": [clause.to_body() for clause in rule]}
         connection = rules.Connection.from_body(fields)
         members = document_members(0, 0, connection, whole=True)
         plain = {name: value for name, value in members.items() if name not in _OF_DOCUMENT}
         plain["headers"] = msgspec.to_builtins(plain["headers"])
         plain["rule"] = msgspec.to_builtins(RuleDocument.from_rule(rule).clauses)
-        written = {name: value for name, value in document.items() if name in _WRITTEN or name in rules.TOKEN_QUERIES}
+        written = {name: value for name, value in document.items() if name in _MEMBERS}
         typed = {each.name: each.value for each in struct.headers} if isinstance(struct.headers, list) else {}
         for header in plain["headers"]:
             if is_secret_name(header["name"]) and isinstance(typed.get(header["name"]), str):
@@ -95,8 +98,13 @@ class Connections(Section):
         completed: dict[str, Any] = msgspec.to_builtins(plain)
         return completed | written
 
-    def differs(self, entry: Entry, stored: StoredEntry) -> bool:
-        return bool(entry.references) or entry.document != stored.document
+    def can_refer(self, path: Path, document: Mapping[str, Any]) -> bool:
+        match path:
+            case (str(member),):
+                return member in _MEMBERS
+            case ("headers", int(at), "value"):
+                return is_secret_name(document["headers"][at]["name"])
+        return False
 
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         document = dict(entry.document)
@@ -104,27 +112,24 @@ class Connections(Section):
         body = Connection.objects.get(pk=id).body if id else {}
         signing = None
         for path, reference in entry.references.items():
-            value = saver.value(reference)
-            if path[0] == "headers" and len(path) == 3 and path[2] == "value":
+            value, member = saver.value(reference), str(path[0])
+            if member == "headers":
                 headers[int(path[1])]["value"] = value if value is not None else SEALED
-            elif len(path) != 1 or path[0] not in _WRITTEN | rules.TOKEN_QUERIES.keys():
-                raise Invalid({".".join(map(str, path)): ["A reference to a secret cannot stand here."]})
-            elif path[0] == Secret.SIGNING:
+            elif value is None and id is None:
+                raise Invalid({member: [f"{reference} was not brought along, and a new connection needs it."]})
+            elif member == Secret.SIGNING:
                 signing = value
             elif value is not None:
-                document[str(path[0])] = value
-            elif path[0] in rules.TOKEN_QUERIES:
-                document[str(path[0])] = body.get(path[0], "")
-            elif id is None:
-                raise Invalid({str(path[0]): [f"{reference} was not brought along, and a new connection needs it."]})
+                document[member] = value
+            elif member in rules.TOKEN_QUERIES:
+                document[member] = body.get(member, "")
         for header in headers:
             if is_secret_name(header["name"]):
                 header.setdefault("value", SEALED)
         document["headers"] = headers
         struct = msgspec.convert(document, ConnectionEntry)
         facts = struct.facts(None)
-        with at_clauses():
-            rule = [clause.to_body() for clause in parse_rule(RuleDocument(clauses=struct.rule).body)]
+        rule = [clause.to_body() for clause in _rule_of(struct)]
         facts = replace(
             facts, fields={**facts.fields, "rule": rule}, secrets={**facts.secrets, **({Secret.SIGNING: signing} if signing else {})}
         )
@@ -137,6 +142,15 @@ class Connections(Section):
 
     def delete(self, transaction: SetupTransaction, stored: StoredEntry) -> None:
         delete_connection(transaction, stored.id)
+
+
+def _rule_of(entry: ConnectionEntry) -> Rule:
+    """The response rule of an entry. Raises Invalid, at `rule[0].conditions`."""
+    try:
+        with at_clauses():
+            return parse_rule(RuleDocument(clauses=entry.rule).body)
+    except Invalid as error:
+        raise Invalid({f"rule{place.removeprefix('clauses')}": sentences for place, sentences in error.fields.items()}) from None
 
 
 class Mappings(Section):
@@ -163,16 +177,26 @@ class Mappings(Section):
             stored.append(StoredEntry(row.pk, (folded(row.name),), row.name, self.mapped(document, names.name), facts, secrets))
         return stored
 
+    def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
+        is_header = document["kind"] == MappingKind.HEADER
+        for row in document["rows"]:
+            is_sealed = is_header and is_secret_name(row["target"])
+            if not is_sealed and any(part["kind"] == "secret" for part in row["parts"]):
+                raise Invalid({row["target"]: ["Only a header that is a credential by its name has a part of the kind secret."]})
+        return document
+
     def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
         return map_mapping(raw, mapped)
+
+    def can_refer(self, path: Path, document: Mapping[str, Any]) -> bool:
+        match path:
+            case ("rows", int(row), "parts", int(part), "value"):
+                return bool(document["rows"][row]["parts"][part]["kind"] == "secret")
+        return False
 
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         document = msgspec.json.decode(msgspec.json.encode(entry.document))
         for path, reference in entry.references.items():
-            if len(path) != 5 or path[4] != "value" or document["rows"][path[1]]["parts"][path[3]]["kind"] != "secret":
-                raise Invalid(
-                    {".".join(map(str, path)): ["A reference to a secret can only stand in a part of the kind secret, as its value."]}
-                )
             value = saver.value(reference)
             if value is None and id is None:
                 raise Invalid({document["rows"][path[1]]["target"]: [f"{reference} was not brought along, and a new mapping needs it."]})
@@ -228,15 +252,26 @@ class Flows(Section):
         delete_flow(transaction, stored.id)
 
 
-def _with_ids(flow: FlowFacts, before: FlowFacts) -> tuple[Any, ...]:
-    """The destinations of a flow with the ids of those that it has: by name, those of the same name in their order."""
-    ids: dict[str, list[int]] = {}
-    for destination in before.destinations:
-        ids.setdefault(folded(destination.name), []).append(destination.id)
-    return tuple(
-        replace(destination, id=named_so.pop(0)) if (named_so := ids.get(folded(destination.name))) else destination
-        for destination in flow.destinations
-    )
+def _with_ids(flow: FlowFacts, before: FlowFacts) -> tuple[Destination, ...]:
+    """The destinations of a flow with the ids of those that it has, because what waits for a destination fails if that is removed: by name,
+    those of the same name in their order. One that was renamed is known by what it sends, and by which connection."""
+    left = list(before.destinations)
+    destinations = list(flow.destinations)
+    for identity in (_name, _target):
+        for at, destination in enumerate(destinations):
+            stored = next((each for each in left if identity(each) == identity(destination)), None)
+            if stored is not None and not destination.id:
+                left.remove(stored)
+                destinations[at] = replace(destination, id=stored.id)
+    return tuple(destinations)
+
+
+def _name(destination: Destination) -> str:
+    return folded(destination.name)
+
+
+def _target(destination: Destination) -> tuple[object, ...]:
+    return destination.connection, destination.payload_mapping, destination.header_mapping, destination.does
 
 
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:

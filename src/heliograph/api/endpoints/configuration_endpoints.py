@@ -145,7 +145,8 @@ class PuttingBack(ConfigurationController):
         """Put one thing back to what the last configuration file says. A thing that was deleted by hand is created again."""
         (id,) = numbers_of("id", [parsed_body.id])
         with self.refusing():
-            return PlanDocument.from_plan(put_back(self.account.pk, parsed_body.section, id, by=self.actor))
+            plan = put_back(self.account.pk, parsed_body.section, id, by=self.actor, allow_wider=parsed_body.allow_wider)
+            return PlanDocument.from_plan(plan)
 
 
 ROUTES: Final = [

@@ -189,6 +189,43 @@ def is_wider(before: Flow, after: Flow) -> bool:
     return bool(emptied) or not {row.field for row in before.filters} <= {row.field for row in after.filters}
 
 
+def takes_more(before: Flow, after: Flow) -> bool:
+    """Whether a Live flow might act on a change that it did not act on before. Besides what is wider, that is another watch, another tag in a
+    list, and a row of Flow Filters that is gone or lets other values through.
+
+    This is stricter than what the editor asks about, whose user sees the rule: a configuration file is applied without anybody looking (B5).
+    """
+    if is_wider(before, after):
+        return True
+    if after.mode is not Mode.LIVE or not after.active:
+        return False
+    return (
+        before.watch is not after.watch
+        or any(_list_takes_more(name, before, after) for name in LISTS)
+        or not all(any(_row_keeps_out(row, each) for each in after.filters) for row in before.filters)
+    )
+
+
+def _list_takes_more(name: str, before: Flow, after: Flow) -> bool:
+    """Whether a list, of which the change needs any tag, lets other changes through."""
+    tags_before, tags_after = set(getattr(before, name)), set(getattr(after, name))
+    if tags_before:
+        return bool(tags_after - tags_before)
+    return name in before.emptied and name not in after.emptied and not tags_after
+
+
+def _row_keeps_out(before: FilterRow, after: FilterRow) -> bool:
+    """Whether a row keeps out everything that another one kept out."""
+    if (before.field, before.op) != (after.field, after.op):
+        return False
+    values_before, values_after = set(map(plain, before.values)), set(map(plain, after.values))
+    if before.op is Op.IS_NONE_OF:
+        return values_before <= values_after
+    if before.op in (Op.IS_ANY_OF, Op.CONTAINS, Op.STARTS_WITH):
+        return values_after <= values_before
+    return before.values == after.values
+
+
 def without_values(flow: Flow, field: str, lost: Iterable[str]) -> Flow:
     """The flow after values of a filter's field are deleted: options, codes, or tags by their ids (P12).
 

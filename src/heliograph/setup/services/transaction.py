@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
+from django.db import transaction as django_transaction
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
@@ -78,6 +80,18 @@ class SetupTransaction:
         """Writes the account's part now, because later steps of this transaction read it (an event with an answer to a field just created)."""
         if self.is_account_changed:
             self.save_version(ACCOUNT, self.account, account_bodies(self.account))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Wraps a part of the transaction that is rolled back by itself if it raises, also what the transaction remembers of it."""
+        made = dict(self.made)
+        try:
+            with django_transaction.atomic():
+                yield
+        except BaseException:
+            self.made = made
+            self.provider.forget()
+            raise
 
     def save_version(self, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None]) -> None:
         """Writes a version of a scope. bodies: (kind, entity id) -> body; None = deleted."""
