@@ -176,6 +176,41 @@ def test_B5_a_live_flow_that_lets_other_changes_through_acts_on_more(account: in
     assert [change.widens for change in back.changes if change.section == "flows"] == [not narrows]
 
 
+def of_summit(members: str) -> str:
+    """The event of the whole file as it is, with other members of its set-up."""
+    return (
+        f"events:\n  - code: SUMMIT-26\n{WHOLE.partition('  - code: SUMMIT-26')[2].partition('    registration_statuses:')[0]}{members}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "registration_statuses:\n  - {name: Attended, tags: [Registered]}\n",
+        "events:\n  - {code: OTHER-27, name: Other, tags: [Flagship]}\n",
+        of_summit("    registration_statuses: [{code: HOLD, name: Hold, class: Pending, tags: [Registered]}]"),
+        of_summit("    attendee_types: [{code: SPEAKER, name: Speaker, tags: []}]"),
+        of_summit("    properties: [{code: HAT, name: Got the hat, tags: [VIP]}]"),
+    ],
+    ids=["a status", "an event", "a status of an event", "an attendee type that was kept out", "a property"],
+)
+def test_B5_a_thing_that_gets_a_tag_lets_a_live_flow_act_on_more(account: int, text: str) -> None:
+    """The flow itself is the same."""
+    applied(account, "events:\n  - {code: OTHER-27, name: Other}\n")
+    things = "    registration_statuses: [{code: HOLD, name: Hold, class: Pending}]\n    properties: [{code: HAT, name: Got the hat}]"
+    applied(account, of_summit(things))
+    change = planned(account, text).changes[-1]
+    assert (change.section, change.name, change.members, change.widens) == ("flows", "Leads to the CRM", (), True)
+    with pytest.raises(NotAllowed, match="Leads to the CRM"):
+        applied(account, text)
+    applied(account, text, allow_wider=True)
+
+
+def test_B5_a_tag_that_is_renamed_lets_no_flow_act_on_more(account: int) -> None:
+    plan = planned(account, "tags:\n  - {name: Is registered, was: Registered, kinds: [registration_status]}\n")
+    assert not plan.refused
+
+
 # --- a part that is rolled back
 
 

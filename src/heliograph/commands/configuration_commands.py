@@ -67,7 +67,7 @@ def apply(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Apply a configuration file: all of it, as one version, or nothing. Nothing is sent by applying."""
+    """Apply a configuration file: all of it, as one version, or nothing. What waits in Retry and is cured by that is tried again at once."""
     with in_account(account, of_signal=False) as account_row:
         from heliograph.api.configuration.configuration_documents import AppliedPlanDocument  # noqa: PLC0415
         from heliograph.api.configuration.configuration_plan import NotAllowed, apply_file  # noqa: PLC0415

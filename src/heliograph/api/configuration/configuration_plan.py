@@ -32,16 +32,17 @@ from heliograph.api.configuration.configuration_file import (
 from heliograph.api.configuration.configuration_text import read_text
 from heliograph.api.configuration.entry_matches import EntryMatches
 from heliograph.api.configuration.event_sections import EventSetup
+from heliograph.api.configuration.retagged_things import RetaggedThing, retagged_things
 from heliograph.api.configuration.secret_references import SecretReference
 from heliograph.api.configuration.section import EntryRefused, Saver, Section, StoredEntry, at_entry
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.flow import Flow
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.flow.sentence import SentenceNames, SentencePart
 from heliograph.domain.setup.document_changes import MemberChange, member_changes
-from heliograph.flows.services.rules import takes_more
+from heliograph.flows.services.rules import selects_more, takes_more
 from heliograph.setup.models import AppliedFile
 from heliograph.setup.services.applied_file_record import newest_applied, note_applied
 from heliograph.setup.services.setup_save import saving
@@ -310,15 +311,24 @@ class FlowRules:
     before: AccountConfig
     after: AccountConfig
 
-    def change(self, change: PlannedChange) -> PlannedChange:
+    def change(self, change: PlannedChange, retagged: Sequence[RetaggedThing]) -> PlannedChange:
         """The change of a flow, with its sentences, and whether it acts on more or stops."""
         before, after = self.before.flows.get(change.id), self.after.flows.get(change.id)
         rules = _rule(before, self.before), _rule(after, self.after)
-        runs = [
-            flow is not None and flow.active and not missing(flow, config) for flow, config in ((before, self.before), (after, self.after))
-        ]
-        widens = before is not None and after is not None and runs[1] and takes_more(before, after)
-        return replace(change, rules=rules, widens=widens, stops=runs[0] and not runs[1])
+        stops = _runs(before, self.before) and not _runs(after, self.after)
+        return replace(change, rules=rules, widens=self.widens(change.id, retagged), stops=stops)
+
+    def widens(self, id: int, retagged: Sequence[RetaggedThing]) -> bool:
+        """Whether a flow that was there before acts on more as a Live flow."""
+        before, after = self.before.flows.get(id), self.after.flows.get(id)
+        if before is None or after is None or after.mode is not Mode.LIVE:
+            return False
+        acts_on_more = takes_more(before, after) or any(selects_more(after, each.place, each.before, each.after) for each in retagged)
+        return acts_on_more and _runs(after, self.after)
+
+
+def _runs(flow: Flow | None, config: AccountConfig) -> bool:
+    return flow is not None and flow.active and not missing(flow, config)
 
 
 def _rule(flow: Flow | None, config: AccountConfig) -> Sequence[SentencePart]:
@@ -326,14 +336,21 @@ def _rule(flow: Flow | None, config: AccountConfig) -> Sequence[SentencePart]:
 
 
 def compared_accounts(before: Account, after: Account, rules: FlowRules) -> Iterator[PlannedChange]:
-    """What differs, in the order of the file."""
+    """What differs, in the order of the file. A flow that is the same and acts on more, because something has other tags, is a change without
+    members."""
+    retagged = retagged_things(before, after)
     for section in SECTIONS:
         place = place_of(section)
         was, now = ({each.id: each for each in account[place]} for account in (before, after))
         for id in dict.fromkeys((*was, *now)):
             change = _change(section, was.get(id), now.get(id))
-            if change is not None:
-                yield rules.change(change) if place == "flows" else change
+            if place != "flows":
+                if change is not None:
+                    yield change
+            elif change is not None:
+                yield rules.change(change, retagged)
+            elif retagged and rules.widens(id, retagged):
+                yield rules.change(PlannedChange(place, section.label, id, now[id].name, ChangeKind.CHANGE), retagged)
 
 
 def _change(section: Section, was: StoredEntry | None, now: StoredEntry | None) -> PlannedChange | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
-from heliograph.domain.flow.filters import bounds_of, plain
+from heliograph.domain.flow.filters import bounds_of, matches, plain
 from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
     GONE,
@@ -204,6 +204,18 @@ def takes_more(before: Flow, after: Flow) -> bool:
         or any(_list_takes_more(name, before, after) for name in LISTS)
         or not all(any(_row_keeps_out(row, each) for each in after.filters) for row in before.filters)
     )
+
+
+def selects_more(flow: Flow, place: str, before: frozenset[int], after: frozenset[int]) -> bool:
+    """Whether a flow selects a thing by the tags that it has afterwards, and did not by those before.
+
+    place: the list, or the field of a filter, that selects by them
+    """
+    if place in LISTS:
+        selected = flow.tags_of(place)
+        return bool(selected) and before.isdisjoint(selected) and not after.isdisjoint(selected)
+    values_before, values_after = tuple(map(str, before)), tuple(map(str, after))
+    return any(row.field == place and matches(row, values_after) and not matches(row, values_before) for row in flow.filters)
 
 
 def _list_takes_more(name: str, before: Flow, after: Flow) -> bool:
