@@ -89,9 +89,9 @@ def uses_tag(*kinds: str) -> Callable[[Site], None]:
     return changes
 
 
-def manages(site: Site) -> None:
-    """Applies a configuration file that is as the account is."""
-    apply_file(site.pk, FileToApply(write_yaml(export_account(site.pk))), by="test")
+def manages(site: Site, *sections: str) -> None:
+    """Applies a configuration file that is as the account is. sections: of the file; none for all"""
+    apply_file(site.pk, FileToApply(write_yaml(export_account(site.pk, sections))), by="test")
 
 
 def drifts(site: Site) -> None:
@@ -384,7 +384,7 @@ PAGES: dict[str, Asking] = {
     "no file manages the account any more": Asking(
         "api.configuration_pages.stop",
         lambda _site: "/settings/configuration/stop/",
-        manages,
+        lambda site: manages(site, "tags"),
         "Stop managing by a file?",
         lambda site: not is_managed(site),
         before=manages,
