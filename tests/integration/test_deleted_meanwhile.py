@@ -158,6 +158,7 @@ THINGS: dict[str, Thing] = {
     ),
 }
 STAYS = {
+    "configuration-applied": "what was applied stays in the list",
     "job": "a job goes with the content of its time, weeks after its page was of use",
     "job-refused": "as a job",
     "retry-job": "as a job",

@@ -98,7 +98,7 @@ def flow_name(site: PlatformAccount) -> str:
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.VIEWER])
 def test_P1_only_administrators_use_the_page(site: PlatformAccount, client: Client, role: Role) -> None:
     site.signs_in(client, role)
-    for path in (PAGE, PLAN, STOP, f"{PAGE}export.yaml", f"{PAGE}export.json", f"{PAGE}applied/1.yaml"):
+    for path in (PAGE, PLAN, STOP, f"{PAGE}yaml/", f"{PAGE}json/", f"{PAGE}applied/1/"):
         assert client.get(path).status_code == 403, path
     for path in (PLAN, PUT_BACK, STOP):
         assert client.post(path, {"do": "file", "text": "tags: []"}).status_code == 403, path
@@ -114,7 +114,7 @@ def test_B5_an_account_without_a_file_says_what_one_is(ada: Client) -> None:
 
 def test_B5_the_page_exports_what_the_service_exports(site: PlatformAccount, ada: Client) -> None:
     content = export_account(site.pk)
-    yaml, as_json = ada.get(f"{PAGE}export.yaml"), ada.get(f"{PAGE}export.json")
+    yaml, as_json = ada.get(f"{PAGE}yaml/"), ada.get(f"{PAGE}json/")
     assert yaml.content.decode() == write_yaml(content)
     assert json.loads(as_json.content) == content
     assert yaml["Content-Disposition"] == f'attachment; filename="{site.acme.account.code.lower()}.yaml"'
@@ -376,14 +376,14 @@ def test_B5_the_text_of_a_version_is_kept_for_the_newest_20(site: PlatformAccoun
     for number in range(1, 23):
         assert applied(ada, sent(ada, f"retry_intervals: {{system: [1, 5, {number + 5}]}}")).status_code == 302
     page = ada.get(PAGE).content.decode()
-    rows = re.findall(r"applied/(\d+)\.yaml", page)
+    rows = re.findall(r"applied/(\d+)/", page)
     assert [int(row) for row in rows] == list(range(22, 2, -1))
     assert "Older" in page
-    assert read_text(ada.get(f"{PAGE}applied/22.yaml").content.decode())["retry_intervals"]["system"] == [1, 5, 27]
-    assert ada.get(f"{PAGE}applied/2.yaml").status_code == 404
+    assert read_text(ada.get(f"{PAGE}applied/22/").content.decode())["retry_intervals"]["system"] == [1, 5, 27]
+    assert ada.get(f"{PAGE}applied/2/").status_code == 404
     older = ada.get(PAGE + re.findall(r'href="(\?at=[^"]+)"', page)[-1])
     assert older.status_code == 200
-    assert "22" not in re.findall(r"applied/(\d+)\.yaml", older.content.decode())
+    assert "22" not in re.findall(r"applied/(\d+)/", older.content.decode())
 
 
 def test_B5_retry_intervals_drift_interval_by_interval(site: PlatformAccount, ada: Client) -> None:

@@ -48,6 +48,7 @@ from heliograph.api.endpoints import (
     usage_endpoints,
 )
 from heliograph.api.reference_pages import openapi_file, problem_types, reference
+from heliograph.web.nearest_page import beginning
 
 ROUTER: Final = Router(
     "api/v1/",
@@ -98,9 +99,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/api/problems/", problem_types, name="api-problems"),
     path("settings/api/<slug:key>/", reference, {"router": ROUTER}, name="api-endpoint"),
     path("settings/configuration/", configuration_pages.configuration, name="configuration"),
-    path("settings/configuration/export.yaml", configuration_pages.export, {"form": "yaml"}, name="configuration-yaml"),
-    path("settings/configuration/export.json", configuration_pages.export, {"form": "json"}, name="configuration-json"),
-    path("settings/configuration/applied/<int:number>.yaml", configuration_pages.applied_file, name="configuration-applied"),
+    path("settings/configuration/yaml/", configuration_pages.export, {"form": "yaml"}, name="configuration-yaml"),
+    path("settings/configuration/json/", configuration_pages.export, {"form": "json"}, name="configuration-json"),
+    beginning("settings/configuration/applied/", "configuration"),
+    path("settings/configuration/applied/<int:number>/", configuration_pages.applied_file, name="configuration-applied"),
     path("settings/configuration/plan/", configuration_pages.plan, name="configuration-plan"),
     path("settings/configuration/put-back/", configuration_pages.put_entry_back, name="configuration-put-back"),
     path("settings/configuration/stop/", configuration_pages.stop, name="configuration-stop"),
