@@ -166,6 +166,14 @@ def test_B5_what_is_wrong_with_a_file_is_said_with_its_place(ada: Client, text: 
     assert reason in text_of(refused.content)
 
 
+@pytest.mark.parametrize("text", ["connections:\n  - {name: Chat, key: planted\n", "tagz: [planted]"])
+def test_C5_a_pasted_file_is_not_shown_again(ada: Client, text: str) -> None:
+    """Secrets may stand in it, also in one that cannot be read."""
+    refused = sent(ada, text)
+    assert refused.status_code == 422
+    assert "planted" not in refused.content.decode()
+
+
 def test_B5_a_file_that_is_no_text_is_refused(ada: Client) -> None:
     refused = ada.post(PLAN, {"do": "file", "text": "", "file": SimpleUploadedFile("a.yaml", b"\xff\xfe\x00")})
     assert refused.status_code == 422

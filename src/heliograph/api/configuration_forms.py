@@ -23,7 +23,7 @@ from heliograph.api.configuration.configuration_text import LONGEST_TEXT
 from heliograph.api.configuration.missing_secrets import MissingSecret
 from heliograph.connections.views import typed_secrets
 from heliograph.store.secrets import SecretError, SecretPlace
-from heliograph.web.form_fields import Hidden, SecretLine, SecretLines, TextLines, Ticks
+from heliograph.web.form_fields import Hidden, SecretLine, SecretLines, Ticks
 from heliograph.web.forms import Form
 
 LONGEST_SEALED: Final = 3_000_000
@@ -36,7 +36,8 @@ class FileForm(Form):
     """A file, chosen or pasted."""
 
     file = forms.FileField(required=False, allow_empty_file=True)
-    text = TextLines(gettext_lazy("Or paste it"), longest=LONGEST_TEXT, extra="mono")
+    text = SecretLines(gettext_lazy("Or paste it"), longest=LONGEST_TEXT, extra="mono")
+    """Not shown again, because secrets may stand in it."""
 
     def sent_file(self) -> SentFile | None:
         """The file; None if it is refused, with the reason at its field."""

@@ -180,3 +180,8 @@ def _href(change: PlannedChange, events: Mapping[tuple[str, int], str]) -> str:
     return (
         reverse(_PAGE_OF_THING[section], args=(change.id,)) if section in _PAGE_OF_THING else reverse("event-details", args=(change.name,))
     )
+
+
+def configuration_crumbs() -> list[tuple[str, str]]:
+    """The page above those of a configuration file."""
+    return [(_("Configuration File"), reverse("configuration"))]

@@ -7,7 +7,7 @@ from typing import Final
 from django.urls import URLPattern, URLResolver
 from dmr.routing import Router, path
 
-from heliograph.api import configuration_pages
+from heliograph.api import configuration_pages, configuration_plan_pages
 from heliograph.api.endpoints import (
     account_endpoints,
     action_endpoints,
@@ -103,7 +103,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/configuration/json/", configuration_pages.export, {"form": "json"}, name="configuration-json"),
     beginning("settings/configuration/applied/", "configuration"),
     path("settings/configuration/applied/<int:number>/", configuration_pages.applied_file, name="configuration-applied"),
-    path("settings/configuration/plan/", configuration_pages.plan, name="configuration-plan"),
+    path("settings/configuration/plan/", configuration_plan_pages.plan, name="configuration-plan"),
     path("settings/configuration/put-back/", configuration_pages.put_entry_back, name="configuration-put-back"),
     path("settings/configuration/stop/", configuration_pages.stop, name="configuration-stop"),
     ROUTER.to_urlpatterns(),
