@@ -183,6 +183,26 @@ def test_B5_a_running_flow_is_deleted_only_if_both_are_allowed(account: int) -> 
     assert not Flow.objects.filter(deleted_at=None).exists()
 
 
+def test_B5_a_flow_that_does_what_another_one_does_is_refused_unless_that_is_allowed(account: int) -> None:
+    """A flow that is renamed without `was` is a second one: everything would be sent twice."""
+    text = WHOLE.replace("name: Leads to the CRM", "name: Leads")
+    assert [(change.name, change.kind, change.widens) for change in planned(account, text).changes] == [("Leads", ChangeKind.ADD, True)]
+    with pytest.raises(NotAllowed):
+        applied(account, text)
+    renamed = planned(account, text.replace("name: Leads\n", "name: Leads\n    was: Leads to the CRM\n")).changes
+    assert [(change.name, change.kind, change.widens) for change in renamed] == [("Leads", ChangeKind.CHANGE, False)]
+
+
+def test_B5_a_request_changes_only_so_much_at_once() -> None:
+    """Nobody else saves while a file is saved, and on SQLite nothing is recorded. What does not differ does not count."""
+    id = new_account("ACME")
+    text = "tags:\n" + "".join(f"  - {{name: T{n}, kinds: [event]}}\n" for n in range(12))
+    with pytest.raises(FileRefused, match="The file changes 12 things, and at most 10 are changed at once"):
+        plan_file(id, FileToApply(text, most=10), by="test")
+    applied(id, text)
+    assert plan_file(id, FileToApply(text, most=10), by="test").changes == []
+
+
 def test_B5_everything_that_is_wrong_is_said_with_its_place_and_nothing_is_applied() -> None:
     id = new_account("ACME")
     before = export_account(id)

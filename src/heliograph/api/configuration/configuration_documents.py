@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from heliograph.accounts.actors import Actors
-from heliograph.api.configuration.configuration_plan import ChangeKind, FileToApply, LeftEntry, Plan, PlannedChange
+from heliograph.api.configuration.configuration_plan import MOST_AT_ONCE, ChangeKind, FileToApply, LeftEntry, Plan, PlannedChange
 from heliograph.api.configuration.configuration_text import LONGEST_TEXT
 from heliograph.api.configuration.secret_references import SecretReference
 from heliograph.api.documents.shared_forms import Document, Id, Instant
@@ -36,7 +36,7 @@ class PlanRequest(Document):
     @property
     def file(self) -> FileToApply:
         """The file, for the services."""
-        return FileToApply(self.text, value_of=self._value, prune=self.prune)
+        return FileToApply(self.text, value_of=self._value, prune=self.prune, most=MOST_AT_ONCE)
 
 
 class ApplyRequest(PlanRequest):
@@ -48,7 +48,7 @@ class ApplyRequest(PlanRequest):
     @property
     def file(self) -> FileToApply:
         """The file, for the services."""
-        return FileToApply(self.text, self.name, self._value, self.prune, self.allow_wider)
+        return FileToApply(self.text, self.name, self._value, self.prune, self.allow_wider, most=MOST_AT_ONCE)
 
 
 class MemberChangeDocument(Document):

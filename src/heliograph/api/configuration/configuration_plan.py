@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction as django_transaction
 from django.utils.translation import gettext as _
@@ -34,7 +34,7 @@ from heliograph.api.configuration.entry_matches import EntryMatches
 from heliograph.api.configuration.event_sections import EventSetup
 from heliograph.api.configuration.retagged_things import RetaggedThing, retagged_things
 from heliograph.api.configuration.secret_references import SecretReference
-from heliograph.api.configuration.section import EntryRefused, Saver, Section, StoredEntry, at_entry
+from heliograph.api.configuration.section import Entry, EntryRefused, Saver, Section, StoredEntry, at_entry
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
@@ -50,6 +50,12 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import watching_flows_once
 from heliograph.setup.setup_errors import Invalid
 
+MOST_AT_ONCE: Final = 500
+"""How many things one request or one form may change."""
+TOO_MANY: Final = (
+    "The file changes {count:,} things, and at most {most:,} are changed at once. Apply it in parts, such as some of its sections, or on the"
+    " server by `heliograph apply`."
+)
 type Values = Callable[[SecretReference], str | None]
 type Account = Mapping[str, Sequence[StoredEntry]]
 """What the account has, by `place_of` the section."""
@@ -152,6 +158,8 @@ class FileToApply:
     """Whether flows may act on more, or stop."""
     allowed_flows: Collection[int] = ()
     """The ids of the flows that may do so all the same."""
+    most: int | None = None
+    """How many entries may differ from the account; None for any number. Nobody else saves meanwhile, and on SQLite nothing is recorded."""
 
     def allows(self, change: PlannedChange) -> bool:
         """Whether a change that lets a flow act on more, or stop, may be applied."""
@@ -214,7 +222,7 @@ def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: s
         saver = Saver(transaction, names, file.value_of)
         try:
             with watching_flows_once(transaction):
-                left = _save_entries(saver, read, before)
+                left = _save_entries(saver, read, before, file.most)
                 if file.prune:
                     _delete_left(transaction, left)
                     left = []
@@ -237,40 +245,66 @@ def _refuse_signal(file: ConfigurationFile) -> None:
         raise FileRefused(refused)
 
 
-def _save_entries(saver: Saver, file: ConfigurationFile, before: Account) -> list[tuple[Section, StoredEntry]]:
-    """Saves the entries that differ. Returns what the file leaves away. Raises FileRefused."""
-    refused: list[EntryRefused] = []
-    refused_events: set[str] = set()
-    left: list[tuple[Section, StoredEntry]] = []
+@dataclass(frozen=True, slots=True)
+class _Differing:
+    """What of a section is saved, and what it leaves away."""
+
+    section: Section
+    entries: Sequence[tuple[Entry, StoredEntry | None]]
+    left: Sequence[StoredEntry]
+
+
+def _differing(file: ConfigurationFile, before: Account, refused: list[EntryRefused]) -> Iterator[_Differing]:
+    """The entries that differ from what the account has, by section. Adds to `refused` those that are about a thing of another entry."""
     for section in SECTIONS:
         place = place_of(section)
         if place not in file.entries:
             continue
         matches = EntryMatches(before[place], file.entries[place])
-        is_saved = False
+        entries = []
         for entry in file.entries[place]:
-            if isinstance(section, EventSetup) and entry.key[0] in refused_events:
-                continue
             try:
                 stored = matches.take(entry)
-                if stored is not None and not section.differs(entry, stored):
-                    continue
+            except EntryRefused as error:
+                refused.append(error)
+                continue
+            if stored is None or section.differs(entry, stored):
+                entries.append((entry, stored))
+        left = [stored for stored in before[place] if stored.id not in matches.taken and file.manages(section, stored.key)]
+        yield _Differing(section, entries, left if section.can_delete else [])
+
+
+def _save_entries(saver: Saver, file: ConfigurationFile, before: Account, most: int | None) -> list[tuple[Section, StoredEntry]]:
+    """Saves the entries that differ. Returns what the file leaves away. Raises FileRefused.
+
+    most: how many entries may differ; None for any number
+    """
+    refused: list[EntryRefused] = []
+    refused_events: set[str] = set()
+    work = list(_differing(file, before, refused))
+    count = sum(len(each.entries) for each in work)
+    if most is not None and count > most:
+        raise FileRefused([EntryRefused("file", TOO_MANY.format(count=count, most=most))])
+    for each in work:
+        is_saved = False
+        for entry, stored in each.entries:
+            if isinstance(each.section, EventSetup) and entry.key[0] in refused_events:
+                continue
+            try:
                 with at_entry(entry.where), saver.transaction.savepoint():
-                    section.save(saver, entry, stored.id if stored else None)
+                    each.section.save(saver, entry, stored.id if stored else None)
                 is_saved = True
             except EntryRefused as error:
                 refused.append(error)
-                if section is EVENTS:
+                if each.section is EVENTS:
                     refused_events.add(entry.key[0])
                 if len(refused) >= MOST_PROBLEMS:
                     raise FileRefused(refused) from None
-        if is_saved and section.defines is not None:
+        if is_saved and each.section.defines is not None:
             saver.refresh()
-        if section.can_delete:
-            left += [(section, stored) for stored in before[place] if stored.id not in matches.taken and file.manages(section, stored.key)]
     if refused:
         raise FileRefused(refused)
-    return left
+    return [(each.section, stored) for each in work for stored in each.left]
 
 
 def _delete_left(transaction: SetupTransaction, left: Sequence[tuple[Section, StoredEntry]]) -> None:
@@ -319,16 +353,25 @@ class FlowRules:
         return replace(change, rules=rules, widens=self.widens(change.id, retagged), stops=stops)
 
     def widens(self, id: int, retagged: Sequence[RetaggedThing]) -> bool:
-        """Whether a flow that was there before acts on more as a Live flow."""
+        """Whether a Live flow acts on more than before, or a new one does once more what another one does: then everything is sent twice, as
+        after a flow was renamed without `was`."""
         before, after = self.before.flows.get(id), self.after.flows.get(id)
-        if before is None or after is None or after.mode is not Mode.LIVE:
+        if after is None or after.mode is not Mode.LIVE:
             return False
+        if before is None:
+            others = (flow for flow in self.after.flows.values() if flow.id != id and _runs(flow, self.after))
+            return _runs(after, self.after) and any(_deeds(flow) == _deeds(after) for flow in others)
         acts_on_more = takes_more(before, after) or any(selects_more(after, each.place, each.before, each.after) for each in retagged)
         return acts_on_more and _runs(after, self.after)
 
 
 def _runs(flow: Flow | None, config: AccountConfig) -> bool:
     return flow is not None and flow.active and not missing(flow, config)
+
+
+def _deeds(flow: Flow) -> Flow:
+    """The flow without what it is called."""
+    return replace(flow, id=0, number=0, name="", destinations=tuple(replace(each, id=0, name="") for each in flow.destinations))
 
 
 def _rule(flow: Flow | None, config: AccountConfig) -> Sequence[SentencePart]:
