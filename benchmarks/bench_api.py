@@ -68,6 +68,9 @@ class Program:
             with closing(http.client.HTTPConnection(self.host, timeout=120)) as connection:
                 connection.request("GET", "/api/v1/registrations.ndjson", headers=headers)
                 answer = connection.getresponse()
+                if answer.status == 429:  # the read before it has just been left, and still has its place
+                    stopped.wait(float(answer.headers["Retry-After"]))
+                    continue
                 if answer.status != 200:
                     raise SystemExit(f"The full read answered {answer.status}: {answer.read()[:300]!r}")
                 while not stopped.is_set() and answer.readline():

@@ -43,6 +43,15 @@ def test_P1_what_one_process_writes_the_other_reads(two: tuple[SharedCache, Shar
 
 
 @pytest.mark.django_db(transaction=True)
+def test_P1_a_key_can_hold_whatever_a_stranger_typed(two: tuple[SharedCache, SharedCache]) -> None:
+    """Long keys that begin alike are different ones."""
+    here, there = two
+    here.set("a" * 3_000 + "1", 1, 900)
+    here.set("a" * 3_000 + "2", 2, 900)
+    assert (there.get("a" * 3_000 + "1"), there.get("a" * 3_000 + "2")) == (1, 2)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_P1_what_is_over_is_not_there_and_is_taken_out(two: tuple[SharedCache, SharedCache]) -> None:
     here, there = two
     here.set("lock", 1, 900)

@@ -6,6 +6,7 @@ write access to the database would be enough to run code in our processes. This 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from heliograph.store.instants import to_micros
 
+LONGEST_KEY: Final = 255
 SWEEP_EVERY: Final = 100
 """A process deletes expired rows once in this many writes."""
 FOREVER: Final = timedelta(days=3_650)
@@ -69,7 +71,9 @@ class SharedCache(BaseCache):
         return _run(WRITE_IF_OVER, [*params, now]) > 0 if only_if_over else _run(WRITE, params) > 0
 
     def _key(self, key: str, version: int | None) -> str:
-        return str(self.make_and_validate_key(key, version))
+        """The key of the row. One that no column takes, such as one with what a stranger typed as their name, has its digest at the end instead."""
+        made = str(self.make_key(key, version))
+        return made if len(made) <= LONGEST_KEY else f"{made[:100]} {hashlib.sha256(made.encode()).hexdigest()}"
 
     def _until(self, timeout: Timeout) -> int:
         expires = self.get_backend_timeout(timeout)  # seconds since 1970

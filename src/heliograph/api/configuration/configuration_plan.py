@@ -360,7 +360,7 @@ class FlowRules:
             return False
         if before is None:
             others = (flow for flow in self.after.flows.values() if flow.id != id and _runs(flow, self.after))
-            return _runs(after, self.after) and any(_deeds(flow) == _deeds(after) for flow in others)
+            return _runs(after, self.after) and any(_without_names(flow) == _without_names(after) for flow in others)
         acts_on_more = takes_more(before, after) or any(selects_more(after, each.place, each.before, each.after) for each in retagged)
         return acts_on_more and _runs(after, self.after)
 
@@ -369,7 +369,7 @@ def _runs(flow: Flow | None, config: AccountConfig) -> bool:
     return flow is not None and flow.active and not missing(flow, config)
 
 
-def _deeds(flow: Flow) -> Flow:
+def _without_names(flow: Flow) -> Flow:
     """The flow without what it is called."""
     return replace(flow, id=0, number=0, name="", destinations=tuple(replace(each, id=0, name="") for each in flow.destinations))
 

@@ -12,7 +12,7 @@ class EntryMatches:
 
     def __init__(self, stored: Sequence[StoredEntry], entries: Sequence[Entry]) -> None:
         self._by_key = {each.key: each for each in stored}
-        self._kept = {entry.key for entry in entries}
+        self._file_keys = {entry.key for entry in entries}
         self.taken: set[int] = set()
         """The ids of the things that entries are about."""
 
@@ -24,7 +24,7 @@ class EntryMatches:
         stored = self._by_key.get(entry.key)
         if stored is None and entry.was:
             named_so = [each for key, each in self._by_key.items() if key[0] == entry.was[0]]
-            stored = next((each for each in named_so if each.key not in self._kept and each.id not in self.taken), None)
+            stored = next((each for each in named_so if each.key not in self._file_keys and each.id not in self.taken), None)
             if named_so and stored is None:
                 raise EntryRefused(entry.where, f"was: Another entry is about “{named_so[0].name}”, so this one cannot rename it.")
         if stored is not None:
