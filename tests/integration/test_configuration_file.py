@@ -14,16 +14,9 @@ from heliograph.accounts.models import Account, AuditEntry
 from heliograph.accounts.vault import vault
 from heliograph.api.configuration.applied_configuration import drift_of, put_back, stop_managing
 from heliograph.api.configuration.configuration_file import FileRefused, place_of
-from heliograph.api.configuration.configuration_plan import (
-    ChangeKind,
-    FileToApply,
-    NotAllowed,
-    PlannedChange,
-    apply_file,
-    export_account,
-    plan_file,
-)
+from heliograph.api.configuration.configuration_plan import FileToApply, NotAllowed, apply_file, export_account, plan_file
 from heliograph.api.configuration.configuration_text import read_text, write_json, write_yaml
+from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
 from heliograph.api.configuration.section import Section
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import OWNER

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Account
-from heliograph.api.configuration.configuration_plan import ChangeKind, PlannedChange
 from heliograph.api.configuration.configuration_words import KINDS, place, sides
 from heliograph.api.configuration.event_sections import EVENT_SETUP
+from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.setup.document_changes import MemberChange
 from heliograph.web.templatetags.moments import ago

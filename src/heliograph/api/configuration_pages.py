@@ -19,14 +19,10 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.applied_configuration import drift_of, put_back, stop_managing
 from heliograph.api.configuration.configuration_file import FORMAT, TOP, VERSION_MEMBER, FileRefused, exported_entries
-from heliograph.api.configuration.configuration_plan import (
-    ChangeKind,
-    NotAllowed,
-    PlannedChange,
-    export_account,
-)
+from heliograph.api.configuration.configuration_plan import NotAllowed, export_account
 from heliograph.api.configuration.configuration_text import write_json, write_yaml
 from heliograph.api.configuration.configuration_words import summary
+from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
 from heliograph.api.configuration.secret_references import take_references
 from heliograph.api.configuration_forms import EntryForm
 from heliograph.api.configuration_lines import configuration_crumbs, drift_lines, section_words

@@ -15,18 +15,11 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.api.configuration.configuration_file import FileRefused
-from heliograph.api.configuration.configuration_plan import (
-    ChangeKind,
-    FileToApply,
-    NotAllowed,
-    Plan,
-    PlannedChange,
-    apply_file,
-    plan_file,
-)
+from heliograph.api.configuration.configuration_plan import MOST_AT_ONCE, FileToApply, NotAllowed, Plan, apply_file, plan_file
 from heliograph.api.configuration.configuration_text import BadText
 from heliograph.api.configuration.configuration_words import heading, summary
 from heliograph.api.configuration.missing_secrets import missing_secrets
+from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
 from heliograph.api.configuration_forms import SECRETS, FileForm, PlanForm, SecretsForm, SentFile, typed_values
 from heliograph.api.configuration_lines import configuration_crumbs, plan_lines
 from heliograph.connections.views import typed_secrets
@@ -160,7 +153,7 @@ def _applied(
 
 
 def _to_apply(file: SentFile, values: Mapping[str, str], **options: Any) -> FileToApply:
-    return FileToApply(file.text, file.name, lambda reference: values.get(reference.name), **options)
+    return FileToApply(file.text, file.name, lambda reference: values.get(reference.name), most=MOST_AT_ONCE, **options)
 
 
 def _promise(planned: Plan) -> str:

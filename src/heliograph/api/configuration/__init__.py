@@ -5,6 +5,8 @@
     account_names          the file names things where documents of the API have ids
     sections               the kinds of things: how each is read, saved and deleted
     configuration_plan     what a file would change; applying it
+    planned_changes        what differs, and whether a flow acts on more or stops
+    applied_configuration  what was changed by hand since, and putting it back
 
 A file is a mapping of sections. A section that is absent is not managed by the file.
 """

@@ -12,16 +12,8 @@ from django_scopes import scope
 
 from heliograph.api.configuration.account_names import AccountNames, UnknownName, map_flow
 from heliograph.api.configuration.configuration_file import SECTIONS, FileRefused, place_of, read_file
-from heliograph.api.configuration.configuration_plan import (
-    ChangeKind,
-    FlowRules,
-    NotAllowed,
-    Plan,
-    PlannedChange,
-    compared_accounts,
-    drifted,
-    read_all,
-)
+from heliograph.api.configuration.configuration_plan import NotAllowed, Plan
+from heliograph.api.configuration.planned_changes import ChangeKind, FlowRules, PlannedChange, compared_accounts, drifted, read_all
 from heliograph.api.configuration.section import EntryRefused, Saver, Section, StoredEntry, at_entry
 from heliograph.api.documents.flow_documents import NewFlow
 from heliograph.deliveries.account_reader import account_reader

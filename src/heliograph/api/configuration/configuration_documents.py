@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import msgspec
 
 from heliograph.accounts.actors import Actors
-from heliograph.api.configuration.configuration_plan import MOST_AT_ONCE, ChangeKind, FileToApply, LeftEntry, Plan, PlannedChange
+from heliograph.api.configuration.configuration_plan import MOST_AT_ONCE, FileToApply, LeftEntry, Plan
 from heliograph.api.configuration.configuration_text import LONGEST_TEXT
+from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
 from heliograph.api.configuration.secret_references import SecretReference
 from heliograph.api.documents.shared_forms import Document, Id, Instant
 from heliograph.domain.setup.document_changes import MemberChange

@@ -8,7 +8,8 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from heliograph.api.configuration.configuration_plan import ChangeKind, Plan, PlannedChange
+from heliograph.api.configuration.configuration_plan import Plan
+from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
 from heliograph.domain.setup.document_changes import ORDER, MemberChange
 
 KINDS: Final = {
