@@ -53,7 +53,7 @@ class Events(Section):
                 {
                     "code": row.code,
                     "name": row.name,
-                    "status": names.name(Named.EVENT_STATUS, str(row.status_id)),
+                    **({"status": status} if (status := names.name(Named.EVENT_STATUS, str(row.status_id))) else {}),
                     "start": _instant(row.start, "start"),
                     "end": _instant(row.end, "end"),
                     "timezone": row.timezone,
@@ -85,7 +85,8 @@ class Events(Section):
         return {name: value for name, value in (document | times | {"custom": custom}).items() if name not in setup}
 
     def differs(self, entry: Entry, stored: StoredEntry) -> bool:
-        return {"status": stored.document["status"], "timezone": stored.document["timezone"]} | entry.document != stored.document
+        if_absent = {name: stored.document[name] for name in ("status", "timezone") if name in stored.document}
+        return if_absent | entry.document != stored.document
 
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         transaction = saver.transaction
