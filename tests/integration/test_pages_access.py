@@ -89,6 +89,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {f"configuration{more}" for more in ("", "-yaml", "-json", "-applied", "-plan", "-put-back", "-stop")}
     tried |= {"mfa_view_recovery_codes", "mfa_generate_recovery_codes", "second-factor-replace"}
     tried |= {"signal-first"}  # test_first_start.py
+    tried |= {"restored-copy"}  # test_pages_restored_copy.py
     # test_retry_queue.py, test_retry_again.py
     tried |= {"retry-job", "retry-resend", *(f"retry-download{more}" for more in ("", "-ready", "-file", "-again"))}
     tried |= {"find", "why", "why-others", "flow-decisions"}  # test_pages_find.py, test_pages_why.py
