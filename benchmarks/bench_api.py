@@ -5,6 +5,8 @@
 An account with so many flows, registrations and changes; then a sender posts at a steady rate, each post triggers five deliveries, and a program asks
 endpoint after endpoint. Milliseconds from the request to the last byte, p50 and p95 by endpoint, alone and beside the deliveries; then one full read as
 NDJSON with the rate of deliveries meanwhile, in proportion to the rate without it; and whether any delivery was lost.
+
+The program pauses between two requests: one that does not would be made to, by up to 250 ms, so that deliveries have the processors (web/limits.py).
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from heliograph.stage.ground import Ground, ground
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_pages import fill
+
+PAUSE = 0.1
+"""Seconds between two requests."""
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Program:
             first = {kind: self.ask(connection, "", "GET", f"{kind}?limit=1", counts=False)["items"][0]["id"] for kind in KINDS}
             for n in range(looks + 1):
                 for name, method, path, body in requests(first, n):
+                    time.sleep(PAUSE)
                     self.ask(connection, name, method, path, body, counts=n > 0)
 
     def read_all(self, stopped: threading.Event) -> int:
