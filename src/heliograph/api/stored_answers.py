@@ -114,7 +114,7 @@ def answer_once(request: HttpRequest, grant: ApiGrant, answer: Callable[[], Http
     With a key, it runs in one transaction, so the answer is stored if and only if the request's changes are. A refusal (400 and above) changes
     nothing and is not stored. A second request waits for the first one, at most WAITS_FOR.
 
-    is_secret: the answer has a secret that is answered once (a new token), so it is sealed where it is stored, and repeated only to the token
+    is_secret: the answer has a secret that is answered once (a new token), so it is stored encrypted, and repeated only to the token
         that asked
 
     Raises Problem: 400 for a key that is none, 409 while the first request has no answer, 422 for a key of another body.

@@ -13,9 +13,9 @@ from heliograph.store import deferred_indexes, search_index
 from heliograph.store.database import Database
 from heliograph.store.schema_fingerprint import check_tables
 
-_RECORDED = {
-    "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'django_migrations'",
-    "postgresql": "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'django_migrations'",
+_TABLE = {
+    "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :table",
+    "postgresql": "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = :table",
 }
 
 
@@ -39,7 +39,7 @@ def migrations(apps: Iterable[str] = INSTALLED_APPS) -> set[tuple[str, str]]:
 def lacking(db: Database) -> set[tuple[str, str]]:
     """The migrations that the database lacks. It may have more: a newer release migrates so that this one still works (expand, then
     contract)."""
-    if not db.all(_RECORDED[db.vendor]):
+    if not db.all(_TABLE[db.vendor], {"table": "django_migrations"}):
         return migrations()
     return migrations() - {(app, name) for app, name in db.all("SELECT app, name FROM django_migrations")}
 
@@ -51,7 +51,7 @@ def is_whole(db: Database) -> bool:
 
 def check_schema(db: Database) -> None:
     """Raises SchemaTooOld, or EmptyDatabase, if `migrate` must run first; SchemaDiffers if the tables are not those of this release."""
-    if not db.all(_RECORDED[db.vendor]):
+    if not db.all(_TABLE[db.vendor], {"table": "django_migrations"}):
         raise EmptyDatabase
     check_not_moved(db)
     if lacking(db):
@@ -70,7 +70,7 @@ def is_newer(db: Database) -> bool:
 
 def check_not_moved(db: Database) -> None:
     """Raises MovedAway if `heliograph move` has moved what this database had (O15)."""
-    if db.all(_RECORDED[db.vendor].replace("django_migrations", "moved_away")):
+    if db.all(_TABLE[db.vendor], {"table": "moved_away"}):
         raise MovedAway
 
 

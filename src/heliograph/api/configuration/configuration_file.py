@@ -55,6 +55,8 @@ TOP: Final = {section.name: section for section in SECTIONS if not isinstance(se
 """The sections at the top of a file, by name. Those of an event's set-up stand below the event."""
 MOST_PROBLEMS: Final = 100
 """What is wrong with a file is looked for until there is so much."""
+WITH_SECRETS: Final = ("connections", "mappings")
+"""The sections in whose entries secrets can stand."""
 OF_SIGNAL: Final = ("connections", "mappings", "flows")
 """The sections of what sends. An account for which Signal is off does not have them (N4)."""
 
@@ -129,7 +131,7 @@ def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationF
             entries[place] = list(_entries(section, [("", raw) for raw in raws], spelled, refused))
     if refused:
         raise FileRefused(refused)
-    safe = {name: [_without_secrets(name, raw) for raw in lists[name]] for name in lists}
+    safe = {name: [without_secrets(raw) if name in WITH_SECRETS else raw for raw in raws] for name, raws in lists.items()}
     remembered = {name: raws if TOP[name].is_list else raws[0] for name, raws in safe.items()}
     return ConfigurationFile(entries, {place: frozenset(events) for place, events in managed.items()}, remembered)
 
@@ -208,11 +210,6 @@ def _entry(section: Section, event: str, raw: Any, where: str, spelled: Mapped) 
                 where, f"{'.'.join(map(str, path))}: A reference to a secret cannot stand here, where it would not be encrypted."
             )
     return Entry(where, key, name, document, references, (folded(was),) if was else ())
-
-
-def _without_secrets(section: str, raw: dict[str, Any]) -> dict[str, Any]:
-    """An entry of the file without the secrets that it has itself, for the record of applied files."""
-    return without_secrets(raw) if section in ("connections", "mappings") else raw
 
 
 # --- export

@@ -201,7 +201,7 @@ def _refuse_signal(file: ConfigurationFile) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Differing:
-    """What of a section is saved, and what it leaves away."""
+    """The entries of a section that are saved, and the things that it leaves away."""
 
     section: Section
     entries: Sequence[tuple[Entry, StoredEntry | None]]

@@ -56,7 +56,7 @@ class PlannedChange:
     kind: ChangeKind
     members: Sequence[MemberChange] = ()
     rules: tuple[Sequence[SentencePart], Sequence[SentencePart]] = ((), ())
-    """Of a flow: the sentence of its rule before and afterwards; empty where it is not known."""
+    """Of a flow: the sentence of its rule before and afterwards; empty if it is not known."""
     widens: bool = False
     """A Live flow acts on more afterwards."""
     stops: bool = False
@@ -77,12 +77,12 @@ def read_all(names: AccountNames) -> dict[str, list[StoredEntry]]:
 
 
 def compared(stored: StoredEntry) -> dict[str, Any]:
-    """What of a thing is compared."""
+    """The members of a thing that are compared: its document and its facts."""
     return {**stored.document, **stored.facts}
 
 
 def state_of(stored: Sequence[StoredEntry]) -> list[list[Any]]:
-    """What is remembered of things by which drift is told: id, key, name, and what is compared."""
+    """The things as an applied file remembers them: id, key, name, and the members that are compared."""
     return [[each.id, list(each.key), each.name, compared(each)] for each in stored]
 
 

@@ -58,14 +58,14 @@ class StoredEntry:
     document: dict[str, Any]
     """Without secrets and references."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What a change of it is told by besides, such as the host of a connection's URL."""
+    """Further members by which a change is noticed, such as the host of a connection's URL."""
     secrets: Sequence[Path] = ()
     """The places of its secrets, to which an export refers."""
 
 
 @dataclass(slots=True)
 class Saver:
-    """What saving entries needs."""
+    """The transaction that saves entries, with the names and the secrets to which they refer."""
 
     transaction: SetupTransaction
     names: AccountNames

@@ -253,8 +253,11 @@ class Flows(Section):
 
 
 def _with_ids(flow: FlowFacts, before: FlowFacts) -> tuple[Destination, ...]:
-    """The destinations of a flow with the ids of those that it has, because what waits for a destination fails if that is removed: by name,
-    those of the same name in their order. One that was renamed is known by what it sends, and by which connection."""
+    """The destinations of a flow, with the ids of the stored ones: what waits for a destination fails if that is removed.
+
+    A destination has the id of the stored one of its name; several of one name have theirs in their order. A renamed destination is recognized by
+    its connection, its mappings and `does`.
+    """
     left = list(before.destinations)
     destinations = list(flow.destinations)
     for identity in (_name, _target):

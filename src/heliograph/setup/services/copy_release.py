@@ -14,7 +14,7 @@ from heliograph.store.restored_copy import release_account
 
 
 def release_accounts(code: str | None, *, by: str) -> list[str]:
-    """Releases one account, or all. Returns the codes of those that did not send before. Raises NotThere.
+    """Releases one account, or all. Returns the codes of the accounts that did not send before. Raises NotThere.
 
     code: of the account; None for all
     """

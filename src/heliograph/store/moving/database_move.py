@@ -165,7 +165,10 @@ class DatabaseMove:
 
 
 def _pieces(db: Database, plan: TablePlan, last: Sequence[Any] | None) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a table in pieces, in the order of its key, in the form of PostgreSQL. last: the key behind which to begin; None: at the start"""
+    """The rows of a table in pieces, in the order of its key, in the form of PostgreSQL.
+
+    last: the key behind which they begin; None for the first row
+    """
     is_sqlite = db.vendor == "sqlite"
     kinds = dict(zip(plan.columns, plan.kinds, strict=True))
     columns = plan.listed if is_sqlite else ", ".join(_read(column, kinds[column]) for column in plan.columns)
@@ -199,7 +202,10 @@ def _written(db: Database, plan: TablePlan, row: Sequence[Any]) -> tuple[Any, ..
 
 
 def note_moved(source: Database, to: str) -> None:
-    """Marks a database of PostgreSQL that was moved, so that no process starts on it (`schema.check_schema`). to: where it is now"""
+    """Marks a database of PostgreSQL that was moved, so that no process starts on it (`schema.check_schema`).
+
+    to: the folder of the new database
+    """
     with source.transaction():
         source.run("CREATE TABLE IF NOT EXISTS moved_away (place text NOT NULL)")
         source.run("INSERT INTO moved_away (place) VALUES (:place)", {"place": to})
