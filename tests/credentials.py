@@ -86,6 +86,11 @@ def bytes_spelled(raw: bytes) -> set[str]:
     }
 
 
+def token_secret(token: str) -> str:
+    """The secret part of a token `hg_<id>_<secret>`; the secret may contain underscores, too."""
+    return token.split("_", 2)[2]
+
+
 def signing_key(secret: str) -> set[str]:
     """A signing secret known to the target, in every form in which it could repeat it."""
     code = secret.removeprefix("whsec_")

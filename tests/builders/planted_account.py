@@ -21,7 +21,7 @@ from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.retry import downloads
 from tests import authority as certificates
 from tests.builders.deeds_account import DeedsAccount, run_jobs
-from tests.credentials import received, signing_key, spelled
+from tests.credentials import received, signing_key, spelled, token_secret
 from tests.oauth import Authority, connects
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
@@ -160,10 +160,10 @@ def _people(made: DeedsAccount, planted: Planted) -> None:
         browser = Client()
         browser.force_login(zoe)
         planted.stored |= {str(browser.session.session_key), made.session, zoe.password}
-        planted.add(made.token, made.token.rpartition("_")[2])
+        planted.add(made.token, token_secret(made.token))
         for user in (made.ids["eve"], str(zoe.pk)):
             planted.add(urlsplit(made.api.post(f"users/{user}/links")["link"]).path.strip("/").rpartition("/")[2])
-        planted.add(made.api.post("tokens", {"name": "Planted", "scopes": ["read"]})["secret"].rpartition("_")[2])
+        planted.add(token_secret(made.api.post("tokens", {"name": "Planted", "scopes": ["read"]})["secret"]))
         planted.stored |= {*ApiToken.objects.values_list("digest", flat=True), *EntryLink.objects.values_list("digest", flat=True)}
     planted.add(*settings.HELIOGRAPH.keys, settings.SECRET_KEY)
 

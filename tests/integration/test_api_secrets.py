@@ -22,7 +22,7 @@ from tests.api_deeds import DEEDS, answered_id, each_of, filled
 from tests.builders import deeds_account
 from tests.builders.deeds_account import DeedsAccount
 from tests.builders.planted_account import MARK, PATH, Planted, plant
-from tests.credentials import found
+from tests.credentials import found, token_secret
 from tests.databases import DatabaseFacts
 from tests.rows import everything
 
@@ -204,4 +204,4 @@ def _write_what_is_refused(account: DeedsAccount, reader: Reader) -> None:
         assert reader.ask("GET", "tags", authorization=f"Bearer {token}").status_code == 401
     made = account.api.send("POST", "tokens", {"name": "Once", "scopes": ["read"]}, idempotency_key="once")
     planted: Planted = account.added
-    planted.add(json.loads(made.content)["secret"].rpartition("_")[2])
+    planted.add(token_secret(json.loads(made.content)["secret"]))
