@@ -1,3 +1,3 @@
 """Heliograph: event registrations change; the right webhook goes out."""
 
-__version__ = "0.1.0rc1"
+__version__ = "0.1.0rc2.dev0"
