@@ -12,12 +12,13 @@ from tests.configuration_files import WHOLE, applied, new_account, planned, valu
 
 from heliograph.accounts.models import Account, AuditEntry
 from heliograph.accounts.vault import vault
+from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.applied_configuration import drift_of, put_back, stop_managing
-from heliograph.api.configuration.configuration_file import FileRefused, place_of
+from heliograph.api.configuration.configuration_file import SECTIONS, FileRefused, place_of
 from heliograph.api.configuration.configuration_plan import FileToApply, NotAllowed, apply_file, export_account, plan_file
 from heliograph.api.configuration.configuration_text import read_text, write_json, write_yaml
 from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
-from heliograph.api.configuration.section import Section
+from heliograph.api.configuration.section import Entry, Saver, Section
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import OWNER
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -287,6 +288,45 @@ def test_B5_a_thing_is_renamed_by_what_it_was(account: int) -> None:
     assert flow.name == "Leads"
     assert Flow.objects.filter(name="Leads to the CRM").count() == 0
     assert planned(account, text).changes == []
+
+
+def rename_by_hand(account: int, place: str, name: str, new: str) -> None:
+    """Saves a thing under another name, as its page does. place: of its section"""
+    (section,) = (each for each in SECTIONS if place_of(each) == place)
+    with saving(account, by="user:7", whole_account=True) as transaction:
+        names = AccountNames.of_account(account)
+        (stored,) = (each for each in section.stored(names) if each.name == name)
+        section.save(
+            Saver(transaction, names, lambda _reference: None), Entry("", (new,), new, {**stored.document, "name": new}), stored.id
+        )
+
+
+def test_B5_what_was_renamed_by_hand_gets_its_name_back(account: int) -> None:
+    """It is not created once more: a second flow would send everything twice."""
+    before = [(each.pk, each.name) for each in Flow.objects.order_by("pk")]
+    for place, name in (("tags", "VIP"), ("connections", "Chat of operations"), ("mappings", "Lead"), ("flows", "Leads to the CRM")):
+        rename_by_hand(account, place, name, f"{name}, renamed")
+    plan = planned(account, WHOLE)
+    changes = names(plan.changes)
+    assert {("change", "mappings", "Lead"), ("change", "flows", "Leads to the CRM")} <= set(changes)
+    assert {kind for kind, _section, _name in changes} == {"change"}
+    assert not plan.left
+    applied(account, WHOLE)
+    assert [(each.pk, each.name) for each in Flow.objects.order_by("pk")] == before
+    assert planned(account, WHOLE).changes == []
+
+
+def test_B5_a_thing_that_was_renamed_by_hand_is_known_by_its_new_name_too(account: int) -> None:
+    """The file follows: nothing changes."""
+    rename_by_hand(account, "flows", "Leads to the CRM", "Leads")
+    assert planned(account, WHOLE.replace("name: Leads to the CRM", "name: Leads")).changes == []
+
+
+def test_B5_the_old_name_of_a_thing_is_free_if_the_file_has_the_new_one(account: int) -> None:
+    """The file has both: the flow that was renamed by hand stays, and another one is created."""
+    rename_by_hand(account, "flows", "Leads to the CRM", "Leads")
+    both = f"{LEADS}  - {{name: Leads, mode: Test}}\n"
+    assert names(planned(account, both).changes) == [("change", "flows", "Leads"), ("add", "flows", "Leads to the CRM")]
 
 
 def test_B5_flows_of_one_name_are_told_apart_by_their_order(account: int) -> None:

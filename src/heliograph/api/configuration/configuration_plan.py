@@ -176,7 +176,7 @@ def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: s
         saver = Saver(transaction, names, file.value_of)
         try:
             with watching_flows_once(transaction):
-                left = _save_entries(saver, read, before, file.most)
+                left = _save_entries(saver, read, before, applied, file.most)
                 if file.prune:
                     _delete_left(transaction, left)
                     left = []
@@ -208,13 +208,13 @@ class _Differing:
     left: Sequence[StoredEntry]
 
 
-def _differing(file: ConfigurationFile, before: Account, refused: list[EntryRefused]) -> Iterator[_Differing]:
+def _differing(file: ConfigurationFile, before: Account, applied: AppliedFile | None, refused: list[EntryRefused]) -> Iterator[_Differing]:
     """The entries that differ from what the account has, by section. Adds to `refused` those that are about a thing of another entry."""
     for section in SECTIONS:
         place = place_of(section)
         if place not in file.entries:
             continue
-        matches = EntryMatches(before[place], file.entries[place])
+        matches = EntryMatches(before[place], file.entries[place], applied.ids(place) if applied else {})
         entries = []
         for entry in file.entries[place]:
             try:
@@ -228,14 +228,17 @@ def _differing(file: ConfigurationFile, before: Account, refused: list[EntryRefu
         yield _Differing(section, entries, left if section.can_delete else [])
 
 
-def _save_entries(saver: Saver, file: ConfigurationFile, before: Account, most: int | None) -> list[tuple[Section, StoredEntry]]:
+def _save_entries(
+    saver: Saver, file: ConfigurationFile, before: Account, applied: AppliedFile | None, most: int | None
+) -> list[tuple[Section, StoredEntry]]:
     """Saves the entries that differ. Returns what the file leaves away. Raises FileRefused.
 
+    applied: the newest file before this one
     most: how many entries may differ; None for any number
     """
     refused: list[EntryRefused] = []
     refused_events: set[str] = set()
-    work = list(_differing(file, before, refused))
+    work = list(_differing(file, before, applied, refused))
     count = sum(len(each.entries) for each in work)
     if most is not None and count > most:
         raise FileRefused([EntryRefused("file", TOO_MANY.format(count=count, most=most))])

@@ -15,6 +15,7 @@ from heliograph.api.configuration.entry_matches import EntryMatches
 from heliograph.api.configuration.secret_references import SecretReference
 from heliograph.api.configuration.section import EntryRefused, Path, StoredEntry
 from heliograph.domain.connection.secret import Secret
+from heliograph.setup.services.applied_file_record import newest_applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,14 @@ def missing_secrets(account: int, text: str) -> list[MissingSecret]:
     with scope(account=account):
         names = AccountNames.of_account(account)
         file = read_file(read_text(text), names)
+        applied = newest_applied()
         missing: dict[SecretReference, MissingSecret] = {}
         for section in SECTIONS:
-            entries = file.entries.get(place_of(section), ())
+            place = place_of(section)
+            entries = file.entries.get(place, ())
             if not any(entry.references for entry in entries):
                 continue
-            matches = EntryMatches(section.stored(names), entries)
+            matches = EntryMatches(section.stored(names), entries, applied.ids(place) if applied else {})
             for entry in entries:
                 try:
                     known = _stored_secrets(matches.take(entry))

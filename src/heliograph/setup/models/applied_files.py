@@ -34,3 +34,7 @@ class AppliedFile(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"{self.number}"
+
+    def ids(self, section: str) -> dict[tuple[str, ...], int]:
+        """The ids of a section's things when the file was applied, by their keys then; empty if what it left is no longer stored."""
+        return {tuple(key): id for id, key, _name, _document in (self.state or {}).get(section, ())}
