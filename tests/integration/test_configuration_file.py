@@ -76,6 +76,19 @@ def test_B5_a_file_is_applied_elsewhere_and_exported_identically() -> None:
     assert planned(second, as_json).changes == []
 
 
+def test_B5_a_value_that_its_field_no_longer_takes_is_not_exported(account: int) -> None:
+    """No account would accept it."""
+    size = "event_fields:\n  - {code: budget, label: Budget, type: number}\n  - {code: size, label: Size, type: select, options: [%s]}\n"
+    applied(account, size % "Small, Huge" + "events:\n  - {code: SUMMIT-26, name: Summit 2026, custom: {budget: ['12'], size: [Huge]}}\n")
+    applied(account, size % "Small", allow_wider=True)
+    exported = export_account(account, ["event_fields", "events"])
+    (event,) = (each for each in exported["events"] if each["code"] == "SUMMIT-26")
+    assert event["custom"] == {"budget": ["12"]}
+    elsewhere = new_account("OTHER")
+    applied(elsewhere, write_yaml(exported | export_account(account, ["tags", "event_statuses"])))
+    assert export_account(elsewhere, ["event_fields", "events"]) == exported
+
+
 def test_B5_a_plan_is_what_applying_does_and_saves_nothing() -> None:
     id = new_account("ACME")
     plan = planned(id, WHOLE)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -22,9 +23,11 @@ from heliograph.api.configuration.entries import (
 from heliograph.api.configuration.section import Entry, Saver, Section, StoredEntry
 from heliograph.api.documents.event_setup_documents import AttendeeTypeDocument, PropertyDocument, QuestionDocument, SessionDocument
 from heliograph.api.documents.status_documents import RegistrationStatusDocument
-from heliograph.domain.registration.document import named_answers
+from heliograph.domain.registration.document import check_answers, named_answers
+from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.setup.compiled_setup import Field
 from heliograph.setup.local_times import in_utc
-from heliograph.setup.models import AttendeeType, EventTag, Question, RegistrationProperty, RegistrationStatus, Session
+from heliograph.setup.models import AttendeeType, CustomField, EventTag, Question, RegistrationProperty, RegistrationStatus, Session
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.events import new_event, save_event
@@ -45,6 +48,10 @@ class Events(Section):
         tags: dict[int, list[str]] = defaultdict(list)
         for event, tag in EventTag.objects.values_list("event_id", "tag__name"):
             tags[event].append(tag)
+        fields = {
+            row.pk: Field(row.pk, row.code, row.label, row.type, tuple(row.options))
+            for row in CustomField.objects.filter(kind=CustomField.Kind.EVENT)
+        }
         return [
             StoredEntry(
                 row.pk,
@@ -58,11 +65,7 @@ class Events(Section):
                     "end": _instant(row.end, "end"),
                     "timezone": row.timezone,
                     "location": row.location,
-                    "custom": {
-                        code: list(values)
-                        for id, values in row.custom.items()
-                        if values and (code := names.name(Named.EVENT_FIELD, str(id)))
-                    },
+                    "custom": _taken(row.custom, fields),
                     "tags": sorted(tags[row.pk]),
                 },
             )
@@ -109,6 +112,18 @@ class Events(Section):
             timezone=struct.timezone if isinstance(struct.timezone, str) else state.timezone,
         )
         return save_event(transaction, state, id, quiet=True, confirmed=True)
+
+
+def _taken(custom: Mapping[str, Sequence[str]], fields: Mapping[int, Field]) -> dict[str, list[str]]:
+    """The values of an event by the codes of its fields, without those that a field no longer takes: no account would accept them."""
+    taken = {}
+    for id, values in custom.items():
+        field = fields.get(int(id))
+        if field is not None and values:
+            with suppress(DocumentRefused):
+                check_answers({field.id: tuple(values)}, fields, "custom")
+                taken[field.code] = list(values)
+    return taken
 
 
 class EventSetup(Section):
