@@ -1,6 +1,6 @@
 # One verb per wish; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check advisories format docs pictures bench trials
+.PHONY: help setup run test test-fast check advisories format docs pictures bench trials wheel release
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,3 +39,9 @@ bench: setup ## Benchmarks
 
 trials: setup ## The long tests: kills, hot registrations, a million rows
 	@scripts/test --trials
+
+wheel: setup ## Build the files of a release from the last commit, also where it is none
+	@.venv/bin/python scripts/release.py --rehearse --build-only
+
+release: setup ## Build a release: wheel, source, OpenAPI file, SBOM, checksums, container image
+	@.venv/bin/python scripts/release.py

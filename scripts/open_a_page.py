@@ -1,4 +1,4 @@
-"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it and a picture of the guide, compares the OpenAPI file, and stops it (see try-wheel)."""
+"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it and a picture of the guide, compares the OpenAPI file, and stops it (see release.py)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Parts(html.parser.HTMLParser):
             self.found.append(address)
 
 
-def main(command: str, data: Path) -> int:
+def main(command: str, data: Path, openapi_file: Path) -> int:
     subprocess.run([command, "--help"], capture_output=True, check=True)
     data.mkdir()
     log = data.parent / "demo.log"
@@ -54,10 +54,12 @@ def main(command: str, data: Path) -> int:
         style = next(part for part in parts.found if part.endswith("/app.css"))
         with urllib.request.urlopen(urllib.parse.urljoin(address, style.replace("app.css", "guide/tags.png")), timeout=10) as answer:
             assert answer.headers["Content-Type"] == "image/png", "the guide's pictures are not in the package"
-        openapi_file = subprocess.run([command, "openapi"], capture_output=True, check=True).stdout
+        written = subprocess.run([command, "openapi"], capture_output=True, check=True).stdout
         with urllib.request.urlopen(urllib.parse.urljoin(address, "/api/v1/openapi.json"), timeout=10) as answer:
-            assert answer.read() == openapi_file, "the OpenAPI file that is served is not the one that the command writes"
-        print(f"{address} answers, with {len(parts.found)} style sheets and scripts, and a picture of the guide")
+            served = answer.read()
+        assert served == written, "the OpenAPI file that is served is not the one that the command writes"
+        assert served == openapi_file.read_bytes(), f"{openapi_file.name} is not the file that is served"
+        print(f"its page has {len(parts.found)} style sheets and scripts, the guide has its pictures, the OpenAPI file is what is served")
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
         assert code == 0, f"heliograph demo ended with {code} on SIGTERM:\n{log.read_text()}"
@@ -90,4 +92,4 @@ def first_page(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

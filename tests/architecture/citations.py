@@ -112,7 +112,7 @@ READERS: dict[str, Callable[[Path, str], Iterator[Prose]]] = {
     ".yaml": _HASH,
     "Makefile": _HASH,
     "Containerfile": _HASH,
-    **dict.fromkeys(("bench", "check", "setup", "test", "try-wheel", "run"), _HASH),
+    **dict.fromkeys(("bench", "check", "setup", "test", "run"), _HASH),
 }
 
 
