@@ -12,9 +12,10 @@ from tests.processes import Starter, free_port
 from tests.visitor import Visitor
 from tests.waiting import until
 
-from heliograph.store import schema
+from heliograph.store import doctor_checks, schema
 from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import defer, restore
+from heliograph.store.schema_fingerprint import SchemaDiffers
 from heliograph.store.schema_update import migrate
 from heliograph.store.search_index import ensure
 
@@ -105,6 +106,47 @@ def test_O3_ready_says_that_the_tables_are_not_those_of_this_release(heliograph:
         db.run("ALTER TABLE api_token RENAME COLUMN digest TO summary")
     until(lambda: b"it lacks the column api_token.digest" in visitor.get("/health/ready").body)
     assert visitor.get("/health/ready").status == 503
+
+
+@pytest.mark.parametrize(
+    ("sqlite", "postgres", "difference"),
+    [
+        (
+            "ALTER TABLE backup_run DROP COLUMN size; ALTER TABLE backup_run ADD COLUMN size integer",
+            "ALTER TABLE backup_run ALTER COLUMN size TYPE integer",
+            "the column backup_run.size as bigint null",
+        ),
+        (
+            "ALTER TABLE backup_run DROP COLUMN file; ALTER TABLE backup_run ADD COLUMN file varchar(1000)",
+            "ALTER TABLE backup_run ALTER COLUMN file DROP NOT NULL",
+            "the column backup_run.file as",
+        ),
+        ("DROP INDEX mapping_name_unique", "DROP INDEX mapping_name_unique", "the unique index mapping.mapping_name_unique"),
+    ],
+    ids=["type", "null", "unique index"],
+)
+def test_O3_a_column_of_another_type_and_a_missing_unique_index_are_refused(
+    db: Database, sqlite: str, postgres: str, difference: str
+) -> None:
+    """A statement would fail at some value, or two rows would be stored where only one may be."""
+    with db.transaction():
+        for statement in (sqlite if db.vendor == "sqlite" else postgres).split(";"):
+            db.run(statement)
+    with pytest.raises(SchemaDiffers) as refused:
+        schema.check_schema(db)
+    assert difference in str(refused.value)
+
+
+def test_O3_a_missing_index_stops_nothing_and_doctor_names_it(db: Database) -> None:
+    """`heliograph seed` sets indexes aside while others go on; and an administrator who drops one wants no outage."""
+    defer(db, ("action",))
+    schema.check_schema(db)
+    check = doctor_checks.schema_is_current(db, schema.migrations())
+    assert not check.ok
+    assert "indexes are missing: " in check.sentence
+    assert "heliograph migrate" in check.cure
+    restore(db)
+    assert doctor_checks.schema_is_current(db, schema.migrations()).ok
 
 
 def test_O3_tables_with_more_than_this_release_knows_are_fine(db: Database) -> None:

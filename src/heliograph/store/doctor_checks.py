@@ -25,7 +25,7 @@ from heliograph.store.backup.backup_runs import last_backup, last_failure
 from heliograph.store.database import Database
 from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
 from heliograph.store.restored_copy import unreleased_accounts
-from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables
+from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables, lacking_indexes
 from heliograph.store.secrets import Vault, knows_key
 
 LEAST_SPACE: Final = 1024**3
@@ -214,9 +214,19 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
             "schema", True, f"The database is newer than this version ({'.'.join(newer[-1])}).", "Update this machine's Heliograph soon."
         )
     try:
-        return Check("schema", True, f"The schema is up to date (fingerprint {check_tables(database)}).")
+        tables = check_tables(database)
     except SchemaDiffers as error:
         return Check("schema", False, str(error), "Do not start it: its processes would fail at some statement, again and again.")
+    if indexes := lacking_indexes(database):
+        return Check(
+            "schema",
+            False,
+            f"The tables are those of this version, but indexes are missing: {', '.join(indexes[:3])}"
+            f"{f' and {len(indexes) - 3} more' if len(indexes) > 3 else ''}.",
+            "Run heliograph migrate, which makes those that heliograph seed has set aside. If they are still missing, somebody has dropped them: make"
+            " them as they are in a new database. Until then pages and deliveries are slow.",
+        )
+    return Check("schema", True, f"The schema is up to date (fingerprint {tables}).")
 
 
 def key_fits(database: Database, vault: Vault) -> Check:

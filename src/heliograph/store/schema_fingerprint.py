@@ -1,8 +1,9 @@
 """Whether the tables are those that the migrations of this release make (O3), beside which migrations were applied (`schema`).
 
 A database that another build has made can have all migrations by name and other tables all the same: its processes would fail at some statement,
-again and again. So a start compares every table, column and trigger with a list in schema_lists. Tests write the lists
-(tests/contract/test_catalogue.py); partitions are left out, because retention makes and drops them.
+again and again. So a start compares the columns with their types, the triggers and the unique indexes with a list in schema_lists. An index that is
+not unique only makes queries fast, so one that is missing stops nothing: doctor names it. Tests write the lists (tests/contract/test_catalogue.py).
+Partitions are left out, because retention makes and drops them.
 """
 
 from __future__ import annotations
@@ -17,18 +18,31 @@ from heliograph.domain.errors import HeliographError
 from heliograph.store.database import Database
 
 LISTS: Final = Path(__file__).parent / "schema_lists"
+_SQLITE_TABLES: Final = (
+    "(SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND sql NOT LIKE 'CREATE TABLE ''%') m"
+)
+"""The tables of a full-text index, whose names SQLite quotes by apostrophes, are its own."""
+_POSTGRES_TABLES: Final = "c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
 _EXISTING: Final = {
-    "sqlite": "SELECT 'column ' || m.name || '.' || p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p"
-    " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND m.sql NOT LIKE 'CREATE TABLE ''%'"
-    " UNION ALL SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT 'column ' || c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
-    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0"
-    " AND NOT a.attisdropped"
-    " UNION ALL SELECT 'trigger ' || t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
-    " WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition",
+    "sqlite": "SELECT 'column ' || m.name || '.' || p.name || ' ' || lower(p.type) || CASE p.\"notnull\" WHEN 1 THEN ' not null' ELSE ' null' END"
+    f" FROM {_SQLITE_TABLES} JOIN pragma_table_info(m.name) p"
+    " UNION ALL SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger'"
+    # What a constraint has made has a number as its name, which depends on the order in the statement.
+    " UNION ALL SELECT CASE i.\"unique\" WHEN 1 THEN 'unique ' ELSE 'index ' END || m.name"
+    " || CASE i.origin WHEN 'c' THEN '.' || i.name ELSE '' END || ' (' || (SELECT group_concat(coalesce(x.name, 'expression'), ', ')"
+    " FROM pragma_index_info(i.name) x) || ')' || CASE i.partial WHEN 1 THEN ' partial' ELSE '' END"
+    f" FROM {_SQLITE_TABLES} JOIN pragma_index_list(m.name) i",
+    "postgresql": "SELECT 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)"
+    " || CASE WHEN a.attnotnull THEN ' not null' ELSE ' null' END FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+    f" WHERE {_POSTGRES_TABLES} AND a.attnum > 0 AND NOT a.attisdropped"
+    f" UNION ALL SELECT 'trigger ' || t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE {_POSTGRES_TABLES} AND NOT t.tgisinternal"
+    " UNION ALL SELECT CASE WHEN i.indisunique THEN 'unique ' ELSE 'index ' END || c.relname || '.' || n.relname || ' ('"
+    " || (SELECT string_agg(coalesce(a.attname, 'expression'), ', ' ORDER BY k.place) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(number, place)"
+    " LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number) || ')' || CASE WHEN i.indpred IS NULL THEN '' ELSE ' partial' END"
+    f" FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class n ON n.oid = i.indexrelid WHERE {_POSTGRES_TABLES} AND i.indisvalid",
 }
-"""Lines such as "column action.queue" and "trigger same_account_flow". On SQLite the tables of a full-text index, whose names SQLite quotes by
-apostrophes, are its own."""
+"""Lines such as "column action.queue smallint null", "trigger same_account_flow", "unique account.account_pkey (id)" and "index action.action_due (due)". A kind, a
+name and what it is like: names hold no spaces."""
 
 _OPTIONAL: Final = "registration_search"
 """In the names of what `store.search_index` makes, which needs an extension on PostgreSQL. Without it, search is slower and finds the same."""
@@ -39,13 +53,13 @@ class SchemaDiffers(HeliographError):
 
 
 def existing(db: Database) -> frozenset[str]:
-    """The columns and triggers of the database."""
+    """The columns, triggers and indexes of the database."""
     return frozenset(line for (line,) in db.all(_EXISTING[db.vendor]) if _OPTIONAL not in line)
 
 
 @functools.cache
 def expected(vendor: str) -> frozenset[str]:
-    """The columns and triggers that the migrations of this release make."""
+    """The columns, triggers and indexes that the migrations of this release make."""
     return frozenset((LISTS / f"{vendor}.txt").read_text("utf-8").splitlines())
 
 
@@ -55,28 +69,48 @@ def fingerprint(lines: Iterable[str]) -> str:
 
 
 def check_tables(db: Database) -> str:
-    """The fingerprint of the tables that this release knows. Raises SchemaDiffers, which names what is lacking.
+    """The fingerprint of the tables that this release knows. Raises SchemaDiffers, which names what is lacking or different.
 
     The database may have more: what a newer release has added, and what is set aside for a while.
     """
     lines, known = existing(db), expected(db.vendor)
-    lacking = known - lines
+    lacking = {line for line in known - lines if not line.startswith("index ")}
     if lacking:
         raise SchemaDiffers(
-            f"The tables of the database are not those that this release makes: it lacks {_named(lacking)}. It was made by another build"
+            f"The tables of the database are not those that this release makes: it lacks {_named(lacking, lines)}. It was made by another build"
             f" (fingerprint {fingerprint(lines & known)}, and {fingerprint(known)} is needed). Use the build that made it, restore a backup of"
             " this release, or begin with an empty database."
         )
     return fingerprint(known)
 
 
-def _named(lacking: Collection[str]) -> str:
-    """ "the column action.queue, the table flow and 12 more": a table of which every column is lacking is named once."""
-    tables: dict[str, list[str]] = {}
-    for line in lacking:
-        kind, name = line.split(" ", 1)
-        tables.setdefault(name.partition(".")[0] if kind == "column" else line, []).append(line)
+def lacking_indexes(db: Database) -> list[str]:
+    """The names of this release's indexes, other than unique ones, that the database does not have."""
+    lacking = expected(db.vendor) - existing(db)
+    return sorted(_subject(line).rpartition(".")[2] for line in lacking if line.startswith("index "))
+
+
+def _subject(line: str) -> str:
+    """ "action.queue" of "column action.queue smallint null"."""
+    return line.split(" ", 2)[1]
+
+
+def _named(lacking: Collection[str], lines: Collection[str]) -> str:
+    """ "the column action.queue, the column action.due as bigint null, 9 columns of the table flow and 12 more": a table of which three columns or more are
+    lacking is named once, and a column that has another type is named with the type that it should have."""
+    there = {_subject(line) for line in lines if line.startswith("column ")}
+    columns: dict[str, list[str]] = {}
+    others = []
+    for line in sorted(lacking):
+        kind, name, *rest = line.split(" ", 2)
+        if kind == "column":
+            columns.setdefault(name.partition(".")[0], []).append(
+                f"the column {name} as {rest[0]}" if name in there else f"the column {name}"
+            )
+        else:
+            others.append(f"the unique index {name}" if kind == "unique" else f"the {kind} {name}")
     names = []
-    for table, lines in sorted(tables.items()):
-        names += [f"the {line}" for line in sorted(lines)] if len(lines) < 3 else [f"{len(lines)} columns of the table {table}"]
+    for table, phrases in columns.items():
+        names += phrases if len(phrases) < 3 else [f"{len(phrases)} columns of the table {table}"]
+    names += others
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
