@@ -1,4 +1,5 @@
-"""Every endpoint of the REST API, and what a token needs for it: a scope, a role, and whether the scope `read` besides. An endpoint that is missing here fails `test_api_routes`."""
+"""Every endpoint of the REST API, and what a token needs for it: a scope, a role, and whether the scope `read` besides. An endpoint that is missing here fails `test_api_routes`.
+The sets at the end say which of them are of Signal."""
 
 from __future__ import annotations
 
@@ -252,3 +253,27 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "profile-data/{field}/uses"): _READ_SET_UP,
     ("GET", "events/{event}/leave-testing"): _FORESEE,
 }
+
+OF_SIGNAL: Final = frozenset(
+    {
+        *("actions", "changes", "connections", "exports", "feed", "figures", "flows", "integrations"),
+        *("mappings", "presets", "records", "replays", "retry"),
+    }
+)
+"""The first parts of the addresses of Signal: their endpoints are closed while Signal is off for the account (N4)."""
+NOT_OF_SIGNAL: Final = frozenset(
+    {
+        *("account", "audit", "configuration", "event-data", "event-statuses", "events", "jobs", "profile-data"),
+        *("registration-statuses", "registrations", "registrations.ndjson", "retention", "retry-intervals"),
+        *("session-registration-statuses", "sign-in-rules", "tag-coverage", "tags", "tokens", "users"),
+    }
+)
+"""The first parts of all other addresses."""
+SIGNAL_ADDRESSES: Final = frozenset(
+    {
+        "registrations/{registration}/sync",
+        "registrations/{registration}/timeline",
+        "registrations/{registration}/timeline/summary",
+    }
+)
+"""The addresses of Signal that begin with one of those."""

@@ -95,14 +95,15 @@ def test_each_form_of_the_pages_has_its_endpoint_or_a_reason(client: Client) -> 
         if not route.path.startswith("/api/") and "POST" in client.options(route.path).headers.get("Allow", ""):
             forms.add(route.name)
     assert len(forms) > 80
-    assert forms - ENDPOINTS.keys() - REASONS.keys() == set()
+    undecided = forms - ENDPOINTS.keys() - REASONS.keys()
+    assert not undecided, "these pages have a form: add to tests/form_endpoints.py the endpoints that do the same, or why there are none"
     assert ENDPOINTS.keys() - forms == set(), "these pages are gone"
     assert not ENDPOINTS.keys() & REASONS.keys()
 
 
 def test_the_endpoints_of_the_forms_are_there() -> None:
     known = {f"{method} {path}" for method, path in ROUTES}
-    assert {each for names in ENDPOINTS.values() for each in names} - known == set()
+    assert {each for names in ENDPOINTS.values() for each in names} - known == set(), "tests/form_endpoints.py names what is gone"
 
 
 @pytest.mark.parametrize(("method", "table"), [("POST", ENDPOINTS), ("GET", READS)])
@@ -118,6 +119,10 @@ def test_P1_a_page_and_its_endpoint_need_the_same_role(people: dict[Role, User],
             looked_first.add(name)
             continue
         role = next(role for role, status in statuses.items() if status != 403)
-        different += [(name, role, each, needs[each]) for each in endpoints if needs[each] is not role and name not in BY_ANOTHER_RIGHT]
-    assert different == []
-    assert looked_first == (LOOK_FIRST if table is ENDPOINTS else set())
+        different += [
+            f"the page {name} needs {role.value}, {each} needs {needs[each].value}"
+            for each in endpoints
+            if needs[each] is not role and name not in BY_ANOTHER_RIGHT
+        ]
+    assert not different, "\n".join(different)
+    assert looked_first == (LOOK_FIRST if table is ENDPOINTS else set()), "every role gets 404 from these pages: see LOOK_FIRST"

@@ -209,7 +209,9 @@ def test_a_page_and_its_endpoint_leave_the_same(database: DatabaseFacts, deed: D
     differences = [each for each in Comparison(account, page, rest).differences() if each.partition(":")[0] not in deed.apart]
     assert not differences, "\n".join(differences)
     touched = {table for table, rows in page.rows.items() if rows != before[table]} - OF_ONE_DATABASE
-    assert " ".join(sorted(touched)) == " ".join(sorted(deed.touches.split()))
+    assert " ".join(sorted(touched)) == " ".join(sorted(deed.touches.split())), (
+        "`touches` of the deed differs from the tables whose rows changed"
+    )
 
 
 def test_each_form_that_saves_something_has_its_deed() -> None:
@@ -223,7 +225,8 @@ def test_each_form_that_saves_something_has_its_deed() -> None:
         done |= (own := {endpoint for endpoint, pattern in patterns.items() for each in sent if re.fullmatch(pattern, each)})
         for page in each_of(deed.pages):
             assert own & {*ENDPOINTS[str(resolve(filled(page.path, ids).partition("?")[0]).url_name)]}, deed.name
-    assert patterns.keys() - done == SAVES_NOTHING
+    without_deed = patterns.keys() - done
+    assert without_deed == SAVES_NOTHING, "tests/api_deeds.py has no deed for an endpoint of a form, or SAVES_NOTHING names one that has"
 
 
 class Ids(dict[str, str]):

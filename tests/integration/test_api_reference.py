@@ -37,7 +37,9 @@ def client(db: None) -> Client:
 
 def test_every_endpoint_has_a_page_with_its_members_and_an_example(client: Client) -> None:
     rows = endpoints(ROUTER)
-    assert {(row.method, row.path.removeprefix("/")) for row in rows.values()} == set(ROUTES)
+    assert {(row.method, row.path.removeprefix("/")) for row in rows.values()} == set(ROUTES), (
+        "tests/api_routes.py differs from the controllers"
+    )
     for row in rows.values():
         page = client.get(f"/settings/api/{row.key}/")
         assert page.status_code == 200, row.key

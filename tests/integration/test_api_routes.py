@@ -20,11 +20,11 @@ from openapi_spec_validator import validate
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 from tests.api_client import ApiClient
-from tests.api_routes import ROUTES
+from tests.api_routes import NOT_OF_SIGNAL, OF_SIGNAL, ROUTES, SIGNAL_ADDRESSES
 from tests.builders.platform_account import planned
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import Role, TokenScope
+from heliograph.accounts.models import Account, Role, TokenScope
 from heliograph.accounts.roles import RANKS
 from heliograph.api import openapi
 from heliograph.api.api_problems import PROBLEM_TYPES
@@ -62,7 +62,8 @@ def test_the_table_has_every_endpoint() -> None:
         for path, controller in openapi.controllers(ROUTER)
         for method, access in controller.access.items()
     }
-    assert endpoints == ROUTES
+    differing = sorted({key for key, _need in endpoints.items() ^ ROUTES.items()})
+    assert not differing, "tests/api_routes.py differs from the `access` of the controllers, as api/urls.py has them"
     for path, controller in openapi.controllers(ROUTER):
         assert set(controller.api_endpoints) == set(controller.access), path
 
@@ -83,7 +84,7 @@ def test_the_openapi_file_is_valid_and_complete() -> None:
     operation_ids = set()
     for method, path in ROUTES:
         operation = document["paths"][PREFIX + path][method.lower()]
-        assert operation["summary"], (method, path)
+        assert "summary" in operation, f"{method} {path}: its method has no docstring, whose first line is the summary"
         scope, _role, reads = ROUTES[method, path]
         assert operation["security"] == [{"token": [scope.value, "read"] if reads else [scope.value]}]
         assert {str(each.status.value) for each in PROBLEM_TYPES.values()} <= operation["responses"].keys()
@@ -105,6 +106,20 @@ def test_each_scope_and_role_reaches_what_it_may_and_nothing_else(account: int, 
                     assert client.send(method, re.sub(r"\{\w+\}", "0", path)).status_code == 403
                 status = (reader if reads else client).send(method, re.sub(r"\{\w+\}", "0", path)).status_code
                 assert (status != 403) is allowed, (method, path, scopes, role, status)
+
+
+def test_N4_what_is_of_signal_is_closed_while_signal_is_off(account: int) -> None:
+    assert {path.partition("/")[0] for _method, path in ROUTES} == OF_SIGNAL | NOT_OF_SIGNAL, (
+        "say in tests/api_routes.py whether it is of Signal"
+    )
+    client = ApiClient.for_account(account)
+    Account.objects.filter(pk=account).update(signal_enabled=False)
+    differing = []
+    for method, path in ROUTES:
+        is_closed = client.send(method, re.sub(r"\{\w+\}", "0", path)).status_code == 403
+        if is_closed is not (path.partition("/")[0] in OF_SIGNAL or path in SIGNAL_ADDRESSES):
+            differing.append((method, path))
+    assert not differing, "`of_signal` of these controllers differs from OF_SIGNAL in tests/api_routes.py"
 
 
 def test_no_endpoint_answers_without_a_token(account: int) -> None:

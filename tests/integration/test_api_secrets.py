@@ -107,6 +107,7 @@ class Reader:
 def addresses(path: str, ids: Mapping[str, list[str]], names: Mapping[str, str]) -> Iterator[str]:
     """The addresses of an endpoint with every combination of ids of the account."""
     parameters = re.findall(r"\{(\w+)\}", path)
+    assert ids.keys() >= set(parameters), f"{path}: TABLES does not say of which table these ids are"
     query = filled(QUERIES.get(path, ""), names)
     for values in itertools.product(*(ids[name] for name in parameters)):
         yield path.format(**dict(zip(parameters, values, strict=True))) + query
