@@ -40,12 +40,17 @@ class Needed:
     rather: str = ""
 
 
+def program(name: str) -> str | None:
+    """The path of a program; also of a server's, whose folder may not be in the PATH of a user."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+
+
 def _program(*names: str) -> Callable[[], bool]:
-    return lambda: any(shutil.which(name) for name in names)
+    return lambda: any(program(name) for name in names)
 
 
 def _programs(*names: str) -> Callable[[], bool]:
-    return lambda: all(shutil.which(name) for name in names)
+    return lambda: all(program(name) for name in names)
 
 
 NEEDED: Final = (
@@ -54,6 +59,11 @@ NEEDED: Final = (
     Needed("ntfy", "ntfy", "ntfy, a real target", _program("ntfy")),
     Needed("webhook", "webhook", "webhook, a real target", _program("webhook")),
     Needed("prometheus", "prometheus", "Prometheus with promtool", _programs("prometheus", "promtool")),
+    Needed("systemd", "systemd", "systemd-analyze, which checks the units", _program("systemd-analyze")),
+    Needed("nginx", "nginx-light", "nginx, a proxy with TLS", _program("nginx")),
+    Needed("caddy", "caddy", "Caddy, a proxy with TLS", _program("caddy")),
+    Needed("pgbouncer", "pgbouncer", "PgBouncer, a pooler", _program("pgbouncer")),
+    Needed("docker-compose", "docker-compose", "Docker Compose, which checks compose.yaml without an engine", _program("docker-compose")),
     Needed("fonts", "fonts-noto-core", "fonts for the names of all scripts", lambda: sys.platform != "linux" or FONTS.exists()),
     Needed(
         "cjk-fonts", "fonts-noto-cjk", "fonts for Chinese, Japanese and Korean names", lambda: sys.platform != "linux" or CJK_FONTS.exists()

@@ -213,12 +213,13 @@ def _recover(options: Options) -> None:
 
 def _supervise(options: Options, children: list[Child], message: str) -> None:
     from heliograph.engine.stop_signals import stop_signals  # noqa: PLC0415
+    from heliograph.engine.supervisor.service_manager import ServiceManager  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
     from heliograph.store.write_lock import Holder, WriteLock  # noqa: PLC0415
 
     holder: Callable[[], Holder | None] | None = (lambda: WriteLock.holding(options.sqlite_file)) if options.on_sqlite else None
     _check_ports(options, [child.name for child in children])
-    supervisor = Supervisor(children, on_ready=lambda: typer.echo(message), holder=holder)
+    supervisor = Supervisor(children, on_ready=lambda: typer.echo(message), holder=holder, manager=ServiceManager())
     with stop_signals(supervisor.stop, process_ends=True), _operations(options, supervisor):
         status = supervisor.run()
     if status:

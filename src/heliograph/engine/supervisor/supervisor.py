@@ -26,6 +26,7 @@ import structlog
 from heliograph.engine.counters import COUNTERS, SIZE
 from heliograph.engine.exit_status import FATAL
 from heliograph.engine.supervisor.installation_status import RUNNING
+from heliograph.engine.supervisor.service_manager import ServiceManager
 from heliograph.engine.supervisor.wakeup_pipe import Bell
 from heliograph.store.write_lock import Holder
 
@@ -76,8 +77,11 @@ class _RunningChild:
 
 
 class Supervisor:
-    """Runs children until it is asked to stop. holder: returns the process that holds SQLite's write lock, if any; a child that holds it too long is
-    killed."""
+    """Runs children until it is asked to stop.
+
+    holder: returns the process that holds SQLite's write lock, if any; a child that holds it too long is killed
+    manager: learns that all children are ready, that this loop still turns, and that it stops
+    """
 
     def __init__(
         self,
@@ -86,7 +90,9 @@ class Supervisor:
         on_ready: Callable[[], None] | None = None,
         holder: Callable[[], Holder | None] | None = None,
         longest_hold: float = 10.0,
+        manager: ServiceManager | None = None,
     ) -> None:
+        self._manager = manager or ServiceManager({})
         self._children = [_RunningChild(child) for child in children]
         self._on_ready, self._holder, self._longest_hold = on_ready, holder, longest_hold
         self._said_ready = False
@@ -107,8 +113,11 @@ class Supervisor:
                     self._said_ready = True
                     if self._on_ready:
                         self._on_ready()
+                    self._manager.mark_ready()
                 self._watch_write_lock()
+                self._manager.mark_alive(self.states())
                 self._wake.wait(LOOK_EVERY)
+            self._manager.mark_stopping()
             self._drain()
         finally:
             for each in self._children:
