@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from heliograph.stage import machine_clocks
 from tests import postgres
 
 BROWSERS: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -58,6 +59,7 @@ NEEDED: Final = (
     Needed("chromium", "chromium", "Chromium", _program(*BROWSERS), rather="chromium-headless-shell"),
     Needed("ntfy", "ntfy", "ntfy, a real target", _program("ntfy")),
     Needed("webhook", "webhook", "webhook, a real target", _program("webhook")),
+    Needed("libfaketime", "libfaketime", "libfaketime, which sets clocks", lambda: machine_clocks.library() is not None),
     Needed("prometheus", "prometheus", "Prometheus with promtool", _programs("prometheus", "promtool")),
     Needed("systemd", "systemd", "systemd-analyze, which checks the units", _program("systemd-analyze")),
     Needed("nginx", "nginx-light", "nginx, a proxy with TLS", _program("nginx")),

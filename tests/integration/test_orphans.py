@@ -68,7 +68,7 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
     monkeypatch.undo()
     assert seen == [{}, {}]
     mine.note(3, 4)
-    assert (inflight_journal.noted(tmp_path), dict(inflight_journal.left_behind(tmp_path))) == (1, {})
+    assert (sum(inflight_journal.noted(tmp_path).values()), dict(inflight_journal.left_behind(tmp_path))) == (1, {})
     mine.close()
     assert not list(tmp_path.iterdir())
 

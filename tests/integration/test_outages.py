@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -201,3 +204,25 @@ def test_O12_a_start_on_a_full_disk_says_so(tmp_path: Path) -> None:
             if arguments[0] in ("serve", "doctor"):  # the others only read, which may succeed
                 assert command.returncode == 1
                 assert "The disk is full" in command.output or "Only 0.0 GiB" in command.output, (arguments, command.output)
+
+
+def test_D1_what_is_in_flight_is_noted_on_a_full_disk(tmp_path: Path) -> None:
+    """The journal has its blocks from the start. In a file with holes, noting would end the engine by SIGBUS; and a full disk is said, not died of."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    with small_disk(place) as disk:
+        script = (
+            "import sys; from pathlib import Path; from heliograph.engine.worker.inflight_journal import CELLS, InflightJournal, noted;"
+            f"folder = Path({str(place)!r}); journal = InflightJournal(folder, 'first'); print('made', flush=True); sys.stdin.readline();"
+            "[journal.note(cell + 1, 1) for cell in range(CELLS)]; print(noted(folder)['first'] == CELLS, flush=True)\n"
+            "try: InflightJournal(folder, 'second')\n"
+            "except OSError as error: print(error.strerror, [path.name for path in folder.glob('*') if 'second' in path.name])"
+        )
+        process = subprocess.Popen(
+            [*disk.within, sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ
+        )
+        assert process.stdout
+        assert process.stdout.readline() == "made\n"
+        disk.fill()
+        output, _ = process.communicate("go on\n", timeout=STARTING)
+        assert (process.returncode, output) == (0, "True\nNo space left on device []\n")

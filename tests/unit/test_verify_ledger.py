@@ -72,6 +72,21 @@ def test_D2_a_kill_between_is_a_reason_and_one_before_or_after_is_none() -> None
     assert Story(RECORD).accepted(V1, V2).came(V2).struck().counts().lost == 1
 
 
+def test_D2_what_happened_while_a_fault_lasted_is_a_reason() -> None:
+    story = Story(RECORD)
+    story.ledger.strike(0.0, 2.5)  # it lasts from before the first version until after its answer
+    assert story.accepted(V1, V2).came(V2).counts().superseded == 1
+    story = Story(RECORD)
+    story.ledger.strike(0.0, 0.5)
+    assert story.accepted(V1, V2).came(V2).counts().lost == 1
+
+
+def test_B6_the_first_signs_of_life_after_a_fault() -> None:
+    ledger = Story(RECORD).accepted(V1, V2).came(V1, took=False).came(V2).ledger
+    assert ledger.first_after(2.0) == (4.0, 6.0)
+    assert ledger.first_after(6.0) == (None, None)
+
+
 def test_D2_a_newer_version_that_failed_supersedes_nothing() -> None:
     counts = Story(RECORD).accepted(V1, V2).struck().came(V1, took=False).came(V2, took=False).counts()
     assert (counts.superseded, counts.lost) == (0, 2)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 import typer
 
-from heliograph import collector
+from heliograph import collector, failpoints
 from heliograph.commands import ready
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, host_and_port, unknown_settings
@@ -96,6 +96,8 @@ def _checked(*, first_start: bool) -> Options:
     ready(first_start=first_start, django=False)
     for warning in (*options.doubtful(), *unknown_settings(os.environ)):
         log.warning("suspicious_setting", said=warning)
+    if failpoints.FOLDER:
+        log.warning("failpoints_are_on", variable=failpoints.VARIABLE, why="processes of this start can be made to die: only for trials")
     if options.on_sqlite:
         from heliograph.store.doctor_checks import folder_is_local  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import pycurl
 
+from heliograph import failpoints
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.exchange import Failure, Response, SendResult, Timings
@@ -237,6 +238,7 @@ class Transfer:
         self.address = self._via.asked_for if self._via else peer
         self.sent = True
         self._reused = not self._descriptors
+        failpoints.reach(failpoints.Instant.REQUEST_CONNECTED)
         return pycurl.PREREQFUNC_OK
 
     def _never_resolve(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from heliograph import failpoints
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import ConfigProvider
@@ -42,13 +43,17 @@ def record_batch(
         try:
             with db.transaction(together=True):
                 db.limit_statements(LONGEST_MS)
-                return record(db, items, provider, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
+                results = record(db, items, provider, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
+                failpoints.reach(failpoints.Instant.CHANGES_WRITTEN)
+                return results
         except driver_errors.lock_timeouts():
             locked_keys = _locked_keys(db, items, endpoint)
             if locked_keys:  # their items are answered "running" (I3), and the others are recorded
                 others = [item for item in items if (item.account, item.key) not in locked_keys]
-                results = iter(record_batch(db, others, provider, endpoint=endpoint, key_wait_ms=key_wait_ms))
-                return [ItemResult(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(results) for item in items]
+                other_results = iter(record_batch(db, others, provider, endpoint=endpoint, key_wait_ms=key_wait_ms))
+                return [
+                    ItemResult(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(other_results) for item in items
+                ]
             if not left:  # else the other transaction has ended
                 raise
             left -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -160,6 +161,7 @@ class ServiceProcess:
         settings: as in Ground.environment
         """
         self.name = name or command
+        self.machine = name
         self.command = command
         self.data = ground.data(name)
         self.data.mkdir(mode=0o700, exist_ok=True)
@@ -187,6 +189,26 @@ class ServiceProcess:
     def until_ready(self, timeout: float = 60.0) -> None:
         """Waits until all its processes have started. Raises NotReady."""
         self.running.until_printed("Heliograph serves" if self.command != "worker" else "Heliograph delivers", timeout)
+
+    def run(self, *arguments: str, timeout: float = 120.0) -> str:
+        """Runs another command with the same settings to its end. Returns its output. Raises NotReady if it ends with another code than 0."""
+        process = Process(arguments, self._env, self.log.with_name(f"{self.name}-{arguments[0]}.log"))
+        if process.wait(timeout):
+            raise NotReady(f"heliograph {' '.join(arguments)} ended with exit code {process.returncode}:\n{process.output[-4000:]}")
+        return process.output
+
+    def states(self) -> dict[str, str]:
+        """The state of each of its processes, as its supervisor knows it: "running" once it serves. Empty if the supervisor does not answer."""
+        try:
+            with urllib.request.urlopen(f"{self.operations}/health/ready", timeout=5) as answer:  # noqa: S310 -- an address of ours on loopback
+                body = answer.read()
+        except urllib.error.HTTPError as error:  # not ready, and why
+            with error:
+                body = error.read()
+        except OSError:
+            return {}
+        states: dict[str, str] = json.loads(body)["processes"]
+        return states
 
     def metrics(self) -> str:
         """Its metrics, in Prometheus's text format."""

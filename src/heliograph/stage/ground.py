@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 from heliograph.commands import ready
 from heliograph.options import PREFIX
 from heliograph.stage.ground_error import GroundError
+from heliograph.stage.small_disk import SmallDisk
 
 LOOPBACK: Final = "127.0.0.1/32"
 
@@ -34,6 +35,10 @@ class Ground:
     settings: dict[str, str] = field(default_factory=dict)
     keep: bool = False
     """True if folder and database stay after the trial, for inspection."""
+    disk: SmallDisk | None = None
+    """The disk of the data folder of SQLite, if the trial fills it."""
+    variables: Callable[[str], Mapping[str, str]] = lambda _machine: {}
+    """More environment variables of a machine's processes."""
 
     @property
     def on_sqlite(self) -> bool:
@@ -58,12 +63,18 @@ class Ground:
             name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DJANGO_SETTINGS_MODULE"
         }
         settings = {**self.settings, "data": str(self.data(machine)), "database_url": self.database_url, **settings}
-        return environment | {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+        named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+        return environment | named | dict(self.variables(machine))
 
 
 @contextmanager
 def ground(
-    purpose: str, database_url: str = "", *, under: Path | None = None, settings: Mapping[str, str] | None = None
+    purpose: str,
+    database_url: str = "",
+    *,
+    under: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    small_disk: bool = False,
 ) -> Iterator[Ground]:
     """Creates the ground, migrates, and makes this process part of the trial; cleans up at the end.
 
@@ -73,6 +84,7 @@ def ground(
     database_url: postgresql://…; "" for SQLite in the folder
     under: the parent folder; None for the system's folder for temporary files. Some systems have that in memory, where a commit costs nothing
     settings: the settings of all processes, by lower-case name
+    small_disk: True if SQLite's data folder is a disk that can be filled (`small_disk.enter_namespace` was called)
 
     Raises GroundError.
     """
@@ -96,10 +108,13 @@ def ground(
 
         database = TrialDatabase(database_url)
     try:
+        made.disk = SmallDisk(made.data()) if small_disk else None
         _join_trial(made)
         yield made
     finally:
         connections.close_all()
+        if made.disk is not None:
+            made.disk.close(keep=made.keep)
         if not made.keep:
             if database is not None:
                 database.empty()

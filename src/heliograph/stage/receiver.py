@@ -53,6 +53,14 @@ class ReceiverConnection(asyncio.Protocol):
         lines = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": str(len(body))}.items())
         self.transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode("latin-1") + body)
 
+    def break_off(self, half: bytes, *, reset: bool) -> None:
+        """Writes the beginning of an answer and ends the connection: with RST, or with FIN."""
+        self.transport.write(half)
+        if reset:
+            self.reset()
+        else:
+            self.transport.close()
+
     def reset(self) -> None:
         """Resets the connection (RST) instead of answering."""
         peer = self.transport.get_extra_info("socket")

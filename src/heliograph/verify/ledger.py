@@ -67,7 +67,7 @@ class Ledger:
     _requested: dict[LedgerVersion, float] = field(default_factory=dict)
     _accepted: dict[LedgerVersion, float] = field(default_factory=dict)
     _arrivals: list[Arrival] = field(default_factory=list)
-    _strikes: list[float] = field(default_factory=list)
+    _strikes: list[tuple[float, float]] = field(default_factory=list)
     _seen: set[tuple[str, LedgerVersion]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -99,10 +99,13 @@ class Ledger:
             arrival.took, arrival.answered = True, answered
             self._seen.add((arrival.target, arrival.version))
 
-    def strike(self, at: float) -> None:
-        """Enters that a process was killed or suspended."""
+    def strike(self, began: float, ended: float | None = None) -> None:
+        """Enters that a process was killed or suspended, or may have ended by itself.
+
+        ended: None if that took no time
+        """
         with self._lock:
-            self._strikes.append(at)
+            self._strikes.append((began, began if ended is None else ended))
 
     # Reading while it runs.
 
@@ -119,6 +122,13 @@ class Ledger:
     def arrivals(self) -> int:
         return len(self._arrivals)
 
+    def first_after(self, at: float) -> tuple[float | None, float | None]:
+        """The first times after `at` when a version was accepted, and when a target took one."""
+        with self._lock:
+            accepted = min((each for each in self._accepted.values() if each > at), default=None)
+            taken = min((arrival.at for arrival in self._arrivals if arrival.took and arrival.at > at), default=None)
+        return accepted, taken
+
     def outstanding(self) -> int:
         """The largest number of versions that a target still waits for, among targets where nothing supersedes."""
         with self._lock:
@@ -130,7 +140,7 @@ class Ledger:
         with self._lock:
             lines: list[tuple[float, str, object]] = [(at, "asked", version) for version, at in self._requested.items()]
             lines += [(at, "accepted", version) for version, at in self._accepted.items()]
-            lines += [(at, "struck", None) for at in self._strikes]
+            lines += [(began, "struck", round(ended - began, 4)) for began, ended in self._strikes]
             lines += [(a.at, "came", [a.target, *a.version, a.id, a.took, a.answered]) for a in self._arrivals]
         with file.open("w") as output:
             output.writelines(
@@ -176,7 +186,7 @@ class Ledger:
     ) -> bool:
         """True only if requests update a record there, a newer version was accepted, and there was a reason (D2).
 
-        The reason is a failed attempt, or a strike between the request of this version and the arrival of a newer one.
+        The reason is a failed attempt, or a strike that began before the arrival of a newer one and had not ended before the request of this version.
         """
         target, version = key
         if not self.targets[target] or newest.get((target, version.code), 0) <= version.number:
@@ -185,7 +195,7 @@ class Ledger:
             return True
         newer = [LedgerVersion(version.code, number) for number in range(version.number + 1, newest[target, version.code] + 1)]
         asked_at, came = self._requested[version], min(arrival.at for each in newer for arrival in by_key.get((target, each), ()))
-        return any(asked_at <= at <= came for at in self._strikes)
+        return any(asked_at <= ended and began <= came for began, ended in self._strikes)
 
     def _duplicated(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
         """Counts the forgotten confirmations: requests that repeat a confirmed one.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
@@ -15,12 +16,17 @@ from heliograph.stage.ground import Ground
 from heliograph.stage.receiver import Receiver
 from heliograph.store.queue.lane_reads import unsettled
 from heliograph.verify import slot_shares
+from heliograph.verify.fault_course import STANDSTILL, FaultCourse, Standstill
+from heliograph.verify.faults import Fault, course
 from heliograph.verify.ledger import Ledger
-from heliograph.verify.strikes import STANDSTILL, Manager, Standstill, Striker
-from heliograph.verify.trial_account import TrialTarget, document, make_trial_account
+from heliograph.verify.machines import Machines
+from heliograph.verify.service_manager import Manager
+from heliograph.verify.strikes import Striker
+from heliograph.verify.surroundings import LASTS, Surroundings
+from heliograph.verify.trial_account import ACCOUNT, TrialTarget, document, make_trial_account
 from heliograph.verify.trial_load import Load
 from heliograph.verify.trial_report import VerifyReport
-from heliograph.verify.trial_targets import TrialTargets
+from heliograph.verify.trial_targets import Mood, TrialTargets
 from heliograph.wiring import open_database
 
 TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message": False, "failing-message": False}
@@ -28,6 +34,10 @@ TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message
 APART: Final = 16
 """Unused connections between two targets, so that each worker's share of the 64 slots has some of the targets."""
 COMING_AND_GOING: Final = 3
+STARTS_WITHIN: Final = 240.0
+"""Seconds in which a process must start; on a busy machine Python needs a while to load what it imports."""
+SUBMISSIONS: Final = 5
+"""How often what has failed is submitted from the Retry Queue at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +45,46 @@ class Size:
     """The numbers of a trial."""
 
     kills: int
+    faults: Collection[Fault]
+    """The faults to provoke beside the kills."""
+    times: int
+    """How often each of them is provoked, and each failpoint is reached."""
     webs: int
     """Processes `web`, on PostgreSQL."""
     workers: int
     """Processes `worker`, on PostgreSQL."""
     clients: int
     slots: bool
-    """True if workers start and stop before the kills."""
+    """True if workers start and stop before the faults."""
 
 
-def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> VerifyReport:
-    """Runs a trial: set-up, load, strikes, drain, counts.
+def run(made: Ground, machines: Machines, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> VerifyReport:
+    """Runs a trial: set-up, load, faults, drain, counts.
 
     past_lease: seconds for which a process is suspended
     say: called with the progress
     """
     began = time.monotonic()
-    chances = [random.Random(seed * 10 + n) for n in range(3)]  # noqa: S311 -- a trial, not a secret
+    chances = [random.Random(seed * 10 + n) for n in range(4)]  # noqa: S311 -- a trial, not a secret
     ledger = Ledger(TARGETS)
     targets = TrialTargets(ledger, frozenset(name for name in TARGETS if name.startswith("failing")), chances[0])
     report = VerifyReport(targets=len(TARGETS), kills=size.kills, database="sqlite" if made.on_sqlite else "postgresql")
     with ExitStack() as stack:
+        # The account, its targets and the processes
         say("setting up …")
         receiver = stack.enter_context(Receiver(targets.take))
         trial_targets = [TrialTarget(name, receiver.url(f"/{name}"), updates) for name, updates in TARGETS.items()]
         token = make_trial_account(trial_targets, apart=0 if made.on_sqlite else APART)
-        # `parts` run from the start; `more` are workers that join them.
-        if made.on_sqlite:
-            parts, more = [ServiceProcess(made, "serve")], []
-        else:
-            first, *more = [ServiceProcess(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
-            parts = [*(ServiceProcess(made, "web", f"web-{n + 1}") for n in range(size.webs)), first]
+        parts, more = _services(made, size)
         for part in (*parts, *more):
             stack.callback(part.end)
         manager = Manager(parts, chances[1])
         stack.callback(manager.stop)
         manager.start()
         for part in parts:
-            part.until_ready()
+            part.until_ready(STARTS_WITHIN)
+
+        # The load, and workers that come and go
         doors = [door for part in parts if part.command != "worker" for door in (part.door, part.pages)]
         load = Load(
             ledger,
@@ -85,36 +97,79 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
         load.start()
         if size.slots and more:
             say("workers come and go …")
-            with closing(open_database(Options.load(), read_only=True)) as db:
-                report.slots = slot_shares.up_and_down(db, parts[-1], more)
-            late = {step: seconds for step, seconds in report.slots.items() if seconds > slot_shares.WITHIN}
-            report.faults += [
-                f"Workers {step}: it took {took:.1f} s until each owned its share of the slots." for step, took in late.items()
-            ]
+            _let_workers_come_and_go(parts[-1], more, report)
         for part in more[: size.workers - 1]:
             manager.keep(part)
-            part.until_ready()
-        striker = Striker(manager, ledger, chances[2], past_lease)
-        striker.say = lambda what: say(f"{sum(striker.strikes.values())} of {size.kills} kills · {_so_far(ledger, striker)} · {what}")
+            part.until_ready(STARTS_WITHIN)
+
+        # The faults
+        striker = Striker(manager, ledger, chances[2], past_lease, machines.failpoints)
+        faults = _fault_course(machines, striker, targets, load, chances[3], [*parts, *more])
+        order = course(size.kills, size.faults, size.times, chances[3])
+        faults.say = lambda what: say(f"{faults.done} of {len(order)} faults · {_progress(ledger)} · {what}")
         try:
-            striker.strike(size.kills)
+            faults.run(order)
         except Standstill as error:
-            report.faults.append(str(error))
-        say(f"draining · {_so_far(ledger, striker)}")
+            report.problems.append(str(error))
+
+        # The drain
+        say(f"draining · {_progress(ledger)}")
         if not load.stop(STANDSTILL):
-            report.faults.append(f"Senders were not answered within {STANDSTILL:.0f} s after the last kill.")
+            report.problems.append(f"Senders were not answered within {STANDSTILL:.0f} s after the last fault.")
         _drain(ledger, report)
+        _submit_failed(parts[0], ledger, report)
+        report.faults = faults.reports()
+        report.in_flight = faults.in_flight(striker.journals)
     ledger.write(made.folder / "ledger.jsonl")
     report.counts = ledger.count()
-    report.in_flight_at_kills, report.strikes, report.answers = striker.in_flight, dict(striker.strikes), dict(load.answers)
-    report.faults += load.unexpected[:10]
+    report.strikes, report.answers = dict(striker.strikes), dict(load.answers)
+    report.problems += faults.problems + load.unexpected[:10]
     report.seconds = time.monotonic() - began
     return report
 
 
-def _so_far(ledger: Ledger, striker: Striker) -> str:
-    owed = ledger.accepted * len(ledger.targets)
-    return f"accepted {ledger.accepted:,} · delivered {ledger.delivered:,} of {owed:,} · in flight at kills {striker.in_flight:,}"
+def _fault_course(
+    machines: Machines, striker: Striker, targets: TrialTargets, load: Load, chance: random.Random, parts: Sequence[ServiceProcess]
+) -> FaultCourse:
+    """The course, with the function that provokes each fault."""
+    surroundings = Surroundings(machines, striker, chance, lambda: load.refused)
+    provoke = {
+        Fault.KILL: striker.kill,
+        Fault.STOP: striker.stop,
+        Fault.TWO_SIGNALS: striker.two_signals,
+        Fault.SILENT_TARGET: lambda: _misbehave(targets, Mood.HANGS, chance),
+        Fault.HALF_ANSWERS: lambda: _misbehave(targets, Mood.HALF_ANSWERS, chance),
+        Fault.FULL_DISK: surroundings.full_disk,
+        Fault.CLOCK_JUMP: surroundings.clock_jump,
+        Fault.DATABASE_RESTART: surroundings.database_restart,
+        Fault.DATABASE_STALL: surroundings.database_stall,
+    }
+    return FaultCourse(striker.ledger, chance, parts, provoke, striker.failpoint, lambda: load.refused)
+
+
+def _services(made: Ground, size: Size) -> tuple[list[ServiceProcess], list[ServiceProcess]]:
+    """The services that run from the start, and the workers that join them."""
+    if made.on_sqlite:
+        return [ServiceProcess(made, "serve")], []
+    first, *more = [ServiceProcess(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
+    return [*(ServiceProcess(made, "web", f"web-{n + 1}") for n in range(size.webs)), first], more
+
+
+def _let_workers_come_and_go(first: ServiceProcess, more: list[ServiceProcess], report: VerifyReport) -> None:
+    with closing(open_database(Options.load(), read_only=True)) as db:
+        report.slots = slot_shares.up_and_down(db, first, more)
+    late = {step: seconds for step, seconds in report.slots.items() if seconds > slot_shares.WITHIN}
+    report.problems += [f"Workers {step}: it took {took:.1f} s until each owned its share of the slots." for step, took in late.items()]
+
+
+def _misbehave(targets: TrialTargets, mood: Mood, chance: random.Random) -> str:
+    with targets.period(mood) as names:
+        time.sleep(chance.uniform(*LASTS))
+    return f"{names}: {mood.value}"
+
+
+def _progress(ledger: Ledger) -> str:
+    return f"accepted {ledger.accepted:,} · delivered {ledger.delivered:,} of {ledger.accepted * len(ledger.targets):,}"
 
 
 def _drain(ledger: Ledger, report: VerifyReport) -> None:
@@ -125,6 +180,21 @@ def _drain(ledger: Ledger, report: VerifyReport) -> None:
             if ledger.arrivals != seen:
                 seen, since = ledger.arrivals, time.monotonic()
             if time.monotonic() - since > STANDSTILL:
-                report.faults.append(f"{busy} lanes were still waiting {STANDSTILL:.0f} s after the last request arrived.")
+                report.problems.append(f"{busy} lanes were still waiting {STANDSTILL:.0f} s after the last request arrived.")
                 return
             time.sleep(0.2)
+
+
+def _submit_failed(service: ServiceProcess, ledger: Ledger, report: VerifyReport) -> None:
+    """Submits what has failed in the Retry Queue, as a person does whose target answers again, and waits until it is sent.
+
+    On a busy machine a target may not read a request in time, once more often than there are retries.
+    """
+    of_trial = ("--account", ACCOUNT, "--status", "Failed")
+    for _ in range(SUBMISSIONS):
+        items = json.loads(service.run("retry", "list", *of_trial, "--limit", "1000", "--json").splitlines()[-1])
+        if not items:
+            return
+        report.submitted += len(items)
+        service.run("retry", "submit", "--all", *of_trial)
+        _drain(ledger, report)

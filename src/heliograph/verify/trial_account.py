@@ -21,6 +21,7 @@ from heliograph.setup.services.account_creation import AccountFacts
 from heliograph.setup.services.setup_save import saving
 from heliograph.stage.account import BY, AccountPlan, EventPlan, connect, make_account
 
+ACCOUNT: Final = "TRIAL"
 EVENT: Final = "TRIAL-1"
 STATUS: Final = "Attended"
 """The status that triggers."""
@@ -62,7 +63,7 @@ def make_trial_account(targets: list[TrialTarget], *, apart: int = 0) -> str:
     start = datetime.now(UTC).replace(microsecond=0, tzinfo=None) + timedelta(days=30)
     account = make_account(
         AccountPlan(
-            AccountFacts("TRIAL", "Trial"),
+            AccountFacts(ACCOUNT, "Trial"),
             tags={"Chosen": (TagKind.REGISTRATION_STATUS,), "Other": (TagKind.REGISTRATION_STATUS,)},
             events=[EventPlan(EVENT, EVENT.title(), start.isoformat(), (start + timedelta(days=1)).isoformat())],
             status_tag=lambda name: "Chosen" if name == STATUS else "Other",

@@ -49,6 +49,8 @@ class Load:
     unexpected: list[str] = field(default_factory=list)
     """Answers that no sender should ever get, in words."""
     answers: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    """How often a sender had to send a request again: it was not answered, or not with success."""
     stopping: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -155,6 +157,7 @@ class _Client(LoadClient):
         self._try_again()
 
     def _try_again(self) -> None:
+        self._load.refused += 1
         if self._load.given_up.is_set():
             self.done.set_result(None)
         else:

@@ -4,12 +4,13 @@ retries."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -33,11 +34,20 @@ class Mood(Enum):
     RESETS = "resets"
     HANGS = "hangs"
     LOSES_ANSWER = "takes, and the answer is lost"
+    HALF_ANSWERS = "takes, and breaks off in the middle of the answer"
 
 
 TROUBLES: Final[Mapping[Mood, int]] = {Mood.REFUSES: 10, Mood.RESETS: 4, Mood.LOSES_ANSWER: 4, Mood.HANGS: 1}
 """The relative weight of each trouble."""
 STATUSES: Final = (500, 503, 429, 408, 404, 401, 422)
+HALF_ANSWERS: Final = (
+    b"HTTP/1.1 20",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Le",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\nhalf of what was prom",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf of a chu",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\nok\r\n",
+)
 
 
 @dataclass(slots=True)
@@ -51,6 +61,17 @@ class TrialTargets:
     slow: bool = True
     """True if answers may take long; False for a receiver that has to be fast."""
     _failed: Counter[tuple[str, LedgerVersion]] = field(default_factory=Counter)
+    _period: tuple[Mood, frozenset[str]] | None = None
+
+    @contextlib.contextmanager
+    def period(self, mood: Mood) -> Iterator[str]:
+        """One target, or all, have this mood meanwhile. Gives their names, in words."""
+        names = self.random.choice(([*self.ledger.targets], [self.random.choice(list(self.ledger.targets))]))
+        self._period = mood, frozenset(names)
+        try:
+            yield "all targets" if len(names) > 1 else names[0]
+        finally:
+            self._period = None
 
     def mood(self, target: str, version: LedgerVersion) -> Mood:
         """The mood for the next request of a version. A version fails less often than there are automatic retries, because after more failures
@@ -58,9 +79,14 @@ class TrialTargets:
 
         The spare retry is for a request that a busy machine did not read in time.
         """
-        if target in self.failing and self._failed[target, version] < AUTOMATIC_RETRIES - 1 and self.random.random() < FAILS:
-            self.fails(target, version)
-            return self.random.choices(list(TROUBLES), list(TROUBLES.values()))[0]
+        period = self._period
+        if self._failed[target, version] < AUTOMATIC_RETRIES - 1:
+            if period is not None and target in period[1]:
+                self.fails(target, version)
+                return period[0]
+            if target in self.failing and self.random.random() < FAILS:
+                self.fails(target, version)
+                return self.random.choices(list(TROUBLES), list(TROUBLES.values()))[0]
         return Mood.LATE if self.slow and self.random.random() < 0.03 else Mood.TAKES
 
     def fails(self, target: str, version: LedgerVersion) -> None:
@@ -85,6 +111,9 @@ class TrialTargets:
             case Mood.LOSES_ANSWER:
                 self.ledger.took(arrival, answered=False)
                 connection.reset()
+            case Mood.HALF_ANSWERS:
+                self.ledger.took(arrival, answered=False)
+                connection.break_off(self.random.choice(HALF_ANSWERS), reset=self.random.choice((True, False)))
             case Mood.HANGS:
                 pass
 

@@ -25,6 +25,7 @@ from typing import Final
 
 import structlog
 
+from heliograph import failpoints
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentRefused
@@ -239,6 +240,7 @@ class BatchWriter:
         self.recorded += len(items)
         self.counters.recorded(len(items))
         if any(isinstance(result, ItemResult) and result.changes for result in results):
+            failpoints.reach(failpoints.Instant.CHANGES_COMMITTED)
             self._on_recorded()
         at = 0
         for each in batch:

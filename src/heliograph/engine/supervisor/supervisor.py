@@ -56,9 +56,12 @@ class Child:
 
 
 def _counters_file() -> IO[bytes]:
-    """An unnamed file for the counters of one process. All of its starts add to the same counters."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 -- the supervisor closes it at its end
-    file.truncate(SIZE)
+    """An unnamed file for the counters of one process. All of its starts add to the same counters.
+
+    It is written now: with holes, a process that counts would die (SIGBUS) if the disk is full by then.
+    """
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 -- the supervisor closes it at its end
+    file.write(bytes(SIZE))
     return file
 
 

@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from heliograph import failpoints
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.lanes import Flight, LaneState, Settlement
 from heliograph.domain.delivery.outcomes import (
@@ -124,6 +125,7 @@ class Completer:
 
     def free(self, batch: Sequence[FinishedLane]) -> None:
         """Frees the lanes and cells of a settled batch."""
+        failpoints.reach(failpoints.Instant.OUTCOMES_COMMITTED)
         for landed in batch:
             if landed.cell is not None:
                 self.journal.clear(landed.cell)
@@ -168,6 +170,7 @@ class Completer:
             self.counts.discarded += len(discarded)
             log.warning("outcomes_discarded", outcomes=len(discarded), why="their slots now belong to another worker")
         self._learn(effects, now)
+        failpoints.reach(failpoints.Instant.OUTCOMES_WRITTEN)
         return any(each.settlement.lane.state is LaneState.READY for each in settled)
 
     def _settle_lane(

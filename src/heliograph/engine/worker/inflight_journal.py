@@ -6,6 +6,8 @@ only after its outcome is committed. The worker locks the file while it lives, s
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import mmap
 import os
@@ -28,9 +30,14 @@ class InflightJournal:
         # It has another name until it is locked: otherwise a process that searches for files of crashed workers could take it.
         unlocked = folder / f"new-{name}"
         self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(self._file, CELLS * _CELL.size)
-        unlocked.rename(self.path)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _fill(self._file)
+            unlocked.rename(self.path)
+        except OSError:
+            unlocked.unlink(missing_ok=True)
+            os.close(self._file)
+            raise
         self._map = mmap.mmap(self._file, CELLS * _CELL.size)
         self._free = list(range(CELLS - 1, -1, -1))
 
@@ -62,6 +69,14 @@ class InflightJournal:
         os.close(self._file)
 
 
+def _fill(file: int) -> None:
+    """Writes an empty journal. Raises OSError if the disk is full: in a file with holes, a later `note` would be the first to need the space, and
+    the system kills a process (SIGBUS) whose memory-mapped write finds none."""
+    empty = bytes(CELLS * _CELL.size)
+    if os.pwrite(file, empty, 0) < len(empty):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
     """The files of crashed workers and what was in flight: (lane, version). Read them before a new worker starts.
 
@@ -82,9 +97,13 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
             os.close(file)
 
 
-def noted(folder: Path) -> int:
-    """Counts the lanes in flight in all journals, including those of live workers. For `verify`, which kills workers."""
-    return sum(len(_read(path.read_bytes())) for path in folder.glob(f"{_NAME}*"))
+def noted(folder: Path) -> dict[str, int]:
+    """The number of lanes in flight by worker, also of live workers. For `verify`, which kills workers."""
+    counts: dict[str, int] = {}
+    for path in folder.glob(f"{_NAME}*"):
+        with contextlib.suppress(FileNotFoundError):  # its worker has just ended
+            counts[worker_of(path)] = len(_read(path.read_bytes()))
+    return counts
 
 
 def _read(content: bytes) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from heliograph import failpoints
 from heliograph.engine.worker.inflight_journal import left_behind, worker_of
 from heliograph.store.database import Database
 from heliograph.store.queue import slot_leases
@@ -30,6 +31,7 @@ def recover(db: Database, folder: Path) -> int:
         with db.transaction():
             marked_lanes = mark_in_flight_at_crash(db, in_flight)
             slot_leases.leave(db, worker_of(path))
+        failpoints.reach(failpoints.Instant.CRASH_RECORDED)
         path.unlink(missing_ok=True)
         lanes += marked_lanes
         log.warning("worker_ended_uncleanly", worker=worker_of(path), in_flight=marked_lanes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from heliograph import failpoints
 from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
@@ -75,6 +76,7 @@ class RequestStarter:
         memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
 
         def done(result: SendResult) -> None:
+            failpoints.reach(failpoints.Instant.ANSWER_ARRIVED)
             response = response_of(result, built)
             result = tokens.heed(connection, built.generation, action, result, built.rule, response)
             ended = memory.db_time(time.monotonic())
@@ -83,6 +85,7 @@ class RequestStarter:
             reason = raw_reason(built.rule, response, built.masks)
             memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used, reason=reason))
 
+        failpoints.reach(failpoints.Instant.REQUEST_NOTED)
         try:
             self.sender.start(built.request, built.route, done, began)
         except SenderStopped:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import structlog
 
+from heliograph import failpoints
 from heliograph.domain.delivery import slots as rules
 from heliograph.store.database import Database
 from heliograph.store.queue import slot_leases as table
@@ -97,6 +98,7 @@ class SharedSlots:
         began = self._clock()
         before = set(self._epochs)
         epochs = table.renew(db, self._me, round(self._lease.length * SECOND))
+        failpoints.reach(failpoints.Instant.LEASE_RENEWED)
         lost = before - set(epochs)
         if lost:
             log.warning("slots_lost", slots=len(lost), seconds_too_late=round(began - self._deadline, 1))
@@ -184,6 +186,7 @@ class AllSlots:
         with db.transaction():  # every write goes through the write lock
             epochs = table.take_all(db, self._me) if won else self._epochs
             table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(report))
+            failpoints.reach(failpoints.Instant.LEASE_RENEWED)
         self._epochs = epochs
         return won
 

@@ -25,6 +25,7 @@ from typing import Final
 
 import structlog
 
+from heliograph import failpoints
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
@@ -174,6 +175,7 @@ class Worker:
         self.reader.closing = True
         with self._tolerating_errors("give up"):
             self.ownership.give_up(self.completer.db)
+        failpoints.reach(failpoints.Instant.SLOTS_GIVEN_UP)
         self.memory.wake_reader()
         stopping = threading.Thread(target=self.sender.stop, args=(DRAIN,), name="stopping", daemon=True)
         stopping.start()
