@@ -13,6 +13,9 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+PATIENCE = 60
+"""Seconds for an answer: other work may keep the machine busy."""
+
 
 class Parts(html.parser.HTMLParser):
     """Addresses of a page's style sheets and scripts."""
@@ -47,15 +50,15 @@ def main(command: str, data: Path, openapi_file: Path) -> int:
         parts.feed(page)
         assert any(".css" in part for part in parts.found), f"no style sheet in the page:\n{page}"
         for part in parts.found:
-            with urllib.request.urlopen(urllib.parse.urljoin(address, part), timeout=10) as answer:
+            with urllib.request.urlopen(urllib.parse.urljoin(address, part), timeout=PATIENCE) as answer:
                 kind, body = answer.headers["Content-Type"], answer.read()
             assert kind.startswith(("text/css", "text/javascript")), f"{part}: {len(body)} bytes of {kind}"
             assert body, f"{part}: {len(body)} bytes of {kind}"
         style = next(part for part in parts.found if part.endswith("/app.css"))
-        with urllib.request.urlopen(urllib.parse.urljoin(address, style.replace("app.css", "guide/tags.png")), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.parse.urljoin(address, style.replace("app.css", "guide/tags.png")), timeout=PATIENCE) as answer:
             assert answer.headers["Content-Type"] == "image/png", "the guide's pictures are not in the package"
         written = subprocess.run([command, "openapi"], capture_output=True, check=True).stdout
-        with urllib.request.urlopen(urllib.parse.urljoin(address, "/api/v1/openapi.json"), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.parse.urljoin(address, "/api/v1/openapi.json"), timeout=PATIENCE) as answer:
             served = answer.read()
         assert served == written, "the OpenAPI file that is served is not the one that the command writes"
         assert served == openapi_file.read_bytes(), f"{openapi_file.name} is not the file that is served"
@@ -82,7 +85,7 @@ def first_page(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
         assert process.poll() is None, f"heliograph demo ended with {process.returncode}:\n{said}"
         for address in re.findall(r"http://(?:127\.0\.0\.1|localhost):\d+", said):
             try:
-                with urllib.request.urlopen(address, timeout=10) as answer:
+                with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
                     if answer.headers["Content-Type"].startswith("text/html"):
                         return answer.read().decode(), answer.url
             except OSError:

@@ -30,6 +30,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from scripts import migrations  # found by the line above: a script has no package of its own
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 UV: Final = ROOT / ".tools" / "bin" / "uv"
 RELEASES: Final = "requirements/releases.json"
@@ -74,6 +77,10 @@ class Source:
         released = json.loads(git(self.repository, "show", f"HEAD:{RELEASES}")).get(self.version, self.commit)
         if released != self.commit:
             raise Refused(f"Version {self.version} is already released, from commit {released[:12]} ({RELEASES}). Raise the version first.")
+        if new := migrations.unreleased(self.repository):
+            raise Refused(
+                f"These migrations are not frozen: {', '.join(new)}. Run scripts/migrations.py freeze, and commit what it has written."
+            )
 
     def export(self, folder: Path) -> None:
         """Writes the files of the commit, and nothing that lies beside them."""
