@@ -224,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", type=Path, default=ROOT, help="the clone whose last commit is released")
     parser.add_argument("--rehearse", action="store_true", help="build also what is no release, and say why it is none")
     parser.add_argument("--build-only", action="store_true", help="neither install the wheel nor build the container image")
+    parser.add_argument("--no-image", action="store_true", help="build no container image, which takes its base image from a registry")
     options = parser.parse_args(arguments)
     try:
         source = Source.read(options.source)
@@ -238,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = build(source, options.into)
         if not options.build_only:
             check_files(files)
-            build_image(source)
+            if not options.no_image:
+                build_image(source)
     except Refused as reason:
         print(f"release: {reason}", file=sys.stderr)
         return 1
