@@ -37,7 +37,9 @@ _ROLES = ("Administrator", "Planner", "Viewer")
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-_NO_SETTINGS = frozenset(f"{PREFIX}{name}" for name in ("ENV_FILE", "PARENT_PIPE", "READY_PIPE", "HEAR_PIPE", "RING_PIPE", "COUNTERS_FILE"))
+_NO_SETTINGS = frozenset(
+    f"{PREFIX}{name}" for name in ("ENV_FILE", "PARENT_PIPE", "READY_PIPE", "HEAR_PIPE", "RING_PIPE", "COUNTERS_FILE", "OUTAGE_FILE")
+)
 """Variables with the prefix that are no fields of Options: the file of settings, and what a supervisor gives its processes."""
 _OTHER_PREFIXES = (f"{PREFIX}SECRET_", f"{PREFIX}TEST_")
 """Secrets for the configuration in a file, and what the tests are told."""

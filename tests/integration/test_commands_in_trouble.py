@@ -92,5 +92,9 @@ def test_O12_a_file_that_is_no_database(fresh_database: DatabaseFacts, tmp_path:
 def test_O12_a_port_in_use_is_named_with_its_setting(heliograph: Starter, fresh_database: DatabaseFacts, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        command = heliograph.run("serve", **ports() | {setting: address})
+        command = heliograph("serve", **ports() | {setting: address})
+        command.until_printed(
+            f"{address} is in use, perhaps by a start before this one"
+        )  # it says so before it waits for that start to end
+        command.wait()
     assert_says(command, f"{setting} is {address}, where nothing can listen: Address already in use")

@@ -62,6 +62,11 @@ class Installation:
         lines = [json.loads(line) for line in self.process.output.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"].startswith("database_outage")]
 
+    def says_outages_once(self) -> bool:
+        """True if no process begins an outage that another one has begun. On a loaded machine one may seem to be over for want of tries."""
+        events = " ".join(line["event"].removeprefix("database_outage") or "begins" for line in self.outages())
+        return re.fullmatch(r"begins( _goes_on)*( _is_over begins( _goes_on)*)*( _is_over)?", events) is not None
+
     def run(self, *arguments: str) -> Process:
         """Another command with the same settings, at other ports."""
         return self.starter.run(*arguments, **self.settings, **_ports()[0])
@@ -141,11 +146,11 @@ def test_O12_while_PostgreSQL_is_gone_everything_says_so(server: postgres.Server
             assert "The database does not answer" in command.output, arguments
             assert "Traceback" not in command.output, (arguments, command.output)
 
-        # the log: each process says it once, in one line
-        until(lambda: len({line.get("process") for line in site.outages()}) == 4)
+        # the log: one of the processes says it, once
+        until(site.outages)
         outages = site.outages()
-        assert sorted(str(line.get("process")) for line in outages) == ["None", "edge", "engine", "pages"]
-        assert {line["reason"] for line in outages} == {"The database does not answer."}
+        assert site.says_outages_once(), outages
+        assert {line["reason"] for line in outages if "reason" in line} == {"The database does not answer."}
         assert "Traceback" not in site.process.output
 
         # afterwards it goes on by itself
@@ -170,6 +175,7 @@ def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
             assert "cannot use its database just now: it does not answer, or has no space left" in answer.text
             assert "deliver" not in answer.text.lower()
+            assert Visitor(site.pages.address).get(SIGN_IN).status == 200, "what only reads goes on, such as the form"
             assert until(lambda: site.not_ready("The disk is full."))["ready"] is False
             command = site.run("createaccount", "NEW")
             assert command.returncode == 1
@@ -177,10 +183,8 @@ def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
             assert "Free some space" in command.output
             assert "Traceback" not in command.output
             assert site.run("doctor").returncode == 1
-            processes = [line["process"] for line in site.outages()]
-            assert "pages" in processes, "the engine may meet it, too"
-            assert len(processes) == len(set(processes)), "each says it once"
-            assert {line["reason"] for line in site.outages()} == {"The disk is full."}
+            assert site.says_outages_once(), site.outages()
+            assert {line["reason"] for line in site.outages() if "reason" in line} == {"The disk is full."}
             assert "Traceback" not in site.process.output
 
             disk.free()

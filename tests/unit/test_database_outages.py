@@ -18,6 +18,7 @@ from heliograph.engine.counters import SIZE, ProcessCounters, trouble_since
 from heliograph.engine.supervisor.database_probe import DatabaseProbe
 from heliograph.store.database_outages import QUIET, SAID_EVERY, Outages
 from heliograph.store.database_trouble import Trouble, detail_of, trouble_of
+from heliograph.store.outage_record import OutageRecord, outage_file
 from heliograph.store.sqlite_database import open_sqlite
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -43,7 +44,7 @@ def facts(line: Any) -> dict[str, Any]:
 
 def test_O12_an_outage_is_said_once_then_once_a_minute_and_when_it_is_over() -> None:
     clock = Clock()
-    outages = Outages(clock)
+    outages = Outages(clock=clock)
     with capture_logs() as lines:
         for second in range(150):
             clock.now = 1000.0 + second
@@ -64,8 +65,41 @@ def test_O12_an_outage_is_said_once_then_once_a_minute_and_when_it_is_over() -> 
     assert SAID_EVERY == 60
 
 
+def test_O12_the_processes_of_a_start_say_an_outage_once() -> None:
+    clock = Clock()
+    with outage_file() as file, capture_logs() as lines:
+        engine, pages = (Outages(OutageRecord(file.fileno()), clock) for _ in range(2))
+        for _ in range(3):
+            engine.note(FULL, "settle")
+            pages.note(FULL, "figures")
+        assert engine.is_on
+        assert pages.is_on
+        clock.now += SAID_EVERY - 30
+        engine.note(FULL, "settle")
+        clock.now += 30
+        pages.note(FULL, "figures")
+        clock.now += QUIET
+        assert engine.say_end() is None
+        assert pages.say_end() is None
+    assert [(line["event"], line.get("errors")) for line in lines] == [
+        ("database_outage", None),
+        ("database_outage_goes_on", 8),
+        ("database_outage_is_over", 8),
+    ]
+
+
+def test_O12_an_outage_whose_witness_has_died_is_another_one_later() -> None:
+    """The engine ends when it loses PostgreSQL, so it may be the only one that has met an outage, and never say that it is over."""
+    clock = Clock()
+    with outage_file() as file, capture_logs() as lines:
+        Outages(OutageRecord(file.fileno()), clock).note(FULL, "settle")
+        clock.now += QUIET + 1
+        Outages(OutageRecord(file.fileno()), clock).note(FULL, "settle")
+    assert [line["event"] for line in lines] == ["database_outage", "database_outage"]
+
+
 def test_O12_no_other_line_is_kept_from_the_log() -> None:
-    outages = Outages(Clock())
+    outages = Outages(clock=Clock())
     bug = {"event": "request_build_failed", "exc_info": ValueError("a bug")}
     assert outages.without_errors(None, "error", bug) is bug
     assert outages.without_errors(None, "info", {"event": "child_started"}) == {"event": "child_started"}

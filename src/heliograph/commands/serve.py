@@ -231,19 +231,25 @@ def _supervise(options: Options, children: list[Child], message: str) -> None:
 def _check_ports(options: Options, names: list[str]) -> None:
     """Raises StartError, which names the setting, if the pages or the fast door could not listen at their address.
 
-    If the supervisor before this one was killed, its children drain for up to STOP seconds, and hold the addresses meanwhile.
+    If the supervisor before this one was killed, its children drain for up to STOP seconds, and hold the addresses meanwhile. So an address in use is
+    said at once, and is an error only if it still is after that time.
     """
     from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
 
     binds = {"pages": ("BIND", options.bind), "edge": ("INGEST_BIND", options.ingest_bind)}
     deadline = time.monotonic() + STOP + 2.0
     for setting, bind in [binds[name] for name in names if name in binds]:
+        was_said = False
         while error := _bind_error(*host_and_port(bind)):
             if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
                 raise StartError(
                     f"{PREFIX}{setting} is {bind}, where nothing can listen: {error.strerror}."
                     " Stop the program that uses this address, or set another one."
                 )
+            if not was_said:
+                was_said = True
+                reason = f"{bind} is in use, perhaps by a start before this one that is still ending."
+                log.warning("address_in_use", setting=f"{PREFIX}{setting}", reason=reason, waits_at_most=round(deadline - time.monotonic()))
             time.sleep(0.1)
 
 

@@ -28,6 +28,8 @@ from heliograph.engine.exit_status import FATAL
 from heliograph.engine.supervisor.installation_status import RUNNING
 from heliograph.engine.supervisor.service_manager import ServiceManager
 from heliograph.engine.supervisor.wakeup_pipe import Bell
+from heliograph.store import database_outages
+from heliograph.store.outage_record import OUTAGE, OutageRecord, outage_file
 from heliograph.store.write_lock import Holder
 
 log = structlog.get_logger(__name__)
@@ -105,6 +107,8 @@ class Supervisor:
         self._lock_held: tuple[Holder | None, float] = (None, 0.0)
         self._parent_read, self._parent_write = os.pipe()
         self._bell = Bell()
+        self._outage = outage_file()
+        database_outages.PROCESS.record = OutageRecord(self._outage.fileno())
 
     def run(self) -> int:
         """Runs until `stop` is called, or until a child exits with FATAL. Returns the exit status."""
@@ -119,6 +123,7 @@ class Supervisor:
                     self._manager.mark_ready()
                 self._watch_write_lock()
                 self._manager.mark_alive(self.states())
+                database_outages.PROCESS.say_end()  # whoever has met it may have died
                 self._wake.wait(LOOK_EVERY)
             self._manager.mark_stopping()
             self._drain()
@@ -131,6 +136,8 @@ class Supervisor:
             os.close(self._parent_write)
             self._bell.close()
             self._over = True
+            database_outages.PROCESS.record = OutageRecord()
+            self._outage.close()
             for each in self._children:
                 each.counters.close()
         return self._status
@@ -196,12 +203,12 @@ class Supervisor:
         os.set_blocking(ready_read, False)
         environment = {**os.environ, **each.child.env, **self._bell.environment, PARENT: str(self._parent_read), READY: str(ready_write)}
         counters = each.counters.fileno()
-        environment[COUNTERS] = str(counters)
+        environment |= {COUNTERS: str(counters), OUTAGE: str(self._outage.fileno())}
         try:
             each.process = subprocess.Popen(  # noqa: S603 -- our own command
                 each.child.argv,
                 env=environment,
-                pass_fds=(self._parent_read, ready_write, counters, *self._bell.descriptors),
+                pass_fds=(self._parent_read, ready_write, counters, self._outage.fileno(), *self._bell.descriptors),
                 start_new_session=True,  # Ctrl-C reaches only the parent: it drains its children in order
             )
         finally:
