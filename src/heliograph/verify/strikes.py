@@ -20,7 +20,7 @@ from heliograph.engine.worker import inflight_journal
 from heliograph.failpoints import Instant
 from heliograph.stage.command_processes import ServiceProcess, is_alive, wait_until
 from heliograph.verify.ledger import Ledger
-from heliograph.verify.service_manager import Manager
+from heliograph.verify.trial_manager import Manager
 
 ENDS_WITHIN: Final = 30.0
 """Seconds in which a process that was asked to stop must have ended; its own limit is 10, and the machine may be busy."""

@@ -20,11 +20,11 @@ from heliograph.verify.fault_course import STANDSTILL, FaultCourse, Standstill
 from heliograph.verify.faults import Fault, course
 from heliograph.verify.ledger import Ledger
 from heliograph.verify.machines import Machines
-from heliograph.verify.service_manager import Manager
 from heliograph.verify.strikes import Striker
 from heliograph.verify.surroundings import LASTS, Surroundings
 from heliograph.verify.trial_account import ACCOUNT, TrialTarget, document, make_trial_account
 from heliograph.verify.trial_load import Load
+from heliograph.verify.trial_manager import Manager
 from heliograph.verify.trial_report import VerifyReport
 from heliograph.verify.trial_targets import Mood, TrialTargets
 from heliograph.wiring import open_database
