@@ -52,9 +52,10 @@ class Visitor:
         body = urllib.parse.urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
         return self._open(urllib.request.Request(self.address + path, body, {"Referer": self.address + path}))
 
-    def send(self, path: str, body: bytes, **headers: str) -> Answer:
-        """What a program's POST answers."""
-        return self._open(urllib.request.Request(self.address + path, body, headers))
+    def send(self, path: str, body: bytes, *, method: str = "POST", **headers: str) -> Answer:
+        """What a program's request answers. headers: with "_" in place of "-" """
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._open(urllib.request.Request(self.address + path, body, names, method=method))
 
     def token(self) -> str:
         """The token of the sign-in form."""

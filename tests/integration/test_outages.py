@@ -17,8 +17,10 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from tests import postgres
+from tests.api_routes import ROUTES
 from tests.databases import DatabaseFacts
 from tests.processes import STARTING, Process, Starter, free_port
+from tests.routes import routes
 from tests.small_disk import small_disk
 from tests.visitor import SIGN_IN, Visitor
 from tests.waiting import until
@@ -158,6 +160,29 @@ def test_O12_while_PostgreSQL_is_gone_everything_says_so(server: postgres.Server
         until(lambda: site.ready()[0] == 200, STARTING)
         assert site.pages.get("/registrations/").status == 200
         assert site.post(site.door)[0] == 400, "there is no event X"
+
+
+@pytest.mark.trial
+@pytest.mark.needs("postgresql")
+def test_O12_every_503_says_when_to_come_again(server: postgres.Server, tmp_path: Path) -> None:
+    """Whatever is asked of pages, REST API, doors and the operations port."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with installation(Starter(facts("postgresql", server.url("hg"), data), tmp_path)) as site:
+        assert site.pages.sign_in(ADA, PASSWORD).status == 302
+        server.halt()
+        program = {"Authorization": f"Bearer {site.token}", "Content-Type": "application/json"}
+        answers = {path: site.pages.get(path) for path in routes() if not path.startswith("/api/")}
+        for method, route in ROUTES:
+            path = "/api/v1/" + re.sub(r"\{[^}]*\}", "1", route)
+            answers[f"{method} {path}"] = site.pages.send(path, b"" if method == "GET" else b"{}", method=method, **program)
+        for door in (site.pages, site.door):
+            answers[f"POST {door.address}"] = door.send("/ingest/registrations", b"{}", **program)
+        answers["/health/ready"] = until(lambda: (answer := site.operations.get("/health/ready")).status == 503 and answer)
+        unavailable = {path: answer for path, answer in answers.items() if answer.status == 503}
+        assert len(unavailable) > 200, "nearly everything needs the database"
+        assert not [path for path, answer in unavailable.items() if not (answer.headers["Retry-After"] or "").isdigit()]
+        assert not [path for path, answer in answers.items() if answer.status == 500]
 
 
 def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:

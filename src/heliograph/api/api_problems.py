@@ -33,6 +33,7 @@ from heliograph.setup.services.events import MarksFirst
 from heliograph.setup.services.retention_terms import RemovesFirst
 from heliograph.setup.setup_errors import InUse, Invalid
 from heliograph.web.cursor import CursorError
+from heliograph.web.server_errors import RETRY_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,8 @@ class Problem(Exception):
         self.type = PROBLEM_TYPES[name]
         self.detail = detail or self.type.meaning
         self.headers, self.members = dict(headers or {}), members
+        if self.type.status is HTTPStatus.SERVICE_UNAVAILABLE:
+            self.headers.setdefault("Retry-After", str(RETRY_AFTER))
         super().__init__(self.detail)
 
     @classmethod

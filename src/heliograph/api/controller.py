@@ -34,7 +34,7 @@ from heliograph.api.stored_answers import answer_once, stored_answer
 from heliograph.api.token_access import Access, authenticate, note_token_use
 from heliograph.store.django_database import of_django
 from heliograph.store.token_check import ApiGrant
-from heliograph.web.server_errors import RETRY_AFTER, is_database_trouble
+from heliograph.web.server_errors import is_database_trouble
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +207,7 @@ class ApiController(Controller[JsonSerializer]):
         problem = problem_of(error)
         if problem is None and is_database_trouble(error):
             log.warning("api_database_error", error=type(error).__name__, message=str(error)[:200])
-            problem = Problem("unavailable", headers={"Retry-After": str(RETRY_AFTER)})
+            problem = Problem("unavailable")
         if problem is None:
             log.error("api_request_failed", path=self.request.path, method=self.request.method, exc_info=error)
             problem = Problem("internal")
