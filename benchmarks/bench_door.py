@@ -28,10 +28,12 @@ import uvloop
 from heliograph.bench.load_process import BenchClient
 from heliograph.bench.work import CLIENTS, Work
 from heliograph.domain.http_request import LOCAL
+from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.engine.ingest.door_places import DoorPlaces
 from heliograph.engine.ingest.door_protocol import DoorProtocol
 from heliograph.engine.ingest.fast_door import Edge
 from heliograph.engine.ingest.request_rules import BodyBudget
-from heliograph.recording.items import ItemAnswer, ItemOutcome
+from heliograph.recording.items import ItemResult
 from heliograph.store.token_check import ApiGrant
 
 KINDS = ("socket", "uvicorn", "door")
@@ -67,7 +69,7 @@ class NothingRecorded:
     """Stands where the batch writer is: everything is answered at once."""
 
     def __init__(self) -> None:
-        self.answer = ItemAnswer(ItemOutcome.CREATED, registration=4711, version=1, changes=(4711,))
+        self.answer = ItemResult(ItemOutcome.CREATED, registration=4711, version=1, changes=(4711,))
         self.on_answered: Any = None
 
     def submit(self, items: Any, _size: int, done: Any) -> None:
@@ -108,7 +110,8 @@ async def serve(kind: str) -> None:
     else:
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        protocol: Any = functools.partial(DoorProtocol, ours=LOCAL.at("127.0.0.1", port)) if kind == "door" else "httptools"
+        ours = LOCAL.at("127.0.0.1", port)
+        protocol: Any = functools.partial(DoorProtocol, ours=ours, places=DoorPlaces()) if kind == "door" else "httptools"
         reception: Any = Doorway()
         app: Any = Edge(reception) if kind == "door" else application
         settings: dict[str, Any] = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False}

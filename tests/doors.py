@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.http_request import LOCAL, Hosts
-from heliograph.engine.ingest.fast_door import Door
+from heliograph.engine.ingest.door_places import PlaceLimits
+from heliograph.engine.ingest.fast_door import DIRECT, Door
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.wsgi_door import IngestApplication
 from heliograph.store.config_cache import Committed, ConfigCache
@@ -71,9 +73,19 @@ class Sender:
     token: str
     deaths: list[BaseException] = field(default_factory=list)
 
-    def post(self, body: bytes | dict[str, Any], *, path: str = PATH, method: str = "POST", type: str = JSON, **headers: str) -> Said:
+    def post(
+        self,
+        body: bytes | dict[str, Any],
+        *,
+        path: str = PATH,
+        method: str = "POST",
+        type: str = JSON,
+        source: str = "127.0.0.1",
+        **headers: str,
+    ) -> Said:
+        """source: the address from which the request comes"""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, source_address=(source, 0))
         said = {"Content-Type": type, "Authorization": f"Bearer {self.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         try:
             connection.request(method, path, data, {k: v for k, v in said.items() if v})
@@ -97,12 +109,19 @@ def document(code: str = "R1", **more: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(acme: RunningAccount, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
+def opened(
+    acme: RunningAccount,
+    kind: str,
+    hosts: Hosts = LOCAL,
+    limits: PlaceLimits | None = None,
+    clients: ClientAddresses = DIRECT,
+) -> Iterator[Sender]:
+    """A door that is open. limits, clients: of the fast door."""
     deaths: list[BaseException] = []
     reception = Reception(acme.open, lambda: acme.open(read_only=True), lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
     sender = Sender(acme, reception, 0, kind, make_token(acme.db), deaths)
     if kind == "fast":
-        door = Door("127.0.0.1", 0, reception, hosts=hosts, on_death=deaths.append)
+        door = Door("127.0.0.1", 0, reception, hosts=hosts, clients=clients, limits=limits, on_death=deaths.append)
         door.open()
         sender.port = door.port
         try:

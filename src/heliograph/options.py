@@ -117,6 +117,20 @@ class Options(BaseSettings):
     )
     bind: str = Field(default="127.0.0.1:8700", description="Address and port for pages and /ingest.")
     ingest_bind: str = Field(default="", description="Address and port of the fast door: a second, faster /ingest. Empty: no fast door.")
+    ingest_connections: int = Field(
+        default=2_000,
+        ge=10,
+        le=40_000,
+        description="Connections that the fast door keeps open for those who have sent a valid token; one account has half of them at most."
+        " Half as many may be open beside them for everybody else.",
+    )
+    ingest_address_connections: int = Field(
+        default=100,
+        ge=1,
+        le=20_000,
+        description="Connections to the fast door without a valid token that one address (an IPv6 network /64) may have open. Trusted proxies"
+        " have no such limit.",
+    )
     operations_bind: str = Field(
         default="127.0.0.1:8701",
         description="Address and port for /health/live, /health/ready and /metrics. Keep it off the public network."

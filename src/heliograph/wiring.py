@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +126,8 @@ def listening(options: Options) -> Callable[[Callable[[], object]], object]:
 
 def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
     """The door of HELIOGRAPH_INGEST_BIND. Raises AddressTaken if the address is not available."""
-    from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415 -- as above
+    from heliograph.engine.ingest.door_places import PlaceLimits  # noqa: PLC0415 -- as above
+    from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415
 
     host, port = host_and_port(options.ingest_bind)
     try:
@@ -135,6 +137,9 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
             reception(options, on_recorded=on_recorded),
             hosts=options.hosts,
             clients=ClientAddresses(options.trusted_proxies),
+            limits=PlaceLimits(options.ingest_connections, options.ingest_address_connections).within(
+                resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            ),
             on_death=lambda _: os._exit(UNCLEAN),
         )
     except OSError as error:

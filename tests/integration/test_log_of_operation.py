@@ -13,7 +13,8 @@ from tests.waiting import until
 
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
 from heliograph.engine.ingest.problem_documents import NO_TOKEN, refused, too_large
-from heliograph.engine.ingest.refused_documents import MOST_SENDERS, RefusedDocuments
+from heliograph.engine.ingest.refusal_lines import MOST_SENDERS
+from heliograph.engine.ingest.refused_documents import RefusedDocuments
 from heliograph.store.token_check import prefix_of
 
 __all__ = ["acme"]

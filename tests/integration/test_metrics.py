@@ -171,6 +171,7 @@ def in_status(said: dict[str, Any]) -> Samples:
         **histogram("heliograph_attempt_duration_seconds", said["attempt_seconds"]),
         **histogram("heliograph_settle_batch_size", said["settle_batch_sizes"]),
         **histogram("heliograph_record_batch_size", said["record_batch_sizes"]),
+        **{("heliograph_door_connections_ended_total", (("reason", end),)): n for end, n in said["door_connections_ended"].items()},
         **{(name, ()): number for name, number in one.items()},
         **{(name, (("state", state),)): number for name, states in by_state.items() for state, number in states.items()},
     }

@@ -178,7 +178,8 @@ def test_O12_every_503_says_when_to_come_again(server: postgres.Server, tmp_path
             answers[f"{method} {path}"] = site.pages.send(path, b"" if method == "GET" else b"{}", method=method, **program)
         for door in (site.pages, site.door):
             answers[f"POST {door.address}"] = door.send("/ingest/registrations", b"{}", **program)
-        answers["/health/ready"] = until(lambda: (answer := site.operations.get("/health/ready")).status == 503 and answer)
+        until(lambda: site.ready()[0] == 503)
+        answers["/health/ready"] = site.operations.get("/health/ready")
         unavailable = {path: answer for path, answer in answers.items() if answer.status == 503}
         assert len(unavailable) > 200, "nearly everything needs the database"
         assert not [path for path, answer in unavailable.items() if not (answer.headers["Retry-After"] or "").isdigit()]

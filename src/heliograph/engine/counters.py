@@ -1,6 +1,6 @@
 """The counters of the processes of one start for `/metrics` (O2; docs/running): numbers in memory that a process shares with its supervisor.
 
-Each number has one writer, the thread that settles or the one that records, which adds to it once per batch. So nothing is locked, nothing is
+Each number has one writer: the thread that settles or the one that records, which add to it once per batch, or the fast door's. So nothing is locked, nothing is
 sent, and what a process has counted survives its death.
 """
 
@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from typing import Final, Self
 
@@ -20,6 +21,24 @@ from heliograph.store.database_trouble import Trouble
 
 COUNTERS: Final = "HELIOGRAPH_COUNTERS_FILE"
 """The environment's name for the descriptor of a process's numbers."""
+
+
+class ConnectionEnd(StrEnum):
+    """Why the fast door ended or refused a connection for the sake of others (H5)."""
+
+    ADDRESS = "address"
+    """Its address had more connections without a valid token than it may."""
+    STRANGERS = "strangers"
+    """All addresses together had."""
+    ACCOUNT = "account"
+    """Its account had more connections than it may."""
+    FULL = "full"
+    """All accounts together had."""
+    SLOW = "slow"
+    """A head, or the rest of a refused body, did not arrive in time."""
+    UNREAD = "unread"
+    """Nobody read its replies."""
+
 
 type OutcomeKey = tuple[str, str]
 """The end of an attempt (delivered, failed, validation) and the category of the failure, "" for none."""
@@ -57,10 +76,13 @@ RECORDED: Final = Histogram(SETTLED.end, _SIZES)
 TROUBLE: Final = RECORDED.end
 """The place of the last error that said that the database cannot be used: its number in `Trouble`, then the monotonic clock's milliseconds. The
 clock is that of the machine, so other processes can compare it with theirs."""
-SIZE: Final = (TROUBLE + 2) * 8
+ENDS: Final = TROUBLE + 2
+"""The place of the first number of `ConnectionEnd`, in its order. The thread of the fast door writes them."""
+SIZE: Final = (ENDS + len(ConnectionEnd)) * 8
 """Bytes."""
 
 _PLACES: Final = {key: n for n, key in enumerate(OUTCOMES)}
+_END_PLACES: Final = {end: ENDS + n for n, end in enumerate(ConnectionEnd)}
 
 
 class ProcessCounters:
@@ -85,6 +107,10 @@ class ProcessCounters:
     def recorded(self, size: int) -> None:
         """Adds a batch of documents."""
         self._observe(RECORDED, [size])
+
+    def ended(self, end: ConnectionEnd) -> None:
+        """Adds a connection of the fast door that was ended or refused."""
+        self._numbers[_END_PLACES[end]] += 1
 
     def note_trouble(self, trouble: Trouble, at: float) -> None:
         """Stores an error of the database. From any thread: the last one counts.

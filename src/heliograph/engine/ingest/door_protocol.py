@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, RequestRefusal, read_head
+from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
+from heliograph.engine.counters import ConnectionEnd
+from heliograph.engine.ingest.door_places import DoorPlaces, Place
+from heliograph.engine.ingest.problem_documents import NO_PLACE, IngestReply
 from heliograph.engine.ingest.reply_transport import ReplyTransport
 
 log = structlog.get_logger(__name__)
@@ -18,9 +22,13 @@ HEAD_WITHIN: Final = 10.0
 """Seconds for a request's head to arrive, counted from the connection or from its first byte."""
 REST_WITHIN: Final = 5.0
 """Seconds for the remaining body of a request that has been replied to."""
+READ_WITHIN: Final = 30.0
+"""Seconds for a peer that does not read to begin again. Meanwhile up to 64 KB of replies wait here, and more in the system's buffers."""
 
 IS_WHOLE: Final = "heliograph.is_whole"
 """In an ASGI scope: whether the body has arrived with its head."""
+PLACE: Final = "heliograph.place"
+"""In an ASGI scope: the `Place` of the connection."""
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
 
@@ -32,11 +40,14 @@ class DoorProtocol(HttpToolsProtocol):
 
     A connection without requests is closed: a head must arrive within HEAD_WITHIN. (uvicorn's own timeout between requests stops at the first
     byte, even if that is an empty line or the rest of a refused body.)
+
+    A connection without a valid token ends after its first request, and one whose peer does not read ends, too.
     """
 
-    def __init__(self, *args: Any, ours: frozenset[bytes], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ours: frozenset[bytes], places: DoorPlaces, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._ours = ours
+        self._ours, self._places = ours, places
+        self._place: Place | None = None
         self._head = b""  # the beginning of a head
         self._left = 0  # bytes of the body still to come
         self._is_whole = False
@@ -44,15 +55,24 @@ class DoorProtocol(HttpToolsProtocol):
         self._refusal: RequestRefusal | None = None
         self._head_late: asyncio.TimerHandle | None = None
         self._rest_late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._has_request = False  # whether there has been one
         self._in_message = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", ReplyTransport(transport)))
-        self._await_head()
+        self._place = self._places.take(self, self._peer, self.loop.time())
+        if self._place is None:
+            self._answer(NO_PLACE)
+        else:
+            self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
         self._rest_came()
+        self._reading_goes_on()
+        if self._place is not None:
+            self._places.leave(self._place)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -63,17 +83,22 @@ class DoorProtocol(HttpToolsProtocol):
             self._await_rest()
 
     def on_headers_complete(self) -> None:
-        cast("dict[str, Any]", self.scope)[IS_WHOLE] = self._is_whole
+        scope = cast("dict[str, Any]", self.scope)
+        scope[IS_WHOLE], scope[PLACE] = self._is_whole, self._place
         super().on_headers_complete()
-        self._in_message = True
+        self._has_request = self._in_message = True
 
     def on_message_complete(self) -> None:
         self._in_message = False
         self._rest_came()
         super().on_message_complete()
+        if self.cycle.response_complete:
+            self._end_stranger()
 
     def on_response_complete(self) -> None:
         cast("ReplyTransport", self.transport).flush()
+        if self._is_stranger:
+            self.pipeline.clear()
         is_last = not self.pipeline
         super().on_response_complete()
         if self._refusal is not None:
@@ -81,6 +106,39 @@ class DoorProtocol(HttpToolsProtocol):
                 self._answer_refusal(self._refusal)
         elif self._in_message and is_last:
             self._await_rest()
+        else:
+            self._end_stranger()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(READ_WITHIN, self._end_unread)
+
+    def resume_writing(self) -> None:
+        self._reading_goes_on()
+        super().resume_writing()
+
+    @property
+    def is_idle(self) -> bool:
+        """True if no request is in hand, and no part of one has arrived."""
+        return self._has_answered and not self._head
+
+    @property
+    def is_waiting(self) -> bool:
+        """True if the door waits for the peer: for a request, for the rest of one, or until it reads its replies."""
+        return self._has_answered or self.flow.write_paused
+
+    def drop(self, *, is_stranger: bool) -> None:
+        """Ends the connection so that others have room. A stranger whose first request is here or on its way is told; a known sender knows that
+        an idle connection may end at any time."""
+        if self.transport.is_closing() or self.flow.write_paused:
+            self.transport.abort()
+        elif not is_stranger or (self._has_request and self.cycle.response_started):
+            self.transport.close()
+        else:
+            if self._has_request:  # its token is being looked up
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            self._answer(NO_PLACE)
 
     def send_400_response(self, _msg: str) -> None:
         """Answers what uvicorn's parser cannot read."""
@@ -135,7 +193,7 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self._refusal = refusal
         self.flow.pause_reading()
-        log.warning("request_refused", door="fast", peer=self.client and self.client[0], reason=refusal.detail, found=refusal.received)
+        log.warning("request_refused", door="fast", peer=self._peer, reason=refusal.detail, found=refusal.received)
         in_hand = not getattr(self.cycle, "response_complete", True)
         if in_hand and self._in_message:  # the body of the newest request cannot be read
             if self.pipeline:
@@ -151,18 +209,50 @@ class DoorProtocol(HttpToolsProtocol):
         self._answer_refusal(refusal)
 
     def _answer_refusal(self, refusal: RequestRefusal) -> None:
-        if self.transport.is_closing():
-            return
-        body = refusal.body
+        if not self.transport.is_closing():
+            self._answer(refusal)
+
+    def _answer(self, reply: RequestRefusal | IngestReply) -> None:
+        """Sends a reply that is no request's, and closes the connection."""
+        phrase = reply.phrase if isinstance(reply, RequestRefusal) else HTTPStatus(reply.status).phrase
+        body = reply.body
         headers = [
             *self.server_state.default_headers,
-            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"content-type", reply.content_type.encode()),
             (b"content-length", str(len(body)).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in reply.headers.items() if name != "Connection"),
             (b"connection", b"close"),
         ]
-        lines = [f"HTTP/1.1 {refusal.status} {refusal.phrase}".encode(), *(name + b": " + value for name, value in headers)]
+        lines = [f"HTTP/1.1 {reply.status} {phrase}".encode(), *(name + b": " + value for name, value in headers)]
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
+
+    @property
+    def _has_answered(self) -> bool:
+        return not self._has_request or self.cycle.response_complete
+
+    @property
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _end_stranger(self) -> None:
+        """Closes the connection after a reply if it has had no valid token: refusing request after request costs as much as recording."""
+        if self._is_stranger and not self.transport.is_closing():
+            self.transport.close()
+
+    @property
+    def _is_stranger(self) -> bool:
+        return self._place is not None and not self._place.is_known
+
+    def _end_unread(self) -> None:
+        self._unread = None
+        self._places.note(ConnectionEnd.UNREAD, self._peer)
+        self.transport.abort()
+
+    def _reading_goes_on(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _await_head(self) -> None:
         self._head_late = self.loop.call_later(HEAD_WITHIN, self._too_slow)
@@ -184,4 +274,5 @@ class DoorProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._head_late = self._rest_late = None
         if not self.transport.is_closing():
+            self._places.note(ConnectionEnd.SLOW, self._peer)
             self.transport.close()

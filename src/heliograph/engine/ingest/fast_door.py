@@ -22,9 +22,11 @@ import uvicorn
 
 from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.http_request import LOCAL, Hosts
+from heliograph.engine.counters import ConnectionEnd
 from heliograph.engine.ingest import problem_documents, request_rules
 from heliograph.engine.ingest.batch_writer import BatchResult, Mishap, WriterBusy
-from heliograph.engine.ingest.door_protocol import IS_WHOLE, DoorProtocol
+from heliograph.engine.ingest.door_places import DoorPlaces, Place, PlaceLimits
+from heliograph.engine.ingest.door_protocol import IS_WHOLE, PLACE, DoorProtocol
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
@@ -37,7 +39,6 @@ log = structlog.get_logger(__name__)
 
 GRACE: Final = 8
 """Seconds for running requests to end; the supervisor kills after 10."""
-MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
 WINDOW: Final = 2
 """Per-request limit on chunks in flight."""
@@ -105,7 +106,7 @@ class Edge:
             self._reception.refused.note(reply, head.token, self._address(scope))
 
         try:
-            reply = await self._handle(head, receive, send, note_refusal, is_whole=scope.get(IS_WHOLE, False))
+            reply = await self._handle(head, receive, send, note_refusal, place=scope[PLACE], is_whole=scope[IS_WHOLE])
         except _Gone:
             return
         if reply is problem_documents.NO_TOKEN:
@@ -115,6 +116,8 @@ class Edge:
                 note_refusal(reply)
             headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.body)).encode())]
             headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+            if scope[IS_WHOLE] and not scope[PLACE].is_known and "Connection" not in reply.headers:
+                headers.append((b"connection", b"close"))  # the protocol ends it, too, and after the rest of a body
             await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             await send({"type": "http.response.body", "body": reply.body})
 
@@ -124,11 +127,12 @@ class Edge:
         return self._clients.client(scope["client"][0] if scope.get("client") else "", hops)
 
     async def _handle(
-        self, head: IngestHead, receive: Receive, send: Send, note_refusal: Callable[[IngestReply], None], *, is_whole: bool
+        self, head: IngestHead, receive: Receive, send: Send, note_refusal: Callable[[IngestReply], None], *, place: Place, is_whole: bool
     ) -> IngestReply | None:
         """The reply; None if it has been sent already.
 
         note_refusal: called with the reply to each line that is refused
+        place: the connection's
         is_whole: the body has arrived with the head, so there is nothing to wait for
         """
         astray = request_rules.place(head)
@@ -137,6 +141,8 @@ class Edge:
         grant = self._tokens.known(head.token) or await self._look_up(head.token)
         if isinstance(grant, IngestReply):
             return grant
+        if end := place.admit(grant.account):
+            return problem_documents.TOO_MANY_CONNECTIONS if end is ConnectionEnd.ACCOUNT else problem_documents.NO_PLACE
         request = request_rules.body_to_read(head, grant)
         if isinstance(request, IngestReply):
             return request
@@ -338,6 +344,7 @@ class Door:
 
     hosts: the host names that requests may use
     clients: the proxies whose X-Forwarded-For is believed
+    limits: of open connections
     on_death: called when its thread dies
     """
 
@@ -349,6 +356,7 @@ class Door:
         *,
         hosts: Hosts = LOCAL,
         clients: ClientAddresses = DIRECT,
+        limits: PlaceLimits | None = None,
         on_death: Callable[[BaseException], object],
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -356,10 +364,12 @@ class Door:
         self.port = int(self._socket.getsockname()[1])
         self._reception = reception
         self._on_death = on_death
+        places = DoorPlaces(limits, clients, reception.note_connection)
+        protocol = functools.partial(DoorProtocol, ours=hosts.at(host, self.port), places=places)
         config = uvicorn.Config(
             Edge(reception, clients),
             loop="uvloop",
-            http=cast("type[asyncio.Protocol]", functools.partial(DoorProtocol, ours=hosts.at(host, self.port))),  # uvicorn only calls it
+            http=cast("type[asyncio.Protocol]", protocol),  # uvicorn only calls it
             ws="none",
             lifespan="off",
             log_config=None,
@@ -367,7 +377,6 @@ class Door:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=IDLE,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=GRACE,
         )
         self._server = uvicorn.Server(config)

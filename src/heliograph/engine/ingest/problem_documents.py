@@ -104,6 +104,20 @@ EMPTY: Final = problem(400, "json", "The request contains no document.")
 BUSY: Final = problem(
     429, "busy", "More arrives than can be recorded at the moment. Nothing in this request was recorded.", retry_after=RETRY_BUSY
 )
+TOO_MANY_CONNECTIONS: Final = problem(
+    429,
+    "connections",
+    "This account has as many open connections as it may. Nothing in this request was recorded.",
+    retry_after=RETRY_BUSY,
+    Connection="close",
+)
+NO_PLACE: Final = problem(
+    503,
+    "full",
+    "Too many connections are open. Nothing in a request that has no other answer was recorded: send it again.",
+    retry_after=RETRY_BUSY,
+    Connection="close",
+)
 UNAVAILABLE: Final = problem(
     503,
     "unavailable",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from heliograph.domain.snapshot import ConfigProvider
+from heliograph.engine.counters import ConnectionEnd
 from heliograph.engine.ingest.batch_writer import BatchWriter
+from heliograph.engine.ingest.refusal_lines import Refusal, RefusalLines
 from heliograph.engine.ingest.refused_documents import RefusedDocuments
 from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
@@ -31,6 +33,7 @@ class Reception:
         self.tokens = TokenCache(open_reader)
         self.body_budget = BodyBudget()
         self.refused = RefusedDocuments()
+        self.ended_connections = RefusalLines("connections_ended")
         self._refusals = RefusalWriter(open_writer)
 
     def refuse_token(self, token: str, address: str) -> None:
@@ -40,9 +43,18 @@ class Reception:
         """
         PROCESS.note(AccessRefusal(Reason.UNKNOWN_TOKEN, address, token_prefix=prefix_of(token) or ""))
 
+    def note_connection(self, end: ConnectionEnd, address: str) -> None:
+        """Counts a connection that the fast door ended or refused, for the metrics and the log.
+
+        address: the peer's
+        """
+        self.writer.counters.ended(end)
+        self.ended_connections.count(Refusal(end.value, address))
+
     def close(self, seconds: float = 5.0) -> None:
         """Records what was accepted, then ends."""
         self.writer.stop(seconds)
         self.tokens.close()
         self._refusals.close()
         self.refused.write()
+        self.ended_connections.write()

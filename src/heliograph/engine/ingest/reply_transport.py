@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+LINGER: Final = 30.0
+"""Seconds for which a closed connection waits until its peer has read what was sent. Then it is cut off."""
 _FINAL: Final = b"HTTP/1.1 "
 _INTERIM: Final = b"HTTP/1.1 1"
 
@@ -20,6 +22,7 @@ class ReplyTransport:
         self._transport = transport
         self._head = b""
         self.is_closing = transport.is_closing
+        self.abort = transport.abort
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -39,5 +42,8 @@ class ReplyTransport:
             self.write(b"")
 
     def close(self) -> None:
+        """Closes once everything is sent. (By itself, that waits for ever for a peer that reads nothing.)"""
         self.flush()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(LINGER, self._transport.abort)

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from heliograph import __version__
-from heliograph.engine.counters import DURATION, OUTCOMES, RECORDED, SETTLED, SIZE, Histogram, OutcomeKey
+from heliograph.engine.counters import DURATION, ENDS, OUTCOMES, RECORDED, SETTLED, SIZE, ConnectionEnd, Histogram, OutcomeKey
 from heliograph.store.installation_state import ServerStatus
 
 RUNNING: Final = "running"
@@ -78,6 +78,11 @@ class ProcessFigures:
         """Documents recorded in one transaction of the doors."""
         return self._observed(RECORDED)
 
+    @property
+    def ended_connections(self) -> Mapping[ConnectionEnd, int]:
+        """Connections that the fast door ended or refused, by reason."""
+        return {end: sum(values[ENDS + n] for values in self.counted.values()) for n, end in enumerate(ConnectionEnd)}
+
     def _observed(self, histogram: Histogram) -> ObservedSizes:
         *places, total = [sum(values[n] for values in self.counted.values()) for n in range(histogram.first, histogram.end)]
         return ObservedSizes(histogram.bounds, list(accumulate(places)), total / histogram.scale)
@@ -128,6 +133,7 @@ class InstallationStatus:
             "attempt_seconds": processes.attempt_seconds.as_json() if processes else None,
             "settle_batch_sizes": processes.settled_sizes.as_json() if processes else None,
             "record_batch_sizes": processes.recorded_sizes.as_json() if processes else None,
+            "door_connections_ended": dict(processes.ended_connections) if processes else None,
             "database_up": self.database is not None,
             **(self.database.as_json() if self.database else {}),
         }

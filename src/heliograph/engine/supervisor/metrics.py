@@ -78,6 +78,12 @@ def _of_processes(processes: ProcessFigures) -> Iterator[Metric]:
     )
     yield _histogram("heliograph_settle_batch_size", "Outcomes stored in one transaction.", processes.settled_sizes)
     yield _histogram("heliograph_record_batch_size", "Documents recorded in one transaction of the doors.", processes.recorded_sizes)
+    ended = CounterMetricFamily(
+        "heliograph_door_connections_ended", "Connections that the fast door ended or refused, by reason.", labels=("reason",)
+    )
+    for end, count in processes.ended_connections.items():
+        ended.add_metric((end,), count)
+    yield ended
 
 
 def _histogram(name: str, help: str, sizes: ObservedSizes) -> Metric:
