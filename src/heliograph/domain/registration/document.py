@@ -17,6 +17,7 @@ from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.name_index import NameIndex
 from heliograph.domain.setup.tag_kinds import StandardProperty
 
+MAX_EVENT_CODE = 25  # characters of an event code
 MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
 MAX_LONG_TEXT = 20_000  # characters of notes and of answers
@@ -28,7 +29,7 @@ KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "orde
 def address(document: Mapping[str, object]) -> tuple[str, str]:
     """(event code, registration code) in the document. Raises DocumentRefused."""
     reader = DocumentReader()
-    event = reader.code(document.get("event"), "event", 25)
+    event = reader.code(document.get("event"), "event", MAX_EVENT_CODE)
     code = reader.code(document.get("code"), "code", MAX_CODE)
     reader.stop()
     return event, code

@@ -1,4 +1,4 @@
-"""The rules for requests to /ingest, for both doors: the fast one and the pages' port (I2, I3).
+"""The rules for requests to /ingest, for both doors: the fast one and the pages' port (I2, I3; docs/reference/ingest.md).
 
     head → sender → kind and size → body → documents → the batch writer → replies
 
