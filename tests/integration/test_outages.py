@@ -256,3 +256,26 @@ def test_D1_what_is_in_flight_is_noted_on_a_full_disk(tmp_path: Path) -> None:
         disk.fill()
         output, _ = process.communicate("go on\n", timeout=STARTING)
         assert (process.returncode, output) == (0, "True\nNo space left on device []\n")
+
+
+@pytest.mark.trial
+@pytest.mark.needs("postgresql")
+def test_O12_while_PostgreSQL_stands_still_everything_says_so(server: postgres.Server, tmp_path: Path) -> None:
+    """SIGSTOP: the kernel takes its connections, and the server answers nothing."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with installation(Starter(facts("postgresql", server.url("hg"), data), tmp_path)) as site:
+        assert site.pages.sign_in(ADA, PASSWORD).status == 302
+        until(lambda: site.ready()[0] == 200)
+        server.stall()
+        try:
+            health = until(lambda: site.not_ready("The database does not answer."))
+            assert health["ready"] is False
+            assert site.post(site.door)[:2] == (503, "5")
+            assert site.pages.get("/registrations/").status == 503
+        finally:
+            server.resume()
+        until(lambda: site.ready()[0] == 200, STARTING)
+        assert site.pages.get("/registrations/").status == 200
+        assert site.post(site.door)[0] == 400, "there is no event X"
+        assert "Traceback" not in site.process.output
