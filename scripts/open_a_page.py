@@ -71,9 +71,13 @@ def main(command: str, data: Path, openapi_file: Path) -> int:
             print(f"--- {each.name}\n{each.read_text('utf-8', 'replace')[-4000:]}", file=sys.stderr)
         raise
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if process.poll() is None:  # asked first: what it has started is in sessions of its own
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     return 0
 
 

@@ -48,15 +48,17 @@ def running(lines: list[str], folder: Path, environment: dict[str, str]) -> Iter
     try:
         yield log
         assert shell.poll() is None, f"the last command has ended by itself, with {shell.returncode}"
-        os.killpg(shell.pid, signal.SIGINT)
-        shell.wait(60)
     except BaseException:
         print(log.read_text("utf-8", "replace")[-8000:], file=sys.stderr)
         raise
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(shell.pid, signal.SIGKILL)
-        shell.wait()
+            os.killpg(shell.pid, signal.SIGINT)
+        try:
+            shell.wait(60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
 
 
 def wait_for_text(pattern: str, log: Path) -> re.Match[str]:
