@@ -33,8 +33,8 @@ def commands(readme: str, heading: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running(lines: list[str], folder: Path, environment: dict[str, str]) -> Iterator[Path]:
-    """Runs the commands in one shell, of which the last goes on until the end, and gives the file of its output. Ctrl-C ends it."""
+def running(lines: list[str], folder: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Runs the commands in one shell, of which the last goes on until the end, and gives the shell and the file of its output. Ctrl-C ends it."""
     log = folder / "output.log"
     with log.open("wb") as output:
         shell = subprocess.Popen(
@@ -46,7 +46,7 @@ def running(lines: list[str], folder: Path, environment: dict[str, str]) -> Iter
             start_new_session=True,
         )
     try:
-        yield log
+        yield shell, log
         assert shell.poll() is None, f"the last command has ended by itself, with {shell.returncode}"
     except BaseException:
         print(log.read_text("utf-8", "replace")[-8000:], file=sys.stderr)
@@ -61,12 +61,13 @@ def running(lines: list[str], folder: Path, environment: dict[str, str]) -> Iter
                 os.killpg(shell.pid, signal.SIGKILL)
 
 
-def wait_for_text(pattern: str, log: Path) -> re.Match[str]:
-    """Waits until the output matches the pattern."""
+def wait_for_text(pattern: str, shell: subprocess.Popen[bytes], log: Path) -> re.Match[str]:
+    """Waits until the output matches the pattern; no longer than the shell lives."""
     deadline = time.monotonic() + WITHIN
     while time.monotonic() < deadline:
         if found := re.search(pattern, log.read_text("utf-8", "replace")):
             return found
+        assert shell.poll() is None, f"the commands have ended with {shell.returncode}"
         time.sleep(0.2)
     raise AssertionError(f"nothing like {pattern!r} was printed")
 
@@ -110,13 +111,13 @@ def main() -> int:
         for place, stand_in in places.items():
             readme = readme.replace(place, stand_in)
 
-        with running(commands(readme, "Try it"), folder, environment) as log:
-            address = wait_for_text(r"http://(?:127\.0\.0\.1|localhost):\d+", log)[0]
+        with running(commands(readme, "Try it"), folder, environment) as (shell, log):
+            address = wait_for_text(r"http://(?:127\.0\.0\.1|localhost):\d+", shell, log)[0]
             assert "<html" in wait_for_page(address)
         print("README, Try it: the demo shows its page.", flush=True)
 
-        with running(commands(readme, "Install it"), folder / "heliograph", environment) as log:
-            link = wait_for_text(r"https://signal\.example\.org(/\S+)", log)[1]
+        with running(commands(readme, "Install it"), folder / "heliograph", environment) as (shell, log):
+            link = wait_for_text(r"https://signal\.example\.org(/\S+)", shell, log)[1]
             assert wait_for_page(f"http://{operations}/health/ready")
             print(f"README, Install it: the service is ready and prints a link, {link[:12]}…", flush=True)
     return 0
