@@ -48,3 +48,20 @@ def test_what_a_killed_trial_left_is_thrown_away(empty_database: DatabaseFacts) 
     with pytest.raises(GroundError, match="Another trial"):
         TrialDatabase(empty_database.url)
     claimed.close()
+
+
+def test_a_trial_that_has_restarted_its_server_clears_the_database(empty_database: DatabaseFacts) -> None:
+    """`verify` restarts the server, and its own session ends with it (found by a trial of 200 kills, which then had no report)."""
+    if empty_database.vendor == "sqlite":
+        with pytest.raises(GroundError, match="cannot be reached"):
+            TrialDatabase(f"postgresql://nobody@/none?host={empty_database.data}")
+        return
+    claimed = TrialDatabase(empty_database.url)
+    with psycopg.connect(empty_database.url, autocommit=True) as session:
+        session.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'heliograph trial'"
+        )
+    claimed.clear()
+    claimed.close()
+    with psycopg.connect(empty_database.url, autocommit=True) as session:
+        assert _tables(session) == set()

@@ -117,7 +117,7 @@ def ground(
             made.disk.close(keep=made.keep)
         if not made.keep:
             if database is not None:
-                database.empty()
+                database.clear()
             shutil.rmtree(folder, ignore_errors=True)
         if database is not None:
             database.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -22,20 +22,35 @@ class TrialDatabase:
 
     def __init__(self, url: str) -> None:
         """Empties it if an earlier trial left something. Raises GroundError."""
+        self._url = url
+        self._session = self._reserve()
         try:
-            self._session = psycopg.connect(url, autocommit=True, application_name="heliograph trial")
-        except psycopg.OperationalError as error:
-            raise GroundError(f"The database cannot be reached: {str(error).strip()}") from None
-        try:
-            ((free,),) = self._session.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchall()
-            if not free:
-                raise GroundError("Another trial is running on this database. Wait for it to end, or use another database.")
             self._check_is_ours()
             self.empty()
             self._session.execute(sql.SQL("CREATE TABLE {} (made timestamptz NOT NULL DEFAULT now())").format(sql.Identifier(MARK)))
         except BaseException:
             self._session.close()
             raise
+
+    def _reserve(self) -> psycopg.Connection[tuple[Any, ...]]:
+        try:
+            session = psycopg.connect(self._url, autocommit=True, application_name="heliograph trial")
+        except psycopg.OperationalError as error:
+            raise GroundError(f"The database cannot be reached: {str(error).strip()}") from None
+        ((free,),) = session.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchall()
+        if not free:
+            session.close()
+            raise GroundError("Another trial is running on this database. Wait for it to end, or use another database.")
+        return session
+
+    def clear(self) -> None:
+        """Empties it at the end of a trial, which may have restarted the server."""
+        try:
+            self._session.execute("SELECT 1")
+        except psycopg.OperationalError:
+            self._session.close()
+            self._session = self._reserve()
+        self.empty()
 
     def close(self) -> None:
         """Ends the reservation and its session. The server may notice the end of a session only after the next trial has asked."""

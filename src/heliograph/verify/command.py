@@ -84,9 +84,9 @@ def verify(
         report.not_provoked = not_provoked
         if keep:
             typer.echo(f"Everything is kept in {made.folder}", err=True)
-    if not as_json and sys.stderr.isatty():
-        typer.echo("\r\033[K", nl=False, err=True)
-    typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
+        if not as_json and sys.stderr.isatty():
+            typer.echo("\r\033[K", nl=False, err=True)
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
     if not report.ok:
         raise typer.Exit(1)
 
