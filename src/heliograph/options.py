@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -92,7 +92,8 @@ class Options(BaseSettings):
     )
     database_url: str = Field(
         default="",
-        description="postgresql://user:password@host:5432/name or sqlite:///absolute/path. Default: heliograph.db in the data folder.",
+        description="postgresql://user:password@host:5432/name or sqlite:///absolute/path; several PostgreSQL servers as one:5432,two:5432."
+        " Default: heliograph.db in the data folder.",
     )
     key: SecretStr = Field(
         default=SecretStr(""),
@@ -343,7 +344,7 @@ class Options(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in {"sqlite", "postgresql", "postgres"}:
+        if value and value.partition(":")[0] not in {"sqlite", "postgresql", "postgres"}:
             raise ValueError("it must begin with postgresql:// or sqlite:///")
         return value
 
@@ -447,14 +448,9 @@ class Options(BaseSettings):
         return str(self.ca_file)
 
     @property
-    def database(self) -> SplitResult:
-        """The database's URL, or the default."""
-        return urlsplit(self.database_url or f"sqlite:///{self.data / 'heliograph.db'}")
-
-    @property
     def on_sqlite(self) -> bool:
         """True if the database is SQLite."""
-        return self.database.scheme == "sqlite"
+        return not self.database_url or self.database_url.startswith("sqlite:")
 
     @property
     def installation(self) -> str:
@@ -464,7 +460,9 @@ class Options(BaseSettings):
     @property
     def sqlite_file(self) -> Path:
         """The SQLite file; meaningful only if `on_sqlite`."""
-        return Path("/" + unquote(self.database.path).lstrip("/"))
+        if not self.database_url:
+            return self.data / "heliograph.db"
+        return Path("/" + unquote(urlsplit(self.database_url).path).lstrip("/"))
 
     @property
     def key_place(self) -> Path:

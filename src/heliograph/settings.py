@@ -7,7 +7,7 @@ import hmac
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy
@@ -82,16 +82,13 @@ def _sqlite(options: Options) -> dict[str, dict[str, Any]]:
 
 
 def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
-    url = options.database
-    parameters = dict(parse_qsl(url.query))
+    from heliograph.store.postgres_connection import connection_parameters  # noqa: PLC0415 -- with psycopg
+
+    parameters, of_reader = connection_parameters(options.database_url), connection_parameters(options.database_url, read_only=True)
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}  # Django's and libpq's
     common: dict[str, Any] = {
         "ENGINE": "heliograph.store.backends.postgres",
-        "NAME": unquote(url.path.removeprefix("/")),
-        "USER": unquote(url.username or ""),
-        "PASSWORD": unquote(url.password or ""),
-        # The query's host may be the folder of a Unix socket.
-        "HOST": parameters.pop("host", unquote(url.hostname or "")),
-        "PORT": str(url.port or ""),
+        **{django_name: parameters.pop(name, "") for django_name, name in names.items()},
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -100,12 +97,10 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
     planned = f"-c jit=off -c random_page_cost=1.1 {parameters.pop('options', '')}".strip()
     # A suspended process holds its locks no longer than this: the server ends its session.
     given = f"{planned} -c idle_in_transaction_session_timeout={round(options.idle_in_transaction * 1000)}"
-    parameters.setdefault(
-        "connect_timeout", "10"
-    )  # as store.postgres_database.CONNECT_WITHIN; an address that swallows packets would hold threads
+    reading = {name: of_reader[name] for name in parameters}
     return {
         "default": {**common, "OPTIONS": {**parameters, "options": given}},
-        "read": {**common, "OPTIONS": {**parameters, "options": f"{given} -c default_transaction_read_only=on"}},
+        "read": {**common, "OPTIONS": {**reading, "options": f"{given} -c default_transaction_read_only=on"}},
     }
 
 

@@ -17,6 +17,7 @@ from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store import database_outages
 from heliograph.store.database import Database
+from heliograph.store.database_trouble import Trouble
 from heliograph.store.disk_room import check_room
 from heliograph.store.installation_state import ServerStatus, read_status
 from heliograph.store.notifications import Listener, Teller
@@ -35,6 +36,10 @@ class AddressTaken(HeliographError):
     """The address is taken."""
 
 
+class StandbyServer(HeliographError):
+    """The database is that of a standby server, which can only be read."""
+
+
 def open_database(options: Options, *, read_only: bool = False) -> Database:
     """A new connection beside Django's: for the engine, recovery and housekeeping."""
     if options.on_sqlite:
@@ -45,12 +50,14 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
 
 
 def look_at_database(options: Options) -> None:
-    """Compares the schema, and tries whether the data folder and SQLite's take a file. Raises SchemaTooOld, SchemaDiffers, and what the driver or the
-    system raises."""
+    """Compares the schema, and tries whether the data folder and SQLite's take a file. Raises SchemaTooOld, SchemaDiffers, StandbyServer, and what the
+    driver or the system raises."""
     for folder in {options.data, options.sqlite_file.parent} if options.on_sqlite else {options.data}:
         check_room(folder)
     with contextlib.closing(open_database(options, read_only=True)) as db:
         check_schema(db)
+        if db.is_standby():
+            raise StandbyServer(Trouble.READ_ONLY.value)
 
 
 def read_status_once(options: Options) -> ServerStatus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,6 +161,46 @@ def test_O12_while_PostgreSQL_is_gone_everything_says_so(server: postgres.Server
         until(lambda: site.ready()[0] == 200, STARTING)
         assert site.pages.get("/registrations/").status == 200
         assert site.post(site.door)[0] == 400, "there is no event X"
+        assert "child_died" not in site.process.output
+
+
+@pytest.mark.needs("postgresql")
+def test_O19_of_several_servers_the_primary_is_used_and_after_a_failover_the_new_one(server: postgres.Server, tmp_path: Path) -> None:
+    """Two servers with synchronous replication. The URL names the standby first. The primary ends at once, and the standby is promoted."""
+    standby = postgres.Standby(server)
+    try:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+            session.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            session.execute("SELECT pg_reload_conf()")
+            until(lambda: session.execute("SELECT sync_state FROM pg_stat_replication").fetchall() == [("sync",)])
+        data = tmp_path / "data"
+        data.mkdir(mode=0o700)
+        url = f"postgresql://{postgres.USER}@/hg?host={standby.folder},{server.folder}"
+        with installation(Starter(facts("postgresql", url, data), tmp_path)) as site:
+            processes = site.process.children()
+            assert site.pages.sign_in(ADA, PASSWORD).status == 302
+            until(lambda: site.ready()[0] == 200)
+            server.halt(signal.SIGQUIT)
+
+            # a standby is there, and nobody takes it for a database
+            assert until(lambda: site.not_ready("The database can only be read."))["ready"] is False
+            answer = site.pages.get("/registrations/")
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert "takes no changes" in answer.text
+            for door in (site.pages, site.door):
+                status, retry_after, problem = site.post(door)
+                assert (status, problem["type"]) == (503, "urn:heliograph:problem:unavailable")
+                assert retry_after
+
+            standby.promote()
+            until(lambda: site.ready()[0] == 200, STARTING)
+            assert site.pages.get("/registrations/").status == 200
+            assert site.post(site.door)[0] == 400, "there is no event X"
+            assert site.run("createtoken", "MAIN", "--name", "another").returncode == 0
+            until(lambda: "database_sessions_replaced" in site.process.output)
+            assert site.process.children() == processes, "none of them has died"
+    finally:
+        standby.stop()
 
 
 @pytest.mark.trial
@@ -199,7 +240,7 @@ def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
 
             answer = site.pages.sign_in(ADA, PASSWORD, token)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-            assert "cannot use its database just now: it does not answer, or has no space left" in answer.text
+            assert "cannot use its database just now: it does not answer, takes no changes, or has no space left" in answer.text
             assert "deliver" not in answer.text.lower()
             assert Visitor(site.pages.address).get(SIGN_IN).status == 200, "what only reads goes on, such as the form"
             assert until(lambda: site.not_ready("The disk is full."))["ready"] is False

@@ -469,3 +469,30 @@ def test_D5_an_attempt_is_never_dated_ahead_of_the_databases_clock(acme: Running
             acme.flow(acme.connection(f"https://example.org/{number}"))
             known = worker.memory.db_time(time.monotonic())
             assert known <= acme.db.now() + coarse
+
+
+def test_O19_a_worker_outlives_its_sessions_with_postgresql(acme: RunningAccount) -> None:
+    """Both are ended while a request is under way: its outcome is settled in another session, and nothing is sent twice."""
+    if acme.db.vendor == "sqlite":
+        return  # it has no sessions
+    may_answer = threading.Event()
+
+    def answer(_: Received) -> Answer:
+        assert may_answer.wait(PATIENCE)
+        return Answer(200)
+
+    with Receiver(default=answer) as slow:
+        acme.flow(acme.connection(slow.url("/crm")))
+        with acme.worker() as worker:
+            acme.record("R1")
+            slow.wait_for(1)
+            ours = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            acme.db.all(f"SELECT pg_terminate_backend(pid) {ours}")
+            may_answer.set()
+            acme.until_states("success")
+            assert not worker.completer.db.is_lost
+            acme.record("R2")
+            slow.wait_for(2)
+            assert acme.settled() == ["success", "success"]
+    assert [request.json()["code"] for request in slow.requests] == ["R1", "R2"]
+    acme.figures_are_a_recount()

@@ -137,6 +137,12 @@ def test_O12_not_ready_is_also_what_a_process_has_met_a_moment_ago(monkeypatch: 
     assert probe.problem() == "The disk is full. The process edge met that within the last 10 seconds."
     clock.now += 11
     assert probe.problem() == ""
+    # what the probe would find itself while it lasts
+    counters.note_trouble(Trouble.READ_ONLY, clock.now)
+    clock.now += 1.5
+    assert probe.problem() == "The database can only be read. The process edge met that within the last 2 seconds."
+    clock.now += 1
+    assert probe.problem() == ""
 
 
 def test_O12_a_database_that_never_answers_is_not_ready() -> None:

@@ -119,6 +119,8 @@ class SessionLocks:
         """The session with this process's lock, proved to be alive."""
         import psycopg  # noqa: PLC0415 -- SQLite does without
 
+        from heliograph.store.postgres_connection import connection_string  # noqa: PLC0415
+
         if self._session is not None:
             try:
                 self._session.execute("SELECT 1")
@@ -126,7 +128,7 @@ class SessionLocks:
                 self._session.close()
                 self._session = None
         if self._session is None:
-            session = psycopg.connect(self._dsn, autocommit=True, application_name="heliograph jobs")
+            session = psycopg.connect(connection_string(self._dsn), autocommit=True, application_name="heliograph jobs")
             number = int(self._key, 16)
             session.execute("SELECT pg_advisory_lock(%s, %s)", (ADVISORY, number - (1 << 32) if number >= 1 << 31 else number))
             self._session = session

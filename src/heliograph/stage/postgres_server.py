@@ -74,7 +74,7 @@ class PostgresServer:
         if self._owner:
             shutil.chown(self.folder, *self._owner)
         self.disk = SmallDisk(self.folder / "data", self._owner) if small_disk else None
-        self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        self._make_data()
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
@@ -87,6 +87,10 @@ class PostgresServer:
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._command: list[str | Path] = [self._bin / "postgres", "-D", self.folder / "data", *arguments]
         self.start()
+
+    def _make_data(self) -> None:
+        """Makes the folder `data`. Raises GroundError."""
+        self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 
     def url(self, name: str) -> str:
         return url(self.folder, name)

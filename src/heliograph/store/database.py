@@ -99,5 +99,15 @@ class Database(Protocol):
         """Waits until everything that this connection has read is on disk. Call it before a request is sent: a power cut must not undo its
         data."""
 
+    def is_standby(self) -> bool:
+        """True if the server only follows another one, so that it can only be read. SQLite has no server."""
+
+    @property
+    def is_lost(self) -> bool:
+        """True if the session with the server has ended, so that only `reopen` helps. SQLite has none."""
+
+    def reopen(self) -> None:
+        """Begins another session in place of a lost one, for all who hold this object. Raises what the driver raises. Only its owner may call it."""
+
     def close(self) -> None:
         """Closes the connection. Only its owner may call it."""

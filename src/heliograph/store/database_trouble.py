@@ -25,7 +25,8 @@ class Trouble(StrEnum):
 CURES: Final = {
     Trouble.UNREACHABLE: "Check HELIOGRAPH_DATABASE_URL, and that the server runs and accepts connections from this machine.",
     Trouble.FULL: "Free some space on the disk of the data folder and of the database, then try again.",
-    Trouble.READ_ONLY: "Let the database be written: a folder or file system that is mounted read-only, or a standby server, cannot be used.",
+    Trouble.READ_ONLY: "Let the database be written: a folder or file system that is mounted read-only, or a standby server, cannot be used."
+    " During a failover, wait until a standby has become the primary.",
     Trouble.DAMAGED: "Stop Heliograph, keep a copy of the database as it is, and restore the last backup.",
     Trouble.FAILING: "Look into the system's log (dmesg) for errors of the disk.",
 }
@@ -54,6 +55,8 @@ _BY_SQLSTATE: Final = {
     "XX002": Trouble.DAMAGED,
 }
 """PostgreSQL's codes (its manual, appendix A)."""
+_STANDBY: Final = ("server is in hot standby mode", "session is read-only")
+"""What libpq says, without a code, of a server that `target_session_attrs` does not want."""
 _CLASSES_OF_A_LOST_SERVER: Final = ("08", "28", "3D", "53", "57P")
 """Connection failures, refused sign-ins, a missing database, too few resources, a server that stops."""
 
@@ -90,5 +93,8 @@ def _of_error(error: BaseException) -> Trouble | None:
     code = error.sqlstate or ""
     if code in _BY_SQLSTATE:
         return _BY_SQLSTATE[code]
-    is_lost = code.startswith(_CLASSES_OF_A_LOST_SERVER) if code else isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-    return Trouble.UNREACHABLE if is_lost else None
+    if code:
+        return Trouble.UNREACHABLE if code.startswith(_CLASSES_OF_A_LOST_SERVER) else None
+    if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return None
+    return Trouble.READ_ONLY if any(words in str(error) for words in _STANDBY) else Trouble.UNREACHABLE

@@ -42,9 +42,11 @@ class _Session(ABC):
     def _run(self) -> None:
         import psycopg  # noqa: PLC0415 -- only PostgreSQL has such sessions
 
+        from heliograph.store.postgres_connection import connection_string  # noqa: PLC0415
+
         while not self._closed.is_set():
             try:
-                with psycopg.connect(self._dsn, autocommit=True, application_name="heliograph news") as session:
+                with psycopg.connect(connection_string(self._dsn), autocommit=True, application_name="heliograph news") as session:
                     self._use(session)
             except psycopg.Error as error:
                 log.debug("notify_session_lost", thread=self._thread.name, error=type(error).__name__)

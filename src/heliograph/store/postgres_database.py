@@ -10,15 +10,15 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 
 from heliograph.store.bulk_insert import Statement, put, taken_apart
 from heliograph.store.database import Params, Row
 from heliograph.store.pg_arrays import ArrayColumn, column_of
+from heliograph.store.postgres_connection import connection_string
 
 
 @functools.lru_cache(maxsize=1024)
@@ -34,8 +34,10 @@ class PostgresDatabase:
     is_shared: ClassVar[bool] = True
     covering_index_suffices: ClassVar[bool] = False
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection[Any]] | None = None) -> None:
+        """connect: opens another session like this one; None if the connection is somebody else's, as Django's"""
         self.connection = connection
+        self._connect = connect
 
     def _cursor(self) -> psycopg.Cursor[Row]:
         return psycopg.Cursor(self.connection)  # server-side parameters, also on Django's connection
@@ -168,6 +170,19 @@ class PostgresDatabase:
         with self.connection.transaction(force_rollback=True):
             pass
 
+    def is_standby(self) -> bool:
+        ((is_standby,),) = self.all("SELECT pg_is_in_recovery()")
+        return bool(is_standby)
+
+    @property
+    def is_lost(self) -> bool:
+        return self.connection.closed
+
+    def reopen(self) -> None:
+        assert self._connect is not None, "this session belongs to Django"
+        self.connection.close()
+        self.connection = self._connect()
+
     def close(self) -> None:
         self.connection.close()
 
@@ -209,24 +224,19 @@ def _sealed(sql: str) -> str:
     return sql.replace("%", "%%")
 
 
-def with_connect_timeout(dsn: str) -> str:
-    """The same connection, given up after CONNECT_WITHIN seconds unless the URL has its own `connect_timeout`: an address that swallows packets would
-    keep a thread waiting for minutes."""
-    return dsn if "connect_timeout" in conninfo_to_dict(dsn) else make_conninfo(dsn, connect_timeout=CONNECT_WITHIN)
-
-
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:
     """A new connection. The server ends a session that stalls inside a transaction, before any lease runs out."""
     settings = {**POSTGRES_SETTINGS, "idle_in_transaction_session_timeout": str(idle_timeout_ms)}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    connection = psycopg.connect(with_connect_timeout(dsn), autocommit=True, options=options, application_name="heliograph")
-    if read_only:
-        connection.execute("SET default_transaction_read_only = on")
-    return PostgresDatabase(connection)
 
+    def connect() -> psycopg.Connection[Any]:
+        connection = psycopg.connect(connection_string(dsn), autocommit=True, options=options, application_name="heliograph")
+        if read_only:
+            connection.execute("SET default_transaction_read_only = on")
+        return connection
 
-CONNECT_WITHIN: Final = 10
-"""Seconds in which a PostgreSQL server must accept a connection."""
+    return PostgresDatabase(connect(), connect)
+
 
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "TimeZone": "UTC",

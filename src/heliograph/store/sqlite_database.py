@@ -164,6 +164,16 @@ class SqliteDatabase:
             raise
         self.connection.execute("COMMIT")
 
+    def is_standby(self) -> bool:
+        return False
+
+    @property
+    def is_lost(self) -> bool:
+        return False
+
+    def reopen(self) -> None:
+        """SQLite has no session that could be lost."""
+
     def close(self) -> None:
         self.connection.close()
         if self._log is not None:

@@ -6,11 +6,12 @@ import sys
 from http import HTTPStatus
 from typing import Final
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
 from heliograph.store import driver_errors
+from heliograph.store.database_trouble import Trouble, trouble_of
 
 RETRY_AFTER: Final = 5
 """Seconds after which a program may ask again."""
@@ -20,7 +21,10 @@ BUGS: Final = ("no such ", "near ", "ambiguous ", "no query solution")
 
 def server_error(_request: HttpRequest) -> HttpResponse:
     """Django's handler500, called while the error is handled."""
-    is_database = is_database_trouble(sys.exception())
+    error = sys.exception()
+    is_database = is_database_trouble(error)
+    if trouble_of(error) is Trouble.READ_ONLY:
+        connections.close_all()  # Django would keep this thread's session with a standby, which answers reads
     status = HTTPStatus.SERVICE_UNAVAILABLE if is_database else HTTPStatus.INTERNAL_SERVER_ERROR
     response = HttpResponse(loader.get_template("500.html").render({"is_database": is_database}), status=status)
     response["Cache-Control"] = "no-store"
@@ -31,4 +35,6 @@ def server_error(_request: HttpRequest) -> HttpResponse:
 
 def is_database_trouble(error: BaseException | None) -> bool:
     """True if the database could not be used, for another reason than a wrong statement of ours."""
+    if trouble_of(error) is Trouble.READ_ONLY:  # a standby: for the driver no operational error
+        return True
     return isinstance(error, driver_errors.operational(OperationalError, InterfaceError)) and not str(error).startswith(BUGS)

@@ -18,6 +18,10 @@ REMEMBERED: Final = 1.0
 ERRORS_COUNT: Final = 10.0
 """Seconds for which an error that a process has met counts. Whether a write succeeds is seen only by those that write, and they try again sooner,
 unless the load balancer sends them nothing any more: so it ends by itself."""
+FOUND_BY_LOOKING: Final = (Trouble.UNREACHABLE, Trouble.READ_ONLY)
+"""What the probe finds itself while it lasts."""
+FOUND_COUNT: Final = 2.0
+"""Like ERRORS_COUNT, for what the probe finds itself. After a failover a load balancer should not wait longer than senders do."""
 
 
 class DatabaseProbe:
@@ -63,8 +67,10 @@ class DatabaseProbe:
             problems.append("")
 
     def _met_problem(self) -> str:
-        earliest = time.monotonic() - ERRORS_COUNT
+        now = time.monotonic()
         for name, values in self._counted().items():
-            if trouble := trouble_since(values, earliest):
-                return f"{trouble.value} The process {name} met that within the last {ERRORS_COUNT:.0f} seconds."
+            trouble = trouble_since(values, now - ERRORS_COUNT)
+            seconds = FOUND_COUNT if trouble in FOUND_BY_LOOKING else ERRORS_COUNT
+            if trouble and trouble_since(values, now - seconds):
+                return f"{trouble.value} The process {name} met that within the last {seconds:.0f} seconds."
         return ""

@@ -268,24 +268,11 @@ class LaneReader:
         Returns how many lanes were taken.
         """
         lanes_with_epochs: list[tuple[StoredLane, int]] = []
-        for stored in lanes:
-            limiter = self._limiter(stored.connection, stored.account)
-            epoch = self.ownership.epoch(stored.slot)
-            if not self.confirmation.is_known:  # the connection is new here: it is read again as soon as its state is known
-                self.pace.news = True
-                continue
-            if epoch is None or not limiter.may_send(time.monotonic()):
-                continue
-            assigned = self.builder.view.connection_of(stored.account, stored.lane.destination)
-            if assigned is not None and assigned != stored.connection:
-                self.memory.to_move.append((stored.account, stored.lane.destination))
-                continue
-            if self.memory.enter(stored.lane.id):
-                limiter.in_memory += 1
-                lanes_with_epochs.append((stored, epoch))
-        if not lanes_with_epochs:
-            return 0
         try:
+            for stored in lanes:
+                self._enter(stored, lanes_with_epochs)
+            if not lanes_with_epochs:
+                return 0
             between = self.between if len(lanes_with_epochs) > STRETCH else lambda: None
             taken_lanes, content = choose_actions(self.db, self.builder, lanes_with_epochs, clock, between)
             self.db.force()  # no request may be sent for data that a power cut could undo
@@ -302,6 +289,22 @@ class LaneReader:
             else:
                 self._queue(_QueuedLane(taken, content))
         return len(lanes_with_epochs)
+
+    def _enter(self, stored: StoredLane, entered: list[tuple[StoredLane, int]]) -> None:
+        """Enters a lane into memory, and into the list with the epoch under which it may be read, if it may be sent here and now."""
+        limiter = self._limiter(stored.connection, stored.account)
+        epoch = self.ownership.epoch(stored.slot)
+        if not self.confirmation.is_known:  # the connection is new here: it is read again as soon as its state is known
+            self.pace.news = True
+            return
+        if epoch is None or not limiter.may_send(time.monotonic()):
+            return
+        assigned = self.builder.view.connection_of(stored.account, stored.lane.destination)
+        if assigned is not None and assigned != stored.connection:
+            self.memory.to_move.append((stored.account, stored.lane.destination))
+        elif self.memory.enter(stored.lane.id):
+            limiter.in_memory += 1
+            entered.append((stored, epoch))
 
     def _queue(self, queued: _QueuedLane) -> None:
         """Queues a lane at its connection: submitted lanes first, then live ones. Replays have a queue of their own."""
@@ -384,11 +387,10 @@ class LaneReader:
 
     def _start_first(self, queue: deque[_QueuedLane], limiter: ConnectionLimiter[_QueuedLane], now: float) -> bool:
         """Starts the first lane of a queue. False if it waits for its access token."""
-        first = queue.popleft()
-        if self.starter.start(first.taken, first.content, limiter, now):
-            return True
-        queue.appendleft(first)
-        return False
+        if not self.starter.start(queue[0].taken, queue[0].content, limiter, now):
+            return False
+        queue.popleft()  # only now: a lane whose start the database has failed stays in the queue
+        return True
 
     def _drop_all(self, queue: deque[_QueuedLane]) -> None:
         while queue:

@@ -7,14 +7,14 @@ docs/design/queue.md).
 Reading and libcurl share a thread, because Python runs one thread at a time: apart, they waited for each other several times per request.
 
 The same code runs in `serve` on SQLite, where it owns all slots, and as one of several workers on PostgreSQL. If a thread dies, the process
-ends: a worker is never half alive. Its in-flight journal tells the supervisor what it was sending.
+ends: a worker is never half alive. Its in-flight journal tells the supervisor what it was sending. It outlives its sessions with PostgreSQL
+(`worker_sessions`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import threading
 import time
 import uuid
@@ -43,6 +43,7 @@ from heliograph.engine.worker.recovery import recover
 from heliograph.engine.worker.request_builder import RequestBuilder
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes
 from heliograph.engine.worker.slot_ownership import AllSlots, Lease, Ownership, SharedSlots
+from heliograph.engine.worker.worker_sessions import WorkerSessions, check_passes
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy
 from heliograph.outbound.routes import Limits
@@ -77,13 +78,12 @@ FEW = 16
 LONGEST_PAUSE = 0.01
 """Seconds: the longest pause after a batch. The pause lasts as long as the batch took, or until PACE has passed if that is later. Outcomes
 that arrive in it share a batch, because half of a batch's cost does not depend on its size."""
+LONGEST_WAIT = 1.0
+"""Seconds: the longest wait before the database is tried again."""
+READER_LOST = 0.5
+"""Seconds between two looks of the reading thread whether it has another session. It is woken when it has."""
 DRAIN = 8.0
 """Seconds that running requests get after a stop was requested; the whole stop takes at most 10."""
-
-
-def _passing_errors() -> driver_errors.Errors:
-    """Errors that pass: database busy, disk full, deadlock victim."""
-    return driver_errors.lost_races(sqlite3.OperationalError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ class Worker:
         self.tokens = OAuthTokens(parts.vault, self.sender, self.memory, parts.name)
         builder = RequestBuilder(parts.provider(reader), parts.vault, parts.policy, self.tokens, limits)
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
+        self._sessions = WorkerSessions(writer, reader)
         self._renewed = self._reconsidered = self._moved = self._paused_until = self._batch_began = float("-inf")
         self._looked_for_slots = float("-inf")
         self._slots_are_free = False
@@ -163,7 +164,8 @@ class Worker:
             self._die("settling", error)
             raise
         self._reading.join(2.0)
-        self.ownership.leave(self.completer.db)
+        with self._tolerating_errors("leave"):
+            self.ownership.leave(self.completer.db)
         self.journal.close()
         self.completer.db.close()
         self.reader.db.close()
@@ -205,6 +207,9 @@ class Worker:
 
     def _turn(self) -> None:
         self.memory.wake_completer.clear()
+        if not self._has_sessions():
+            self.memory.wake_completer.wait(self._sessions.pause)
+            return
         now = time.monotonic()
         if now - self._looked_for_slots >= (FREE_SLOTS_SOON if self.ownership.expects_more else FREE_SLOTS_EVERY):
             self._looked_for_slots = now
@@ -276,12 +281,27 @@ class Worker:
                 self._settle(batch[:middle])
                 self._settle(batch[middle:])
                 return
-            except _passing_errors() as error:
-                self._note_error("settle", error)
-                time.sleep(wait)
-                wait = min(2.0, wait * 2)
+            except driver_errors.all_errors() as error:
+                self._note_error("settle", error, self.completer.db)
             else:
                 return
+            time.sleep(wait)
+            wait = min(LONGEST_WAIT, wait * 2)
+            self._has_sessions()
+
+    def _has_sessions(self) -> bool:
+        """Begins sessions in place of lost ones. False while the writing one is missing.
+
+        Meanwhile the slots may have passed to other workers, and anything may have changed: so slots are renewed and everything is confirmed first.
+        """
+        if not self._sessions.are_lost:
+            return True
+        if self._sessions.reopen():
+            self._renewed = float("-inf")
+            self.completer.forget()
+            self.reader.announce_slots_changed()
+            self.wake()
+        return not self.completer.db.is_lost
 
     def _commit(self, batch: list[FinishedLane]) -> None:
         """Stores a batch of outcomes.
@@ -324,13 +344,15 @@ class Worker:
 
     @contextlib.contextmanager
     def _tolerating_errors(self, what: str) -> Iterator[None]:
-        """Continues after the database was busy or full. A lost PostgreSQL session ends the worker."""
+        """Continues after the database was busy, full or gone."""
         try:
             yield
-        except _passing_errors() as error:
-            self._note_error(what, error)
+        except driver_errors.all_errors() as error:
+            self._note_error(what, error, self.completer.db)
 
-    def _note_error(self, what: str, error: BaseException) -> None:
+    def _note_error(self, what: str, error: Exception, db: Database) -> None:
+        """Notes an error that passes. Raises any other."""
+        check_passes(error, db)
         self.completer.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
         log.warning("database_error", during=what, error=type(error).__name__, message=str(error)[:200])
 
@@ -341,15 +363,18 @@ class Worker:
         wait, again_at = 0.05, 0.0
         try:
             while True:
-                pause = again_at - time.monotonic()
+                pause = READER_LOST if self._sessions.reader_is_lost else again_at - time.monotonic()
                 if pause <= 0.0:
                     try:
                         pause = self.reader.cycle()
                         wait = 0.05
-                    except _passing_errors() as error:
-                        self._note_error("read", error)
-                        pause, wait = wait, min(2.0, wait * 2)
+                    except driver_errors.all_errors() as error:
+                        self._note_error("read", error, self.reader.db)
+                        pause, wait = wait, min(LONGEST_WAIT, wait * 2)
                         again_at = time.monotonic() + pause
+                        if self.reader.db.is_lost:
+                            self._sessions.reader_is_lost = True
+                            self.memory.wake_completer.set()
                 going_on = self.sender.turn(pause)
                 self._handover.turn()
                 if going_on:

@@ -12,11 +12,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from heliograph.domain.errors import HeliographError
+from heliograph.store.postgres_connection import connection_parameters
 
 _FOLDERS: Final = (
     "usr/lib/postgresql/*/bin",  # Debian
@@ -77,7 +78,7 @@ def _program(path: Path) -> PostgresProgram | None:
 
 def connection_arguments(url: str) -> tuple[list[str], dict[str, str]]:
     """The arguments and the further environment with which a program connects to this database."""
-    parts: dict[str, Any] = dict(conninfo_to_dict(url))
+    parts = connection_parameters(url)
     password = parts.pop("password", None)
     return ["--dbname", make_conninfo("", **parts), "--no-password"], {"PGPASSWORD": str(password)} if password is not None else {}
 
