@@ -1,6 +1,6 @@
 # One verb per wish; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check advisories format docs pictures bench trials wheel release
+.PHONY: help setup run test test-fast check advisories format docs pictures bench trials wheel release failover
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,3 +45,6 @@ wheel: setup ## Build the files of a release from the last commit, also where it
 
 release: setup ## Build a release: wheel, source, OpenAPI file, SBOM, checksums, container image
 	@.venv/bin/python scripts/release.py
+
+failover: setup ## Kill and partition the primary of a PostgreSQL cluster under load
+	@scripts/failover

@@ -14,6 +14,7 @@ from heliograph.store.sqlite_database import SqliteDatabase
 
 def of_django(connection: Any) -> Database:
     """The database behind a Django connection, inside the caller's open transaction."""
+    connection.close_if_health_check_failed()  # as Django does before its own statements: else a thread would keep a lost session
     connection.ensure_connection()
     raw = connection.connection
     if connection.vendor == "sqlite":

@@ -1,4 +1,4 @@
-"""The parameters with which every part connects to PostgreSQL, from HELIOGRAPH_DATABASE_URL (O19).
+"""The parameters with which every part connects to PostgreSQL, from HELIOGRAPH_DATABASE_URL (O19; docs/running/failover.md).
 
 Each is used only if the URL does not set it. Together they bound how long a server that has vanished without a word can hold a thread.
 """
