@@ -166,14 +166,14 @@ def _prepare_data(receiver: Receiver, password: str) -> int:
     return account
 
 
-def _wait_until_ready(port: int, child: Process, stop: threading.Event, timeout: float = 60) -> None:
-    """Waits until the pages answer. Raises DemoError."""
+def _wait_until_ready(port: int, child: Process, stop: threading.Event, timeout: float = 180) -> None:
+    """Waits until the pages answer, `timeout` seconds at most: just installed, on a busy machine, Python first compiles everything. Raises DemoError."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if child.returncode is not None:
             raise DemoError("`heliograph serve` did not start. Is another demo using this folder? See serve.log in it.")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=30):
                 return
         except (OSError, urllib.error.URLError):
             if stop.wait(0.1):
