@@ -177,7 +177,6 @@ class ShownAccess:
     failed_at: int | None
     failure: str
     """Why no new token has been issued since `failed_at`."""
-    """Why no new token has been issued since `failed_at`."""
     lost: bool
 
 

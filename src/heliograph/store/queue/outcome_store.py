@@ -28,9 +28,7 @@ class StoredExchange:
 
     at: int
     """When the attempt began, in microseconds."""
-    """When the attempt began, in microseconds."""
     took: int
-    """Microseconds."""
     """Microseconds."""
     category: Category | None
     cause: Cause | None
@@ -40,9 +38,7 @@ class StoredExchange:
     versions: str
     request: str
     """JSON, with secrets masked."""
-    """JSON, with secrets masked."""
     response: str
-    """JSON, with secrets masked."""
     """JSON, with secrets masked."""
 
 
