@@ -21,6 +21,7 @@ from heliograph.engine.ingest.wsgi_door import IngestApplication
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.token_check import digest_of, new_token, prefix_of
+from heliograph.web.limits import HeadRules
 from heliograph.web.server import pages_server
 from tests.builders.running_account import ACCOUNT, RunningAccount
 from tests.databases import DatabaseFacts
@@ -135,7 +136,7 @@ def opened(
             return [b"a page"]
 
         application = IngestApplication(pages, reception)
-        server = pages_server("127.0.0.1", 0, application=application, hosts=hosts, admits=application.admits, threads=4)
+        server = pages_server("127.0.0.1", 0, application=application, hosts=hosts, rules=HeadRules(admits=application.admits), threads=4)
         sender.port = int(server.effective_port)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
-from heliograph.store import database_outages
+from heliograph.store import access_refusals, database_outages
 from heliograph.store.database import Database
 from heliograph.store.database_trouble import Trouble
 from heliograph.store.disk_room import check_room
@@ -63,7 +64,17 @@ def look_at_database(options: Options) -> None:
 def read_status_once(options: Options) -> ServerStatus:
     """The state of the installation, read on a connection of its own."""
     with contextlib.closing(open_database(options, read_only=True)) as db:
-        return read_status(db, options.data, options.sqlite_file if options.on_sqlite else None)
+        return read_status(db, written_folders(options), options.sqlite_file if options.on_sqlite else None)
+
+
+def written_folders(options: Options) -> dict[str, Path]:
+    """The folders that processes of this machine write to, by what for."""
+    folders = {"data": options.data}
+    if options.on_sqlite:
+        folders["database"] = options.sqlite_file.parent
+    if options.backup_schedule is not None:
+        folders["backups"] = options.backup_folder
+    return folders | {"temporary": Path(tempfile.gettempdir())}
 
 
 def flight_folder(options: Options) -> Path:
@@ -106,6 +117,7 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         on_death=lambda _: os._exit(UNCLEAN),
     )
     database_outages.PROCESS.report = received.writer.counters.note_trouble
+    access_refusals.PROCESS.report = received.writer.counters.refused_access
     return received
 
 

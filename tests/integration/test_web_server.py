@@ -44,7 +44,7 @@ def application(environ, start_response):
 def sends_files(cookies):
     return cookies == "planner"
 
-serve_pages("127.0.0.1", 0, threads=4, application=application, sends_files=sends_files, on_ready=lambda host, port: print(port, flush=True))
+serve_pages("127.0.0.1", 0, threads=4, application=application, rules=limits.HeadRules(sends_files), on_ready=lambda host, port: print(port, flush=True))
 print("stopped", flush=True)
 """
 

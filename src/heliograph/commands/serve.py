@@ -370,6 +370,7 @@ def _run_pages() -> None:
     from heliograph.accounts.login_sessions import sends_files  # noqa: PLC0415
     from heliograph.engine.ingest.wsgi_door import IngestApplication  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import die_with_parent, say_ready  # noqa: PLC0415
+    from heliograph.web.limits import HeadRules  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
     from heliograph.web.texts import pages_application  # noqa: PLC0415
     from heliograph.wiring import reception, telling  # noqa: PLC0415
@@ -390,8 +391,7 @@ def _run_pages() -> None:
             on_ready=lambda *_: say_ready(),
             application=application,
             hosts=options.hosts,
-            sends_files=sends_files,
-            admits=application.admits,
+            rules=HeadRules(sends_files, application.admits, application.count_refusal),
         )
 
 

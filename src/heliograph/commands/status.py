@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -74,14 +75,22 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
             table.add_row("", f"one takes {processes.attempt_seconds.mean * 1000:,.0f} ms")
         batches = (_of_batches(processes.settled_sizes, "outcomes"), _of_batches(processes.recorded_sizes, "documents"))
         table.add_row("Batches", ", ".join(filter(None, batches)) or "none")
+        refused = (f"{n:,} {entrance} {status}" for (entrance, status), n in processes.refusals.items() if n)
+        table.add_row("Refused", f"{', '.join(refused) or 'nothing'} since this start")
+        sign_ins = (f"{n:,} {reason}" for reason, n in processes.failed_sign_ins.items() if n)
+        table.add_row("Sign-ins", f"failed: {', '.join(sign_ins) or 'none'} since this start")
 
-    # the queue
+    # what came in, and the queue
+    last = None if database.last_change is None else time.time() - database.last_change
+    table.add_row("Last change", "none yet" if last is None else f"accepted {last:,.0f} s ago")
     more = "" if database.counted else " or more"
     pending, waiting = f"{database.pending:,}{more} to be sent", f"{database.waiting:,}{more} waiting for a retry"
     table.add_row("Queue", f"{pending}, {waiting}, {database.untagged:,} waiting for a tag")
     table.add_row("Oldest", f"first attempt {_ago(database.oldest_pending)}, retry that is due {_ago(database.oldest_due)}")
     table.add_row("Failed", f"{database.failed:,}{more} {'item' if database.failed == 1 else 'items'} of the Retry Queue")
-    table.add_row("Connections", f"{database.paused_connections} paused, {database.held_connections} resting")
+    failing = ", ".join(f"{n} for longer than {longer}" for longer, n in database.failing_connections.items() if n and longer != "0s")
+    failing = f"{database.failing_connections['0s']} failing{f' ({failing})' if failing else ''}"
+    table.add_row("Connections", f"{database.paused_connections} paused, {database.held_connections} resting, {failing}")
     table.add_row("Slots", f"{database.owned_slots} of 64 owned")
 
     # the workers, on whichever machine each runs
@@ -104,8 +113,8 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
         table.add_row("Last error", database.last_error)
     if database.database_bytes is not None:
         table.add_row("Database", f"{database.database_bytes / 1e6:,.1f} MB")
-    if database.disk_free is not None:
-        table.add_row("Disk", f"{database.disk_free / 1e9:.1f} GB free")
+    for name, disk in database.disks.items():
+        table.add_row("Disk", f"{disk.free / 1e9:.1f} of {disk.size / 1e9:.1f} GB free ({name})")
     Console().print(table)
 
 

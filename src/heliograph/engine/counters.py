@@ -1,13 +1,15 @@
 """The counters of the processes of one start for `/metrics` (O2; docs/running): numbers in memory that a process shares with its supervisor.
 
-Each number has one writer: the thread that settles or the one that records, which add to it once per batch, or the fast door's. So nothing is locked, nothing is
-sent, and what a process has counted survives its death.
+Each number of deliveries, documents and connections has one writer: the thread that settles or the one that records, which add to it once per
+batch, or the fast door's. So nothing is locked, nothing is sent, and what a process has counted survives its death. What is refused is counted by
+any thread, under a lock.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import threading
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +19,7 @@ from itertools import pairwise
 from typing import Final, Self
 
 from heliograph.domain.delivery.retry_policy import SECOND, Category
+from heliograph.store.access_refusals import Reason
 from heliograph.store.database_trouble import Trouble
 
 COUNTERS: Final = "HELIOGRAPH_COUNTERS_FILE"
@@ -76,13 +79,45 @@ RECORDED: Final = Histogram(SETTLED.end, _SIZES)
 TROUBLE: Final = RECORDED.end
 """The place of the last error that said that the database cannot be used: its number in `Trouble`, then the monotonic clock's milliseconds. The
 clock is that of the machine, so other processes can compare it with theirs."""
+
+type RefusalKey = tuple[str, str]
+"""Where a request was refused, and the status of the answer."""
+
+INGEST: Final = "ingest"
+OTHER: Final = "other"
+_STATUSES: Final = (*map(str, (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 501, 503)), OTHER)
+REFUSALS: Final[Sequence[RefusalKey]] = tuple((entrance, status) for entrance in (INGEST, "api", "pages") for status in _STATUSES)
+"""Both doors of /ingest, the REST API, and all else at the port of the pages."""
+SIGN_IN_REASONS: Final = (
+    Reason.PASSWORD,
+    Reason.CODE,
+    Reason.TOO_MANY_TRIES,
+    Reason.SWITCHED_OFF,
+    Reason.UNKNOWN_USER,
+    Reason.NOT_INVITED,
+)
+"""Why a sign-in fails."""
+
 ENDS: Final = TROUBLE + 2
 """The place of the first number of `ConnectionEnd`, in its order. The thread of the fast door writes them."""
-SIZE: Final = (ENDS + len(ConnectionEnd)) * 8
+REFUSED: Final = ENDS + len(ConnectionEnd)
+"""The place of the first of REFUSALS."""
+SIGN_INS: Final = REFUSED + len(REFUSALS)
+"""The place of the first of SIGN_IN_REASONS."""
+SIZE: Final = (SIGN_INS + len(SIGN_IN_REASONS)) * 8
 """Bytes."""
 
 _PLACES: Final = {key: n for n, key in enumerate(OUTCOMES)}
 _END_PLACES: Final = {end: ENDS + n for n, end in enumerate(ConnectionEnd)}
+_REFUSAL_PLACES: Final = {key: n for n, key in enumerate(REFUSALS, start=REFUSED)}
+_SIGN_IN_PLACES: Final = {reason: n for n, reason in enumerate(SIGN_IN_REASONS, start=SIGN_INS)}
+
+
+def entrance_of(path: str) -> str:
+    """The entrance that a request to the port of the pages comes in by."""
+    if path == "/ingest" or path.startswith("/ingest/"):
+        return INGEST
+    return "api" if path.startswith("/api/") else "pages"
 
 
 class ProcessCounters:
@@ -90,6 +125,7 @@ class ProcessCounters:
 
     def __init__(self, memory: bytearray | mmap.mmap | None = None) -> None:
         self._numbers = memoryview(memory if memory is not None else bytearray(SIZE)).cast("q")
+        self._lock = threading.Lock()
 
     @classmethod
     def inherited(cls) -> Self:
@@ -111,6 +147,17 @@ class ProcessCounters:
     def ended(self, end: ConnectionEnd) -> None:
         """Adds a connection of the fast door that was ended or refused."""
         self._numbers[_END_PLACES[end]] += 1
+
+    def refused(self, entrance: str, status: int) -> None:
+        """Adds a request that was refused, or a document of it. From any thread."""
+        with self._lock:
+            self._numbers[_REFUSAL_PLACES.get((entrance, str(status))) or _REFUSAL_PLACES[entrance, OTHER]] += 1
+
+    def refused_access(self, reason: Reason, times: int) -> None:
+        """Adds sign-ins that failed; other reasons are none. From any thread."""
+        if reason in _SIGN_IN_PLACES:
+            with self._lock:
+                self._numbers[_SIGN_IN_PLACES[reason]] += times
 
     def note_trouble(self, trouble: Trouble, at: float) -> None:
         """Stores an error of the database. From any thread: the last one counts.

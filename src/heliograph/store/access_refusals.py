@@ -86,15 +86,20 @@ class AccessRefusal:
 
 
 class RefusalCounter:
-    """Counts the refusals of this process until they are written."""
+    """Counts the refusals of this process until they are written.
+
+    report: called with each reason, and how often
+    """
 
     def __init__(self) -> None:
+        self.report: Callable[[Reason, int], object] = lambda _reason, _times: None
         self._counts: dict[AccessRefusal, int] = {}
         self._lock = threading.Lock()
         self.has_news = threading.Event()
 
     def note(self, refusal: AccessRefusal, times: int = 1) -> None:
         """Counts a refusal. Once there are MOST_COUNTED different ones, new ones are counted by their reason alone."""
+        self.report(refusal.reason, times)
         with self._lock:
             if refusal not in self._counts and len(self._counts) >= MOST_COUNTED:
                 refusal = AccessRefusal(refusal.reason, "")

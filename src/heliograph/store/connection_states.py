@@ -19,18 +19,13 @@ class StoredConnectionState:
 
     paused: bool = False
     """True if nothing is sent, except during a release."""
-    """True if nothing is sent, except during a release."""
     held_until: int = 0
-    """The end of the retry-after pause."""
     """The end of the retry-after pause."""
     failures: int = 0
     """Consecutive failures to reach the target."""
-    """Consecutive failures to reach the target."""
     release_rate: int | None = None
     """Requests a minute during a release; None: there is none."""
-    """Requests a minute during a release; None: there is none."""
     release_until: int = 0
-    """The end of the permission that `renew` gave to the release."""
     """The end of the permission that `renew` gave to the release."""
 
     def holds(self, now: int) -> bool:
@@ -49,16 +44,16 @@ class Learned:
     account: int
     failures: int
     """Consecutive failures at the end of the batch."""
-    """Consecutive failures at the end of the batch."""
     reached: bool
-    """True if any attempt of the batch reached the target."""
     """True if any attempt of the batch reached the target."""
     held_until: int | None = None
     """The end of the retry-after pause that the target asked for; None: it asked for none."""
-    """The end of the retry-after pause that the target asked for; None: it asked for none."""
     gone: bool = False
     """True if the target answered 410."""
-    """True if the target answered 410."""
+    delivers: bool | None = None
+    """True if the batch has a delivery, False if all of its attempts failed; None if it says neither."""
+    now: int = 0
+    """When the batch was settled, in microseconds."""
 
 
 HELD = "((s.paused AND (s.release_rate IS NULL OR s.release_until IS NULL OR s.release_until <= :now)) OR s.held_until > :now)"
@@ -102,7 +97,7 @@ def forget_failures(db: Database, account: int, connection: int, *, elsewhere: b
     """
     rest = ", held_until = NULL" if elsewhere else ""
     db.run(
-        f"UPDATE connection_state SET failures = 0{rest} WHERE connection_id = :connection AND account_id = :account",
+        f"UPDATE connection_state SET failures = 0, failing_since = NULL{rest} WHERE connection_id = :connection AND account_id = :account",
         {"connection": connection, "account": account},
     )
 
@@ -110,8 +105,8 @@ def forget_failures(db: Database, account: int, connection: int, *, elsewhere: b
 def learn(db: Database, lesson: Learned) -> None:
     """Stores what was learned. A 410 also ends a running release."""
     db.run(
-        "INSERT INTO connection_state (connection_id, account_id, held_until, paused, paused_why, failures)"
-        " VALUES (:connection, :account, :held, :gone, :why, :failures) ON CONFLICT (connection_id) DO UPDATE SET"
+        "INSERT INTO connection_state (connection_id, account_id, held_until, paused, paused_why, failures, failing_since)"
+        " VALUES (:connection, :account, :held, :gone, :why, :failures, :failing_since) ON CONFLICT (connection_id) DO UPDATE SET"
         " held_until = CASE WHEN excluded.held_until IS NULL THEN connection_state.held_until"
         " WHEN connection_state.held_until IS NULL OR connection_state.held_until < excluded.held_until THEN excluded.held_until"
         " ELSE connection_state.held_until END,"
@@ -120,7 +115,8 @@ def learn(db: Database, lesson: Learned) -> None:
         " THEN excluded.paused_why ELSE connection_state.paused_why END,"
         " release_rate = CASE WHEN excluded.paused THEN NULL ELSE connection_state.release_rate END,"
         " release_until = CASE WHEN excluded.paused THEN NULL ELSE connection_state.release_until END,"
-        " failures = CASE WHEN :reached = 1 THEN excluded.failures ELSE connection_state.failures + excluded.failures END",
+        " failures = CASE WHEN :reached = 1 THEN excluded.failures ELSE connection_state.failures + excluded.failures END,"
+        " failing_since = CASE WHEN :delivers = 1 THEN NULL ELSE COALESCE(connection_state.failing_since, excluded.failing_since) END",
         {
             "connection": lesson.connection,
             "account": lesson.account,
@@ -129,8 +125,21 @@ def learn(db: Database, lesson: Learned) -> None:
             "why": GONE if lesson.gone else "",
             "failures": lesson.failures,
             "reached": int(lesson.reached),
+            "delivers": int(lesson.delivers is True),
+            "failing_since": lesson.now if lesson.delivers is False else None,
         },
     )
+
+
+def failing_for(db: Database, now: int) -> list[float]:
+    """For how many seconds each connection has delivered nothing, though it was tried and something waits for it. Paused ones are left out: they
+    do not try."""
+    rows = db.all(
+        "SELECT s.failing_since FROM connection_state s JOIN connection c ON c.id = s.connection_id AND c.deleted_at IS NULL"
+        " WHERE s.failing_since IS NOT NULL AND NOT s.paused"
+        f" AND EXISTS (SELECT 1 FROM lane l WHERE l.connection_id = s.connection_id AND (l.{LANE_READY} OR l.{LANE_WAITING}))"
+    )
+    return [max(0.0, (now - since) / 1_000_000) for (since,) in rows]
 
 
 def pause(db: Database, account: int, connection: int, why: str) -> None:

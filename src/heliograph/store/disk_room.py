@@ -1,14 +1,39 @@
-"""Whether a folder takes another file of some size, by trying it."""
+"""How much room the disks of folders have, and whether a folder takes another file of some size, by trying it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 SMALL: Final = 1024 * 1024
 """Bytes without which a database soon cannot commit."""
+
+
+class DiskRoom(NamedTuple):
+    """A disk, in bytes."""
+
+    free: int
+    """What its users may still write; the system keeps more for itself."""
+    size: int
+
+
+def disk_rooms(folders: Mapping[str, Path]) -> dict[str, DiskRoom]:
+    """The disk of each folder, by the folder's name. A folder on the disk of an earlier one is left out, and so is one that is not there."""
+    rooms: dict[str, DiskRoom] = {}
+    devices: set[int] = set()
+    for name, folder in folders.items():
+        try:
+            device, usage = folder.stat().st_dev, shutil.disk_usage(folder)
+        except OSError:
+            continue
+        if device not in devices:
+            devices.add(device)
+            rooms[name] = DiskRoom(usage.free, usage.total)
+    return rooms
 
 
 def check_room(folder: Path, size: int = SMALL) -> None:

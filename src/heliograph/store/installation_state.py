@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.backup.backup_runs import last_backup
+from heliograph.store.connection_states import failing_for
 from heliograph.store.database import Database
+from heliograph.store.disk_room import DiskRoom, disk_rooms
 from heliograph.store.instants import from_micros
 from heliograph.store.restored_copy import unreleased_accounts
 from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_WAITING
 
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
 
+FAILING_FOR: Final = {"0s": 0, "5m": 300, "1h": 3_600, "1d": 86_400}
+"""Seconds by name. Connections that fail for longer are counted for each."""
 
 JOB_STATES = ("queued", "running", "paused", "cancelling", "cancelled", "done", "failed")
 """The states of `jobs.models.JobState`, repeated because that module needs Django."""
@@ -38,33 +41,32 @@ class ServerStatus:
 
     pending: int
     """Actions whose first attempt has not ended."""
-    """Actions whose first attempt has not ended."""
     waiting: int
-    """Items of the Retry Queue with a next try."""
     """Items of the Retry Queue with a next try."""
     untagged: int
     """Runs that wait for a tag."""
-    """Runs that wait for a tag."""
     failed: int
     """Items of the Retry Queue that are Failed."""
-    """Items of the Retry Queue that are Failed."""
     counted: bool
-    """False if counting stopped at MOST_COUNTED for `pending`, `waiting` or `failed`."""
     """False if counting stopped at MOST_COUNTED for `pending`, `waiting` or `failed`."""
     oldest_pending: float | None
     oldest_due: float | None
     paused_connections: int
     held_connections: int
+    failing_connections: Mapping[str, int]
+    """Connections that deliver nothing, though they are tried, for longer than each of FAILING_FOR."""
     owned_slots: int
     workers: tuple[WorkerStatus, ...]
     last_error: str
     unfolded_figures: int
     jobs: Mapping[str, int]
     """Numbers by state."""
-    """Numbers by state."""
     database_bytes: int | None
     """None if the size cannot be read."""
-    disk_free: int | None
+    disks: Mapping[str, DiskRoom]
+    """The disks that are written to, by what for: data, database, backups, temporary."""
+    last_change: float | None
+    """When the last change was accepted, in seconds since the epoch; None if there was none."""
     backup_age: float | None
     """Seconds since the newest complete backup began; None if there was none."""
     unreleased_accounts: int
@@ -87,14 +89,20 @@ class ServerStatus:
                 "oldest_pending_s": self.oldest_pending,
                 "oldest_due_s": self.oldest_due,
             },
-            "connections": {"paused": self.paused_connections, "held": self.held_connections},
+            "connections": {
+                "paused": self.paused_connections,
+                "held": self.held_connections,
+                "failing_longer_than": dict(self.failing_connections),
+            },
             "slots": {"owned": self.owned_slots, "of": 64},
             "workers": [{"id": w.id, **w.report} for w in self.workers],
             "last_error": self.last_error,
             "unfolded_figures": self.unfolded_figures,
             "jobs": dict(self.jobs),
             "database_bytes": self.database_bytes,
-            "disk_free_bytes": self.disk_free,
+            "disk_free_bytes": disk.free if (disk := self.disks.get("data")) else None,
+            "disks": {name: {"free_bytes": disk.free, "size_bytes": disk.size} for name, disk in self.disks.items()},
+            "last_change_at": self.last_change,
             "backup_age_s": self.backup_age,
             "unreleased_accounts": self.unreleased_accounts,
         }
@@ -110,21 +118,24 @@ def has_accounts(db: Database) -> bool:
     return bool(db.all("SELECT 1 FROM accounts_account LIMIT 1"))
 
 
-def read_status(db: Database, folder: Path | None = None, file: Path | None = None) -> ServerStatus:
-    """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space; file: SQLite's, for its
-    size."""
+def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: Path | None = None) -> ServerStatus:
+    """Reads the status once, by a bounded number of short statements.
+
+    folders: those that are written to, by what for
+    file: SQLite's, for its size
+    """
     now = db.now()
     pending, waiting = (_count(db, state) for state in (ActionState.PENDING, ActionState.QUEUED))
-    # Both counts read the index of open runs.
-    ((stuck, undecided),) = db.all(
-        f"SELECT (SELECT count(*) FROM stuck_run WHERE {STUCK_RUN_WAITING} AND account_id > 0), (SELECT count(*) FROM stuck_run"
-        f" WHERE {STUCK_RUN_WAITING} AND account_id > 0 AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}')"
-    )
+    stuck = _waiting_runs(db)
+    undecided = _waiting_runs(db, f" AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'")
     failed = _failed(db)
     ((paused, held_count),) = db.all(
-        "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
+        "SELECT COALESCE(SUM(CASE WHEN s.paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN s.held_until > :now THEN 1 ELSE 0 END), 0)"
+        " FROM connection_state s JOIN connection c ON c.id = s.connection_id AND c.deleted_at IS NULL",
         {"now": now},
     )
+    failing = failing_for(db, now)
+    last_change = db.all("SELECT at FROM change ORDER BY id DESC LIMIT 1")
     ((owned,),) = db.all("SELECT count(*) FROM slot WHERE owner IS NOT NULL AND until > :now", {"now": now})
     workers = tuple(
         WorkerStatus(id, json.loads(report or "{}"))
@@ -134,7 +145,7 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     return ServerStatus(
         pending=min(pending, MOST_COUNTED),
         waiting=min(waiting + undecided, MOST_COUNTED),
-        untagged=stuck - undecided,
+        untagged=min(max(0, stuck - undecided), MOST_COUNTED),
         failed=min(failed, MOST_COUNTED),
         counted=max(pending, waiting, failed) <= MOST_COUNTED,
         oldest_pending=_age(
@@ -145,13 +156,15 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
         oldest_due=_age(db, now, f"SELECT MIN(due_at) FROM lane WHERE {LANE_WAITING} AND due_at <= {now}"),
         paused_connections=paused,
         held_connections=held_count,
+        failing_connections={name: sum(seconds >= least for seconds in failing) for name, least in FAILING_FOR.items()},
         owned_slots=owned,
         workers=workers,
         last_error=next((w.report["last_error"] for w in workers if w.report.get("last_error")), ""),
         unfolded_figures=unfolded,
         jobs=dict.fromkeys(JOB_STATES, 0) | dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state")),
         database_bytes=_size(db, file),
-        disk_free=shutil.disk_usage(folder).free if folder is not None else None,
+        disks=disk_rooms(folders or {}),
+        last_change=last_change[0][0] / 1_000_000 if last_change else None,
         backup_age=None if (last := last_backup(db)) is None else max(0.0, round((now - last) / 1_000_000, 1)),
         unreleased_accounts=len(unreleased_accounts(db)),
     )
@@ -161,6 +174,13 @@ def _count(db: Database, state: ActionState) -> int:
     """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
     open_ones = f"SELECT 1 FROM action WHERE {ACTION_OPEN} AND state = {state} AND lane_id > 0 LIMIT {MOST_COUNTED + 1}"
     ((count,),) = db.all(f"SELECT count(*) FROM ({open_ones}) t")
+    return int(count)
+
+
+def _waiting_runs(db: Database, also: str = "") -> int:
+    """Runs that wait for a tag, or to be judged again, counted by the index of open ones; at most MOST_COUNTED + 1."""
+    waiting = f"SELECT 1 FROM stuck_run WHERE {STUCK_RUN_WAITING} AND account_id > 0{also} LIMIT {MOST_COUNTED + 1}"
+    ((count,),) = db.all(f"SELECT count(*) FROM ({waiting}) t")
     return int(count)
 
 

@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -92,6 +93,22 @@ Returns None to read it, the response that refuses it, or a future of either.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class HeadRules:
+    """What is asked about requests before they are handled, on the thread that reads all of them."""
+
+    sends_files: Callable[[str], bool] = lambda _cookies: True
+    """Whether the sender with these cookies may send a file."""
+    admits: Admits = lambda *_head: None
+    """Decides whether a large document is read."""
+    on_refused: Callable[[str, str], object] = lambda _path, _status: None
+    """Called with path and status of a request that is refused by its head, or while it is read."""
+
+
+ANY_HEAD: Final = HeadRules()
+"""Every body is read."""
+
+
 class RefusalAnswer(BadRequest):  # type: ignore[misc]
     """A response in place of the page's; waitress closes the connection after it."""
 
@@ -142,8 +159,8 @@ class ChunkedBody:
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     """Parses one request.
 
-    A body larger than a form is read only from authorized senders: a file by its cookies (adj.sends_files), a document by its token
-    (adj.admits). A small one is always read, because the error of its page says more.
+    A body larger than a form is read only from authorized senders: a file by its cookies (adj.rules.sends_files), a document by its token
+    (adj.rules.admits). A small one is always read, because the error of its page says more.
 
     began: the monotonic clock's seconds
     decision: the pending decision whether to read the body
@@ -199,11 +216,11 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     def _ask(self) -> None:
         is_file = self.path.startswith(FILES) and (self.chunked or self.content_length >= LARGEST_FORM)
         is_large_document = self.path.startswith(DOCUMENTS) and (self.chunked or self.content_length > LARGEST_UNASKED)
-        if is_file and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
+        if is_file and not self.completed and not self.adj.rules.sends_files(str(self.headers.get("COOKIE", ""))):
             self.refuse(UnknownSender("Sign in as a Planner or an Administrator to send a file."))
         elif is_large_document:
             client = self.adj.clients.client(self.peer, str(self.headers.get("X_FORWARDED_FOR", "")))
-            decision = self.adj.admits(self.command, self.path, self.headers, client)
+            decision = self.adj.rules.admits(self.command, self.path, self.headers, client)
             if isinstance(decision, Future):
                 self.decision, self.completed = decision, False  # also for a body that is too large: only a known sender learns that
                 self._continues, self.expect_continue = self.expect_continue, False
@@ -236,6 +253,7 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
         if isinstance(refusal, RequestRefusal):
             log.warning("request_refused", door="pages", peer=self.channel.addr[0], reason=refusal.detail, found=refusal.received)
         super().execute()
+        self.channel.adj.rules.on_refused(str(getattr(self.request, "path", "")), self.status)
 
 
 class PageTask(WSGITask):  # type: ignore[misc]

@@ -18,7 +18,16 @@ from waitress.server import MultiSocketServer, create_server
 from heliograph.domain.client_address import ClientAddresses, Network
 from heliograph.domain.http_request import COUNTED_SENDER, LOCAL, PAGES_HEALTH, Hosts
 from heliograph.engine.stop_signals import stop_signals
-from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_pause
+from heliograph.web.limits import (
+    ANY_HEAD,
+    CONNECTIONS,
+    LARGEST_ANSWER,
+    LARGEST_FILE,
+    BoundedChannel,
+    HeadRules,
+    SlowOnes,
+    next_end_of_pause,
+)
 from heliograph.web.texts import pages_application
 from heliograph.web.thread_shares import ThreadShares, share_of
 
@@ -72,8 +81,7 @@ def pages_server(
     threads: int = 8,
     trusted_proxies: Sequence[Network] = (),
     hosts: Hosts = LOCAL,
-    sends_files: Callable[[str], bool] = lambda _cookies: True,
-    admits: Admits = lambda *_head: None,
+    rules: HeadRules = ANY_HEAD,
 ) -> Any:
     """Waitress, already listening, with our limits; see `serve_pages`. Raises OSError if the address is taken."""
     # A queue as long as the number of threads is normal for a moment; waitress warns about the first waiting request.
@@ -98,7 +106,7 @@ def pages_server(
     server.adj.shares = ThreadShares(server.task_dispatcher.add_task, share_of(threads))
     server.add_task = BoundedChannel.add_task
     server.adj.ours = hosts.at(host, int(server.effective_port))
-    server.adj.sends_files, server.adj.admits = sends_files, admits
+    server.adj.rules = rules
     return server
 
 
@@ -111,8 +119,7 @@ def serve_pages(
     on_ready: Callable[[str, int], None] | None = None,
     application: WSGIApplication | None = None,
     hosts: Hosts = LOCAL,
-    sends_files: Callable[[str], bool] = lambda _cookies: True,
-    admits: Admits = lambda *_head: None,
+    rules: HeadRules = ANY_HEAD,
 ) -> None:
     """Serves until a signal asks it to stop; for the main thread of a process that ends then. Raises OSError if the address is taken.
 
@@ -120,10 +127,7 @@ def serve_pages(
     on_ready: called with the actual address once connections are accepted.
     application: Django's by default.
     hosts: the host names that requests may use.
-    sends_files: True if the sender with these cookies may send a file.
-    admits: decides whether a large document is read.
-
-    sends_files and admits are called before reading, on the thread that reads all requests.
+    rules: what is asked before a request is handled.
     """
     server = pages_server(
         host,
@@ -132,8 +136,7 @@ def serve_pages(
         threads=threads,
         trusted_proxies=trusted_proxies,
         hosts=hosts,
-        sends_files=sends_files,
-        admits=admits,
+        rules=rules,
     )
     slow_ones = SlowOnes(server)
     stopping = False

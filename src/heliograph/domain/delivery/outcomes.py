@@ -14,6 +14,7 @@ microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -278,6 +279,20 @@ class HoldConnection:
 @dataclass(frozen=True, slots=True)
 class PauseConnection:
     """The target responded with 410, gone for good: the connection is paused with that reason (C8)."""
+
+
+def delivers_at_all(outcomes: Iterable[Outcome]) -> bool | None:
+    """Whether a connection delivers: True if any outcome is a delivery, False if every attempt failed; None if there is neither.
+
+    Faults of our own say nothing about it.
+    """
+    delivers: bool | None = None
+    for outcome in outcomes:
+        if isinstance(outcome, Delivered):
+            return True
+        if isinstance(outcome, Refused) and outcome.category is not Category.SYSTEM:
+            delivers = False
+    return delivers
 
 
 def effect_on_connection(outcome: Outcome, now: int) -> HoldConnection | PauseConnection | None:

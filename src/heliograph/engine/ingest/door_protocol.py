@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -38,15 +39,17 @@ class DoorProtocol(HttpToolsProtocol):
 
     A head that can be read in two ways is refused once earlier requests have their replies, and the connection ends.
 
+    on_refused: called with the status of each of these refusals
+
     A connection without requests is closed: a head must arrive within HEAD_WITHIN. (uvicorn's own timeout between requests stops at the first
     byte, even if that is an empty line or the rest of a refused body.)
 
     A connection without a valid token ends after its first request, and one whose peer does not read ends, too.
     """
 
-    def __init__(self, *args: Any, ours: frozenset[bytes], places: DoorPlaces, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ours: frozenset[bytes], places: DoorPlaces, on_refused: Callable[[int], object], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._ours, self._places = ours, places
+        self._ours, self._places, self._on_refused = ours, places, on_refused
         self._place: Place | None = None
         self._head = b""  # the beginning of a head
         self._left = 0  # bytes of the body still to come
@@ -63,6 +66,7 @@ class DoorProtocol(HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", ReplyTransport(transport)))
         self._place = self._places.take(self, self._peer, self.loop.time())
         if self._place is None:
+            self._on_refused(NO_PLACE.status)
             self._answer(NO_PLACE)
         else:
             self._await_head()
@@ -192,6 +196,7 @@ class DoorProtocol(HttpToolsProtocol):
         if self._refusal is not None or self.transport.is_closing():
             return
         self._refusal = refusal
+        self._on_refused(refusal.status)
         self.flow.pause_reading()
         log.warning("request_refused", door="fast", peer=self._peer, reason=refusal.detail, found=refusal.received)
         in_hand = not getattr(self.cycle, "response_complete", True)

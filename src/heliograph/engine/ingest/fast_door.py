@@ -365,7 +365,7 @@ class Door:
         self._reception = reception
         self._on_death = on_death
         places = DoorPlaces(limits, clients, reception.note_connection)
-        protocol = functools.partial(DoorProtocol, ours=hosts.at(host, self.port), places=places)
+        protocol = functools.partial(DoorProtocol, ours=hosts.at(host, self.port), places=places, on_refused=reception.refused.count)
         config = uvicorn.Config(
             Edge(reception, clients),
             loop="uvloop",

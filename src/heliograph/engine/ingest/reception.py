@@ -32,7 +32,7 @@ class Reception:
         self.writer = BatchWriter(open_writer, provider, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
         self.tokens = TokenCache(open_reader)
         self.body_budget = BodyBudget()
-        self.refused = RefusedDocuments()
+        self.refused = RefusedDocuments(self.writer.counters)
         self.ended_connections = RefusalLines("connections_ended")
         self._refusals = RefusalWriter(open_writer)
 

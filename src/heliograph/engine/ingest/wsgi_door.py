@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from heliograph.engine.counters import INGEST, entrance_of
 from heliograph.engine.ingest import problem_documents, request_rules
 from heliograph.engine.ingest.batch_writer import BatchResult, WriterBusy
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
@@ -18,6 +19,8 @@ from heliograph.store.token_check import ApiGrant
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from _typeshed import OptExcInfo
+
 
 class IngestApplication:
     """Serves requests under /ingest and passes all others to the pages. The server has read the body and checked its length."""
@@ -28,8 +31,8 @@ class IngestApplication:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path != "/ingest" and not path.startswith("/ingest/"):
-            return self._pages(environ, start_response)
+        if entrance_of(path) != INGEST:
+            return self._pages(environ, self._counting(path, start_response))
         head = _head(environ, path)
         address = environ.get("REMOTE_ADDR", "")
 
@@ -58,6 +61,18 @@ class IngestApplication:
             return send(first)
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
         return _Lines(first, parts)
+
+    def count_refusal(self, path: str, status: str) -> None:
+        """Counts an answer that refuses a request, for /metrics. status: as in an answer, "404 Not Found"."""
+        if status[0] in "45":
+            self._writer.counters.refused(entrance_of(path), int(status[:3]))
+
+    def _counting(self, path: str, start_response: StartResponse) -> StartResponse:
+        def start(status: str, headers: list[tuple[str, str]], error: OptExcInfo | None = None) -> Callable[[bytes], object]:
+            self.count_refusal(path, status)
+            return start_response(status, headers, error) if error else start_response(status, headers)
+
+        return start
 
     def admits(
         self, method: str, path: str, headers: Mapping[str, str], address: str = ""

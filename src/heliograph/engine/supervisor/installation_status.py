@@ -12,7 +12,22 @@ from itertools import accumulate
 from typing import Any, Final
 
 from heliograph import __version__
-from heliograph.engine.counters import DURATION, ENDS, OUTCOMES, RECORDED, SETTLED, SIZE, ConnectionEnd, Histogram, OutcomeKey
+from heliograph.engine.counters import (
+    DURATION,
+    ENDS,
+    OUTCOMES,
+    RECORDED,
+    REFUSALS,
+    REFUSED,
+    SETTLED,
+    SIGN_IN_REASONS,
+    SIGN_INS,
+    SIZE,
+    ConnectionEnd,
+    Histogram,
+    OutcomeKey,
+    RefusalKey,
+)
 from heliograph.store.installation_state import ServerStatus
 
 RUNNING: Final = "running"
@@ -62,7 +77,7 @@ class ProcessFigures:
     @property
     def attempts(self) -> Mapping[OutcomeKey, int]:
         """Attempts that ended, by outcome and category of failure."""
-        return {key: sum(values[n] for values in self.counted.values()) for n, key in enumerate(OUTCOMES)}
+        return {key: self._sum(n) for n, key in enumerate(OUTCOMES)}
 
     @property
     def attempt_seconds(self) -> ObservedSizes:
@@ -81,10 +96,23 @@ class ProcessFigures:
     @property
     def ended_connections(self) -> Mapping[ConnectionEnd, int]:
         """Connections that the fast door ended or refused, by reason."""
-        return {end: sum(values[ENDS + n] for values in self.counted.values()) for n, end in enumerate(ConnectionEnd)}
+        return {end: self._sum(n) for n, end in enumerate(ConnectionEnd, start=ENDS)}
+
+    @property
+    def refusals(self) -> Mapping[RefusalKey, int]:
+        """Requests, and documents of requests, that were refused, by entrance and status."""
+        return {key: self._sum(n) for n, key in enumerate(REFUSALS, start=REFUSED)}
+
+    @property
+    def failed_sign_ins(self) -> Mapping[str, int]:
+        """Sign-ins that failed, by reason."""
+        return {reason.value: self._sum(n) for n, reason in enumerate(SIGN_IN_REASONS, start=SIGN_INS)}
+
+    def _sum(self, number: int) -> int:
+        return sum(values[number] for values in self.counted.values())
 
     def _observed(self, histogram: Histogram) -> ObservedSizes:
-        *places, total = [sum(values[n] for values in self.counted.values()) for n in range(histogram.first, histogram.end)]
+        *places, total = [self._sum(n) for n in range(histogram.first, histogram.end)]
         return ObservedSizes(histogram.bounds, list(accumulate(places)), total / histogram.scale)
 
     def for_port(self) -> dict[str, Any]:
@@ -134,6 +162,8 @@ class InstallationStatus:
             "settle_batch_sizes": processes.settled_sizes.as_json() if processes else None,
             "record_batch_sizes": processes.recorded_sizes.as_json() if processes else None,
             "door_connections_ended": dict(processes.ended_connections) if processes else None,
+            "refused": [[*key, n] for key, n in processes.refusals.items()] if processes else None,
+            "failed_sign_ins": dict(processes.failed_sign_ins) if processes else None,
             "database_up": self.database is not None,
             **(self.database.as_json() if self.database else {}),
         }

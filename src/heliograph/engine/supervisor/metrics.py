@@ -84,6 +84,16 @@ def _of_processes(processes: ProcessFigures) -> Iterator[Metric]:
     for end, count in processes.ended_connections.items():
         ended.add_metric((end,), count)
     yield ended
+    refused = CounterMetricFamily(
+        "heliograph_refused_requests", "Refused requests, and refused documents of requests with many.", labels=("entrance", "status")
+    )
+    for refusal, count in processes.refusals.items():
+        refused.add_metric(refusal, count)
+    yield refused
+    sign_ins = CounterMetricFamily("heliograph_sign_in_failures", "Sign-ins that failed.", labels=("reason",))
+    for reason, count in processes.failed_sign_ins.items():
+        sign_ins.add_metric((reason,), count)
+    yield sign_ins
 
 
 def _histogram(name: str, help: str, sizes: ObservedSizes) -> Metric:
@@ -102,6 +112,8 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
     )
     holding = {("paused",): status.paused_connections, ("resting",): status.held_connections}
     yield _gauge("heliograph_connections_held", "Connections that send nothing now.", holding, "state")
+    failing = {(longer,): n for longer, n in status.failing_connections.items()}
+    yield _gauge("heliograph_connections_failing", "Connections that deliver nothing, though they are tried.", failing, "longer_than")
     yield _gauge("heliograph_slots", "Shares of all connections.", {(): SLOTS})
     yield _gauge("heliograph_slots_owned", "Shares that a live worker owns.", {(): status.owned_slots})
     yield _gauge("heliograph_workers", "Workers that are alive.", {(): len(status.workers)})
@@ -109,15 +121,22 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
     yield _gauge("heliograph_figures_unfolded", "Deltas of figures that are not added up yet.", {(): status.unfolded_figures})
     if status.database_bytes is not None:
         yield _gauge("heliograph_database_size_bytes", "Size of the database on disk.", {(): status.database_bytes})
-    if status.disk_free is not None:
-        yield _gauge("heliograph_disk_free_bytes", "Free space of the data folder's disk.", {(): status.disk_free})
-    age: dict[tuple[()], float] = {} if status.backup_age is None else {(): status.backup_age}
-    yield _gauge("heliograph_backup_age_seconds", "Time since the newest complete backup began; none if there was none.", age)
+    free = {(name,): disk.free for name, disk in status.disks.items()}
+    yield _gauge("heliograph_disk_free_bytes", "Free space of a disk that is written to.", free, "of")
+    yield _gauge("heliograph_disk_size_bytes", "Size of that disk.", {(name,): disk.size for name, disk in status.disks.items()}, "of")
+    last_change = _known(status.last_change)
+    yield _gauge("heliograph_last_change_timestamp_seconds", "When the last change was accepted; none if there was none.", last_change)
+    backup_age = _known(status.backup_age)
+    yield _gauge("heliograph_backup_age_seconds", "Time since the newest complete backup began; none if there was none.", backup_age)
     yield _gauge(
         "heliograph_unreleased_accounts",
         "Accounts of a restored copy that send nothing until they are released.",
         {(): status.unreleased_accounts},
     )
+
+
+def _known(value: float | None) -> dict[tuple[()], float]:
+    return {} if value is None else {(): value}
 
 
 def _gauge(name: str, help: str, values: Mapping[tuple[str], float] | Mapping[tuple[()], float], *labels: str) -> Metric:

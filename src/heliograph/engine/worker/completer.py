@@ -28,6 +28,7 @@ from heliograph.domain.delivery.outcomes import (
     PauseConnection,
     Refused,
     ValidationFailed,
+    delivers_at_all,
     effect_on_connection,
     may_have_left,
 )
@@ -83,6 +84,8 @@ class Completer:
     connection_log: ConnectionLog = field(default_factory=ConnectionLog)
     _failures: dict[int, int] = field(default_factory=dict)
     """Consecutive failures as stored; a connection that is absent was not written yet."""
+    _delivering: set[int] = field(default_factory=set)
+    """Connections that are stored as delivering."""
 
     def take(self) -> list[FinishedLane]:
         """The finished lanes, at most a batch."""
@@ -219,6 +222,7 @@ class Completer:
     def forget(self) -> None:
         """Forgets failure counts after slots were won or lost, because another worker may have updated the table."""
         self._failures.clear()
+        self._delivering.clear()
 
     def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:
         """Stores Retry-After, 410 and consecutive failures, so that the connection's next owner knows them (C8)."""
@@ -234,10 +238,13 @@ class Completer:
             paused_by_410 = any(isinstance(effect, PauseConnection) for effect in connection_effects)
             attempts = [outcome for _, outcome in outcomes]
             self.connection_log.note(connection, outcomes[0][0], attempts, held_until=held_until, is_gone=paused_by_410, now=now)
-            if not failures and held_until is None and not paused_by_410 and not (reached and self._failures.get(connection, 1)):
+            delivers = delivers_at_all(attempts)
+            is_as_stored = not (reached and self._failures.get(connection, 1)) and (delivers is None or connection in self._delivering)
+            if delivers is not False and not failures and held_until is None and not paused_by_410 and is_as_stored:
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
-            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held_until, paused_by_410))
+            (self._delivering.add if delivers else self._delivering.discard)(connection)
+            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held_until, paused_by_410, delivers, now))
 
 
 def _outcome_key(outcome: Outcome | None) -> OutcomeKey | None:

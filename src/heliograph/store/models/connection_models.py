@@ -21,6 +21,7 @@ class ConnectionState(models.Model):
     release_rate = models.IntegerField(null=True)  # requests a minute during a release; null: no release
     release_until = MicrosField(null=True)  # renewed by the release job; when it passes, the connection pauses again
     failures = models.IntegerField(db_default=0)  # consecutive failures to reach the target: trips the breaker
+    failing_since = MicrosField(null=True)  # the first failed attempt since the last delivery; null: the last batch had a delivery
     tested_at = MicrosField(null=True)
     test_result = models.TextField(db_default="")  # JSON: domain.connection.diagnosis.DiagnosisReport, "" for none
     tests_since = MicrosField(null=True)  # start of the minute in which tests are being counted
