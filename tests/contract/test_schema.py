@@ -155,5 +155,21 @@ def test_O3_tables_with_more_than_this_release_knows_are_fine(db: Database) -> N
     schema.check_schema(db)
     with db.transaction():
         db.run("INSERT INTO django_migrations (app, name, applied) VALUES ('store', '9999_of_the_next_release', CURRENT_TIMESTAMP)")
+    schema.check_schema(db)
+
+
+def test_O3_a_newer_schema_that_lacks_what_this_release_needs_is_refused(db: Database) -> None:
+    """It may let a column be null or be longer. Two releases on, it may have contracted: going back over both is refused by name."""
+    nullable = "DROP COLUMN file; ALTER TABLE backup_run ADD COLUMN file varchar(1000)" if db.vendor == "sqlite" else "ALTER file DROP NOT NULL"
+    with db.transaction():
+        db.run("INSERT INTO django_migrations (app, name, applied) VALUES ('store', '9999_after_the_next_release', CURRENT_TIMESTAMP)")
+        for statement in f"ALTER TABLE backup_run {nullable}".split(";"):
+            db.run(statement)
+    schema.check_schema(db)
+    with db.transaction():
         db.run("ALTER TABLE api_token RENAME COLUMN digest TO summary")
-    schema.check_schema(db)  # only the newer release knows what its tables have in common with ours
+    with pytest.raises(SchemaDiffers, match=r"newer release .*store\.9999_after_the_next_release.* the column api_token\.digest"):
+        schema.check_schema(db)
+    check = doctor_checks.schema_is_current(db, schema.migrations())
+    assert not check.ok
+    assert "A newer release has changed the database" in check.sentence

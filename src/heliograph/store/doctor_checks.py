@@ -25,7 +25,7 @@ from heliograph.store.backup.backup_runs import last_backup, last_failure
 from heliograph.store.database import Database
 from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
 from heliograph.store.restored_copy import unreleased_accounts
-from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables, lacking_indexes
+from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables, lacking_indexes, newest_unknown
 from heliograph.store.secrets import Vault, knows_key
 
 LEAST_SPACE: Final = 1024**3
@@ -194,7 +194,8 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
 
 
 def schema_is_current(database: Database, expected: Collection[tuple[str, str]]) -> Check:
-    """Checks that every migration (application, name) of this version is applied. A newer schema is fine, because it was only expanded."""
+    """Checks that every migration (application, name) of this version is applied. A newer schema is fine if it has all that this
+    version needs."""
     try:
         applied = {(app, migration) for app, migration in database.all("SELECT app, name FROM django_migrations")}
     except driver_errors.all_errors():
@@ -207,16 +208,18 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
             f"The database is older than this version: {len(missing)} migrations are missing, first {'.'.join(missing[0])}.",
             "Run heliograph migrate.",
         )
-    ours = {app for app, _ in expected}
-    newer = sorted(entry for entry in applied - set(expected) if entry[0] in ours)
-    if newer:
-        return Check(
-            "schema", True, f"The database is newer than this version ({'.'.join(newer[-1])}).", "Update this machine's Heliograph soon."
-        )
+    newer = newest_unknown(database, expected)
     try:
-        tables = check_tables(database)
+        tables = check_tables(database, newer)
     except SchemaDiffers as error:
         return Check("schema", False, str(error), "Do not start it: its processes would fail at some statement, again and again.")
+    if newer:
+        return Check(
+            "schema",
+            True,
+            f"The database is newer than this version ({newer}), and has all that this version needs.",
+            "Update this machine's Heliograph soon.",
+        )
     if indexes := lacking_indexes(database):
         return Check(
             "schema",

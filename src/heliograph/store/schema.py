@@ -11,7 +11,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.installed_apps import INSTALLED_APPS
 from heliograph.store import deferred_indexes, search_index
 from heliograph.store.database import Database
-from heliograph.store.schema_fingerprint import check_tables
+from heliograph.store.schema_fingerprint import check_tables, newest_unknown
 
 _TABLE = {
     "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :table",
@@ -50,22 +50,13 @@ def is_whole(db: Database) -> bool:
 
 
 def check_schema(db: Database) -> None:
-    """Raises SchemaTooOld, or EmptyDatabase, if `migrate` must run first; SchemaDiffers if the tables are not those of this release."""
+    """Raises SchemaTooOld, or EmptyDatabase, if `migrate` must run first; SchemaDiffers if the tables lack something that this release needs."""
     if not db.all(_TABLE[db.vendor], {"table": "django_migrations"}):
         raise EmptyDatabase
     check_not_moved(db)
     if lacking(db):
         raise SchemaTooOld
-    if not is_newer(db):
-        check_tables(db)
-
-
-def is_newer(db: Database) -> bool:
-    """Whether a newer release has migrated the database. What its tables have in common with ours, only that release knows."""
-    applied = {(app, name) for app, name in db.all("SELECT app, name FROM django_migrations")}
-    known = migrations()
-    ours = {app for app, _name in known}
-    return any(app in ours for app, _name in applied - known)
+    check_tables(db, newest_unknown(db, migrations()))
 
 
 def check_not_moved(db: Database) -> None:

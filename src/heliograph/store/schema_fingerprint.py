@@ -68,13 +68,34 @@ def fingerprint(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
-def check_tables(db: Database) -> str:
+def newest_unknown(db: Database, known: Collection[tuple[str, str]]) -> str:
+    """The last migration by which a newer release has changed the database, such as "store.0009_next"; "" if there is none.
+
+    known: application and name of each migration of this release
+    """
+    apps = {app for app, _ in known}
+    applied = {(app, name) for app, name in db.all("SELECT app, name FROM django_migrations")}
+    return max((f"{app}.{name}" for app, name in applied - set(known) if app in apps), default="")
+
+
+def check_tables(db: Database, newer: str) -> str:
     """The fingerprint of the tables that this release knows. Raises SchemaDiffers, which names what is lacking or different.
 
-    The database may have more: what a newer release has added, and what is set aside for a while.
+    The database may have more: what a newer release has added (it expands first, and takes away one release later), and what is set aside for a while.
+
+    newer: a migration of a newer release that the database has; "" if there is none. That release may have widened a type, or let a column be
+        null: then columns are compared by their names only
     """
     lines, known = existing(db), expected(db.vendor)
     lacking = {line for line in known - lines if not line.startswith("index ")}
+    if newer:
+        columns = {_subject(line) for line in lines if line.startswith("column ")}
+        lacking = {line for line in lacking if not line.startswith("column ") or _subject(line) not in columns}
+    if lacking and newer:
+        raise SchemaDiffers(
+            f"A newer release has changed the database (migration {newer}), and it lacks what this release needs: {_named(lacking, lines)}. Use"
+            " the newer release, or restore a backup of this one."
+        )
     if lacking:
         raise SchemaDiffers(
             f"The tables of the database are not those that this release makes: it lacks {_named(lacking, lines)}. It was made by another build"
