@@ -7,20 +7,37 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
+import time
 from collections.abc import Callable, Iterator
+from typing import Final
 
+import structlog
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from heliograph.store import search_index
+from heliograph.domain.errors import HeliographError
+from heliograph.store import driver_errors, search_index
 from heliograph.store.deferred_indexes import restore
 from heliograph.store.django_database import of_django
 from heliograph.store.sqlite_database import open_sqlite
 
+log = structlog.get_logger(__name__)
+
 LOCK = (4, 1)
 """The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""
+LOCK_WAIT: Final = 1
+"""Seconds that a migration waits for a table, and so the longest that senders and deliveries wait for it."""
+LOCK_PAUSE: Final = 2.0
+"""Seconds for which others go first."""
+PATIENCE: Final = 600.0
+"""Seconds after which a migration that gets no table is given up."""
+
+
+class TableIsBusy(HeliographError):
+    """A migration did not get a table that others use all the time."""
 
 
 def unapplied() -> list[str]:
@@ -39,7 +56,7 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
         missing = unapplied()
         if missing:
             say(missing)
-            call_command("migrate", interactive=False, verbosity=0)
+            _apply()
         with (
             contextlib.closing(open_sqlite(connection.settings_dict["NAME"]))
             if connection.vendor == "sqlite"
@@ -48,6 +65,40 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
             restore(db)
             search_index.ensure(db)
         return missing
+
+
+def _apply() -> None:
+    """Applies the missing migrations. Raises TableIsBusy.
+
+    On PostgreSQL, whoever wants a table queues up behind a migration that waits for it, and a migration waits for every reader, such as a dump that takes an
+    hour. So it waits for LOCK_WAIT, lets all others go first, and tries again. A migration that was applied stays applied.
+    """
+    if connection.vendor == "sqlite":
+        call_command("migrate", interactive=False, verbosity=0)
+        return
+    began = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{LOCK_WAIT}s'")
+    try:
+        for attempt in itertools.count(1):
+            try:
+                call_command("migrate", interactive=False, verbosity=0)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, (*driver_errors.lock_timeouts(), *driver_errors.lost_races())):
+                    raise
+                if time.monotonic() - began > PATIENCE:
+                    raise TableIsBusy(
+                        f"Other sessions have used a table all the time for {PATIENCE / 60:.0f} minutes, such as a dump or a long query"
+                        " (pg_stat_activity shows them). Run `heliograph migrate` again when they have ended. Everything goes on meanwhile."
+                    ) from error
+                if attempt == 1:
+                    log.warning("migration_waits_for_a_table", reason=str(error).strip())
+            else:
+                return
+            time.sleep(LOCK_PAUSE)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
 
 
 @contextlib.contextmanager
