@@ -55,6 +55,7 @@ def _programs(*names: str) -> Callable[[], bool]:
 
 
 NEEDED: Final = (
+    Needed("git", "git", "git, which has the commit of the previous release", _program("git")),
     Needed("postgresql", "postgresql", f"PostgreSQL {postgres.OLDEST} or later", lambda: postgres.binaries() is not None),
     Needed("chromium", "chromium", "Chromium", _program(*BROWSERS), rather="chromium-headless-shell"),
     Needed("ntfy", "ntfy", "ntfy, a real target", _program("ntfy")),

@@ -160,7 +160,9 @@ def test_O3_tables_with_more_than_this_release_knows_are_fine(db: Database) -> N
 
 def test_O3_a_newer_schema_that_lacks_what_this_release_needs_is_refused(db: Database) -> None:
     """It may let a column be null or be longer. Two releases on, it may have contracted: going back over both is refused by name."""
-    nullable = "DROP COLUMN file; ALTER TABLE backup_run ADD COLUMN file varchar(1000)" if db.vendor == "sqlite" else "ALTER file DROP NOT NULL"
+    nullable = (
+        "DROP COLUMN file; ALTER TABLE backup_run ADD COLUMN file varchar(1000)" if db.vendor == "sqlite" else "ALTER file DROP NOT NULL"
+    )
     with db.transaction():
         db.run("INSERT INTO django_migrations (app, name, applied) VALUES ('store', '9999_after_the_next_release', CURRENT_TIMESTAMP)")
         for statement in f"ALTER TABLE backup_run {nullable}".split(";"):

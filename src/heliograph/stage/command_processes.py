@@ -14,9 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.stage.ground import Ground
+
+OWN_PROGRAM: Final = (sys.executable, "-m", "heliograph")
+"""The command line of this release, before its arguments."""
 
 
 class NotReady(HeliographError):
@@ -62,14 +66,23 @@ def is_alive(pid: int) -> bool:
 class Process:
     """One of our commands in its own process group, with all its output in `log`."""
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path, within: Sequence[str] = ()) -> None:
-        """within: a command that runs it with other rights or another view of the file system, such as nsenter and its arguments"""
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        within: Sequence[str] = (),
+        program: Sequence[str] = OWN_PROGRAM,
+    ) -> None:
+        """within: a command that runs it with other rights or another view of the file system, such as nsenter and its arguments
+        program: the command line of the release to start, before its arguments
+        """
         self.arguments = tuple(arguments)
         self.log = log
         with log.open("ab") as file:
             self._from = file.tell()
             self._popen = subprocess.Popen(  # noqa: S603 -- our own command
-                [*within, sys.executable, "-m", "heliograph", *arguments],
+                [*within, *program, *arguments],
                 env=dict(env),
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -181,9 +194,12 @@ class ServiceProcess:
         self._env = ground.environment(name, **(addresses | settings))
         self.process: Process | None = None
 
-    def start(self) -> Process:
-        """Starts the command; `until_ready` waits for it."""
-        self.process = Process([self.command], self._env, self.log)
+    def start(self, program: Sequence[str] = OWN_PROGRAM) -> Process:
+        """Starts the command; `until_ready` waits for it.
+
+        program: the command line of the release to start
+        """
+        self.process = Process([self.command], self._env, self.log, program=program)
         return self.process
 
     def until_ready(self, timeout: float = 60.0) -> None:
