@@ -34,9 +34,13 @@ class NewLink:
     """A new link."""
 
     row: EntryLink
-    address: str
-    """Its whole URL, to be shown once."""
+    token: str
     expires: datetime
+
+    @property
+    def address(self) -> str:
+        """Its whole URL, to be shown once. In a command, the first URL imports all pages: ask for it when the transaction is over."""
+        return f"{settings.HELIOGRAPH.base_url}{reverse(_NAMES[Purpose(self.row.purpose)], args=(self.token,))}"
 
 
 def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
@@ -51,7 +55,7 @@ def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
     row = EntryLink.objects.create(
         user=user, purpose=purpose, digest=_digest(token), created=to_micros(now), created_by=by[:60], expires=to_micros(expires)
     )
-    return NewLink(row, f"{settings.HELIOGRAPH.base_url}{reverse(_NAMES[purpose], args=(token,))}", expires)
+    return NewLink(row, token, expires)
 
 
 def look(purpose: Purpose, token: str) -> EntryLink:
