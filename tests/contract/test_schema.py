@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
+import psycopg
 import pytest
+from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
 from tests.visitor import Visitor
 from tests.waiting import until
 
-from heliograph.store import doctor_checks, schema
+from heliograph.store import doctor_checks, schema, schema_update
 from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import defer, restore
 from heliograph.store.schema_fingerprint import SchemaDiffers
-from heliograph.store.schema_update import migrate
+from heliograph.store.schema_update import migrate, short_lock_waits
 from heliograph.store.search_index import ensure
 
 
@@ -175,3 +178,27 @@ def test_O3_a_newer_schema_that_lacks_what_this_release_needs_is_refused(db: Dat
     check = doctor_checks.schema_is_current(db, schema.migrations())
     assert not check.ok
     assert "A newer release has changed the database" in check.sentence
+
+
+@pytest.mark.django_db(transaction=True)
+def test_O3_only_an_index_built_concurrently_waits_for_others_to_end(database: DatabaseFacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants a table queues up behind a migration that waits for it. A concurrent index keeps nobody waiting; given up, it would stay invalid."""
+    if database.vendor == "sqlite":  # a migration holds the write lock, for which all others wait as for any writer
+        assert migrate() == []
+        return
+    monkeypatch.setattr(schema_update, "LOCK_WAIT", 0.1)
+    with closing(psycopg.connect(database.url)) as writer, closing(psycopg.connect(database.url, autocommit=True)) as watcher:
+        writer.execute("LOCK TABLE backup_run IN ROW EXCLUSIVE MODE")
+        with short_lock_waits(), connection.cursor() as cursor:
+            with pytest.raises(OperationalError, match="lock timeout"):
+                cursor.execute("ALTER TABLE backup_run ADD COLUMN of_the_next_release integer")
+            waiting = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event_type = 'Lock' AND query_start < now() - interval '1 s'"
+            release = threading.Thread(target=lambda: (until(lambda: watcher.execute(waiting).fetchone()), writer.rollback()))
+            release.start()
+            cursor.execute("CREATE INDEX CONCURRENTLY of_the_next_release ON backup_run (file)")
+            release.join()
+            cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'of_the_next_release'::regclass")
+            assert cursor.fetchone() == (True,)
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("100ms",)
+            cursor.execute("DROP INDEX of_the_next_release")

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 LOCK = (4, 1)
 """The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""
-LOCK_WAIT: Final = 1
+LOCK_WAIT: Final = 1.0
 """Seconds that a migration waits for a table, and so the longest that senders and deliveries wait for it."""
 LOCK_PAUSE: Final = 2.0
 """Seconds for which others go first."""
@@ -68,18 +68,9 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
 
 
 def _apply() -> None:
-    """Applies the missing migrations. Raises TableIsBusy.
-
-    On PostgreSQL, whoever wants a table queues up behind a migration that waits for it, and a migration waits for every reader, such as a dump that takes an
-    hour. So it waits for LOCK_WAIT, lets all others go first, and tries again. A migration that was applied stays applied.
-    """
-    if connection.vendor == "sqlite":
-        call_command("migrate", interactive=False, verbosity=0)
-        return
+    """Applies the missing migrations. Raises TableIsBusy. A migration that was applied stays applied."""
     began = time.monotonic()
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{LOCK_WAIT}s'")
-    try:
+    with short_lock_waits():
         for attempt in itertools.count(1):
             try:
                 call_command("migrate", interactive=False, verbosity=0)
@@ -96,6 +87,36 @@ def _apply() -> None:
             else:
                 return
             time.sleep(LOCK_PAUSE)
+
+
+@contextlib.contextmanager
+def short_lock_waits() -> Iterator[None]:
+    """On PostgreSQL, Django's statements wait no longer than LOCK_WAIT for a table, except those that build an index concurrently.
+
+    Whoever wants a table queues up behind a statement that waits to alter it, and that waits for every reader, such as a dump that takes an hour. An
+    index that is built concurrently keeps nobody waiting, and would be left invalid.
+    """
+    if connection.vendor == "sqlite":
+        yield
+        return
+
+    def set_longest_wait(seconds: float) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(seconds * 1000)}")
+
+    def execute_patiently(execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]) -> object:
+        if "CONCURRENTLY" not in str(sql).upper():
+            return execute(sql, params, many, context)
+        set_longest_wait(0)
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            set_longest_wait(LOCK_WAIT)
+
+    set_longest_wait(LOCK_WAIT)
+    try:
+        with connection.execute_wrapper(execute_patiently):
+            yield
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET lock_timeout")
