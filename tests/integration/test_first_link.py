@@ -1,0 +1,29 @@
+"""The first start on a slow machine (O6): what takes long is done before the transaction."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.databases import DatabaseFacts
+
+SCRIPT = """
+import sys
+from heliograph.commands import ready
+ready()
+from django.db import connection
+from heliograph.setup.services.first_start import first_link
+loaded = []
+def note(execute, *statement):
+    loaded.append(len([name for name in sys.modules if name.startswith("heliograph.") and name.endswith(".urls")]))
+    return execute(*statement)
+with connection.execute_wrapper(note):
+    first_link()
+print(min(loaded) == max(loaded) > 5)
+"""
+
+
+def test_O6_the_first_link_imports_nothing_within_its_transaction(fresh_database: DatabaseFacts) -> None:
+    """The import of all pages takes seconds on a busy machine, and PostgreSQL ends a session that is idle in a transaction for five."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env=fresh_database.env(), capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True", done.stdout + done.stderr
