@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -94,13 +95,15 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
     }
     # Pages read few rows of large tables, by indexes. To compile such a plan takes longer than to run it; and PostgreSQL's default price of a random
     # page is that of a spinning disk, for which it would rather scan millions of rows. Options in the URL override both.
-    planned = f"-c jit=off -c random_page_cost=1.1 {parameters.pop('options', '')}".strip()
+    url_options = re.findall(r"(?:-c\s*|--)([\w.]+)\s*=", parameters.get("options", ""))
+    session = {name: value for name, value in {"jit": "off", "random_page_cost": "1.1"}.items() if name not in url_options}
     # A suspended process holds its locks no longer than this: the server ends its session.
-    given = f"{planned} -c idle_in_transaction_session_timeout={round(options.idle_in_transaction * 1000)}"
-    reading = {name: of_reader[name] for name in parameters}
+    session["idle_in_transaction_session_timeout"] = str(round(options.idle_in_transaction * 1000))
+    parameters.setdefault("application_name", "heliograph pages")
+    reading = {**parameters, **{name: value for name, value in of_reader.items() if name in parameters}}
     return {
-        "default": {**common, "OPTIONS": {**parameters, "options": given}},
-        "read": {**common, "OPTIONS": {**reading, "options": f"{given} -c default_transaction_read_only=on"}},
+        "default": {**common, "OPTIONS": {**parameters, "session_settings": session}},
+        "read": {**common, "OPTIONS": {**reading, "session_settings": {**session, "default_transaction_read_only": "on"}}},
     }
 
 

@@ -50,6 +50,14 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
     return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
 
 
+def check_sessions(options: Options) -> None:
+    """Raises SessionsAreShared for a pooler that gives each transaction another session, and what the driver raises if the server does not answer."""
+    if not options.on_sqlite:
+        from heliograph.store import pooler  # noqa: PLC0415 -- with psycopg
+
+        pooler.keeps_sessions(options.database_url)
+
+
 def look_at_database(options: Options) -> None:
     """Compares the schema, and tries whether the data folder and SQLite's take a file. Raises SchemaTooOld, SchemaDiffers, StandbyServer, and what the
     driver or the system raises."""

@@ -96,6 +96,7 @@ def _of_database(options: Options) -> Iterator[Check]:
 
     ready(django=False)
     from heliograph.store import schema  # noqa: PLC0415
+    from heliograph.store.connection_budget import connection_budget  # noqa: PLC0415
     from heliograph.store.secrets import Vault  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
@@ -103,12 +104,19 @@ def _of_database(options: Options) -> Iterator[Check]:
     yield answers
     if db is None:
         return
+    if not options.on_sqlite:
+        from heliograph.store.pooler import keeps_sessions  # noqa: PLC0415 -- with psycopg
+
+        yield doctor_checks.sessions_are_kept(lambda: keeps_sessions(options.database_url))
     current = doctor_checks.schema_is_current(db, schema.migrations())
     yield current
-    yield doctor_checks.search_has_its_index(db)
     yield doctor_checks.key_fits(db, Vault(keys))
     yield doctor_checks.clocks_agree(db)
     if current.ok:
+        yield doctor_checks.search_has_its_index(db)
+        if not options.on_sqlite:
+            budget = connection_budget(options.page_threads, has_fast_door=bool(options.ingest_bind))
+            yield doctor_checks.connections_suffice(db, budget)
         schedule = options.backup_schedule
         if schedule is not None and schedule.folder.exists():
             yield replace(doctor_checks.folder_is_writable(schedule.folder), name="backup folder")

@@ -8,7 +8,7 @@ import sqlite3
 
 from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
-from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
+from heliograph.store.database_trouble import Trouble, cure_of, detail_of, trouble_of
 
 
 def failure_sentence(error: BaseException) -> str | None:
@@ -17,7 +17,7 @@ def failure_sentence(error: BaseException) -> str | None:
     if isinstance(error, PermissionError) or (trouble in (Trouble.UNREACHABLE, Trouble.READ_ONLY) and _is_of_sqlite(error)):
         return _of_rights(error)
     if trouble is not None:
-        return f"{trouble.value} {_without_dot(detail_of(error))}. {CURES[trouble]}"
+        return f"{trouble.value} {_without_dot(detail_of(error))}. {cure_of(trouble, error)}"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename} cannot be used: {error.strerror}."
     return None

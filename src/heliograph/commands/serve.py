@@ -104,6 +104,9 @@ def _checked(*, first_start: bool) -> Options:
         local = folder_is_local(options.data)
         if not local.ok:
             raise StartError(f"{local.sentence} {local.cure}")
+    from heliograph.wiring import check_sessions  # noqa: PLC0415
+
+    check_sessions(options)
     return options
 
 

@@ -63,9 +63,11 @@ def migrate(
     from django.db import connection, transaction  # noqa: PLC0415
 
     from heliograph.accounts.vault import vault  # noqa: PLC0415
+    from heliograph.options import Options  # noqa: PLC0415
     from heliograph.store import schema_update  # noqa: PLC0415
     from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415
+    from heliograph.wiring import check_sessions  # noqa: PLC0415
 
     if check:
         missing = schema_update.unapplied()
@@ -73,6 +75,7 @@ def migrate(
         if missing:
             raise typer.Exit(1)
         return
+    check_sessions(Options.load())  # the lock of migrations belongs to a session
     applied = schema_update.migrate(lambda names: None if as_json else typer.echo("\n".join(f"Applying {name}" for name in names)))
     with transaction.atomic():
         check_key(of_django(connection), vault())

@@ -52,12 +52,19 @@ class PostgresServer:
     """A running server."""
 
     def __init__(
-        self, folder: Path | None = None, *, fsync: bool = True, small_disk: bool = False, variables: Mapping[str, str] | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        fsync: bool = True,
+        small_disk: bool = False,
+        variables: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """folder: None for a new one in /tmp
         fsync: as in production, or off if only speed matters and no test simulates a power cut
         small_disk: True if its data directory is a disk that can be filled (`small_disk.enter_namespace` was called)
         variables: more environment variables of the server
+        settings: more settings, in place of those below
 
         Raises GroundError.
         """
@@ -77,13 +84,16 @@ class PostgresServer:
         self._make_data()
         settings = {
             "listen_addresses": "",
+            "port": "5432",
             "unix_socket_directories": str(self.folder),
             "fsync": "on" if fsync else "off",
             "max_connections": "200",
             "shared_buffers": "256MB",
             "timezone": "UTC",
             "lc_messages": "C",
+            **(settings or {}),
         }
+        self.port = int(settings["port"])
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._command: list[str | Path] = [self._bin / "postgres", "-D", self.folder / "data", *arguments]
         self.start()
@@ -93,7 +103,7 @@ class PostgresServer:
         self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 
     def url(self, name: str) -> str:
-        return url(self.folder, name)
+        return f"{url(self.folder, name)}&port={self.port}"
 
     def create(self, name: str) -> str:
         """Creates a database. Returns its URL."""

@@ -31,6 +31,26 @@ CURES: Final = {
     Trouble.FAILING: "Look into the system's log (dmesg) for errors of the disk.",
 }
 """What an operator can do about each."""
+_CURES_BY_MESSAGE: Final = (
+    (
+        "certificate verify failed",
+        "The authority in the file of sslrootcert has not signed the server's certificate, or it has expired. Give the file of the right authority.",
+    ),
+    (
+        "does not match host name",
+        "With sslmode=verify-full the URL's host must be a name of the server's certificate: write it as the certificate does.",
+    ),
+    (
+        "root certificate file",
+        "Give sslrootcert in HELIOGRAPH_DATABASE_URL a file with the authority's certificate that this user can read.",
+    ),
+    ("does not support SSL", "Let the server use TLS (ssl = on, with ssl_cert_file and ssl_key_file), or give another sslmode."),
+    ("no encryption", "The server takes encrypted connections only: add sslmode=verify-full and sslrootcert to HELIOGRAPH_DATABASE_URL."),
+    ("authentication failed", "Check user and password of HELIOGRAPH_DATABASE_URL, and the server's pg_hba.conf."),
+    ("too many clients", "Raise max_connections of the server, which says how many it takes (docs/running/deployment.md)."),
+    ("connection slots are reserved", "Raise max_connections of the server, which says how many it takes (docs/running/deployment.md)."),
+)
+"""What libpq and the server say when they refuse a connection, and what to do; only their words tell these cases apart."""
 _BY_ERRNO: Final = {
     errno.ENOSPC: Trouble.FULL,
     errno.EDQUOT: Trouble.FULL,
@@ -68,6 +88,12 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
             return trouble
         error = error.__cause__
     return None
+
+
+def cure_of(trouble: Trouble, error: BaseException) -> str:
+    """What an operator can do about it."""
+    message = str(error)
+    return next((cure for words, cure in _CURES_BY_MESSAGE if words in message), CURES[trouble])
 
 
 def detail_of(error: BaseException) -> str:

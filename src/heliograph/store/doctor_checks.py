@@ -22,8 +22,9 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.store import driver_errors, search_index
 from heliograph.store.backup.backup_runs import last_backup, last_failure
+from heliograph.store.connection_budget import ConnectionBudget, connection_limit
 from heliograph.store.database import Database
-from heliograph.store.database_trouble import CURES, Trouble, detail_of, trouble_of
+from heliograph.store.database_trouble import Trouble, cure_of, detail_of, trouble_of
 from heliograph.store.restored_copy import unreleased_accounts
 from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables, lacking_indexes, newest_unknown
 from heliograph.store.secrets import Vault, knows_key
@@ -184,7 +185,7 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
         database.all("SELECT 1")
     except driver_errors.all_errors(OSError, HeliographError) as error:
         trouble = trouble_of(error) or Trouble.UNREACHABLE
-        return Check("database", False, f"{trouble.value.rstrip('.')}: {detail_of(error).rstrip('.')}.", CURES[trouble]), None
+        return Check("database", False, f"{trouble.value.rstrip('.')}: {detail_of(error).rstrip('.')}.", cure_of(trouble, error)), None
     if database.vendor == "sqlite":
         server, sql = "SQLite", "SELECT sqlite_version()"
     else:
@@ -277,6 +278,42 @@ def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.tim
             "Let both follow a time server (systemctl status systemd-timesyncd, chronyd).",
         )
     return Check("clock", True, "This machine's clock and the database's agree.")
+
+
+# --- sessions of PostgreSQL
+
+
+def sessions_are_kept(keeps_sessions: Callable[[], bool]) -> Check:
+    """Whether a pooler leaves each client its session. keeps_sessions: of `pooler`; it may raise SessionsAreShared."""
+    try:
+        is_pooled = keeps_sessions()
+    except HeliographError as error:
+        sentence, _, cure = str(error).partition(". ")
+        return Check("pooler", False, f"{sentence}.", cure)
+    return Check(
+        "pooler",
+        True,
+        "A pooler stands before PostgreSQL and leaves each client its session." if is_pooled else "PostgreSQL is reached directly.",
+    )
+
+
+def connections_suffice(database: Database, budget: ConnectionBudget) -> Check:
+    """Whether the server has room for a `serve`, or for a `web` with the workers that are alive; whether further `web` run elsewhere is not known here."""
+    ((workers,),) = database.all("SELECT count(*) FROM worker WHERE until > :now", {"now": database.now()})
+    needed = budget.web + budget.worker * max(1, int(workers))
+    limit = connection_limit(database)
+    sentence = (
+        f"PostgreSQL takes {limit} connections of this user. A `heliograph serve` opens up to {budget.serve}, a `web` up to {budget.web} and a `worker` up"
+        f" to {budget.worker}."
+    )
+    if limit < needed:
+        return Check(
+            "connections",
+            True,
+            sentence,
+            f"One `web` with {max(1, workers)} workers needs {needed}: raise max_connections of the server, or lower HELIOGRAPH_PAGE_THREADS.",
+        )
+    return Check("connections", True, sentence)
 
 
 # --- backups

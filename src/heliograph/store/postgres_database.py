@@ -227,20 +227,26 @@ def _sealed(sql: str) -> str:
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:
     """A new connection. The server ends a session that stalls inside a transaction, before any lease runs out."""
     settings = {**POSTGRES_SETTINGS, "idle_in_transaction_session_timeout": str(idle_timeout_ms)}
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
 
     def connect() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(connection_string(dsn), autocommit=True, options=options, application_name="heliograph")
-        if read_only:
-            connection.execute("SET default_transaction_read_only = on")
+        connection = psycopg.connect(connection_string(dsn), autocommit=True, application_name="heliograph")
+        apply_settings(connection, settings)
         return connection
 
     return PostgresDatabase(connect(), connect)
 
 
+def apply_settings(connection: psycopg.Connection[Any], settings: Mapping[str, str]) -> None:
+    """Sets the session's settings by a statement. PgBouncer refuses them among the options of a new connection."""
+    listed = {"names": list(settings), "values": list(settings.values())}
+    connection.execute("SELECT set_config(name, value, false) FROM unnest(%(names)s::text[], %(values)s::text[]) t(name, value)", listed)
+
+
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "TimeZone": "UTC",
-    "default_transaction_isolation": r"read\ committed",
+    "default_transaction_isolation": "read committed",
     # Every statement finds few rows by an index. A plan made while tables are new and without statistics would scan them, and a prepared
     # statement keeps its plan while they grow.
     "enable_seqscan": "off",
