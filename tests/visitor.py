@@ -36,12 +36,15 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Visitor:
     """One browser at one address."""
 
-    def __init__(self, address: str, **headers: str) -> None:
-        """headers: sent with each request, with "_" in place of "-" """
+    def __init__(self, address: str, *, by: urllib.request.HTTPSHandler | None = None, **headers: str) -> None:
+        """
+        by: what opens its connections with TLS
+        headers: sent with each request, with "_" in place of "-"
+        """
         self.address = address
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies, _NoRedirect)
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies, _NoRedirect, *([by] if by else []))
 
     def get(self, path: str) -> Answer:
         """What a GET answers; a redirect is not followed."""
