@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -49,12 +50,9 @@ def pgbouncer(server: postgres.Server, database: str, **changes: str) -> Iterato
         assert process.poll() is None, (folder / "pgbouncer.log").read_text("utf-8")
         yield url
     finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        finally:
-            process.kill()
-            shutil.rmtree(folder, ignore_errors=True)
+        process.send_signal(signal.SIGQUIT)  # at once; at SIGTERM it waits for its clients
+        process.wait(PATIENCE)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answers(url: str) -> bool:

@@ -119,15 +119,12 @@ def _running(command: list[str], ports: Ports, folder: Path) -> Iterator[None]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={"PATH": os.environ["PATH"], "HOME": str(folder)})
     try:
-        until(lambda: process.poll() is not None or _listens(ports.https))
+        until(lambda: process.poll() is not None or all(map(_listens, (ports.https, ports.http, ports.scrape))))
         assert process.poll() is None, log.read_text("utf-8")
         yield
     finally:
         process.terminate()
-        try:
-            process.wait(PATIENCE)
-        finally:
-            process.kill()
+        process.wait(PATIENCE)
 
 
 def _listens(port: int) -> bool:

@@ -95,7 +95,8 @@ def test_O20_session_mode_of_pgbouncer_delivers(server: postgres.Server, databas
     with pgbouncer(server, database) as url:
         host = Host.at(url, tmp_path)
         verified = host.starter.run(
-            "verify", "--kills", "2", "--webs", "1", "--workers", "1", "--clients", "2", "--no-slots", "--json", "--database-url", url
+            *("verify", "--kills", "1", "--webs", "1", "--workers", "1", "--clients", "2", "--no-slots", "--json", "--database-url", url),
+            timeout=230,
         )
         result = json.loads(verified.output.splitlines()[-1])
         assert (verified.returncode, result["lost"], result["reordered"], result["faults"]) == (0, 0, 0, []), verified.output

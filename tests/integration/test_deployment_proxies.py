@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import urllib.error
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -46,7 +47,7 @@ def test_O20_a_proxy_of_the_examples_stands_in_front(
     def visitor(source: str, port: int = ports.https, **headers: str) -> Visitor:
         return Visitor(f"https://localhost:{port}", by=Loopback(authority, source), **headers)
 
-    with proxy(ports, authority, tmp_path), socket.create_connection(("127.0.0.1", ports.http), PATIENCE) as slow:
+    with proxy(ports, authority, tmp_path), _connected(ports, authority) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: local")  # and nothing more
         # TLS, also for those who come without
         plain = Visitor(f"http://localhost:{ports.http}").get(SIGN_IN)
@@ -65,11 +66,15 @@ def test_O20_a_proxy_of_the_examples_stands_in_front(
         assert visitor("127.0.0.3", ports.scrape).get("/metrics").status == 403
         assert visitor("127.0.0.9").get("/metrics").status == 404
         # Who never ends a request is sent away
-        slow.settimeout(PATIENCE)
         while slow.recv(4096):
             pass
         assert serve.terminate() == 0
         assert visitor("127.0.0.3").get(SIGN_IN).status == 502
+
+
+def _connected(ports: Ports, authority: Authority) -> ssl.SSLSocket:
+    trust = ssl.create_default_context(cafile=str(authority.ca_file))
+    return trust.wrap_socket(socket.create_connection(("127.0.0.1", ports.https), PATIENCE), server_hostname="localhost")
 
 
 def _assert_clients_are_told_apart(attacker: Visitor, ada: Visitor) -> None:
