@@ -111,9 +111,11 @@ def _migrate(settings: dict[str, str], options: Options) -> None:
 def _set_aside(file: Path) -> Path:
     """Gives the original another name. Returns it."""
     aside = file.with_name(f"{file.name}.moved")
+    wal = file.with_name(f"{file.name}-wal")
+    if wal.exists():  # another program has the database open: its newest rows are still in this file
+        wal.rename(wal.with_name(f"{aside.name}-wal"))
     file.rename(aside)
-    for part in ("-wal", "-shm"):
-        file.with_name(file.name + part).unlink(missing_ok=True)
+    file.with_name(f"{file.name}-shm").unlink(missing_ok=True)
     return aside
 
 

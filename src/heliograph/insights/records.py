@@ -264,7 +264,7 @@ class Records:
         counts = PeriodFigures(self.reader, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
         newest = (
             f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {record_filter.mode.code}"
-            " AND n.at >= :since AND n.at < :until ORDER BY n.at DESC LIMIT 1"
+            " AND n.at >= :since AND n.at < :until ORDER BY n.at DESC, n.id DESC LIMIT 1"
         )
         rows = db.all(
             f"SELECT r.flow_id, r.at, r.change_id FROM {db.listed('flows', 'f', 'id')} CROSS JOIN run r WHERE r.id = ({newest})",
