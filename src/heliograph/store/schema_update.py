@@ -127,10 +127,13 @@ def _alone() -> Iterator[None]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", LOCK)
+            # A migration computes between its statements: on a slow host for longer than any other transaction may be idle.
+            cursor.execute("SET idle_in_transaction_session_timeout = 0")
         try:
             yield
         finally:
             with connection.cursor() as cursor:
+                cursor.execute("RESET idle_in_transaction_session_timeout")
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", LOCK)
         return
     file = os.open(f"{connection.settings_dict['NAME']}.migrate", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
