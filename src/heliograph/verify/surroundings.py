@@ -16,6 +16,8 @@ from heliograph.verify.strikes import Striker
 
 LASTS: Final = (2.0, 5.0)
 """Seconds for which a fault lasts."""
+NEEDS_ROOM_WITHIN: Final = 30.0
+"""Seconds in which a database under load must need a new block. SQLite first overwrites the log that it has."""
 JUMP: Final = (15, 40)
 """Seconds of a clock's jump: some leases, and not so much that a retry that is due at the jumped clock's time would outlast the trial."""
 NOTICED_WITHIN: Final = 2.0
@@ -38,7 +40,7 @@ class Surroundings:
         assert disk is not None
         began, before = time.monotonic(), self.refused()
         disk.fill()
-        wait_until(lambda: self.refused() > before, LASTS[1])
+        wait_until(lambda: self.refused() > before, NEEDS_ROOM_WITHIN)
         killed = self.striker.kill() if self.random.choice((True, False)) else ""
         time.sleep(self.random.uniform(*LASTS))
         disk.free()
