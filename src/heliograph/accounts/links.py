@@ -14,7 +14,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.urls import get_resolver, reverse
+from django.urls import reverse
 
 from heliograph.accounts.models import EntryLink, Purpose, User
 from heliograph.domain.errors import HeliographError
@@ -39,14 +39,9 @@ class NewLink:
 
     @property
     def address(self) -> str:
-        """Its whole URL, to be shown once. In a command, the first URL imports all pages: ask for it when the transaction is over."""
+        """Its whole URL, to be shown once. In a command, the first URL imports all pages, on a slow machine for longer than PostgreSQL lets a transaction
+        be idle: so it is made when somebody asks for it, after the transaction."""
         return f"{settings.HELIOGRAPH.base_url}{reverse(_NAMES[Purpose(self.row.purpose)], args=(self.token,))}"
-
-
-def load_addresses() -> None:
-    """Imports the pages, by which links get their addresses. Commands call it before the transaction that makes a link: within it the import would take
-    longer, on a slow machine, than PostgreSQL lets a transaction be idle."""
-    _ = get_resolver().url_patterns
 
 
 def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:

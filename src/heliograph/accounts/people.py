@@ -26,7 +26,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit, save_order
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.links import NewLink, load_addresses, make_link, take
+from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.mapping.json_bodies import is_one_line
@@ -112,7 +112,6 @@ def link_for(email: str, *, by: str) -> NewLink:
     row = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if row is None:
         raise NoSuchPerson
-    load_addresses()
     if row.account is not None:
         return new_link(row.account, row.pk, by=by)[1]
     with transaction.atomic():

@@ -179,12 +179,9 @@ def _first_start(options: Options) -> str:
             return ""
     ready()
     from django.db import connection  # noqa: PLC0415
-    from django.urls import get_resolver  # noqa: PLC0415
 
     from heliograph.setup.services.first_start import first_link, first_user  # noqa: PLC0415
 
-    # Imports all pages, which takes seconds on a busy machine: the transaction that makes the link would stay open for so long.
-    _ = get_resolver().url_patterns
     if options.admin_email:
         first_user(options.admin_email, options.admin_password.get_secret_value(), options.admin_account)
     link = first_link()

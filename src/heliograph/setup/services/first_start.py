@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from heliograph.accounts.links import LinkOver, NewLink, load_addresses, look, make_link, take
+from heliograph.accounts.links import LinkOver, NewLink, look, make_link, take
 from heliograph.accounts.models import EntryLink, Purpose, Role, User
 from heliograph.accounts.people import PersonFacts, create_user
 from heliograph.setup.services.account_creation import AccountFacts, create_account
@@ -14,7 +14,6 @@ BY = "first start"
 
 def first_link() -> NewLink | None:
     """A link for the first start, valid for 30 minutes; it replaces the previous one. None if there is a user."""
-    load_addresses()
     with transaction.atomic():
         return None if User.objects.exists() else make_link(Purpose.FIRST_START, None, by=BY)
 
