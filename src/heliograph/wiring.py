@@ -15,6 +15,7 @@ from heliograph import __version__
 from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.exit_status import UNCLEAN
+from heliograph.engine.tracing import open_tracer
 from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store import access_refusals, database_outages
 from heliograph.store.database import Database
@@ -109,6 +110,7 @@ def worker_setup(options: Options) -> WorkerParts:
         total_timeout=options.request_timeout,
         proxy=options.outgoing_proxy,
         user_agent=f"Heliograph/{__version__}",
+        tracer=open_tracer(),
     )
 
 
@@ -123,6 +125,7 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         Committed,
         on_recorded=on_recorded,
         on_death=lambda _: os._exit(UNCLEAN),
+        tracer=open_tracer(),
     )
     database_outages.PROCESS.report = received.writer.counters.note_trouble
     access_refusals.PROCESS.report = received.writer.counters.refused_access

@@ -36,6 +36,8 @@ class Recorded:
     """The registration's state as JSON."""
     decisions: Sequence[FlowDecision] = ()
     mode: int = 1
+    trace: str = ""
+    """The traceparent of the request that made it; "" for none."""
 
     def decide(self) -> None:
         """Decides which flows the change triggers. Reads and writes nothing."""
@@ -86,8 +88,8 @@ def write_changes(db: Database, recorded: Sequence[Recorded], now: int, numbers:
 
 
 _CHANGE = (
-    "INSERT INTO change (id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version)"
-    " VALUES (:id, :account, :kind, :subject, :registration, :session, :event, :version, :facets, :mode, :processed, :quiet, :at, :by, :account_version, :event_version)"
+    "INSERT INTO change (id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version, traceparent)"
+    " VALUES (:id, :account, :kind, :subject, :registration, :session, :event, :version, :facets, :mode, :processed, :quiet, :at, :by, :account_version, :event_version, :traceparent)"
 )
 
 
@@ -110,6 +112,7 @@ def _change_row(record: Recorded) -> dict[str, object]:
         "by": change.by[:60],
         "account_version": record.account.version,
         "event_version": record.event.version,
+        "traceparent": record.trace or None,
     }
 
 

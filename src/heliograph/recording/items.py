@@ -35,6 +35,8 @@ class RecordItem:
     """An edit on a page: its time is not a sender's `modified`, and it is never stale."""
     expected: int | None = None
     """The version that a form showed; a newer one is a Conflict."""
+    trace: str = ""
+    """The traceparent of the request that brought it, "" for none. Its changes store it."""
     prepared: PreparedItem | None = field(default=None, repr=False)
     """Filled in by `prepare()`, so that the transaction has little left to do."""
     _hash: str = field(default="", init=False, repr=False, compare=False)

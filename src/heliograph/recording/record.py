@@ -358,7 +358,9 @@ class _Batch:
             session=planned.session,
             before=planned.before,
         )
-        recorded = Recorded(change, self.accounts[item.account], self.events[subject.row.event], subject.row.id, state=subject.text)
+        recorded = Recorded(
+            change, self.accounts[item.account], self.events[subject.row.event], subject.row.id, state=subject.text, trace=item.trace
+        )
         recorded.decide()
         return recorded
 

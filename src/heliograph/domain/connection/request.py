@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -48,6 +48,11 @@ class Request:
     """None: no body is sent."""
     hidden: frozenset[str] = frozenset()
     """Lower-case names of the headers with credentials."""
+
+    def with_default(self, name: str, value: str) -> Request:
+        """With one more header, unless the connection or the mapping sets one of this name."""
+        is_set = not value or any(each.lower() == name.lower() for each, _ in self.headers)
+        return self if is_set else replace(self, headers=(*self.headers, (name, value)))
 
     @property
     def shown_url(self) -> str:

@@ -33,6 +33,7 @@ from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import ProcessCounters
 from heliograph.engine.thread_name import show_thread_name
+from heliograph.engine.tracing import Tracer
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemResult, RecordItem
@@ -103,9 +104,10 @@ class BatchWriter:
         endpoint: str,
         on_recorded: Callable[[], object] = lambda: None,
         on_death: Callable[[BaseException], object] = lambda _: None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._open, self._provider_of, self._endpoint = open_database, provider, endpoint
-        self._on_recorded, self._on_death = on_recorded, on_death
+        self._on_recorded, self._on_death, self._tracer = on_recorded, on_death, tracer
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._expected = 0
         self._enough = threading.Event()
@@ -233,12 +235,15 @@ class BatchWriter:
 
     def _record(self, batch: Sequence[_Submission]) -> None:
         items = batch[0].items if len(batch) == 1 else [item for each in batch for item in each.items]
+        began = time.time_ns() if self._tracer is not None else 0
         self._writing = True
         results = self._write(items)
         self._writing = False
         self.batches += 1
         self.recorded += len(items)
         self.counters.recorded(len(items))
+        if self._tracer is not None:
+            self._trace(self._tracer, items, results, began)
         if any(isinstance(result, ItemResult) and result.changes for result in results):
             failpoints.reach(failpoints.Instant.CHANGES_COMMITTED)
             self._on_recorded()
@@ -247,6 +252,14 @@ class BatchWriter:
             each.done(results[at : at + len(each.items)])
             at += len(each.items)
         self.on_answered()
+
+    @staticmethod
+    def _trace(tracer: Tracer, items: Sequence[RecordItem], results: Sequence[BatchResult], began: int) -> None:
+        """Adds the spans of a batch's documents. began: nanoseconds since the epoch."""
+        ended = time.time_ns()
+        for item, result in zip(items, results, strict=True):
+            outcome = result.value if isinstance(result, Mishap) else result.outcome.value
+            tracer.recorded(item.trace, began, ended, {"heliograph.outcome": outcome, "heliograph.batch": len(items)})
 
     def _write(self, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
         try:

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
@@ -31,6 +31,7 @@ from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
 from heliograph.engine.thread_name import show_thread_name
+from heliograph.engine.tracing import traceparent_of
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.items import RecordItem
 from heliograph.store.token_check import ApiGrant
@@ -82,6 +83,7 @@ class Edge:
     def __init__(self, reception: Reception, clients: ClientAddresses = DIRECT) -> None:
         self._reception, self._clients = reception, clients
         self._writer, self._tokens, self._body_budget = reception.writer, reception.tokens, reception.body_budget
+        self._tracer = reception.tracer
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
         self._pending: deque[_PendingReply] = deque()
         self._is_watching = False
@@ -101,6 +103,10 @@ class Edge:
             self._record_first = handover.turn
         self._record_first()
         head = request_rules.head_of(scope["method"], scope["path"], scope["headers"])
+        span = None
+        if self._tracer is not None:
+            span = self._tracer.receives(head.path, traceparent_of(scope["headers"]))
+            head = replace(head, trace=span.traceparent)
 
         def note_refusal(reply: IngestReply) -> None:
             self._reception.refused.note(reply, head.token, self._address(scope))
@@ -108,7 +114,11 @@ class Edge:
         try:
             reply = await self._handle(head, receive, send, note_refusal, place=scope[PLACE], is_whole=scope[IS_WHOLE])
         except _Gone:
+            if span is not None:
+                span.end(status=None, error="disconnected")
             return
+        if span is not None:
+            span.end(status=reply.status if reply is not None else 200)
         if reply is problem_documents.NO_TOKEN:
             self._reception.refuse_token(head.token, self._address(scope))
         if reply is not None:
@@ -200,7 +210,7 @@ class Edge:
             if request_rules.has_too_many_lines(body):
                 return problem_documents.too_large(request_rules.MOST_LINES, "lines")
             return await self._record_many(body, head, grant, send, note_refusal)
-        item = request_rules.item_of(body, grant, head.key)
+        item = request_rules.item_of(body, grant, head.key, head.trace)
         if isinstance(item, IngestReply):
             return item
         try:
@@ -215,7 +225,7 @@ class Edge:
         started = False
         under_way: deque[tuple[request_rules.LineChunk, asyncio.Task[list[IngestReply]]]] = deque()
         chunk_limit = self._chunk_limits.setdefault(grant.account, asyncio.Semaphore(MOST_CHUNKS))
-        chunks = request_rules.chunks_of(body, grant, head.key)
+        chunks = request_rules.chunks_of(body, grant, head.key, head.trace)
 
         async def land() -> IngestReply | None:
             nonlocal started

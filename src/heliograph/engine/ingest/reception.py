@@ -11,6 +11,7 @@ from heliograph.engine.ingest.refusal_lines import Refusal, RefusalLines
 from heliograph.engine.ingest.refused_documents import RefusedDocuments
 from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
+from heliograph.engine.tracing import Tracer
 from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalWriter
 from heliograph.store.database import Database
 from heliograph.store.token_check import prefix_of
@@ -18,7 +19,7 @@ from heliograph.store.token_check import prefix_of
 
 class Reception:
     """on_recorded: called after a commit that made changes; on_death: called when the writer's thread dies, so that the process is never
-    half alive."""
+    half alive; tracer: makes the spans of requests, if traces are on."""
 
     def __init__(
         self,
@@ -28,8 +29,10 @@ class Reception:
         *,
         on_recorded: Callable[[], object] = lambda: None,
         on_death: Callable[[BaseException], object],
+        tracer: Tracer | None = None,
     ) -> None:
-        self.writer = BatchWriter(open_writer, provider, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
+        self.tracer = tracer
+        self.writer = BatchWriter(open_writer, provider, endpoint=PATH, on_recorded=on_recorded, on_death=on_death, tracer=tracer)
         self.tokens = TokenCache(open_reader)
         self.body_budget = BodyBudget()
         self.refused = RefusedDocuments(self.writer.counters)
@@ -58,3 +61,5 @@ class Reception:
         self._refusals.close()
         self.refused.write()
         self.ended_connections.write()
+        if self.tracer is not None:
+            self.tracer.close()

@@ -50,6 +50,8 @@ class IngestHead:
     encoding: str = ""
     length: str = ""
     key: str | None = None
+    trace: str = ""
+    """The traceparent of the door's own span; "" without traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,10 @@ def body_to_read(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestRep
     return problem_documents.too_large(request.largest) if length is not None and length > request.largest else request
 
 
-def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
-    """The document of a body, ready to be recorded, or why it is refused."""
+def item_of(data: bytes, grant: ApiGrant, key: str | None, trace: str = "") -> RecordItem | IngestReply:
+    """The document of a body, ready to be recorded, or why it is refused. trace: the traceparent of its request's span."""
     try:
-        return RecordItem(grant.account, read_document(data), grant.actor, key=key)
+        return RecordItem(grant.account, read_document(data), grant.actor, key=key, trace=trace)
     except DocumentRefused as refused:
         return problem_documents.refused(refused.problems)
     except NoDocument as error:
@@ -142,7 +144,7 @@ class LineChunk:
             yield number, self.refused.get(number) or next(recorded_replies)
 
 
-def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChunk]:
+def chunks_of(body: bytes, grant: ApiGrant, key: str | None, trace: str = "") -> Iterator[LineChunk]:
     """Splits a body into chunks of documents, one document a line, without empty lines. The key of a line is `key:line`, counted from 1."""
     numbers: list[int] = []
     items: list[RecordItem] = []
@@ -156,7 +158,7 @@ def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChu
             continue
         numbers.append(number)
         item = (
-            item_of(line, grant, None if key is None else f"{key}:{number}")
+            item_of(line, grant, None if key is None else f"{key}:{number}", trace)
             if len(line) <= LARGEST_ONE
             else problem_documents.too_large(LARGEST_ONE, "line")
         )

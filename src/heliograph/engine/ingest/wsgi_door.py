@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from heliograph.engine.ingest.batch_writer import BatchResult, WriterBusy
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
+from heliograph.engine.tracing import TracedSpan, valid
 from heliograph.recording.items import RecordItem
 from heliograph.store.token_check import ApiGrant
 
@@ -34,6 +36,9 @@ class IngestApplication:
         if entrance_of(path) != INGEST:
             return self._pages(environ, self._counting(path, start_response))
         head = _head(environ, path)
+        if self._reception.tracer is not None:
+            span = self._reception.tracer.receives(path, valid(environ.get("HTTP_TRACEPARENT", "").strip()))
+            head, start_response = replace(head, trace=span.traceparent), _ending(span, start_response)
         address = environ.get("REMOTE_ADDR", "")
 
         def send(reply: IngestReply) -> Iterable[bytes]:
@@ -114,7 +119,7 @@ class IngestApplication:
         """One reply, or the lines of many. Gives the body's bytes back to the budget at the end."""
         try:
             if not request.many:
-                item = request_rules.item_of(body, grant, head.key)
+                item = request_rules.item_of(body, grant, head.key, head.trace)
                 yield item if isinstance(item, IngestReply) else self._replies([item], len(body))[0]
             elif request_rules.has_too_many_lines(body):
                 yield problem_documents.too_large(request_rules.MOST_LINES, "lines")
@@ -126,7 +131,7 @@ class IngestApplication:
     def _many(self, body: bytes, head: IngestHead, grant: ApiGrant, address: str) -> Iterator[IngestReply | bytes]:
         """If the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
-        for chunk in request_rules.chunks_of(body, grant, head.key):
+        for chunk in request_rules.chunks_of(body, grant, head.key, head.trace):
             replies = self._replies(chunk.items, chunk.size)
             if not started and replies and all(reply in (problem_documents.BUSY, problem_documents.UNAVAILABLE) for reply in replies):
                 yield replies[0]
@@ -191,6 +196,16 @@ def _head(environ: WSGIEnvironment, path: str) -> IngestHead:
         environ.get("CONTENT_LENGTH", ""),
         environ.get("HTTP_IDEMPOTENCY_KEY"),
     )
+
+
+def _ending(span: TracedSpan, start_response: StartResponse) -> StartResponse:
+    """Ends the span when the response begins."""
+
+    def start(status: str, headers: list[tuple[str, str]], error: OptExcInfo | None = None) -> Callable[[bytes], object]:
+        span.end(status=int(status[:3]))
+        return start_response(status, headers, error) if error else start_response(status, headers)
+
+    return start
 
 
 def _send(start_response: StartResponse, reply: IngestReply) -> Iterable[bytes]:

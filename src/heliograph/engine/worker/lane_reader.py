@@ -26,6 +26,7 @@ from heliograph.domain.delivery.lanes import LaneState
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.delivery.slots import slot_of
+from heliograph.engine.tracing import Tracer
 from heliograph.engine.worker.config_confirmation import Confirmation
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.dispatch import choose_actions
@@ -79,6 +80,7 @@ class LaneReader:
     memory: SharedLanes
     journal: InflightJournal
     sender: Sender
+    tracer: Tracer | None = None
     limiters: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
     closing: bool = False
     between: Callable[[], object] = lambda: None
@@ -104,7 +106,7 @@ class LaneReader:
 
     def __post_init__(self) -> None:
         self.pace = ReadPace(None if self.db.is_shared else self.db.data_version)
-        self.starter = RequestStarter(self.db, self.builder, self.ownership, self.memory, self.journal, self.sender)
+        self.starter = RequestStarter(self.db, self.builder, self.ownership, self.memory, self.journal, self.sender, self.tracer)
 
     def cycle(self) -> float:
         """One turn. Returns the seconds to wait for a signal before the next."""

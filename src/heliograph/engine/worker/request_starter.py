@@ -7,13 +7,14 @@ calls back on its own thread, which lands what came of the request in the shared
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heliograph import failpoints
 from heliograph.domain.delivery.action import Origin
-from heliograph.domain.delivery.outcomes import CouldNotBegin, Refused, ValidationFailed
+from heliograph.domain.delivery.outcomes import CouldNotBegin, Delivered, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start
+from heliograph.engine.tracing import TRACEPARENT, Tracer
 from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, raw_reason, response_of
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.inflight_journal import InflightJournal
@@ -21,7 +22,7 @@ from heliograph.engine.worker.oauth_tokens import TokenPending
 from heliograph.engine.worker.request_builder import DestinationGone, ReadContent, ReadyRequest, RequestBuilder
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, TakenLane
 from heliograph.engine.worker.slot_ownership import Ownership
-from heliograph.outbound.exchange import CutOff, SendResult
+from heliograph.outbound.exchange import CutOff, Response, SendResult
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store.database import Database
 from heliograph.store.queue import lane_reads as table
@@ -43,6 +44,7 @@ class RequestStarter:
     memory: SharedLanes
     journal: InflightJournal
     sender: Sender
+    tracer: Tracer | None = None
     in_flight: int = 0
 
     def start[T](self, taken: TakenLane, content: ReadContent, limiter: ConnectionLimiter[T], now: float) -> bool:
@@ -65,6 +67,7 @@ class RequestStarter:
         if not isinstance(built, ReadyRequest):
             self._unsent(taken, built, limiter, now)
             return True
+        parent = table.traceparent(self.db, taken.action.change) if self.tracer is not None else ""
         # Take the time before checking the lease, so that a process that was suspended in between sends nothing.
         began = time.monotonic()
         if not may_start(self.ownership.time_left(slot), built.route.total_timeout):  # it could outlive the lease
@@ -73,6 +76,10 @@ class RequestStarter:
         cell = self.journal.note(taken.stored.lane.id, taken.action.version)
         limiter.note_start(began)
         self.in_flight += 1
+        span = None
+        if self.tracer is not None:
+            span = self.tracer.delivers(parent, {"http.request.method": built.request.method, "heliograph.attempt": taken.action.sent + 1})
+            built = replace(built, request=built.request.with_default(TRACEPARENT, span.traceparent))
         memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
 
         def done(result: SendResult) -> None:
@@ -82,6 +89,9 @@ class RequestStarter:
             ended = memory.db_time(time.monotonic())
             outcome = outcome_of(result, ended, built.rule, response)
             memory.returned.append((connection, lesson_of(outcome, ended)))
+            if span is not None:
+                error = outcome.cause.value if isinstance(outcome, Refused) else "" if isinstance(outcome, Delivered) else "cut"
+                span.end(status=result.status if isinstance(result, Response) else None, error=error)
             reason = raw_reason(built.rule, response, built.masks)
             memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used, reason=reason))
 

@@ -31,6 +31,7 @@ from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.engine.thread_name import show_thread_name
+from heliograph.engine.tracing import Tracer
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
 from heliograph.engine.worker.config_view import ConfigView
@@ -106,6 +107,7 @@ class WorkerParts:
     ca_file: str | None = None
     proxy: Proxy | None = None
     user_agent: str = "Heliograph"
+    tracer: Tracer | None = None
 
 
 class Worker:
@@ -133,7 +135,9 @@ class Worker:
         limits = Limits(total_timeout=parts.total_timeout, longest=parts.lease.length * LONGEST_SHARE)
         self.tokens = OAuthTokens(parts.vault, self.sender, self.memory, parts.name)
         builder = RequestBuilder(parts.provider(reader), parts.vault, parts.policy, self.tokens, limits)
-        self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
+        self.reader = LaneReader(
+            reader, builder, self.ownership, self.memory, self.journal, self.sender, parts.tracer, between=self._handover.turn
+        )
         self._sessions = WorkerSessions(writer, reader)
         self._renewed = self._reconsidered = self._moved = self._paused_until = self._batch_began = float("-inf")
         self._looked_for_slots = float("-inf")
@@ -169,6 +173,8 @@ class Worker:
         self.journal.close()
         self.completer.db.close()
         self.reader.db.close()
+        if self._parts.tracer is not None:
+            self._parts.tracer.close()
         log.info("worker_stopped", delivered=self.completer.counts.delivered, failed=self.completer.counts.failed)
 
     def _work(self) -> None:

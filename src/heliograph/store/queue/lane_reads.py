@@ -175,6 +175,11 @@ def is_open(db: Database, action: int) -> bool:
     return bool(db.all(f"SELECT 1 FROM action WHERE id = :id AND {ACTION_OPEN}", {"id": action}))
 
 
+def traceparent(db: Database, change: int) -> str:
+    """The traceparent that came with a change; "" for none. Asked only while traces are on."""
+    return next((value for (value,) in db.all("SELECT traceparent FROM change WHERE id = :id", {"id": change})), None) or ""
+
+
 def unsettled(db: Database) -> int:
     """Counts lanes that have something to send, in flight or waiting until it is due."""
     ((count,),) = db.all(f"SELECT count(*) FROM lane WHERE state <> {LaneState.IDLE}")
