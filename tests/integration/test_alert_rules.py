@@ -1,4 +1,5 @@
-"""Every alert rule of docs/running fires when it should, and only that one, by `promtool test rules` (O8, O13)."""
+"""Every alert rule of docs/running fires when it should, and only that one, by `promtool test rules` (O8, O13). The trial in
+tests/chaos/test_alerts.py has them fire in a real Prometheus."""
 
 from __future__ import annotations
 
