@@ -15,7 +15,7 @@ from heliograph import __version__
 from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.exit_status import UNCLEAN
-from heliograph.engine.tracing import open_tracer
+from heliograph.engine.tracer import open_tracer
 from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store import access_refusals, database_outages
 from heliograph.store.database import Database

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.processes import PASSWORD, Process, Starter, free_port
+from tests.processes import PASSWORD, Starter, free_port
 from tests.receiver import Answer
+from tests.served_site import serving, status_of
 from tests.story import Story
 from tests.waiting import PATIENCE, until
 
@@ -49,25 +50,6 @@ def samples(port: int) -> Samples:
 
 def value(found: Samples, name: str, **labels: str) -> float:
     return found[name, tuple(sorted(labels.items()))]
-
-
-@contextmanager
-def serving(heliograph: Starter, **env: str) -> Iterator[tuple[Process, int]]:
-    """`heliograph serve`, which may send to this machine, and its operations port."""
-    operations = free_port()
-    variables = {
-        "HELIOGRAPH_BIND": f"127.0.0.1:{free_port()}",
-        "HELIOGRAPH_OPERATIONS_BIND": f"127.0.0.1:{operations}",
-        "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8",
-    }
-    process = heliograph("serve", **variables | env)
-    process.until_printed("Heliograph serves")
-    try:
-        yield process, operations
-    except BaseException as error:
-        error.add_note(process.output)
-        raise
-    assert process.terminate() == 0
 
 
 def history(story: Story) -> None:
@@ -329,15 +311,6 @@ def test_O2_a_connection_fails_from_the_first_failure_to_the_next_delivery(story
         story.submit(*[f"a{each['id']}" for each in story.actions() if each["state"] == "queued"])
         story.wait_for(lambda: not failing())
         assert not story.db.all("SELECT 1 FROM connection_state WHERE failing_since IS NOT NULL")
-
-
-def status_of(url: str, body: bytes | None = None, **headers: str) -> int:
-    """The status of an answer."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=PATIENCE) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def sign_in(site: str, email: str, password: str) -> None:

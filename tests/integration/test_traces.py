@@ -6,13 +6,13 @@ import json
 import secrets
 
 import pytest
-from tests.integration.test_metrics import serving, status_of
 from tests.otlp import collector
 from tests.processes import Starter, free_port
 from tests.receiver import Answer
+from tests.served_site import serving, status_of
 from tests.story import Story
 
-from heliograph.engine.tracing import is_wanted, traceparent_of
+from heliograph.engine.tracer import is_wanted, traceparent_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIXED = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"

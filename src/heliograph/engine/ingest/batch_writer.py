@@ -33,7 +33,7 @@ from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import ProcessCounters
 from heliograph.engine.thread_name import show_thread_name
-from heliograph.engine.tracing import Tracer
+from heliograph.engine.tracer import Tracer
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemResult, RecordItem

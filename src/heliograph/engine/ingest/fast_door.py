@@ -31,7 +31,7 @@ from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
 from heliograph.engine.thread_name import show_thread_name
-from heliograph.engine.tracing import traceparent_of
+from heliograph.engine.tracer import traceparent_of
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.items import RecordItem
 from heliograph.store.token_check import ApiGrant

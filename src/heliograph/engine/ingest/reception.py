@@ -11,7 +11,7 @@ from heliograph.engine.ingest.refusal_lines import Refusal, RefusalLines
 from heliograph.engine.ingest.refused_documents import RefusedDocuments
 from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
-from heliograph.engine.tracing import Tracer
+from heliograph.engine.tracer import Tracer
 from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalWriter
 from heliograph.store.database import Database
 from heliograph.store.token_check import prefix_of

@@ -14,7 +14,7 @@ from heliograph.engine.ingest.batch_writer import BatchResult, WriterBusy
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
-from heliograph.engine.tracing import TracedSpan, valid
+from heliograph.engine.tracer import TracedSpan, valid
 from heliograph.recording.items import RecordItem
 from heliograph.store.token_check import ApiGrant
 

@@ -26,7 +26,7 @@ from heliograph.domain.delivery.lanes import LaneState
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.delivery.slots import slot_of
-from heliograph.engine.tracing import Tracer
+from heliograph.engine.tracer import Tracer
 from heliograph.engine.worker.config_confirmation import Confirmation
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.dispatch import choose_actions

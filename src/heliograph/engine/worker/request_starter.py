@@ -14,7 +14,7 @@ from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import CouldNotBegin, Delivered, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start
-from heliograph.engine.tracing import TRACEPARENT, Tracer
+from heliograph.engine.tracer import TRACEPARENT, Tracer
 from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, raw_reason, response_of
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.inflight_journal import InflightJournal

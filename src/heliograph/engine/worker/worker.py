@@ -31,7 +31,7 @@ from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.engine.thread_name import show_thread_name
-from heliograph.engine.tracing import Tracer
+from heliograph.engine.tracer import Tracer
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
 from heliograph.engine.worker.config_view import ConfigView

@@ -30,7 +30,7 @@ class Change(models.Model):
     by = models.CharField(max_length=60)  # user:7, token:3, import:12, demo ...
     account_version = models.BigIntegerField()  # configuration in force (F9)
     event_version = models.BigIntegerField()
-    traceparent = models.CharField(max_length=55, null=True)  # noqa: DJ001 -- of its door, if traces are on (engine.tracing)
+    traceparent = models.CharField(max_length=55, null=True)  # noqa: DJ001 -- of its door, if traces are on (engine.tracer)
 
     objects: ClassVar = ScopedManager(account="account_id")
 
