@@ -32,6 +32,8 @@ from tests.receiver import Answer, Receiver
 from tests.waiting import PATIENCE, until
 
 from heliograph.engine.ingest import batch_writer
+from heliograph.engine.ingest.door_places import DoorPlaces
+from heliograph.engine.ingest.door_protocol import IS_WHOLE, PLACE
 from heliograph.engine.ingest.fast_door import Edge
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.supervisor import wakeup_pipe
@@ -72,6 +74,15 @@ class Kept:
         return self.opened[-1]
 
 
+class OpenConnection:
+    """A connection that waits for its reply."""
+
+    is_idle = is_waiting = False
+
+    def drop(self, *, is_stranger: bool) -> None:
+        raise AssertionError("there are places for all")
+
+
 class CountedEdge:
     """The edge, from the request to its answer, without the HTTP server: what is posted together is recorded in one batch."""
 
@@ -82,6 +93,7 @@ class CountedEdge:
         self.reception = Reception(self._kept.writer, acme.open, provider, on_recorded=ring, on_death=self._deaths.append)
         self._edge = Edge(self.reception)
         self._token = make_token(acme.db)
+        self._places = DoorPlaces()
 
     def close(self) -> None:
         self.reception.close()
@@ -106,7 +118,9 @@ class CountedEdge:
 
     def _scope(self, code: str) -> dict[str, Any]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._token}", "idempotency-key": f"k-{code}"}
-        return {"type": "http", "method": "POST", "path": PATH, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        place = self._places.take(OpenConnection(), "127.0.0.1", time.monotonic())
+        return {"type": "http", "method": "POST", "path": PATH, "headers": sent, PLACE: place, IS_WHOLE: True}
 
 
 def _hold(held: threading.Event, free: threading.Event) -> None:
