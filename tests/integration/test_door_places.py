@@ -63,7 +63,7 @@ def crowd(sender: Sender, stack: ExitStack, kind: str, sources: int) -> None:
 
 def endings(sender: Sender) -> Counter[str]:
     """Connections that the door has ended or refused, by reason."""
-    values = sender.reception.writer.counters.values[ENDS:]
+    values = sender.reception.writer.counters.values[ENDS : ENDS + len(ConnectionEnd)]
     return +Counter(dict(zip((end.value for end in ConnectionEnd), values, strict=True)))
 
 
