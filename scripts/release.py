@@ -127,6 +127,8 @@ def build(source: Source, into: Path) -> list[Path]:
         files.append(into / f"{stem}-sbom.cdx.json")
         files[-1].write_text(json.dumps(bill_of_materials(source, tree), indent=2) + "\n", "utf-8")
     (into / ".gitignore").unlink(missing_ok=True)  # uv's
+    for file in files:
+        file.chmod(0o644)
     sums = into / "SHA256SUMS"
     sums.write_text("".join(f"{sha256(file)}  {file.name}\n" for file in sorted(files)), "utf-8")
     return [*files, sums]

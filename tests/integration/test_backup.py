@@ -232,6 +232,18 @@ def test_O13_serve_makes_scheduled_backups_by_itself(story: Story, heliograph: S
     assert "hours old" in heliograph.run("status").output
 
 
+def test_O13_doctor_says_what_to_do_about_backups(story: Story, heliograph: Starter, tmp_path: Path) -> None:
+    """A name that exists is no backup that failed; a schedule that is set is not advised."""
+    file = tmp_path / "there.zip"
+    file.write_text("mine")
+    assert heliograph.run("backup", str(file)).returncode == 1
+    said = heliograph.run("doctor").output
+    assert "No backup was made yet." in said
+    assert "The last try failed" not in said
+    assert "Set HELIOGRAPH_BACKUP_FOLDER" in said
+    assert "Set HELIOGRAPH_BACKUP_FOLDER" not in heliograph.run("doctor", HELIOGRAPH_BACKUP_FOLDER=str(tmp_path / "backups")).output
+
+
 def test_O13_what_a_killed_backup_has_left_goes(story: Story, heliograph: Starter, tmp_path: Path) -> None:
     left = tmp_path / ".heliograph-backup-killed"
     left.mkdir()

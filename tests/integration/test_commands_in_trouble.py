@@ -98,3 +98,13 @@ def test_O12_a_port_in_use_is_named_with_its_setting(heliograph: Starter, fresh_
         )  # it says so before it waits for that start to end
         command.wait()
     assert_says(command, f"{setting} is {address}, where nothing can listen: Address already in use")
+
+
+def test_O6_serve_starts_with_any_priority(fresh_database: DatabaseFacts, tmp_path: Path) -> None:
+    """Only root may raise a priority: a start that is nicer than the pages' process would be stays so."""
+    is_root = os.geteuid() == 0
+    starter = Starter(fresh_database, tmp_path, ["nice", "-n", "12", *(["setpriv", "--bounding-set=-sys_nice"] if is_root else [])])
+    try:
+        starter.serves()
+    finally:
+        starter.end()

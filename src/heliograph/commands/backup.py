@@ -62,6 +62,9 @@ def backup(
     if file is None:
         _backup_scheduled(options)
         return
+    from heliograph.store.backup.backup_file import check_free  # noqa: PLC0415
+
+    check_free(file.absolute(), overwrite=overwrite)  # a mistyped name is no try that failed
     made = _recorded_backup(options, file, _begin_run(options), with_key=with_key, overwrite=overwrite)
     if as_json:
         typer.echo(

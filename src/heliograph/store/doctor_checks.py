@@ -327,19 +327,16 @@ def backups_are_made(database: Database, every: int | None) -> Check:
     last = last_backup(database)
     failure = last_failure(database)
     reason = f" The last try failed: {failure}" if failure else ""
+    have_them_made = "Set HELIOGRAPH_BACKUP_FOLDER, or run `heliograph backup FILE` daily."
     if last is None:
-        return Check(
-            "backup",
-            not failure,
-            f"No backup was made yet.{reason}",
-            "Set HELIOGRAPH_BACKUP_FOLDER, or run `heliograph backup FILE` daily.",
-        )
+        cure = have_them_made if every is None else "Start Heliograph: it makes the first one within a minute, or logs why not."
+        return Check("backup", not failure, f"No backup was made yet.{reason}", cure)
     hours = (database.now() - last) / 3_600_000_000
     sentence = f"The newest backup is {hours:,.1f} hours old.{reason}"
     if every is not None and database.now() - last > 2 * every:
         return Check("backup", False, sentence, "`heliograph backup FILE` says what keeps it from being made; the log does, too.")
     if hours > OLDEST_BACKUP:
-        return Check("backup", True, sentence, "Set HELIOGRAPH_BACKUP_FOLDER, or run `heliograph backup FILE` daily.")
+        return Check("backup", True, sentence, have_them_made)
     return Check("backup", True, sentence, "Look why, before the next one fails." if failure else "")
 
 

@@ -216,9 +216,11 @@ class Supervisor:
         each.ready_pipe, each.started = ready_read, now
         if each.child.nice:
             # With autogrouping, Linux shares the CPU between sessions first, and priorities count only within one, so both are lowered
-            os.setpriority(os.PRIO_PROCESS, each.process.pid, each.child.nice)
+            # A start that is itself nicer stays so: only root may raise a priority.
+            nice = max(each.child.nice, os.getpriority(os.PRIO_PROCESS, 0))
+            os.setpriority(os.PRIO_PROCESS, each.process.pid, nice)
             with contextlib.suppress(OSError):  # not Linux, no autogrouping, or not permitted
-                Path(f"/proc/{each.process.pid}/autogroup").write_text(f"{each.child.nice}\n", "ascii")
+                Path(f"/proc/{each.process.pid}/autogroup").write_text(f"{nice}\n", "ascii")
         log.info("child_started", child=each.child.name, pid=each.process.pid)
 
     def _schedule_restart(self, each: _RunningChild, now: float) -> None:

@@ -68,6 +68,12 @@ class MadeBackup:
     """How long the database was copied or dumped: so long an instant of it was kept."""
 
 
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Raises FileThere if a backup of this name would replace something, and may not."""
+    if target.is_dir() or (target.exists() and not overwrite):
+        raise FileThere(f"{target} exists already. Give another name, or --overwrite.")
+
+
 def make_backup(source: BackupSource, target: Path, *, with_key: bool = False, overwrite: bool = False) -> MadeBackup:
     """Makes a backup as this file, which only its owner can read. Raises NoBackup, FileThere, DamagedDatabase, DamagedBackup.
 
@@ -75,8 +81,7 @@ def make_backup(source: BackupSource, target: Path, *, with_key: bool = False, o
     overwrite: True to replace a file of this name, once the new one is complete
     """
     target = target.absolute()
-    if target.is_dir() or (target.exists() and not overwrite):
-        raise FileThere(f"{target} exists already. Give another name, or --overwrite.")
+    check_free(target, overwrite=overwrite)
     try:
         with _work_folder(target.parent) as folder:
             manifest, copy_seconds = _make(source, folder, with_key=with_key)
