@@ -135,7 +135,7 @@ def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: P
         {"now": now},
     )
     failing = failing_for(db, now)
-    last_change = db.all("SELECT at FROM change ORDER BY id DESC LIMIT 1")
+    last_change = db.all("SELECT at FROM change WHERE id = (SELECT max(id) FROM change)")
     ((owned,),) = db.all("SELECT count(*) FROM slot WHERE owner IS NOT NULL AND until > :now", {"now": now})
     workers = tuple(
         WorkerStatus(id, json.loads(report or "{}"))

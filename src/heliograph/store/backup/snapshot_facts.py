@@ -55,7 +55,7 @@ def read_facts(db: Database, instant: int) -> SnapshotFacts:
 
     instant: the database's clock before the transaction first read, in microseconds
     """
-    last = db.all("SELECT at FROM change ORDER BY id DESC LIMIT 1")
+    last = db.all("SELECT at FROM change WHERE id = (SELECT max(id) FROM change)")
     return SnapshotFacts(
         instant=from_micros(instant),
         last_change=from_micros(last[0][0]) if last else None,
