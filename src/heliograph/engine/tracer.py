@@ -87,7 +87,7 @@ class Tracer:
         return self._begin("door", self._kinds.SERVER, parent, {"http.request.method": "POST", "url.path": path})
 
     def delivers(self, parent: str, facts: Facts) -> TracedSpan:
-        """Begins the span of an attempt. parent: that of its change."""
+        """Begins the span of an attempt. parent: the traceparent of its change, "" for none."""
         return self._begin("deliver", self._kinds.CLIENT, parent, facts)
 
     def recorded(self, parent: str, began: int, ended: int, facts: Facts) -> None:
