@@ -39,8 +39,11 @@ class NewLink:
 
     @property
     def address(self) -> str:
-        """Its whole URL, to be shown once. In a command, the first URL imports all pages, on a slow machine for longer than PostgreSQL lets a transaction
-        be idle: so it is made when somebody asks for it, after the transaction."""
+        """Its whole URL, to be shown once.
+
+        Made when it is asked for, after the transaction: in a command, the first URL imports all pages, on a slow machine for longer than
+        PostgreSQL lets a transaction be idle.
+        """
         return f"{settings.HELIOGRAPH.base_url}{reverse(_NAMES[Purpose(self.row.purpose)], args=(self.token,))}"
 
 
