@@ -13,6 +13,7 @@ INSTALLED_APPS: Final = (
     "heliograph.connections",
     "heliograph.mappings",
     "heliograph.presets",
+    "heliograph.sources",
     "heliograph.flows",
     "heliograph.deliveries",
     "heliograph.retry",

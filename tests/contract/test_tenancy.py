@@ -22,6 +22,7 @@ from heliograph.setup.services import event_setup, object_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.sources.models import Source
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +106,12 @@ def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
             "left_out": 0,
         },
     }
+    source = {"source_id": _source(made)} if label.startswith("sources.") else {}
+    values |= {
+        "sources.SourceSecret": {**source, "created": 1, "created_by": BY},
+        "sources.SourceCall": {**source, "at": 1},
+        "sources.SourceRefusal": {**source, "hour": 1, "reason": "none", "count": 1, "first_at": 1, "last_at": 1},
+    }
     model: Any = apps.get_model(label)
     return model(account_id=made.pk, **values[label] | ({column: _row_of(label, other, column)} if other is not made else {}))
 
@@ -131,6 +138,11 @@ def _made(model: Any, made: Acme, **values: str) -> int:
 def _field(made: Acme) -> int:
     with scope(account=made.pk):
         return platform.CustomField.objects.get_or_create(account_id=made.pk, kind="profile", code="x", label="X")[0].pk
+
+
+def _source(made: Acme) -> int:
+    with scope(account=made.pk):
+        return Source.objects.get_or_create(account_id=made.pk, name="X", defaults={"created": 1, "created_by": BY, "changed": 1})[0].pk
 
 
 def _replay(made: Acme) -> int:

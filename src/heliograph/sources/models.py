@@ -1,0 +1,160 @@
+"""Live sources, the calls and pages that they brought, and the calls that were refused (docs/design/sources.md).
+
+A secret's text is sealed in the table `secret` (kind "source", the source's id, the id of its `SourceSecret` as the field).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_scopes import ScopedManager
+
+from heliograph.setup.models.configured_model import account_key
+from heliograph.setup.name_fields import NAME_LENGTH, FoldedField, storable
+from heliograph.store.instant_field import MicrosField
+
+
+class SourceState(models.IntegerChoices):
+    """Whether a source records what it brings."""
+
+    DRAFT = 0
+    """Its calls are kept, and nothing is recorded yet."""
+    ON = 1
+    PAUSED = 2
+    """Its calls are kept, nothing is read or recorded until somebody resumes it."""
+
+
+class CallState(models.IntegerChoices):
+    """What became of a call or page."""
+
+    STORED = 0
+    RECORDED = 1
+    WAITING = 2
+    """For a corrected mapping or set-up."""
+    NOTHING = 3
+    """There was nothing to record in it."""
+
+
+class CallKind(models.IntegerChoices):
+    """How the JSON came."""
+
+    CALL = 0
+    PAGE = 1
+    """A page of a list that was read."""
+    RECORD = 2
+    """Records that a program printed."""
+
+
+class Source(models.Model):
+    """A live source: how it proves itself or is read, how its JSON becomes registrations, and where its reading stands."""
+
+    account = account_key()
+    name = models.CharField(max_length=NAME_LENGTH, validators=[storable])
+    folded_name = FoldedField("name")
+    platform = models.CharField(max_length=40)  # "webhook", "rest", "pretix" ..., or the key of a preset
+    state = models.SmallIntegerField(choices=SourceState, db_default=SourceState.DRAFT, default=SourceState.DRAFT)
+    settings = models.TextField(db_default="{}", default="{}")  # JSON: its verification and handshake, or the description of its list
+    mapping = models.TextField(db_default="{}", default="{}")  # JSON: how its calls become registrations
+    version = models.IntegerField(db_default=1, default=1)  # counts the saves of settings and mapping
+    path = models.CharField(max_length=40, db_default="", default="")  # of its address /in/<path>; "" if it is not called
+    cursor = models.TextField(db_default="{}", default="{}")  # JSON: where reading stands
+    due_at = MicrosField(null=True)  # when it is read next; null: not by itself
+    last_call_at = MicrosField(null=True)
+    last_read_at = MicrosField(null=True)
+    failures = models.IntegerField(db_default=0, default=0)  # failed readings in a row
+    failing_since = MicrosField(null=True)
+    failure = models.TextField(db_default="", default="")  # JSON: why the last reading failed, "" if it did not
+    created = MicrosField()
+    created_by = models.CharField(max_length=60)
+    changed = MicrosField()
+    switched_on = MicrosField(null=True)  # when it was first switched on
+    paused = MicrosField(null=True)
+    paused_by = models.CharField(max_length=60, db_default="", default="")
+    deleted_at = MicrosField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "source"
+        ordering = ("folded_name",)
+        constraints = (
+            models.UniqueConstraint(fields=("account", "folded_name"), condition=Q(deleted_at__isnull=True), name="source_name_unique"),
+            models.UniqueConstraint(fields=("path",), condition=~Q(path=""), name="source_path_unique"),
+            models.CheckConstraint(condition=Q(state__in=SourceState.values), name="source_state_known"),
+        )
+        indexes = (models.Index(fields=("due_at",), condition=Q(deleted_at__isnull=True, due_at__isnull=False), name="source_due"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SourceSecret(models.Model):
+    """One secret by which calls prove themselves. Two can be valid at once, so that a change of secrets loses no call."""
+
+    account = account_key()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    created = MicrosField()
+    created_by = models.CharField(max_length=60)
+    ends = MicrosField(null=True)  # from then on it is not accepted
+    used = MicrosField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "source_secret"
+
+
+class SourceCall(models.Model):
+    """A call that was taken, or a page that was read, as it came. It is stored before anything is made of it, and kept by retention."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    at = MicrosField()
+    kind = models.SmallIntegerField(db_default=CallKind.CALL)
+    sender_id = models.CharField(max_length=200, db_default="")  # the sender's own id, by which it is taken once; "" if it has none
+    state = models.SmallIntegerField(db_default=CallState.STORED)
+    headers = models.TextField(db_default="{}")  # JSON, without secrets
+    body = models.BinaryField(null=True)  # compressed; null once retention or an erasure has removed it
+    documents = models.IntegerField(db_default=0)  # registrations in it
+    changed = models.IntegerField(db_default=0)  # of these, those that it changed
+    refused = models.IntegerField(db_default=0)  # of these, those that could not be recorded
+    problem = models.TextField(db_default="")  # JSON: why it waits, "" if it does not
+    done_at = MicrosField(null=True)
+    source_version = models.IntegerField(db_default=0)  # of the settings and mapping by which it was recorded
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_call"
+        constraints = (
+            models.UniqueConstraint(fields=("source", "sender_id"), condition=~Q(sender_id=""), name="source_call_once"),
+            models.CheckConstraint(condition=Q(state__in=CallState.values), name="source_call_state_known"),
+        )
+        indexes = (
+            models.Index(fields=("source", "-id"), name="source_call_of_source"),
+            models.Index(fields=("source", "id"), condition=Q(state=CallState.STORED), name="source_call_stored"),
+            models.Index(fields=("source", "-id"), condition=Q(state=CallState.WAITING), name="source_call_waiting"),
+            models.Index(fields=("at",), name="source_call_by_age"),
+        )
+
+
+class SourceRefusal(models.Model):
+    """How often calls were refused in an hour, for one reason. What they brought is not kept."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    hour = MicrosField()  # its beginning
+    reason = models.CharField(max_length=40)
+    count = models.IntegerField()
+    first_at = MicrosField()
+    last_at = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_refusal"
+        constraints = (models.UniqueConstraint(fields=("source", "hour", "reason"), name="source_refusal_once"),)
