@@ -1,0 +1,1 @@
+"""Sources: how registrations come in by themselves (S1-S9)."""
