@@ -60,14 +60,14 @@ def check_sessions(options: Options) -> None:
 
 
 def look_at_database(options: Options) -> None:
-    """Compares the schema, and tries whether the data folder and SQLite's take a file. Raises SchemaTooOld, SchemaDiffers, StandbyServer, and what the
-    driver or the system raises."""
-    for folder in {options.data, options.sqlite_file.parent} if options.on_sqlite else {options.data}:
-        check_room(folder)
+    """Compares the schema, and tries whether the data folder and the disk of the database take a file. Raises SchemaTooOld, SchemaDiffers,
+    StandbyServer, and what the driver or the system raises."""
+    check_room(options.data)
     with contextlib.closing(open_database(options, read_only=True)) as db:
         check_schema(db)
         if db.is_standby():
             raise StandbyServer(Trouble.READ_ONLY.value)
+        db.check_room()
 
 
 def read_status_once(options: Options) -> ServerStatus:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +24,13 @@ from cryptography.fernet import Fernet
 from tests import postgres
 from tests.api_routes import ROUTES
 from tests.databases import DatabaseFacts
+from tests.postgres_on_small_disk import postgres_on_small_disk
 from tests.processes import STARTING, Process, Starter, free_port
+from tests.receiver import Answer as ReceiverAnswer
+from tests.receiver import Receiver
 from tests.routes import routes
 from tests.small_disk import small_disk
-from tests.visitor import SIGN_IN, Visitor
+from tests.visitor import SIGN_IN, Answer, Visitor
 from tests.waiting import until
 
 pytestmark = pytest.mark.once
@@ -42,11 +49,11 @@ class Installation:
     operations: Visitor
     token: str
 
-    def post(self, door: Visitor) -> tuple[int, str | None, Any]:
-        """The answer to a document: status, Retry-After and JSON."""
+    def post(self, door: Visitor, document: dict[str, str] | None = None) -> tuple[int, str | None, Any]:
+        """The answer to a document, or to one that names no event: status, Retry-After and JSON."""
         answer = door.send(
             "/ingest/registrations",
-            b'{"event": "X", "code": "A"}',
+            json.dumps(document or {"event": "X", "code": "A"}).encode(),
             **{"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         return answer.status, answer.headers["Retry-After"], json.loads(answer.body)
@@ -86,9 +93,9 @@ def _ports() -> tuple[dict[str, str], list[str]]:
 
 
 @contextmanager
-def installation(starter: Starter) -> Iterator[Installation]:
+def installation(starter: Starter, **settings: str) -> Iterator[Installation]:
     """Serves an empty database, with Ada as its Administrator."""
-    settings = {"HELIOGRAPH_LOG_FORMAT": "json"}
+    settings |= {"HELIOGRAPH_LOG_FORMAT": "json"}
     ports, addresses = _ports()
     try:
         process = starter("serve", HELIOGRAPH_ADMIN_EMAIL=ADA, HELIOGRAPH_ADMIN_PASSWORD=PASSWORD, **settings, **ports)
@@ -109,6 +116,52 @@ def server() -> Iterator[postgres.Server]:
         session.execute("CREATE DATABASE hg")
     yield found
     found.stop()
+
+
+def nobody_gets_in(site: Installation) -> None:
+    """The pages that begin what a full disk does not let anybody finish say so before somebody types."""
+    stranger = Visitor(site.pages.address)
+    for path in (SIGN_IN, f"{SIGN_IN}code/", "/accounts/invitation/x/", "/accounts/new-password/x/", "/first-start/x/"):
+        answer = until(partial(refused, stranger, path))
+        assert answer.headers["Retry-After"] == "5"
+        assert "has no space left" in answer.text
+        assert "deliver" not in answer.text.lower()
+        assert stranger.send(path, b"", method="HEAD").status == 503
+    assert stranger.get("/accounts/sign-in/refused/").status == 200, "what lets nobody in only reads"
+
+
+def refused(visitor: Visitor, path: str) -> Answer | None:
+    """The answer to a GET, if it is 503: what the pages have seen of the disk counts for a second."""
+    answer = visitor.get(path)
+    return answer if answer.status == 503 else None
+
+
+def configuration(url: str) -> str:
+    """A file with an event, and a flow that sends each of its registrations there."""
+    parts = [{"kind": "field", "field": "registration.code"}]
+    destination = {"name": "Target", "connection": "Target", "payload_mapping": "Code", "does": "updates"}
+    return json.dumps(
+        {
+            "heliograph": 1,
+            "tags": [{"name": "Chosen", "kinds": ["registration_status"]}],
+            "registration_statuses": [{"name": "Attended", "tags": ["Chosen"]}],
+            "events": [
+                {"code": "SUMMIT", "name": "Summit", "status": "Live", "timezone": "UTC"}
+                | {"start": "2030-01-01T09:00:00Z", "end": "2030-01-02T09:00:00Z"}
+            ],
+            "connections": [{"name": "Target", "auth": "Open / No Auth", "url": url}],
+            "mappings": [{"name": "Code", "rows": [{"target": "code", "parts": parts}]}],
+            "flows": [
+                {
+                    "name": "All",
+                    "mode": "Live",
+                    "watch": "Registration Create Update",
+                    "statuses": ["Chosen"],
+                    "destinations": [destination],
+                }
+            ],
+        }
+    )
 
 
 def facts(vendor: Any, url: str, data: Path) -> DatabaseFacts:
@@ -247,7 +300,7 @@ def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
             assert "cannot use its database just now: it does not answer, takes no changes, or has no space left" in answer.text
             assert "deliver" not in answer.text.lower()
-            assert Visitor(site.pages.address).get(SIGN_IN).status == 200, "what only reads goes on, such as the form"
+            nobody_gets_in(site)
             assert until(lambda: site.not_ready("The disk is full."))["ready"] is False
             command = site.run("createaccount", "NEW")
             assert command.returncode == 1
@@ -262,6 +315,70 @@ def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
             disk.free()
             until(lambda: site.ready()[0] == 200, STARTING)
             assert site.pages.sign_in(ADA, PASSWORD).status == 302
+
+
+@pytest.mark.trial
+@pytest.mark.needs("postgresql")
+def test_O7_O12_while_the_disk_of_PostgreSQL_is_full_everything_says_so_and_nothing_is_lost(receiver: Receiver, tmp_path: Path) -> None:
+    """The server goes on and refuses what needs a new block (53100), with outcomes of running requests that wait to be stored."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    file = tmp_path / "configuration.json"
+    file.write_text(configuration(receiver.url("/target")), "utf-8")
+    with (
+        postgres_on_small_disk() as server,
+        installation(Starter(facts("postgresql", server.url, data), tmp_path), HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8") as site,
+    ):
+        assert site.run("apply", str(file), "--account", "MAIN", "--allow-wider").returncode == 0, site.starter.started[-1].output
+        processes = until(lambda: site.ready()[0] == 200) and site.process.children()
+        token, codes, accepted = site.pages.token(), (f"R{n}" for n in itertools.count()), set[str]()
+
+        def send(door: Visitor) -> tuple[int, str | None, Any]:
+            code = next(codes)
+            answer = site.post(door, {"event": "SUMMIT", "code": code, "status": "Attended"})
+            accepted.update({code} if answer[0] == 201 else ())
+            return answer
+
+        def refuses(door: Visitor) -> tuple[int, str | None, Any] | None:
+            return None if (answer := send(door))[0] == 201 else answer
+
+        receiver.answer("/target", lambda _request: ReceiverAnswer(delay=3.0, body=random.randbytes(4000).hex()))
+        assert {send(site.door)[0] for _ in range(20)} == {201}
+        requests = receiver.wait_for(20, path="/target")
+        server.fill()
+
+        # doors: what needs no new block is accepted, then nothing is
+        for door in (site.door, site.pages):
+            status, retry_after, problem = until(partial(refuses, door))
+            assert (status, problem["type"]) == (503, "urn:heliograph:problem:unavailable")
+            assert retry_after
+
+        # pages, health, log and commands
+        nobody_gets_in(site)
+        answer = site.pages.sign_in(ADA, PASSWORD, token)
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert "has no space left" in answer.text
+        assert until(lambda: site.not_ready("The disk is full."))["ready"] is False
+        assert site.says_outages_once(), site.outages()
+        assert {line["reason"] for line in site.outages() if "reason" in line} == {"The disk is full."}
+        assert "Traceback" not in site.process.output
+        command = site.run("doctor")
+        assert command.returncode == 1
+        assert "database disk: The disk is full: " in command.output
+
+        # the engine holds outcomes that the disk does not take
+        until(lambda: time.monotonic() > max(request.at for request in requests) + 5.0)
+        with psycopg.connect(server.url) as session:
+            assert session.execute("SELECT count(*) FROM attempt").fetchall() == [(0,)]
+
+        # afterwards it goes on by itself
+        server.free()
+        until(lambda: site.ready()[0] == 200, STARTING)
+        assert site.process.children() == processes, "none of them has died"
+        assert site.pages.sign_in(ADA, PASSWORD).status == 302
+        assert send(site.door)[0] == 201
+        until(lambda: accepted <= {request.json()["code"] for request in receiver.at("/target")}, STARTING)
+        print(f"{len(accepted)} registrations accepted and delivered")  # noqa: T201
 
 
 def test_O12_a_start_on_a_full_disk_says_so(tmp_path: Path) -> None:

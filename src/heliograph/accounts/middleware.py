@@ -29,7 +29,7 @@ from heliograph.accounts.save_order import SavedSince
 from heliograph.accounts.signal_switch import check_signal
 from heliograph.domain.errors import NotInAccount, TooMuchWork
 from heliograph.store.access_refusals import Reason
-from heliograph.store.django_database import of_django, read_database
+from heliograph.store.django_database import check_database, of_django
 
 SIGNAL = "signal/"
 """The prefix of Signal's pages; an operator can turn them off for an account (N4)."""
@@ -52,6 +52,8 @@ WAYS_IN: Final = frozenset(
     }
 )
 """The views open to everyone; they show nothing of an account."""
+LETS_NOBODY_IN: Final = frozenset({"account_inactive", "account_logout"})
+"""Those of WAYS_IN that let nobody in."""
 
 
 class AccountMiddleware:
@@ -95,10 +97,9 @@ class AccountMiddleware:
         name = request.resolver_match.url_name
         if name not in SECOND_FACTOR_FIRST | WAYS_IN and isinstance(request.user, User) and request.user.second_factor_due:
             return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect("mfa_activate_totp")
-        if name == "account_login" and request.method == "GET":
-            # Without the database nobody can sign in. A 503 says so before a password is typed.
-            with read_database() as db:
-                db.all("SELECT 1")
+        if name in WAYS_IN - LETS_NOBODY_IN:
+            # Nobody gets in without the database, or while its disk is full. A 503 says so before a password is typed.
+            check_database()
         if not getattr(view, "login_required", True):
             return None
         if not request.user.is_authenticated:

@@ -99,6 +99,10 @@ class Database(Protocol):
         """Waits until everything that this connection has read is on disk. Call it before a request is sent: a power cut must not undo its
         data."""
 
+    def check_room(self) -> None:
+        """Writes a megabyte to the disk of the database, and takes it away again; changes no row. Raises what the driver raises, such as that the disk is
+        full."""
+
     def is_standby(self) -> bool:
         """True if the server only follows another one, so that it can only be read. SQLite has no server."""
 

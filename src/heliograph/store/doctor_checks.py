@@ -280,7 +280,17 @@ def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.tim
     return Check("clock", True, "This machine's clock and the database's agree.")
 
 
-# --- sessions of PostgreSQL
+# --- PostgreSQL
+
+
+def server_has_room(database: Database) -> Check:
+    """Whether the server's disk takes another megabyte."""
+    try:
+        database.check_room()
+    except driver_errors.all_errors() as error:
+        trouble = trouble_of(error) or Trouble.FAILING
+        return Check("database disk", False, f"{trouble.value.rstrip('.')}: {detail_of(error).rstrip('.')}.", cure_of(trouble, error))
+    return Check("database disk", True, "The disk of PostgreSQL takes data.")
 
 
 def sessions_are_kept(keeps_sessions: Callable[[], bool]) -> Check:

@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from heliograph.store.bulk_insert import Statement, put, taken_apart
 from heliograph.store.database import Params, Row
+from heliograph.store.disk_room import SMALL
 from heliograph.store.pg_arrays import ArrayColumn, column_of
 from heliograph.store.postgres_connection import connection_string
 
@@ -169,6 +170,14 @@ class PostgresDatabase:
         """
         with self.connection.transaction(force_rollback=True):
             pass
+
+    def check_room(self) -> None:
+        """The server keeps rows that exceed `work_mem` in a temporary file, on the disk of its data."""
+        with self.connection.transaction():
+            self.run("SET LOCAL work_mem = '64kB'")
+            self.all(
+                f"WITH filler AS MATERIALIZED (SELECT repeat('x', 8192) FROM generate_series(1, {SMALL // 8192})) SELECT count(*) FROM filler"
+            )
 
     def is_standby(self) -> bool:
         ((is_standby,),) = self.all("SELECT pg_is_in_recovery()")

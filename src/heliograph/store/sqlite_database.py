@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 
 from heliograph.store.bulk_insert import of_values, taken_apart
 from heliograph.store.database import Params, Row
+from heliograph.store.disk_room import check_room
 from heliograph.store.log import Log
 from heliograph.store.write_lock import WriteLock
 
@@ -163,6 +164,13 @@ class SqliteDatabase:
                 self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+
+    def check_room(self) -> None:
+        file = next(file for _number, name, file in self.all("PRAGMA database_list") if name == "main")
+        try:
+            check_room(Path(file).parent)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"the folder of the database takes no file: {error.strerror}") from error
 
     def is_standby(self) -> bool:
         return False
