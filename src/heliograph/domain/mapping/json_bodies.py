@@ -43,6 +43,14 @@ class Body:
         """True if the key has a value other than null."""
         return self._value.get(key) is not None
 
+    def nested(self, key: str) -> Body:
+        """The object of a key."""
+        return Body(self._value.get(key), self.at(key))
+
+    def is_text(self, key: str, text: str) -> bool:
+        """True if the key has this text: for a word in place of a number."""
+        return self._value.get(key) == text
+
     def text(self, key: str, default: str = "", *, longest: int = 255) -> str:
         """A text that a database and a header can contain; without NUL and lone surrogates."""
         value = self._value.get(key, default)
