@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from heliograph.engine.ingest.reception import Reception
     from heliograph.engine.worker.worker import WorkerParts
     from heliograph.jobs.registry import JobKinds
+    from heliograph.recording.source_recorder import SourceRecorder
 
 
 class AddressTaken(HeliographError):
@@ -130,6 +131,14 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
     database_outages.PROCESS.report = received.writer.counters.note_trouble
     access_refusals.PROCESS.report = received.writer.counters.refused_access
     return received
+
+
+def source_recorder(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> SourceRecorder:
+    """The thread of this process that records what live sources bring."""
+    from heliograph.recording.source_recorder import SourceRecorder  # noqa: PLC0415 -- as above
+    from heliograph.store.config_cache import Committed  # noqa: PLC0415
+
+    return SourceRecorder(lambda: open_database(options), Committed, on_recorded)
 
 
 def telling(options: Options) -> Callable[[], object]:

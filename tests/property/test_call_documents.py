@@ -63,7 +63,7 @@ def mappings(draw: st.DrawFn) -> CallMapping:
 
 @given(mappings(), values)
 @example(CallMapping("tickets", rows=(call_row("code", "tickets.id"),)), {"tickets": [{"id": 1}] * (MAX_REGISTRATIONS + 1)})
-def test_any_call_becomes_documents_and_problems(mapping: CallMapping, value: object) -> None:
+def test_S2_any_call_becomes_documents_and_problems(mapping: CallMapping, value: object) -> None:
     mapped = documents_of(mapping, value)
     assert len(mapped.registrations) <= MAX_REGISTRATIONS
     assert [each.number for each in mapped.registrations] == list(range(1, len(mapped.registrations) + 1))
@@ -81,13 +81,13 @@ def test_any_call_becomes_documents_and_problems(mapping: CallMapping, value: ob
 
 
 @given(mappings())
-def test_a_mapping_is_read_back_as_it_was_written(mapping: CallMapping) -> None:
+def test_S2_a_mapping_is_read_back_as_it_was_written(mapping: CallMapping) -> None:
     with suppress(MappingError):  # of a typed text that no database takes
         assert CallMapping.from_body(json.loads(json.dumps(mapping.to_body()))) == mapping
 
 
 @given(values)
-def test_any_body_is_a_mapping_or_is_refused_with_a_reason(value: object) -> None:
+def test_S2_any_body_is_a_mapping_or_is_refused_with_a_reason(value: object) -> None:
     for body in (
         value,
         {"rows": value},
@@ -100,7 +100,7 @@ def test_any_body_is_a_mapping_or_is_refused_with_a_reason(value: object) -> Non
 
 
 @given(values)
-def test_each_line_of_a_sample_leads_to_a_field(value: object) -> None:
+def test_S2_each_line_of_a_sample_leads_to_a_field(value: object) -> None:
     lines = lines_of(value)
     assert len(lines) <= MAX_LINES + 1
     for line in lines:
@@ -113,12 +113,12 @@ def test_each_line_of_a_sample_leads_to_a_field(value: object) -> None:
 
 
 @given(values)
-def test_the_values_of_any_calls_are_counted(value: object) -> None:
+def test_S2_the_values_of_any_calls_are_counted(value: object) -> None:
     row = call_row("status", "tickets.id", piece=Piece.COMMAS)
     assert all(count <= 2 for count in seen_values(CallMapping("tickets", rows=(row,)), row, "tickets.id", [value, value]).values())
 
 
 @given(st.permutations(order_mapping().rows))
-def test_the_order_of_rows_changes_nothing(shuffled: list[CallRow]) -> None:
+def test_S2_the_order_of_rows_changes_nothing(shuffled: list[CallRow]) -> None:
     mapping = CallMapping("order.tickets", rows=tuple(shuffled))
     assert documents_of(mapping, ORDER).documents == documents_of(order_mapping(), ORDER).documents

@@ -11,7 +11,7 @@ from heliograph.domain.source.call_mapping import CallMapping, CallRow, Clock, P
 from heliograph.domain.source.json_fields import LineKind, lines_of, list_paths
 
 
-def test_each_ticket_of_an_order_is_a_registration_and_fields_outside_count_for_both() -> None:
+def test_S2_each_ticket_of_an_order_is_a_registration_and_fields_outside_count_for_both() -> None:
     mapped = documents_of(order_mapping(), ORDER)
     assert mapped.problems == []
     assert mapped.documents == [
@@ -58,11 +58,11 @@ def problem(value: object, *rows: CallRow) -> CallProblem:
     ("piece", "expected"),
     [(None, "Mira van Okafor"), (Piece.FIRST_WORD, "Mira"), (Piece.OTHER_WORDS, "van Okafor")],
 )
-def test_a_piece_of_a_name_is_taken(piece: Piece | None, expected: str) -> None:
+def test_S2_a_piece_of_a_name_is_taken(piece: Piece | None, expected: str) -> None:
     assert one({"name": "Mira van Okafor"}, call_row("profile.last_name", "name", piece=piece)) == {"profile": {"last_name": expected}}
 
 
-def test_a_text_is_split_at_commas_before_its_values_are_mapped() -> None:
+def test_S2_a_text_is_split_at_commas_before_its_values_are_mapped() -> None:
     value_map = ValueMap((("vegan", "Vegan"), ("nuts", "Nut-free")), Otherwise.ERROR)
     row = call_row("answers.dietary", SourceValue("diet", value_map), piece=Piece.COMMAS)
     assert one({"diet": "vegan, nuts,"}, row) == {"answers": {"dietary": ["Vegan", "Nut-free"]}}
@@ -78,11 +78,11 @@ def test_a_text_is_split_at_commas_before_its_values_are_mapped() -> None:
         ({}, WhenEmpty.CLEAR, {"profile": {"organization": None}}),
     ],
 )
-def test_what_an_empty_value_does(value: object, when_empty: WhenEmpty, expected: dict[str, object]) -> None:
+def test_S2_what_an_empty_value_does(value: object, when_empty: WhenEmpty, expected: dict[str, object]) -> None:
     assert one(value, call_row("profile.organization", "company", when_empty=when_empty)) == expected
 
 
-def test_a_text_stands_for_an_empty_value() -> None:
+def test_S2_a_text_stands_for_an_empty_value() -> None:
     assert one({"type": ""}, call_row("attendee_type", SourceValue("type", if_empty="Guest"))) == {"attendee_type": "Guest"}
 
 
@@ -96,7 +96,7 @@ def test_a_text_stands_for_an_empty_value() -> None:
         (Clock.MILLISECONDS, 1791979898000),
     ],
 )
-def test_modified_is_read_by_its_clock(clock: Clock, sent: object) -> None:
+def test_S2_modified_is_read_by_its_clock(clock: Clock, sent: object) -> None:
     assert one({"at": sent}, call_row("modified", "at", clock=clock)) == {"modified": "2026-10-14T12:11:38+00:00"}
 
 
@@ -110,18 +110,18 @@ def test_modified_is_read_by_its_clock(clock: Clock, sent: object) -> None:
         (Clock.MILLISECONDS, True),
     ],
 )
-def test_a_time_that_cannot_be_read_waits(clock: Clock, sent: object) -> None:
+def test_S2_a_time_that_cannot_be_read_waits(clock: Clock, sent: object) -> None:
     first = problem({"at": sent}, call_row("modified", "at", clock=clock))
     assert (first.target, first.path, first.number) == ("modified", "at", 1)
     assert first.cure
 
 
 @pytest.mark.parametrize("sent", [True, "on", "YES", 1])
-def test_a_flag_is_read(sent: object) -> None:
+def test_S2_a_flag_is_read(sent: object) -> None:
     assert one({"on": sent}, call_row("active", "on"), call_row("properties.VIP", "on")) == {"active": True, "properties": {"VIP": True}}
 
 
-def test_sessions_have_a_status_each_one_for_all_or_by_name() -> None:
+def test_S2_sessions_have_a_status_each_one_for_all_or_by_name() -> None:
     value = {"workshops": [{"code": "A", "state": "Registered"}, {"code": "B", "state": "Attended"}], "gala": True}
     codes, states = call_row("sessions", "workshops.code"), call_row("session_status", "workshops.state")
     gala = call_row("sessions.GALA", SourceValue("gala", ValueMap((("Yes", "Registered"),))))
@@ -140,7 +140,7 @@ def test_sessions_have_a_status_each_one_for_all_or_by_name() -> None:
     assert problem(value, codes, states).reason == "has 2 values for 3 sessions."
 
 
-def test_a_value_that_the_map_lacks_waits_with_its_place_and_its_neighbours_go_on() -> None:
+def test_S2_a_value_that_the_map_lacks_waits_with_its_place_and_its_neighbours_go_on() -> None:
     call = {"tickets": [{"id": 1, "status": "paid"}, {"id": 2, "status": "partially_refunded"}, {"id": 3, "status": "PAID "}]}
     status = call_row("status", SourceValue("tickets.status", ValueMap((("paid", "Registered"),), Otherwise.ERROR)))
     mapping = CallMapping(each="tickets", rows=(call_row("event", FixedText("E")), call_row("code", "tickets.id"), status))
@@ -160,20 +160,20 @@ def test_a_value_that_the_map_lacks_waits_with_its_place_and_its_neighbours_go_o
         ({"type": "ORDER.changed ", "tickets": []}, []),
     ],
 )
-def test_only_the_calls_that_count_are_read(call: object, codes: list[str]) -> None:
+def test_S2_only_the_calls_that_count_are_read(call: object, codes: list[str]) -> None:
     rows = (call_row("event", FixedText("E")), call_row("code", "tickets.id"))
     mapped = documents_of(CallMapping("tickets", "type", ("order.changed",), rows), call)
     assert ([document["code"] for document in mapped.documents], mapped.problems) == (codes, [])
 
 
-def test_entries_that_do_not_count_are_left_out() -> None:
+def test_S2_entries_that_do_not_count_are_left_out() -> None:
     rows = (call_row("event", FixedText("E")), call_row("code", "tickets.id"))
     call = {"tickets": [{"id": 1, "admission": False}, {"id": 2, "admission": True}]}
     mapped = documents_of(CallMapping("tickets", "tickets.admission", ("Yes",), rows), call)
     assert [document["code"] for document in mapped.documents] == ["2"]
 
 
-def test_a_list_in_the_entries_of_a_list_and_a_call_that_is_a_list() -> None:
+def test_S2_a_list_in_the_entries_of_a_list_and_a_call_that_is_a_list() -> None:
     orders = [{"code": "A", "positions": [{"id": 1}, {"id": 2}]}, {"code": "B", "positions": [{"id": 3}]}, {"code": "C", "positions": None}]
     code = call_row("code", "code", FixedText("-"), "positions.id")
     nested = CallMapping("positions", rows=(call_row("event", FixedText("E")), code))
@@ -182,14 +182,14 @@ def test_a_list_in_the_entries_of_a_list_and_a_call_that_is_a_list() -> None:
     assert [document["code"] for document in documents_of(plain, orders).documents] == ["A", "B", "C"]
 
 
-def test_a_call_without_the_list_waits_and_one_with_an_empty_list_has_nothing_to_record() -> None:
+def test_S2_a_call_without_the_list_waits_and_one_with_an_empty_list_has_nothing_to_record() -> None:
     mapping = CallMapping("tickets", rows=(call_row("event", FixedText("E")), call_row("code", "tickets.id")))
     (lacks_list,) = documents_of(mapping, {"id": 7}).problems
     assert (lacks_list.path, lacks_list.number, lacks_list.reason) == ("tickets", 0, "is not in this call.")
     assert documents_of(mapping, {"tickets": []}).problems == []
 
 
-def test_what_is_required_is_named_if_it_is_empty_or_has_no_row() -> None:
+def test_S2_what_is_required_is_named_if_it_is_empty_or_has_no_row() -> None:
     mapped = documents_of(CallMapping(rows=(call_row("code", "number"),)), {"number": ""})
     assert [(each.target, each.path, each.reason) for each in mapped.problems] == [
         ("event", "", "has no row."),
@@ -198,7 +198,7 @@ def test_what_is_required_is_named_if_it_is_empty_or_has_no_row() -> None:
     assert CallMapping(rows=(call_row("code", "number"),)).lacks == ("event",)
 
 
-def test_an_object_is_no_value() -> None:
+def test_S2_an_object_is_no_value() -> None:
     first = problem({"who": {"name": "Mira"}}, call_row("profile.first_name", "who"))
     assert first.reason == "is an object: choose a field in it."
 
@@ -218,17 +218,17 @@ def test_an_object_is_no_value() -> None:
         ([], None, "mapping"),
     ],
 )
-def test_a_body_that_is_no_mapping_says_where(body: object, row: int | None, field: str) -> None:
+def test_S2_a_body_that_is_no_mapping_says_where(body: object, row: int | None, field: str) -> None:
     with pytest.raises(MappingError) as refusal:
         CallMapping.from_body(body)
     assert (refusal.value.row, refusal.value.field) == (row, field)
 
 
-def test_a_mapping_is_read_back_as_it_was_written() -> None:
+def test_S2_a_mapping_is_read_back_as_it_was_written() -> None:
     assert CallMapping.from_body(order_mapping().to_body()) == order_mapping()
 
 
-def test_the_values_of_a_field_are_counted_by_call() -> None:
+def test_S2_the_values_of_a_field_are_counted_by_call() -> None:
     mapping = order_mapping()
     status, diet = mapping.row_of("status"), mapping.row_of("answers.dietary")
     assert status is not None
@@ -238,7 +238,7 @@ def test_the_values_of_a_field_are_counted_by_call() -> None:
     assert seen_values(mapping, diet, "order.tickets.diet", calls) == {"Vegan": 1, "Nut-free": 1}
 
 
-def test_a_sample_is_shown_as_lines_with_paths() -> None:
+def test_S2_a_sample_is_shown_as_lines_with_paths() -> None:
     lines = [(line.level, line.name, line.text, line.path, line.others) for line in lines_of(ORDER)]
     assert lines[:3] == [(0, "", "{", "", 0), (1, "type", '"order.changed"', "type", 0), (1, "order", "{", "", 0)]
     assert (5, "given", '" mira"', "order.tickets.holder.given", 0) in lines
@@ -248,12 +248,12 @@ def test_a_sample_is_shown_as_lines_with_paths() -> None:
     assert list_paths(ORDER) == {"order.tickets": 2}
 
 
-def test_a_long_sample_is_cut() -> None:
+def test_S2_a_long_sample_is_cut() -> None:
     lines = lines_of({f"field {number}": number for number in range(10_000)})
     assert lines[-1].kind is LineKind.CUT
     assert len(lines) == 401
 
 
-def test_a_page_of_a_list_may_be_a_list() -> None:
+def test_S2_a_page_of_a_list_may_be_a_list() -> None:
     assert list_paths([{"id": 1, "lines": [{"id": 2}]}]) == {"[]": 1, "lines": 1}
     assert [line.path for line in lines_of([{"id": 1}]) if line.path] == ["id"]

@@ -358,12 +358,14 @@ def _run_edge() -> None:
     ready(django=False)
     from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
-    from heliograph.wiring import fast_door, telling  # noqa: PLC0415
+    from heliograph.wiring import fast_door, source_recorder, telling  # noqa: PLC0415
 
     options = Options.load()
     # A door whose supervisor was killed still answers its open requests: wait for it.
     with folder_lock(options.data, f"edge-{host_and_port(options.ingest_bind)[1]}", patience=STOP + 2.0):
-        run_door(lambda: fast_door(options, on_recorded=telling(options)))
+        notify = telling(options)
+        with contextlib.closing(source_recorder(options, on_recorded=notify)):
+            run_door(lambda: fast_door(options, on_recorded=notify))
 
 
 def _run_pages() -> None:
@@ -376,12 +378,17 @@ def _run_pages() -> None:
     from heliograph.web.limits import HeadRules  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
     from heliograph.web.texts import pages_application  # noqa: PLC0415
-    from heliograph.wiring import reception, telling  # noqa: PLC0415
+    from heliograph.wiring import reception, source_recorder, telling  # noqa: PLC0415
 
     die_with_parent()
     options = Options.load()
     host, port = host_and_port(options.bind)
-    with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
+    notify = telling(options)
+    with (
+        _beside_pages(options),
+        contextlib.closing(source_recorder(options, on_recorded=notify)),
+        contextlib.closing(reception(options, on_recorded=notify)) as received,
+    ):
         application = IngestApplication(pages_application(), received)
         with collector.importing():
             _ = get_resolver().url_patterns  # imports all pages before the first request

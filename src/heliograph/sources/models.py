@@ -73,6 +73,7 @@ class Source(models.Model):
     paused = MicrosField(null=True)
     paused_by = models.CharField(max_length=60, db_default="", default="")
     deleted_at = MicrosField(null=True)
+    quiet_until = models.BigIntegerField(null=True)  # its calls up to this id are recorded without flows (P9)
 
     objects: ClassVar = ScopedManager(account="account")
 

@@ -7,7 +7,7 @@ corrected mapping cures.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -65,6 +65,20 @@ class CallProblem:
     """What to do: a whole sentence."""
     number: int = 0
     """Which registration of the call, from 1; 0: the call itself."""
+
+    def to_body(self) -> dict[str, object]:
+        """Its JSON, without what is empty; `from_body` reads it back."""
+        return {name: value for name in _PROBLEM if (value := getattr(self, name))}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> CallProblem:
+        """The problem of a JSON; what is not there is empty."""
+        number = body.get("number")
+        texts = {name: str(body.get(name, "")) for name in _PROBLEM if name != "number"}
+        return cls(**texts, number=number if isinstance(number, int) else 0)
+
+
+_PROBLEM: Final = ("reason", "target", "path", "value", "cure", "number")
 
 
 @dataclass(frozen=True, slots=True)

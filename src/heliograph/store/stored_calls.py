@@ -1,0 +1,162 @@
+"""Statements on the calls and pages that sources brought, for whoever records them (docs/design/sources.md).
+
+A call is STORED until it is recorded. Whoever records calls of a source holds the lock of its row, so their order stays.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.store.database import Database, Row
+
+_LEVEL: Final = 1
+_ZLIB: Final = 0x78  # the first byte of what zlib writes, and of no JSON
+
+CALL_STORED: Final = f"state = {CallStanding.STORED.value}"
+"""Is to be recorded (source_call_stored)."""
+CALL_WAITING: Final = f"state = {CallStanding.WAITING.value}"
+"""Waits for a corrected mapping or set-up (source_call_waiting)."""
+
+
+def pack_body(body: bytes) -> bytes:
+    """The body of a call as it is stored."""
+    return zlib.compress(body, _LEVEL)
+
+
+def unpack_body(stored: bytes) -> bytes:
+    """The body of a call as it came."""
+    return zlib.decompress(stored) if stored[:1] == bytes((_ZLIB,)) else bytes(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSource:
+    """What recording needs of a source."""
+
+    id: int
+    account: int
+    standing: SourceStanding
+    mapping: str
+    """JSON."""
+    version: int
+    quiet_until: int
+    """Calls up to this id are recorded without flows (P9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call that is to be recorded."""
+
+    id: int
+    at: int
+    headers: str
+    """JSON."""
+    body: bytes | None
+    """As it came; None once it was removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallMark:
+    """What became of a call."""
+
+    id: int
+    standing: CallStanding
+    documents: int = 0
+    changed: int = 0
+    refused: int = 0
+    problem: str = ""
+    """JSON, "" if it does not wait."""
+
+
+_SOURCE: Final = (
+    "SELECT id, account_id, state, mapping, version, COALESCE(quiet_until, 0) FROM source WHERE id = :source AND deleted_at IS NULL"
+)
+
+
+def read_source(db: Database, source: int) -> RecordedSource | None:
+    """A source that is not removed."""
+    return _one(db.all(_SOURCE, {"source": source}))
+
+
+def lock_source(db: Database, source: int) -> RecordedSource | None:
+    """The source, locked until the transaction ends; None if another process has it, or it is removed."""
+    return _one(db.all(f"{_SOURCE}{f'{db.for_update} SKIP LOCKED' if db.for_update else ''}", {"source": source}))
+
+
+def _one(rows: Sequence[Row]) -> RecordedSource | None:
+    for id, account, standing, mapping, version, quiet_until in rows:
+        return RecordedSource(id, account, SourceStanding(standing), mapping, version, quiet_until)
+    return None
+
+
+def sources_with_calls(db: Database) -> list[int]:
+    """The sources that are switched on and have calls to record."""
+    return [
+        id
+        for (id,) in db.all(
+            f"SELECT s.id FROM source s WHERE s.state = {SourceStanding.ON.value} AND s.deleted_at IS NULL"
+            f" AND EXISTS (SELECT 1 FROM source_call c WHERE c.source_id = s.id AND c.{CALL_STORED}) ORDER BY s.id"
+        )
+    ]
+
+
+def stored_calls(db: Database, source: int, most: int) -> list[StoredCall]:
+    """The next calls to record, in the order in which they came."""
+    rows = db.all(
+        f"SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND {CALL_STORED} ORDER BY id LIMIT :most",
+        {"source": source, "most": most},
+    )
+    return [StoredCall(id, at, headers, None if body is None else unpack_body(body)) for id, at, headers, body in rows]
+
+
+def still_stored(db: Database, source: int, calls: Iterable[int]) -> set[int]:
+    """Those of these calls that nobody has recorded in the meantime."""
+    ids = list(calls)
+    rows = db.all(
+        f"SELECT id FROM source_call WHERE source_id = :source AND {CALL_STORED} AND {db.member('id', 'calls')}",
+        {"source": source, "calls": ids},
+    )
+    return {id for (id,) in rows}
+
+
+def mark_calls(db: Database, marks: Sequence[CallMark], version: int, now: int) -> None:
+    """Notes what became of calls. version: that of the source by which they were recorded."""
+    db.many(
+        "UPDATE source_call SET state = :state, documents = :documents, changed = :changed, refused = :refused, problem = :problem,"
+        " done_at = :now, source_version = :version WHERE id = :id",
+        [
+            {
+                "id": mark.id,
+                "state": mark.standing.value,
+                "documents": mark.documents,
+                "changed": mark.changed,
+                "refused": mark.refused,
+                "problem": mark.problem,
+                "now": now,
+                "version": version,
+            }
+            for mark in marks
+        ],
+    )
+
+
+def set_back(db: Database, source: int, calls: Iterable[int] | None = None) -> int:
+    """Sets calls back, to be recorded once more by the source's mapping as it is now. Returns their number.
+
+    calls: their ids; None: all that wait
+    """
+    condition = CALL_WAITING if calls is None else f"state <> {CallStanding.STORED.value} AND {db.member('id', 'calls')}"
+    return db.run(
+        f"UPDATE source_call SET state = {CallStanding.STORED.value} WHERE source_id = :source AND body IS NOT NULL AND {condition}",
+        {"source": source} | ({} if calls is None else {"calls": list(calls)}),
+    )
+
+
+def leave_out(db: Database, source: int) -> int:
+    """Marks the stored calls as having nothing to record: those that came before the source was switched on. Returns their number."""
+    return db.run(
+        f"UPDATE source_call SET state = {CallStanding.NOTHING.value} WHERE source_id = :source AND {CALL_STORED}", {"source": source}
+    )
