@@ -190,6 +190,7 @@ def job_kinds() -> JobKinds:
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
+    from heliograph.registrations.erasures import erasure_job  # noqa: PLC0415
     from heliograph.registrations.imports import import_job  # noqa: PLC0415
     from heliograph.replay import dry_run  # noqa: PLC0415
     from heliograph.retry import downloads, submit_job  # noqa: PLC0415
@@ -204,6 +205,7 @@ def job_kinds() -> JobKinds:
             submit_job.kind(),
             downloads.kind(),
             dry_run.kind(),
+            erasure_job.kind(),
         ]
     )
 

@@ -43,6 +43,7 @@ class Deed(StrEnum):
     APPLIED = "applied"
     DOWNLOADED = "downloaded"
     REFUSED = REFUSED
+    ERASED = "erased"
     SECOND_FACTOR_OFF = "removed the second factor of"
 
 

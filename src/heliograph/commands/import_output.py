@@ -104,6 +104,7 @@ _WORDS = (
     ("updated", "Changed registrations"),
     ("unchanged", "The same as stored"),
     ("stale", "Older than what is stored"),
+    ("erased", "Of people who were erased"),
     ("refused", "Refused"),
 )
 

@@ -84,8 +84,8 @@ class AccountReader:
     def people(self, ids: Iterable[int | None]) -> dict[int, RowPerson]:
         """Registrations by id. Erased ones are absent."""
         known_ids = sorted({id for id in ids if id is not None})
-        rows = self._rows("SELECT id, code, name FROM registration", known_ids)
-        return {id: RowPerson(code, name) for id, code, name in rows}
+        rows = self._rows("SELECT id, code, name, erased_at FROM registration", known_ids)
+        return {id: RowPerson(code, name) for id, code, name, erased_at in rows if erased_at is None}
 
     def registrations_with(self, text: str) -> list[int] | None:
         """Ids of the registrations whose code or name contains every word of a text, at most MOST_MATCHES; None for a text without words."""

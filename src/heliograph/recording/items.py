@@ -102,7 +102,7 @@ class ItemResult:
 
     @property
     def is_recorded(self) -> bool:
-        return self.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED, ItemOutcome.UNCHANGED, ItemOutcome.STALE)
+        return self.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED, ItemOutcome.UNCHANGED, ItemOutcome.STALE, ItemOutcome.ERASED)
 
 
 _results = msgspec.json.Decoder(ItemResult)

@@ -25,7 +25,7 @@ from heliograph.domain.snapshot import ConfigProvider
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import ItemResult, PreparedItem, RecordItem, read_result, write_result
-from heliograph.store import configuration_versions, registrations
+from heliograph.store import configuration_versions, erased_codes, registrations
 from heliograph.store.database import Database
 from heliograph.store.instants import EPOCH, from_micros
 from heliograph.store.numbers import DrawnNumbers
@@ -157,6 +157,8 @@ class _Subject:
     text: str
     """The state as stored."""
     is_changed: bool = False
+    is_erased: bool = False
+    """A sender names the code of an erased registration."""
     has_newer_sent_modified: bool = False
     """A sender's `modified` was newer than the stored one."""
 
@@ -172,6 +174,8 @@ class _Batch:
     accounts: dict[int, AccountConfig] = field(default_factory=dict)
     events: dict[int, EventConfig] = field(default_factory=dict)
     new_status: dict[int, int] = field(default_factory=dict)
+    with_erasures: set[int] = field(default_factory=set)
+    """Accounts with erased codes."""
     recorded: list[Recorded] = field(default_factory=list)
     sessions: dict[tuple[int, int], SessionRow] = field(default_factory=dict)
     session_ids: Iterator[int] = field(default_factory=lambda: iter(()))
@@ -185,7 +189,11 @@ class _Batch:
         # Step 2: locks the rows that exist
         keys = sorted({(prepared_item.event, prepared_item.code, item.account) for _, item, prepared_item in prepared})
         rows = registrations.locked_rows(self.db, keys)
-        subjects = {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
+        erased_codes = self._erased_codes(rows)
+        subjects = {
+            key: _Subject(row, read_state(row.state) if row.state else None, row.state, is_erased=key in erased_codes)
+            for key, row in rows.items()
+        }
         self._lock_sessions(prepared, subjects)
 
         # Step 3: diffs and decides, in arrival order
@@ -265,6 +273,7 @@ class _Batch:
         event_scopes = [(account, event) for (account, _), event in events.items()]
         versions, self.now = configuration_versions.lock_and_read(self.db, sorted(accounts), event_scopes)
         self.at = from_micros(self.now)
+        self.with_erasures = {account for account in accounts if (configuration_versions.ERASURES, account) in versions}
         self.accounts = {account: self.provider.account(account, versions[configuration_versions.ACCOUNT, account]) for account in accounts}
         self.events = {
             event: self.provider.event(event, versions[configuration_versions.EVENT, event])
@@ -277,6 +286,12 @@ class _Batch:
         }
 
     # --- step 2: lock the rows that exist
+
+    def _erased_codes(self, rows: Mapping[tuple[int, str], RegistrationRow]) -> set[tuple[int, str]]:
+        """The registrations, by event and code, whose person was erased (B7): emptied rows, and new ones with the code of an erased one."""
+        new = [(row.account, row.event, row.code) for row in rows.values() if row.serial is None and row.account in self.with_erasures]
+        emptied = {key for key, row in rows.items() if row.is_erased}
+        return emptied | erased_codes.known(self.db, new) if new else emptied
 
     def _lock_sessions(
         self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]], subjects: Mapping[tuple[int, str], _Subject]
@@ -300,6 +315,8 @@ class _Batch:
         assert upsert is not None
         account, event = self.accounts[item.account], self.events[prepared_item.event]
 
+        if row.is_erased or (subject.is_erased and not item.by_hand and subject.state is None):
+            return ItemResult(ItemOutcome.ERASED), []
         sent_modified = item.sent_modified
         session_rows = {session: stored for session in upsert.sessions if (stored := self.sessions.get((row.id, session))) is not None}
         plan = plan_item(

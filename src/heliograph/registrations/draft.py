@@ -61,7 +61,7 @@ def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
     rows = db.all(
         "SELECT r.id, r.code, r.version, r.state, r.event_id,"
         " (SELECT max(id) FROM change WHERE change.registration_id = r.id) FROM registration r JOIN event e ON e.id = r.event_id"
-        " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
+        " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code AND r.erased_at IS NULL",
         {"account": account, "event": event, "code": code},
     )
     if not rows or not rows[0][3]:
@@ -82,7 +82,7 @@ def opened_many(db: Database, account: int, ids: Sequence[int]) -> dict[int, Ope
     params = {"account": account, "ids": list(ids)}
     rows = db.all(
         "SELECT r.id, r.code, r.version, r.state, r.event_id FROM registration r"
-        f" WHERE +r.account_id = :account AND r.version > 0 AND {db.member('r.id', 'ids')}",
+        f" WHERE +r.account_id = :account AND r.version > 0 AND r.erased_at IS NULL AND {db.member('r.id', 'ids')}",
         params,
     )
     sessions: dict[int, dict[int, int]] = {}

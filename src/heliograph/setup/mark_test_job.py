@@ -50,7 +50,7 @@ def leaves_test(config: AccountConfig, event: EventConfig, status: int) -> bool:
 def unmarked(db: Database, account: int, event: int) -> int:
     """Counts the event's registrations that are not Test yet."""
     ((count,),) = db.all(
-        "SELECT count(*) FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test",
+        "SELECT count(*) FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND erased_at IS NULL AND NOT is_test",
         {"account": account, "event": event},
     )
     return int(count)
@@ -125,7 +125,7 @@ class Marking:
     def read(self) -> Chunk:
         """Reads the next registrations that are not Test, by code."""
         rows = of_django(connections["default"]).all(
-            f"SELECT code FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test ORDER BY code LIMIT {CHUNK}",
+            f"SELECT code FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND erased_at IS NULL AND NOT is_test ORDER BY code LIMIT {CHUNK}",
             {"account": self._account, "event": self._event},
         )
         return Chunk([code for (code,) in rows])

@@ -17,6 +17,8 @@ from heliograph.domain.snapshot import HistoryEntry
 from heliograph.store.database import Database
 
 ACCOUNT, EVENT = 1, 2
+ERASURES = 4
+"""Stands in what `lock_and_read` returns for the accounts that have erased codes. No row of config_version has it."""
 _SAVES = 3
 """The scope of the row in config_version that counts all saves of an account. No configuration has this count as its version."""
 MOST_SAVED = 50
@@ -79,17 +81,20 @@ def lock_and_read(db: Database, accounts: Sequence[int], events: Sequence[tuple[
     """Locks the configuration against changes until the transaction ends. Returns the versions in force and the database's clock.
 
     events: pairs of (account, event)
+
+    For an account with erased codes the versions have the key (ERASURES, account), too.
     """
     lock_shared(db, accounts, events)
-    if db.vendor == "sqlite":
-        return versions(db, accounts, [event for _, event in events]), db.now()
-    rows = db.all(
-        f"SELECT scope, scope_id, version FROM config_version WHERE scope = {ACCOUNT} AND scope_id = ANY(:accounts)"
-        f" UNION ALL SELECT scope, scope_id, version FROM config_version WHERE scope = {EVENT} AND scope_id = ANY(:events)"
-        " UNION ALL SELECT 0, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
-        {"accounts": list(accounts), "events": [event for _, event in events]},
+    in_force = (
+        f"SELECT scope, scope_id, version FROM config_version WHERE scope = {ACCOUNT} AND {db.member('scope_id', 'accounts')}"
+        f" UNION ALL SELECT scope, scope_id, version FROM config_version WHERE scope = {EVENT} AND {db.member('scope_id', 'events')}"
+        f" UNION ALL SELECT {ERASURES}, account_id, 1 FROM erasure_key WHERE {db.member('account_id', 'accounts')}"
     )
-    versions_and_clock = {(scope, id): version for scope, id, version in rows}
+    params = {"accounts": list(accounts), "events": [event for _, event in events]}
+    if db.vendor == "sqlite":
+        return {(scope, id): version for scope, id, version in db.all(in_force, params)}, db.now()
+    clock_too = f"{in_force} UNION ALL SELECT 0, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    versions_and_clock = {(scope, id): version for scope, id, version in db.all(clock_too, params)}
     clock = versions_and_clock.pop((0, 0))
     return versions_and_clock, int(clock)
 

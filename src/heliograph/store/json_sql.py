@@ -36,6 +36,11 @@ def each_item(db: Database, column: str, field: str) -> tuple[str, str]:
     return "each.value", f"jsonb_array_elements_text({_field(column, field)}) each(value)"
 
 
+def stored_document(db: Database, name: str) -> str:
+    """The value of a parameter that is a document in JSON."""
+    return f":{name}::jsonb" if db.vendor == "postgresql" else f":{name}"
+
+
 def _path(field: str) -> str:
     return f".{field}" if field else ""
 

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.registration.person_name import person_name
@@ -31,6 +31,8 @@ class RegistrationRow:
     state: str
     account: int = 0
     """Set only for a registration that is to be created."""
+    is_erased: bool = False
+    """Its person was erased (B7): nothing is recorded for it any more."""
 
 
 def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], wait_ms: int = 0) -> set[tuple[int, str, str]]:
@@ -112,7 +114,7 @@ def locked_rows(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tupl
             f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
             {"keys": [(e, c) for e, c, _ in keys]},
         )
-        existing = {(row[1], row[2]): RegistrationRow(*row) for row in rows}
+        existing = {(row[1], row[2]): _existing(row) for row in rows}
         new = [w for w in keys if (w[0], w[1]) not in existing]
         ids = db.draw({"subject_id": len(new)})["subject_id"]
         return existing | {(e, c): _new(id, e, c, a) for id, (e, c, a) in zip(ids, new, strict=True)}
@@ -124,10 +126,16 @@ def locked_rows(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tupl
         f" (SELECT {_ROW} FROM registration r WHERE r.event_id = t.e AND r.code = t.c{db.for_update}) r ON true",
         columns,
     )
-    return {(e, c): RegistrationRow(*row) if new is None else _new(new, e, c, a) for e, c, a, new, *row in rows}
+    return {(e, c): _existing(row) if new is None else _new(new, e, c, a) for e, c, a, new, *row in rows}
 
 
-_ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
+_ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state, r.erased_at"
+
+
+def _existing(row: Sequence[Any]) -> RegistrationRow:
+    """A registration from a row of _ROW."""
+    id, event, code, serial, version, sent_modified, state, erased_at = row
+    return RegistrationRow(id, event, code, serial, version, sent_modified, state, is_erased=erased_at is not None)
 
 
 def _new(id: int, event: int, code: str, account: int) -> RegistrationRow:
@@ -243,6 +251,39 @@ def search_text(state: RegistrationState) -> str:
         *(profile.get(k, "") for k in ("first_name", "middle_name", "last_name", "badge_name", "email", "organization", "external_key")),
     )
     return folded("\n".join(part[:SEARCHED] for part in parts if part))[: 8 * SEARCHED]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasableRow:
+    """A registration that is to be erased, locked."""
+
+    id: int
+    event: int
+    code: str
+    state: str
+
+
+def lock_erasable(db: Database, account: int, registration: int) -> ErasableRow | None:
+    """Locks a registration of the account; None if there is none, or it is erased already."""
+    rows = db.all(
+        "SELECT id, event_id, code, state FROM registration"
+        f" WHERE id = :id AND account_id = :account AND version > 0 AND erased_at IS NULL{db.for_update}",
+        {"id": registration, "account": account},
+    )
+    return ErasableRow(*rows[0]) if rows else None
+
+
+def empty_row(db: Database, registration: int, code: str, state: str, now: int) -> int:
+    """Empties a locked registration whose person is erased, and removes its session registrations. Returns the number of these.
+
+    code, state: what is stored in place of the old ones
+    """
+    db.run(
+        "UPDATE registration SET code = :code, state = :state, is_active = :no, name = '', organization = '', search = '', sent_modified = NULL,"
+        " erased_at = :now WHERE id = :id",
+        {"id": registration, "code": code, "state": state, "no": False, "now": now},
+    )
+    return db.run("DELETE FROM session_registration WHERE registration_id = :id", {"id": registration})
 
 
 def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:

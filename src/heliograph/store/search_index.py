@@ -11,6 +11,7 @@ Triggers write it, only if a registration's searched texts change; most changes 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ from heliograph.store.where import Where
 FEW: Final = 2_000
 """The most registrations that the index returns by id."""
 _LENGTH: Final = 3
+_OVERWRITES: Final = (3, 42)
 
 _SQLITE: Final = (
     "CREATE VIRTUAL TABLE registration_search USING fts5(search, tokenize = 'trigram case_sensitive 1', content = '', detail = none, columnsize = 0)",
@@ -94,6 +96,15 @@ def _has_trigrams(db: Database) -> bool:
 def exists(db: Database) -> bool:
     """Whether the index exists."""
     return db.all(_GONE[db.vendor]) == [(0,)]
+
+
+def overwrite_deleted(db: Database, overwrites: bool) -> None:
+    """Has SQLite remove what is deleted from the index from its pages, too (B7), or leave that to later merges of them, which is faster.
+
+    It holds from the caller's commit on for all connections, because the index stores it. Needs SQLite 3.42; an older one leaves it to merges.
+    """
+    if db.vendor == "sqlite" and sqlite3.sqlite_version_info >= _OVERWRITES and exists(db):
+        db.run("INSERT INTO registration_search (registration_search, rank) VALUES ('secure-delete', :on)", {"on": int(overwrites)})
 
 
 def are_many_with(db: Database, account: int, words: Sequence[str]) -> bool:

@@ -58,6 +58,18 @@ def tend(path: Path, database: SqliteDatabase) -> None:
         _checkpoint(database, "TRUNCATE" if has_grown else "RESTART")
 
 
+def empty(path: Path) -> None:
+    """Truncates the log, so that nothing that was deleted stands in it any more (B7). If readers use it for longer than LONGEST_WAIT, it is
+    overwritten as it is used."""
+    database = open_sqlite(path)
+    try:
+        database.run(f"PRAGMA busy_timeout = {LONGEST_WAIT}")
+        with WriteLock(path):
+            _checkpoint(database, "TRUNCATE")
+    finally:
+        database.close()
+
+
 def _checkpoint(database: SqliteDatabase, how: str) -> int:
     """Checkpoints and returns the frames left in the log. If readers make it time out, it has still done what it could."""
     ((_is_busy, frames, _done),) = database.all(f"PRAGMA wal_checkpoint({how})")

@@ -143,10 +143,11 @@ class RegistrationDocument(Document):
 
 
 class RecordedDocument(Document):
-    """The result of a document. `stale`: newer data is stored, so nothing was recorded."""
+    """The result of a document. `stale`: newer data is stored, so nothing was recorded. `erased`: its person was erased here, so
+    nothing was recorded."""
 
-    outcome: Literal["created", "updated", "unchanged", "stale"]
-    registration: Id
+    outcome: Literal["created", "updated", "unchanged", "stale", "erased"]
+    registration: Annotated[Id | None, msgspec.Meta(description="Null if the person was erased.")]
     version: Annotated[int, msgspec.Meta(description="Of the registration.")]
     changes: Annotated[
         list[Id], msgspec.Meta(description="The changes that were recorded: that of the registration, then those of its sessions.")
@@ -158,7 +159,7 @@ class RecordedDocument(Document):
         content = reply.content
         return cls(
             outcome=content["outcome"],
-            registration=str(content["registration"]),
+            registration=None if content["registration"] is None else str(content["registration"]),
             version=content["version"],
             changes=[str(id) for id in content["changes"]],
         )

@@ -32,6 +32,7 @@ class ItemOutcome(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     STALE = "stale"  # its `modified` is older than the newest from a sender (I2)
+    ERASED = "erased"  # its person was erased here (B7): a sender cannot bring the registration back
     REFUSED = "refused"
     CONFLICT = "conflict"  # a form showed an older version
     KEY_REUSED = "key_reused"  # the same Idempotency-Key with another document (I3)

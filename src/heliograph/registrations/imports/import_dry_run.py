@@ -18,6 +18,8 @@ from heliograph.domain.setup.statuses import NEW
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import RecordItem
 from heliograph.registrations.imports.columns import Known
+from heliograph.store import erased_codes
+from heliograph.store.django_database import read_database
 from heliograph.store.instants import to_micros
 from heliograph.store.models import Registration, SessionRegistration
 
@@ -61,10 +63,18 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
     }
     new_status = next(status.id for status in known.account.statuses.values() if status.name == NEW)
     events, now = {event.id: event for event in known.events}, datetime.now(UTC)
+    with read_database() as db:
+        erased = erased_codes.known(
+            db, [(account, event, code) for event, codes in codes_by_event.items() for code in codes if (event, code) not in rows]
+        )
+    erased |= {key for key, row in rows.items() if row.erased_at is not None}
     compared = []
     for item in items:
         assert item.prepared is not None
         key = (item.prepared.event, item.prepared.code)
+        if key in erased:
+            compared.append(ComparedItem(ItemOutcome.ERASED))
+            continue
         compared.append(_one(item, stored.get(key, StoredRegistration()), known, events[item.prepared.event], new_status, now))
     return compared
 

@@ -298,7 +298,7 @@ def _dry(
     notice: dict[str, Any] | None = None,
 ) -> HttpResponse:
     counts = job.counts
-    good = sum(int(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "stale"))
+    good = sum(int(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "stale", "erased"))
     refused = words.refused_of(job)
     refused_count = int(counts.get("refused", 0))
     more = max(0, len(lacks) - SHOWN) + int(job.result.get("lacks_more", 0))

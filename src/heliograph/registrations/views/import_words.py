@@ -107,6 +107,8 @@ def sums_of(job: Job) -> list[Sum]:
     ]
     if counts.get("stale"):
         sums.append(Sum(_("Older than what is stored"), int(counts["stale"]), _("No change is made")))
+    if counts.get("erased"):
+        sums.append(Sum(_("Of people who were erased"), int(counts["erased"]), _("Nothing is recorded")))
     sums.append(Sum(_("Refused"), refused, href="#refused" if refused else "", tone="failed" if refused else ""))
     return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
 

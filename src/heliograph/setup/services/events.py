@@ -67,7 +67,7 @@ def save_event(
     state = _checked(state, config)
     before = transaction.provider.event(id).state if id is not None else None
     if id is not None and before is not None and config.is_test_event(before.status) and not config.is_test_event(state.status):
-        unmarked = Registration.objects.filter(event_id=id, is_test=False).count()
+        unmarked = Registration.objects.filter(event_id=id, is_test=False, erased_at__isnull=True).count()
         if unmarked:
             raise MarksFirst(unmarked)
     try:

@@ -8,6 +8,7 @@ registrations.
 from heliograph.store.models.changes import Change, ChangeContent, Run, SavedCure, StuckRun
 from heliograph.store.models.configuration_models import ConfigHistory, ConfigVersion
 from heliograph.store.models.connection_models import ConnectionState, OAuthAccess, Secret
+from heliograph.store.models.erasure_models import ErasedCode, Erasure, ErasureKey, ErasureProposal
 from heliograph.store.models.figure_models import FigureBitmap, FigureDelta, FigureHour, FigureSum
 from heliograph.store.models.idempotency import Idempotency
 from heliograph.store.models.operation_models import BackupRun, RestoredCopyRow
@@ -25,6 +26,10 @@ __all__ = (
     "ConfigHistory",
     "ConfigVersion",
     "ConnectionState",
+    "ErasedCode",
+    "Erasure",
+    "ErasureKey",
+    "ErasureProposal",
     "Event",
     "FigureBitmap",
     "FigureDelta",

@@ -66,6 +66,7 @@ class Registration(models.Model):
     search = models.TextField(default="")  # code, names, e-mail, organization: NFKC, casefolded
     created = MicrosField(default=0)
     modified = MicrosField(default=0)
+    erased_at = MicrosField(null=True)  # its person was erased (B7): the row is empty, and nothing changes it any more
 
     objects: ClassVar = ScopedManager(account="account_id")
 

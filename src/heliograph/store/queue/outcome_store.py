@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin
@@ -40,6 +40,8 @@ class StoredExchange:
     """JSON, with secrets masked."""
     response: str
     """JSON, with secrets masked."""
+    is_erased: bool = False
+    """Its person was erased while it was in flight: no content is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,15 @@ class Settled:
     message: str = ""
     """A sentence without secrets, shown beside the action's category."""
 
+    def without_words(self) -> Settled:
+        """The same outcome without what may name a person."""
+        exchange = self.exchange and replace(self.exchange, message="", request="", response="", is_erased=True)
+        return replace(self, exchange=exchange, message="")
+
 
 def store(db: Database, settled: Sequence[Settled], now: int) -> None:
     """Stores lanes, actions, attempts and figures, one statement per table. now: microseconds, read after the locks were taken."""
+    settled = _without_erased(db, settled)
     with db.together():
         _store_attempts(db, settled)
         _store_actions(db, settled, now)
@@ -63,12 +71,33 @@ def store(db: Database, settled: Sequence[Settled], now: int) -> None:
         put_deltas(db, _figures(settled, now))
 
 
+def _without_erased(db: Database, settled: Sequence[Settled]) -> Sequence[Settled]:
+    """The same outcomes, without the words of requests whose person was erased while they were in flight (B7).
+
+    Only then can an action have ended under its request without its content being removed afterwards, so others cost no look.
+    """
+    ended = {
+        action.registration
+        for each in settled
+        if each.settlement.attempt is not None
+        for action in each.actions
+        if action.id == each.settlement.attempt.action and not action.state.is_open and action.registration is not None
+    }
+    if not ended:
+        return settled
+    rows = db.all(f"SELECT id FROM registration WHERE {db.member('id', 'ids')} AND erased_at IS NOT NULL", {"ids": sorted(ended)})
+    erased = {id for (id,) in rows}
+    return [each.without_words() if any(action.registration in erased for action in each.actions) else each for each in settled]
+
+
 def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
-    rows = []
+    rows, without_content = [], set()
     for settling in settled:
         attempt = settling.settlement.attempt
         if attempt is None or settling.exchange is None:
             continue
+        if settling.exchange.is_erased:
+            without_content.add(attempt.action)
         about = next(a for a in settling.actions if a.id == attempt.action)
         after = next((m.new for m in settling.settlement.moves if m.old.id == attempt.action), about)
         rows.append(
@@ -95,7 +124,7 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
         db.many(f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (:{ATTEMPT_COLUMNS.replace(', ', ', :')})", rows)
         db.many(
             "INSERT INTO attempt_content (action_id, n, account_id, at, request, response) VALUES (:action_id, :n, :account_id, :at, :request, :response)",
-            rows,
+            [row for row in rows if row["action_id"] not in without_content],
         )
 
 

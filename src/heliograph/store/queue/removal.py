@@ -117,7 +117,7 @@ def _ids(db: Database, sql: str, ids: Collection[int], **params: int) -> set[int
     return {id for (id,) in db.all(sql, {"ids": sorted(ids), **params})} if ids else set()
 
 
-def _lock(db: Database, column: str, ids: Collection[int]) -> None:
+def lock_lanes_of(db: Database, column: str, ids: Collection[int]) -> None:
     """Locks the lanes of these actions until the transaction ends. On SQLite the transaction itself keeps other writers out."""
     if db.vendor == "postgresql" and ids:
         rows = db.all(f"SELECT DISTINCT lane_id FROM action WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)})
@@ -131,7 +131,7 @@ def blank_changes(db: Database, changes: Collection[int]) -> Removed:
     """Removes the content of changes, and ends the runs that waited with it for a tag. The newest change of a registration or event keeps its
     state, and loses only its old values."""
     stuck_runs.lock_waiting(db, changes)  # before lanes: the worker locks in this order, too
-    _lock(db, "change_id", changes)
+    lock_lanes_of(db, "change_id", changes)
     idle = set(changes) - content_kept(db, changes)
     newest = newest_changes(db, idle)
     stuck_runs.end_runs_of_changes(db, idle - newest)
@@ -146,7 +146,7 @@ def blank_changes(db: Database, changes: Collection[int]) -> Removed:
 
 def blank_exchanges(db: Database, actions: Collection[int], cut: int) -> Removed:
     """Removes requests, responses and messages of attempts that began before `cut`, if their action has ended."""
-    _lock(db, "id", actions)
+    lock_lanes_of(db, "id", actions)
     ended = actions and {
         id for (id,) in db.all(f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_ENDED}", {"ids": sorted(actions)})
     }
@@ -173,7 +173,7 @@ def remove_records(db: Database, account: int, changes: Collection[int], cut: in
 
     First the serials of the removed changes are added to bitmaps by minute, so that Unique Registrations of a past period does not change.
     """
-    _lock(db, "change_id", changes)
+    lock_lanes_of(db, "change_id", changes)
     old = removable(db, changes, cut)
     if not old:
         return Removed()

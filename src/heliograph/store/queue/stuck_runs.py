@@ -131,6 +131,14 @@ def end_runs_of_changes(db: Database, changes: Collection[int]) -> int:
     return _end_waiting(db, where, {"changes": sorted(changes)}, Cause.CONTENT_REMOVED) if changes else 0
 
 
+def end_runs_of_erased(db: Database, changes: Collection[int]) -> int:
+    """Ends all runs of these changes that wait for a tag or for another try, because their person is erased (B7). Returns how many."""
+    where = f"{db.member('change_id', 'changes')} AND {STUCK_RUN_WAITING}"
+    ended = _end_waiting(db, where, {"changes": sorted(changes)}, Cause.ERASED)
+    db.run(f"UPDATE stuck_run SET message = '' WHERE {db.member('change_id', 'changes')} AND message <> ''", {"changes": sorted(changes)})
+    return ended
+
+
 def _end_waiting(db: Database, where: str, params: dict[str, object], cause: Cause) -> int:
     rows = db.all(f"SELECT {_COLUMNS}, account_id FROM stuck_run WHERE {where} ORDER BY id{db.for_update}", params)
     if not rows:
