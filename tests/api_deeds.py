@@ -610,6 +610,39 @@ def _registrations() -> Iterator[Deed]:
     )
 
 
+def _sources() -> Iterator[Deed]:
+    yield Deed(
+        "a source is added",
+        PagePost("/settings/sources/new/luma/", {"name": "Evenings"}),
+        ApiRequest("POST", "sources", {"platform": "luma", "name": "Evenings"}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a source is renamed",
+        PagePost("/settings/sources/{source}/name/", {"name": "Journalists"}),
+        ApiRequest("PATCH", "sources/{source}", {"name": "Journalists"}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a source is paused",
+        PagePost("/settings/sources/{source}/pause/"),
+        ApiRequest("POST", "sources/{source}/pause"),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a source is resumed",
+        PagePost("/settings/sources/{paused_source}/resume/"),
+        ApiRequest("POST", "sources/{paused_source}/resume"),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a source is removed",
+        PagePost("/settings/sources/{source}/remove/"),
+        ApiRequest("DELETE", "sources/{source}"),
+        "audit_entry config_version source",
+    )
+
+
 def _replays() -> Iterator[Deed]:
     yield Deed(
         "a replay is begun",
@@ -676,4 +709,4 @@ def _replays() -> Iterator[Deed]:
     )
 
 
-DEEDS: Final = (*_settings(), *_tags(), *_events(), *_connections(), *_flows(), *_registrations(), *_replays())
+DEEDS: Final = (*_settings(), *_tags(), *_events(), *_connections(), *_sources(), *_flows(), *_registrations(), *_replays())

@@ -37,6 +37,7 @@ TABLES: Final = {
     "registration": ("registration",),
     "replay": ("replay",),
     "session": ("session",),
+    "source": ("source",),
     "status": ("registration_status", "event_status", "session_status"),
     "tag": ("tag",),
     "token": ("api_token",),

@@ -72,6 +72,14 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "retry/discard-cause"): _OPERATE,
     ("GET", "retry/{item}"): _READ,
     ("POST", "retry/{item}/resend"): _OPERATE,
+    ("GET", "sources"): _READ,
+    ("POST", "sources"): _SET_UP,
+    ("GET", "sources/{source}"): _READ,
+    ("PATCH", "sources/{source}"): _SET_UP,
+    ("DELETE", "sources/{source}"): _SET_UP,
+    ("POST", "sources/{source}/pause"): _ADMINISTER,
+    ("POST", "sources/{source}/resume"): _ADMINISTER,
+    ("GET", "sources/{source}/calls"): _READ,
     ("GET", "tags"): _READ,
     ("POST", "tags"): _SET_UP,
     ("GET", "tags/{tag}"): _READ,
@@ -265,7 +273,7 @@ NOT_OF_SIGNAL: Final = frozenset(
     {
         *("account", "audit", "configuration", "event-data", "event-statuses", "events", "jobs", "profile-data"),
         *("registration-statuses", "registrations", "registrations.ndjson", "retention", "retry-intervals"),
-        *("session-registration-statuses", "sign-in-rules", "tag-coverage", "tags", "tokens", "users"),
+        *("session-registration-statuses", "sign-in-rules", "sources", "tag-coverage", "tags", "tokens", "users"),
     }
 )
 """The first parts of all other addresses."""

@@ -10,7 +10,7 @@ from heliograph.registrations.views.registration_list_page import registrations_
 from heliograph.web.nearest_page import beginning
 
 NOUNS = (
-    *("administration", "setup", "registrations", "connections", "mappings", "presets", "flows"),
+    *("administration", "setup", "registrations", "connections", "mappings", "presets", "sources", "flows"),
     *("retry", "timeline", "insights", "replay", "guide"),
 )
 

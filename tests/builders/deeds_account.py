@@ -16,6 +16,7 @@ from heliograph.accounts.models import ApiToken, User
 from heliograph.domain.flow.flow import Mode
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
+from heliograph.sources.models import Source, SourceState
 from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds
 from tests.api_client import ApiClient
@@ -119,7 +120,7 @@ def _filled(story: Story, receiver: Receiver) -> DeedsAccount:
     with scope(account=story.account):
         token_id = ApiToken.objects.get(name=ADA).pk
     made = DeedsAccount(story.account, user.pk, client.cookies[settings.SESSION_COOKIE_NAME].value, api.token, token_id)
-    for filling in (_deliveries, _other_mode, _connections, _flows, _events, _settings, _people, _replays):
+    for filling in (_deliveries, _other_mode, _connections, _sources, _flows, _events, _settings, _people, _replays):
         made.ids |= filling(story, receiver, api)
     with scopes_disabled():
         made.newest_job = Job.objects.latest("pk").pk
@@ -184,6 +185,15 @@ def _connections(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str
     paused = api.post("connections", OPEN | {"name": "Paused"})["id"]
     api.post(f"connections/{paused}/pause", {"why": "Moving"}, status=200)
     return {"spare": spare, "signed": signed, "paused": paused}
+
+
+def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
+    """One that is on, one that is paused."""
+    made = {name: api.post("sources", {"platform": "tito", "name": name})["id"] for name in ("Press list", "Guest list")}
+    with scopes_disabled():
+        Source.objects.filter(pk=made["Press list"]).update(state=SourceState.ON)
+        Source.objects.filter(pk=made["Guest list"]).update(state=SourceState.PAUSED)
+    return {"source": made["Press list"], "paused_source": made["Guest list"]}
 
 
 def _flows(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:

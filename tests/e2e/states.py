@@ -22,6 +22,7 @@ from tests.e2e import (
     states_of_retention,
     states_of_retry,
     states_of_setup,
+    states_of_sources,
     states_of_timeline,
 )
 from tests.e2e.showcase import BROKEN
@@ -246,6 +247,7 @@ STATES = (
     State("help, a chapter", "guide/chapter.html", "Setting up tags", "/help/tags/#attendee-types", "viewer", ("help-chapter",)),
     *states_of_setup.STATES,
     *states_of_connections.STATES,
+    *states_of_sources.STATES,
     *states_of_flows.STATES,
     *states_of_insights.STATES,
     *states_of_replay.STATES,
@@ -267,5 +269,6 @@ ACTIONS = (
     | states_of_configuration.ACTIONS
     | states_of_insights.ACTIONS
     | states_of_retry.ACTIONS
+    | states_of_sources.ACTIONS
 )
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

@@ -38,6 +38,7 @@ MADE_UP: Final = {
     "entry_link": {"digest"},
     "action": {"uid"},
     "jobs_job": {"rate"},
+    "source": {"path"},
     "accounts_user": {"last_login"},
 }
 """Random values, speeds, and what signing in leaves; by table. `last_used` is noted of the token of REST alone."""

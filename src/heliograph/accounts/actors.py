@@ -1,6 +1,6 @@
 """Names of actors: translates the actor of an audit entry or a change into a name and a place.
 
-An actor is stored as a text: "user:7", "token:3", "import:12" or "command".
+An actor is stored as a text: "user:7", "token:3", "import:12", "source:4" or "command".
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ class Actors:
 
     users: dict[int, str]
     tokens: dict[int, str]
+    sources: dict[int, str]
+    """As their newest audit entry names them."""
 
     @classmethod
     def from_stored(cls, account: Account, actors: Iterable[str]) -> Self:
-        """Looks the names up, in at most three queries. A removed user keeps the name stored in the audit."""
-        ids_by_kind: dict[str, set[int]] = {"user": set(), "token": set()}
+        """Looks the names up, in at most four queries. A removed user keeps the name stored in the audit."""
+        ids_by_kind: dict[str, set[int]] = {"user": set(), "token": set(), "source": set()}
         for actor in actors:
             kind, _colon, id = actor.partition(":")
             if kind in ids_by_kind and id.isascii() and id.isdecimal() and len(id) < 19:
@@ -37,7 +39,11 @@ class Actors:
             entries = AuditEntry.objects.filter(kind="user", object_id__in=gone).order_by("id")
             users |= dict(entries.values_list("object_id", "name"))
         tokens = dict(ApiToken.objects.filter(pk__in=ids_by_kind["token"]).values_list("pk", "name")) if ids_by_kind["token"] else {}
-        return cls(users, tokens)
+        sources = dict[int, str]()
+        if ids_by_kind["source"]:
+            named = AuditEntry.objects.filter(kind="source", object_id__in=ids_by_kind["source"]).order_by("id")
+            sources = dict(named.values_list("object_id", "name"))
+        return cls(users, tokens, sources)
 
     def name(self, actor: str) -> str:
         """The actor's name."""
@@ -47,6 +53,8 @@ class Actors:
             return self.users.get(number) or _("A user who is gone")
         if kind == "token":
             return self.tokens.get(number) or _("A token that is gone")
+        if kind == "source":
+            return self.sources.get(number) or _("A source that is gone")
         if kind == "import":
             return _("Import %(id)s") % {"id": id}
         words = {"command": _("The operator"), "first start": _("First start"), SOMEBODY: _("Somebody")}
@@ -56,5 +64,11 @@ class Actors:
     def place(actor: str) -> str:
         """Where the actor acted."""
         kind = actor.partition(":")[0]
-        words = {"user": _("These pages"), "token": _("API"), "import": _("Import"), "command": _("Command line")}
+        words = {
+            "user": _("These pages"),
+            "token": _("API"),
+            "import": _("Import"),
+            "source": _("Live source"),
+            "command": _("Command line"),
+        }
         return words.get(kind, "")

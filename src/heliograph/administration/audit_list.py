@@ -22,7 +22,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "tags": ("tag", "registration status", "session status", "event status", "session registration status"),
     "events": ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
     "people": ("user", "token"),
-    "account": ("account", "configuration file"),
+    "account": ("account", "configuration file", "source"),
     "exports": ("record list", "failed rows", "registrations"),
 }
 """The kinds of objects by group."""

@@ -189,6 +189,7 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
         "user": _("by a user who is gone"),
         "token": _("by an API token"),
         "import": _("by import %(number)s") % {"number": number},
+        "source": _("by a live source"),
         "demo": _("by the demo"),
         "command": _("by command line"),
     }

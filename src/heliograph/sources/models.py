@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from heliograph.setup.models.configured_model import account_key
@@ -58,22 +59,22 @@ class Source(models.Model):
     settings = models.TextField(db_default="{}", default="{}")  # JSON: its verification and handshake, or the description of its list
     mapping = models.TextField(db_default="{}", default="{}")  # JSON: how its calls become registrations
     version = models.IntegerField(db_default=1, default=1)  # counts the saves of settings and mapping
-    path = models.CharField(max_length=40, db_default="", default="")  # of its address /in/<path>; "" if it is not called
+    path = models.CharField(max_length=40, db_default="", default="", blank=True)  # of its address /in/<path>; "" if it is not called
     cursor = models.TextField(db_default="{}", default="{}")  # JSON: where reading stands
-    due_at = MicrosField(null=True)  # when it is read next; null: not by itself
-    last_call_at = MicrosField(null=True)
-    last_read_at = MicrosField(null=True)
+    due_at = MicrosField(null=True, blank=True)  # when it is read next; null: not by itself
+    last_call_at = MicrosField(null=True, blank=True)
+    last_read_at = MicrosField(null=True, blank=True)
     failures = models.IntegerField(db_default=0, default=0)  # failed readings in a row
-    failing_since = MicrosField(null=True)
-    failure = models.TextField(db_default="", default="")  # JSON: why the last reading failed, "" if it did not
+    failing_since = MicrosField(null=True, blank=True)
+    failure = models.TextField(db_default="", default="", blank=True)  # JSON: why the last reading failed, "" if it did not
     created = MicrosField()
     created_by = models.CharField(max_length=60)
     changed = MicrosField()
-    switched_on = MicrosField(null=True)  # when it was first switched on
-    paused = MicrosField(null=True)
-    paused_by = models.CharField(max_length=60, db_default="", default="")
-    deleted_at = MicrosField(null=True)
-    quiet_until = models.BigIntegerField(null=True)  # its calls up to this id are recorded without flows (P9)
+    switched_on = MicrosField(null=True, blank=True)  # when it was first switched on
+    paused = MicrosField(null=True, blank=True)
+    paused_by = models.CharField(max_length=60, db_default="", default="", blank=True)
+    deleted_at = MicrosField(null=True, blank=True)
+    quiet_until = models.BigIntegerField(null=True, blank=True)  # its calls up to this id are recorded without flows (P9)
 
     objects: ClassVar = ScopedManager(account="account")
 
@@ -81,7 +82,12 @@ class Source(models.Model):
         db_table = "source"
         ordering = ("folded_name",)
         constraints = (
-            models.UniqueConstraint(fields=("account", "folded_name"), condition=Q(deleted_at__isnull=True), name="source_name_unique"),
+            models.UniqueConstraint(
+                fields=("account", "folded_name"),
+                condition=Q(deleted_at__isnull=True),
+                name="source_name_unique",
+                violation_error_message=_("There is a source of this name already."),
+            ),
             models.UniqueConstraint(fields=("path",), condition=~Q(path=""), name="source_path_unique"),
             models.CheckConstraint(condition=Q(state__in=SourceState.values), name="source_state_known"),
         )
@@ -98,8 +104,8 @@ class SourceSecret(models.Model):
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
     created = MicrosField()
     created_by = models.CharField(max_length=60)
-    ends = MicrosField(null=True)  # from then on it is not accepted
-    used = MicrosField(null=True)
+    ends = MicrosField(null=True, blank=True)  # from then on it is not accepted
+    used = MicrosField(null=True, blank=True)
 
     objects: ClassVar = ScopedManager(account="account")
 
@@ -123,7 +129,7 @@ class SourceCall(models.Model):
     changed = models.IntegerField(db_default=0)  # of these, those that it changed
     refused = models.IntegerField(db_default=0)  # of these, those that could not be recorded
     problem = models.TextField(db_default="")  # JSON: why it waits, "" if it does not
-    done_at = MicrosField(null=True)
+    done_at = MicrosField(null=True, blank=True)
     source_version = models.IntegerField(db_default=0)  # of the settings and mapping by which it was recorded
 
     objects: ClassVar = ScopedManager(account="account_id")
@@ -135,7 +141,7 @@ class SourceCall(models.Model):
             models.CheckConstraint(condition=Q(state__in=CallState.values), name="source_call_state_known"),
         )
         indexes = (
-            models.Index(fields=("source", "-id"), name="source_call_of_source"),
+            models.Index(fields=("source", "-at", "-id"), name="source_call_of_source"),
             models.Index(fields=("source", "id"), condition=Q(state=CallState.STORED), name="source_call_stored"),
             models.Index(fields=("source", "-id"), condition=Q(state=CallState.WAITING), name="source_call_waiting"),
             models.Index(fields=("at",), name="source_call_by_age"),

@@ -21,6 +21,11 @@ class MicrosField(_BigInteger):
     def from_db_value(self, value: int | None, expression: object, connection: object) -> datetime | None:
         return None if value is None else from_micros(value)
 
+    @property
+    def validators(self) -> list[Any]:
+        """None: bounds of integers do not apply to an instant."""
+        return []
+
     def to_python(self, value: Any) -> Any:
         return value if value is None or isinstance(value, datetime) else from_micros(int(value))
 

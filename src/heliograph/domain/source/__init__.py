@@ -1,1 +1,1 @@
-"""Sources: how registrations come in by themselves (S1-S9)."""
+"""The rules of live sources, pure: how calls prove themselves, how JSON becomes registrations, how a list is read (docs/design/sources.md)."""

@@ -203,7 +203,13 @@ def _who(mark: str, request: AccountRequest) -> str:
     if kind == "user" and number.isdecimal():
         user = User.objects.filter(pk=int(number), account=request.account).first()
         return user.name or user.email if user else _("a user who is gone")
-    return {"token": _("an API token"), "import": _("import %(n)s") % {"n": number}, "demo": _("the demo")}.get(kind, mark)
+    words = {
+        "token": _("an API token"),
+        "import": _("import %(n)s") % {"n": number},
+        "source": _("a live source"),
+        "demo": _("the demo"),
+    }
+    return words.get(kind, mark)
 
 
 def _conflict(

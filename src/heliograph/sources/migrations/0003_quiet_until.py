@@ -9,4 +9,4 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("sources", "0002_same_account")]
-    operations: ClassVar = [migrations.AddField("source", "quiet_until", models.BigIntegerField(null=True))]
+    operations: ClassVar = [migrations.AddField("source", "quiet_until", models.BigIntegerField(blank=True, null=True))]

@@ -1,0 +1,120 @@
+"""Sources as JSON (S1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.domain.source.source_health import SourceHealth
+from heliograph.sources.models import CallState, SourceCall, SourceState
+from heliograph.sources.source_list import SourceRow
+
+Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]
+Platform = Annotated[
+    str, msgspec.Meta(description="`webhook`, `rest`, or the key of a platform with its settings filled in, such as `tito`.")
+]
+
+
+class State(StrEnum):
+    """Whether a source records what it brings."""
+
+    DRAFT = "draft"
+    ON = "on"
+    PAUSED = "paused"
+
+
+class CallOutcome(StrEnum):
+    """What became of a call."""
+
+    STORED = "stored"
+    RECORDED = "recorded"
+    WAITING = "waiting"
+    NOTHING = "nothing"
+
+
+class RefusalDocument(Document):
+    """Calls that were refused in the last 24 hours for one reason."""
+
+    reason: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+class SourceDay(Document):
+    """What a source did in the last 24 hours."""
+
+    calls: int
+    changed: Annotated[int, msgspec.Meta(description="Registrations that were created or changed.")]
+    waiting: Annotated[int, msgspec.Meta(description="Calls of any age that wait for a corrected mapping or set-up.")]
+    stored: Annotated[int, msgspec.Meta(description="Calls of any age that are kept and not recorded yet.")]
+    refusals: list[RefusalDocument]
+
+
+class SourceDocument(Document):
+    """A live source."""
+
+    id: Id
+    name: Name
+    platform: Platform
+    state: State
+    health: Annotated[SourceHealth, msgspec.Meta(description="How the source is, in one word.")]
+    called_at: Annotated[datetime | None, msgspec.Meta(description="When its last call was taken.")]
+    read_at: Annotated[datetime | None, msgspec.Meta(description="When it was last read.")]
+    day: SourceDay
+
+    @classmethod
+    def from_row(cls, row: SourceRow) -> SourceDocument:
+        """The document of a row. Its address is not part of it: it can be as secret as a password."""
+        source, day = row.source, row.day
+        refusals = [RefusalDocument(reason=e.reason, count=e.count, first_at=e.first_at, last_at=e.last_at) for e in day.refusals]
+        return cls(
+            id=str(source.pk),
+            name=source.name,
+            platform=source.platform,
+            state=State[SourceState(source.state).name],
+            health=row.health,
+            called_at=source.last_call_at,
+            read_at=source.last_read_at,
+            day=SourceDay(calls=day.calls, changed=day.changed, waiting=day.waiting, stored=day.stored, refusals=refusals),
+        )
+
+
+class SourceCallDocument(Document):
+    """A call that was taken, or a page that was read."""
+
+    id: Id
+    at: datetime
+    state: CallOutcome
+    registrations: Annotated[int, msgspec.Meta(description="Registrations in it.")]
+    changed: int
+    refused: int
+
+    @classmethod
+    def from_row(cls, call: SourceCall) -> SourceCallDocument:
+        """The document of a row."""
+        return cls(
+            id=str(call.pk),
+            at=call.at,
+            state=CallOutcome[CallState(call.state).name],
+            registrations=call.documents,
+            changed=call.changed,
+            refused=call.refused,
+        )
+
+
+class NewSource(Document):
+    """A source to add. It records nothing before it is switched on."""
+
+    platform: Platform
+    name: Name
+
+
+class SourceChange(Document):
+    """What to change of a source."""
+
+    name: Name

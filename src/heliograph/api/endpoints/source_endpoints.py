@@ -1,0 +1,132 @@
+"""Live sources (S1)."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from http import HTTPStatus
+from typing import ClassVar, Final
+
+from dmr import Body, Path, Query, modify
+from dmr.routing import path
+
+from heliograph.api.controller import ApiController
+from heliograph.api.documents.shared_forms import Document, Id, number_of
+from heliograph.api.documents.source_documents import NewSource, SourceCallDocument, SourceChange, SourceDocument
+from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
+from heliograph.api.token_access import ADMINISTER, READ, SET_UP
+from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.sources.models import Source, SourceCall
+from heliograph.sources.services import sources as service
+from heliograph.sources.source_list import source_rows
+from heliograph.store.django_database import read_database
+from heliograph.web.cursor import keyset
+
+
+class SourcePath(Document):
+    """The address of a source."""
+
+    source: Id
+
+
+class SourceController(ApiController):
+    """What the endpoints of sources share."""
+
+    def saving(self) -> AbstractContextManager[SetupTransaction]:
+        """The transaction of a save."""
+        return saving(self.account.pk, by=self.actor)
+
+    @staticmethod
+    def document(source: Source) -> SourceDocument:
+        """A source with what it did in the last 24 hours."""
+        with read_database() as db:
+            (row,) = source_rows(db, [source])
+        return SourceDocument.from_row(row)
+
+
+class Sources(SourceController):
+    """The sources of the account."""
+
+    access: ClassVar = {"GET": READ, "POST": SET_UP}
+
+    def get(self) -> Items[SourceDocument]:
+        """List the live sources of the account, each with what it did in the last 24 hours."""
+        with read_database() as db:
+            return all_of(source_rows(db, Source.objects.filter(deleted_at=None)), SourceDocument.from_row)
+
+    def post(self, parsed_body: Body[NewSource]) -> SourceDocument:
+        """Add a source. It records nothing before it is switched on."""
+        with self.saving() as transaction:
+            source = service.add_source(transaction, parsed_body.platform, parsed_body.name)
+        return self.document(source)
+
+
+class OneSource(SourceController):
+    """One source."""
+
+    access: ClassVar = {"GET": READ, "PATCH": SET_UP, "DELETE": SET_UP}
+
+    def get(self, parsed_path: Path[SourcePath]) -> SourceDocument:
+        """Read a source."""
+        return self.document(service.source_row(number_of(parsed_path.source)))
+
+    def patch(self, parsed_path: Path[SourcePath], parsed_body: Body[SourceChange]) -> SourceDocument:
+        """Rename a source."""
+        with self.saving() as transaction:
+            source = service.rename(transaction, number_of(parsed_path.source), parsed_body.name)
+        return self.document(source)
+
+    @modify(status_code=HTTPStatus.NO_CONTENT)
+    def delete(self, parsed_path: Path[SourcePath]) -> None:
+        """Remove a source. Its address no longer answers; what it has recorded stays."""
+        with self.saving() as transaction:
+            service.remove(transaction, number_of(parsed_path.source))
+
+
+class PauseOfSource(SourceController):
+    """Pausing a source."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_path: Path[SourcePath]) -> SourceDocument:
+        """Pause a source. What calls bring is kept; nothing is read or recorded until it is resumed."""
+        with self.saving() as transaction:
+            source = service.pause(transaction, number_of(parsed_path.source))
+        return self.document(source)
+
+
+class ResumptionOfSource(SourceController):
+    """Resuming a source."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_path: Path[SourcePath]) -> SourceDocument:
+        """Resume a paused source. What was kept is recorded in its order, and reading goes on where it stopped."""
+        with self.saving() as transaction:
+            source = service.resume(transaction, number_of(parsed_path.source))
+        return self.document(source)
+
+
+class CallsOfSource(SourceController):
+    """The calls of a source."""
+
+    access: ClassVar = {"GET": READ}
+
+    def get(self, parsed_path: Path[SourcePath], parsed_query: Query[ListQuery]) -> Items[SourceCallDocument]:
+        """List the calls and reads of a source, newest first."""
+        source = service.source_row(number_of(parsed_path.source))
+        calls = keyset(SourceCall.objects.filter(source=source), "at", "id", parsed_query.cursor_of(int, int), size=parsed_query.limit)
+        return items_of(self.request, calls, SourceCallDocument.from_row)
+
+
+ROUTES: Final = [
+    path("sources", Sources.as_view()),
+    path("sources/<str:source>", OneSource.as_view()),
+    path("sources/<str:source>/pause", PauseOfSource.as_view()),
+    path("sources/<str:source>/resume", ResumptionOfSource.as_view()),
+    path("sources/<str:source>/calls", CallsOfSource.as_view()),
+]

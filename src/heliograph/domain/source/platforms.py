@@ -1,0 +1,44 @@
+"""The platforms that a source can be of, and how registrations come from each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Way(StrEnum):
+    """How registrations come."""
+
+    CALLED = "is called"
+    READ = "is read"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform, or a kind of source that fits any."""
+
+    key: str
+    """As the column `platform` of a source stores it."""
+    name: str
+    """A proper name, the same in every language; "" for a kind that pages name in words."""
+    way: Way
+
+
+WEBHOOK: Final = "webhook"
+REST: Final = "rest"
+
+PLATFORMS: Final = {
+    each.key: each
+    for each in (
+        Platform("tito", "Tito", Way.CALLED),
+        Platform("ticket-tailor", "Ticket Tailor", Way.CALLED),
+        Platform("luma", "Luma", Way.CALLED),
+        Platform("hi-events", "Hi.Events", Way.CALLED),
+        Platform("cvent", "Cvent", Way.CALLED),
+        Platform("swoogo", "Swoogo", Way.CALLED),
+        Platform(WEBHOOK, "", Way.CALLED),
+        Platform(REST, "", Way.READ),
+    )
+}
+"""By key, in the order of the page Add a source."""

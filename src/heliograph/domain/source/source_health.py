@@ -1,0 +1,59 @@
+"""How a source is, in one word, from what its row and its counts say (S1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+WAVE: Final = 5
+"""Calls refused within an hour that are said as a wave."""
+WAVE_LASTS: Final = timedelta(hours=1)
+
+
+class SourceHealth(StrEnum):
+    """How a source is; a page says the first that holds."""
+
+    PAUSED = "paused"
+    DRAFT = "not switched on"
+    FAILING = "cannot be read"
+    REFUSING = "refuses calls"
+    OPEN = "takes calls without verification"
+    WELL = "works"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What is known of a source."""
+
+    is_on: bool
+    is_paused: bool
+    is_open: bool
+    """Whether its calls need no proof."""
+    failing_since: datetime | None
+    """The first of the failed readings in a row."""
+    refused: int
+    """Calls refused within the last hour."""
+    refused_at: datetime | None
+    """When the last call was refused."""
+    taken_at: datetime | None
+    """When the last call was taken."""
+
+
+def health_of(facts: SourceFacts, now: datetime) -> SourceHealth:
+    """How the source is.
+
+    A wave of refused calls is over as soon as a call is taken: then the sender proves itself again.
+    """
+    if facts.is_paused:
+        return SourceHealth.PAUSED
+    if not facts.is_on:
+        return SourceHealth.DRAFT
+    if facts.failing_since is not None:
+        return SourceHealth.FAILING
+    refused_last = facts.refused_at is not None and now - facts.refused_at <= WAVE_LASTS
+    refused_last = refused_last and (facts.taken_at is None or facts.taken_at < facts.refused_at)  # type: ignore[operator]
+    if refused_last and facts.refused >= WAVE:
+        return SourceHealth.REFUSING
+    return SourceHealth.OPEN if facts.is_open else SourceHealth.WELL

@@ -1,0 +1,147 @@
+"""Sources in words: their platform, how they are, and what became of their calls (S1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from heliograph.accounts.actors import Actors
+from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Way
+from heliograph.domain.source.source_health import SourceHealth
+from heliograph.sources.models import CallKind, CallState, Source, SourceCall
+from heliograph.sources.source_list import SourceRow
+from heliograph.web.templatetags.moments import clock_minute, short_moment
+
+PLATFORM_NAMES: Final = {WEBHOOK: gettext_lazy("Any webhook"), REST: gettext_lazy("Any REST list")}
+WAYS: Final = {Way.CALLED: gettext_lazy("calls us"), Way.READ: gettext_lazy("is read")}
+TONES: Final = {
+    SourceHealth.PAUSED: ("wait", ""),
+    SourceHealth.DRAFT: ("wait", "missing"),
+    SourceHealth.FAILING: ("failed", ""),
+    SourceHealth.REFUSING: ("failed", ""),
+    SourceHealth.OPEN: ("failed", "warn"),
+    SourceHealth.WELL: ("", ""),
+}
+"""The tone and the sign of each health."""
+CALL_STATES: Final = {
+    CallState.STORED: (gettext_lazy("Kept"), ""),
+    CallState.RECORDED: ("", ""),
+    CallState.WAITING: (gettext_lazy("Waiting"), "wait"),
+    CallState.NOTHING: (gettext_lazy("Nothing to record"), ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HealthWords:
+    """How a source is. fix: a link that cures it, as (words, href); ("", "") if there is none."""
+
+    word: str
+    alert: str
+    tone: str
+    icon: str
+    says: str
+    fix: tuple[str, str] = ("", "")
+
+
+def platform_name(source: Source) -> str | Promise:
+    """The platform's name."""
+    named = PLATFORMS.get(source.platform)
+    return (named.name if named is not None else source.platform) or PLATFORM_NAMES[source.platform]
+
+
+def kind(source: Source) -> str:
+    """The platform and how it comes: "Tito, calls us"."""
+    return _("%(platform)s, %(way)s") % {"platform": platform_name(source), "way": WAYS[way_of(source)]}
+
+
+def way_of(source: Source) -> Way:
+    """How the registrations of a source come."""
+    return PLATFORMS[source.platform].way if source.platform in PLATFORMS else Way.READ
+
+
+def health(row: SourceRow, actors: Actors) -> HealthWords:
+    """How a source is, with the one thing to do about it."""
+    source = row.source
+    word = _("Receiving") if way_of(source) is Way.CALLED else _every(row)
+    tone, icon = TONES[row.health]
+    match row.health:
+        case SourceHealth.PAUSED:
+            says = _("By %(name)s, %(when)s. When you resume, it goes on where it stopped.") % {
+                "name": actors.name(source.paused_by),
+                "when": short_moment(source.paused),
+            }
+            return HealthWords(word, _("Paused"), tone, icon, says)
+        case SourceHealth.DRAFT:
+            word = _kept(row.day.stored) if row.day.stored else _("Nothing yet")
+            says = _("Nothing is recorded yet. Finish the mapping, then switch it on.")
+            return HealthWords(word, _("Not switched on"), tone, icon, says)
+        case SourceHealth.FAILING:
+            alert = _("Can’t be read since %(time)s") % {"time": clock_minute(source.failing_since)}
+            return HealthWords(word, alert, tone, icon, failure_words(source))
+        case SourceHealth.REFUSING:
+            since = min(each.first_at for each in row.day.refusals)
+            alert = _("Refusing calls since %(time)s") % {"time": clock_minute(since)}
+            return HealthWords(
+                word, alert, tone, icon, _("They don’t prove themselves as they should. Was the secret changed at the sender?")
+            )
+        case SourceHealth.OPEN:
+            return HealthWords(word, _("No verification"), tone, icon, _("Anyone who knows the address can send registrations."))
+        case SourceHealth.WELL:
+            return HealthWords(word, "", tone, icon, "")
+
+
+def failure_words(source: Source) -> str:
+    """Why the last reading failed; "" if it did not."""
+    stored: Mapping[str, Any] = json.loads(source.failure) if source.failure else {}
+    return str(stored.get("words", ""))
+
+
+def _every(row: SourceRow) -> str:
+    minutes = int(row.settings.get("every", 300)) // 60
+    return ngettext("Reading every minute", "Reading every %(n)d min", minutes) % {"n": minutes}
+
+
+def _kept(count: int) -> str:
+    return ngettext("%(n)s call kept", "%(n)s calls kept", count) % {"n": intcomma(count)}
+
+
+def last_facts(source: Source) -> list[tuple[str, str]]:
+    """When it last brought something: (name, time)."""
+    facts = []
+    if source.last_call_at is not None:
+        facts.append((_("Last call taken"), short_moment(source.last_call_at)))
+    if source.last_read_at is not None:
+        facts.append((_("Last read"), short_moment(source.last_read_at)))
+    return facts
+
+
+def day_words(row: SourceRow) -> dict[str, str]:
+    """What it changed, refused and keeps waiting, in words; "" for none."""
+    day = row.day
+    return {
+        "changed": ngettext("%(n)s changed", "%(n)s changed", day.changed) % {"n": intcomma(day.changed)} if day.changed else "",
+        "refused": ngettext("%(n)s refused", "%(n)s refused", day.refused) % {"n": intcomma(day.refused)} if day.refused else "",
+        "waits": ngettext("%(n)s call waiting", "%(n)s calls waiting", day.waiting) % {"n": intcomma(day.waiting)} if day.waiting else "",
+    }
+
+
+def menu(source: Source) -> list[tuple[str, str]]:
+    """The menu of a source, for who may change it: the label and URL of each operation."""
+    return [(_("Rename"), reverse("source-name", args=(source.pk,))), (_("Remove"), reverse("source-remove", args=(source.pk,)))]
+
+
+def call_words(call: SourceCall) -> str:
+    """What a call or page brought."""
+    brought = {CallKind.CALL: _("Call"), CallKind.PAGE: _("Page of the list"), CallKind.RECORD: _("Records")}[CallKind(call.kind)]
+    if not call.documents:
+        return brought
+    documents = ngettext("%(n)s registration", "%(n)s registrations", call.documents) % {"n": intcomma(call.documents)}
+    return f"{brought}, {documents}"

@@ -1,0 +1,18 @@
+"""URLs of sources."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from heliograph.sources.views import source_pages
+
+urlpatterns: list[URLPattern] = [
+    path("settings/sources/", source_pages.source_list, name="sources"),
+    path("settings/sources/new/", source_pages.source_new, name="source-new"),
+    path("settings/sources/new/<slug:platform>/", source_pages.source_add, name="source-add"),
+    path("settings/sources/<int:id>/", source_pages.source_page, name="source"),
+    path("settings/sources/<int:id>/name/", source_pages.source_name, name="source-name"),
+    path("settings/sources/<int:id>/pause/", source_pages.source_pause, name="source-pause"),
+    path("settings/sources/<int:id>/resume/", source_pages.source_resume, name="source-resume"),
+    path("settings/sources/<int:id>/remove/", source_pages.source_remove, name="source-remove"),
+]

@@ -1,0 +1,306 @@
+"""Account Settings > Implementation > Sources: the list, the page of each source, and what can be done with it (S1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Platform
+from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.views.setup_frame import form_page, settings_page
+from heliograph.sources import source_words as words
+from heliograph.sources.models import CallState, Source, SourceCall, SourceState
+from heliograph.sources.services import sources as service
+from heliograph.sources.source_list import SourceRow, source_rows
+from heliograph.store.django_database import read_database
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
+from heliograph.web.cursor import Pager, keyset, read_cursor
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form
+from heliograph.web.list_filters import ChoiceFilter, ListFilters
+from heliograph.web.shown_fields import Choice
+from heliograph.web.toasts import say
+
+ENTRY: Final = "sources"
+"""The entry in the panel of Account Settings."""
+NEEDS: Final = {
+    "tito": (gettext_lazy("Tickets"), gettext_lazy("the endpoint’s security token")),
+    "ticket-tailor": (gettext_lazy("Orders and issued tickets"), gettext_lazy("the webhook’s shared secret")),
+    "luma": (gettext_lazy("Guests of an event or calendar"), gettext_lazy("the webhook’s secret")),
+    "hi-events": (gettext_lazy("Attendees and check-ins, with answers"), gettext_lazy("the webhook’s secret")),
+    "cvent": (gettext_lazy("Invitees and registrations"), gettext_lazy("a user who may set up push notifications")),
+    "swoogo": (gettext_lazy("Registrants"), gettext_lazy("a header of your choice")),
+    WEBHOOK: (gettext_lazy("Signed in whatever way, or put together from parts"), gettext_lazy("to know how calls are signed")),
+    REST: (gettext_lazy("A list by REST that is read again and again"), gettext_lazy("its address and one sample answer")),
+}
+"""What each platform brings, and what is needed to set it up."""
+
+
+class CallFilters(ListFilters):
+    """The filter of a source's calls."""
+
+    no_match = gettext_lazy("No call matches")
+    no_match_text = gettext_lazy("No call of this source is like this.")
+    show_all = gettext_lazy("Show all calls")
+
+    show = ChoiceFilter(
+        gettext_lazy("Show"),
+        options=[Choice("changed", gettext_lazy("Only changes")), Choice("waiting", gettext_lazy("Only those that wait"))],
+        every=gettext_lazy("Everything"),
+    )
+
+
+class NewSourceForm(Form):
+    """The name of a new source."""
+
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off", help=gettext_lazy("As your team calls it."))
+
+
+class SourceNameForm(Form):
+    """The name of a source."""
+
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
+
+
+@require_safe
+def source_list(request: AccountRequest) -> HttpResponse:
+    """The sources of the account."""
+    listed = list(Source.objects.filter(deleted_at=None))
+    with read_database() as db:
+        rows = source_rows(db, listed)
+    actors = Actors.from_stored(request.account, [source.paused_by for source in listed])
+    can = may(request.user, Role.ADMINISTRATOR)
+    return settings_page(
+        request,
+        "sources/list.html",
+        entry=ENTRY,
+        rows=[_listed(row, actors, can=can) for row in rows],
+        can=can,
+        platforms=[(each.name, reverse("source-add", args=(each.key,))) for each in PLATFORMS.values() if each.name],
+    )
+
+
+def _listed(row: SourceRow, actors: Actors, *, can: bool) -> dict[str, Any]:
+    source = row.source
+    return {
+        "id": source.pk,
+        "name": source.name,
+        "href": reverse("source", args=(source.pk,)),
+        "kind": words.kind(source),
+        "health": words.health(row, actors),
+        "facts": words.last_facts(source),
+        "resumes": can and source.state == SourceState.PAUSED,
+        "menu": words.menu(source) if can else [],
+        "menu_label": _("More for %(name)s") % {"name": source.name},
+        **words.day_words(row),
+    }
+
+
+@require_safe
+@needs(Role.ADMINISTRATOR)
+def source_new(request: AccountRequest) -> HttpResponse:
+    """Add a source: the platforms."""
+    groups = [
+        (_("By webhook, with the settings filled in"), _("They call us for every change."), [e for e in PLATFORMS.values() if e.name]),
+        (_("Any platform"), _("You say where things are, by clicking into a real call or answer."), [PLATFORMS[WEBHOOK], PLATFORMS[REST]]),
+    ]
+    return settings_page(
+        request,
+        "sources/new.html",
+        entry=ENTRY,
+        groups=[{"name": name, "says": says, "platforms": [_offered(each) for each in offered]} for name, says, offered in groups],
+    )
+
+
+def _offered(platform: Platform) -> dict[str, str | Promise]:
+    brings, needed = NEEDS[platform.key]
+    href = reverse("source-add", args=(platform.key,))
+    return {"name": platform.name or words.PLATFORM_NAMES[platform.key], "href": href, "does": brings, "needs": needed}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def source_add(request: AccountRequest, platform: str) -> HttpResponse:
+    """Adds a source of a platform, after its name."""
+    if platform not in PLATFORMS:
+        raise Http404
+    called = PLATFORMS[platform].name or words.PLATFORM_NAMES[platform]
+    form = NewSourceForm(request.POST if request.method == "POST" else None, initial={"name": PLATFORMS[platform].name})
+    if form.is_valid():
+        try:
+            with saving(request.account.pk, by=request.user.actor) as transaction:
+                source = service.add_source(transaction, platform, form.cleaned_data["name"])
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
+            return HttpResponseRedirect(reverse("source", args=(source.pk,)))
+    return form_page(
+        request,
+        form,
+        _("Add %(platform)s") % {"platform": called},
+        entry=ENTRY,
+        crumbs=[(_("Sources"), reverse("sources")), (_("Add a source"), reverse("source-new"))],
+        lead=_("You can change everything later, and nothing is recorded until you switch the source on."),
+        button=_("Add it"),
+        cancel_href=reverse("source-new"),
+    )
+
+
+@require_safe
+def source_page(request: AccountRequest, id: int) -> HttpResponse:
+    """A source: how it is, and its calls and reads, newest first."""
+    source = _source(id)
+    with read_database() as db:
+        (row,) = source_rows(db, [source])
+    filters = CallFilters(request)
+    shown = SourceCall.objects.filter(source=source)
+    match filters.cleaned_data["show"]:
+        case "changed":
+            shown = shown.filter(changed__gt=0)
+        case "waiting":
+            shown = shown.filter(state=CallState.WAITING)
+    calls = keyset(shown, "at", "id", read_cursor(request, (int, int)))
+    actors = Actors.from_stored(request.account, [source.paused_by])
+    day = row.day
+    can = may(request.user, Role.ADMINISTRATOR)
+    return settings_page(
+        request,
+        "sources/source.html",
+        entry=ENTRY,
+        source={"id": source.pk, "name": source.name, "kind": words.kind(source)},
+        health=words.health(row, actors),
+        pauses=can and source.state == SourceState.ON,
+        resumes=can and source.state == SourceState.PAUSED,
+        menu=words.menu(source) if can else [],
+        tiles=[
+            {"name": _("Changed"), "value": day.changed, "sub": _("in the last 24 hours")},
+            {"name": _("The same"), "value": day.the_same, "sub": _("calls that brought nothing new")},
+            {
+                "name": _("Refused"),
+                "value": day.refused,
+                "sub": _("calls without the right proof"),
+                "tone": "failed" if day.refused else "",
+            },
+            {"name": _("Waiting"), "value": day.waiting, "sub": _("for a corrected mapping"), "tone": "wait" if day.waiting else ""},
+        ],
+        facts=[(_("Platform"), words.platform_name(source)), *words.last_facts(source), *_address_fact(request, source)],
+        filters=filters,
+        result=ngettext("%(n)s call in the last 24 hours", "%(n)s calls in the last 24 hours", day.calls) % {"n": intcomma(day.calls)},
+        calls=[_call(call) for call in calls.rows],
+        pager=Pager.from_page(request, calls, ngettext("%(n)s shown", "%(n)s shown", len(calls.rows)) % {"n": intcomma(len(calls.rows))}),
+    )
+
+
+def _call(call: SourceCall) -> Mapping[str, Any]:
+    state, tone = words.CALL_STATES[CallState(call.state)]
+    return {"at": call.at, "what": words.call_words(call), "state": state, "tone": tone, "changed": call.changed, "refused": call.refused}
+
+
+def _address_fact(request: AccountRequest, source: Source) -> list[tuple[str, str]]:
+    """The end of its address, for an Administrator: enough to know it by, and not the whole, which may be as secret as a password."""
+    return [(_("Address"), f"…/in/{source.path[:4]}…")] if source.path and may(request.user, Role.ADMINISTRATOR) else []
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def source_name(request: AccountRequest, id: int) -> HttpResponse:
+    """Renames a source."""
+    source = _source(id)
+    form = SourceNameForm(request.POST if request.method == "POST" else None, initial={"name": source.name})
+    if form.is_valid():
+        try:
+            with saving(request.account.pk, by=request.user.actor) as transaction:
+                service.rename(transaction, id, form.cleaned_data["name"])
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            say(request, _("It is named “%(name)s”.") % {"name": form.cleaned_data["name"]})
+            return HttpResponseRedirect(reverse("source", args=(id,)))
+    href = reverse("source", args=(id,))
+    crumbs = [(_("Sources"), reverse("sources")), (source.name, href)]
+    return form_page(request, form, _("Rename the source"), entry=ENTRY, crumbs=crumbs, cancel_href=href)
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+def source_pause(request: AccountRequest, id: int) -> HttpResponse:
+    """Pauses a source."""
+    return _switched(request, id, service.pause, _("“%(name)s” is paused. Its calls are kept, and recorded when you resume it."))
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+def source_resume(request: AccountRequest, id: int) -> HttpResponse:
+    """Resumes a paused source."""
+    return _switched(request, id, service.resume, _("“%(name)s” goes on where it stopped."))
+
+
+def _switched(request: AccountRequest, id: int, switch: Callable[[SetupTransaction, int], Source], done: str) -> HttpResponse:
+    """Pauses or resumes a source, and leads back to it with the sentence of what was done, or why it cannot be."""
+    _source(id)
+    try:
+        with saving(request.account.pk, by=request.user.actor) as transaction:
+            say(request, done % {"name": switch(transaction, id).name})
+    except Invalid as error:
+        say(request, _(error.fields["source"][0]))
+    return HttpResponseRedirect(reverse("source", args=(id,)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def source_remove(request: AccountRequest, id: int) -> HttpResponse:
+    """Asks for confirmation, and removes a source."""
+    source = _source(id)
+    with read_database() as db:
+        (row,) = source_rows(db, [source])
+    href = reverse("source", args=(id,))
+    waits = row.day.waiting + row.day.stored
+    kept = ngettext("%(n)s kept call is never recorded.", "%(n)s kept calls are never recorded.", waits) % {"n": intcomma(waits)}
+    confirmation = question(
+        _("Remove “%(name)s”?") % {"name": source.name},
+        lead=_("Nothing more comes from it, and its address no longer answers. You can’t undo this; pausing it is enough for a break."),
+        crumbs=[(_("Sources"), reverse("sources")), (source.name, href)],
+        breaks=[
+            *(
+                [Breaks(_("What is kept and not recorded"), Moving(kept), tone="wait", items=[LinkedThing(_("Its calls"), href)])]
+                if waits
+                else []
+            ),
+            Breaks(_("Its registrations stay as they are"), _("From now on they are edited by hand, by file or by the API.")),
+        ],
+        thing=(source.pk, source.name),
+        button=_("Remove the source"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=href,
+    )
+    if is_agreed(request, confirmation):
+        with saving(request.account.pk, by=request.user.actor) as transaction:
+            service.remove(transaction, id)
+        say(request, _("“%(name)s” is removed.") % {"name": source.name})
+        return HttpResponseRedirect(reverse("sources"))
+    return settings_page(request, "confirmation.html", entry=ENTRY, **confirmation)
+
+
+def _source(id: int) -> Source:
+    try:
+        return service.source_row(id)
+    except NotThere:
+        raise Http404 from None

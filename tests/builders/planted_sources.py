@@ -1,0 +1,65 @@
+"""Sources in every state, as pages show them: what doors and readers would have written is planted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from heliograph.store.instants import from_micros
+
+if TYPE_CHECKING:
+    from heliograph.sources.models import Source
+    from heliograph.store.database import Database
+
+MINUTE: Final = 60_000_000
+BY: Final = "user:1"
+
+
+def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
+    """Sources of an account, each standing as its name says. Returns their ids by name.
+
+    by: who has paused the one that is paused
+    """
+    from heliograph.sources.models import CallState, Source, SourceState
+
+    def source(name: str, platform: str, state: int, **columns: object) -> Source:
+        row = Source(account_id=account, name=name, platform=platform, state=state, created=now, created_by=by, changed=now, **columns)
+        row.path = f"test-{platform}-{len(made)}-{account}"
+        row.save()
+        made[name] = row.pk
+        return row
+
+    made: dict[str, int] = {}
+    now = store.now()
+    working = source("Works", "tito", SourceState.ON, last_call_at=from_micros(now - 2 * MINUTE))
+    for age, state, changed in (
+        (2, CallState.RECORDED, 1),
+        (5, CallState.RECORDED, 0),
+        (7, CallState.WAITING, 0),
+        (9, CallState.NOTHING, 0),
+    ):
+        called(store, working, now - age * MINUTE, state=state, documents=2 if changed else 1, changed=changed)
+    refusing = source("Refuses calls", "luma", SourceState.ON, last_call_at=from_micros(now - 90 * MINUTE))
+    refused(store, refusing, now - 40 * MINUTE, "signature", count=39)
+    refused(store, refusing, now - 30 * MINUTE, "no header", count=2)
+    source("Takes any call", "webhook", SourceState.ON, settings='{"verification": {"kind": "none"}}')
+    source("Is paused", "swoogo", SourceState.PAUSED, paused=from_micros(now - 60 * MINUTE), paused_by=by)
+    draft = source("Not switched on", "hi-events", SourceState.DRAFT)
+    called(store, draft, now - MINUTE, state=CallState.STORED)
+    failing = '{"cause": "status", "words": "It answers 401: the token was revoked."}'
+    source("Cannot be read", "rest", SourceState.ON, failures=3, failing_since=from_micros(now - 20 * MINUTE), failure=failing)
+    return made
+
+
+def called(store: Database, source: Source, at: int, *, state: int, documents: int = 0, changed: int = 0) -> None:
+    """Plants a call of a source."""
+    from heliograph.sources.models import SourceCall
+
+    SourceCall(account_id=source.account_id, source=source, at=at, state=state, documents=documents, changed=changed).save()
+
+
+def refused(store: Database, source: Source, at: int, reason: str, *, count: int) -> None:
+    """Plants calls that were refused within an hour."""
+    from heliograph.sources.models import SourceRefusal
+
+    hour = at - at % (60 * MINUTE)
+    SourceRefusal(account_id=source.account_id, source=source, hour=hour, reason=reason, count=count, first_at=at, last_at=at).save()

@@ -1,0 +1,44 @@
+"""The states of the pages of sources."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from playwright.sync_api import expect
+from tests.e2e.showcase import Showcase
+from tests.e2e.visiting import State, Visit
+
+PATH: Final = "/settings/sources/"
+LIST, PAGE = "sources/list.html", "sources/source.html"
+
+
+def _of(name: str, more: str = ""):
+    def address(of: Showcase) -> str:
+        return f"{PATH}{of.ids[f'source {name}']}/{more}"
+
+    return address
+
+
+def _unnamed(visit: Visit) -> None:
+    visit.page.get_by_label("Name").fill("Works")
+    visit.press("Add it")
+    expect(visit.page.get_by_text("There is a source of this name already.")).to_be_visible()
+
+
+STATES: Final = (
+    State("sources", LIST, "Sources", PATH, names=("sources",)),
+    State("sources, as a Viewer", LIST, "Sources", PATH, "viewer"),
+    State("sources, none", LIST, "Sources", PATH, "aging"),
+    State("add a source", "sources/new.html", "Add a source", f"{PATH}new/", names=("source-new",)),
+    State("add a source of a platform", "setup/form.html", "Add Tito", f"{PATH}new/tito/", names=("source-add",)),
+    State("add a source, refused", "setup/form.html", "Add Tito", f"{PATH}new/tito/", then=_unnamed, after=422),
+    State("a source", PAGE, "Works", _of("Works"), names=("source",)),
+    State("a source, nothing matches", PAGE, "Takes any call", lambda of: f"{_of('Takes any call')(of)}?show=changed"),
+    State("a source that refuses calls", PAGE, "Refuses calls", _of("Refuses calls"), "viewer"),
+    State("a source that cannot be read", PAGE, "Cannot be read", _of("Cannot be read")),
+    State("a source, renamed", "setup/form.html", "Rename the source", _of("Works", "name/"), names=("source-name",)),
+    State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
+)
+
+ACTIONS: Final = {"source-pause", "source-resume"}
+"""Addresses that only take a form."""
