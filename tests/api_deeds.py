@@ -624,6 +624,24 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "it is chosen how calls prove themselves",
+        PagePost("/settings/sources/{source}/proof/", {"how": "preset", "preset": "github"}),
+        ApiRequest("PUT", "sources/{source}/proof", {"preset": "github"}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a secret of a source is added",
+        PagePost("/settings/sources/{source}/proof/", {"do": "add", "secret": "from Tito"}),
+        ApiRequest("POST", "sources/{source}/secrets", {"secret": "from Tito"}),
+        "audit_entry config_version secret source_secret",
+    )
+    yield Deed(
+        "a secret of a source is ended",
+        PagePost("/settings/sources/{paused_source}/proof/", {"do": "end {source_secret}"}),
+        ApiRequest("DELETE", "sources/{paused_source}/secrets/{source_secret}"),
+        "audit_entry config_version source_secret",
+    )
+    yield Deed(
         "a source is paused",
         PagePost("/settings/sources/{source}/pause/"),
         ApiRequest("POST", "sources/{source}/pause"),

@@ -36,6 +36,7 @@ TABLES: Final = {
     "question": ("question",),
     "registration": ("registration",),
     "replay": ("replay",),
+    "secret": ("source_secret",),
     "session": ("session",),
     "source": ("source",),
     "status": ("registration_status", "event_status", "session_status"),

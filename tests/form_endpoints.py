@@ -59,6 +59,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-add": ("POST sources",),
     "source-name": ("PATCH sources/{source}",),
     "source-pause": ("POST sources/{source}/pause",),
+    "source-proof": ("PUT sources/{source}/proof", "POST sources/{source}/secrets", "DELETE sources/{source}/secrets/{secret}"),
     "source-remove": ("DELETE sources/{source}",),
     "source-resume": ("POST sources/{source}/resume",),
     "profile-data": ("POST profile-data",),

@@ -16,7 +16,7 @@ from heliograph.accounts.models import ApiToken, User
 from heliograph.domain.flow.flow import Mode
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.sources.models import Source, SourceState
+from heliograph.sources.models import Source, SourceSecret, SourceState
 from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds
 from tests.api_client import ApiClient
@@ -193,7 +193,10 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
     with scopes_disabled():
         Source.objects.filter(pk=made["Press list"]).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Guest list"]).update(state=SourceState.PAUSED)
-    return {"source": made["Press list"], "paused_source": made["Guest list"]}
+    api.post(f"sources/{made['Guest list']}/secrets", {"secret": "theirs"})
+    with scopes_disabled():
+        secret = SourceSecret.objects.get().pk
+    return {"source": made["Press list"], "paused_source": made["Guest list"], "source_secret": str(secret)}
 
 
 def _flows(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from heliograph.store.instants import from_micros
@@ -20,6 +21,7 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
     by: who has paused the one that is paused
     """
     from heliograph.sources.models import CallState, Source, SourceState
+    from heliograph.sources.services.sources import preset_settings
 
     def source(name: str, platform: str, state: int, **columns: object) -> Source:
         row = Source(account_id=account, name=name, platform=platform, state=state, created=now, created_by=by, changed=now, **columns)
@@ -30,7 +32,8 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
 
     made: dict[str, int] = {}
     now = store.now()
-    working = source("Works", "tito", SourceState.ON, last_call_at=from_micros(now - 2 * MINUTE))
+    settings = json.dumps(preset_settings("tito"))
+    working = source("Works", "tito", SourceState.ON, settings=settings, last_call_at=from_micros(now - 2 * MINUTE))
     for age, state, changed in (
         (2, CallState.RECORDED, 1),
         (5, CallState.RECORDED, 0),
@@ -39,9 +42,9 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
     ):
         called(store, working, now - age * MINUTE, state=state, documents=2 if changed else 1, changed=changed)
     refusing = source("Refuses calls", "luma", SourceState.ON, last_call_at=from_micros(now - 90 * MINUTE))
-    refused(store, refusing, now - 40 * MINUTE, "signature", count=39)
-    refused(store, refusing, now - 30 * MINUTE, "no header", count=2)
-    source("Takes any call", "webhook", SourceState.ON, settings='{"verification": {"kind": "none"}}')
+    refused(store, refusing, now - 40 * MINUTE, "wrong signature", count=39)
+    refused(store, refusing, now - 30 * MINUTE, "no signature", count=2)
+    source("Takes any call", "webhook", SourceState.ON, settings='{"verification": {"proof": "none"}}')
     source("Is paused", "swoogo", SourceState.PAUSED, paused=from_micros(now - 60 * MINUTE), paused_by=by)
     draft = source("Not switched on", "hi-events", SourceState.DRAFT)
     called(store, draft, now - MINUTE, state=CallState.STORED)

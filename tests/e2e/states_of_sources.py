@@ -9,7 +9,7 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 PATH: Final = "/settings/sources/"
-LIST, PAGE = "sources/list.html", "sources/source.html"
+LIST, PAGE, PROOF = "sources/list.html", "sources/source.html", "sources/proof.html"
 
 
 def _of(name: str, more: str = ""):
@@ -25,6 +25,18 @@ def _unnamed(visit: Visit) -> None:
     expect(visit.page.get_by_text("There is a source of this name already.")).to_be_visible()
 
 
+def _makes_a_secret(visit: Visit) -> None:
+    visit.press("Make a secret")
+    expect(visit.page.get_by_text("Copy it now: it is shown only once")).to_be_visible()
+
+
+def _from_parts(visit: Visit) -> None:
+    visit.page.get_by_label("Put together from parts").check()
+    expect(visit.page.get_by_label("Signed text")).to_be_visible()
+    visit.press("Save")
+    expect(visit.page.get_by_text("The header that proves who sends is missing.")).to_be_visible()
+
+
 STATES: Final = (
     State("sources", LIST, "Sources", PATH, names=("sources",)),
     State("sources, as a Viewer", LIST, "Sources", PATH, "viewer"),
@@ -37,6 +49,11 @@ STATES: Final = (
     State("a source that refuses calls", PAGE, "Refuses calls", _of("Refuses calls"), "viewer"),
     State("a source that cannot be read", PAGE, "Cannot be read", _of("Cannot be read")),
     State("a source, renamed", "setup/form.html", "Rename the source", _of("Works", "name/"), names=("source-name",)),
+    State("a source, address and secret", PROOF, "Address and secret", _of("Works", "proof/"), names=("source-proof",)),
+    State("a source, any call is taken", PROOF, "Address and secret", _of("Takes any call", "proof/")),
+    State("a source, calls refused", PROOF, "Address and secret", _of("Refuses calls", "proof/")),
+    State("a source, a secret made", PROOF, "Address and secret", _of("Works", "proof/"), then=_makes_a_secret),
+    State("a source, from parts", PROOF, "Address and secret", _of("Works", "proof/"), then=_from_parts, after=422),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 

@@ -106,7 +106,7 @@ def rows_of(db: Database) -> Rows:
                 row["minute"] *= 60_000_000
             if name == "connection_state":
                 row["test_result"] = re.sub(r"\d\.\d+", "seconds", row["test_result"])
-            if name == "secret" and row["kind"] == "connection":
+            if name == "secret" and row["kind"] in ("connection", "source"):
                 place = SecretPlace(row["account_id"], row["kind"], row["row_id"], row["field"])
                 text = vault().open(place, bytes.fromhex(row["value"]))
                 row["value"] = text[:6] if row["field"].startswith("signing") else text  # a signing secret is made up

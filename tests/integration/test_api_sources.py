@@ -33,7 +33,7 @@ def test_S1_sources_are_listed_with_their_day(account: signal_account.SignalAcco
     }
     day = listed["Works"]["day"]
     assert (day["calls"], day["changed"], day["waiting"], day["stored"]) == (4, 1, 1, 0)
-    assert [each["reason"] for each in listed["Refuses calls"]["day"]["refusals"]] == ["no header", "signature"]
+    assert [each["reason"] for each in listed["Refuses calls"]["day"]["refusals"]] == ["no signature", "wrong signature"]
     first = api.get(f"sources/{made['Works']}/calls?limit=3")
     assert [each["state"] for each in first["items"]] == ["recorded", "recorded", "waiting"]
     assert first["next"]

@@ -90,7 +90,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"mfa_view_recovery_codes", "mfa_generate_recovery_codes", "second-factor-replace"}
     tried |= {
         "sources",
-        *(f"source{more}" for more in ("", "-new", "-add", "-name", "-pause", "-resume", "-remove")),
+        *(f"source{more}" for more in ("", "-new", "-add", "-name", "-pause", "-proof", "-resume", "-remove")),
     }  # test_pages_sources.py
     tried |= {"signal-first"}  # test_first_start.py
     tried |= {"restored-copy"}  # test_pages_restored_copy.py

@@ -12,11 +12,14 @@ from tests.builders import planted_sources, signal_account
 from tests.builders.signal_account import SignalAccount
 from tests.confirming import confirms
 from tests.databases import DatabaseFacts
+from tests.forms import posted
 from tests.page_text import text_of
 from tests.tables import table_rows
 
 from heliograph.accounts.models import AuditEntry
+from heliograph.accounts.vault import vault
 from heliograph.sources.models import Source, SourceSecret, SourceState
+from heliograph.store.secrets import load_secrets
 
 LIST = "/settings/sources/"
 
@@ -90,7 +93,7 @@ def test_S1_a_source_is_added_renamed_paused_resumed_and_removed(site: SignalAcc
     site.signs_in(client)
     added = client.post(f"{LIST}new/tito/", {"name": "Press list"})
     assert added.status_code == 302
-    (id,) = map(int, re.findall(r"/(\d+)/$", added["Location"]))
+    (id,) = map(int, re.findall(r"/(\d+)/proof/$", added["Location"]))
     row = stored(site, id)
     assert (row.state, row.platform) == (SourceState.DRAFT, "tito")
     assert re.fullmatch(r"([0-9a-z]{4}-){3}[0-9a-z]{4}", row.path)
@@ -162,3 +165,139 @@ def test_S1_what_is_not_on_is_neither_paused_nor_resumed(site: SignalAccount, cl
         answer = client.post(f"{LIST}{made['Not switched on']}/{what}/")
         assert answer.status_code == 302
     assert stored(site, made["Not switched on"]).state == SourceState.DRAFT
+
+
+# --- how calls prove themselves
+
+
+def test_S2_a_known_senders_settings_are_filled_in(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    added = client.post(f"{LIST}new/tito/", {"name": "Press list"})
+    assert added["Location"].endswith("/proof/")
+    page = text_of(client.get(added["Location"]).content)
+    assert "The header Tito-Signature must contain the signature (HMAC with SHA-256, Base64) of: the body." in page
+    assert "None yet, so every call is refused." in page
+    (row,) = _all(Source)
+    assert f"/in/{row.path}" in client.get(added["Location"]).content.decode()
+
+
+def test_S2_secrets_are_added_made_and_ended(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    address = client.post(f"{LIST}new/tito/", {"name": "Press list"})["Location"]
+    assert client.post(address, {"do": "add", "secret": ""}).status_code == 422
+    assert client.post(address, {"do": "add", "secret": "from Tito"}).status_code == 302
+    made = client.post(address, {"do": "make"})
+    assert "Copy it now: it is shown only once" in text_of(made.content)
+    (new,) = re.findall(r'id="made" value="([^"]+)"', made.content.decode())
+    first, second = _all(SourceSecret)
+    assert first.ends is not None
+    assert second.ends is None
+    assert opened(site, first) == "from Tito"
+    assert opened(site, second) == new
+    again = client.get(address).content.decode()
+    assert new not in again
+    assert "from Tito" not in again
+    assert "Two secrets are valid. End one of them first." in text_of(client.post(address, {"do": "make"}).content)
+    assert client.post(address, {"do": f"end {first.pk}"}).status_code == 302
+    assert client.post(address, {"do": "end 999999"}).status_code == 404
+    assert client.post(address, {"do": "make"}).status_code == 200
+    assert [secret.ends is None for secret in _all(SourceSecret)] == [False, False, True]
+    with scopes_disabled():
+        kept = str(list(AuditEntry.objects.filter(kind="source").values_list("before", "after")))
+    assert new not in kept
+    assert "from Tito" not in kept
+
+
+def test_S2_a_secret_has_the_form_that_its_verification_expects(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    address = client.post(f"{LIST}new/webhook/", {"name": "Shop"})["Location"]
+    page = text_of(client.get(address).content)
+    assert "Nobody has chosen yet how calls prove themselves, so every call is refused." in page
+    assert "First choose how calls prove themselves" in text_of(client.post(address, {"do": "make"}).content)
+    assert client.post(address, {"how": "preset", "preset": "standard-webhooks"}).status_code == 302
+    assert "It does not have the form" in text_of(client.post(address, {"do": "add", "secret": "whsec_§"}).content)
+    made = client.post(address, {"do": "make"}).content.decode()
+    assert re.search(r'value="whsec_[A-Za-z0-9+/]{43}="', made)
+
+
+PARTS = {
+    "how": "signature",
+    "header": "X-Shop-Signature",
+    "before": "sha256=",
+    "encoding": "hex",
+    "algorithm": "sha256",
+    "signed": "{timestamp}.{body}",
+    "timestamp": "X-Shop-Timestamp",
+    "unit": "seconds",
+    "tolerance": "300",
+    "id": "body: id",
+    "secret_form": "text",
+    "handshake": "slack",
+}
+
+
+def test_S2_a_verification_is_put_together_from_parts(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    address = client.post(f"{LIST}new/webhook/", {"name": "Shop"})["Location"]
+    assert client.post(address, PARTS).status_code == 302
+    page = client.get(address)
+    assert (
+        "The header X-Shop-Signature must contain “sha256=” and the signature (HMAC with SHA-256, Hex) of: X-Shop-Timestamp, “.”, the body."
+        " Not older or newer than 5 minutes. The same “id” in the body is taken once."
+    ) in text_of(page.content)
+    shown = posted(page.content.decode(), "proof")
+    assert {name: shown[name] for name in PARTS} == {name: [text] for name, text in PARTS.items()}
+    (row,) = _all(Source)
+    assert row.version == 2
+    before = row.settings
+    client.post(address, shown)
+    (row,) = _all(Source)
+    assert row.settings == before
+    for wrong, sentence in (
+        ({"header": ""}, "The header that proves who sends is missing."),
+        ({"signed": "{timestamp}"}, "The signature must cover the body."),
+        ({"timestamp": ""}, "The signed text contains the timestamp, so its place is needed."),
+        ({"id": "body: [["}, "body"),
+        ({"header": "X Y"}, "is not a header name"),
+    ):
+        refused = client.post(address, PARTS | wrong)
+        assert refused.status_code == 422, wrong
+        assert sentence in text_of(refused.content), wrong
+
+
+def test_S2_no_verification_is_chosen_by_its_name_and_shown_in_red(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    address = client.post(f"{LIST}new/webhook/", {"name": "Desk"})["Location"]
+    client.post(address, {"how": "none"})
+    html = client.get(address).content.decode()
+    assert 'class="callout failed"' in html
+    assert "Anyone who knows the address can send registrations" in html
+    with scopes_disabled():
+        Source.objects.update(state=SourceState.ON)
+    listed = client.get(LIST).content.decode()
+    assert "No verification" in listed
+
+
+def test_P1_only_an_administrator_sees_an_address(site: SignalAccount, client: Client) -> None:
+    with scopes_disabled():
+        made = planted_sources.plant(site.store, site.account.pk)
+        theirs = planted_sources.plant(site.store, signal_account.made(site.store, name="Others").account.pk)["Works"]
+    for who in (site.viewer, site.planner):
+        site.signs_in(client, who)
+        assert client.get(f"{LIST}{made['Works']}/proof/").status_code == 403
+        assert client.post(f"{LIST}{made['Works']}/proof/", {"how": "none"}).status_code == 403
+    site.signs_in(client)
+    assert client.get(f"{LIST}{theirs}/proof/").status_code == 404
+    assert client.post(f"{LIST}{theirs}/proof/", {"how": "none"}).status_code == 404
+    page = text_of(client.get(f"{LIST}{made['Refuses calls']}/proof/").content)
+    assert "39" in page
+
+
+def _all[Row: (Source, SourceSecret)](model: type[Row]) -> list[Row]:
+    with scopes_disabled():
+        return list(model.objects.order_by("pk"))
+
+
+def opened(site: SignalAccount, secret: SourceSecret) -> str:
+    texts = load_secrets(site.store, vault(), site.account.pk, "source", [secret.source_id])
+    return texts[secret.source_id][str(secret.pk)]

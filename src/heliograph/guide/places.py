@@ -38,6 +38,7 @@ PLACES: dict[str, str] = {
     "source-new": "sources#adding-a-source",
     "source-add": "sources#adding-a-source",
     "source-name": "sources#adding-a-source",
+    "source-proof": "sources#how-calls-prove-themselves",
     "source-remove": "sources#pausing-and-removing",
     "api-reference": "automation",
     "api-openapi": "automation",

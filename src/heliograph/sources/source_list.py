@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from heliograph.domain.source.source_health import WAVE_LASTS, SourceFacts, SourceHealth, health_of
+from heliograph.domain.source.verification import Proof
 from heliograph.sources.models import CallState, Source, SourceState
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -75,7 +76,7 @@ def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
     facts = SourceFacts(
         is_on=source.state == SourceState.ON,
         is_paused=source.state == SourceState.PAUSED,
-        is_open=json.loads(source.settings).get("verification", {}).get("kind") == "none",
+        is_open=json.loads(source.settings).get("verification", {}).get("proof") == Proof.NONE,
         failing_since=source.failing_since,
         refused=sum(each.count for each in lately),
         refused_at=max((each.last_at for each in lately), default=None),

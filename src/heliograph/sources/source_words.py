@@ -135,7 +135,12 @@ def day_words(row: SourceRow) -> dict[str, str]:
 
 def menu(source: Source) -> list[tuple[str, str]]:
     """The menu of a source, for who may change it: the label and URL of each operation."""
-    return [(_("Rename"), reverse("source-name", args=(source.pk,))), (_("Remove"), reverse("source-remove", args=(source.pk,)))]
+    proof = [(_("Address and secret"), reverse("source-proof", args=(source.pk,)))] if source.path else []
+    return [
+        *proof,
+        (_("Rename"), reverse("source-name", args=(source.pk,))),
+        (_("Remove"), reverse("source-remove", args=(source.pk,))),
+    ]
 
 
 def call_words(call: SourceCall) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.sources.views import source_pages
+from heliograph.sources.views import proof_page, source_pages
 
 urlpatterns: list[URLPattern] = [
     path("settings/sources/", source_pages.source_list, name="sources"),
@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/name/", source_pages.source_name, name="source-name"),
     path("settings/sources/<int:id>/pause/", source_pages.source_pause, name="source-pause"),
     path("settings/sources/<int:id>/resume/", source_pages.source_resume, name="source-resume"),
+    path("settings/sources/<int:id>/proof/", proof_page.source_proof, name="source-proof"),
     path("settings/sources/<int:id>/remove/", source_pages.source_remove, name="source-remove"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -105,6 +105,48 @@ class SourceCallDocument(Document):
             changed=call.changed,
             refused=call.refused,
         )
+
+
+class SecretDocument(Document):
+    """A secret by which calls prove themselves. Its text is never read back."""
+
+    id: Id
+    since: datetime
+    ends: Annotated[datetime | None, msgspec.Meta(description="From then on calls with it are refused; null: no end.")]
+    used: Annotated[datetime | None, msgspec.Meta(description="When the last call with it was taken.")]
+
+
+class ProofDocument(Document):
+    """How the calls of a source prove themselves."""
+
+    address: Annotated[str, msgspec.Meta(description="Where the platform sends its calls.")]
+    verification: Annotated[
+        dict[str, Any] | None, msgspec.Meta(description="docs/reference/inbound.md says what it can contain. null: every call is refused.")
+    ]
+    handshake: Annotated[dict[str, Any] | None, msgspec.Meta(description="How the platform asks whether the address is yours; null: not.")]
+    secrets: list[SecretDocument]
+
+
+class NewProof(Document):
+    """How calls must prove themselves from now on: by the settings of a known sender, or by a verification of one's own."""
+
+    preset: Annotated[
+        str, msgspec.Meta(description="A known sender, such as `standard-webhooks` or `tito`; instead of `verification`.")
+    ] = ""
+    verification: dict[str, Any] | None = None
+    handshake: dict[str, Any] | None = None
+
+
+class NewSecret(Document):
+    """A secret to add."""
+
+    secret: Annotated[str, msgspec.Meta(description="The sender's; empty to have one made.")] = ""
+
+
+class MadeSecret(Document):
+    """The secret that was added, shown this once."""
+
+    secret: str
 
 
 class NewSource(Document):

@@ -11,13 +11,29 @@ from dmr.routing import path
 
 from heliograph.api.controller import ApiController
 from heliograph.api.documents.shared_forms import Document, Id, number_of
-from heliograph.api.documents.source_documents import NewSource, SourceCallDocument, SourceChange, SourceDocument
+from heliograph.api.documents.source_documents import (
+    MadeSecret,
+    NewProof,
+    NewSecret,
+    NewSource,
+    ProofDocument,
+    SecretDocument,
+    SourceCallDocument,
+    SourceChange,
+    SourceDocument,
+)
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
-from heliograph.api.token_access import ADMINISTER, READ, SET_UP
+from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
+from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.source.verification import Verification, VerificationError
+from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources.models import Source, SourceCall
+from heliograph.sources.services import source_proof
 from heliograph.sources.services import sources as service
+from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
 from heliograph.store.django_database import read_database
 from heliograph.web.cursor import keyset
@@ -27,6 +43,12 @@ class SourcePath(Document):
     """The address of a source."""
 
     source: Id
+
+
+class SecretPath(SourcePath):
+    """The address of a secret of a source."""
+
+    secret: Id
 
 
 class SourceController(ApiController):
@@ -123,10 +145,81 @@ class CallsOfSource(SourceController):
         return items_of(self.request, calls, SourceCallDocument.from_row)
 
 
+class ProofOfSource(SourceController):
+    """How the calls of a source prove themselves."""
+
+    access: ClassVar = {"GET": READ_SET_UP, "PUT": SET_UP}
+
+    def get(self, parsed_path: Path[SourcePath]) -> ProofDocument:
+        """Read the address of a source that is called, how its calls prove themselves, and its secrets without their texts."""
+        return _proof_document(service.source_row(number_of(parsed_path.source)))
+
+    def put(self, parsed_path: Path[SourcePath], parsed_body: Body[NewProof]) -> ProofDocument:
+        """Choose how calls prove themselves. Its secrets stay valid."""
+        proof = _read_proof(parsed_body)
+        with self.saving() as transaction:
+            return _proof_document(source_proof.save_proof(transaction, number_of(parsed_path.source), proof))
+
+
+def _read_proof(body: NewProof) -> SourceProof:
+    if body.preset:
+        if body.preset not in PRESETS:
+            raise Invalid({"preset": [f"There is no sender {body.preset!r}. Known are: {', '.join(PRESETS)}."]})
+        preset = PRESETS[body.preset]
+        return SourceProof(preset.verification, preset.handshake)
+    try:
+        verification = Verification.from_body(body.verification) if body.verification else None
+        handshake = Handshake.from_body(body.handshake) if body.handshake else None
+    except VerificationError as error:
+        raise Invalid({error.field or "verification": [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+    return SourceProof(verification, handshake)
+
+
+def _proof_document(source: Source) -> ProofDocument:
+    if not source.path:
+        raise NotThere("This source is read, it is not called.")
+    body = source_proof.proof_body(source_proof.proof_of(source))
+    return ProofDocument(
+        address=source_proof.address_of(source),
+        verification=body["verification"] or None,
+        handshake=body["handshake"] or None,
+        secrets=[
+            SecretDocument(id=str(each.pk), since=each.created, ends=each.ends, used=each.used) for each in source_proof.secrets_of(source)
+        ],
+    )
+
+
+class SecretsOfSource(SourceController):
+    """The secrets of a source."""
+
+    access: ClassVar = {"POST": SET_UP}
+
+    def post(self, parsed_path: Path[SourcePath], parsed_body: Body[NewSecret]) -> MadeSecret:
+        """Add a secret, the sender's or a new one. The one before stays valid for 7 days; two can be valid at once."""
+        with self.saving() as transaction:
+            secret = source_proof.add_secret(transaction, number_of(parsed_path.source), parsed_body.secret)
+        return MadeSecret(secret=secret)
+
+
+class OneSecretOfSource(SourceController):
+    """One secret of a source."""
+
+    access: ClassVar = {"DELETE": SET_UP}
+
+    @modify(status_code=HTTPStatus.NO_CONTENT)
+    def delete(self, parsed_path: Path[SecretPath]) -> None:
+        """End a secret now. Calls with it are refused."""
+        with self.saving() as transaction:
+            source_proof.end_secret(transaction, number_of(parsed_path.source), number_of(parsed_path.secret))
+
+
 ROUTES: Final = [
     path("sources", Sources.as_view()),
     path("sources/<str:source>", OneSource.as_view()),
     path("sources/<str:source>/pause", PauseOfSource.as_view()),
     path("sources/<str:source>/resume", ResumptionOfSource.as_view()),
     path("sources/<str:source>/calls", CallsOfSource.as_view()),
+    path("sources/<str:source>/proof", ProofOfSource.as_view()),
+    path("sources/<str:source>/secrets", SecretsOfSource.as_view()),
+    path("sources/<str:source>/secrets/<str:secret>", OneSecretOfSource.as_view()),
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.source.platforms import PLATFORMS, Way
+from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere, check
 from heliograph.sources.models import Source, SourceSecret, SourceState
@@ -28,17 +31,25 @@ def source_row(id: int) -> Source:
 
 
 def add_source(transaction: SetupTransaction, platform: str, name: str) -> Source:
-    """Adds a source that is not switched on. One that is called gets its address at once. Raises Invalid."""
+    """Adds a source that is not switched on. One that is called gets its address at once, and a known sender's settings. Raises Invalid."""
     if platform not in PLATFORMS:
         raise Invalid({"platform": [f"There is no platform {platform!r}. Those that can be added: {', '.join(PLATFORMS)}."]})
     now: Any = from_micros(transaction.db.now())
     row = Source(account_id=transaction.account, name=name, platform=platform, created=now, created_by=transaction.by[:60], changed=now)
     if PLATFORMS[platform].way is Way.CALLED:
         row.path = new_path()
+    if platform in PRESETS:
+        row.settings = json.dumps(preset_settings(platform))
     check(row)
     row.save()
     transaction.note(Deed.CREATED, KIND, row, None, _audited(row))
     return row
+
+
+def preset_settings(platform: str) -> dict[str, Any]:
+    """The settings with which a source of a known sender begins."""
+    preset = PRESETS[platform]
+    return {"verification": preset.verification.to_body()} | ({"handshake": preset.handshake.to_body()} if preset.handshake else {})
 
 
 def new_path() -> str:
@@ -48,39 +59,39 @@ def new_path() -> str:
 
 def rename(transaction: SetupTransaction, id: int, name: str) -> Source:
     """Renames a source. Raises NotThere, Invalid."""
-    row = _locked(id)
+    row = lock_source(id)
     before = _audited(row)
     row.name = name
     check(row)
-    return _saved(transaction, row, before, Deed.CHANGED)
+    return save_source(transaction, row, before, _audited(row))
 
 
 def pause(transaction: SetupTransaction, id: int) -> Source:
     """Pauses a source that is on: what calls bring is kept, nothing is read or recorded. Raises NotThere, Invalid."""
-    row = _locked(id)
+    row = lock_source(id)
     if row.state == SourceState.DRAFT:
         raise Invalid({"source": ["It is not switched on, so there is nothing to pause."]})
     before = _audited(row)
     if row.state == SourceState.ON:
         row.state = SourceState.PAUSED
         row.paused, row.paused_by = from_micros(transaction.db.now()), transaction.by[:60]
-    return _saved(transaction, row, before, Deed.CHANGED)
+    return save_source(transaction, row, before, _audited(row))
 
 
 def resume(transaction: SetupTransaction, id: int) -> Source:
     """Resumes a paused source: what was kept is recorded in its order, and reading goes on where it stopped. Raises NotThere, Invalid."""
-    row = _locked(id)
+    row = lock_source(id)
     if row.state == SourceState.DRAFT:
         raise Invalid({"source": ["It is not switched on yet. Finish its mapping, then switch it on."]})
     before = _audited(row)
     if row.state == SourceState.PAUSED:
         row.state, row.paused, row.paused_by = SourceState.ON, None, ""
-    return _saved(transaction, row, before, Deed.CHANGED)
+    return save_source(transaction, row, before, _audited(row))
 
 
 def remove(transaction: SetupTransaction, id: int) -> None:
     """Removes a source: its address no longer answers, and its secrets are gone. Its registrations stay as they are. Raises NotThere."""
-    row = _locked(id)
+    row = lock_source(id)
     row.deleted_at, row.path, row.due_at = from_micros(transaction.db.now()), "", None
     row.save()
     SourceSecret.objects.filter(source=row).delete()
@@ -88,17 +99,22 @@ def remove(transaction: SetupTransaction, id: int) -> None:
     transaction.note(Deed.DELETED, KIND, row, _audited(row), None)
 
 
-def _locked(id: int) -> Source:
+def lock_source(id: int) -> Source:
+    """A source of the account in scope, locked for a change. Raises NotThere."""
     row: Source | None = Source.objects.select_for_update().filter(pk=id, deleted_at=None).first()
     if row is None:
         raise NotThere(f"There is no source {id} here.")
     return row
 
 
-def _saved(transaction: SetupTransaction, row: Source, before: dict[str, Any], deed: Deed) -> Source:
+def save_source(transaction: SetupTransaction, row: Source, before: Mapping[str, Any], after: Mapping[str, Any]) -> Source:
+    """Writes a locked source and the audit entry of the change.
+
+    before, after: what the entry says of it
+    """
     row.changed = from_micros(transaction.db.now())
     row.save()
-    transaction.note(deed, KIND, row, before, _audited(row))
+    transaction.note(Deed.CHANGED, KIND, row, before, after)
     return row
 
 

@@ -149,7 +149,7 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
             form.refuse(error)
         else:
             say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
-            return HttpResponseRedirect(reverse("source", args=(source.pk,)))
+            return HttpResponseRedirect(reverse("source-proof" if source.path else "source", args=(source.pk,)))
     return form_page(
         request,
         form,
