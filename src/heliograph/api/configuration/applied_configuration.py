@@ -31,7 +31,7 @@ def drift_of(applied: AppliedFile) -> list[PlannedChange]:
     """What was changed by hand since the file was applied, in the sections that it manages. Before = as the file says, after = as it is now."""
     with scope(account=applied.account_id):
         names = AccountNames.of_account(applied.account_id)
-        changes = drifted(applied, read_all(names))
+        changes = drifted(applied, read_all(names), names)
         if all(change.section != "flows" for change in changes):
             return changes
         with account_reader(applied.account_id) as reader:
@@ -71,7 +71,7 @@ def put_back(account: int, place: str, id: int, *, by: str, allow_wider: bool = 
             names = AccountNames.of_account(account)
             before, config = read_all(names), transaction.provider.account(account)
             applied = newest_applied()
-            changes = drifted(applied, before) if applied else []
+            changes = drifted(applied, before, names) if applied else []
             change = next((each for each in changes if (each.section, each.id) == (place, id)), None)
             if applied is None or change is None:
                 raise NotThere("This is as the file says.")

@@ -169,7 +169,7 @@ def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: s
         names = AccountNames.of_account(account)
         before, config_before = read_all(names), transaction.provider.account(account)
         applied = newest_applied()
-        drifts = {(each.section, each.id): each.drift for each in drifted(applied, before)} if applied else {}
+        drifts = {(each.section, each.id): each.drift for each in drifted(applied, before, names)} if applied else {}
         read = read_file(content, names)
         if not config_before.signal_enabled:
             _refuse_signal(read)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from heliograph.accounts.models import AuditEntry
 from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.configuration_file import SECTIONS, place_of
+from heliograph.api.configuration.later_members import LaterMembers
 from heliograph.api.configuration.retagged_things import RetaggedThing, retagged_things
 from heliograph.api.configuration.section import Section, StoredEntry
 from heliograph.domain.flow import sentence
@@ -155,18 +156,19 @@ def _change(section: Section, was: StoredEntry | None, now: StoredEntry | None) 
     return PlannedChange(place_of(section), section.label, stored.id, stored.name, kind, members)
 
 
-def drifted(applied: AppliedFile, now: Account) -> list[PlannedChange]:
-    """What differs from what the file left, in the sections that it manages."""
+def drifted(applied: AppliedFile, now: Account, names: AccountNames) -> list[PlannedChange]:
+    """What differs from what the file left, in the sections that it manages. A member that a later release has added is no difference."""
     if applied.state is None:
         return []
-    changes = []
+    changes, later = [], LaterMembers(applied, names)
     for section in SECTIONS:
         place = place_of(section)
         if place not in applied.state:
             continue
         then = [StoredEntry(id, tuple(key), name, document) for id, key, name, document in applied.state[place]]
         for was, is_now in _pairs(then, now[place]):
-            change = _change(section, was, is_now)
+            before = replace(was, document=later.completed(place, was, is_now)) if was and is_now else was
+            change = _change(section, before, is_now)
             if change is not None:
                 changes.append(replace(change, drift=_who(section, change.id)))
     return changes
