@@ -97,7 +97,11 @@ def api() -> str:
     lines = ["", "## Endpoints", "", "| request | does | scope | role |", "| --- | --- | --- | --- |"]
     for path, controller in sorted(openapi.controllers(ROUTER), key=lambda route: route[0]):
         for method, access in controller.access.items():
-            does = paths[path][method.lower()]["summary"]
+            operation = paths[path][method.lower()]
+            if "summary" not in operation:
+                name = f"{controller.__module__}.{controller.__qualname__}.{method.lower()}"
+                raise LookupError(f"{name} has no docstring. Write one: its first line says in the reference what {method} {path} does.")
+            does = operation["summary"]
             lines.append(f"| `{method} {path.removeprefix('/api/v1/')}` | {does} | `{access.scope.value}` | {access.role.value} |")
     lines += ["", "## Problem types", "", "| type | status | |", "| --- | --- | --- |"]
     lines += [f"| `{each.name}` | {each.status.value} | {each.meaning} |" for each in PROBLEM_TYPES.values()]

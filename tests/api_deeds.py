@@ -82,12 +82,17 @@ def answered_id(content: bytes) -> str:
 BY_A_JOB: Final = {"jobs_job": "REST always answers a job; a page submits few items at once."}
 SAVES_NOTHING: Final = {
     "POST configuration/plan",
+    "POST connections/{connection}/rule/proposal",
     "POST connections/{connection}/rule/trial",
+    "POST flows/count",
     "POST flows/test",
     "POST flows/trial",
+    "POST flows/{flow}/count",
     "POST flows/{flow}/test",
     "POST flows/{flow}/trial",
     "POST mappings/preview",
+    "POST mappings/sample",
+    "POST registrations/set-status/preview",
 }
 """Endpoints of forms that leave no row."""
 SAVED: Final = "audit_entry config_history config_version"
@@ -142,7 +147,13 @@ def _settings() -> Iterator[Deed]:
         "terms of retention are shortened",
         PagePost("/settings/retention/", {"content": "30", "rows": "60"}, "form"),
         ApiRequest("PATCH", "retention?confirmed=true", {"content": 30, "rows": 60}),
-        "accounts_account audit_entry config_version",
+        "accounts_account audit_entry config_version retention",
+    )
+    yield Deed(
+        "what is older than its term goes at once",
+        PagePost("/settings/retention/", {"begin": "1"}),
+        ApiRequest("POST", "retention/removal/start?confirmed=true"),
+        "audit_entry retention",
     )
     yield Deed(
         "sign-in rules are changed",
@@ -431,6 +442,15 @@ def _connections() -> Iterator[Deed]:
         f"{SAVED} connection secret",
     )
     yield Deed(
+        "a connection gets another signing secret, which alone signs then",
+        (
+            PagePost("/signal/connections/{signed}/signing/", {"do": "new", "seen": "2"}),
+            PagePost("/signal/connections/{signed}/signing/", {"do": "finish", "seen": "3", "confirmed": "1"}),
+        ),
+        (ApiRequest("POST", "connections/{signed}/signing"), ApiRequest("POST", "connections/{signed}/signing/finish")),
+        f"{SAVED} connection secret",
+    )
+    yield Deed(
         "a connection is signed no more",
         PagePost("/signal/connections/{signed}/signing/", {"do": "stop", "seen": "2", "confirmed": "1"}),
         ApiRequest("DELETE", "connections/{signed}/signing"),
@@ -480,6 +500,14 @@ def _flows() -> Iterator[Deed]:
         PagePost("/signal/flows/{draft}/versions/", {"version": "1", "seen": "2"}),
         ApiRequest("POST", "flows/{draft}/versions/1/restoration"),
         f"{SAVED} flow flow_tag",
+    )
+    yield Deed(
+        "a test registration that fits a flow is made",
+        PagePost(
+            "/signal/flows/{leads}/test/", {"name": "Leads", "watch": "Registration Create Update", "make": "T9", "try_event": "SUMMIT"}
+        ),
+        ApiRequest("POST", "flows/{leads}/test-registrations", {"event": "{summit}", "code": "T9"}),
+        "change change_content figure_delta registration",
     )
     yield Deed(
         "a change is sent by a flow",
@@ -566,6 +594,14 @@ def _registrations() -> Iterator[Deed]:
         PagePost("/signal/retry/discard/", {"item": "{item_d1}"}),
         ApiRequest("POST", "retry/discard", {"items": ["{item_d1}"]}),
         "action figure_delta lane",
+    )
+    yield Deed(
+        "all items of a cause are discarded",
+        PagePost("/signal/retry/discard/?cause={cause_d1}"),
+        ApiRequest("POST", "retry/discard-cause?confirmed=true", {"cause": "{cause_d1}"}),
+        "action figure_delta lane",
+        jobs=True,
+        apart=BY_A_JOB,
     )
     yield Deed(
         "all items of a kind are submitted",

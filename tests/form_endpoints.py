@@ -27,8 +27,13 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
         "PUT connections/{connection}/rule",
         "POST connections/{connection}/rule/trial",
         "DELETE connections/{connection}/rule",
+        "POST connections/{connection}/rule/proposal",
     ),
-    "connection-signing": ("POST connections/{connection}/signing", "DELETE connections/{connection}/signing"),
+    "connection-signing": (
+        "POST connections/{connection}/signing",
+        "POST connections/{connection}/signing/finish",
+        "DELETE connections/{connection}/signing",
+    ),
     "connection-versions": ("POST connections/{connection}/versions/{version}/restoration",),
     "custom-statuses": ("POST events/{event}/custom-statuses", "PATCH events/{event}/custom-statuses/{status}"),
     "custom-statuses-delete": ("DELETE events/{event}/custom-statuses/{status}",),
@@ -45,13 +50,18 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "flow-copy": ("POST flows/{flow}/copy",),
     "flow-delete": ("DELETE flows/{flow}",),
     "flow-new": ("POST flows",),
-    "flow-new-test": ("POST flows/test", "POST flows/trial"),
+    "flow-new-test": ("POST flows/test", "POST flows/trial", "POST flows/count"),
     "flow-send": ("POST flows/{flow}/send",),
-    "flow-test": ("POST flows/{flow}/test", "POST flows/{flow}/trial"),
+    "flow-test": (
+        "POST flows/{flow}/test",
+        "POST flows/{flow}/trial",
+        "POST flows/{flow}/count",
+        "POST flows/{flow}/test-registrations",
+    ),
     "flow-toggle": ("PATCH flows/{flow}",),
     "flow-versions": ("POST flows/{flow}/versions/{version}/restoration",),
     "job": ("POST jobs/{job}/pause", "POST jobs/{job}/resume", "POST jobs/{job}/cancel"),
-    "mapping": ("PATCH mappings/{mapping}", "POST mappings/preview"),
+    "mapping": ("PATCH mappings/{mapping}", "POST mappings/preview", "POST mappings/sample"),
     "mapping-copy": ("POST mappings/{mapping}/copy",),
     "mapping-delete": ("DELETE mappings/{mapping}",),
     "mapping-new": ("POST mappings",),
@@ -73,7 +83,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "registration-active": ("POST registrations/{registration}/is-active",),
     "registration-add": ("POST registrations",),
     "registration-statuses": ("PATCH registration-statuses/{status}",),
-    "registrations-status": ("POST registrations/set-status",),
+    "registrations-status": ("POST registrations/set-status", "POST registrations/set-status/preview"),
     "replay": ("POST replays",),
     "replay-act": (
         "POST replays/{replay}/pause",
@@ -82,8 +92,8 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
         "POST replays/{replay}/stop",
     ),
     "replay-send": ("POST replays/{replay}/start",),
-    "retention": ("PATCH retention",),
-    "retry-discard": ("POST retry/discard",),
+    "retention": ("PATCH retention", "POST retention/removal/start"),
+    "retry-discard": ("POST retry/discard", "POST retry/discard-cause"),
     "retry-download": ("POST retry/downloads",),
     "retry-download-again": ("POST retry/downloads/{download}/submit",),
     "retry-download-ready": ("POST jobs/{job}/cancel",),
@@ -139,3 +149,7 @@ REASONS: Final = {
     "restored-copy": "A person makes sure that the original has stopped for good, on the page or beside `heliograph release`.",
 }
 """Why a page's form has no endpoint."""
+FOR_PROGRAMS: Final = {
+    "POST registrations.ndjson": "A program sends many documents at once. A page takes one registration, or a file with columns.",
+}
+"""Why an endpoint that writes, or that asks by POST, has no form."""

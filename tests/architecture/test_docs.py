@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,16 @@ DOCUMENTS = tuple(sorted([*source.ROOT.glob("*.md"), *(source.ROOT / "docs").rgl
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_O1_every_setting_and_every_command_is_documented(name: str) -> None:
     assert (reference.REFERENCE / name).read_text("utf-8") == reference.current(name, reference.PAGES[name]()), "run `make docs`"
+
+
+def test_an_endpoint_without_a_docstring_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    reference.api()
+    from heliograph.api.endpoints.tag_endpoints import Tags
+
+    read = Tags.api_endpoints["GET"]  # with what the library took from the docstring
+    monkeypatch.setattr(read, "metadata", replace(read.metadata, summary=None, description=None))
+    with pytest.raises(LookupError, match=r"tag_endpoints\.Tags\.get has no docstring. Write one"):
+        reference.api()
 
 
 def test_every_setting_says_what_it_is() -> None:

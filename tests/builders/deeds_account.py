@@ -14,6 +14,7 @@ from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts.models import ApiToken, User
 from heliograph.domain.flow.flow import Mode
+from heliograph.domain.retention import DAY
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.sources.models import Source, SourceSecret, SourceState
@@ -120,7 +121,7 @@ def _filled(story: Story, receiver: Receiver) -> DeedsAccount:
     with scope(account=story.account):
         token_id = ApiToken.objects.get(name=ADA).pk
     made = DeedsAccount(story.account, user.pk, client.cookies[settings.SESSION_COOKIE_NAME].value, api.token, token_id)
-    for filling in (_deliveries, _other_mode, _connections, _sources, _flows, _events, _settings, _people, _replays):
+    for filling in (_deliveries, _old_delivery, _other_mode, _connections, _sources, _flows, _events, _settings, _people, _replays):
         made.ids |= filling(story, receiver, api)
     with scopes_disabled():
         made.newest_job = Job.objects.latest("pk").pk
@@ -161,7 +162,15 @@ def _deliveries(story: Story, receiver: Receiver, api: ApiClient) -> dict[str, s
     }
 
 
-def _other_mode(story: Story, receiver: Receiver, _api: ApiClient) -> dict[str, str]:
+def _old_delivery(story: Story, _receiver: Receiver, _api: ApiClient) -> dict[str, str]:
+    """The request of R3 and its answer are older than every term."""
+    with story.db.transaction():
+        for table in ("attempt", "attempt_content"):
+            story.db.run(f"UPDATE {table} SET at = at - {1000 * DAY} WHERE action_id = :action", {"action": story.action("R3")["id"]})
+    return {}
+
+
+def _other_mode(story: Story, receiver: Receiver, api: ApiClient) -> dict[str, str]:
     """D1 waits because it was made in Live, and its flow is in Test since."""
     receiver.answer("/later", Answer(200))
     later = story.connection("Later", "/later")
@@ -173,7 +182,8 @@ def _other_mode(story: Story, receiver: Receiver, _api: ApiClient) -> dict[str, 
         story.resume(later)
         story.wait_for(lambda: "flow_mode" in [action["cause"] for action in story.actions("D1")])
     (item,) = [action for action in story.actions("D1") if action["cause"] == "flow_mode"]
-    return {"item_d1": item["key"]}
+    (cause,) = (each for each in api.get("retry/causes")["items"] if each["can_discard"])
+    return {"item_d1": item["key"], "cause_d1": cause["cause"]}
 
 
 def _connections(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
