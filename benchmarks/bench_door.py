@@ -98,6 +98,7 @@ class Doorway:
 
     def __init__(self) -> None:
         self.writer, self.tokens, self.body_budget = NothingRecorded(), OneToken(), BodyBudget()
+        self.inbound, self.tracer = None, None
 
 
 async def serve(kind: str) -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.http_request import LOCAL, Hosts
+from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.source.verification import Verification
 from heliograph.engine.ingest.door_places import PlaceLimits
 from heliograph.engine.ingest.fast_door import DIRECT, Door
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.wsgi_door import IngestApplication
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
+from heliograph.store.secrets import SecretPlace, Vault, save_secret
 from heliograph.store.token_check import digest_of, new_token, prefix_of
 from heliograph.web.limits import HeadRules
 from heliograph.web.server import pages_server
@@ -27,6 +31,7 @@ from tests.builders.running_account import ACCOUNT, RunningAccount
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE
 
+VAULT = Vault([Fernet.generate_key().decode()])
 PATH = "/ingest/registrations"
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
@@ -46,6 +51,50 @@ def make_token(db: Database, *scopes: str, account: int = ACCOUNT) -> str:
             },
         )
     return token
+
+
+def make_source(
+    db: Database,
+    path: str,
+    verification: Verification | None,
+    *secrets: str,
+    handshake: Handshake | None = None,
+    account: int = ACCOUNT,
+    state: int = 1,
+) -> int:
+    """A source that is called at /in/<path>. Returns its id. secrets: oldest first"""
+    settings: dict[str, Any] = {"verification": verification.to_body()} if verification else {}
+    if handshake:
+        settings["handshake"] = handshake.to_body()
+    params = {
+        "account": account,
+        "name": path,
+        "folded_name": path,
+        "path": path,
+        "settings": json.dumps(settings),
+        "state": state,
+        "now": db.now(),
+    }
+    with db.transaction():
+        ((source,),) = db.all(
+            "INSERT INTO source (account_id, name, folded_name, platform, path, settings, state, created, created_by, changed)"
+            " VALUES (:account, :name, :folded_name, 'webhook', :path, :settings, :state, :now, 'test', :now) RETURNING id",
+            params,
+        )
+    for secret in secrets:
+        add_secret(db, source, secret, account=account)
+    return int(source)
+
+
+def add_secret(db: Database, source: int, text: str, *, ends: int | None = None, account: int = ACCOUNT) -> int:
+    """A secret of a source. ends: microseconds"""
+    with db.transaction():
+        ((id,),) = db.all(
+            "INSERT INTO source_secret (account_id, source_id, created, created_by, ends) VALUES (:account, :source, :now, 'test', :ends) RETURNING id",
+            {"account": account, "source": source, "now": db.now(), "ends": ends},
+        )
+        save_secret(db, VAULT, SecretPlace(account, "source", source, str(id)), text)
+    return int(id)
 
 
 @dataclass
@@ -116,10 +165,18 @@ def opened(
     hosts: Hosts = LOCAL,
     limits: PlaceLimits | None = None,
     clients: ClientAddresses = DIRECT,
+    on_stored: Callable[[], object] = lambda: None,
 ) -> Iterator[Sender]:
-    """A door that is open. limits, clients: of the fast door."""
+    """A door that is open. limits, clients: of the fast door; on_stored: called after calls of sources were stored"""
     deaths: list[BaseException] = []
-    reception = Reception(acme.open, lambda: acme.open(read_only=True), lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
+    reception = Reception(
+        acme.open,
+        lambda: acme.open(read_only=True),
+        lambda db: Committed(db, ConfigCache()),
+        on_death=deaths.append,
+        vault=VAULT,
+        on_stored=on_stored,
+    )
     sender = Sender(acme, reception, 0, kind, make_token(acme.db), deaths)
     if kind == "fast":
         door = Door("127.0.0.1", 0, reception, hosts=hosts, clients=clients, limits=limits, on_death=deaths.append)

@@ -115,7 +115,9 @@ def worker_setup(options: Options) -> WorkerParts:
     )
 
 
-def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
+def reception(
+    options: Options, *, on_recorded: Callable[[], object] = lambda: None, on_stored: Callable[[], object] = lambda: None
+) -> Reception:
     """The reception of documents, shared by the doors of this process. If its writer dies, so does the process; the supervisor restarts it."""
     from heliograph.engine.ingest.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
     from heliograph.store.config_cache import Committed  # noqa: PLC0415
@@ -127,6 +129,8 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         on_recorded=on_recorded,
         on_death=lambda _: os._exit(UNCLEAN),
         tracer=open_tracer(),
+        vault=Vault(options.keys, options.key_source),
+        on_stored=on_stored,
     )
     database_outages.PROCESS.report = received.writer.counters.note_trouble
     access_refusals.PROCESS.report = received.writer.counters.refused_access
@@ -163,7 +167,9 @@ def listening(options: Options) -> Callable[[Callable[[], object]], object]:
     return (lambda _wake: None) if options.on_sqlite else lambda wake: Listener(options.database_url, wake)
 
 
-def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
+def fast_door(
+    options: Options, *, on_recorded: Callable[[], object] = lambda: None, on_stored: Callable[[], object] = lambda: None
+) -> Door:
     """The door of HELIOGRAPH_INGEST_BIND. Raises AddressTaken if the address is not available."""
     from heliograph.engine.ingest.door_places import PlaceLimits  # noqa: PLC0415 -- as above
     from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415
@@ -173,7 +179,7 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         return Door(
             host,
             port,
-            reception(options, on_recorded=on_recorded),
+            reception(options, on_recorded=on_recorded, on_stored=on_stored),
             hosts=options.hosts,
             clients=ClientAddresses(options.trusted_proxies),
             limits=PlaceLimits(options.ingest_connections, options.ingest_address_connections).within(

@@ -110,7 +110,7 @@ class CountedEdge:
             tasks = [
                 asyncio.ensure_future(self._edge(scope, _receive(code), _send(statuses))) for scope, code in zip(scopes, codes, strict=True)
             ]
-            await asyncio.to_thread(until, lambda: self.reception.writer._waiting == len(codes))
+            await asyncio.to_thread(until, lambda: self.reception.writer.queue._waiting == len(codes))
             free.set()
             await asyncio.gather(*tasks)
         assert statuses == [201] * len(codes)

@@ -18,7 +18,7 @@ from tests.doors import JSON, NDJSON, PATH, Said, Sender, acme, document, make_t
 from tests.processes import free_port
 from tests.waiting import PATIENCE, until
 
-from heliograph.engine.ingest import batch_writer, door_protocol, fast_door, request_rules, token_cache
+from heliograph.engine.ingest import batch_queue, door_protocol, fast_door, look_up_cache, request_rules
 from heliograph.engine.ingest.reception import Reception
 from heliograph.recording import batches
 from heliograph.recording.items import RecordItem
@@ -157,7 +157,7 @@ def test_who_may_not_is_told_so(sender: Sender) -> None:
 
 
 def test_a_revoked_token_stops_within_two_seconds(sender: Sender) -> None:
-    assert token_cache.KNOWN_FOR < 2
+    assert look_up_cache.KNOWN_FOR < 2
     assert sender.post(document()).status == 201
     with sender.acme.db.transaction():
         sender.acme.db.run("UPDATE api_token SET revoked = :now", {"now": sender.acme.db.now()})
@@ -204,7 +204,7 @@ def test_I3_a_body_without_a_length_is_bounded_too(sender: Sender, monkeypatch: 
 
 
 def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_writer, "MOST_WAITING", 3)
+    monkeypatch.setattr(batch_queue, "MOST_WAITING", 3)
     held = sender.acme.db  # nothing is recorded while this transaction is open
     first: list[Said] = []
     with held.transaction():
@@ -247,7 +247,7 @@ def test_O7_bulk_without_room_waits_and_is_then_429(acme: RunningAccount, monkey
 
 
 def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_writer, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(batch_queue, "MOST_OF_ONE", 2)
     held, writer = sender.acme.db, sender.reception.writer
     done = threading.Semaphore(0)
 
@@ -261,10 +261,10 @@ def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypat
         submit(ACCOUNT, ["R0"])
         until(lambda: writer.is_writing)
         submit(ACCOUNT, ["R1", "R2"])
-        with pytest.raises(batch_writer.WriterBusy):
+        with pytest.raises(batch_queue.WriterBusy):
             submit(ACCOUNT, ["R3"])
         submit(ACCOUNT + 1, ["R1", "R2", "R3"])  # more at once than an account may have waiting: the first is always accepted
-        with pytest.raises(batch_writer.WriterBusy):
+        with pytest.raises(batch_queue.WriterBusy):
             submit(ACCOUNT + 1, ["R4"])
     for _ in range(3):
         assert done.acquire(timeout=PATIENCE)
@@ -308,17 +308,17 @@ def test_an_error_of_ours_spoils_no_neighbour(acme: RunningAccount, monkeypatch:
 
 
 def test_documents_that_come_one_by_one_share_a_transaction(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_writer, "PACE", 600.0)
+    monkeypatch.setattr(batch_queue, "PACE", 600.0)
     with opened(acme, "fast") as sender:
         writer = sender.reception.writer
         assert sender.post(document("R0")).status == 201  # after a rest, and alone: at once
         with socket.create_connection(("127.0.0.1", sender.port), timeout=10):
-            until(writer.others_may_send)
+            until(writer.queue.others_may_send)
             said: list[int] = []
             waiting = [threading.Thread(target=lambda code=code: said.append(sender.post(document(code)).status)) for code in ("R1", "R2")]
             for each in waiting:
                 each.start()
-            until(lambda: writer._paces and writer._waiting == len(waiting))
+            until(lambda: writer.queue._paces and writer.queue._waiting == len(waiting))
             assert not said
         assert sender.post(document("R3")).status == 201  # now everybody who is connected has sent
         for each in waiting:
@@ -327,7 +327,7 @@ def test_documents_that_come_one_by_one_share_a_transaction(acme: RunningAccount
 
 
 def test_whoever_sends_one_after_the_other_does_not_wait(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_writer, "PACE", 600.0)
+    monkeypatch.setattr(batch_queue, "PACE", 600.0)
     with opened(acme, "fast") as sender, closing(http.client.HTTPConnection("127.0.0.1", sender.port, timeout=20)) as kept:
         for n in range(3):
             body = json.dumps(document(f"R{n}"))

@@ -12,7 +12,7 @@ from tests.builders.running_account import RunningAccount
 from tests.doors import JSON, NDJSON, PATH, acme, document, make_token, opened
 from tests.waiting import PATIENCE, until
 
-from heliograph.engine.ingest import door_protocol, fast_door, reception, request_rules, token_cache
+from heliograph.engine.ingest import door_protocol, fast_door, look_up_cache, reception, request_rules, token_cache
 from heliograph.store.token_check import find_grant, new_token
 
 __all__ = ["acme"]
@@ -120,7 +120,7 @@ def test_D9_guesses_do_not_keep_out_who_is_known(acme: RunningAccount, monkeypat
         assert first is not None
         assert first.result(30)
         monkeypatch.setattr(token_cache, "find_grant", slowly)
-        guesses = [asked.look_up(new_token()) for _ in range(token_cache.MOST_LOOK_UPS + 20)]
+        guesses = [asked.look_up(new_token()) for _ in range(look_up_cache.MOST_LOOK_UPS + 20)]
         again = asked.look_up(known)
         go_on.set()
         assert guesses.count(None) == 20

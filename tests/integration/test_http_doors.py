@@ -17,7 +17,7 @@ from tests.builders.running_account import RunningAccount
 from tests.doors import JSON, NDJSON, PATH, Sender, acme, document, make_token, opened
 from tests.waiting import PATIENCE, until
 
-from heliograph.engine.ingest import token_cache
+from heliograph.engine.ingest import look_up_cache, token_cache
 from heliograph.engine.supervisor.operations_port import operations_port
 from heliograph.options import Options
 from heliograph.store.token_check import find_grant, new_token
@@ -291,7 +291,7 @@ def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(
         return find_grant(*asked)
 
     monkeypatch.setattr(token_cache, "find_grant", slowly)
-    monkeypatch.setattr(token_cache, "MOST_LOOK_UPS", 2)
+    monkeypatch.setattr(look_up_cache, "MOST_LOOK_UPS", 2)
     spelled = ("localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{}")
     with opened(acme, kind) as sender, ThreadPoolExecutor(2) as pool:
 

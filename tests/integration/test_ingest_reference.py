@@ -22,7 +22,7 @@ from heliograph.domain.http_request import LARGEST_HEAD, MOST_HEADERS
 from heliograph.domain.registration import document, item_plan
 from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.setup.fields import PROFILE_FIELDS
-from heliograph.engine.ingest import batch_writer, door_protocol, fast_door, request_rules
+from heliograph.engine.ingest import batch_queue, door_protocol, fast_door, request_rules
 from heliograph.engine.ingest.door_places import PlaceLimits
 from heliograph.engine.ingest.problem_documents import reply_of
 from heliograph.recording import json_documents
@@ -81,7 +81,7 @@ def test_I5_every_limit_is_that_of_the_code() -> None:
         "time for a commit, then 503": f"{request_rules.REPLY_WITHIN:.0f} s",
         "idle connection at the fast door": f"{fast_door.IDLE} s",
         "bodies that a process holds at one time, of one account half": f"{request_rules.MOST_BODY_BYTES:,} bytes",
-        "documents that wait to be recorded, of one account half": f"{batch_writer.MOST_WAITING:,}",
+        "documents that wait to be recorded, of one account half": f"{batch_queue.MOST_WAITING:,}",
         "open connections with a valid token at the fast door, of one account half": f"{limits.most:,}",
         "open connections of one address without a valid token at the fast door": f"{limits.of_address}",
     }

@@ -364,8 +364,8 @@ def _run_edge() -> None:
     # A door whose supervisor was killed still answers its open requests: wait for it.
     with folder_lock(options.data, f"edge-{host_and_port(options.ingest_bind)[1]}", patience=STOP + 2.0):
         notify = telling(options)
-        with contextlib.closing(source_recorder(options, on_recorded=notify)):
-            run_door(lambda: fast_door(options, on_recorded=notify))
+        with contextlib.closing(source_recorder(options, on_recorded=notify)) as recorder:
+            run_door(lambda: fast_door(options, on_recorded=notify, on_stored=recorder.wake))
 
 
 def _run_pages() -> None:
@@ -386,8 +386,8 @@ def _run_pages() -> None:
     notify = telling(options)
     with (
         _beside_pages(options),
-        contextlib.closing(source_recorder(options, on_recorded=notify)),
-        contextlib.closing(reception(options, on_recorded=notify)) as received,
+        contextlib.closing(source_recorder(options, on_recorded=notify)) as recorder,
+        contextlib.closing(reception(options, on_recorded=notify, on_stored=recorder.wake)) as received,
     ):
         application = IngestApplication(pages_application(), received)
         with collector.importing():

@@ -84,10 +84,11 @@ type RefusalKey = tuple[str, str]
 """Where a request was refused, and the status of the answer."""
 
 INGEST: Final = "ingest"
+INBOUND: Final = "in"
 OTHER: Final = "other"
 _STATUSES: Final = (*map(str, (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 501, 503)), OTHER)
-REFUSALS: Final[Sequence[RefusalKey]] = tuple((entrance, status) for entrance in (INGEST, "api", "pages") for status in _STATUSES)
-"""Both doors of /ingest, the REST API, and all else at the port of the pages."""
+REFUSALS: Final[Sequence[RefusalKey]] = tuple((entrance, status) for entrance in (INGEST, INBOUND, "api", "pages") for status in _STATUSES)
+"""Both doors of /ingest and of /in, the REST API, and all else at the port of the pages."""
 SIGN_IN_REASONS: Final = (
     Reason.PASSWORD,
     Reason.CODE,
@@ -117,6 +118,8 @@ def entrance_of(path: str) -> str:
     """The entrance that a request to the port of the pages comes in by."""
     if path == "/ingest" or path.startswith("/ingest/"):
         return INGEST
+    if path.startswith("/in/"):
+        return INBOUND
     return "api" if path.startswith("/api/") else "pages"
 
 

@@ -12,7 +12,8 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.engine.ingest import request_rules
-from heliograph.engine.ingest.batch_writer import BatchResult, Mishap
+from heliograph.engine.ingest.batch_queue import Mishap
+from heliograph.engine.ingest.batch_writer import BatchResult
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.json_documents import NoDocument

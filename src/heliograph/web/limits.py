@@ -33,10 +33,11 @@ LARGEST_UNASKED: Final = 64 * 1024
 """A document up to this size is read before its token is checked."""
 FILES: Final = "/import/"
 DOCUMENTS: Final = "/ingest/"
+CALLS: Final = "/in/"
 API: Final = "/api/"
 """The beginning of addresses at which every error is a problem document."""
-LARGEST: Final = ((FILES, LARGEST_FILE), (DOCUMENTS, 33 * 1024 * 1024))
-"""By path prefix: imported files, and documents, whose own limits are in `engine.ingest`."""
+LARGEST: Final = ((FILES, LARGEST_FILE), (DOCUMENTS, 33 * 1024 * 1024), (CALLS, 1024 * 1024 + 1))
+"""By path prefix: imported files, and documents and calls of sources, whose own limits are in `engine.ingest`."""
 HEAD_WITHIN: Final = 10.0
 BODY_WITHIN: Final = 30.0
 """Seconds from the beginning of a request to the end of its head (HEAD_WITHIN) and to the end of its body (BODY_WITHIN, plus a second per
@@ -192,7 +193,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Like waitress, after our own parsing of the head."""
         consumed = int(super().received(data)) if self.completed or self.headers_finished else self._receive_head(data)
-        if isinstance(self.error, RequestEntityTooLarge) and self.path.startswith(API):
+        if isinstance(self.error, RequestEntityTooLarge) and self.path.startswith((API, CALLS)):
             self.refuse(RefusalAnswer(BODY_TOO_LARGE))
         return consumed
 

@@ -17,7 +17,7 @@ PAYLOAD: Final = "payload"
 """The field of a form that contains JSON, as GitHub and Slack send it."""
 
 
-class NoCallBody(HeliographError):
+class NoCallBody(HeliographError, ValueError):
     """The body is no JSON, or too deep; the message is a sentence."""
 
 

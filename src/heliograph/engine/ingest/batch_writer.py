@@ -1,11 +1,6 @@
 """The batch writer records documents from many senders in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
 
-    submit(), from any thread → bounded queue → one thread: take all documents, resolve, record, commit → done()
-
-Batches are small when idle and large under load, because documents gather while the batch before commits. Two waits make them larger:
-
-    after a batch of many   until nearly as many have arrived, at most GATHER: senders that got their replies together send again together
-    between two batches     PACE, so that single documents share a transaction; no wait if every connected sender waits for a reply
+    submit(), from any thread → batch_queue → one thread: take all documents, resolve, record, commit → done()
 
 `done` is called after the commit. If the database fails, or its response to a COMMIT is lost, the batch is UNAVAILABLE. After an internal
 error the batch is halved until the faulty document is alone, so that it does not fail its neighbours.
@@ -14,24 +9,20 @@ error the batch is halved until the faulty document is alone, so that it does no
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 import structlog
 
 from heliograph import failpoints
-from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.engine.counters import ProcessCounters
+from heliograph.engine.ingest.batch_queue import FEW, BatchQueue, Mishap, Submission
 from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.tracer import Tracer
 from heliograph.engine.worker.handover import Handover
@@ -45,52 +36,13 @@ from heliograph.store.token_check import note_use
 
 log = structlog.get_logger(__name__)
 
-MOST_AT_ONCE: Final = 300
-"""Documents per transaction. A larger batch is hardly cheaper per document, and makes pages wait longer for the write lock."""
-FEW: Final = 16
-"""After a batch of more requests than this, the next one waits for as many."""
-PACE: Final = 0.015
-"""Seconds from the beginning of a batch of few to that of the next. Half of what a batch costs does not depend on its size; a document
-that comes after an idle period is recorded at once."""
-PACED_MOST: Final = 32
-"""So many waiting documents are recorded before their time."""
-MOST_WAITING: Final = 8_000
-MOST_BYTES: Final = 32 * 1024 * 1024
-"""Limits on the documents that wait to be recorded, and on their bytes. Beyond them documents are refused as WriterBusy, before memory grows."""
-MOST_OF_ONE: Final = MOST_WAITING // 2
-"""How many of them one account may have, so that however much it sends, others are accepted."""
-GATHER: Final = 0.005
 CONFIRM_EVERY: Final = 0.25
 NOTE_EVERY: Final = 60.0
 """Seconds between writes of tokens' last use."""
 
 
-class WriterBusy(HeliographError):
-    """More arrives than can be recorded; nothing of this request was taken."""
-
-
-class Mishap(Enum):
-    """Why a document got no answer from record()."""
-
-    UNAVAILABLE = "unavailable"
-    FAILED = "failed"
-
-
 type BatchResult = ItemResult | Mishap
 type Done = Callable[[Sequence[BatchResult]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Submission:
-    """Documents that arrived together, of one account. size: in bytes."""
-
-    items: Sequence[RecordItem]
-    size: int
-    done: Done
-
-    @property
-    def account(self) -> int:
-        return self.items[0].account if self.items else 0
 
 
 class BatchWriter:
@@ -108,17 +60,8 @@ class BatchWriter:
     ) -> None:
         self._open, self._provider_of, self._endpoint = open_database, provider, endpoint
         self._on_recorded, self._on_death, self._tracer = on_recorded, on_death, tracer
-        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
-        self._expected = 0
-        self._enough = threading.Event()
-        self._began = float("-inf")
-        self._paces = False
-        self.others_may_send: Callable[[], bool] = lambda: False
-        """Whether a sender is connected that has nothing under way, and may join a batch. Set by the door; otherwise no batch waits for more."""
-        self._lock = threading.Lock()
-        self._waiting = self._bytes = 0
-        self._waiting_by_account: Counter[int] = Counter()
-        self._closed = self._writing = False
+        self.queue = BatchQueue[RecordItem, BatchResult]()
+        self._writing = False
         self.handover: Handover | None = None
         """To the thread of the edge's event loop, once there is one: on SQLite that thread records, and this one waits for documents and
         for the write lock."""
@@ -139,18 +82,7 @@ class BatchWriter:
     def submit(self, items: Sequence[RecordItem], size: int, done: Done) -> None:
         """Records the documents of one account, in order. `done` gets one result for each, on the writer's thread, and must not raise.
         Raises WriterBusy."""
-        submission = _Submission(items, size, done)
-        with self._lock:
-            if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
-                raise WriterBusy
-            if (own_waiting := self._waiting_by_account[submission.account]) and own_waiting + len(items) > MOST_OF_ONE:
-                raise WriterBusy
-            self._waiting += len(items)
-            self._waiting_by_account[submission.account] += len(items)
-            self._bytes += size
-            self._queue.put(submission)
-            if 0 < self._expected <= self._waiting or (self._paces and (self._waiting >= PACED_MOST or not self.others_may_send())):
-                self._enough.set()
+        self.queue.submit(items, size, done)
 
     def note_use(self, token: int) -> None:
         """Notes that this token was used now."""
@@ -158,11 +90,7 @@ class BatchWriter:
 
     def stop(self, seconds: float) -> None:
         """Accepts nothing more, records what waits, and ends. Callable again."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._queue.put(None)
-                self._enough.set()
+        self.queue.close()
         self._thread.join(seconds)
 
     @property
@@ -179,7 +107,7 @@ class BatchWriter:
     def _run(self) -> None:
         show_thread_name()
         try:
-            while batch := self._take():
+            while batch := self.queue.take():
                 self._record(batch)
                 self._note()
         except BaseException as error:  # whatever it is, the process must not continue half alive
@@ -188,52 +116,7 @@ class BatchWriter:
         finally:
             self._close()
 
-    def _take(self) -> list[_Submission]:
-        """Waits for submissions and takes what has arrived; empty when the writer stops."""
-        first = self._queue.get()
-        if first is None:
-            return []
-        if self._expected:
-            self._enough.wait(GATHER)
-        else:
-            self._keep_pace(self._began + PACE - time.monotonic())
-        self._began = time.monotonic()
-        batch, items = [first], len(first.items)
-        while items < MOST_AT_ONCE:
-            try:
-                more = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                self._queue.put(None)
-                break
-            batch.append(more)
-            items += len(more.items)
-        with self._lock:
-            self._waiting -= items
-            self._bytes -= sum(each.size for each in batch)
-            for each in batch:
-                self._waiting_by_account[each.account] -= len(each.items)
-            self._waiting_by_account += Counter()  # drops accounts with nothing waiting
-            self._expected = min(items * 3 // 4, MOST_AT_ONCE) if len(batch) > FEW else 0
-            self._enough.clear()
-            if self._waiting >= self._expected or self._closed:
-                self._enough.set()
-        return batch
-
-    def _keep_pace(self, seconds: float) -> None:
-        """Waits for more documents while somebody may still send one."""
-        if seconds <= 0:
-            return
-        with self._lock:
-            if self._closed or self._waiting >= PACED_MOST or not self.others_may_send():
-                return
-            self._paces = True
-            self._enough.clear()
-        self._enough.wait(seconds)
-        self._paces = False
-
-    def _record(self, batch: Sequence[_Submission]) -> None:
+    def _record(self, batch: Sequence[Submission[RecordItem, BatchResult]]) -> None:
         items = batch[0].items if len(batch) == 1 else [item for each in batch for item in each.items]
         began = time.time_ns() if self._tracer is not None else 0
         self._writing = True

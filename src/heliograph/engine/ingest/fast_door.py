@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
@@ -23,13 +23,17 @@ import uvicorn
 from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.engine.counters import ConnectionEnd
-from heliograph.engine.ingest import problem_documents, request_rules
-from heliograph.engine.ingest.batch_writer import BatchResult, Mishap, WriterBusy
+from heliograph.engine.ingest import inbound_rules, problem_documents, request_rules
+from heliograph.engine.ingest.batch_queue import WriterBusy
+from heliograph.engine.ingest.batch_writer import BatchResult
 from heliograph.engine.ingest.door_places import DoorPlaces, Place, PlaceLimits
 from heliograph.engine.ingest.door_protocol import IS_WHOLE, PLACE, DoorProtocol
+from heliograph.engine.ingest.inbound_door import Disconnected, InboundDoor
+from heliograph.engine.ingest.inbound_rules import InboundReply
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
+from heliograph.engine.ingest.result_handover import Landing
 from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.tracer import traceparent_of
 from heliograph.engine.worker.handover import Handover
@@ -56,27 +60,6 @@ type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
 
 
-class _Gone(Exception):
-    """The sender has disconnected; nobody waits for a reply."""
-
-
-@dataclass(frozen=True, slots=True)
-class _PendingReply:
-    """The reply to documents that the batch writer is recording.
-
-    until: when their sender stops waiting, by the loop's clock
-    """
-
-    future: asyncio.Future[Sequence[BatchResult]]
-    count: int
-    until: float
-
-    def give_up(self) -> None:
-        """Sets the results to UNAVAILABLE, unless the batch writer has set them."""
-        if not self.future.done():
-            self.future.set_result([Mishap.UNAVAILABLE] * self.count)
-
-
 class Edge:
     """The ASGI application. One per event loop."""
 
@@ -84,9 +67,8 @@ class Edge:
         self._reception, self._clients = reception, clients
         self._writer, self._tokens, self._body_budget = reception.writer, reception.tokens, reception.body_budget
         self._tracer = reception.tracer
-        self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
-        self._pending: deque[_PendingReply] = deque()
-        self._is_watching = False
+        self._landing: Landing | None = None
+        self._calls: InboundDoor | None = None
         self._chunk_limits: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
@@ -99,9 +81,17 @@ class Edge:
             self._loop = loop = asyncio.get_running_loop()
             handover = Handover(lambda: loop.call_soon_threadsafe(handover.turn), loop.is_running)
             self._writer.handover = handover
-            self._writer.on_answered = self._wake
+            self._landing = Landing(loop)
+            self._writer.on_answered = self._landing.wake
+            if self._reception.inbound is not None:
+                self._calls = InboundDoor(self._reception.inbound, self._landing)
             self._record_first = handover.turn
         self._record_first()
+        if self._calls is not None and scope["path"].startswith(inbound_rules.PREFIX):
+            with contextlib.suppress(Disconnected):
+                called = await self._calls.handle(scope, receive, place=scope[PLACE], address=self._address(scope))
+                await _send_reply(scope, called, send)
+            return
         head = request_rules.head_of(scope["method"], scope["path"], scope["headers"])
         span = None
         if self._tracer is not None:
@@ -113,7 +103,7 @@ class Edge:
 
         try:
             reply = await self._handle(head, receive, send, note_refusal, place=scope[PLACE], is_whole=scope[IS_WHOLE])
-        except _Gone:
+        except Disconnected:
             if span is not None:
                 span.end(status=None, error="disconnected")
             return
@@ -124,12 +114,7 @@ class Edge:
         if reply is not None:
             if reply.is_problem:
                 note_refusal(reply)
-            headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.body)).encode())]
-            headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
-            if scope[IS_WHOLE] and not scope[PLACE].is_known and "Connection" not in reply.headers:
-                headers.append((b"connection", b"close"))  # the protocol ends it, too, and after the rest of a body
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            await send({"type": "http.response.body", "body": reply.body})
+            await _send_reply(scope, reply, send)
 
     def _address(self, scope: Any) -> str:
         """The sender's address on the network."""
@@ -164,7 +149,7 @@ class Edge:
             while True:
                 message = await (receive() if is_whole else self._next(receive, began + request_rules.body_within(size)))
                 if message["type"] == "http.disconnect":
-                    raise _Gone
+                    raise Disconnected
                 part = message.get("body", b"")
                 if not self._body_budget.take(grant.account, len(part)):
                     return problem_documents.BUSY
@@ -286,45 +271,19 @@ class Edge:
         except WriterBusy:
             return [problem_documents.BUSY] * len(items)
 
-    # Between the loop and the writer's thread.
-
     async def _submit(self, items: Sequence[RecordItem], size: int) -> Sequence[BatchResult]:
         """Results after the commit. Raises WriterBusy."""
-        assert self._loop is not None
-        future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
-        self._writer.submit(items, size, lambda results: self._landed.append((future, results)))
-        self._pending.append(_PendingReply(future, len(items), self._loop.time() + request_rules.REPLY_WITHIN))
-        if not self._is_watching:
-            self._watch()
-        return await future
+        assert self._landing is not None
+        return await self._landing.submit(self._writer.submit, items, size)
 
-    def _watch(self) -> None:
-        """Gives up what the writer has not answered in time, and comes again when the next answer would be late. All wait equally long, so one
-        timer, for the first of them, is enough: one for each request would be made only to be cancelled."""
-        assert self._loop is not None
-        self._deliver()  # after a long stall, answers are there that the loop has not seen
-        now = self._loop.time()
-        while self._pending and self._pending[0].until <= now:
-            self._pending.popleft().give_up()
-        self._is_watching = bool(self._pending)
-        if self._is_watching:
-            self._loop.call_at(self._pending[0].until, self._watch)
 
-    def _wake(self) -> None:
-        """On the writer's thread: wakes the loop once for a whole batch."""
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(self._deliver)
-        except RuntimeError:  # the loop is closed: nobody is waiting any more
-            self._landed.clear()
-
-    def _deliver(self) -> None:
-        while self._landed:
-            future, results = self._landed.popleft()
-            if not future.done():
-                future.set_result(results)
-        while self._pending and self._pending[0].future.done():
-            self._pending.popleft()
+async def _send_reply(scope: Any, reply: IngestReply | InboundReply, send: Send) -> None:
+    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    if scope[IS_WHOLE] and not scope[PLACE].is_known and "Connection" not in reply.headers:
+        headers.append((b"connection", b"close"))  # the protocol ends it, too, and after the rest of a body
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
 
 
 async def _enter(chunk_limit: asyncio.Semaphore, *, patient: bool) -> bool:
@@ -392,7 +351,8 @@ class Door:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
         state = self._server.server_state
-        reception.writer.others_may_send = lambda: len(state.connections) > len(state.tasks)
+        for queue in reception.queues:
+            queue.others_may_send = lambda: len(state.connections) > len(state.tasks)
 
     def open(self) -> None:
         self._thread.start()

@@ -22,7 +22,8 @@ import msgspec
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.engine.ingest.batch_writer import BatchResult, Mishap
+from heliograph.engine.ingest.batch_queue import Mishap
+from heliograph.engine.ingest.batch_writer import BatchResult
 from heliograph.recording.items import ItemResult
 
 RETRY_BUSY: Final = 1

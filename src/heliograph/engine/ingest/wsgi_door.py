@@ -8,9 +8,13 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from heliograph.engine.counters import INGEST, entrance_of
-from heliograph.engine.ingest import problem_documents, request_rules
-from heliograph.engine.ingest.batch_writer import BatchResult, WriterBusy
+from heliograph.domain.source.inbound_request import InboundRequest
+from heliograph.engine.counters import INBOUND, INGEST, entrance_of
+from heliograph.engine.ingest import inbound_rules, problem_documents, request_rules
+from heliograph.engine.ingest.batch_queue import WriterBusy
+from heliograph.engine.ingest.batch_writer import BatchResult
+from heliograph.engine.ingest.inbound_reception import InboundReception, source_of
+from heliograph.engine.ingest.inbound_rules import Reply
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
@@ -33,7 +37,10 @@ class IngestApplication:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if entrance_of(path) != INGEST:
+        entrance = entrance_of(path)
+        if entrance == INBOUND and self._reception.inbound is not None:
+            return _send_call_reply(start_response, environ, self._called(self._reception.inbound, environ, path))
+        if entrance != INGEST:
             return self._pages(environ, self._counting(path, start_response))
         head = _head(environ, path)
         if self._reception.tracer is not None:
@@ -103,6 +110,36 @@ class IngestApplication:
         decision: Future[IngestReply | None] = Future()
         look_up.add_done_callback(lambda ended: decision.set_result(refuse(_refusal(head, _grant_of(ended)))))
         return decision
+
+    def _called(self, reception: InboundReception, environ: WSGIEnvironment, path: str) -> Reply:
+        """The reply to a call of a source."""
+        reply = self._call_reply(reception, environ, path)
+        reception.count(reply)
+        return reply
+
+    @staticmethod
+    def _call_reply(reception: InboundReception, environ: WSGIEnvironment, path: str) -> Reply:
+        called = inbound_rules.address_of(path)
+        if called is None:
+            return inbound_rules.NOTHING_HERE
+        known = reception.known(called.source)
+        source = source_of(known) if isinstance(known, Future) else known
+        if isinstance(source, IngestReply):
+            return source
+        headers = [(name[5:].lower().replace("_", "-"), str(value)) for name, value in environ.items() if name.startswith("HTTP_")]
+        headers += [(name.lower().replace("_", "-"), environ[name]) for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)]
+        request = InboundRequest(environ["REQUEST_METHOD"], called.rest, environ.get("QUERY_STRING", ""), headers)
+        if refusal := inbound_rules.refusal_of_head(request):
+            return refusal
+        length = environ.get("CONTENT_LENGTH", "")
+        size = int(length) if length else 0  # the server has checked it, and sets it for a chunked body
+        if not reception.body_budget.take(source.id, size):
+            return inbound_rules.BUSY
+        try:
+            judged = reception.judge(source, replace(request, body=environ["wsgi.input"].read(size)), environ.get("REMOTE_ADDR", ""))
+            return judged.reply if judged.call is None else reception.store(judged.call)
+        finally:
+            reception.body_budget.give_back(source.id, size)
 
     def _grant(self, token: str) -> ApiGrant | IngestReply:
         known = self._tokens.known(token)
@@ -208,7 +245,12 @@ def _ending(span: TracedSpan, start_response: StartResponse) -> StartResponse:
     return start
 
 
-def _send(start_response: StartResponse, reply: IngestReply) -> Iterable[bytes]:
+def _send_call_reply(start_response: StartResponse, environ: WSGIEnvironment, reply: Reply) -> Iterable[bytes]:
+    parts = _send(start_response, reply)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else parts
+
+
+def _send(start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
     body = reply.body
     headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(body)))]
     headers += [(name, value) for name, value in reply.headers.items() if name != "Connection"]  # set by the server
