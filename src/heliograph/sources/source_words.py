@@ -41,7 +41,7 @@ CALL_STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class HealthWords:
-    """How a source is. fix: a link that cures it, as (words, href); ("", "") if there is none."""
+    """How a source is. fix: a link for Administrators that cures it, as (words, href); ("", "") if there is none."""
 
     word: str
     alert: str
@@ -89,11 +89,12 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
         case SourceHealth.REFUSING:
             since = min(each.first_at for each in row.day.refusals)
             alert = _("Refusing calls since %(time)s") % {"time": clock_minute(since)}
-            return HealthWords(
-                word, alert, tone, icon, _("They don’t prove themselves as they should. Was the secret changed at the sender?")
-            )
+            says = _("They don’t prove themselves as they should. Was the secret changed at the sender?")
+            return HealthWords(word, alert, tone, icon, says, (_("Address and secret"), reverse("source-proof", args=(source.pk,))))
         case SourceHealth.OPEN:
-            return HealthWords(word, _("No verification"), tone, icon, _("Anyone who knows the address can send registrations."))
+            says = _("Anyone who knows the address can send registrations.")
+            fix = (_("Choose how it proves itself"), reverse("source-proof", args=(source.pk,)))
+            return HealthWords(word, _("No verification"), tone, icon, says, fix)
         case SourceHealth.WELL:
             return HealthWords(word, "", tone, icon, "")
 

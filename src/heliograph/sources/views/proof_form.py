@@ -60,7 +60,7 @@ class ProofForm(Form):
 
     pairs = (("header", "before"), ("encoding", "algorithm"), ("timestamp", "unit"), ("tolerance", "secret_form"))
 
-    how = Radios(gettext_lazy("Verification"), options=HOW, initial=PRESET)
+    how = Radios(gettext_lazy("How a call proves where it comes from"), options=HOW, initial=PRESET)
     preset = Select(gettext_lazy("Sender"), options=SHOWN_SENDERS, initial="standard-webhooks")
     header = TextLine(gettext_lazy("Header with the signature"), autocomplete="off")
     before = TextLine(gettext_lazy("Text before it"), optional=True, autocomplete="off", placeholder="sha256=")

@@ -185,6 +185,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         entry=ENTRY,
         source={"id": source.pk, "name": source.name, "kind": words.kind(source)},
         health=words.health(row, actors),
+        can=can,
         pauses=can and source.state == SourceState.ON,
         resumes=can and source.state == SourceState.PAUSED,
         menu=words.menu(source) if can else [],
