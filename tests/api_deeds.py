@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.builders.deeds_account import EVENT_THINGS, RULE
+from tests.builders.deeds_account import CALLS, EVENT_THINGS, RULE
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ SAVES_NOTHING: Final = {
     "POST mappings/preview",
     "POST mappings/sample",
     "POST registrations/set-status/preview",
+    "POST sources/{source}/mapping/trial",
 }
 """Endpoints of forms that leave no row."""
 SAVED: Final = "audit_entry config_history config_version"
@@ -687,6 +689,24 @@ def _sources() -> Iterator[Deed]:
         "a source is resumed",
         PagePost("/settings/sources/{paused_source}/resume/"),
         ApiRequest("POST", "sources/{paused_source}/resume"),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "the mapping of a source is saved",
+        PagePost("/settings/sources/{source}/mapping/", {"do": "save", "number": "1", "mapping": json.dumps(CALLS)}),
+        ApiRequest("PUT", "sources/{source}/mapping", {"mapping": CALLS}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "calls of a source run again",
+        PagePost("/settings/sources/{source}/again/"),
+        ApiRequest("POST", "sources/{source}/calls/again", {}),
+        "config_version",
+    )
+    yield Deed(
+        "a source is switched on",
+        PagePost("/settings/sources/{draft_source}/mapping/", {"do": "on", "number": "2", "mapping": json.dumps(CALLS)}),
+        ApiRequest("POST", "sources/{draft_source}/switch-on", {"kept_calls": "quiet"}),
         "audit_entry config_version source",
     )
     yield Deed(

@@ -67,6 +67,8 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "mapping-new": ("POST mappings",),
     "mapping-versions": ("POST mappings/{mapping}/versions/{version}/restoration",),
     "source-add": ("POST sources",),
+    "source-again": ("POST sources/{source}/calls/again",),
+    "source-mapping": ("PUT sources/{source}/mapping", "POST sources/{source}/mapping/trial", "POST sources/{source}/switch-on"),
     "source-name": ("PATCH sources/{source}",),
     "source-pause": ("POST sources/{source}/pause",),
     "source-proof": ("PUT sources/{source}/proof", "POST sources/{source}/secrets", "DELETE sources/{source}/secrets/{secret}"),
@@ -127,6 +129,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
 
 A_PERSON: Final = "A person signs in, and manages the own password and second factor, in a browser: a token is no person."
 REASONS: Final = {
+    "source-call": "Somebody asks to see what is masked, which the audit notes.",
     "account_change_password": A_PERSON,
     "account_login": A_PERSON,
     "account_logout": A_PERSON,

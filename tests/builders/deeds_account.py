@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
@@ -39,6 +39,8 @@ EVENT_THINGS = {
     "sessions": {"name": "Closing"},
 }
 """What the event has one more of, by noun; nothing uses it."""
+CALLS: Final = {"rows": [{"target": name, "parts": [{"source": name}]} for name in ("event", "code")]}
+"""A mapping of calls."""
 
 
 @dataclass
@@ -198,15 +200,21 @@ def _connections(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str
 
 
 def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
-    """One that is on, one that is paused."""
-    made = {name: api.post("sources", {"platform": "tito", "name": name})["id"] for name in ("Press list", "Guest list")}
+    """One that is on, one that is paused, and a draft with a mapping."""
+    made = {name: api.post("sources", {"platform": "tito", "name": name})["id"] for name in ("Press list", "Guest list", "Walk-in list")}
+    api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
     with scopes_disabled():
         Source.objects.filter(pk=made["Press list"]).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Guest list"]).update(state=SourceState.PAUSED)
     api.post(f"sources/{made['Guest list']}/secrets", {"secret": "theirs"})
     with scopes_disabled():
         secret = SourceSecret.objects.get().pk
-    return {"source": made["Press list"], "paused_source": made["Guest list"], "source_secret": str(secret)}
+    return {
+        "source": made["Press list"],
+        "paused_source": made["Guest list"],
+        "source_secret": str(secret),
+        "draft_source": made["Walk-in list"],
+    }
 
 
 def _flows(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:

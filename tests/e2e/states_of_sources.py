@@ -37,6 +37,18 @@ def _from_parts(visit: Visit) -> None:
     expect(visit.page.get_by_text("The header that proves who sends is missing.")).to_be_visible()
 
 
+def _of_call(name: str):
+    def address(of: Showcase) -> str:
+        return f"{PATH}{of.ids[f'source {name}']}/calls/{of.ids[f'call of {name}']}/"
+
+    return address
+
+
+def _tried(visit: Visit) -> None:
+    visit.press("Try it on the last calls")
+    expect(visit.page.get_by_text("Nothing is recorded or sent by looking.")).to_be_visible()
+
+
 STATES: Final = (
     State("sources", LIST, "Sources", PATH, names=("sources",)),
     State("sources, as a Viewer", LIST, "Sources", PATH, "viewer"),
@@ -54,8 +66,15 @@ STATES: Final = (
     State("a source, calls refused", PROOF, "Address and secret", _of("Refuses calls", "proof/")),
     State("a source, a secret made", PROOF, "Address and secret", _of("Works", "proof/"), then=_makes_a_secret),
     State("a source, from parts", PROOF, "Address and secret", _of("Works", "proof/"), then=_from_parts, after=422),
+    State("a source’s mapping, no call yet", "sources/mapping.html", "Works: mapping", _of("Works", "mapping/"), names=("source-mapping",)),
+    State("a source’s mapping", "sources/mapping.html", "Forum shop: mapping", _of("Forum shop", "mapping/")),
+    State("a source’s mapping, values", "sources/mapping.html", "Forum shop: mapping", _of("Forum shop", "mapping/?fix=status")),
+    State("a source’s mapping, tried", "sources/mapping_trial.html", "Forum shop: mapping", _of("Forum shop", "mapping/"), then=_tried),
+    State("source items", "sources/items.html", "Source items", _of("Ticket desk", "items/"), names=("source-items",)),
+    State("source items, none", "sources/items.html", "Source items", _of("Is paused", "items/"), "viewer"),
+    State("a call of a source", "sources/call.html", "F-1-7, F-1-8", _of_call("Ticket desk"), names=("source-call",)),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 
-ACTIONS: Final = {"source-pause", "source-resume"}
+ACTIONS: Final = {"source-pause", "source-resume", "source-again"}
 """Addresses that only take a form."""

@@ -7,8 +7,13 @@ from django.test import Client
 from django_scopes import scopes_disabled
 from tests.api_client import ApiClient
 from tests.builders import planted_sources, signal_account
+from tests.builders.planted_calls import ORDER, order_rows
+from tests.builders.stored_source import stored_source
 from tests.databases import DatabaseFacts
 
+from heliograph.domain.source.call_mapping import CallMapping
+from heliograph.domain.source.source_states import SourceStanding
+from heliograph.recording.source_calls import process
 from heliograph.sources.models import Source
 
 
@@ -53,3 +58,26 @@ def test_S1_a_source_is_added_changed_and_removed(account: signal_account.Signal
     api.delete(f"sources/{made['id']}")
     api.get(f"sources/{made['id']}", status=404)
     assert api.get("sources")["items"] == []
+
+
+def test_S2_a_mapping_is_saved_tried_and_switched_on_and_calls_run_again(account: signal_account.SignalAccount) -> None:
+    source = stored_source(account.setup, CallMapping(), SourceStanding.DRAFT)
+    source.call(ORDER)
+    api = ApiClient.for_account(account.account.pk)
+    address = f"sources/{source.id}"
+    assert api.get(f"{address}/mapping") == {"version": 1, "mapping": {"rows": []}}
+    api.ask("POST", f"{address}/switch-on", {}, status=400)
+    api.ask("POST", f"{address}/calls/again", {}, status=400)
+    body = order_rows((("paid", "New"),)).to_body()
+    tried = api.ask("POST", f"{address}/mapping/trial", {"mapping": body})
+    reason = {"field": "status", "path": "tickets.state", "value": "pending", "reason": "is not in the value map."}
+    assert (tried["calls"], tried["created"], tried["waiting"]) == (1, 1, 1)
+    assert reason.items() <= tried["reasons"][0].items()
+    api.ask("PUT", f"{address}/mapping", {"mapping": {"rows": [{"target": "colour", "parts": []}]}}, status=400)
+    assert api.ask("PUT", f"{address}/mapping", {"mapping": body, "version": 1}) == {"version": 2, "mapping": body}
+    api.ask("PUT", f"{address}/mapping", {"mapping": body, "version": 1}, status=400)
+    assert api.ask("POST", f"{address}/switch-on", {"kept_calls": "act"})["state"] == "on"
+    process(source.setup.db, source.setup.provider, source.id)
+    assert api.get(f"{address}/calls")["items"][0]["state"] == "waiting"
+    assert api.ask("POST", f"{address}/calls/again", {}) == {"calls": 1}
+    assert api.ask("POST", f"{address}/calls/again", {"calls": ["999"]}) == {"calls": 0}

@@ -151,3 +151,15 @@ def call_words(call: SourceCall) -> str:
         return brought
     documents = ngettext("%(n)s registration", "%(n)s registrations", call.documents) % {"n": intcomma(call.documents)}
     return f"{brought}, {documents}"
+
+
+def tabs(source: Source, current: str, *, waiting: int, can: bool) -> list[tuple[str, str, bool]]:
+    """The pages of a source: (name, URL, whether it is open).
+
+    can: whether the user may change the mapping
+    """
+    items = ngettext("Source items (%(n)s waiting)", "Source items (%(n)s waiting)", waiting) % {"n": intcomma(waiting)}
+    pages = [("calls", _("Calls"), "source"), ("items", items if waiting else _("Source items"), "source-items")]
+    pages += [("mapping", _("Mapping"), "source-mapping")] if can else []
+    pages += [("proof", _("Address and secret"), "source-proof")] if can and source.path else []
+    return [(name, reverse(url, args=(source.pk,)), key == current) for key, name, url in pages]

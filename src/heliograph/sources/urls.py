@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.sources.views import proof_page, source_pages
+from heliograph.sources.views import call_mapping_page, proof_page, source_calls_page, source_pages
 
 urlpatterns: list[URLPattern] = [
     path("settings/sources/", source_pages.source_list, name="sources"),
@@ -16,4 +16,8 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/resume/", source_pages.source_resume, name="source-resume"),
     path("settings/sources/<int:id>/proof/", proof_page.source_proof, name="source-proof"),
     path("settings/sources/<int:id>/remove/", source_pages.source_remove, name="source-remove"),
+    path("settings/sources/<int:id>/mapping/", call_mapping_page.source_mapping, name="source-mapping"),
+    path("settings/sources/<int:id>/items/", source_calls_page.source_items, name="source-items"),
+    path("settings/sources/<int:id>/again/", source_calls_page.source_again, name="source-again"),
+    path("settings/sources/<int:id>/calls/<int:call>/", source_calls_page.source_call, name="source-call"),
 ]

@@ -112,6 +112,33 @@ def stored_calls(db: Database, source: int, most: int) -> list[StoredCall]:
     return [StoredCall(id, at, headers, None if body is None else unpack_body(body)) for id, at, headers, body in rows]
 
 
+def newest_calls(db: Database, source: int, most: int) -> list[StoredCall]:
+    """The newest calls that are still kept as they came, newest first."""
+    rows = db.all(
+        "SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND body IS NOT NULL ORDER BY at DESC, id DESC LIMIT :most",
+        {"source": source, "most": most},
+    )
+    return [StoredCall(id, at, headers, unpack_body(body)) for id, at, headers, body in rows]
+
+
+def read_call(db: Database, source: int, call: int) -> StoredCall | None:
+    """One call of a source."""
+    rows = db.all(
+        "SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND id = :call", {"source": source, "call": call}
+    )
+    for id, at, headers, body in rows:
+        return StoredCall(id, at, headers, None if body is None else unpack_body(body))
+    return None
+
+
+def newest_stored(db: Database, source: int) -> tuple[int, int]:
+    """How many calls are stored and not recorded, and the id of the newest of them, 0 for none."""
+    ((count, newest),) = db.all(
+        f"SELECT count(*), COALESCE(max(id), 0) FROM source_call WHERE source_id = :source AND {CALL_STORED}", {"source": source}
+    )
+    return count, newest
+
+
 def still_stored(db: Database, source: int, calls: Iterable[int]) -> set[int]:
     """Those of these calls that nobody has recorded in the meantime."""
     ids = list(calls)

@@ -189,6 +189,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         pauses=can and source.state == SourceState.ON,
         resumes=can and source.state == SourceState.PAUSED,
         menu=words.menu(source) if can else [],
+        tabs=words.tabs(source, "calls", waiting=day.waiting, can=can),
         tiles=[
             {"name": _("Changed"), "value": day.changed, "sub": _("in the last 24 hours")},
             {"name": _("The same"), "value": day.the_same, "sub": _("calls that brought nothing new")},
@@ -210,7 +211,15 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
 
 def _call(call: SourceCall) -> Mapping[str, Any]:
     state, tone = words.CALL_STATES[CallState(call.state)]
-    return {"at": call.at, "what": words.call_words(call), "state": state, "tone": tone, "changed": call.changed, "refused": call.refused}
+    return {
+        "id": call.pk,
+        "at": call.at,
+        "what": words.call_words(call),
+        "state": state,
+        "tone": tone,
+        "changed": call.changed,
+        "refused": call.refused,
+    }
 
 
 def _address_fact(request: AccountRequest, source: Source) -> list[tuple[str, str]]:

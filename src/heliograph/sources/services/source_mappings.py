@@ -1,0 +1,116 @@
+"""Saves the mapping of a source, switches the source on by it, and runs its calls again (S2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.mapping.row import FixedText, MappingError
+from heliograph.domain.source.call_mapping import CallMapping, CallRow
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.models import Source, SourceState
+from heliograph.sources.services.sources import KIND, lock_source
+from heliograph.store import stored_calls
+from heliograph.store.instants import from_micros
+
+
+class KeptCalls(StrEnum):
+    """What becomes of the calls that came before a source was switched on."""
+
+    QUIET = "quiet"
+    """They are recorded, and no flow acts on them (P9)."""
+    ACT = "act"
+    LEAVE = "leave"
+    """They are not recorded."""
+
+
+class SavedMeanwhile(Invalid):
+    """Somebody else saved the source in the meantime."""
+
+
+def mapping_of(source: Source) -> CallMapping:
+    """The mapping of a source; an empty one if it has none, or one that this release cannot read."""
+    try:
+        return CallMapping.from_body(json.loads(source.mapping))
+    except (MappingError, ValueError):
+        return CallMapping()
+
+
+def save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, *, seen: int | None = None) -> Source:
+    """Saves the mapping. If the source is on, what waits for a corrected mapping runs again. Raises NotThere, SavedMeanwhile, Invalid.
+
+    seen: the source's version that the mapping was made from; None: whatever is there is replaced
+    """
+    row = lock_source(id)
+    if seen is not None and row.version != seen:
+        raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
+    if row.state != SourceState.DRAFT:
+        _check_complete(mapping)
+    return _save(transaction, row, mapping, Deed.CHANGED, _audited(row))
+
+
+def switch_on(transaction: SetupTransaction, id: int, mapping: CallMapping, kept: KeptCalls, *, seen: int | None = None) -> Source:
+    """Saves the mapping and switches the source on. Raises NotThere, SavedMeanwhile, Invalid.
+
+    kept: what becomes of the calls that are stored
+    """
+    row = lock_source(id)
+    if seen is not None and row.version != seen:
+        raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
+    _check_complete(mapping)
+    before = _audited(row)
+    if kept is KeptCalls.LEAVE:
+        stored_calls.leave_out(transaction.db, row.pk)
+    elif kept is KeptCalls.QUIET:
+        row.quiet_until = stored_calls.newest_stored(transaction.db, row.pk)[1] or None
+    row.state, row.paused, row.paused_by = SourceState.ON, None, ""
+    row.switched_on = row.switched_on or from_micros(transaction.db.now())
+    return _save(transaction, row, mapping, Deed.SWITCHED_ON, before)
+
+
+def run_again(transaction: SetupTransaction, id: int, calls: Iterable[int] | None = None) -> int:
+    """Sets calls back, so that they are recorded by the mapping as it is now. Returns their number. Raises NotThere, Invalid.
+
+    calls: their ids; None: all that wait
+    """
+    row = lock_source(id)
+    if row.state == SourceState.DRAFT:
+        raise Invalid({"source": ["It is not switched on yet, so none of its calls is recorded."]})
+    count = stored_calls.set_back(transaction.db, row.pk, calls)
+    if count:
+        transaction.note(Deed.CHANGED, KIND, row, {}, {"calls that run again": count})
+    return count
+
+
+def _check_complete(mapping: CallMapping) -> None:
+    if mapping.lacks:
+        raise Invalid({"mapping": [f"Nothing fills {' and '.join(mapping.lacks)} yet, and each registration needs both."]})
+
+
+def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, deed: Deed, before: dict[str, Any]) -> Source:
+    row.mapping = json.dumps(mapping.to_body(), ensure_ascii=False)
+    row.version += 1
+    row.changed = from_micros(transaction.db.now())
+    row.save()
+    if row.state == SourceState.ON:
+        stored_calls.set_back(transaction.db, row.pk)
+    transaction.note(deed, KIND, row, before, _audited(row))
+    return row
+
+
+def _audited(row: Source) -> dict[str, Any]:
+    """The source's state and mapping as an audit entry names them: what fills each field."""
+    mapping = mapping_of(row)
+    only = f"{mapping.only_field}: {', '.join(mapping.only_values)}" if mapping.only_field else ""
+    filled = {each.target: _filled_by(each) for each in mapping.rows if each.row.parts}
+    return {"state": SourceState(row.state).name.lower(), "each": mapping.each, "only": only, **filled}
+
+
+def _filled_by(row: CallRow) -> str:
+    words = [f"“{part.text}”" if isinstance(part, FixedText) else part.key for part in row.row.parts]
+    maps = [f"{old} = {new}" for source in row.row.sources if source.value_map for old, new in source.value_map.entries]
+    return " ".join([*words, *([f"({', '.join(maps)})"] if maps else [])])
