@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
-from tests.chaos.watched_site import DISK, Site, meanwhile, status_of
+from tests.chaos.watched_site import DISK, OF_A_WORKER, Site, meanwhile, status_of
+from tests.processes import free_port
 from tests.receiver import Answer
 from tests.waiting import PATIENCE, until
 
@@ -48,7 +49,7 @@ def unreleased(site: Site) -> Iterator[None]:
     with site.story.db.transaction():
         mark_restored(site.story.db, site.story.db.now(), None)
     yield
-    assert site.heliograph.run("release").returncode == 0, site.heliograph.started[-1].output
+    assert site.heliograph.run("release", "--yes").returncode == 0, site.heliograph.started[-1].output
 
 
 @contextmanager
@@ -267,6 +268,23 @@ def hanging_worker(site: Site) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
     yield
     os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def shares_without_owner(site: Site) -> Iterator[None]:
+    """Of two workers one stands still, and just before its lease ends the other: what the first owned has no owner while the lease of the second
+    lasts."""
+    second = site.heliograph("worker", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}", **OF_A_WORKER)
+    pids = until(lambda: second.children().get("engine")), until(lambda: site.pid("engine"))
+    until(lambda: sorted(site.slots().values()) == [32, 32])
+    os.kill(pids[0], signal.SIGSTOP)
+    until(lambda: site.shortest_lease() < 5.0)
+    os.kill(pids[1], signal.SIGSTOP)
+    yield
+    os.kill(pids[1], signal.SIGCONT)
+    until(lambda: list(site.slots().values()) == [64])
+    os.kill(pids[0], signal.SIGCONT)
+    assert second.terminate() == 0, second.output
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tests.databases import DatabaseFacts
 from tests.processes import Process, Starter, free_port
@@ -20,9 +21,19 @@ from tests.small_disk import SmallDisk, small_disk
 from tests.story import Story
 from tests.waiting import PATIENCE, until
 
+from heliograph.domain.delivery.retry_policy import SECOND
+
 RUNNING = Path(__file__).parents[2] / "docs/running"
 DISK = 64
 """Megabytes of the disk for backups."""
+
+
+OF_A_WORKER: Final = {
+    "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "HELIOGRAPH_LEASE": "12",
+    "HELIOGRAPH_LEASE_RENEWAL": "0.5",
+    "HELIOGRAPH_REQUEST_TIMEOUT": "10",
+}
 
 
 def shortened(rules: str) -> str:
@@ -73,13 +84,10 @@ class Site:
             HELIOGRAPH_BASE_URL=self.pages,
             HELIOGRAPH_INGEST_BIND=self.edge.removeprefix("http://"),
             HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{self.operations}",
-            HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
             HELIOGRAPH_BACKUP_FOLDER=str(self.disk.folder),
             HELIOGRAPH_BACKUP_EVERY="8784",
-            HELIOGRAPH_LEASE="12",
-            HELIOGRAPH_LEASE_RENEWAL="0.5",
-            HELIOGRAPH_REQUEST_TIMEOUT="10",
             HELIOGRAPH_API_REQUESTS="30",
+            **OF_A_WORKER,
         )
         self.serve.until_printed("Heliograph serves")
 
@@ -111,6 +119,18 @@ class Site:
     def sql(self, statement: str, **parameters: object) -> None:
         with self.story.db.transaction():
             self.story.db.run(statement, parameters)
+
+    def slots(self) -> dict[str, int]:
+        """How many slots each worker owns."""
+        return {
+            owner: int(count)
+            for owner, count in self.story.db.all("SELECT owner, count(*) FROM slot WHERE owner IS NOT NULL GROUP BY owner")
+        }
+
+    def shortest_lease(self) -> float:
+        """Seconds until the first slot's lease ends."""
+        ((until,),) = self.story.db.all("SELECT min(until) FROM slot WHERE owner IS NOT NULL")
+        return (int(until) - self.story.db.now()) / SECOND
 
     def backs_up(self) -> None:
         assert self.heliograph.run("backup", str(self.folder / f"{time.monotonic_ns()}.zip")).returncode == 0
