@@ -100,7 +100,7 @@ def test_O14_commands_back_up_restore_and_release(story: Story, databases: Datab
     with databases.empty() as copy:
         refused = heliograph.run("restore", str(file), **env_of(copy))
         assert "Give --yes" in refused.output, refused.output
-        for sentence in ("Lost is what was accepted between", "1 deliveries that may have been sent since", "Nothing was restored"):
+        for sentence in ("Lost is what was accepted between", "1 delivery that may have been sent since", "Nothing was restored"):
             assert sentence in refused.output
         done = heliograph.run("restore", str(file), "--yes", **env_of(copy))
         assert done.returncode == 0, done.output
@@ -108,7 +108,11 @@ def test_O14_commands_back_up_restore_and_release(story: Story, databases: Datab
         notes = {each["name"]: each for each in json.loads(checked.output.splitlines()[-1])["checks"]}
         assert "1 of its accounts send nothing yet" in notes["restored copy"]["sentence"]
         assert "heliograph release" in notes["restored copy"]["cure"]
-        released = heliograph.run("release", **env_of(copy))
+        asked = heliograph.run("release", **env_of(copy))
+        assert asked.returncode == 1
+        assert "ACME sends, perhaps for the second time: 1 delivery and 0 retries." in asked.output, asked.output
+        assert "Nothing was released: there is no terminal to ask at. Give --yes" in asked.output
+        released = heliograph.run("release", "--yes", **env_of(copy))
         assert "Released: ACME." in released.output, released.output
         assert "Nothing is kept" in heliograph.run("release", **env_of(copy)).output
         with contextlib.closing(copy.open()) as db:

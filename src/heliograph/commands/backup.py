@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from datetime import UTC, datetime
+from gettext import ngettext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 _BY: Final = "command"
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class BackupRefused(HeliographError):
@@ -144,7 +146,7 @@ def _recorded_backup(options: Options, file: Path, run: int, *, with_key: bool =
 
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `heliograph backup` wrote.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Make a database of a backup: in an empty data folder, or in an empty PostgreSQL database that HELIOGRAPH_DATABASE_URL names.
 
@@ -161,15 +163,20 @@ def restore(
         keys = restoration.check_target(target, archive)
         typer.echo(_description(archive.manifest, datetime.now(UTC)))
         if not yes:
-            if not sys.stdin.isatty():
-                raise BackupRefused("Nothing was restored: there is no terminal to ask at. Give --yes to restore it.")
-            typer.confirm("Restore it?", abort=True)
+            _ask("Restore it?", "Nothing was restored: there is no terminal to ask at. Give --yes to restore it.")
         restoration.restore(target, archive, keys)
     typer.echo(
         f"Restored into {options.data if options.on_sqlite else 'the database'}. Every count is that of the backup. Nothing is sent yet."
     )
     steps = ["heliograph serve" if options.on_sqlite else "heliograph migrate", "heliograph release"]
     typer.echo(f"Next: {steps[0]}; look at it; stop the original for good; then {steps[1]}, or the page Restored copy.")
+
+
+def _ask(question: str, refusal: str) -> None:
+    """Asks at the terminal, and ends the command after a no. Raises BackupRefused with the refusal if there is no terminal."""
+    if not sys.stdin.isatty():
+        raise BackupRefused(refusal)
+    typer.confirm(question, abort=True, err=True)
 
 
 def _target(options: Options) -> RestoreTarget:
@@ -202,12 +209,12 @@ def _description(manifest: Manifest, now: datetime) -> str:
         ),
     ]
     parts = [
-        f"{count:,} {name}"
-        for count, name in (
-            (waiting.first_attempts, "deliveries that may have been sent since"),
-            (waiting.retries, "retries"),
-            (waiting.untagged, "decisions that wait for a tag"),
-            *((jobs, f"jobs of the kind {kind}") for kind, jobs in waiting.jobs.items()),
+        _counted(count, *names)
+        for count, *names in (
+            (waiting.first_attempts, "delivery that may have been sent since", "deliveries that may have been sent since"),
+            (waiting.retries, "retry", "retries"),
+            (waiting.untagged, "decision that waits for a tag", "decisions that wait for a tag"),
+            *((jobs, f"job of the kind {kind}", f"jobs of the kind {kind}") for kind, jobs in waiting.jobs.items()),
         )
         if count
     ]
@@ -224,12 +231,25 @@ def _description(manifest: Manifest, now: datetime) -> str:
 
 def release(
     account: Annotated[str, typer.Option(help="Code of the only account to release. Default: all.")] = "",
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Let a restored copy send. What waited when it was backed up goes out, perhaps for the second time: first stop the original for good."""
-    ready_for_data()
-    from heliograph.setup.services.copy_release import release_accounts  # noqa: PLC0415
+    """Let a restored copy send. What waited when it was backed up goes out, perhaps for the second time: first stop the original for good.
 
+    Says what goes out, and asks.
+    """
+    ready_for_data()
+    from heliograph.setup.services.copy_release import release_accounts, waiting_accounts  # noqa: PLC0415
+
+    if not yes and (waiting := waiting_accounts(account or None)):
+        for code, actions in waiting.items():
+            sent = f"{_counted(actions.first_attempts, 'delivery', 'deliveries')} and {_counted(actions.retries, 'retry', 'retries')}"
+            more = "" if actions.is_complete else ", and more: not all was counted"
+            typer.echo(f"{code} sends, perhaps for the second time: {sent}{more}.", err=True)
+        _ask(
+            "Has the original stopped for good?",
+            "Nothing was released: there is no terminal to ask at. Give --yes once the original has stopped for good.",
+        )
     released = release_accounts(account or None, by=_BY)
     if as_json:
         typer.echo(json.dumps({"released": released}))
@@ -248,7 +268,12 @@ def _rows(facts: SnapshotFacts) -> str:
     return f"{sum(facts.counts.values()):,}"
 
 
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {ngettext(one, several, count)}"
+
+
 def _duration(now: datetime, before: datetime) -> str:
     minutes = max(0, round((now - before).total_seconds() / 60))
     days, hours = minutes // 1440, minutes // 60 % 24
-    return f"{days} days, {hours} hours" if days else f"{hours} hours, {minutes % 60} minutes" if hours else f"{minutes} minutes"
+    parts = [(days, "day", "days"), (hours, "hour", "hours"), *([] if days else [(minutes % 60, "minute", "minutes")])]
+    return ", ".join(_counted(*part) for part in parts if part[0]) or "less than a minute"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import connection, transaction
 from django_scopes import scope
 
@@ -9,8 +11,8 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.setup.setup_errors import NotThere
-from heliograph.store.django_database import of_django
-from heliograph.store.restored_copy import release_account
+from heliograph.store.django_database import of_django, read_database
+from heliograph.store.restored_copy import WaitingActions, release_account, unreleased_copy, waiting_actions
 
 
 def release_accounts(code: str | None, *, by: str) -> list[str]:
@@ -18,12 +20,26 @@ def release_accounts(code: str | None, *, by: str) -> list[str]:
 
     code: of the account; None for all
     """
+    return [account.code for account in _accounts(code) if release_copy(account, by=by)]
+
+
+def waiting_accounts(code: str | None) -> dict[str, WaitingActions]:
+    """What goes out once they are released: of one account, or of all that do not send yet, by their codes. Raises NotThere.
+
+    code: of the account; None for all
+    """
+    with read_database() as db:
+        return {account.code: waiting_actions(db, account.pk) for account in _accounts(code) if unreleased_copy(db, account.pk)}
+
+
+def _accounts(code: str | None) -> Iterable[Account]:
     accounts = Account.objects.order_by("code")
-    if code is not None:
-        accounts = accounts.filter(code__iexact=code)
-        if not accounts:
-            raise NotThere(f"There is no account {code}.")
-    return [account.code for account in accounts if release_copy(account, by=by)]
+    if code is None:
+        return accounts
+    named = accounts.filter(code__iexact=code)
+    if not named:
+        raise NotThere(f"There is no account {code}.")
+    return named
 
 
 def release_copy(account: Account, *, by: str) -> bool:
