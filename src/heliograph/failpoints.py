@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -49,17 +48,12 @@ MEANINGS: Final = {
 }
 
 
-def _kill_if_armed(instant: Instant) -> None:
+def reach(instant: Instant) -> None:
+    """Kills this process if the instant is armed."""
+    if not FOLDER:
+        return
     try:
         Path(FOLDER, instant).unlink()
     except OSError:  # it is not armed, or another process or thread was first
         return
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _do_nothing(_instant: Instant) -> None:
-    pass
-
-
-reach: Final[Callable[[Instant], None]] = _kill_if_armed if FOLDER else _do_nothing
-"""Kills this process if the instant is armed."""

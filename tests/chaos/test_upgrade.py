@@ -72,15 +72,12 @@ def _there_and_back_on_postgresql(trial: UpgradeTrial, older: Release, newer: Re
     assert migrate.wait() == 0, migrate.output
     trial.phase("the previous release on the newer schema")
     trial.deliver(older)
-    trial.phase("web by web to the new release")
-    trial.swap(trial.webs, newer)
-    trial.deliver(older)
-    trial.phase("worker by worker to the new release")
-    trial.swap(trial.workers, newer)
-    trial.deliver(newer)
-    trial.phase("worker by worker back")
-    trial.swap(trial.workers, older)
-    trial.deliver(older)
-    trial.phase("web by web back")
-    trial.swap(trial.webs, older)
-    trial.deliver(older)
+    for what, parts, release, delivers in (
+        ("web by web to the new release", trial.webs, newer, older),
+        ("worker by worker to the new release", trial.workers, newer, newer),
+        ("worker by worker back", trial.workers, older, older),
+        ("web by web back", trial.webs, older, older),
+    ):
+        trial.phase(what)
+        trial.swap(parts, release)
+        trial.deliver(delivers)

@@ -17,7 +17,7 @@ from tests.databases import DatabaseFacts
 from tests.pgbouncer import pgbouncer
 from tests.processes import Process, Starter, free_port
 
-from heliograph.store.connection_budget import connection_budget
+from heliograph.store.connection_budget import ConnectionBudget
 
 pytestmark = [pytest.mark.once, pytest.mark.needs("postgresql")]
 SHARED_SESSIONS = "The pooler in front of PostgreSQL does not leave a client its session"
@@ -161,7 +161,7 @@ def test_O20_connections_are_counted(server: postgres.Server, database: str, tmp
     host = Host.at(server.url(database), tmp_path)
     serve = host.start("serve", HELIOGRAPH_INGEST_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_PAGE_THREADS="4")
     serve.until_printed("Heliograph serves")
-    budget = connection_budget(4, has_fast_door=True)
+    budget = ConnectionBudget(4, has_fast_door=True)
     with psycopg.connect(server.url(database)) as session:
         row = session.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'heliograph%'"

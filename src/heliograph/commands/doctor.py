@@ -96,7 +96,7 @@ def _of_database(options: Options) -> Iterator[Check]:
 
     ready(django=False)
     from heliograph.store import schema  # noqa: PLC0415
-    from heliograph.store.connection_budget import connection_budget  # noqa: PLC0415
+    from heliograph.store.connection_budget import ConnectionBudget  # noqa: PLC0415
     from heliograph.store.secrets import Vault  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ def _of_database(options: Options) -> Iterator[Check]:
     if current.ok:
         yield doctor_checks.search_has_its_index(db)
         if not options.on_sqlite:
-            budget = connection_budget(options.page_threads, has_fast_door=bool(options.ingest_bind))
+            budget = ConnectionBudget(options.page_threads, has_fast_door=bool(options.ingest_bind))
             yield doctor_checks.connections_suffice(db, budget)
         schedule = options.backup_schedule
         if schedule is not None and schedule.folder.exists():

@@ -40,7 +40,7 @@ def _version(folder: Path) -> int:
         line = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 -- our own path
     except (OSError, subprocess.CalledProcessError):
         return 0
-    return int(line.split()[-1].split(".")[0]) if "(Debian" not in line else int(line.split("(PostgreSQL) ")[1].split(".")[0])
+    return int(line.partition("(PostgreSQL) ")[2].partition(".")[0])
 
 
 def url(folder: Path, name: str) -> str:

@@ -26,23 +26,25 @@ PACED_JOB: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBudget:
-    """The most connections of one start, while no paced job sends."""
+    """The most connections of one start with these settings, while no paced job sends."""
 
-    web: int
-    """`heliograph web`."""
-    worker: int
-    """`heliograph worker`."""
+    page_threads: int
+    has_fast_door: bool
 
     @property
     def serve(self) -> int:
-        """`heliograph serve`: both under one supervisor."""
-        return self.web + self.worker - SUPERVISOR
+        """`heliograph serve`: pages, doors and engine under one supervisor."""
+        return self.web + ENGINE
 
+    @property
+    def web(self) -> int:
+        """`heliograph web`."""
+        return SUPERVISOR + (2 if self.has_fast_door else 1) * DOOR + self.page_threads * PAGE_THREAD + BESIDE_PAGES
 
-def connection_budget(page_threads: int, *, has_fast_door: bool) -> ConnectionBudget:
-    """The budget for these settings."""
-    doors = 2 if has_fast_door else 1
-    return ConnectionBudget(SUPERVISOR + doors * DOOR + page_threads * PAGE_THREAD + BESIDE_PAGES, SUPERVISOR + ENGINE)
+    @property
+    def worker(self) -> int:
+        """`heliograph worker`."""
+        return SUPERVISOR + ENGINE
 
 
 def connection_limit(db: Database) -> int:

@@ -115,7 +115,13 @@ class DoorProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(READ_WITHIN, self._end_unread)
+
+        def end() -> None:
+            self._unread = None
+            self._places.note(ConnectionEnd.UNREAD, self._peer)
+            self.transport.abort()
+
+        self._unread = self.loop.call_later(READ_WITHIN, end)
 
     def resume_writing(self) -> None:
         self._reading_goes_on()
@@ -248,11 +254,6 @@ class DoorProtocol(HttpToolsProtocol):
     @property
     def _is_stranger(self) -> bool:
         return self._place is not None and not self._place.is_known
-
-    def _end_unread(self) -> None:
-        self._unread = None
-        self._places.note(ConnectionEnd.UNREAD, self._peer)
-        self.transport.abort()
 
     def _reading_goes_on(self) -> None:
         if self._unread is not None:

@@ -51,8 +51,15 @@ class RefusalLines:
             self._written.add(refusal)
             starts, self._runs = not self._runs, True
         self._write(refusal, 1)
-        if starts:
-            threading.Thread(target=self._run, name=self._event.replace("_", " "), daemon=True).start()
+        if not starts:
+            return
+
+        def write_until_quiet() -> None:
+            time.sleep(self._said_every)
+            while self.write():
+                time.sleep(self._said_every)
+
+        threading.Thread(target=write_until_quiet, name=self._event.replace("_", " "), daemon=True).start()
 
     def write(self) -> bool:
         """Writes what was counted since the last time. False if there was nothing: the next refusal is then written at once."""
@@ -66,9 +73,3 @@ class RefusalLines:
 
     def _write(self, refusal: Refusal, times: int) -> None:
         log.warning(self._event, times=times, **{name: value for name, value in refusal._asdict().items() if value})
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(self._said_every)
-            if not self.write():
-                return

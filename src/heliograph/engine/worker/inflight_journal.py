@@ -32,7 +32,11 @@ class InflightJournal:
         self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _fill(self._file)
+            # With all its blocks: in a file with holes a later `note` would be the first to need the space, and on a full disk the system kills a
+            # process (SIGBUS) whose memory-mapped write finds none.
+            empty = bytes(CELLS * _CELL.size)
+            if os.pwrite(self._file, empty, 0) < len(empty):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             unlocked.rename(self.path)
         except OSError:
             unlocked.unlink(missing_ok=True)
@@ -67,14 +71,6 @@ class InflightJournal:
         self.path.unlink(missing_ok=True)
         self._map.close()
         os.close(self._file)
-
-
-def _fill(file: int) -> None:
-    """Writes an empty journal. Raises OSError if the disk is full: in a file with holes, a later `note` would be the first to need the space, and
-    the system kills a process (SIGBUS) whose memory-mapped write finds none."""
-    empty = bytes(CELLS * _CELL.size)
-    if os.pwrite(file, empty, 0) < len(empty):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
