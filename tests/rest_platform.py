@@ -78,6 +78,8 @@ class Platform:
     clock: int = START
     rows: dict[str, Version] = field(default_factory=dict)
     pending: dict[str, Version] = field(default_factory=dict)
+    step: int = SECOND
+    """The time between two edits is one to three of it."""
     edits: int = 0
     requests: int = 0
     quiet: bool = False
@@ -110,7 +112,7 @@ class Platform:
 
     def edit(self) -> None:
         """One random edit: a new row, a change, a deletion, or a change of many rows at one time."""
-        self.clock += self.random.randint(1, 3) * SECOND
+        self.clock += self.random.randint(1, 3) * self.step
         self.commit()
         dice, keys = self.random.random(), sorted(self.rows)
         if dice < 0.3 or not keys:

@@ -221,8 +221,9 @@ def paced_kinds() -> JobKinds:
     from heliograph.connections import release_job  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.replay import send_job  # noqa: PLC0415
+    from heliograph.sources import read_job  # noqa: PLC0415
 
-    return JobKinds([release_job.kind(), send_job.kind()])
+    return JobKinds([release_job.kind(), send_job.kind(), read_job.kind()])
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
@@ -232,6 +233,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
+    from heliograph.sources import read_schedule  # noqa: PLC0415
     from heliograph.store.backup import backup_schedule  # noqa: PLC0415
     from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
@@ -247,5 +249,6 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         ("uploads", uploads.care),
         ("exports", record_export.care),
         ("downloads", downloads.care),
+        ("reading", read_schedule.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

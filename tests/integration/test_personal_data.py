@@ -43,7 +43,7 @@ from heliograph.registrations.erasures.person_erasure import start_erasure
 from heliograph.registrations.erasures.quoted_texts import TABLES
 from heliograph.registrations.imports import import_job
 from heliograph.retry import downloads
-from heliograph.sources.models import CallState, Source, SourceCall
+from heliograph.sources.models import CallState, Source, SourceCall, SourceItem
 
 REGISTER = Path(__file__).parents[2] / "docs/design/retention.md"
 JOBS = JobKinds([record_export.kind(), downloads.kind(), import_job.kind(), erasure_job.kind()])
@@ -165,6 +165,8 @@ def called(story: Story, body: str) -> None:
             body=zlib.compress(body.encode()),
             problem=json.dumps({"reason": f"no event for {PLANTED[3]}"}),
         )
+        documents, key = json.dumps([["SUMMIT-26", PLANTED[3]]]), f"{PLANTED[3]}-{len(body)}"
+        SourceItem.objects.create(account_id=story.account, source=source, key=key, digest=b"d", documents=documents)
 
 
 @pytest.mark.timeout(240)
@@ -209,7 +211,8 @@ DECIDED = {
         oauth_access failure
         replay reason selection
         source failure
-        source_call body headers problem sender_id""",
+        source_call body headers problem sender_id
+        source_item documents key""",
     "sealed and gone within 15 minutes: deleted": """
         kept_form name path sealed""",
     "of an erasure: names nobody, keyed or checked for the person's words": """
@@ -235,6 +238,7 @@ DECIDED = {
         retry_download_row item
         run reason
         saved_cure objects_tagged
+        source_item digest
         source_refusal reason
         sequence name
         slot owner
@@ -308,7 +312,7 @@ def test_B7_the_tables_that_are_searched_are_those_that_are_decided() -> None:
     by_rows = {table.name: set(table.columns) for table in TABLES}
     assert (
         by_rows
-        | {"source_call": {"body", "headers", "problem", "sender_id"}}
+        | {"source_call": {"body", "headers", "problem", "sender_id"}, "source_item": {"documents", "key"}}
         | {"django_session": {"session_data"}, "idempotency": {"answer", "key"}}
         == decided
     )

@@ -76,6 +76,8 @@ class Source(models.Model):
     deleted_at = MicrosField(null=True, blank=True)
     quiet_until = models.BigIntegerField(null=True, blank=True)  # its calls up to this id are recorded without flows (P9)
 
+    reader_job = models.BigIntegerField(null=True, blank=True)  # the job that reads it, one for all of its readings
+
     objects: ClassVar = ScopedManager(account="account")
 
     class Meta:
@@ -165,3 +167,25 @@ class SourceRefusal(models.Model):
     class Meta:
         db_table = "source_refusal"
         constraints = (models.UniqueConstraint(fields=("source", "hour", "reason"), name="source_refusal_once"),)
+
+
+class SourceItem(models.Model):
+    """What a reader knows of one item of a list: enough to tell a change from a repetition, and to notice that it was deleted."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=200)
+    digest = models.BinaryField()  # of its content as it was read last
+    modified = MicrosField(null=True)
+    sweep = models.BigIntegerField(db_default=0)  # the newest sweep that saw it
+    missing = models.SmallIntegerField(db_default=0)  # sweeps in a row that did not see it
+    gone = models.SmallIntegerField(db_default=0)  # 1: its registrations were set inactive
+    documents = models.TextField(db_default="[]")  # JSON: [event, code] of each registration that it became
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_item"
+        constraints = (models.UniqueConstraint(fields=("source", "key"), name="source_item_once"),)
+        indexes = (models.Index(fields=("source", "missing"), condition=Q(missing__gt=0, gone=0), name="source_item_missing"),)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from heliograph.domain.source.read_failure import is_visible
 from heliograph.domain.source.source_health import WAVE_LASTS, SourceFacts, SourceHealth, health_of
 from heliograph.domain.source.verification import Proof
 from heliograph.sources.models import CallState, Source, SourceState
@@ -77,7 +78,7 @@ def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
         is_on=source.state == SourceState.ON,
         is_paused=source.state == SourceState.PAUSED,
         is_open=json.loads(source.settings).get("verification", {}).get("proof") == Proof.NONE,
-        failing_since=source.failing_since,
+        failing_since=source.failing_since if is_visible(source.failures) else None,
         refused=sum(each.count for each in lately),
         refused_at=max((each.last_at for each in lately), default=None),
         taken_at=source.last_call_at,

@@ -106,7 +106,7 @@ def failure_words(source: Source) -> str:
 
 
 def _every(row: SourceRow) -> str:
-    minutes = int(row.settings.get("every", 300)) // 60
+    minutes = int(row.settings.get("list", {}).get("every", 5))
     return ngettext("Reading every minute", "Reading every %(n)d min", minutes) % {"n": minutes}
 
 

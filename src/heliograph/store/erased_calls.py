@@ -40,7 +40,17 @@ def erase_calls(db: Database, account: int, words: PersonWords, after: int) -> t
                 {**without, "id": id},
             )
             changed += 1
-    return changed, rows[-1][0] if len(rows) == CALLS else None
+    if len(rows) == CALLS:
+        return changed, rows[-1][0]
+    _forget_items(db, account, words)
+    return changed, None
+
+
+def _forget_items(db: Database, account: int, words: PersonWords) -> None:
+    """Deletes what readers know of the person's items. Who is still at the platform is read again by the next sweep: erase them there, too."""
+    rows = db.all("SELECT id, key, documents FROM source_item WHERE +account_id = :account", {"account": account})
+    items = [id for id, key, documents in rows if words.are_in(key) or words.are_in(documents)]
+    db.run(f"DELETE FROM source_item WHERE {db.member('id', 'items')}", {"items": items})
 
 
 def _body_without(body: bytes, words: PersonWords) -> bytes | None:

@@ -158,7 +158,7 @@ class RestList:
     @property
     def origin(self) -> str:
         """Scheme, host and port: the only server that pages of this list come from."""
-        return _origin(self.address)
+        return origin_of(self.address)
 
     def since_text(self, since: int) -> str:
         """The time as the list expects it, so that items of exactly this time are in the answer."""
@@ -200,8 +200,8 @@ class RestList:
     def _linked(self, link: str) -> str:
         """The address of a link, which must stay on the same server. Raises RestListError."""
         url = urljoin(self.address, link)
-        if _origin(url) != self.origin:
-            raise RestListError("next", f"The link to the next page leads to another server, {_origin(url)}, and was not followed.")
+        if origin_of(url) != self.origin:
+            raise RestListError("next", f"The link to the next page leads to another server, {origin_of(url)}, and was not followed.")
         return url
 
     def to_body(self) -> dict[str, Any]:
@@ -306,7 +306,8 @@ def _check_address(place: str, address: str) -> None:
             raise RestListError(place, f"“{{{name}}}” is not known; {known} is.")
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, in one spelling."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"

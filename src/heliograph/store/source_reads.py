@@ -1,0 +1,230 @@
+"""Statements of the readers of sources: what is due, what is known of each item, and where a reading stands (docs/design/sources.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.domain.source.list_page import KEYLESS
+from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.store.database import Database
+from heliograph.store.stored_calls import CALL_STORED, pack_body
+
+PAGE: Final = 1
+"""The kind of a call that is a page of a list (`sources.models.CallKind`)."""
+DELETED_THERE: Final = 32_000
+"""The `missing` of an item that the list itself calls deleted: it needs no more sweeps and no request."""
+_IS_ON: Final = f"state = {SourceStanding.ON.value} AND deleted_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class DueSource:
+    """A source that is due to be read."""
+
+    id: int
+    account: int
+    job: int | None
+    """The job that reads it; None before the first reading."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """What reading needs of a source that is on."""
+
+    id: int
+    account: int
+    settings: str
+    """JSON."""
+    mapping: str
+    """JSON."""
+    version: int
+    cursor: str
+    """JSON."""
+    due_at: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """What is known of an item."""
+
+    key: str
+    digest: bytes
+    modified: int | None
+    documents: str
+    """JSON: [event, code] of each of its registrations."""
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MissingItem:
+    """An item that sweeps did not see."""
+
+    id: int
+    key: str
+    missing: int
+    documents: str
+
+
+def due_sources(db: Database, now: int) -> list[DueSource]:
+    """The sources that are on and due, those that wait longest first."""
+    rows = db.all(
+        f"SELECT id, account_id, reader_job, name FROM source WHERE {_IS_ON} AND due_at <= :now ORDER BY due_at, id", {"now": now}
+    )
+    return [DueSource(*row) for row in rows]
+
+
+def set_reader_job(db: Database, source: int, job: int) -> None:
+    """Notes the job that reads the source from now on."""
+    db.run("UPDATE source SET reader_job = :job WHERE id = :source", {"source": source, "job": job})
+
+
+def read_source_to_read(db: Database, source: int, *, lock: bool = False) -> ReadSource | None:
+    """The source, if it is on.
+
+    lock: locks its row until the transaction ends; who records its calls holds it too
+    """
+    rows = db.all(
+        "SELECT id, account_id, settings, mapping, version, cursor, COALESCE(due_at, 0), failures"
+        f" FROM source WHERE id = :source AND {_IS_ON}{db.for_update if lock else ''}",
+        {"source": source},
+    )
+    return ReadSource(*rows[0]) if rows else None
+
+
+def known_digests(db: Database, source: int, keys: Sequence[str]) -> dict[str, bytes]:
+    """The digests of these items as they were read last; without those that were set inactive, which count as new if they come back."""
+    rows = db.all(
+        f"SELECT key, digest FROM source_item WHERE source_id = :source AND gone = 0 AND {db.member('key', 'keys')}",
+        {"source": source, "keys": list(keys)},
+    )
+    return {key: bytes(digest) for key, digest in rows}
+
+
+def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep: int) -> None:
+    """Notes items as they were read. sweep: the number of the newest sweep"""
+    db.many(
+        "INSERT INTO source_item (account_id, source_id, key, digest, modified, sweep, missing, gone, documents)"
+        " VALUES (:account, :source, :key, :digest, :modified, :sweep, :missing, 0, :documents)"
+        " ON CONFLICT (source_id, key) DO UPDATE SET digest = EXCLUDED.digest, modified = EXCLUDED.modified, sweep = EXCLUDED.sweep,"
+        " missing = EXCLUDED.missing, gone = 0, documents = EXCLUDED.documents",
+        [
+            {
+                "account": source.account,
+                "source": source.id,
+                "key": row.key,
+                "digest": row.digest,
+                "modified": row.modified,
+                "sweep": sweep,
+                "missing": row.missing,
+                "documents": row.documents,
+            }
+            for row in rows
+        ],
+    )
+
+
+def store_page(db: Database, source: ReadSource, body: bytes, headers: str, now: int) -> int:
+    """Stores a page as it came, to be recorded. Returns its id."""
+    ((id,),) = db.all(
+        "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state)"
+        f" VALUES (:account, :source, :now, {PAGE}, :headers, :body, {CallStanding.STORED.value}) RETURNING id",
+        {"account": source.account, "source": source.id, "now": now, "headers": headers, "body": pack_body(body)},
+    )
+    return int(id)
+
+
+def store_deletions(db: Database, source: ReadSource, body: bytes, counts: tuple[int, int, int], now: int) -> None:
+    """Stores what was noticed as deleted and recorded so. counts: documents, changed, refused"""
+    db.run(
+        "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state, documents, changed, refused, done_at, source_version)"
+        f" VALUES (:account, :source, :now, {PAGE}, '{{}}', :body, {CallStanding.RECORDED.value}, :documents, :changed, :refused, :now, :version)",
+        {
+            "account": source.account,
+            "source": source.id,
+            "now": now,
+            "body": pack_body(body),
+            "documents": counts[0],
+            "changed": counts[1],
+            "refused": counts[2],
+            "version": source.version,
+        },
+    )
+
+
+def stay_quiet(db: Database, source: int, call: int) -> None:
+    """Flows do not see the source's calls up to this one (P9)."""
+    db.run("UPDATE source SET quiet_until = :call WHERE id = :source", {"source": source, "call": call})
+
+
+def has_stored_calls(db: Database, source: int) -> bool:
+    """Whether calls of the source wait to be recorded."""
+    return bool(db.all(f"SELECT 1 FROM source_call WHERE source_id = :source AND {CALL_STORED} LIMIT 1", {"source": source}))
+
+
+def save_progress(db: Database, source: int, cursor: str, due_at: int, read_at: int) -> None:
+    """Saves where reading stands after an answer that could be read: what failed before is over."""
+    db.run(
+        "UPDATE source SET cursor = :cursor, due_at = :due_at, last_read_at = :read_at, failures = 0, failing_since = NULL, failure = ''"
+        " WHERE id = :source",
+        {"source": source, "cursor": cursor, "due_at": due_at, "read_at": read_at},
+    )
+
+
+def postpone(db: Database, source: int, due_at: int) -> None:
+    """Sets when the source is read next."""
+    db.run("UPDATE source SET due_at = :due_at WHERE id = :source", {"source": source, "due_at": due_at})
+
+
+def save_failure(db: Database, source: int, failure: str, due_at: int, now: int) -> None:
+    """Notes that reading failed. failure: JSON"""
+    db.run(
+        "UPDATE source SET failures = failures + 1, failing_since = COALESCE(failing_since, :now), failure = :failure, due_at = :due_at"
+        " WHERE id = :source",
+        {"source": source, "failure": failure, "due_at": due_at, "now": now},
+    )
+
+
+def count_missing(db: Database, source: int, sweep: int, needed: int) -> tuple[int, int]:
+    """Counts the sweep that is over for the items that it did not see. Returns how many are missing long enough, and how many are known.
+
+    needed: sweeps in a row that must miss an item
+    """
+    db.run(
+        "UPDATE source_item SET missing = missing + 1 WHERE source_id = :source AND gone = 0 AND sweep < :sweep"
+        f" AND missing < {DELETED_THERE - 1} AND NOT key LIKE '{KEYLESS}%'",
+        {"source": source, "sweep": sweep},
+    )
+    ((missing,),) = db.all(
+        "SELECT COUNT(*) FROM source_item WHERE source_id = :source AND gone = 0 AND missing > 0 AND missing >= :needed",
+        {"source": source, "needed": needed},
+    )
+    ((known,),) = db.all("SELECT COUNT(*) FROM source_item WHERE source_id = :source AND gone = 0", {"source": source})
+    return int(missing), int(known)
+
+
+def missing_items(db: Database, source: int, needed: int, most: int) -> list[MissingItem]:
+    """The next items that are missing long enough."""
+    rows = db.all(
+        "SELECT id, key, missing, documents FROM source_item WHERE source_id = :source AND gone = 0 AND missing > 0 AND missing >= :needed"
+        " ORDER BY id LIMIT :most",
+        {"source": source, "needed": needed, "most": most},
+    )
+    return [MissingItem(*row) for row in rows]
+
+
+def settle_missing(db: Database, items: Iterable[int], *, gone: bool) -> None:
+    """Notes that items are gone, or that they are there after all."""
+    db.run(f"UPDATE source_item SET missing = 0, gone = :gone WHERE {db.member('id', 'items')}", {"gone": int(gone), "items": list(items)})
+
+
+def forgive_missing(db: Database, source: int) -> None:
+    """Counts all missing items as there: the next sweeps decide anew."""
+    db.run("UPDATE source_item SET missing = 0 WHERE source_id = :source AND gone = 0 AND missing > 0", {"source": source})
+
+
+def forget_items(db: Database, source: int) -> None:
+    """Forgets what was read: everything counts as new at the next reading."""
+    db.run("DELETE FROM source_item WHERE source_id = :source", {"source": source})
