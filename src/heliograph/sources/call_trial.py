@@ -43,7 +43,7 @@ class TriedCall:
     @property
     def name(self) -> str:
         """The codes of its registrations, of many the first."""
-        codes = [str(document.get("code", "")) for document in self.documents]
+        codes = [str(document["code"]) for document in self.documents if document.get("code")]
         return f"{', '.join(codes[:2])}{' …' if len(codes) > 2 else ''}"
 
 

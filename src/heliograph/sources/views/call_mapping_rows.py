@@ -168,7 +168,7 @@ class CallEditor:
         return {
             "lines": self._lines(entry),
             "open_name": shown[self.editing.open_row].name if shown else "",
-            "count": count,
+            "entry_count": count,
             "shown_entry": entry + 1,
             "entries": [(number + 1, number, number == entry) for number in range(min(count, MOST_ENTRIES))] if count > 1 else [],
             "each": [
