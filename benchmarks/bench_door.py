@@ -112,7 +112,11 @@ async def serve(kind: str) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         ours = LOCAL.at("127.0.0.1", port)
-        protocol: Any = functools.partial(DoorProtocol, ours=ours, places=DoorPlaces()) if kind == "door" else "httptools"
+        protocol: Any = (
+            functools.partial(DoorProtocol, ours=ours, places=DoorPlaces(), on_refused=lambda _status: None)
+            if kind == "door"
+            else "httptools"
+        )
         reception: Any = Doorway()
         app: Any = Edge(reception) if kind == "door" else application
         settings: dict[str, Any] = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False}

@@ -167,9 +167,7 @@ def listening(options: Options) -> Callable[[Callable[[], object]], object]:
     return (lambda _wake: None) if options.on_sqlite else lambda wake: Listener(options.database_url, wake)
 
 
-def fast_door(
-    options: Options, *, on_recorded: Callable[[], object] = lambda: None, on_stored: Callable[[], object] = lambda: None
-) -> Door:
+def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
     """The door of HELIOGRAPH_INGEST_BIND. Raises AddressTaken if the address is not available."""
     from heliograph.engine.ingest.door_places import PlaceLimits  # noqa: PLC0415 -- as above
     from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415
@@ -179,7 +177,7 @@ def fast_door(
         return Door(
             host,
             port,
-            reception(options, on_recorded=on_recorded, on_stored=on_stored),
+            reception(options, on_recorded=on_recorded),
             hosts=options.hosts,
             clients=ClientAddresses(options.trusted_proxies),
             limits=PlaceLimits(options.ingest_connections, options.ingest_address_connections).within(

@@ -358,14 +358,13 @@ def _run_edge() -> None:
     ready(django=False)
     from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
-    from heliograph.wiring import fast_door, source_recorder, telling  # noqa: PLC0415
+    from heliograph.wiring import fast_door, telling  # noqa: PLC0415
 
     options = Options.load()
     # A door whose supervisor was killed still answers its open requests: wait for it.
     with folder_lock(options.data, f"edge-{host_and_port(options.ingest_bind)[1]}", patience=STOP + 2.0):
         notify = telling(options)
-        with contextlib.closing(source_recorder(options, on_recorded=notify)) as recorder:
-            run_door(lambda: fast_door(options, on_recorded=notify, on_stored=recorder.wake))
+        run_door(lambda: fast_door(options, on_recorded=notify))
 
 
 def _run_pages() -> None:

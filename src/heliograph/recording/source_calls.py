@@ -70,8 +70,11 @@ class _Call:
     items: Sequence[RecordItem]
 
 
-def process(db: Database, provider: ConfigProvider, source: int) -> Processed:
-    """Records the next calls of a source, in its own transactions. Raises the driver's error if the database itself fails."""
+def process(db: Database, provider: ConfigProvider, source: int, most: int = MOST_CALLS) -> Processed:
+    """Records the next calls of a source, in its own transactions. Raises the driver's error if the database itself fails.
+
+    most: calls
+    """
     row = stored_calls.read_source(db, source)
     if row is None or row.standing is not SourceStanding.ON:
         return Processed(halt=Halt.NOT_ON)
@@ -81,7 +84,7 @@ def process(db: Database, provider: ConfigProvider, source: int) -> Processed:
         log.warning("source_mapping_unreadable", account=row.account, source=source, error=str(error)[:200])
         return Processed(halt=Halt.UNREADABLE)
     calls: list[_Call] = []
-    for stored in stored_calls.stored_calls(db, source, MOST_CALLS):
+    for stored in stored_calls.stored_calls(db, source, most):
         call = _mapped(row, mapping, stored)
         if calls and sum(len(each.items) for each in calls) + len(call.items) > MOST_DOCUMENTS:
             break

@@ -74,7 +74,9 @@ class Submission[Item: OfAccount, Result]:
 class BatchQueue[Item: OfAccount, Result]:
     """Submissions that wait for the writer's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: float = PACE) -> None:
+        """pace: seconds from the beginning of a batch of few to that of the next"""
+        self._pace = pace
         self._queue: queue.SimpleQueue[Submission[Item, Result] | None] = queue.SimpleQueue()
         self._expected = 0
         self._enough = threading.Event()
@@ -119,7 +121,7 @@ class BatchQueue[Item: OfAccount, Result]:
         if self._expected:
             self._enough.wait(GATHER)
         else:
-            self._keep_pace(self._began + PACE - time.monotonic())
+            self._keep_pace(self._began + self._pace - time.monotonic())
         self._began = time.monotonic()
         batch, items = [first], len(first.items)
         while items < MOST_AT_ONCE:

@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
@@ -19,6 +20,9 @@ from heliograph.store.database import Database
 from heliograph.store.inbound_calls import InboundCall, insert_calls
 
 log = structlog.get_logger(__name__)
+
+PACE: Final = 0.005
+"""Seconds from the beginning of a batch of few calls to that of the next: storing one costs a tenth of recording it."""
 
 type CallResult = Mishap | None
 """None: the call is stored, or was before."""
@@ -38,7 +42,7 @@ class CallWriter:
         self._open, self._on_stored, self._on_death = open_database, on_stored, on_death
         self._db: Database | None = None
         self._warned = float("-inf")
-        self.queue = BatchQueue[InboundCall, CallResult]()
+        self.queue = BatchQueue[InboundCall, CallResult](PACE)
         self.on_answered: Callable[[], object] = lambda: None
         """Called on the writer's thread once every call of a batch has its result. Set by the door, which then wakes its loop."""
         self._thread = threading.Thread(target=self._run, name="calls", daemon=True)
