@@ -33,6 +33,8 @@ from tests.small_disk import small_disk
 from tests.visitor import SIGN_IN, Answer, Visitor
 from tests.waiting import until
 
+from heliograph.engine.supervisor.supervisor import STOP
+
 pytestmark = pytest.mark.once
 ADA, PASSWORD = "ada@example.org", "a sentence to remember"
 
@@ -136,8 +138,8 @@ def refused(visitor: Visitor, path: str) -> Answer | None:
     return answer if answer.status == 503 else None
 
 
-def configuration(url: str) -> str:
-    """A file with an event, and a flow that sends each of its registrations there."""
+def configuration(url: str, **connection: int) -> str:
+    """A file with an event, and a flow that sends each of its registrations there. connection: more members of the connection"""
     parts = [{"kind": "field", "field": "registration.code"}]
     destination = {"name": "Target", "connection": "Target", "payload_mapping": "Code", "does": "updates"}
     return json.dumps(
@@ -149,7 +151,7 @@ def configuration(url: str) -> str:
                 {"code": "SUMMIT", "name": "Summit", "status": "Live", "timezone": "UTC"}
                 | {"start": "2030-01-01T09:00:00Z", "end": "2030-01-02T09:00:00Z"}
             ],
-            "connections": [{"name": "Target", "auth": "Open / No Auth", "url": url}],
+            "connections": [{"name": "Target", "auth": "Open / No Auth", "url": url} | connection],
             "mappings": [{"name": "Code", "rows": [{"target": "code", "parts": parts}]}],
             "flows": [
                 {
@@ -419,6 +421,48 @@ def test_D1_what_is_in_flight_is_noted_on_a_full_disk(tmp_path: Path) -> None:
         disk.fill()
         output, _ = process.communicate("go on\n", timeout=STARTING)
         assert (process.returncode, output) == (0, "True\nNo space left on device []\n")
+
+
+@pytest.mark.needs("postgresql")
+def test_O19_a_worker_stops_at_once_beside_a_server_that_stands_still(server: postgres.Server, tmp_path: Path) -> None:
+    """Its thread waits for the server's answer. Nothing is in flight, so nothing can be lost."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    starter = Starter(facts("postgresql", server.url("hg"), data), tmp_path)
+    try:
+        assert starter.run("migrate").returncode == 0
+        worker = starter("worker", **_ports()[0])
+        worker.until_printed("Heliograph delivers.")
+        server.stall()
+        began = time.monotonic()
+        assert worker.terminate() == 0, worker.output
+        took = time.monotonic() - began
+    finally:
+        server.resume()
+        starter.end()
+    assert "worker_left" in worker.output
+    assert "child_killed" not in worker.output
+    assert took < STOP / 2
+
+
+@pytest.mark.needs("postgresql")
+def test_O19_a_worker_stops_at_once_while_the_database_is_gone(server: postgres.Server, receiver: Receiver, tmp_path: Path) -> None:
+    """What it has read ahead for a slow connection, and has not sent, needs no database to be left."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    file = tmp_path / "configuration.json"
+    file.write_text(configuration(receiver.url("/target"), rate=1), "utf-8")
+    starter = Starter(facts("postgresql", server.url("hg"), data), tmp_path)
+    with installation(starter, HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8", HELIOGRAPH_LEASE_RENEWAL="0.5") as site:
+        assert site.run("apply", str(file), "--account", "MAIN", "--allow-wider").returncode == 0, starter.started[-1].output
+        for n in range(5):
+            assert site.post(site.door, {"event": "SUMMIT", "code": f"R{n}", "status": "Attended"})[0] == 201
+        with psycopg.connect(server.url("hg"), autocommit=True) as session:
+            until(lambda: [said for (said,) in session.execute("SELECT said FROM worker") if json.loads(said)["in_memory"]])
+        server.halt()
+        until(site.outages)
+        assert site.process.terminate() == 0, site.process.output
+        assert "child_killed" not in site.process.output
 
 
 @pytest.mark.trial

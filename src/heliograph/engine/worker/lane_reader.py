@@ -112,14 +112,14 @@ class LaneReader:
         """One turn. Returns the seconds to wait for a signal before the next."""
         now = time.monotonic()
         self._take_returned(now)
-        if self.confirmation.is_due(now):
-            self._confirm(now)
         if self.closing:
             for limiter in self.limiters.values():
                 self._drop_all(limiter.waiting)
                 self._drop_all(limiter.replayed)
             self._drop_all(self._alone)
             return CLOSING_PAUSE
+        if self.confirmation.is_due(now):
+            self._confirm(now)
         if self.memory.size < MOST_IN_MEMORY and self.pace.is_due(now):
             self._read_ahead(now)
             began, now = now, time.monotonic()

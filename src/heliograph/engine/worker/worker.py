@@ -83,6 +83,8 @@ LONGEST_WAIT = 1.0
 """Seconds: the longest wait before the database is tried again."""
 READER_LOST = 0.5
 """Seconds between two looks of the reading thread whether it has another session. It is woken when it has."""
+STILL = 1.5
+"""Seconds after a stop was requested in which a server that answers lets the worker go. Then one with nothing to record goes all the same."""
 DRAIN = 8.0
 """Seconds that running requests get after a stop was requested; the whole stop takes at most 10."""
 
@@ -119,6 +121,7 @@ class Worker:
         self._parts = parts
         self._on_ready, self._on_death = on_ready, on_death
         self._closing = threading.Event()
+        self._has_ended = threading.Event()
         self._started_at = time.time()
         self.memory = SharedLanes()
         self.journal = InflightJournal(parts.folder, parts.name)
@@ -151,6 +154,9 @@ class Worker:
 
     def stop(self) -> None:
         """Requests a graceful end; from any thread, but not from a signal handler (heliograph.engine.stop_signals)."""
+        if self.completer.db.is_shared and not self._closing.is_set():
+            threading.Thread(target=self._end_without_database, name="stuck", daemon=True).start()
+        self.reader.closing = True
         self._closing.set()
         self.memory.wake_completer.set()
         self.memory.wake_reader()
@@ -170,6 +176,7 @@ class Worker:
         self._reading.join(2.0)
         with self._tolerating_errors("leave"):
             self.ownership.leave(self.completer.db)
+        self._has_ended.set()
         self.journal.close()
         self.completer.db.close()
         self.reader.db.close()
@@ -189,6 +196,19 @@ class Worker:
         stopping.start()
         while stopping.is_alive() or self.memory.size or self.memory.landed or self.tokens.came:
             self._turn()
+
+    def _end_without_database(self) -> None:
+        """Ends the process if a thread of it waits for a server that answers nothing, while no outcome has to be recorded. Nothing is lost: the lease
+        of its slots ends by itself, as after a crash."""
+        idle_since = time.monotonic()
+        while not self._has_ended.wait(0.1):
+            now = time.monotonic()
+            if not self.journal.is_empty or self.memory.landed or self.tokens.came:
+                idle_since = now
+            elif now - idle_since >= STILL:
+                log.warning("worker_left", reason="The database does not answer, and there is nothing to record.")
+                self._on_death(0)
+                return
 
     @property
     def report(self) -> dict[str, object]:
@@ -369,7 +389,8 @@ class Worker:
         wait, again_at = 0.05, 0.0
         try:
             while True:
-                pause = READER_LOST if self._sessions.reader_is_lost else again_at - time.monotonic()
+                is_lost = self._sessions.reader_is_lost and not self.reader.closing  # to close, it needs no session
+                pause = READER_LOST if is_lost else again_at - time.monotonic()
                 if pause <= 0.0:
                     try:
                         pause = self.reader.cycle()
