@@ -176,6 +176,18 @@ def _settings() -> Iterator[Deed]:
         "api_token audit_entry",
     )
     yield Deed(
+        "a person is erased",
+        PagePost("/settings/erase/person/{registration_r3}/confirm/?why=asked", {"confirmation": "R3"}, "dialog"),
+        ApiRequest("POST", "erasures", {"registration": "{registration_r3}", "confirmation": "R3", "why": "asked"}),
+        "audit_entry erasure jobs_job",
+    )
+    yield Deed(
+        "a proposal to erase is declined",
+        PagePost("/settings/erase/proposed/", {"keep": "{proposal}"}),
+        ApiRequest("DELETE", "erasure-proposals/{proposal}"),
+        "erasure_proposal",
+    )
+    yield Deed(
         "a user is invited",
         PagePost("/settings/users/invite/", {"name": "Zoë", "email": "zoe@example.org", "role": "Planner", "second": "1"}),
         ApiRequest("POST", "users", {"name": "Zoë", "email": "zoe@example.org", "role": "Planner", "second_factor_required": True}),

@@ -95,6 +95,12 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PATCH", "tags/{tag}"): _SET_UP,
     ("DELETE", "tags/{tag}"): _SET_UP,
     ("POST", "tags/{tag}/merge"): _SET_UP,
+    ("GET", "registrations/{registration}/person"): _PEOPLE,
+    ("GET", "erasures"): _PEOPLE,
+    ("POST", "erasures"): _PEOPLE,
+    ("GET", "erasures/{erasure}"): _PEOPLE,
+    ("GET", "erasure-proposals"): _PEOPLE,
+    ("DELETE", "erasure-proposals/{proposal}"): _PEOPLE,
     ("GET", "users"): _READ_PEOPLE,
     ("POST", "users"): _PEOPLE,
     ("GET", "users/{user}"): _READ_PEOPLE,
@@ -280,6 +286,7 @@ OF_SIGNAL: Final = frozenset(
 """The first parts of the addresses of Signal: their endpoints are closed while Signal is off for the account (N4)."""
 NOT_OF_SIGNAL: Final = frozenset(
     {
+        *("erasures", "erasure-proposals"),
         *("account", "audit", "configuration", "event-data", "event-statuses", "events", "jobs", "profile-data"),
         *("registration-statuses", "registrations", "registrations.ndjson", "retention", "retry-intervals"),
         *("session-registration-statuses", "sign-in-rules", "sources", "tag-coverage", "tags", "tokens", "users"),

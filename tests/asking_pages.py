@@ -233,6 +233,13 @@ def gone(model: Any, id: Callable[[Site], int], *, deleted: bool = False) -> Cal
     return done
 
 
+def registration_of(site: Site, code: str) -> int:
+    ((id,),) = site.store.all(
+        "SELECT id FROM registration WHERE account_id = :account AND code = :code", {"account": site.pk, "code": code}
+    )
+    return int(id)
+
+
 def stored_flow(site: Site) -> Flow:
     return site.acme.flow_facts()
 
@@ -363,6 +370,15 @@ PAGES: dict[str, Asking] = {
         "1 flow may act on more from then on",
         gone(Tag, lambda site: int(site.acme.tags["Spare"].pk)),
         lambda site, _client: {"into": str(site.acme.tags["Other"].pk)},
+    ),
+    "a person is erased": Asking(
+        "registrations.views.erase_pages.erase_confirm",
+        lambda site: f"/settings/erase/person/{registration_of(site, 'S-1')}/confirm/?why=asked",
+        lambda site: site.record("S-2", status="New", profile={"email": "ada@example.org"}),
+        "2 registrations are emptied",
+        lambda site: bool(site.store.all("SELECT 1 FROM erasure")),
+        lambda _site, _client: {"confirmation": "ada@example.org"},
+        before=lambda site: site.record("S-1", profile={"email": "ada@example.org"}),
     ),
     "a flow is deleted": Asking(
         "flows.views.flow_actions.delete",

@@ -18,6 +18,7 @@ from heliograph.domain.retention import DAY
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.sources.models import Source, SourceSecret, SourceState
+from heliograph.store import erasures
 from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds
 from tests.api_client import ApiClient
@@ -239,8 +240,11 @@ def _events(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
     return made
 
 
-def _settings(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
+def _settings(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
     made = {"event_field": api.post("event-data", {"label": "Region", "type": "select", "options": ["North", "South"]})["id"]}
+    with story.db.transaction():
+        erasures.propose(story.db, story.account, [story.registrations["R2"]], "source:1")
+    made["proposal"] = str(erasures.open_proposals(story.db, story.account)[0].id)
     made["profile_field"] = api.post("profile-data", {"label": "Shirt"})["id"]
     for name in ("Spare", "Doubtful"):
         made[f"tag_{name.lower()}"] = api.post("tags", {"name": name, "kinds": ["registration_status"]})["id"]

@@ -21,7 +21,7 @@ READY, DUE, STUCK = "i % 20 = 0", "i % 20 = 1", "i % 50 = 2"
 FILLING: Final = {
     "registration": {
         "id": ID, "account_id": ":a", "event_id": ":e", "code": "'Z' || i", "serial": ID, "version": "1", "state": "'{}'", "status_id": "0",
-        "is_active": "true", "is_test": "false", "name": "''", "organization": "''", "search": "''", "created": "i", "modified": "i",
+        "is_active": "true", "is_test": "false", "name": "''", "organization": "''", "search": "'x' || i", "created": "i", "modified": "i",
     },
     "lane": {
         "id": ID, "destination_id": f"5 + {OF}", "subject_id": ID, "account_id": ":a", "connection_id": f"100 + {OF}", "slot": f"(100 + {OF}) % 64",

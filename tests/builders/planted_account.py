@@ -173,3 +173,5 @@ def _files(made: DeedsAccount) -> None:
     made.api.post("records/failed/export?days=2", {"form": "exact"}, status=202)
     made.api.post("retry/downloads", {"columns": list(downloads.COLUMNS)}, status=202)
     run_jobs(after=made.newest_job)
+    registration = made.api.get("registrations")["items"][0]
+    made.api.post("erasures", {"registration": registration["id"], "confirmation": registration["code"]})  # its job does not run here

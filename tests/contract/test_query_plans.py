@@ -4,6 +4,7 @@ an account (D9; docs/design/queue.md, section 1)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -42,12 +43,21 @@ from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
-from heliograph.store import configuration_versions
+from heliograph.store import configuration_versions, erased_codes, erasures
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.installation_state import read_status
 from heliograph.store.instants import EPOCH
-from heliograph.store.queue import lane_reads, outcome_store, pending_items, replay_actions, slot_leases, stuck_runs, submissions
+from heliograph.store.queue import (
+    erased_deliveries,
+    lane_reads,
+    outcome_store,
+    pending_items,
+    replay_actions,
+    slot_leases,
+    stuck_runs,
+    submissions,
+)
 from heliograph.store.queue.lane_reads import LaneWant
 from heliograph.store.registrations import ids_of_code
 from heliograph.timeline.registration_search import RegistrationSearch
@@ -154,6 +164,16 @@ def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Exp
 def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     account = large[1]
     assert reconsideration.accounts_to_reconsider(explaining, range(64)) == [account]
+
+
+def test_B7_an_erasure_goes_by_the_changes_of_the_registration(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    account = large[1]
+    with closing(large[0].open()) as db:
+        ((registration, event),) = db.all("SELECT max(registration_id), max(event_id) FROM change WHERE kind = 1")
+    assert erased_deliveries.erase_chunk(explaining, account, registration, 0).counts
+    assert erased_codes.known(explaining, [(account, event, "R1")]) == set()
+    assert erasures.open_proposals(explaining, account) == []
+    assert erasures.propose(explaining, account, [registration], "source:1") == 1
 
 
 def test_D2_moving_lanes_goes_by_destination(explaining: Explaining) -> None:

@@ -158,6 +158,7 @@ def main() -> None:
         for each in users.values():
             each.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
+        ids |= _erasures(aging)
         ids |= {"unexplained": unexplained, "unexplained flow": flow}
         ids |= {
             f"source {name}": id for name, id in planted_sources.plant(site.store, site.account.pk, by=site.administrator.actor).items()
@@ -202,6 +203,26 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
     with store.transaction():
         retention_record.announce(store, made.account.pk, terms, store.now())
     return made, made.actions("S25-1")[-1]
+
+
+def _erasures(site: SignalAccount) -> dict[str, int]:
+    """An erasure that is done, one that has stopped, and a registration that its source proposes."""
+    from heliograph.jobs.models import Job, JobState
+    from heliograph.registrations.erasures import erasure_job
+    from heliograph.store import erasures
+
+    account, store = site.account.pk, site.store
+    begun = {"why": "asked", "by": site.administrator.actor, "registrations": 2, "applications": ["Sales CRM", "Slack #events"]}
+    waits = "Job 7 (import) began before this one and may still write the person into a file."
+    job = Job.objects.create(kind=erasure_job.KIND, account_id=account, state=JobState.FAILED, error=waits, created_by="test")
+    ((registration,),) = store.all("SELECT max(id) FROM registration WHERE account_id = :account", {"account": account})
+    with store.transaction():
+        done = erasures.begin(store, account, reference="DSR-2026-118", **begun)
+        erasures.note_counts(store, done, {"registrations": 2, "sessions": 11, "timeline": 23, "exchanges": 41, "files": 1}, ended=True)
+        stopped = erasures.begin(store, account, reference="DSR-2026-119", **begun)
+        erasures.note_job(store, stopped, job.pk)
+        erasures.propose(store, account, [registration], "source:1")
+    return {"erasure": done, "stopped erasure": stopped}
 
 
 def _restore(store: Database, account: int) -> None:

@@ -14,6 +14,7 @@ from tests.e2e import (
     states_of_api,
     states_of_configuration,
     states_of_connections,
+    states_of_erasure,
     states_of_flows,
     states_of_insights,
     states_of_mappings,
@@ -256,6 +257,7 @@ STATES = (
     *states_of_configuration.STATES,
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
+    *states_of_erasure.STATES,
     *states_of_timeline.STATES,
     *states_of_retry.STATES,
     # The last one: after it this machine has asked too often to sign in.
@@ -270,5 +272,6 @@ ACTIONS = (
     | states_of_insights.ACTIONS
     | states_of_retry.ACTIONS
     | states_of_sources.ACTIONS
+    | states_of_erasure.ACTIONS
 )
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

@@ -28,6 +28,10 @@ READS: Final[dict[str, tuple[str, ...]]] = {
     "connection-list": ("GET connections",),
     "connection-rule": ("GET connections/{connection}/answers",),
     "custom-statuses-delete": ("GET events/{event}/custom-statuses/{status}/uses",),
+    "erase": ("GET erasures",),
+    "erase-proposed": ("GET erasure-proposals",),
+    "erase-person": ("GET registrations/{registration}/person",),
+    "erase-done": ("GET erasures/{erasure}",),
     "event-data": ("GET event-data",),
     "event-data-delete": ("GET event-data/{field}/uses",),
     "event-leave-testing": ("GET events/{event}/leave-testing",),
@@ -68,6 +72,7 @@ LOOK_FIRST: Final = frozenset(
 """Pages that look for what they are about before they ask for the role: here nothing is there, so each role gets 404."""
 BY_ANOTHER_RIGHT: Final = {
     "flow-test": "A Viewer tests the flow as it is stored (GET flows/{flow}/test); what is edited is for who may edit it.",
+    "erase-resume": "The report is for Administrators; that a job which one of them has begun goes on is for Planners, too.",
 }
 """Why a page's form and its endpoint need different roles."""
 

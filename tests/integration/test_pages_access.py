@@ -99,6 +99,9 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"retry-job", "retry-resend", *(f"retry-download{more}" for more in ("", "-ready", "-file", "-again"))}
     tried |= {"find", "why", "why-others", "flow-decisions"}  # test_pages_find.py, test_pages_why.py
     tried |= {f"replay{more}" for more in ("", "-run", "-send", "-act")}  # test_pages_replay.py
+    tried |= {
+        f"erase{more}" for more in ("", "-proposed", "-person", "-told", "-confirm", "-done", "-resume", "-report")
+    }  # test_pages_erase.py
     open_to_all = {"openid_connect_login", "openid_connect_callback"}  # test_openid.py
     open_to_all |= {"first-start", "invitation", "new-password", "account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     tried |= {f"mapping{more}" for more in ("", "-list", "-new", "-copy", "-delete", "-versions")}  # test_pages_mappings.py

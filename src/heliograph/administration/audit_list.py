@@ -21,7 +21,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "signal": ("flow", "connection", "mapping"),
     "tags": ("tag", "registration status", "session status", "event status", "session registration status"),
     "events": ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
-    "people": ("user", "token"),
+    "people": ("user", "token", "person"),
     "account": ("account", "configuration file", "source"),
     "exports": ("record list", "failed rows", "registrations"),
 }

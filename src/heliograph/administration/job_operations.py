@@ -18,6 +18,7 @@ from heliograph.insights import record_export
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.registrations import bulk_change
+from heliograph.registrations.erasures import erasure_job
 from heliograph.registrations.imports import preparation
 from heliograph.replay import dry_run, send_job
 from heliograph.retry import downloads, submit_job
@@ -41,6 +42,7 @@ OPERATIONS: Final[Mapping[str, frozenset[JobOperation]]] = {
     submit_job.KIND: _PAUSABLE,
     downloads.KIND: _PAUSABLE,
     mark_test_job.KIND: frozenset({JobOperation.RESUME}),
+    erasure_job.KIND: frozenset({JobOperation.RESUME}),
 }
 """The operations that each kind allows."""
 OF_SIGNAL: Final = frozenset({record_export.KIND, submit_job.KIND, downloads.KIND, dry_run.KIND, send_job.KIND, release_job.KIND})

@@ -82,6 +82,8 @@ class FeedRow:
     event: EventConfig | None
     person: RowPerson | None
     outcomes: Sequence[FlowOutcome]
+    is_erased: bool = False
+    """A registration changed, and its person was erased since."""
 
     @property
     def at(self) -> int:
@@ -177,6 +179,7 @@ class Feed:
                 event=events.get(line.event),
                 person=people.get(line.registration) if line.registration is not None else None,
                 outcomes=outcomes.get(line.change, ()),
+                is_erased=line.registration is not None and line.registration not in people,
             )
             for line in lines
         ]

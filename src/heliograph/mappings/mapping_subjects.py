@@ -96,7 +96,7 @@ class Subjects:
     def _registrations(self, where: Where, *, order: str = "r.modified DESC, r.id DESC") -> list[Match]:
         rows = self.db.all(
             "SELECT r.id, r.code, r.name, r.event_id, e.code FROM registration r JOIN event e ON e.id = r.event_id"
-            f" WHERE {where.sql} ORDER BY {order} LIMIT {SHOWN}",
+            f" WHERE r.erased_at IS NULL AND {where.sql} ORDER BY {order} LIMIT {SHOWN}",
             where.params,
         )
         return [Match(id, code, name, event, f"{event_code} {code}") for id, code, name, event, event_code in rows]

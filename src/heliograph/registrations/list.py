@@ -311,7 +311,8 @@ class Registrations:
 
     def _narrowed(self, filters: RegistrationFilter) -> tuple[Where, bool]:
         """The filters' conditions on a registration `r`; and True if they name the few registrations with the search words by id."""
-        where = Where("r.version > 0", account=self.account)  # a row without a version is just being created
+        # A row without a version is just being created. Only an erased one has no words to search, not even a code.
+        where = Where("r.version > 0", "r.search <> ''", account=self.account)
         words = folded(filters.text).split()
         few = few_with(self.db, self.account, words, NAMED) if words else None
         if few is not None:

@@ -104,6 +104,8 @@ class QuestionParts(TypedDict, total=False):
     """The sentence of the flow in question."""
     fields: Sequence[FormField | Pair]
     """A choice that the person has."""
+    last_fields: Sequence[FormField | Pair]
+    """What the person has to type before the button, after all consequences."""
     look: str
     """The words of a button that shows the consequences of the choice."""
     breaks: Sequence[Breaks]
@@ -137,6 +139,7 @@ def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
         "notes": [],
         "sentence": [],
         "fields": [],
+        "last_fields": [],
         "look": "",
         "breaks": [],
         "hidden": [],

@@ -74,6 +74,7 @@ VERBS: Final = {
     Deed.EXPORTED: gettext_lazy("Exported the list"),
     Deed.APPLIED: gettext_lazy("Applied the %(kind)s"),
     Deed.DOWNLOADED: gettext_lazy("Downloaded failed rows of"),
+    Deed.ERASED: gettext_lazy("Erased the %(kind)s"),
     Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
 }
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}

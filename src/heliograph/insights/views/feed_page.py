@@ -176,7 +176,11 @@ def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:
     return {
         "id": row.change_id,
         "at": from_micros(row.at),
-        "who": (person.name or person.code) if person else (row.event.state.name if row.event else _("Somebody who was erased")),
+        "who": (person.name or person.code)
+        if person
+        else row.event.state.name
+        if row.event and not row.is_erased
+        else _("Somebody who was erased"),
         "code": person.code if person else "",
         "event": event,
         "href": timeline,

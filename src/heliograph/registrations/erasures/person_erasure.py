@@ -12,13 +12,13 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
+from heliograph.accounts.save_order import SavedSince
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.errors import NotInAccount
 from heliograph.domain.registration.erasure import ErasureReason
 from heliograph.jobs import control
-from heliograph.registrations.draft import opened_many
 from heliograph.registrations.erasures import erasure_job
-from heliograph.registrations.erasures.person import Person, told_of, words_of
+from heliograph.registrations.erasures.person import Person, person_of, told_of, words_of
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store import erasures
 from heliograph.store.django_database import of_django
@@ -48,14 +48,14 @@ def start_erasure(account: int, person: Person, *, why: ErasureReason, reference
     reference: of the account's own files; it may name nobody
     confirmation: what was typed; it has to be the person's e-mail address, or their code if there is none
 
-    Raises Invalid, NotInAccount if the person was erased meanwhile, TooMuchWork.
+    Raises Invalid, NotInAccount if the person was erased meanwhile, SavedSince if another registration is theirs since, TooMuchWork.
     """
     reference = " ".join(reference.split())
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
-        ids = person.ids
-        if len(opened_many(db, account, ids)) < len(ids):
-            raise NotInAccount(_("One of these registrations was erased meanwhile."))
+        ids, reader = person.ids, AccountReader(db, account)
+        if sorted(person_of(reader, ids[0]).ids) != sorted(ids):
+            raise SavedSince
         problems: dict[str, list[str]] = {}
         if confirmation.strip().casefold() != person.confirmation.casefold():
             problems["confirmation"] = [_("This is not %(text)s.") % {"text": person.confirmation}]
@@ -65,7 +65,7 @@ def start_erasure(account: int, person: Person, *, why: ErasureReason, reference
             problems["reference"] = [_("This names the person. The reference stays, so it may not.")]
         if problems:
             raise Invalid(problems)
-        applications = told_of(AccountReader(db, account), person)
+        applications = told_of(reader, person)
         id = erasures.begin(
             db,
             account,
