@@ -23,6 +23,7 @@ HOT: Final = frozenset(
         "registration",
         "run",
         "session_registration",
+        "source_call",
     ]
 )
 """Tables that grow with traffic. Small by nature: slot, worker, sequence, connection_state, config_version, figure_delta (folded

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +12,21 @@ import pytest
 from tests.builders.call_mapping import call_row
 from tests.builders.stored_account import StoredAccount
 from tests.builders.stored_source import StoredSource, stored_source
+from tests.waiting import PATIENCE, until
 
 from heliograph.domain.mapping.row import FixedText, Otherwise, SourceValue, ValueMap
+from heliograph.domain.source.call_documents import MappedCall, documents_of
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
 from heliograph.domain.source.source_states import CallStanding, SourceStanding
-from heliograph.recording import source_calls
+from heliograph.recording import source_calls, source_recorder
 from heliograph.recording.contents import read_state
 from heliograph.recording.record import record
-from heliograph.recording.source_calls import Halt, process, read_problems
+from heliograph.recording.source_calls import Halt, Processed, process, read_problems
+from heliograph.recording.source_recorder import SourceRecorder
 from heliograph.sources.models import CallState, SourceState
 from heliograph.store import stored_calls
 from heliograph.store.config_cache import Committed
+from heliograph.store.database import Database
 
 RECORDED, WAITING, NOTHING, STORED = CallStanding.RECORDED, CallStanding.WAITING, CallStanding.NOTHING, CallStanding.STORED
 STATUSES = (("paid", "New"), ("came", "Attended"))
@@ -194,6 +200,43 @@ def test_S2_a_document_that_breaks_the_transaction_fails_neither_its_call_nor_it
     assert run(source) == 3
     assert source.calls() == [(RECORDED, 1, 1, 0), (WAITING, 2, 1, 1), (RECORDED, 1, 1, 0)]
     assert sorted(registrations(source)) == ["A", "B", "C"]
+
+
+def test_S2_a_call_that_cannot_be_mapped_because_of_a_bug_waits_and_the_others_go_on(
+    source: StoredSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(mapping: CallMapping, value: Any) -> MappedCall:
+        if value["order"] == "2":
+            raise ZeroDivisionError
+        return documents_of(mapping, value)
+
+    monkeypatch.setattr(source_calls, "documents_of", broken)
+    for order in "123":
+        source.call({"order": order, "tickets": [ticket(order)]})
+    assert run(source) == 2
+    assert [state for (state,) in source.calls("state")] == [RECORDED, WAITING, RECORDED]
+
+
+def test_S2_a_recorder_is_woken_and_one_source_does_not_hold_up_another(
+    setup: StoredAccount, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, well = stored_source(setup, shop_mapping()), stored_source(setup, shop_mapping())
+
+    def process_unless_broken(db: Database, provider: Committed, source: int, most_calls: int) -> Processed:
+        if source == broken.id:
+            raise ZeroDivisionError
+        return process(db, provider, source, most_calls)
+
+    monkeypatch.setattr(source_recorder, "process", process_unless_broken)
+    monkeypatch.setattr(source_recorder, "EVERY", 3600.0)
+    recorded = threading.Event()
+    with contextlib.closing(SourceRecorder(connect, Committed, recorded.set)) as recorder:
+        broken.call({"order": "1", "tickets": [ticket("A")]})
+        well.call({"order": "1", "tickets": [ticket("B")]})
+        recorder.wake()
+        assert recorded.wait(PATIENCE)
+        until(lambda: well.calls("state") == [(RECORDED,)])
+    assert broken.calls("state") == [(STORED,)]
 
 
 def test_S2_a_source_that_another_process_has_is_left_to_it(source: StoredSource, connect: Any) -> None:

@@ -117,6 +117,9 @@ def mapped_call(mapping: CallMapping, stored: StoredCall) -> MappedCall:
     except NoCallBody as error:
         cure = "Ask the sender for JSON; correcting the mapping cannot cure it."
         return MappedCall(call_problems=(CallProblem(f"cannot be read: {error}"[:300], cure=cure),))
+    except Exception as error:  # a bug of ours that one call meets: it waits, and the others go on
+        log.exception("source_call_not_mapped", call=stored.id, error=type(error).__name__)
+        return MappedCall(call_problems=(CallProblem("could not be mapped, because of an internal error.", cure="Try again."),))
 
 
 def items_of(row: RecordedSource, mapping: CallMapping, stored: StoredCall, mapped: MappedCall) -> list[RecordItem]:

@@ -42,7 +42,7 @@ class SourceRecorder:
         self._most_calls = MOST_CALLS
         self._news = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sources", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="call recorder", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -75,7 +75,13 @@ class SourceRecorder:
             if self._stop.is_set():
                 return False
             began = time.monotonic()
-            batch = process(db, provider, source, self._most_calls)
+            try:
+                batch = process(db, provider, source, self._most_calls)
+            except driver_errors.all_errors():
+                raise
+            except Exception as error:  # a bug of ours that one source meets: the others go on
+                log.exception("source_not_recorded", source=source, error=type(error).__name__)
+                continue
             self._most_calls = next_size(self._most_calls, time.monotonic() - began)
             if batch.changed:
                 self._on_recorded()

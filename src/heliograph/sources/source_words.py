@@ -82,7 +82,8 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
         case SourceHealth.DRAFT:
             word = _kept(row.day.stored) if row.day.stored else _("Nothing yet")
             says = _("Nothing is recorded yet. Finish the mapping, then switch it on.")
-            return HealthWords(word, _("Not switched on"), tone, icon, says)
+            fix = (_("Finish the mapping"), reverse("source-mapping", args=(source.pk,)))
+            return HealthWords(word, _("Not switched on"), tone, icon, says, fix)
         case SourceHealth.FAILING:
             alert = _("Can’t be read since %(time)s") % {"time": clock_minute(source.failing_since)}
             return HealthWords(word, alert, tone, icon, failure_words(source))

@@ -121,16 +121,6 @@ def newest_calls(db: Database, source: int, most: int) -> list[StoredCall]:
     return [StoredCall(id, at, headers, unpack_body(body)) for id, at, headers, body in rows]
 
 
-def read_call(db: Database, source: int, call: int) -> StoredCall | None:
-    """One call of a source."""
-    rows = db.all(
-        "SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND id = :call", {"source": source, "call": call}
-    )
-    for id, at, headers, body in rows:
-        return StoredCall(id, at, headers, None if body is None else unpack_body(body))
-    return None
-
-
 def newest_stored(db: Database, source: int) -> tuple[int, int]:
     """How many calls are stored and not recorded, and the id of the newest of them, 0 for none."""
     ((count, newest),) = db.all(
