@@ -382,3 +382,18 @@ def test_S2_a_timestamp_is_that_of_the_machine(sender: Sender) -> None:
     headers = proven(STANDARD, SECRET)
     assert abs(int(headers["webhook-timestamp"]) - int(timestamp(TimeUnit.SECONDS, now()))) <= 1
     assert send(sender, headers).status == 200
+
+
+def test_S2_bodies_of_strangers_keep_out_neither_documents_nor_other_sources(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbound_rules, "MOST_CALL_BYTES", 4_000)
+    make_source(acme.db, PATH, STANDARD, SECRET)
+    make_source(acme.db, "other", STANDARD, SECRET)
+    with opened(acme, "fast") as sender, closing(socket.create_connection(("127.0.0.1", sender.port), PATIENCE)) as stranger:
+        stranger.sendall(f"POST /in/{PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n".encode() + b"x" * 1_990)
+        until(lambda: send(sender, proven(STANDARD, SECRET)).status == 503)
+        said = send(sender, proven(STANDARD, SECRET))
+        assert (said.status, said.headers["retry-after"]) == (503, "1")
+        assert send(sender, proven(STANDARD, SECRET), path="other").status == 200
+        assert sender.post(document()).status == 201
+        stranger.close()
+        until(lambda: send(sender, proven(STANDARD, SECRET, id="after")).status == 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from django.conf import settings
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.vault import vault
 from heliograph.domain.source.handshake import Handshake
-from heliograph.domain.source.verification import Proof, SecretForm, Verification, VerificationError
+from heliograph.domain.source.verification import Algorithm, Proof, SecretForm, Verification, VerificationError
 from heliograph.domain.source.verifier import Unusable, secret_key
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
@@ -30,6 +31,8 @@ STAYS_VALID: Final = timedelta(days=7)
 """How long the secret before goes on being accepted when another is added."""
 MADE_BYTES: Final = 32
 LONGEST: Final = 1_000
+_IN_PATH: Final = re.compile(r"[A-Za-z0-9._~-]+")
+"""What stands in a URL as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def save_proof(transaction: SetupTransaction, id: int, proof: SourceProof) -> So
     others = {name: value for name, value in json.loads(row.settings).items() if name not in before}
     row.settings = json.dumps(others | {name: value for name, value in proof_body(proof).items() if value}, ensure_ascii=False)
     row.version += 1
-    return save_source(transaction, row, before, proof_body(proof))
+    return save_source(transaction, row, _audited(before), _audited(proof_body(proof)))
 
 
 def proof_body(proof: SourceProof) -> dict[str, Any]:
@@ -71,6 +74,11 @@ def proof_body(proof: SourceProof) -> dict[str, Any]:
         "verification": proof.verification.to_body() if proof.verification else {},
         "handshake": proof.handshake.to_body() if proof.handshake else {},
     }
+
+
+def _audited(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A proof as the audit has it: without the token of a handshake."""
+    return {name: {key: value for key, value in part.items() if key != "token"} for name, part in body.items()}
 
 
 def address_of(source: Source) -> str:
@@ -127,7 +135,9 @@ def end_secret(transaction: SetupTransaction, id: int, secret: int) -> None:
 
 
 def made_secret(verification: Verification) -> str:
-    """A new secret of 256 random bits, in the form that the verification expects."""
+    """A new secret of 256 random bits, in the form that the verification expects. Raises Invalid if only the sender can make it."""
+    if verification.proof is Proof.SIGNATURE and verification.algorithm is Algorithm.ED25519:
+        raise Invalid({"secret": ["With Ed25519 the sender makes the keys: enter its public one."]})
     key = secrets.token_bytes(MADE_BYTES)
     if verification.secret_form is SecretForm.HEX:
         return key.hex()
@@ -139,6 +149,8 @@ def made_secret(verification: Verification) -> str:
 def _check_text(verification: Verification, text: str) -> None:
     if len(text) > LONGEST or not text.isprintable():
         raise Invalid({"secret": [f"A secret is one line of at most {LONGEST:,} characters."]})
+    if verification.proof is Proof.PATH and not _IN_PATH.fullmatch(text):
+        raise Invalid({"secret": ["A secret in the path consists of letters, digits, dots, dashes, underscores and tildes."]})
     try:
         key = secret_key(verification, text) if verification.proof is Proof.SIGNATURE else text.encode()
     except Unusable:
