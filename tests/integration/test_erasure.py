@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
+from heliograph.recording.emptied_registration import empty_registration
 from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import record
 from heliograph.registrations.erasures import erasure_job
@@ -30,6 +32,7 @@ from heliograph.registrations.imports import preparation
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store import erasures
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.erasures import ErasureRow
 
 EMAIL = f"z@{PLANTED[2]}"
@@ -117,6 +120,27 @@ def test_B7_a_source_cannot_bring_an_erased_person_back_but_a_person_can(story: 
     assert made.outcome is ItemOutcome.CREATED
     assert made.registration != story.registrations["PLNT-77"]
     assert send(story, "PLNT-77", order_code="1").outcome is ItemOutcome.UPDATED, "whoever was made by hand is there"
+
+
+def test_B7_a_sender_that_waits_for_the_erasure_brings_nobody_back(story: Story) -> None:
+    """On PostgreSQL it has read the row's old code while it waits; the event's lock is what it waits for first."""
+    story.record("PLNT-77", status="Attended", profile=PERSON)
+    outcomes: list[ItemResult] = []
+
+    def sends() -> None:
+        with closing(story.open()) as db, db.transaction():
+            item = RecordItem(story.account, {"event": "SUMMIT", "code": "PLNT-77", "profile": PERSON}, "token:1")
+            outcomes.extend(record(db, [item], Committed(db, ConfigCache())))
+
+    sender = threading.Thread(target=sends)
+    with story.db.transaction():
+        assert empty_registration(story.db, story.account, story.registrations["PLNT-77"])
+        sender.start()
+        sender.join(0.3)
+        assert sender.is_alive()
+    sender.join(30)
+    assert [each.outcome for each in outcomes] == [ItemOutcome.ERASED]
+    assert story.db.all("SELECT count(*) FROM registration") == [(1,)]
 
 
 def test_B7_what_is_in_flight_counts_as_delivered_and_leaves_no_words(story: Story, database: DatabaseFacts) -> None:
