@@ -24,6 +24,7 @@ from heliograph.domain.source.handshake import ANY_GET, GRAPH, META
 from heliograph.domain.source.inbound_request import RefusalReason
 from heliograph.domain.source.verification import Proof, TimeUnit, Verification
 from heliograph.domain.source.verification_presets import PRESETS
+from heliograph.engine.counters import STORED
 from heliograph.engine.ingest import inbound_notes, inbound_rules
 from heliograph.store.inbound_calls import find_source, insert_calls
 from heliograph.store.stored_calls import unpack_body
@@ -275,6 +276,9 @@ def test_O7_many_calls_at_once_share_transactions_and_each_is_stored(sender: Sen
         thread.join(PATIENCE)
     assert answers == [200] * 160
     assert len({row[0] for row in stored(sender)}) == 160
+    values = sender.reception.writer.counters.values
+    assert values[STORED.end - 1] == 160
+    assert sum(values[STORED.first : STORED.end - 1]) < 160
 
 
 def test_S2_whoever_records_calls_is_woken(acme: RunningAccount) -> None:

@@ -166,6 +166,7 @@ def in_status(said: dict[str, Any]) -> Samples:
         **histogram("heliograph_attempt_duration_seconds", said["attempt_seconds"]),
         **histogram("heliograph_settle_batch_size", said["settle_batch_sizes"]),
         **histogram("heliograph_record_batch_size", said["record_batch_sizes"]),
+        **histogram("heliograph_call_batch_size", said["call_batch_sizes"]),
         **{("heliograph_door_connections_ended_total", (("reason", end),)): n for end, n in said["door_connections_ended"].items()},
         **{
             ("heliograph_refused_requests_total", (("entrance", entrance), ("status", status))): n

@@ -1,6 +1,6 @@
 """The counters of the processes of one start for `/metrics` (O2; docs/running): numbers in memory that a process shares with its supervisor.
 
-Each number of deliveries, documents and connections has one writer: the thread that settles or the one that records, which add to it once per
+Each number of deliveries, documents, calls and connections has one writer: the thread that settles the one that records, or the one that stores calls, which add to it once per
 batch, or the fast door's. So nothing is locked, nothing is sent, and what a process has counted survives its death. What is refused is counted by
 any thread, under a lock.
 """
@@ -76,7 +76,9 @@ SETTLED: Final = Histogram(DURATION.end, _SIZES)
 """Lanes in a batch of outcomes."""
 RECORDED: Final = Histogram(SETTLED.end, _SIZES)
 """Documents in a batch of what came in."""
-TROUBLE: Final = RECORDED.end
+STORED: Final = Histogram(RECORDED.end, _SIZES)
+"""Calls of sources in a batch that was stored."""
+TROUBLE: Final = STORED.end
 """The place of the last error that said that the database cannot be used: its number in `Trouble`, then the monotonic clock's milliseconds. The
 clock is that of the machine, so other processes can compare it with theirs."""
 
@@ -146,6 +148,10 @@ class ProcessCounters:
     def recorded(self, size: int) -> None:
         """Adds a batch of documents."""
         self._observe(RECORDED, [size])
+
+    def stored(self, size: int) -> None:
+        """Adds a batch of calls of sources."""
+        self._observe(STORED, [size])
 
     def ended(self, end: ConnectionEnd) -> None:
         """Adds a connection of the fast door that was ended or refused."""

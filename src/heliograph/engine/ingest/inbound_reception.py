@@ -52,7 +52,7 @@ class InboundReception:
         on_stored: Callable[[], object],
         on_death: Callable[[BaseException], object],
     ) -> None:
-        self.writer = CallWriter(open_writer, on_stored=on_stored, on_death=on_death)
+        self.writer = CallWriter(open_writer, counters, on_stored=on_stored, on_death=on_death)
         self.sources = SourceCache(open_reader, vault)
         self.body_budget = BodyBudget(inbound_rules.MOST_CALL_BYTES)
         self.notes = InboundNotes(open_writer)

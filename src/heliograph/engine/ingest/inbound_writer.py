@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from heliograph.engine.counters import ProcessCounters
 from heliograph.engine.ingest.batch_queue import BatchQueue, Mishap, Submission
 from heliograph.engine.thread_name import show_thread_name
 from heliograph.store import driver_errors
@@ -37,9 +38,14 @@ class CallWriter:
     """
 
     def __init__(
-        self, open_database: Callable[[], Database], *, on_stored: Callable[[], object], on_death: Callable[[BaseException], object]
+        self,
+        open_database: Callable[[], Database],
+        counters: ProcessCounters,
+        *,
+        on_stored: Callable[[], object],
+        on_death: Callable[[BaseException], object],
     ) -> None:
-        self._open, self._on_stored, self._on_death = open_database, on_stored, on_death
+        self._open, self._counters, self._on_stored, self._on_death = open_database, counters, on_stored, on_death
         self._db: Database | None = None
         self._warned = float("-inf")
         self.queue = BatchQueue[InboundCall, CallResult](PACE)
@@ -71,6 +77,7 @@ class CallWriter:
     def _store(self, batch: Sequence[Submission[InboundCall, CallResult]]) -> None:
         results = self._write([call for each in batch for call in each.items])
         if None in results:
+            self._counters.stored(results.count(None))
             self._on_stored()
         at = 0
         for each in batch:

@@ -23,6 +23,7 @@ from heliograph.engine.counters import (
     SIGN_IN_REASONS,
     SIGN_INS,
     SIZE,
+    STORED,
     ConnectionEnd,
     Histogram,
     OutcomeKey,
@@ -94,6 +95,11 @@ class ProcessFigures:
         return self._observed(RECORDED)
 
     @property
+    def stored_sizes(self) -> ObservedSizes:
+        """Calls of sources stored in one transaction of the doors."""
+        return self._observed(STORED)
+
+    @property
     def ended_connections(self) -> Mapping[ConnectionEnd, int]:
         """Connections that the fast door ended or refused, by reason."""
         return {end: self._sum(n) for n, end in enumerate(ConnectionEnd, start=ENDS)}
@@ -161,6 +167,7 @@ class InstallationStatus:
             "attempt_seconds": processes.attempt_seconds.as_json() if processes else None,
             "settle_batch_sizes": processes.settled_sizes.as_json() if processes else None,
             "record_batch_sizes": processes.recorded_sizes.as_json() if processes else None,
+            "call_batch_sizes": processes.stored_sizes.as_json() if processes else None,
             "door_connections_ended": dict(processes.ended_connections) if processes else None,
             "refused": [[*key, n] for key, n in processes.refusals.items()] if processes else None,
             "failed_sign_ins": dict(processes.failed_sign_ins) if processes else None,

@@ -78,6 +78,7 @@ def _of_processes(processes: ProcessFigures) -> Iterator[Metric]:
     )
     yield _histogram("heliograph_settle_batch_size", "Outcomes stored in one transaction.", processes.settled_sizes)
     yield _histogram("heliograph_record_batch_size", "Documents recorded in one transaction of the doors.", processes.recorded_sizes)
+    yield _histogram("heliograph_call_batch_size", "Calls of sources stored in one transaction of the doors.", processes.stored_sizes)
     ended = CounterMetricFamily(
         "heliograph_door_connections_ended", "Connections that the fast door ended or refused, by reason.", labels=("reason",)
     )
