@@ -23,6 +23,7 @@ from heliograph.domain.mapping.row import FixedText, MappingRow, SourceValue, Va
 from heliograph.flows.models import Destination as StoredDestination
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.mappings.models import Mapping as StoredMapping
+from heliograph.sources.models import Source as StoredSource
 from heliograph.store.models import Event
 
 OF_ROWS = {"id", "account", "account_id", "position", "event", "folded_code", "folded_name", "created"}
@@ -51,6 +52,13 @@ IN_FILE: dict[type[Model], dict[str, str]] = {
     StoredConnection: {"name": "connections[].name", "type": "connections[].auth", "host": "connections[].url"},
     StoredMapping: {"name": "mappings[].name", "kind": "mappings[].kind", "subject": "mappings[].subject"},
     StoredFlow: {"name": "flows[].name", "mode": "flows[].mode", "is_active": "flows[].active", "watch": "flows[].watch"},
+    StoredSource: {
+        "name": "sources[].name",
+        "platform": "sources[].platform",
+        "state": "sources[].on",
+        "settings": "sources[].verification",
+        "mapping": "sources[].mapping",
+    },
     StoredDestination: {
         "name": "flows[].destinations[].name",
         "connection": "flows[].destinations[].connection",
@@ -114,6 +122,22 @@ NOT_IN_FILE: dict[str, dict[str, str]] = {
     "session_status": {"code": "the standard ones are always the same"},
     "event_status": {"code": "the standard ones are always the same"},
     "flow": {"is_complete": "follows from the rest"},
+    "source": {
+        "path": "is drawn, and as secret as a password",
+        "cursor": "says how far it was read",
+        "version": "counts saves",
+        "created_by": "is noted",
+        "changed": "is noted",
+        "deleted_at": "is noted",
+        "switched_on": "is noted",
+        "paused": "is noted",
+        "paused_by": "is noted",
+        "quiet_until": "is decided once, when it is switched on",
+        **dict.fromkeys(
+            ("due_at", "last_call_at", "last_read_at", "failures", "failing_since", "failure", "reader_job"),
+            "is noted by its reader or the door",
+        ),
+    },
     "destination": {"flow": "stands below it", "removed_at": "is noted"},
 }
 """The columns that the file does not have, and why."""

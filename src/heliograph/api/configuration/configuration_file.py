@@ -26,6 +26,7 @@ from heliograph.api.configuration.event_sections import EVENT_SETUP, Events, Eve
 from heliograph.api.configuration.secret_references import BadReference, SecretReference, proposed_reference, take_references
 from heliograph.api.configuration.section import Entry, EntryRefused, Section, StoredEntry, at_entry, read_struct
 from heliograph.api.configuration.signal_sections import Connections, Flows, Mappings, without_secrets
+from heliograph.api.configuration.source_sections import Sources
 from heliograph.api.documents.rule_documents import ClauseDocument
 from heliograph.domain.errors import HeliographError
 from heliograph.setup.name_fields import folded
@@ -48,6 +49,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Retention(),
     Connections(),
     Mappings(),
+    Sources(),
     Flows(),
 )
 """In the order in which they are saved: what an entry names stands before it."""

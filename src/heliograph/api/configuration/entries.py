@@ -6,7 +6,7 @@ such as a code.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -114,6 +114,27 @@ class ConnectionEntry(ConnectionChange, kw_only=True):
 class MappingEntry(NewMapping):
     """A mapping."""
 
+    was: Was = ""
+
+
+class SourceEntry(Document):
+    """A live source. Its secrets are not in the file: they are exchanged with the sender, by page or by REST."""
+
+    name: NameOfThing
+    platform: Annotated[str, msgspec.Meta(description="`webhook`, `rest`, or a known platform. It cannot be changed afterwards.")]
+    on: Annotated[bool, msgspec.Meta(description="Whether it records what it brings. False pauses it.")] = False
+    verification: Annotated[
+        dict[str, Any], msgspec.Meta(description="How calls prove themselves; of a known platform its own, if it is absent.")
+    ] = msgspec.field(default_factory=dict)
+    handshake: Annotated[dict[str, Any], msgspec.Meta(description="How the platform asks whether the address is yours.")] = msgspec.field(
+        default_factory=dict
+    )
+    list: Annotated[dict[str, Any], msgspec.Meta(description="The REST list that is read; its connection by its name.")] = msgspec.field(
+        default_factory=dict
+    )
+    mapping: Annotated[dict[str, Any], msgspec.Meta(description="How the JSON becomes registrations.")] = msgspec.field(
+        default_factory=dict
+    )
     was: Was = ""
 
 

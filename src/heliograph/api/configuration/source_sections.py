@@ -1,0 +1,119 @@
+"""The section of live sources (S1): how their calls prove themselves, or how they are read, and how both become registrations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
+from heliograph.api.configuration.entries import SourceEntry
+from heliograph.api.configuration.section import Entry, Saver, Section, StoredEntry
+from heliograph.domain.mapping.row import MappingError
+from heliograph.domain.source.call_mapping import CallMapping
+from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.source.rest_list import RestList, RestListError
+from heliograph.domain.source.verification import Verification, VerificationError
+from heliograph.domain.source.verification_presets import PRESETS
+from heliograph.setup.name_fields import folded
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.models import Source, SourceState
+from heliograph.sources.services import list_readings, source_mappings, source_proof
+from heliograph.sources.services import sources as service
+from heliograph.sources.services.source_mappings import KeptCalls
+from heliograph.sources.services.source_proof import SourceProof
+
+
+class Sources(Section):
+    """The live sources of the account. Their secrets are not part of the file: they are exchanged with the sender."""
+
+    name = "sources"
+    label = "Source"
+    audited = "source"
+    entry = SourceEntry
+
+    def stored(self, names: AccountNames) -> list[StoredEntry]:
+        stored = []
+        for row in Source.objects.filter(deleted_at=None).order_by("pk"):
+            settings = json.loads(row.settings)
+            document = {
+                "name": row.name,
+                "platform": row.platform,
+                "on": row.state == SourceState.ON,
+                "verification": settings.get("verification", {}),
+                "handshake": settings.get("handshake", {}),
+                "list": settings.get("list", {}),
+                "mapping": source_mappings.mapping_of(row).to_body(),
+            }
+            stored.append(StoredEntry(row.pk, (folded(row.name),), row.name, self.mapped(document, names.name)))
+        return stored
+
+    def completed(self, struct: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
+        """With the members of verification, handshake, list and mapping as they are stored. Raises Invalid."""
+        completed = dict(document)
+        if not document["verification"] and document["platform"] in PRESETS:
+            preset = service.preset_settings(document["platform"])
+            completed["verification"] = preset["verification"]
+            completed["handshake"] = document["handshake"] or preset.get("handshake", {})
+        for member, kind in (("verification", Verification), ("handshake", Handshake)):
+            if completed[member]:
+                completed[member] = _read(member, kind, completed[member]).to_body()
+        completed["mapping"] = _read("mapping", CallMapping, document["mapping"]).to_body()
+        if document["list"]:  # its connection is named here; `save` puts its id in
+            named = {"connection": document["list"]["connection"]} if document["list"].get("connection") else {}
+            without = {name: value for name, value in document["list"].items() if name != "connection"}
+            completed["list"] = _read("list", RestList, without).to_body() | named
+        return completed
+
+    def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
+        connection = raw["list"].get("connection") if isinstance(raw.get("list"), Mapping) else None
+        if connection is None:
+            return raw
+        return raw | {"list": raw["list"] | {"connection": mapped(Named.CONNECTION, str(connection))}}
+
+    def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
+        transaction, document = saver.transaction, entry.document
+        row = service.add_source(transaction, document["platform"], document["name"]) if id is None else service.source_row(id)
+        if row.platform != document["platform"]:
+            raise Invalid({"platform": [f"It stays “{row.platform}”: a source of another platform is another source."]})
+        if row.name != document["name"]:
+            service.rename(transaction, row.pk, document["name"])
+        if row.path:
+            source_proof.save_proof(transaction, row.pk, SourceProof.from_settings(document))
+        if document["list"]:
+            body = self.mapped(document, saver.names.id)["list"]
+            if body.get("connection") is not None:
+                body = body | {"connection": int(body["connection"])}
+            list_readings.save_list(transaction, row.pk, RestList.from_body(body))
+        _save_mapping(transaction, row.pk, CallMapping.from_body(document["mapping"]), on=document["on"])
+        return row.pk
+
+    def delete(self, transaction: SetupTransaction, stored: StoredEntry) -> None:
+        service.remove(transaction, stored.id)
+
+
+def _save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, *, on: bool) -> None:
+    """Saves the mapping, and switches the source on, resumes or pauses it. Calls that came before it is on are recorded without flows (P9)."""
+    row = service.source_row(id)
+    if on and row.state == SourceState.DRAFT:
+        source_mappings.switch_on(transaction, id, mapping, KeptCalls.QUIET)
+        return
+    if source_mappings.mapping_of(row) != mapping:
+        source_mappings.save_mapping(transaction, id, mapping)
+    if on and row.state == SourceState.PAUSED:
+        service.resume(transaction, id)
+    elif not on and row.state == SourceState.ON:
+        service.pause(transaction, id)
+
+
+def _read(member: str, kind: Any, body: Any) -> Any:
+    """A part of an entry as its class reads it. Raises Invalid, at the member."""
+    try:
+        return kind.from_body(body)
+    except (VerificationError, MappingError) as error:
+        raise Invalid({f"{member}.{error.field}" if error.field else member: [str(error)]}) from None
+    except RestListError as error:
+        raise Invalid({f"{member}.{error.place}": [str(error)]}) from None
