@@ -710,6 +710,33 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "the list of a source is described",
+        PagePost(
+            "/settings/sources/{listed_source}/list/",
+            {
+                "address": "https://platform.example/people",
+                "items": "people",
+                "key": "id",
+                "paging": "one",
+                "page_parameter": "page",
+                "size": "100",
+            }
+            | {"since_format": "2026-10-14T12:30:00Z", "overlap": "300", "every": "5", "rate": "60"},
+        ),
+        ApiRequest(
+            "PUT",
+            "sources/{listed_source}/list",
+            {"list": {"address": "https://platform.example/people", "items": "people", "key": "id", "paging": "one", "every": 5}},
+        ),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a source is read now",
+        PagePost("/settings/sources/{listed_source}/read/"),
+        ApiRequest("POST", "sources/{listed_source}/read"),
+        "config_version source",
+    )
+    yield Deed(
         "calls of a source run again",
         PagePost("/settings/sources/{source}/again/"),
         ApiRequest("POST", "sources/{source}/calls/again", {}),

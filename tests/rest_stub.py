@@ -25,6 +25,8 @@ class RestStub:
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.port = 0
+        self.at_once = self.most_at_once = 0
+        """Requests that are being answered, and the most of them."""
 
     @property
     def origin(self) -> str:
@@ -68,6 +70,16 @@ class RestStub:
         self.platform.clock = max(self.platform.clock + 1, time.time_ns() // 1_000)
 
     def answer(self, url: str, authorization: str) -> Answer:
+        with self.lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return self._answer(url, authorization)
+        finally:
+            with self.lock:
+                self.at_once -= 1
+
+    def _answer(self, url: str, authorization: str) -> Answer:
         self.urls.append(url)
         if self.token and authorization != f"Bearer {self.token}":
             return Answer(401, [])
@@ -84,6 +96,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     stub: RestStub
     is_dead = False
+
+    def handle_error(self, *_: Any) -> None:
+        """A killed process breaks its connections off."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -204,7 +204,10 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
     """One that is on, one that is paused, and a draft with a mapping."""
     made = {name: api.post("sources", {"platform": "tito", "name": name})["id"] for name in ("Press list", "Guest list", "Walk-in list")}
     api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
+    listed = api.post("sources", {"platform": "rest", "name": "Partner list"})["id"]
+    api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
     with scopes_disabled():
+        Source.objects.filter(pk=listed).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Press list"]).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Guest list"]).update(state=SourceState.PAUSED)
     api.post(f"sources/{made['Guest list']}/secrets", {"secret": "theirs"})
@@ -215,6 +218,7 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
         "paused_source": made["Guest list"],
         "source_secret": str(secret),
         "draft_source": made["Walk-in list"],
+        "listed_source": listed,
     }
 
 

@@ -98,6 +98,11 @@ class ListSource:
             if self.progress.is_removing:
                 self.read()
 
+    def sweep_now(self) -> None:
+        """A sweep follows the next reading, which is due."""
+        self.save_progress(swept_at=1)
+        self.due_now()
+
     def state(self) -> dict[str, tuple[str, str]]:
         """The active registrations: state and number of each item, by key."""
         rows = self.db.all(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 
 import pytest
+from django.db import connections
+from django.test import Client
 from django_scopes import scopes_disabled
 from tests.builders.list_source import ListSource, list_source
 from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
+from tests.page_text import text_of
 from tests.rest_platform import SECOND, Answer, Manners, Platform
 from tests.rest_stub import RestStub
 
@@ -20,6 +24,7 @@ from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.services import list_readings
 
 BY = "user:1"
+RETRY = "/signal/retry/"
 
 
 @pytest.fixture
@@ -107,7 +112,9 @@ def test_an_item_that_the_list_calls_deleted_becomes_inactive_at_once(site: Plat
     assert sorted(source.state()) == ["k0", "k1", "k2", "k4"]
 
 
-def test_D4_a_failure_is_seen_from_the_third_on_and_ends_by_itself(source: ListSource, stub: RestStub) -> None:
+def test_D4_a_failure_is_seen_from_the_third_on_and_ends_by_itself(
+    site: PlatformAccount, source: ListSource, stub: RestStub, client: Client
+) -> None:
     stub.edit(5)
     source.read()
     for number in range(1, 4):
@@ -117,8 +124,14 @@ def test_D4_a_failure_is_seen_from_the_third_on_and_ends_by_itself(source: ListS
         assert row.failures == number
         assert "503" in row.failure
     assert row.failing_since < row.due_at
+    site.signs_in(client)
+    item = "can’t be read since"
+    assert item in text_of(client.get(RETRY).content)
+    assert item in text_of(client.get(f"{RETRY}?category=Source+API").content)
+    assert item not in text_of(client.get(f"{RETRY}?category=System").content)
     stub.edit(5)
     source.read()
+    assert item not in text_of(client.get(RETRY).content)
     assert source.row.failures == 0 and source.row.failing_since is None and source.row.failure == ""  # noqa: PT018
 
 
@@ -168,6 +181,25 @@ def test_a_chunk_that_is_rolled_back_is_read_again(source: ListSource, stub: Res
     assert source.row.cursor == moved
     source.read()
     assert source.state() == source.expected()
+
+
+def test_two_schedules_at_one_moment_make_one_job(source: ListSource) -> None:
+    together = threading.Barrier(2)
+
+    def queue() -> None:
+        together.wait()
+        try:
+            queue_due_sources()
+        finally:
+            connections.close_all()
+
+    source.due_now()
+    threads = [threading.Thread(target=queue) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert source.db.all("SELECT count(*) FROM jobs_job WHERE kind = 'read source'") == [(1,)]
 
 
 def test_a_paused_source_is_not_read(source: ListSource, stub: RestStub) -> None:

@@ -46,6 +46,8 @@ PLACES: dict[str, str] = {
     "source-new": "sources#adding-a-source",
     "source-add": "sources#adding-a-source",
     "source-name": "sources#adding-a-source",
+    "source-list-form": "sources#reading-a-list",
+    "source-read": "sources#reading-a-list",
     "source-proof": "sources#how-calls-prove-themselves",
     "source-mapping": "sources#mapping",
     "source-items": "sources#what-waits",

@@ -54,7 +54,8 @@ def _queue(source: DueSource) -> bool:
             return False
         if source_reads.read_source_to_read(db, source.id, lock=True) is None:
             return False
-        job = Job.objects.select_for_update().filter(pk=source.job or 0, kind=KIND).first()
+        job_id = source_reads.reader_job(db, source.id)  # under the lock: another process may just have created it
+        job = Job.objects.select_for_update().filter(pk=job_id or 0, kind=KIND).first()
         if job is None:
             try:
                 created = control.create(

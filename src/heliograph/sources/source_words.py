@@ -138,8 +138,10 @@ def day_words(row: SourceRow) -> dict[str, str]:
 def menu(source: Source) -> list[tuple[str, str]]:
     """The menu of a source, for who may change it: the label and URL of each operation."""
     proof = [(_("Address and secret"), reverse("source-proof", args=(source.pk,)))] if source.path else []
+    described = [(_("The list that is read"), reverse("source-list-form", args=(source.pk,)))] if source.platform == REST else []
     return [
         *proof,
+        *described,
         (_("Rename"), reverse("source-name", args=(source.pk,))),
         (_("Remove"), reverse("source-remove", args=(source.pk,))),
     ]

@@ -24,8 +24,6 @@ class DueSource:
 
     id: int
     account: int
-    job: int | None
-    """The job that reads it; None before the first reading."""
     name: str
 
 
@@ -70,10 +68,14 @@ class MissingItem:
 
 def due_sources(db: Database, now: int) -> list[DueSource]:
     """The sources that are on and due, those that wait longest first."""
-    rows = db.all(
-        f"SELECT id, account_id, reader_job, name FROM source WHERE {_IS_ON} AND due_at <= :now ORDER BY due_at, id", {"now": now}
-    )
+    rows = db.all(f"SELECT id, account_id, name FROM source WHERE {_IS_ON} AND due_at <= :now ORDER BY due_at, id", {"now": now})
     return [DueSource(*row) for row in rows]
+
+
+def reader_job(db: Database, source: int) -> int | None:
+    """The job that reads the source; None before the first reading."""
+    rows = db.all("SELECT reader_job FROM source WHERE id = :source", {"source": source})
+    return rows[0][0] if rows else None
 
 
 def set_reader_job(db: Database, source: int, job: int) -> None:
@@ -126,14 +128,21 @@ def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep:
     )
 
 
+_INSERT_PAGE: Final = (
+    "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state)"
+    f" VALUES (:account, :source, :now, {PAGE}, :headers, :body, {CallStanding.STORED.value}) RETURNING id"
+)
+
+
 def store_page(db: Database, source: ReadSource, body: bytes, headers: str, now: int) -> int:
     """Stores a page as it came, to be recorded. Returns its id."""
-    ((id,),) = db.all(
-        "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state)"
-        f" VALUES (:account, :source, :now, {PAGE}, :headers, :body, {CallStanding.STORED.value}) RETURNING id",
-        {"account": source.account, "source": source.id, "now": now, "headers": headers, "body": pack_body(body)},
-    )
-    return int(id)
+    params = {"account": source.account, "source": source.id, "now": now, "headers": headers, "body": pack_body(body)}
+    return int(db.all(_INSERT_PAGE, params)[0][0])
+
+
+def store_sample(db: Database, account: int, source: int, body: bytes, now: int) -> None:
+    """Stores a page of a source that is not switched on, for its mapping."""
+    db.run(_INSERT_PAGE, {"account": account, "source": source, "now": now, "headers": "{}", "body": pack_body(body)})
 
 
 def store_deletions(db: Database, source: ReadSource, body: bytes, counts: tuple[int, int, int], now: int) -> None:

@@ -160,3 +160,17 @@ class SourceChange(Document):
     """What to change of a source."""
 
     name: Name
+
+
+class ListDocument(Document):
+    """How a list is asked and read."""
+
+    list: Annotated[dict[str, Any], msgspec.Meta(description="docs/design/sources.md, section 8, says what it can contain.")]
+
+
+class ReadDocument(Document):
+    """What became of a wish to read."""
+
+    items: Annotated[
+        int | None, msgspec.Meta(description="Items of the page that is kept as a sample; null: the source is on, and read at once.")
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import ClassVar, Final
@@ -12,11 +13,13 @@ from dmr.routing import path
 from heliograph.api.controller import ApiController
 from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.documents.source_documents import (
+    ListDocument,
     MadeSecret,
     NewProof,
     NewSecret,
     NewSource,
     ProofDocument,
+    ReadDocument,
     SecretDocument,
     SourceCallDocument,
     SourceChange,
@@ -24,14 +27,17 @@ from heliograph.api.documents.source_documents import (
 )
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
+from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.source.rest_list import RestList
 from heliograph.domain.source.verification import Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
-from heliograph.sources.services import source_proof
+from heliograph.sources.services import list_readings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
@@ -189,6 +195,42 @@ def _proof_document(source: Source) -> ProofDocument:
     )
 
 
+class ListOfSource(SourceController):
+    """The list that a source reads."""
+
+    access: ClassVar = {"GET": READ_SET_UP, "PUT": SET_UP}
+
+    def get(self, parsed_path: Path[SourcePath]) -> ListDocument:
+        """Read how the list of a source is asked and read."""
+        source = service.source_row(number_of(parsed_path.source))
+        if "list" not in json.loads(source.settings):
+            raise NotThere("The list of this source is not described.")
+        return ListDocument(list=description_of(source.settings).to_body())
+
+    def put(self, parsed_path: Path[SourcePath], parsed_body: Body[ListDocument]) -> ListDocument:
+        """Describe the list that a source reads. If its items may be others now, everything is read once more."""
+        try:
+            description = RestList.from_body(parsed_body.list)
+        except BodyError as error:
+            raise Invalid({error.where or "list": [f"{error.reason[:1].upper()}{error.reason[1:]}"]}) from None
+        with self.saving() as transaction:
+            list_readings.save_list(transaction, number_of(parsed_path.source), description)
+        return ListDocument(list=description.to_body())
+
+
+class ReadingOfSource(SourceController):
+    """Reading a source now."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_path: Path[SourcePath]) -> ReadDocument:
+        """Read a source now. Of one that is not switched on a page is kept, as a sample for its mapping."""
+        count = list_readings.read_now(self.account.pk, number_of(parsed_path.source), by=self.actor)
+        return ReadDocument(items=count)
+
+
 class SecretsOfSource(SourceController):
     """The secrets of a source."""
 
@@ -216,6 +258,8 @@ class OneSecretOfSource(SourceController):
 ROUTES: Final = [
     path("sources", Sources.as_view()),
     path("sources/<str:source>", OneSource.as_view()),
+    path("sources/<str:source>/list", ListOfSource.as_view()),
+    path("sources/<str:source>/read", ReadingOfSource.as_view()),
     path("sources/<str:source>/pause", PauseOfSource.as_view()),
     path("sources/<str:source>/resume", ResumptionOfSource.as_view()),
     path("sources/<str:source>/calls", CallsOfSource.as_view()),

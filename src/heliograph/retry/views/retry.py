@@ -18,6 +18,7 @@ from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
 from heliograph.retry.item_words import is_of_other_mode, next_try, tries, why
@@ -26,6 +27,7 @@ from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.retry.views.group_rows import download_words, group_row, healed_row, many
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.retry_filters import RetryFilters
+from heliograph.sources.failing_sources import failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.cursor import Pager, address, read_cursor
 from heliograph.web.list_count import ListCount
@@ -41,7 +43,14 @@ def queue(request: AccountRequest) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
         causes = _causes(reader, request.user) if whole else {}
         list_context = {} if whole and asks_for_part(request) else _list(request, reader, filters, retry_filter)
-    context = {"here": "retry", "whole": whole, **causes, **list_context}
+    shows_sources = not filters.narrows or retry_filter.category is Category.SOURCE_API
+    context = {
+        "here": "retry",
+        "whole": whole,
+        "sources": failing_sources() if cursor is None and shows_sources else [],
+        **causes,
+        **list_context,
+    }
     return live(request, "retry/retry.html", part="causes", **context) if whole else page(request, "retry/retry.html", **context)
 
 

@@ -7,11 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.source.rest_list import RestList
+from heliograph.domain.mapping.json_bodies import BodyError
+from heliograph.domain.source.list_page import UnreadablePage, read_page
+from heliograph.domain.source.platforms import REST
+from heliograph.domain.source.rest_list import Place, RestList
 from heliograph.domain.source.source_progress import SourceProgress
+from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
-from heliograph.sources.models import Source
+from heliograph.sources.list_request import ListRequester, ReadFailure, description_of
+from heliograph.sources.models import Source, SourceState
 from heliograph.store import source_reads
 from heliograph.store.instants import from_micros
 
@@ -21,6 +26,8 @@ KIND = "source"
 def save_list(transaction: SetupTransaction, id: int, description: RestList) -> Source:
     """Saves the description of a source's list. If its items may be others now, everything is read once more. Raises NotThere."""
     row = _locked(id)
+    if row.platform != REST:
+        raise NotThere("This source is called, it does not read a list.")
     settings = _object(row.settings)
     before = settings.get("list")
     body = description.to_body()
@@ -38,14 +45,30 @@ def save_list(transaction: SetupTransaction, id: int, description: RestList) -> 
     return row
 
 
-def read_now(transaction: SetupTransaction, id: int) -> Source:
-    """Has a source read as soon as its reader is free. Raises NotThere, Invalid."""
-    row = _locked(id)
-    if "list" not in _object(row.settings):
-        raise Invalid({"source": ["It is not read, it is called."]})
-    row.due_at = from_micros(transaction.db.now())
-    row.save(update_fields=["due_at"])
-    return row
+def read_now(account: int, id: int, *, by: str) -> int | None:
+    """Has a source read as soon as its reader is free. Of one that is not switched on it keeps one page, as a sample for its mapping, and returns
+    the number of its items. Call it outside of a transaction. Raises NotThere, Invalid."""
+    with saving(account, by=by) as transaction:
+        row = _locked(id)
+        if "list" not in _object(row.settings):
+            raise Invalid({"source": ["Its list is not described yet."]})
+        if row.state != SourceState.DRAFT:
+            row.due_at = from_micros(transaction.db.now())
+            row.save(update_fields=["due_at"])
+            return None
+    try:
+        description = description_of(row.settings)
+        answer = ListRequester(account, description).get(description.url(None, Place()))
+        if isinstance(answer, ReadFailure):
+            raise Invalid({"source": [answer.message]})
+        page = read_page(description, answer.json, answer.headers, Place())
+    except (UnreadablePage, BodyError, NotThere) as error:
+        raise Invalid({"source": [str(error)]}) from None
+    body = json.dumps([item.value for item in page.items], ensure_ascii=False).encode("utf-8", "replace")
+    with saving(account, by=by) as transaction:
+        _locked(id)
+        source_reads.store_sample(transaction.db, account, id, body, transaction.db.now())
+    return len(page.items)
 
 
 def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool) -> Source:

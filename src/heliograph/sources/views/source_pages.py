@@ -149,7 +149,9 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
             form.refuse(error)
         else:
             say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
-            return HttpResponseRedirect(reverse("source-proof" if source.path else "source", args=(source.pk,)))
+            return HttpResponseRedirect(
+                reverse("source-proof" if source.path else "source-list-form" if platform == REST else "source", args=(source.pk,))
+            )
     return form_page(
         request,
         form,
@@ -187,6 +189,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         health=words.health(row, actors),
         can=can,
         pauses=can and source.state == SourceState.ON,
+        reads=can and source.platform == REST and source.state != SourceState.PAUSED,
         resumes=can and source.state == SourceState.PAUSED,
         menu=words.menu(source) if can else [],
         tabs=words.tabs(source, "calls", waiting=day.waiting, can=can),

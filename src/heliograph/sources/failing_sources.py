@@ -1,0 +1,36 @@
+"""The sources that cannot be read: items of the Retry Queue without a flow, of the category Source API (D4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from heliograph.domain.source.read_failure import VISIBLE_FROM
+from heliograph.sources.models import Source, SourceState
+from heliograph.sources.source_words import failure_words
+from heliograph.web.templatetags.moments import short_moment
+
+
+@dataclass(frozen=True, slots=True)
+class FailingSource:
+    """A source that could not be read three times or more. It ends with the first answer that can be read."""
+
+    title: str
+    text: str
+    href: str
+
+
+def failing_sources() -> list[FailingSource]:
+    """Those of the account in scope, the longest first."""
+    rows = Source.objects.filter(deleted_at=None, state=SourceState.ON, failures__gte=VISIBLE_FROM).order_by("failing_since")
+    return [
+        FailingSource(
+            _("“%(name)s” can’t be read since %(time)s") % {"name": row.name, "time": short_moment(row.failing_since)},
+            _("%(why)s Nothing is lost: it is tried again by itself, next at %(time)s, and goes on where it stopped.")
+            % {"why": failure_words(row), "time": short_moment(row.due_at)},
+            reverse("source", args=(row.pk,)),
+        )
+        for row in rows
+    ]
