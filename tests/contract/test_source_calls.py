@@ -149,7 +149,7 @@ def test_S2_calls_of_a_draft_and_of_a_paused_source_stay_stored(setup: StoredAcc
 
 
 def test_S2_calls_recorded_late_do_not_undo_what_came_after_them(source: StoredSource) -> None:
-    waiting = source.call({"order": "old", "tickets": [ticket("A", "new status")]})
+    waiting = source.call({"order": "old", "tickets": [ticket("A", "new status")]}, at=source.setup.db.now() - 1_000_000)
     source.call({"order": "new", "tickets": [ticket("A")]})
     run(source)
     source.map(shop_mapping((*STATUSES, ("new status", "Cancelled"))))
@@ -205,10 +205,10 @@ def test_S2_a_document_that_breaks_the_transaction_fails_neither_its_call_nor_it
 def test_S2_a_call_that_cannot_be_mapped_because_of_a_bug_waits_and_the_others_go_on(
     source: StoredSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(mapping: CallMapping, value: Any) -> MappedCall:
+    def broken(mapping: CallMapping, value: Any, **options: Any) -> MappedCall:
         if value["order"] == "2":
             raise ZeroDivisionError
-        return documents_of(mapping, value)
+        return documents_of(mapping, value, **options)
 
     monkeypatch.setattr(source_calls, "documents_of", broken)
     for order in "123":

@@ -189,6 +189,12 @@ def test_S2_a_call_without_the_list_waits_and_one_with_an_empty_list_has_nothing
     assert documents_of(mapping, {"tickets": []}).problems == []
 
 
+def test_S2_the_first_registrations_of_a_long_call_suffice_for_its_name() -> None:
+    mapping = CallMapping("tickets", rows=(call_row("event", FixedText("E")), call_row("code", "tickets.id")))
+    mapped = documents_of(mapping, {"tickets": [{"id": number} for number in range(4_000)]}, first=2)
+    assert ([document["code"] for document in mapped.documents], mapped.problems) == (["0", "1"], [])
+
+
 def test_S2_what_is_required_is_named_if_it_is_empty_or_has_no_row() -> None:
     mapped = documents_of(CallMapping(rows=(call_row("code", "number"),)), {"number": ""})
     assert [(each.target, each.path, each.reason) for each in mapped.problems] == [

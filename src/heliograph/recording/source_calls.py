@@ -21,7 +21,7 @@ from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
-from heliograph.domain.source.call_documents import CallProblem, MappedCall, documents_of
+from heliograph.domain.source.call_documents import MAX_REGISTRATIONS, CallProblem, MappedCall, documents_of
 from heliograph.domain.source.call_mapping import MODIFIED, CallMapping
 from heliograph.domain.source.source_states import CallStanding, SourceStanding
 from heliograph.recording.batches import LONGEST_MS, TRIES, record_batch
@@ -110,10 +110,10 @@ def _content_type(headers: str) -> str:
     return next((str(value) for name, value in pairs if name.lower() == "content-type"), "")
 
 
-def mapped_call(mapping: CallMapping, stored: StoredCall) -> MappedCall:
-    """What a mapping makes of a stored call; a body that is no JSON is a problem of the call."""
+def mapped_call(mapping: CallMapping, stored: StoredCall, *, first: int = MAX_REGISTRATIONS + 1) -> MappedCall:
+    """What a mapping makes of a stored call; a body that is no JSON is a problem of the call. first: as for `documents_of`"""
     try:
-        return documents_of(mapping, call_json(stored))
+        return documents_of(mapping, call_json(stored), first=first)
     except NoCallBody as error:
         cure = "Ask the sender for JSON; correcting the mapping cannot cure it."
         return MappedCall(call_problems=(CallProblem(f"cannot be read: {error}"[:300], cure=cure),))

@@ -44,6 +44,8 @@ from heliograph.domain.source.json_fields import Entry, entries_of, plain_value,
 
 MAX_REGISTRATIONS: Final = 5_000
 """Of one call, or of one page of a list."""
+MOST_LOOKED_AT: Final = 500
+"""Entries of one call whose values are counted for a value map."""
 MOST_PROBLEMS: Final = 100
 """Of one call: reading goes on, but no more are kept."""
 _SHOWN: Final = 200
@@ -112,10 +114,11 @@ class MappedCall:
         return [*self.call_problems, *islice(every, MOST_PROBLEMS)]
 
 
-def documents_of(mapping: CallMapping, value: object) -> MappedCall:
+def documents_of(mapping: CallMapping, value: object, *, first: int = MAX_REGISTRATIONS + 1) -> MappedCall:
     """The documents of a call.
 
     value: the call as decoded JSON
+    first: so many registrations suffice, such as for a name
     """
     readers = _readers(mapping)
     only = {text.strip().casefold() for text in mapping.only_values}
@@ -124,6 +127,8 @@ def documents_of(mapping: CallMapping, value: object) -> MappedCall:
     problem_count = 0
     values: dict[tuple[Path, int], Value | Unfit] = {}
     for entry in entries_of(value, mapping.each_path):
+        if len(registrations) == first:
+            break
         reader = _EntryReader(entry, values)
         if mapping.only_path is not None and not reader.is_one_of(mapping.only_path, only):
             continue
@@ -345,7 +350,7 @@ def seen_values(mapping: CallMapping, row: CallRow, key: str, calls: Iterable[ob
     for value in calls:
         texts: set[str] = set()
         values: dict[tuple[Path, int], Value | Unfit] = {}
-        for entry in islice(entries_of(value, mapping.each_path), MAX_REGISTRATIONS):
+        for entry in islice(entries_of(value, mapping.each_path), MOST_LOOKED_AT):
             reader = _EntryReader(entry, values)
             if mapping.only_path is not None and not reader.is_one_of(mapping.only_path, only):
                 continue

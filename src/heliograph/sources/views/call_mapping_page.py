@@ -171,7 +171,7 @@ def _frame(source: Source, editing: CallEditing, *, at: int) -> dict[str, Any]:
 
 
 def _call_label(call: StoredCall, mapping: CallMapping) -> str:
-    name = TriedCall(call, mapped_call(mapping, call)).name
+    name = TriedCall(call, mapped_call(mapping, call, first=MOST_NAMED)).name
     return ", ".join(text for text in (short_moment(from_micros(call.at)), name) if text)
 
 

@@ -92,7 +92,7 @@ def _item(problem: CallProblem, calls: Sequence[SourceCall], mapping: CallMappin
 
 
 def _name(stored: StoredCall, mapping: CallMapping) -> str:
-    return TriedCall(stored, mapped_call(mapping, stored)).name or str(_("Call"))
+    return TriedCall(stored, mapped_call(mapping, stored, first=MOST_DOCUMENTS)).name or str(_("Call"))
 
 
 def _stored(call: SourceCall) -> StoredCall:
