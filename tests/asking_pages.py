@@ -32,6 +32,8 @@ from heliograph.setup.services.applied_file_record import newest_applied
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
+from heliograph.sources.models import Source
+from heliograph.sources.services.sources import add_source, rename
 from heliograph.store import connection_states
 from heliograph.store.restored_copy import mark_restored, unreleased_copy
 from tests.builders.connection import connection
@@ -202,6 +204,18 @@ def idle(site: Site) -> int:
 def unused_mapping(site: Site) -> int:
     with scope(account=site.pk):
         return int(Mapping.objects.get(name="Unused").pk)
+
+
+def source_of(site: Site) -> int:
+    """The id of the account's source, which is added if it has none."""
+    with saving(site.pk, by="test") as transaction:
+        known = Source.objects.first()
+        return known.pk if known else add_source(transaction, "tito", "Press list").pk
+
+
+def renames_source(site: Site) -> None:
+    with saving(site.pk, by="test") as transaction:
+        rename(transaction, Source.objects.get().pk, "Journalists")
 
 
 def token_of(site: Site) -> int:
@@ -600,6 +614,13 @@ PAGES: dict[str, Asking] = {
         uses_token,
         "It is in use",
         token_is_revoked,
+    ),
+    "a source is removed": Asking(
+        "sources.views.source_pages.source_remove",
+        lambda site: f"/settings/sources/{source_of(site)}/remove/",
+        renames_source,
+        "Remove “Journalists”?",
+        lambda site: not count_named(Source, site, "Press list", "Journalists"),
     ),
     "a user gets a link": Asking(
         "administration.views.user_actions._link",
