@@ -692,6 +692,18 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source_secret",
     )
     yield Deed(
+        "missing registrations stay as they are",
+        PagePost("/settings/sources/{asking_source}/missing/", {"then": "keep"}),
+        ApiRequest("POST", "sources/{asking_source}/missing", {"set_inactive": False}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "missing registrations become inactive",
+        PagePost("/settings/sources/{asking_source}/missing/", {"then": "inactive"}),
+        ApiRequest("POST", "sources/{asking_source}/missing", {"set_inactive": True}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
         "a source is paused",
         PagePost("/settings/sources/{source}/pause/"),
         ApiRequest("POST", "sources/{source}/pause"),

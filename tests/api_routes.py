@@ -77,6 +77,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "sources/{source}"): _READ,
     ("PATCH", "sources/{source}"): _SET_UP,
     ("DELETE", "sources/{source}"): _SET_UP,
+    ("POST", "sources/{source}/missing"): _ADMINISTER,
     ("POST", "sources/{source}/pause"): _ADMINISTER,
     ("POST", "sources/{source}/resume"): _ADMINISTER,
     ("GET", "sources/{source}/list"): _READ_SET_UP,

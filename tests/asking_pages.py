@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,6 +35,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.sources.models import Source
 from heliograph.sources.services.sources import add_source, rename
+from heliograph.sources.source_list import progress_of
 from heliograph.store import connection_states
 from heliograph.store.restored_copy import mark_restored, unreleased_copy
 from tests.builders.connection import connection
@@ -211,6 +213,28 @@ def source_of(site: Site) -> int:
     with saving(site.pk, by="test") as transaction:
         known = Source.objects.first()
         return known.pk if known else add_source(transaction, "tito", "Press list").pk
+
+
+def asking_source_of(site: Site) -> int:
+    """The id of the account's source, which misses 120 of its 800 registrations if it misses none."""
+    id = source_of(site)
+    if not missing_of(site):
+        sets_missing(site, 120)
+    return id
+
+
+def missing_of(site: Site) -> int:
+    with scope(account=site.pk):
+        return progress_of(Source.objects.get()).missing
+
+
+def sets_missing(site: Site, missing: int) -> None:
+    with scope(account=site.pk):
+        Source.objects.update(cursor=json.dumps({"filled": True, "missing": missing, "known": 800}))
+
+
+def misses_more(site: Site) -> None:
+    sets_missing(site, 200)
 
 
 def renames_source(site: Site) -> None:
@@ -614,6 +638,13 @@ PAGES: dict[str, Asking] = {
         uses_token,
         "It is in use",
         token_is_revoked,
+    ),
+    "it is decided about missing registrations": Asking(
+        "sources.views.missing_page.source_missing",
+        lambda site: f"/settings/sources/{asking_source_of(site)}/missing/",
+        misses_more,
+        "200 of 800 registrations are missing at the platform",
+        lambda site: missing_of(site) == 0,
     ),
     "a source is removed": Asking(
         "sources.views.source_pages.source_remove",

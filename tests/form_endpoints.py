@@ -76,6 +76,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-name": ("PATCH sources/{source}",),
     "source-pause": ("POST sources/{source}/pause",),
     "source-proof": ("PUT sources/{source}/proof", "POST sources/{source}/secrets", "DELETE sources/{source}/secrets/{secret}"),
+    "source-missing": ("POST sources/{source}/missing",),
     "source-read": ("POST sources/{source}/read",),
     "source-remove": ("DELETE sources/{source}",),
     "source-resume": ("POST sources/{source}/resume",),

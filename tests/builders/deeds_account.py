@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -206,7 +207,9 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
     api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
     listed = api.post("sources", {"platform": "rest", "name": "Partner list"})["id"]
     api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
+    asking = api.post("sources", {"platform": "rest", "name": "Shrunken list"})["id"]
     with scopes_disabled():
+        Source.objects.filter(pk=asking).update(cursor=json.dumps({"filled": True, "missing": 120, "known": 800}))
         Source.objects.filter(pk=listed).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Press list"]).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Guest list"]).update(state=SourceState.PAUSED)
@@ -219,6 +222,7 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
         "source_secret": str(secret),
         "draft_source": made["Walk-in list"],
         "listed_source": listed,
+        "asking_source": asking,
     }
 
 

@@ -73,6 +73,14 @@ STATES: Final = (
     State("source items", "sources/items.html", "Source items", _of("Ticket desk", "items/"), names=("source-items",)),
     State("source items, none", "sources/items.html", "Source items", _of("Is paused", "items/"), "viewer"),
     State("a call of a source", "sources/call.html", "F-1-7, F-1-8", _of_call("Ticket desk"), names=("source-call",)),
+    State("a source that asks", PAGE, "Asks", _of("Asks")),
+    State(
+        "a source that asks, its question",
+        "confirmation.html",
+        "120 of 800 registrations are missing at the platform",
+        _of("Asks", "missing/"),
+        names=("source-missing",),
+    ),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 

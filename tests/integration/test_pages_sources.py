@@ -19,6 +19,7 @@ from tests.tables import table_rows
 from heliograph.accounts.models import AuditEntry
 from heliograph.accounts.vault import vault
 from heliograph.sources.models import Source, SourceSecret, SourceState
+from heliograph.sources.source_list import progress_of
 from heliograph.store.secrets import load_secrets
 
 LIST = "/settings/sources/"
@@ -67,7 +68,7 @@ def test_S1_each_source_says_how_it_is_in_words(site: SignalAccount, client: Cli
         "1 call waiting",
     ):
         assert words in page, words
-    assert len(table_rows(content)) == 6
+    assert len(table_rows(content)) == 7
     assert "Resume" not in page
 
 
@@ -165,6 +166,23 @@ def test_S1_what_is_not_on_is_neither_paused_nor_resumed(site: SignalAccount, cl
         answer = client.post(f"{LIST}{made['Not switched on']}/{what}/")
         assert answer.status_code == 302
     assert stored(site, made["Not switched on"]).state == SourceState.DRAFT
+
+
+def test_S3_a_source_asks_about_many_missing_registrations(site: SignalAccount, client: Client) -> None:
+    with scopes_disabled():
+        made = planted_sources.plant(site.store, site.account.pk)
+    id = made["Asks"]
+    site.signs_in(client, site.viewer)
+    page = text_of(client.get(f"{LIST}{id}/").content)
+    assert "120 of 800 are no longer in its list." in page
+    assert "37 changes passed" in page
+    assert client.get(f"{LIST}{id}/missing/").status_code == 403
+    site.signs_in(client)
+    assert client.get(f"{LIST}{made['Works']}/missing/").status_code == 404
+    confirms(client, f"{LIST}{id}/missing/", {"then": "inactive"})
+    progress = progress_of(stored(site, id))
+    assert (progress.missing, progress.is_removing, progress.passed) == (0, True, 37)
+    assert client.get(f"{LIST}{id}/missing/").status_code == 404
 
 
 # --- how calls prove themselves

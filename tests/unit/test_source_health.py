@@ -12,7 +12,16 @@ NOW = datetime(2026, 10, 14, 14, 32, tzinfo=UTC)
 
 
 def facts(**known: object) -> SourceFacts:
-    usual = {"is_on": True, "is_paused": False, "is_open": False, "failing_since": None, "refused": 0, "refused_at": None, "taken_at": None}
+    usual = {
+        "is_on": True,
+        "is_paused": False,
+        "is_open": False,
+        "failing_since": None,
+        "asks": False,
+        "refused": 0,
+        "refused_at": None,
+        "taken_at": None,
+    }
     return SourceFacts(**(usual | known))
 
 
@@ -24,6 +33,8 @@ def facts(**known: object) -> SourceFacts:
         ({"is_on": False}, SourceHealth.DRAFT),
         ({"is_on": False, "is_paused": True, "failing_since": NOW}, SourceHealth.PAUSED),
         ({"failing_since": NOW, "refused": WAVE, "refused_at": NOW}, SourceHealth.FAILING),
+        ({"failing_since": NOW, "asks": True}, SourceHealth.FAILING),
+        ({"asks": True, "refused": WAVE, "refused_at": NOW}, SourceHealth.ASKS),
         ({"refused": WAVE, "refused_at": NOW}, SourceHealth.REFUSING),
         ({"refused": WAVE - 1, "refused_at": NOW}, SourceHealth.WELL),
         ({"refused": WAVE, "refused_at": NOW, "taken_at": NOW - timedelta(minutes=1)}, SourceHealth.REFUSING),

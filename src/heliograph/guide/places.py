@@ -52,6 +52,7 @@ PLACES: dict[str, str] = {
     "source-mapping": "sources#mapping",
     "source-items": "sources#what-waits",
     "source-call": "sources#what-waits",
+    "source-missing": "sources#reading-a-list",
     "source-remove": "sources#pausing-and-removing",
     "api-reference": "automation",
     "api-openapi": "automation",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from heliograph.domain.source.read_failure import is_visible
 from heliograph.domain.source.source_health import WAVE_LASTS, SourceFacts, SourceHealth, health_of
+from heliograph.domain.source.source_progress import SourceProgress
 from heliograph.domain.source.verification import Proof
 from heliograph.sources.models import CallState, Source, SourceState
 from heliograph.store.database import Database
@@ -63,6 +64,11 @@ class SourceRow:
         return read
 
 
+def progress_of(source: Source) -> SourceProgress:
+    """Where the reading of a source stands."""
+    return SourceProgress.from_body(json.loads(source.cursor or "{}"))
+
+
 def source_rows(db: Database, sources: Iterable[Source]) -> list[SourceRow]:
     """The sources with their counts, in their order."""
     listed = list(sources)
@@ -79,6 +85,7 @@ def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
         is_paused=source.state == SourceState.PAUSED,
         is_open=json.loads(source.settings).get("verification", {}).get("proof") == Proof.NONE,
         failing_since=source.failing_since if is_visible(source.failures) else None,
+        asks=progress_of(source).missing > 0,
         refused=sum(each.count for each in lately),
         refused_at=max((each.last_at for each in lately), default=None),
         taken_at=source.last_call_at,

@@ -17,7 +17,7 @@ from heliograph.accounts.actors import Actors
 from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Way
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.sources.models import CallKind, CallState, Source, SourceCall
-from heliograph.sources.source_list import SourceRow
+from heliograph.sources.source_list import SourceRow, progress_of
 from heliograph.web.templatetags.moments import clock_minute, short_moment
 
 PLATFORM_NAMES: Final = {WEBHOOK: gettext_lazy("Any webhook"), REST: gettext_lazy("Any REST list")}
@@ -26,6 +26,7 @@ TONES: Final = {
     SourceHealth.PAUSED: ("wait", ""),
     SourceHealth.DRAFT: ("wait", "missing"),
     SourceHealth.FAILING: ("failed", ""),
+    SourceHealth.ASKS: ("wait", "warn"),
     SourceHealth.REFUSING: ("failed", ""),
     SourceHealth.OPEN: ("failed", "warn"),
     SourceHealth.WELL: ("", ""),
@@ -87,6 +88,14 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
         case SourceHealth.FAILING:
             alert = _("Can’t be read since %(time)s") % {"time": clock_minute(source.failing_since)}
             return HealthWords(word, alert, tone, icon, failure_words(source))
+        case SourceHealth.ASKS:
+            progress = progress_of(source)
+            alert = _("Asks about missing registrations")
+            says = _("%(missing)s of %(known)s are no longer in its list. That is so many that somebody has to decide.") % {
+                "missing": intcomma(progress.missing),
+                "known": intcomma(progress.known),
+            }
+            return HealthWords(word, alert, tone, icon, says, (_("Decide"), reverse("source-missing", args=(source.pk,))))
         case SourceHealth.REFUSING:
             since = min(each.first_at for each in row.day.refusals)
             alert = _("Refusing calls since %(time)s") % {"time": clock_minute(since)}
@@ -123,6 +132,17 @@ def last_facts(source: Source) -> list[tuple[str, str]]:
     if source.last_read_at is not None:
         facts.append((_("Last read"), short_moment(source.last_read_at)))
     return facts
+
+
+def reading_facts(source: Source) -> list[tuple[str, str]]:
+    """How far a source that is read has come: (name, words)."""
+    if way_of(source) is not Way.READ or source.last_read_at is None:
+        return []
+    progress = progress_of(source)
+    if not progress.is_filled:
+        return [(_("First reading"), _("Under way, quietly: no flow acts"))]
+    passed = ngettext("%(n)s change passed", "%(n)s changes passed", progress.passed) % {"n": intcomma(progress.passed)}
+    return [(_("Since the first reading"), passed)]
 
 
 def day_words(row: SourceRow) -> dict[str, str]:

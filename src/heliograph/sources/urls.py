@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.sources.views import call_mapping_page, list_form, proof_page, source_calls_page, source_pages
+from heliograph.sources.views import call_mapping_page, list_form, missing_page, proof_page, source_calls_page, source_pages
 
 urlpatterns: list[URLPattern] = [
     path("settings/sources/", source_pages.source_list, name="sources"),
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/proof/", proof_page.source_proof, name="source-proof"),
     path("settings/sources/<int:id>/list/", list_form.source_list_form, name="source-list-form"),
     path("settings/sources/<int:id>/read/", list_form.source_read, name="source-read"),
+    path("settings/sources/<int:id>/missing/", missing_page.source_missing, name="source-missing"),
     path("settings/sources/<int:id>/remove/", source_pages.source_remove, name="source-remove"),
     path("settings/sources/<int:id>/mapping/", call_mapping_page.source_mapping, name="source-mapping"),
     path("settings/sources/<int:id>/items/", source_calls_page.source_items, name="source-items"),

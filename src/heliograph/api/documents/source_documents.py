@@ -149,6 +149,17 @@ class MadeSecret(Document):
     secret: str
 
 
+class MissingAnswer(Document):
+    """What becomes of registrations that a source no longer lists, if they are more than a tenth of all."""
+
+    set_inactive: Annotated[
+        bool,
+        msgspec.Meta(
+            description="True: each is asked for once more, and becomes inactive if it is gone. False: they stay, and are looked for again."
+        ),
+    ]
+
+
 class NewSource(Document):
     """A source to add. It records nothing before it is switched on."""
 

@@ -15,6 +15,7 @@ from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.documents.source_documents import (
     ListDocument,
     MadeSecret,
+    MissingAnswer,
     NewProof,
     NewSecret,
     NewSource,
@@ -231,6 +232,20 @@ class ReadingOfSource(SourceController):
         return ReadDocument(items=count)
 
 
+class MissingOfSource(SourceController):
+    """Registrations that a source no longer lists."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_path: Path[SourcePath], parsed_body: Body[MissingAnswer]) -> SourceDocument:
+        """Decide what becomes of registrations that are missing at the platform. A source asks if they are more than a tenth of all."""
+        with self.saving() as transaction:
+            source = list_readings.answer_missing(transaction, number_of(parsed_path.source), set_inactive=parsed_body.set_inactive)
+        return self.document(source)
+
+
 class SecretsOfSource(SourceController):
     """The secrets of a source."""
 
@@ -260,6 +275,7 @@ ROUTES: Final = [
     path("sources/<str:source>", OneSource.as_view()),
     path("sources/<str:source>/list", ListOfSource.as_view()),
     path("sources/<str:source>/read", ReadingOfSource.as_view()),
+    path("sources/<str:source>/missing", MissingOfSource.as_view()),
     path("sources/<str:source>/pause", PauseOfSource.as_view()),
     path("sources/<str:source>/resume", ResumptionOfSource.as_view()),
     path("sources/<str:source>/calls", CallsOfSource.as_view()),

@@ -18,6 +18,7 @@ class SourceHealth(StrEnum):
     PAUSED = "paused"
     DRAFT = "not switched on"
     FAILING = "cannot be read"
+    ASKS = "asks about missing registrations"
     REFUSING = "refuses calls"
     OPEN = "takes calls without verification"
     WELL = "works"
@@ -33,6 +34,8 @@ class SourceFacts:
     """Whether its calls need no proof."""
     failing_since: datetime | None
     """The first of the failed readings in a row."""
+    asks: bool
+    """Whether a sweep missed more than a tenth of its registrations, and nobody has decided about them."""
     refused: int
     """Calls refused within the last hour."""
     refused_at: datetime | None
@@ -52,6 +55,8 @@ def health_of(facts: SourceFacts, now: datetime) -> SourceHealth:
         return SourceHealth.DRAFT
     if facts.failing_since is not None:
         return SourceHealth.FAILING
+    if facts.asks:
+        return SourceHealth.ASKS
     refused_last = facts.refused_at is not None and now - facts.refused_at <= WAVE_LASTS
     refused_last = refused_last and (facts.taken_at is None or facts.taken_at < facts.refused_at)  # type: ignore[operator]
     if refused_last and facts.refused >= WAVE:

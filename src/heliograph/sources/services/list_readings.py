@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from heliograph.accounts.audit import Deed
+from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.list_page import UnreadablePage, read_page
 from heliograph.domain.source.platforms import REST
@@ -71,13 +72,16 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
     return len(page.items)
 
 
-def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool) -> Source:
+def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool, seen: int | None = None) -> Source:
     """Answers what becomes of keys that more than a tenth of a sweep missed: they are set inactive, or the next sweeps decide anew.
 
-    Raises NotThere, Invalid.
+    seen: how many keys the question named; None: it is answered for however many there are
+    Raises NotThere, Invalid, SavedSince.
     """
     row = _locked(id)
     progress = SourceProgress.from_body(_object(row.cursor))
+    if seen is not None and progress.missing != seen:
+        raise SavedSince
     if not progress.missing:
         raise Invalid({"source": ["It asks nothing now."]})
     if not set_inactive:

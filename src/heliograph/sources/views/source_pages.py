@@ -204,7 +204,12 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
             },
             {"name": _("Waiting"), "value": day.waiting, "sub": _("for a corrected mapping"), "tone": "wait" if day.waiting else ""},
         ],
-        facts=[(_("Platform"), words.platform_name(source)), *words.last_facts(source), *_address_fact(request, source)],
+        facts=[
+            (_("Platform"), words.platform_name(source)),
+            *words.last_facts(source),
+            *words.reading_facts(source),
+            *_address_fact(request, source),
+        ],
         filters=filters,
         result=ngettext("%(n)s call in the last 24 hours", "%(n)s calls in the last 24 hours", day.calls) % {"n": intcomma(day.calls)},
         calls=[_call(call) for call in calls.rows],
