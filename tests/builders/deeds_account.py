@@ -16,9 +16,10 @@ from django_scopes import scope, scopes_disabled
 from heliograph.accounts.models import ApiToken, User
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.retention import DAY
+from heliograph.domain.source.source_states import SourceState
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.sources.models import Source, SourceSecret, SourceState
+from heliograph.sources.models import Source, SourceSecret
 from heliograph.store import erasures
 from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds

@@ -13,13 +13,14 @@ from heliograph.accounts.models import Account
 from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.source_progress import SourceProgress
+from heliograph.domain.source.source_states import SourceState
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.recording.contents import read_state
 from heliograph.recording.source_calls import process
 from heliograph.setup.services.setup_save import saving
-from heliograph.sources.models import Source, SourceState
+from heliograph.sources.models import Source
 from heliograph.sources.read_job import kind
 from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.services import list_readings

@@ -38,7 +38,8 @@ def order_rows(states: tuple[tuple[str, str], ...] = (("paid", "Registered"),)) 
 
 def plant(store: Database, account: int) -> dict[str, int]:
     """The ids of the sources, and of the call that waits."""
-    from heliograph.sources.models import CallState, Source, SourceCall, SourceState
+    from heliograph.domain.source.source_states import CallState, SourceState
+    from heliograph.sources.models import Source, SourceCall
 
     ids: dict[str, int] = {}
     now = store.now()

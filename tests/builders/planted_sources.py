@@ -20,7 +20,8 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
 
     by: who has paused the one that is paused
     """
-    from heliograph.sources.models import CallState, Source, SourceState
+    from heliograph.domain.source.source_states import CallState, SourceState
+    from heliograph.sources.models import Source
     from heliograph.sources.services.sources import preset_settings
 
     def source(name: str, platform: str, state: int, **columns: object) -> Source:

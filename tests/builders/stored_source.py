@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.stored_calls import pack_body
 from tests.builders.stored_account import StoredAccount
 
@@ -45,12 +45,12 @@ class StoredSource:
         self.save(mapping=json.dumps(mapping.to_body()))
 
     def calls(self, columns: str = "state, documents, changed, refused") -> list[Sequence[Any]]:
-        """The calls in their order, with the state as CallStanding."""
+        """The calls in their order, with the state as CallState."""
         rows = self.setup.db.all(f"SELECT {columns} FROM source_call WHERE source_id = :id ORDER BY id", {"id": self.id})
-        return [(CallStanding(row[0]), *row[1:]) for row in rows]
+        return [(CallState(row[0]), *row[1:]) for row in rows]
 
 
-def stored_source(setup: StoredAccount, mapping: CallMapping, standing: SourceStanding = SourceStanding.ON) -> StoredSource:
+def stored_source(setup: StoredAccount, mapping: CallMapping, standing: SourceState = SourceState.ON) -> StoredSource:
     """A source that is switched on."""
     db, number = setup.db, next(_numbers)
     with db.transaction():

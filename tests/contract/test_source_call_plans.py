@@ -11,7 +11,7 @@ from tests.databases import Databases
 from tests.plans import Explaining
 
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.source_states import CallStanding
+from heliograph.domain.source.source_states import CallState
 from heliograph.store import stored_calls
 from heliograph.store.stored_calls import CallMark, pack_body
 
@@ -29,7 +29,7 @@ def explained(databases: Databases) -> Iterator[tuple[Explaining, list[int]]]:
         db = facts.open()
         setup = stored_account(db)
         ids = [stored_source(setup, CallMapping()).id for _ in range(SOURCES)]
-        states = [CallStanding.STORED, CallStanding.WAITING, *[CallStanding.RECORDED] * 98]
+        states = [CallState.STORED, CallState.WAITING, *[CallState.RECORDED] * 98]
         rows = [
             {"a": setup.account, "s": ids[number // 100 % SOURCES], "t": number, "state": states[number % 100].value, "b": pack_body(b"{}")}
             for number in range(ROWS)
@@ -57,7 +57,7 @@ def test_S2_calls_are_found_by_source_and_state(explained: tuple[Explaining, lis
     newest = stored_calls.newest_calls(db, source, 20)
     assert [call.at for call in newest] == sorted((call.at for call in newest), reverse=True)
     assert stored_calls.newest_stored(db, source) == (len(stored), stored[-1].id)
-    stored_calls.mark_calls(db, [CallMark(stored[0].id, CallStanding.RECORDED)], 1, 1)
+    stored_calls.mark_calls(db, [CallMark(stored[0].id, CallState.RECORDED)], 1, 1)
     assert stored_calls.set_back(db, source, [stored[0].id]) == 1
     assert stored_calls.set_back(db, source) == len(stored)
     assert stored_calls.leave_out(db, source) == 2 * len(stored)

@@ -16,7 +16,7 @@ from tests.waiting import until
 
 from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.source_states import CallStanding
+from heliograph.domain.source.source_states import CallState
 from heliograph.failpoints import VARIABLE, Instant
 from heliograph.recording.contents import read_state
 
@@ -64,7 +64,7 @@ def mapping() -> CallMapping:
 
 
 def is_done(source: StoredSource) -> bool:
-    return all(state is not CallStanding.STORED for (state,) in source.calls("state"))
+    return all(state is not CallState.STORED for (state,) in source.calls("state"))
 
 
 def test_S2_each_call_is_recorded_once_in_its_order_whatever_dies(setup: StoredAccount, recorders: Recorders) -> None:
@@ -92,7 +92,7 @@ def test_S2_each_call_is_recorded_once_in_its_order_whatever_dies(setup: StoredA
     assert recorders.deaths >= KILLS
     per_source = KILLS * (CALLS // KILLS)
     for source in sources:
-        assert source.calls() == [(CallStanding.RECORDED, 2, 2, 0)] * per_source
+        assert source.calls() == [(CallState.RECORDED, 2, 2, 0)] * per_source
     rows = setup.db.all("SELECT code, version, state FROM registration WHERE account_id = :a AND version > 0", {"a": setup.account})
     assert len(rows) == 2 * SOURCES
     for code, version, state in rows:

@@ -12,7 +12,7 @@ from tests.builders.stored_source import stored_source
 from tests.databases import DatabaseFacts
 
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.source_states import SourceStanding
+from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.source_calls import process
 from heliograph.sources.models import Source
 
@@ -62,7 +62,7 @@ def test_S1_a_source_is_added_changed_and_removed(account: signal_account.Signal
 
 
 def test_S2_a_mapping_is_saved_tried_and_switched_on_and_calls_run_again(account: signal_account.SignalAccount) -> None:
-    source = stored_source(account.setup, CallMapping(), SourceStanding.DRAFT)
+    source = stored_source(account.setup, CallMapping(), SourceState.DRAFT)
     source.call(ORDER)
     api = ApiClient.for_account(account.account.pk)
     address = f"sources/{source.id}"

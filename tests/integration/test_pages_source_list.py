@@ -17,7 +17,8 @@ from tests.rest_platform import Manners, Platform
 from tests.rest_stub import RestStub
 
 from heliograph.accounts.models import Account, Role
-from heliograph.sources.models import Source, SourceCall, SourceState
+from heliograph.domain.source.source_states import SourceState
+from heliograph.sources.models import Source, SourceCall
 
 LIST = "/settings/sources/"
 

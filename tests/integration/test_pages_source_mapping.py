@@ -21,10 +21,10 @@ from tests.page_text import text_of
 from heliograph.accounts.models import User
 from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.recording.source_calls import process
 
-DRAFT, ON = SourceStanding.DRAFT, SourceStanding.ON
+DRAFT, ON = SourceState.DRAFT, SourceState.ON
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def editor(client: Client, source: StoredSource) -> MappingEditor:
     return MappingEditor(client, f"/settings/sources/{source.id}/mapping/")
 
 
-def shop(site: SignalAccount, standing: SourceStanding = DRAFT, mapping: CallMapping | None = None) -> StoredSource:
+def shop(site: SignalAccount, standing: SourceState = DRAFT, mapping: CallMapping | None = None) -> StoredSource:
     return stored_source(site.setup, mapping or CallMapping(), standing)
 
 
@@ -136,7 +136,7 @@ def test_S2_a_mapping_is_made_by_clicks_tried_on_real_calls_and_switched_on_quie
     assert "F-1-8" in page
 
     edit.presses("save", status=302)
-    assert source.calls("state") == [(CallStanding.STORED,)]
+    assert source.calls("state") == [(CallState.STORED,)]
     edit.opens()
     assert edit.sources("code") == ["number", "-", "tickets.id"]
 
@@ -147,16 +147,16 @@ def test_S2_a_mapping_is_made_by_clicks_tried_on_real_calls_and_switched_on_quie
     assert source.setup.db.all("SELECT count(*) FROM registration WHERE account_id = :a", {"a": site.account.pk}) == [(0,)]
     edit.presses("on", kept_calls="quiet", status=302)
     run(source)
-    assert source.calls() == [(CallStanding.RECORDED, 2, 2, 0)]
+    assert source.calls() == [(CallState.RECORDED, 2, 2, 0)]
     assert source.setup.db.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": site.account.pk}) == [(0,)]
     source.call({**ORDER, "number": "F-2"})
     run(source)
     assert source.setup.db.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": site.account.pk}) == [(2,)]
 
 
-@pytest.mark.parametrize(("kept", "states", "actions"), [("leave", [CallStanding.NOTHING], 0), ("act", [CallStanding.WAITING], 1)])
+@pytest.mark.parametrize(("kept", "states", "actions"), [("leave", [CallState.NOTHING], 0), ("act", [CallState.WAITING], 1)])
 def test_S2_kept_calls_can_be_left_out_or_acted_on(
-    site: SignalAccount, client: Client, kept: str, states: list[CallStanding], actions: int
+    site: SignalAccount, client: Client, kept: str, states: list[CallState], actions: int
 ) -> None:
     source = shop(site, mapping=whole_mapping())
     source.call(ORDER)
@@ -236,11 +236,11 @@ def test_S2_calls_that_wait_are_listed_by_reason_and_cured_by_a_corrected_mappin
     edit.opens("?fix=status")
     edit.presses("save", map_from=["paid", "pending"], map_to=["New", "Pre-Registered"], status=302)
     run(source)
-    assert [state for (state,) in source.calls("state")] == [CallStanding.RECORDED] * 3 + [CallStanding.WAITING]
+    assert [state for (state,) in source.calls("state")] == [CallState.RECORDED] * 3 + [CallState.WAITING]
     site.signs_in(client, site.planner)
     response = client.post(f"/settings/sources/{source.id}/again/", {"call": [waiting]}, follow=True)
     assert "1 call runs again." in text_of(response.content)
-    assert source.calls("state")[-1] == (CallStanding.STORED,)
+    assert source.calls("state")[-1] == (CallState.STORED,)
     run(source)
     response = client.post(f"/settings/sources/{source.id}/again/", follow=True)
     assert "1 call runs again." in text_of(response.content)

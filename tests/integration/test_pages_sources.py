@@ -18,7 +18,8 @@ from tests.tables import table_rows
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.accounts.vault import vault
-from heliograph.sources.models import Source, SourceSecret, SourceState
+from heliograph.domain.source.source_states import SourceState
+from heliograph.sources.models import Source, SourceSecret
 from heliograph.sources.source_list import progress_of
 from heliograph.store.secrets import load_secrets
 

@@ -30,6 +30,7 @@ from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.mapping.mapping import ValueType
 from heliograph.domain.registration.erasure import ErasureReason
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.source.source_states import CallState
 from heliograph.insights import record_export
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds
@@ -43,7 +44,7 @@ from heliograph.registrations.erasures.person_erasure import start_erasure
 from heliograph.registrations.erasures.quoted_texts import TABLES
 from heliograph.registrations.imports import import_job
 from heliograph.retry import downloads
-from heliograph.sources.models import CallState, Source, SourceCall, SourceItem
+from heliograph.sources.models import Source, SourceCall, SourceItem
 
 REGISTER = Path(__file__).parents[2] / "docs/design/retention.md"
 JOBS = JobKinds([record_export.kind(), downloads.kind(), import_job.kind(), erasure_job.kind()])

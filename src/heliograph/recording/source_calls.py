@@ -23,7 +23,7 @@ from heliograph.domain.snapshot import ConfigProvider
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_documents import MAX_REGISTRATIONS, CallProblem, MappedCall, documents_of
 from heliograph.domain.source.call_mapping import MODIFIED, CallMapping
-from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.recording.batches import LONGEST_MS, TRIES, record_batch
 from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import OVERTAKEN_AT_MOST, Overtaken, record
@@ -76,7 +76,7 @@ def process(db: Database, provider: ConfigProvider, source: int, most: int = MOS
     most: calls
     """
     row = stored_calls.read_source(db, source)
-    if row is None or row.standing is not SourceStanding.ON:
+    if row is None or row.standing is not SourceState.ON:
         return Processed(halt=Halt.NOT_ON)
     try:
         mapping = CallMapping.from_body(json.loads(row.mapping))
@@ -182,7 +182,7 @@ def _halt_of(db: Database, row: RecordedSource) -> Halt | None:
     locked = stored_calls.lock_source(db, row.id)
     if locked is None:
         return Halt.BUSY
-    if locked.standing is not SourceStanding.ON:
+    if locked.standing is not SourceState.ON:
         return Halt.NOT_ON
     return Halt.DONE if locked != row else None
 
@@ -218,7 +218,7 @@ def _mark(call: _Call, results: Sequence[ItemResult]) -> CallMark:
             refused_numbers.add(number)
             problems += problems_of(result, number)
     documents = len(call.mapped.registrations)
-    standing = CallStanding.WAITING if problems else CallStanding.RECORDED if documents else CallStanding.NOTHING
+    standing = CallState.WAITING if problems else CallState.RECORDED if documents else CallState.NOTHING
     changed = sum(result.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED) for result in results)
     return CallMark(call.stored.id, standing, documents, changed, len(refused_numbers), write_problems(problems) if problems else "")
 

@@ -11,7 +11,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.domain.source.call_documents import CallProblem, MappedCall
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.source_states import SourceStanding
+from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import prepare
 from heliograph.recording.source_calls import items_of, mapped_call, problems_of
@@ -110,7 +110,7 @@ def _try_calls(
 
 def try_newest(db: Database, provider: ConfigProvider, source: Source, mapping: CallMapping) -> CallTrial:
     """Tries the mapping with the newest calls of a source."""
-    row = RecordedSource(source.pk, source.account_id, SourceStanding(source.state), "", source.version, 0)
+    row = RecordedSource(source.pk, source.account_id, SourceState(source.state), "", source.version, 0)
     return _try_calls(db, provider, row, mapping, newest_calls(db, source.pk, MOST_TRIED))
 
 

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from heliograph.domain.source.read_failure import VISIBLE_FROM
-from heliograph.sources.models import Source, SourceState
+from heliograph.domain.source.source_states import SourceState
+from heliograph.sources.models import Source
 from heliograph.sources.source_words import failure_words
 from heliograph.web.templatetags.moments import short_moment
 

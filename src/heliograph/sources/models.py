@@ -12,30 +12,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.models.configured_model import account_key
 from heliograph.setup.name_fields import NAME_LENGTH, FoldedField, storable
 from heliograph.store.instant_field import MicrosField
-
-
-class SourceState(models.IntegerChoices):
-    """Whether a source records what it brings."""
-
-    DRAFT = 0
-    """Its calls are kept, and nothing is recorded yet."""
-    ON = 1
-    PAUSED = 2
-    """Its calls are kept, nothing is read or recorded until somebody resumes it."""
-
-
-class CallState(models.IntegerChoices):
-    """What became of a call or page."""
-
-    STORED = 0
-    RECORDED = 1
-    WAITING = 2
-    """For a corrected mapping or set-up."""
-    NOTHING = 3
-    """There was nothing to record in it."""
 
 
 class CallKind(models.IntegerChoices):
@@ -55,7 +35,9 @@ class Source(models.Model):
     name = models.CharField(max_length=NAME_LENGTH, validators=[storable])
     folded_name = FoldedField("name")
     platform = models.CharField(max_length=40)  # "webhook", "rest", "pretix" ..., or the key of a preset
-    state = models.SmallIntegerField(choices=SourceState, db_default=SourceState.DRAFT, default=SourceState.DRAFT)
+    state = models.SmallIntegerField(
+        choices=[(each.value, each.name.capitalize()) for each in SourceState], db_default=SourceState.DRAFT, default=SourceState.DRAFT
+    )
     settings = models.TextField(db_default="{}", default="{}")  # JSON: its verification and handshake, or the description of its list
     mapping = models.TextField(db_default="{}", default="{}")  # JSON: how its calls become registrations
     version = models.IntegerField(db_default=1, default=1)  # counts the saves of settings and mapping
@@ -91,7 +73,7 @@ class Source(models.Model):
                 violation_error_message=_("There is a source of this name already."),
             ),
             models.UniqueConstraint(fields=("path",), condition=~Q(path=""), name="source_path_unique"),
-            models.CheckConstraint(condition=Q(state__in=SourceState.values), name="source_state_known"),
+            models.CheckConstraint(condition=Q(state__in=[each.value for each in SourceState]), name="source_state_known"),
         )
         indexes = (models.Index(fields=("due_at",), condition=Q(deleted_at__isnull=True, due_at__isnull=False), name="source_due"),)
 
@@ -140,7 +122,7 @@ class SourceCall(models.Model):
         db_table = "source_call"
         constraints = (
             models.UniqueConstraint(fields=("source", "sender_id"), condition=~Q(sender_id=""), name="source_call_once"),
-            models.CheckConstraint(condition=Q(state__in=CallState.values), name="source_call_state_known"),
+            models.CheckConstraint(condition=Q(state__in=[each.value for each in CallState]), name="source_call_state_known"),
         )
         indexes = (
             models.Index(fields=("source", "-at", "-id"), name="source_call_of_source"),

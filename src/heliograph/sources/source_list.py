@@ -11,8 +11,9 @@ from typing import Any, Final
 from heliograph.domain.source.read_failure import is_visible
 from heliograph.domain.source.source_health import WAVE_LASTS, SourceFacts, SourceHealth, health_of
 from heliograph.domain.source.source_progress import SourceProgress
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.domain.source.verification import Proof
-from heliograph.sources.models import CallState, Source, SourceState
+from heliograph.sources.models import Source
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
 

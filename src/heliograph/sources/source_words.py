@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from heliograph.accounts.actors import Actors
 from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Way
 from heliograph.domain.source.source_health import SourceHealth
-from heliograph.sources.models import CallKind, CallState, Source, SourceCall
+from heliograph.domain.source.source_states import CallState
+from heliograph.sources.models import CallKind, Source, SourceCall
 from heliograph.sources.source_list import SourceRow, progress_of
 from heliograph.web.templatetags.moments import clock_minute, short_moment
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.domain.source.list_page import KEYLESS
-from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.database import Database
 from heliograph.store.stored_calls import CALL_STORED, pack_body
 
@@ -15,7 +15,7 @@ PAGE: Final = 1
 """The kind of a call that is a page of a list (`sources.models.CallKind`)."""
 DELETED_THERE: Final = 32_000
 """The `missing` of an item that the list itself calls deleted: it needs no more sweeps and no request."""
-_IS_ON: Final = f"state = {SourceStanding.ON.value} AND deleted_at IS NULL"
+_IS_ON: Final = f"state = {SourceState.ON.value} AND deleted_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep:
 
 _INSERT_PAGE: Final = (
     "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state)"
-    f" VALUES (:account, :source, :now, {PAGE}, :headers, :body, {CallStanding.STORED.value}) RETURNING id"
+    f" VALUES (:account, :source, :now, {PAGE}, :headers, :body, {CallState.STORED.value}) RETURNING id"
 )
 
 
@@ -149,7 +149,7 @@ def store_deletions(db: Database, source: ReadSource, body: bytes, counts: tuple
     """Stores what was noticed as deleted and recorded so. counts: documents, changed, refused"""
     db.run(
         "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state, documents, changed, refused, done_at, source_version)"
-        f" VALUES (:account, :source, :now, {PAGE}, '{{}}', :body, {CallStanding.RECORDED.value}, :documents, :changed, :refused, :now, :version)",
+        f" VALUES (:account, :source, :now, {PAGE}, '{{}}', :body, {CallState.RECORDED.value}, :documents, :changed, :refused, :now, :version)",
         {
             "account": source.account,
             "source": source.id,

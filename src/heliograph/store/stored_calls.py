@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.domain.source.source_states import CallStanding, SourceStanding
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.database import Database, Row
 
 _LEVEL: Final = 1
 _ZLIB: Final = 0x78  # the first byte of what zlib writes, and of no JSON
 
-CALL_STORED: Final = f"state = {CallStanding.STORED.value}"
+CALL_STORED: Final = f"state = {CallState.STORED.value}"
 """Is to be recorded (source_call_stored)."""
-CALL_WAITING: Final = f"state = {CallStanding.WAITING.value}"
+CALL_WAITING: Final = f"state = {CallState.WAITING.value}"
 """Waits for a corrected mapping or set-up (source_call_waiting)."""
 
 
@@ -38,7 +38,7 @@ class RecordedSource:
 
     id: int
     account: int
-    standing: SourceStanding
+    standing: SourceState
     mapping: str
     """JSON."""
     version: int
@@ -63,7 +63,7 @@ class CallMark:
     """What became of a call."""
 
     id: int
-    standing: CallStanding
+    standing: CallState
     documents: int = 0
     changed: int = 0
     refused: int = 0
@@ -88,7 +88,7 @@ def lock_source(db: Database, source: int) -> RecordedSource | None:
 
 def _one(rows: Sequence[Row]) -> RecordedSource | None:
     for id, account, standing, mapping, version, quiet_until in rows:
-        return RecordedSource(id, account, SourceStanding(standing), mapping, version, quiet_until)
+        return RecordedSource(id, account, SourceState(standing), mapping, version, quiet_until)
     return None
 
 
@@ -97,7 +97,7 @@ def sources_with_calls(db: Database) -> list[int]:
     return [
         id
         for (id,) in db.all(
-            f"SELECT s.id FROM source s WHERE s.state = {SourceStanding.ON.value} AND s.deleted_at IS NULL"
+            f"SELECT s.id FROM source s WHERE s.state = {SourceState.ON.value} AND s.deleted_at IS NULL"
             f" AND EXISTS (SELECT 1 FROM source_call c WHERE c.source_id = s.id AND c.{CALL_STORED}) ORDER BY s.id"
         )
     ]
@@ -165,9 +165,9 @@ def set_back(db: Database, source: int, calls: Iterable[int] | None = None) -> i
 
     calls: their ids; None: all that wait
     """
-    condition = CALL_WAITING if calls is None else f"state <> {CallStanding.STORED.value} AND {db.member('id', 'calls')}"
+    condition = CALL_WAITING if calls is None else f"state <> {CallState.STORED.value} AND {db.member('id', 'calls')}"
     return db.run(
-        f"UPDATE source_call SET state = {CallStanding.STORED.value} WHERE source_id = :source AND body IS NOT NULL AND {condition}",
+        f"UPDATE source_call SET state = {CallState.STORED.value} WHERE source_id = :source AND body IS NOT NULL AND {condition}",
         {"source": source} | ({} if calls is None else {"calls": list(calls)}),
     )
 
@@ -175,5 +175,5 @@ def set_back(db: Database, source: int, calls: Iterable[int] | None = None) -> i
 def leave_out(db: Database, source: int) -> int:
     """Marks the stored calls as having nothing to record: those that came before the source was switched on. Returns their number."""
     return db.run(
-        f"UPDATE source_call SET state = {CallStanding.NOTHING.value} WHERE source_id = :source AND {CALL_STORED}", {"source": source}
+        f"UPDATE source_call SET state = {CallState.NOTHING.value} WHERE source_id = :source AND {CALL_STORED}", {"source": source}
     )

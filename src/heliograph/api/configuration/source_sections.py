@@ -15,12 +15,13 @@ from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.handshake import Handshake
 from heliograph.domain.source.rest_list import RestList, RestListError
+from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification import Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
-from heliograph.sources.models import Source, SourceState
+from heliograph.sources.models import Source
 from heliograph.sources.services import list_readings, source_mappings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_mappings import KeptCalls

@@ -10,7 +10,8 @@ import msgspec
 
 from heliograph.api.documents.shared_forms import Document, Id
 from heliograph.domain.source.source_health import SourceHealth
-from heliograph.sources.models import CallState, SourceCall, SourceState
+from heliograph.domain.source.source_states import CallState, SourceState
+from heliograph.sources.models import SourceCall
 from heliograph.sources.source_list import SourceRow
 
 Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class SourceStanding(IntEnum):
+class SourceState(IntEnum):
     """Whether a source records what it brings."""
 
     DRAFT = 0
+    """Its calls are kept, and nothing is recorded yet."""
     ON = 1
     PAUSED = 2
+    """Its calls are kept; nothing is read or recorded until somebody resumes it."""
 
 
-class CallStanding(IntEnum):
+class CallState(IntEnum):
     """What became of a call or page."""
 
     STORED = 0

@@ -13,20 +13,20 @@ from heliograph.domain.source.list_page import UnreadablePage, read_page
 from heliograph.domain.source.platforms import REST
 from heliograph.domain.source.rest_list import Place, RestList
 from heliograph.domain.source.source_progress import SourceProgress
+from heliograph.domain.source.source_states import SourceState
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources.list_request import ListRequester, ReadFailure, description_of
-from heliograph.sources.models import Source, SourceState
+from heliograph.sources.models import Source
+from heliograph.sources.services.sources import KIND, lock_source
 from heliograph.store import source_reads
 from heliograph.store.instants import from_micros
-
-KIND = "source"
 
 
 def save_list(transaction: SetupTransaction, id: int, description: RestList) -> Source:
     """Saves the description of a source's list. If its items may be others now, everything is read once more. Raises NotThere."""
-    row = _locked(id)
+    row = lock_source(id)
     if row.platform != REST:
         raise NotThere("This source is called, it does not read a list.")
     settings = _object(row.settings)
@@ -50,7 +50,7 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
     """Has a source read as soon as its reader is free. Of one that is not switched on it keeps one page, as a sample for its mapping, and returns
     the number of its items. Call it outside of a transaction. Raises NotThere, Invalid."""
     with saving(account, by=by) as transaction:
-        row = _locked(id)
+        row = lock_source(id)
         if "list" not in _object(row.settings):
             raise Invalid({"source": ["Its list is not described yet."]})
         if row.state != SourceState.DRAFT:
@@ -67,7 +67,7 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
         raise Invalid({"source": [str(error)]}) from None
     body = json.dumps([item.value for item in page.items], ensure_ascii=False).encode("utf-8", "replace")
     with saving(account, by=by) as transaction:
-        _locked(id)
+        lock_source(id)
         source_reads.store_sample(transaction.db, account, id, body, transaction.db.now())
     return len(page.items)
 
@@ -78,7 +78,7 @@ def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool
     seen: how many keys the question named; None: it is answered for however many there are
     Raises NotThere, Invalid, SavedSince.
     """
-    row = _locked(id)
+    row = lock_source(id)
     progress = SourceProgress.from_body(_object(row.cursor))
     if seen is not None and progress.missing != seen:
         raise SavedSince
@@ -98,13 +98,6 @@ def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool
 def _items_may_differ(before: object, body: dict[str, Any]) -> bool:
     names = ("address", "query", "items", "key")
     return isinstance(before, dict) and any(before.get(name) != body[name] for name in names)
-
-
-def _locked(id: int) -> Source:
-    row: Source | None = Source.objects.select_for_update().filter(pk=id, deleted_at=None).first()
-    if row is None:
-        raise NotThere(f"There is no source {id} here.")
-    return row
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any
 from heliograph.accounts.audit import Deed
 from heliograph.domain.mapping.row import FixedText, MappingError
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
+from heliograph.domain.source.source_states import SourceState
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
-from heliograph.sources.models import Source, SourceState
+from heliograph.sources.models import Source
 from heliograph.sources.services.sources import KIND, lock_source
 from heliograph.store import stored_calls
 from heliograph.store.instants import from_micros

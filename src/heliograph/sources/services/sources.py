@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.source.platforms import PLATFORMS, Way
+from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere, check
-from heliograph.sources.models import Source, SourceSecret, SourceState
+from heliograph.sources.models import Source, SourceSecret
 from heliograph.store.instants import from_micros
 from heliograph.store.secrets import remove_secrets
 

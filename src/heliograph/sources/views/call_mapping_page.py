@@ -18,6 +18,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_mapping import CallMapping
+from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.source_calls import call_json, mapped_call
 from heliograph.registrations.imports.preparation import load_known
 from heliograph.setup.services.setup_save import saving
@@ -26,7 +27,7 @@ from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import MOST_TRIED, CallTrial, TriedCall, try_newest
 from heliograph.sources.mapping_starts import finished, proposed, started
-from heliograph.sources.models import Source, SourceState
+from heliograph.sources.models import Source
 from heliograph.sources.services.source_mappings import KeptCalls, SavedMeanwhile, mapping_of, save_mapping, switch_on
 from heliograph.sources.services.sources import source_row
 from heliograph.sources.views.call_mapping_form import CallChipForm, CallEditing, CallMappingForm, act, fix, read_editing

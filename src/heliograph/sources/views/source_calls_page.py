@@ -21,6 +21,7 @@ from heliograph.domain.source.call_body import NoCallBody
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.call_mapping import PLAIN_TARGETS, PROPERTIES, CallMapping
 from heliograph.domain.source.json_fields import JsonLine, LineKind, lines_of
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.recording.source_calls import call_json, mapped_call, read_problems
 from heliograph.registrations.imports.preparation import load_known
 from heliograph.setup.services.setup_save import saving
@@ -28,7 +29,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import TriedCall, by_reason
-from heliograph.sources.models import CallState, SourceCall, SourceState
+from heliograph.sources.models import SourceCall
 from heliograph.sources.services.source_mappings import mapping_of, run_again
 from heliograph.sources.services.sources import KIND, source_row
 from heliograph.sources.source_words import CALL_STATES, tabs

@@ -18,12 +18,13 @@ from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Platform
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import form_page, settings_page
 from heliograph.sources import source_words as words
-from heliograph.sources.models import CallState, Source, SourceCall, SourceState
+from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import sources as service
 from heliograph.sources.source_list import SourceRow, source_rows
 from heliograph.store.django_database import read_database
