@@ -49,6 +49,13 @@ def _tried(visit: Visit) -> None:
     expect(visit.page.get_by_text("Nothing is recorded or sent by looking.")).to_be_visible()
 
 
+def _no_address(visit: Visit) -> None:
+    visit.page.get_by_label("Address of the list").fill("ftp://platform.example/list")
+    visit.page.get_by_label("Key").fill("id")
+    visit.press("Save")
+    expect(visit.page.locator("[aria-invalid=true]").first).to_be_visible()
+
+
 STATES: Final = (
     State("sources", LIST, "Sources", PATH, names=("sources",)),
     State("sources, as a Viewer", LIST, "Sources", PATH, "viewer"),
@@ -73,6 +80,8 @@ STATES: Final = (
     State("source items", "sources/items.html", "Source items", _of("Ticket desk", "items/"), names=("source-items",)),
     State("source items, none", "sources/items.html", "Source items", _of("Is paused", "items/"), "viewer"),
     State("a call of a source", "sources/call.html", "F-1-7, F-1-8", _of_call("Ticket desk"), names=("source-call",)),
+    State("the list that is read", "setup/form.html", "The list that is read", _of("Asks", "list/"), names=("source-list-form",)),
+    State("the list that is read, refused", "setup/form.html", "The list that is read", _of("Asks", "list/"), then=_no_address, after=422),
     State("a source that asks", PAGE, "Asks", _of("Asks")),
     State(
         "a source that asks, its question",
@@ -84,5 +93,5 @@ STATES: Final = (
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 
-ACTIONS: Final = {"source-pause", "source-resume", "source-again"}
+ACTIONS: Final = {"source-pause", "source-resume", "source-again", "source-read"}
 """Addresses that only take a form."""

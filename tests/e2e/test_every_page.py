@@ -20,7 +20,16 @@ SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
 # Frames that pages extend.
 # And what test_first_start.py and test_openid.py show, since they need an installation without users, or a provider.
 ELSEWHERE = {"administration/first_start.html", "administration/not_invited.html", "administration/openid_failed.html"}
-FRAMES = {"base.html", "entry.html", "guide/guide.html", "message.html", "metrics.html", "platform.html", "signal.html"}
+FRAMES = {
+    "base.html",
+    "entry.html",
+    "guide/guide.html",
+    "message.html",
+    "metrics.html",
+    "platform.html",
+    "signal.html",
+    "sources/mapping_frame.html",
+}
 
 ADDRESSES = """elements => elements.flatMap(e => ["href", "action", "formaction", "hx-get"].map(name => e.getAttribute(name) ?? ""))"""
 """The addresses of elements, as they are written."""
