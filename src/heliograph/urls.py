@@ -21,6 +21,7 @@ BEGINNINGS: list[URLPattern] = [
     beginning("accounts/new-password/", "account_login"),
     beginning("first-start/", "start"),
     beginning("settings/tokens/<int:id>/", "api-tokens"),
+    beginning("settings/sources/<int:id>/calls/", "sources"),
     beginning("jobs/", "start"),
     beginning("events/<segment:event>/", "event-details", "event"),
     beginning("import/<segment:upload>/", "import-columns", "upload"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def test_O3_an_upgrade_under_load_and_the_way_back_lose_nothing(
             _there_and_back_on_sqlite(trial, older, newer)
         else:
             _there_and_back_on_postgresql(trial, older, newer)
-        assert trial.run(newer, "export", "--account", "TRIAL") == set_up
+        exported = trial.run(newer, "export", "--account", "TRIAL")
+        later = re.findall(r"^\w+: \[\]\n", exported, re.MULTILINE)  # sections that only the newer release has
+        assert "".join(line for line in exported.splitlines(keepends=True) if line in set_up or line not in later) == set_up
         assert trial.run(older, "migrate") == "The schema is up to date.\n"
         counts = trial.count()
         logs = "".join(file.read_text("utf-8") for file in trial.ground.logs.iterdir())

@@ -35,6 +35,8 @@ from heliograph.replay.models import Replay
 from heliograph.replay.selection import Selection
 from heliograph.setup.services import custom_fields, event_setup
 from heliograph.setup.services.tags import delete_tag
+from heliograph.sources.services.sources import add_source
+from heliograph.sources.services.sources import remove as remove_source
 
 type Site = PlatformAccount
 _names = itertools.count(1)
@@ -112,6 +114,11 @@ THINGS: dict[str, Thing] = {
         of_account(lambda s, site, _name: copy_mapping(s, of(site.acme.mapping))),
         gone_from_account(delete_mapping),
     ),
+    "source": Thing(
+        "settings/sources/{id}/",
+        of_account(lambda s, _site, name: add_source(s, "tito", name)),
+        gone_from_account(remove_source),
+    ),
     "replay": Thing("signal/replay/{id}/", makes_replay, deletes_replay),
     "tag": Thing(
         "settings/tags/{id}/",
@@ -158,6 +165,13 @@ THINGS: dict[str, Thing] = {
     ),
 }
 STAYS = {
+    "erase-person": "of a registration, which nobody deletes: its person is erased",
+    "erase-told": "as erase-person",
+    "erase-confirm": "as erase-person",
+    "erase-done": "an erasure stays in the list",
+    "erase-resume": "as erase-done",
+    "erase-report": "as erase-done",
+    "source-call": "a call goes with the content of its time",
     "configuration-applied": "what was applied stays in the list",
     "job": "a job goes with the content of its time, weeks after its page was of use",
     "job-refused": "as a job",

@@ -66,7 +66,7 @@ def test_a_list_is_described_and_one_page_is_the_sample_of_its_mapping(site: Pla
         assert page == f"{LIST}{id}/list/"
         assert "Address of the list" in text_of(client.get(page).content)
         assert client.post(page, fields(stub.origin)).status_code == 302
-        assert client.get(page).content.decode().count(f"{stub.origin}/items") == 1
+        assert client.get(page).content.decode().count(f'value="{stub.origin}/items"') == 1
         assert client.post(f"{LIST}{id}/read/")["Location"] == f"{LIST}{id}/"
         with scopes_disabled():
             call = SourceCall.objects.get()

@@ -350,6 +350,7 @@ NEW = {
     "connection-add": "a new thing",
     "registration-add": "a new thing",
     "tags": "a new thing",
+    "source-add": "a new thing",
     "user-invite": "a new thing",
     "api-token-new": "a new thing",
     "event-data": "a new thing",

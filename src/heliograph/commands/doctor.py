@@ -107,8 +107,10 @@ def _of_database(options: Options) -> Iterator[Check]:
     if not options.on_sqlite:
         from heliograph.store.pooler import keeps_sessions  # noqa: PLC0415 -- with psycopg
 
-        yield doctor_checks.sessions_are_kept(lambda: keeps_sessions(options.database_url))
-        yield doctor_checks.server_has_room(db)
+        pooler = doctor_checks.sessions_are_kept(lambda: keeps_sessions(options.database_url))
+        yield pooler
+        if pooler.ok:  # another pooler could end the session, which the checks below need
+            yield doctor_checks.server_has_room(db)
     current = doctor_checks.schema_is_current(db, schema.migrations())
     yield current
     yield doctor_checks.key_fits(db, Vault(keys))

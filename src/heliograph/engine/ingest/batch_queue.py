@@ -74,9 +74,9 @@ class Submission[Item: OfAccount, Result]:
 class BatchQueue[Item: OfAccount, Result]:
     """Submissions that wait for the writer's thread."""
 
-    def __init__(self, pace: float = PACE) -> None:
-        """pace: seconds from the beginning of a batch of few to that of the next"""
-        self._pace = pace
+    def __init__(self, pace: float | None = None) -> None:
+        """pace: seconds from the beginning of a batch of few to that of the next; None for PACE"""
+        self._pace = PACE if pace is None else pace
         self._queue: queue.SimpleQueue[Submission[Item, Result] | None] = queue.SimpleQueue()
         self._expected = 0
         self._enough = threading.Event()

@@ -23,12 +23,13 @@ from heliograph.domain.source.source_times import SinceFormat
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import form_page
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source
 from heliograph.sources.services import list_readings
 from heliograph.sources.services.sources import source_row
 from heliograph.web.form_fields import Box, Select, TextLine
-from heliograph.web.forms import Form, posted
+from heliograph.web.forms import posted
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
@@ -55,7 +56,7 @@ EVERY: Final = (
 NUMBERS: Final = ("size", "rate", "overlap", "every")
 
 
-class ListForm(Form):
+class ListForm(SharedForm):
     """How a REST list is asked and read."""
 
     pairs = (("paging", "page_parameter"), ("size_parameter", "size"), ("since_parameter", "since_format"), ("every", "rate"))
@@ -131,7 +132,7 @@ def source_list_form(request: AccountRequest, id: int) -> HttpResponse:
     """Shows and saves how a source's list is asked and read."""
     source = _read_source(id)
     stored = _stored(source)
-    form = ListForm(posted(request) if request.method == "POST" else None, initial=_initial(stored))
+    form = ListForm(posted(request), stored=_initial(stored))
     rows = Connection.objects.filter(deleted_at=None)
     form.say("connection", options=[Choice("", _("None")), *(Choice(str(row.pk), row.name) for row in rows)])
     if form.is_valid() and (description := form.description(stored)) is not None:

@@ -25,10 +25,10 @@ from heliograph.domain.source.verification import (
     VerificationError,
 )
 from heliograph.domain.source.verification_presets import PRESETS
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources import proof_words as words
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.web.form_fields import Radios, Select, TextLine
-from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
 
 PRESET: Final = "preset"
@@ -55,7 +55,7 @@ SIGNATURE_FIELDS: Final = (
 """The fields of a signature that is put together from parts."""
 
 
-class ProofForm(Form):
+class ProofForm(SharedForm):
     """How calls prove themselves."""
 
     pairs = (("header", "before"), ("encoding", "algorithm"), ("timestamp", "unit"), ("tolerance", "secret_form"))

@@ -63,7 +63,7 @@ def source_proof(request: AccountRequest, id: int) -> HttpResponse:
     stored = service.proof_of(source)
     secret_form = SecretForm(posted(request))
     do = secret_form.posted.get("do", "") if request.method == "POST" else ""
-    form = ProofForm(posted(request) if request.method == "POST" and not do else None, initial=stored_fields(stored))
+    form = ProofForm(None if do else posted(request), stored=stored_fields(stored))
     made = ""
     if do:
         made, done = _secret_deed(request, source, secret_form, do)
@@ -123,7 +123,7 @@ def _page(request: AccountRequest, source: Source, form: ProofForm, secret_form:
         token_fields=form.draw_fields("token_header"),
         basic_fields=form.draw_fields("user"),
         own_fields=form.draw_fields("id"),
-        handshake_fields=form.draw_fields("handshake"),
+        handshake_fields=[*form.draw_fields("handshake"), form.opened_field],
         sentences=proof_words.proof_sentences(proof.verification),
         is_open=proof.verification is not None and proof.verification.proof is Proof.NONE,
         needs_secret=needs_secret,

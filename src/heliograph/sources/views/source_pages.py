@@ -23,6 +23,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import form_page, settings_page
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources import source_words as words
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import sources as service
@@ -31,7 +32,7 @@ from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import TextLine
-from heliograph.web.forms import Form
+from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import ChoiceFilter, ListFilters
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
@@ -71,7 +72,7 @@ class NewSourceForm(Form):
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off", help=gettext_lazy("As your team calls it."))
 
 
-class SourceNameForm(Form):
+class SourceNameForm(SharedForm):
     """The name of a source."""
 
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
@@ -242,7 +243,7 @@ def _address_fact(request: AccountRequest, source: Source) -> list[tuple[str, st
 def source_name(request: AccountRequest, id: int) -> HttpResponse:
     """Renames a source."""
     source = _source(id)
-    form = SourceNameForm(request.POST if request.method == "POST" else None, initial={"name": source.name})
+    form = SourceNameForm(posted(request), stored={"name": source.name})
     if form.is_valid():
         try:
             with saving(request.account.pk, by=request.user.actor) as transaction:
