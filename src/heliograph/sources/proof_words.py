@@ -80,13 +80,13 @@ def proof_sentences(verification: Verification | None) -> list[str]:
         case Proof.BASIC:
             return [_("Basic authentication as %(user)s, with the secret as the password.") % {"user": verification.user}]
         case Proof.TOKEN:
-            told = _("The header %(header)s must contain the secret.") % {"header": _header(verification)}
+            sentence = _("The header %(header)s must contain the secret.") % {"header": _header(verification)}
             if verification.prefix:
-                told = _("The header %(header)s must contain “%(prefix)s” and the secret.") % {
+                sentence = _("The header %(header)s must contain “%(prefix)s” and the secret.") % {
                     "header": _header(verification),
                     "prefix": verification.prefix,
                 }
-            return [told, _("The secret is the same in every call, which is weaker than a signature.")]
+            return [sentence, _("The secret is the same in every call, which is weaker than a signature.")]
         case Proof.SIGNATURE:
             return [_signature(verification), _age(verification), *_once(verification)]
 

@@ -96,12 +96,12 @@ def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
 
 def _days(db: Database, ids: Sequence[int], now: int) -> dict[int, DayCounts]:
     params = {"ids": list(ids), "since": now - DAY, "stored": CallState.STORED.value, "waiting": CallState.WAITING.value}
-    mine = db.member("source_id", "ids")
+    of_these = db.member("source_id", "ids")
     counts = {
-        source: (calls, changed, same)
-        for source, calls, changed, same in db.all(
+        source: (calls, changed, the_same)
+        for source, calls, changed, the_same in db.all(
             "SELECT source_id, count(*), sum(changed), sum(CASE WHEN changed = 0 AND state NOT IN (:stored, :waiting) THEN 1 ELSE 0 END)"
-            f" FROM source_call WHERE {mine} AND at >= :since GROUP BY source_id",
+            f" FROM source_call WHERE {of_these} AND at >= :since GROUP BY source_id",
             params,
         )
     }
@@ -110,7 +110,7 @@ def _days(db: Database, ids: Sequence[int], now: int) -> dict[int, DayCounts]:
     refusals: dict[int, list[RefusalCount]] = {}
     for source, reason, count, first_at, last_at in db.all(
         "SELECT source_id, reason, sum(count), min(first_at), max(last_at) FROM source_refusal"
-        f" WHERE {mine} AND hour >= :since GROUP BY source_id, reason ORDER BY source_id, reason",
+        f" WHERE {of_these} AND hour >= :since GROUP BY source_id, reason ORDER BY source_id, reason",
         {"ids": list(ids), "since": now - DAY},
     ):
         refusals.setdefault(source, []).append(RefusalCount(reason, int(count), from_micros(first_at), from_micros(last_at)))

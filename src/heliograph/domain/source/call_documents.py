@@ -207,7 +207,7 @@ class _RowReader:
 
 
 def piece_of(value: Value, piece: Piece | None) -> Value:
-    """The value, or what of its text is taken."""
+    """The value, or the part of its text that a row takes."""
     if piece is None or value is None:
         return value
     text = text_of(value, UTC)

@@ -30,7 +30,7 @@ GROUPS: Final = (CUSTOM, PROFILE, ANSWERS, PROPERTIES, SESSION)
 
 
 class Piece(StrEnum):
-    """What of a field's text is taken."""
+    """The part of a field's text that a row takes."""
 
     FIRST_WORD = "First word"
     OTHER_WORDS = "All but the first word"

@@ -57,8 +57,7 @@ def health_of(facts: SourceFacts, now: datetime) -> SourceHealth:
         return SourceHealth.FAILING
     if facts.asks:
         return SourceHealth.ASKS
-    refused_last = facts.refused_at is not None and now - facts.refused_at <= WAVE_LASTS
-    refused_last = refused_last and (facts.taken_at is None or facts.taken_at < facts.refused_at)  # type: ignore[operator]
-    if refused_last and facts.refused >= WAVE:
+    at = facts.refused_at
+    if facts.refused >= WAVE and at is not None and now - at <= WAVE_LASTS and (facts.taken_at is None or facts.taken_at < at):
         return SourceHealth.REFUSING
     return SourceHealth.OPEN if facts.is_open else SourceHealth.WELL

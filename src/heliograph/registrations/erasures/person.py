@@ -84,7 +84,7 @@ class ToldApplication:
     host: str
     """Scheme, host and port, as the connection has them now; "" if it is deleted."""
     fields: Sequence[str]
-    """What of the person is in the requests that are kept."""
+    """The personal fields in the requests that are kept."""
     times: int
     first: int
     last: int

@@ -1,4 +1,4 @@
-"""The editor of a source's mapping as it is posted: the mapping so far, what of it is open, and what a button changes (S2).
+"""The editor of a source's mapping as it is posted: the mapping so far, its open row and panel, and what a button changes (S2).
 
 The page posts the whole mapping as JSON with every button, and the fields of its rows beside it; only Save stores it.
 """
