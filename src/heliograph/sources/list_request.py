@@ -22,6 +22,8 @@ from heliograph.domain.connection.oauth_access import Denied, Usable, stand
 from heliograph.domain.connection.request import PreparedConnection, Request, prepare
 from heliograph.domain.delivery.outcomes import parse_retry_after
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.source.pretix import PRETIX, PretixSettings
+from heliograph.domain.source.pretix_list import list_of
 from heliograph.domain.source.rest_list import RestList, origin_of
 from heliograph.outbound.exchange import KIB, CutOff, Failure, Response, Route
 from heliograph.outbound.one_request import ask
@@ -158,11 +160,13 @@ def _refusal(status: int) -> str:
 
 
 def description_of(settings: str) -> RestList:
-    """The description in a source's settings. Raises HeliographError."""
+    """The list that a source's settings describe, or that they mean at a platform that we know. Raises HeliographError."""
     try:
         value = json.loads(settings or "{}")
     except ValueError:
         value = {}
+    if isinstance(value, dict) and PRETIX in value:
+        return list_of(PretixSettings.from_body(value[PRETIX]))
     if not isinstance(value, dict) or "list" not in value:
         raise HeliographError(_("Its list is not described yet."))
     return RestList.from_body(value["list"])

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.accounts.actors import Actors
 from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Way
+from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState
 from heliograph.sources.models import CallKind, Source, SourceCall
@@ -61,7 +62,9 @@ def platform_name(source: Source) -> str | Promise:
 
 def kind(source: Source) -> str:
     """The platform and how it comes: "Tito, calls us"."""
-    return _("%(platform)s, %(way)s") % {"platform": platform_name(source), "way": WAYS[way_of(source)]}
+    platform = PLATFORMS.get(source.platform)
+    way = _("is read and calls us") if platform is not None and platform.has_doorbell else WAYS[way_of(source)]
+    return _("%(platform)s, %(way)s") % {"platform": platform_name(source), "way": way}
 
 
 def way_of(source: Source) -> Way:
@@ -117,7 +120,7 @@ def failure_words(source: Source) -> str:
 
 
 def _every(row: SourceRow) -> str:
-    minutes = int(row.settings.get("list", {}).get("every", 5))
+    minutes = int((row.settings.get("list") or row.settings.get(PRETIX) or {}).get("every", 5))
     return ngettext("Reading every minute", "Reading every %(n)d min", minutes) % {"n": minutes}
 
 

@@ -234,6 +234,11 @@ def forgive_missing(db: Database, source: int) -> None:
     db.run("UPDATE source_item SET missing = 0 WHERE source_id = :source AND gone = 0 AND missing > 0", {"source": source})
 
 
+def count_items_as_changed(db: Database, source: int) -> None:
+    """Has the next reading take every item as changed: what they become is another thing now."""
+    db.run("UPDATE source_item SET digest = :none WHERE source_id = :source", {"source": source, "none": b""})
+
+
 def forget_items(db: Database, source: int) -> None:
     """Forgets what was read: everything counts as new at the next reading."""
     db.run("DELETE FROM source_item WHERE source_id = :source", {"source": source})

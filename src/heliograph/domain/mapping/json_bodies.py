@@ -43,6 +43,12 @@ class Body:
         """True if the key has a value other than null."""
         return self._value.get(key) is not None
 
+    def keys(self, *, most: int) -> tuple[str, ...]:
+        """The names of its members."""
+        if len(self._value) > most:
+            raise BodyError(self.where, f"at most {most} entries are possible, there are {len(self._value)}")
+        return tuple(self._value)
+
     def nested(self, key: str) -> Body:
         """The object of a key."""
         return Body(self._value.get(key), self.at(key))

@@ -40,7 +40,7 @@ from heliograph.domain.source.call_mapping import (
     Piece,
     WhenEmpty,
 )
-from heliograph.domain.source.json_fields import Entry, entries_of, plain_value, value_at
+from heliograph.domain.source.json_fields import Entry, entries_of, parse_field, plain_value, value_at
 
 MAX_REGISTRATIONS: Final = 5_000
 """Of one call, or of one page of a list."""
@@ -49,6 +49,8 @@ MOST_LOOKED_AT: Final = 500
 MOST_PROBLEMS: Final = 100
 """Of one call: reading goes on, but no more are kept."""
 _SHOWN: Final = 200
+_ERASED: Final = parse_field("erased")
+"""Where a shape says that the platform has erased the person."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,6 +94,8 @@ class MappedRegistration:
     document: dict[str, object]
     """As far as it could be made."""
     problems: tuple[CallProblem, ...] = ()
+    is_erased: bool = False
+    """The platform has erased the person; what names them is not in the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def documents_of(mapping: CallMapping, value: object, *, first: int = MAX_REGIST
     first: so many registrations suffice, such as for a name
     """
     readers = _readers(mapping)
+    value = shaped(mapping, value)
     only = {text.strip().casefold() for text in mapping.only_values}
     registrations: list[MappedRegistration] = []
     problems: list[CallProblem] = []
@@ -138,6 +143,8 @@ def documents_of(mapping: CallMapping, value: object, *, first: int = MAX_REGIST
             problems.append(CallProblem(f"has more than {MAX_REGISTRATIONS:,} entries.", path=mapping.each, cure=_MANY_CURE))
         else:
             registration = _registration(readers, reader, len(registrations) + 1)
+            if mapping.shape is not None and reader.holds(_ERASED):
+                registration = replace(registration, is_erased=True)
             problem_count += len(registration.problems)
             if problem_count > MOST_PROBLEMS:
                 registration = replace(registration, problems=registration.problems[:1])
@@ -146,6 +153,11 @@ def documents_of(mapping: CallMapping, value: object, *, first: int = MAX_REGIST
         if len(problems) == MOST_PROBLEMS or entry.is_there:
             break
     return MappedCall(tuple(registrations), tuple(problems))
+
+
+def shaped(mapping: CallMapping, value: object) -> object:
+    """The JSON that the rows read: the call, or what the mapping's shape makes of it."""
+    return value if mapping.shape is None else mapping.shape.registrations(value)
 
 
 _LIST_CURE: Final = "Choose another list, or let only the calls count that have it."
@@ -350,7 +362,7 @@ def seen_values(mapping: CallMapping, row: CallRow, key: str, calls: Iterable[ob
     for value in calls:
         texts: set[str] = set()
         values: dict[tuple[Path, int], Value | Unfit] = {}
-        for entry in islice(entries_of(value, mapping.each_path), MOST_LOOKED_AT):
+        for entry in islice(entries_of(shaped(mapping, value), mapping.each_path), MOST_LOOKED_AT):
             reader = _EntryReader(entry, values)
             if mapping.only_path is not None and not reader.is_one_of(mapping.only_path, only):
                 continue

@@ -16,6 +16,7 @@ from heliograph.domain.mapping.row import MAX_PARTS, MAX_TARGET, MappingError, M
 from heliograph.domain.registration.document import MAX_TEXT
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.source.json_fields import parse_field
+from heliograph.domain.source.pretix_orders import PretixOrders
 
 MAX_ROWS: Final = 300
 MAX_ONLY: Final = 100  # values of the field that says which calls count
@@ -115,6 +116,8 @@ class CallMapping:
     only_values: tuple[str, ...] = ()
     """The values of `only_field` with which it counts, compared ignoring case and outer spaces."""
     rows: tuple[CallRow, ...] = ()
+    shape: PretixOrders | None = None
+    """What makes one JSON per registration of a call, if rows alone cannot; `each` and the rows then read that."""
     each_path: Path | None = field(init=False, compare=False, repr=False)
     only_path: Path | None = field(init=False, compare=False, repr=False)
     compiled: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
@@ -152,6 +155,8 @@ class CallMapping:
         if self.only_field:
             body["only_if"] = {"field": self.only_field, "values": list(self.only_values)}
         body["rows"] = [_row_body(row) for row in self.rows]
+        if self.shape is not None:
+            body["pretix"] = self.shape.to_body()
         return body
 
     @classmethod
@@ -170,6 +175,7 @@ class CallMapping:
                 only_field=only.text("field", longest=MAX_TARGET),
                 only_values=only.texts("values", most=MAX_ONLY, longest=MAX_TEXT),
                 rows=tuple(rows),
+                shape=PretixOrders.from_body(value["pretix"], "pretix") if isinstance(value, dict) and body.has("pretix") else None,
             )
         except BodyError as error:
             raise MappingError(number, error.where or "mapping", error.reason) from None

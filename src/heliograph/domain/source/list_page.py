@@ -36,6 +36,8 @@ class ListItem:
     """16 bytes of a hash of its content."""
     is_deleted: bool
     value: object = field(repr=False, compare=False)
+    is_kept: bool = True
+    """False if the list's `only` leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def read_page(description: RestList, answer: object, headers: Sequence[tuple[str
     if not isinstance(values, list):
         where = f"at “{description.items_path}” of the answer" if description.items_path else "in the answer"
         raise UnreadablePage(f"There is no list {where}.")
-    items = tuple(_item(description, value) for value in values)
+    items = tuple(read_item(description, value) for value in values)
     if items and all(item.key.startswith(KEYLESS) for item in items):
         raise UnreadablePage(f"No item has a text or a number at “{description.key_path}”, its key.")
     return ListPage(items, _next(description, answer, headers, place, len(items)), _clock(description, answer, headers))
@@ -81,7 +83,7 @@ def digest_of(value: object) -> bytes:
 
 
 def new_items(items: Iterable[ListItem], known: Mapping[str, bytes]) -> list[ListItem]:
-    """The items whose content is not known yet, in order. Of two with one key it is the one modified last, or else the last one.
+    """The items that are kept and whose content is not known yet, in order. Of two with one key it is the one modified last, or else the last one.
 
     known: the digest of what was stored last, by key
     """
@@ -90,10 +92,11 @@ def new_items(items: Iterable[ListItem], known: Mapping[str, bytes]) -> list[Lis
         other = newest.get(item.key)
         if other is None or (item.modified or 0) >= (other.modified or 0):
             newest[item.key] = item
-    return [item for item in newest.values() if known.get(item.key) != item.digest]
+    return [item for item in newest.values() if item.is_kept and known.get(item.key) != item.digest]
 
 
-def _item(description: RestList, value: object) -> ListItem:
+def read_item(description: RestList, value: object) -> ListItem:
+    """Reads one item of the list. Raises UnreadablePage."""
     paths = description.paths
     key = look_up(value, paths["key"])
     key_text = str(key) if isinstance(key, (str, int)) and not isinstance(key, bool) else ""
@@ -104,7 +107,13 @@ def _item(description: RestList, value: object) -> ListItem:
         "active" in paths and (active := look_up(value, paths["active"])) is not ABSENT and not _is_set(active)
     )
     digest = digest_of(value)
-    return ListItem(key_text or KEYLESS + digest.hex(), modified, digest, is_deleted, value)
+    is_kept = all(_is_one_of(look_up(value, path), texts) for path, texts in description.only_paths)
+    return ListItem(key_text or KEYLESS + digest.hex(), modified, digest, is_deleted, value, is_kept)
+
+
+def _is_one_of(value: object, folded: frozenset[str]) -> bool:
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return text.casefold() in folded
 
 
 def _is_set(value: object) -> bool:

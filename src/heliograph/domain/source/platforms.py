@@ -23,6 +23,13 @@ class Platform:
     name: str
     """A proper name, the same in every language; "" for a kind that pages name in words."""
     way: Way
+    has_doorbell: bool = False
+    """It is read, and calls us besides: a call only says which item changed, and that is read then."""
+
+    @property
+    def is_called(self) -> bool:
+        """Whether a source of it has an address."""
+        return self.way is Way.CALLED or self.has_doorbell
 
 
 WEBHOOK: Final = "webhook"
@@ -31,6 +38,7 @@ REST: Final = "rest"
 PLATFORMS: Final = {
     each.key: each
     for each in (
+        Platform("pretix", "pretix", Way.READ, has_doorbell=True),
         Platform("tito", "Tito", Way.CALLED),
         Platform("ticket-tailor", "Ticket Tailor", Way.CALLED),
         Platform("luma", "Luma", Way.CALLED),

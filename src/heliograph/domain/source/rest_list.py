@@ -20,6 +20,7 @@ from heliograph.domain.source.source_times import SECOND, SinceFormat, write_sin
 MINUTE: Final = 60 * SECOND
 DAY: Final = 1_440 * MINUTE
 MOST_QUERIES: Final = 30
+MOST_ONLY: Final = 500
 LONGEST_ADDRESS: Final = 2_000
 LARGEST_PAGE: Final = 5_000
 SLOWEST: Final = 10_080
@@ -109,6 +110,8 @@ class RestList:
     """A member that has a value other than false, 0 and null if the item was deleted."""
     active_path: str = ""
     """A member that is false, 0 or null if the item was deleted."""
+    only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Members, each with the texts of which it must have one; an item without is not kept."""
     clock: ClockPlace = ClockPlace.DATE
     clock_path: str = ""
     """The member with the server's time."""
@@ -123,6 +126,7 @@ class RestList:
     sweep: bool = True
     """Compares all keys once a night, to notice what was deleted."""
     paths: dict[str, Path] = field(default_factory=dict, init=False, compare=False, repr=False)
+    only_paths: tuple[tuple[Path, frozenset[str]], ...] = field(default=(), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for place, text in (("address", self.address), ("item_address", self.item_address)):
@@ -149,6 +153,8 @@ class RestList:
             text = getattr(self, f"{name}_path")
             if text:
                 self.paths[name] = _path(name, text)
+        only = tuple((_path("only", path), frozenset(text.casefold() for text in texts)) for path, texts in self.only)
+        object.__setattr__(self, "only_paths", only)
 
     @property
     def takes_since(self) -> bool:
@@ -226,6 +232,7 @@ class RestList:
             "modified": self.modified_path,
             "deleted": self.deleted_path,
             "active": self.active_path,
+            "only": {path: list(texts) for path, texts in self.only},
             "clock": self.clock.value,
             "clock_member": self.clock_path,
             "item_address": self.item_address,
@@ -261,6 +268,7 @@ class RestList:
                 modified_path=body.text("modified"),
                 deleted_path=body.text("deleted"),
                 active_path=body.text("active"),
+                only=_only(body),
                 clock=body.choice("clock", ClockPlace, ClockPlace.DATE),
                 clock_path=body.text("clock_member"),
                 item_address=body.text("item_address", longest=LONGEST_ADDRESS),
@@ -271,6 +279,13 @@ class RestList:
             )
         except RestListError as error:
             raise BodyError(body.at(error.place), str(error)) from None
+
+
+def _only(body: Body) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not body.has("only"):
+        return ()
+    only = body.nested("only")
+    return tuple((path, only.texts(path, most=MOST_ONLY)) for path in only.keys(most=MOST_QUERIES))
 
 
 def _or(number: int | None, default: int) -> int:

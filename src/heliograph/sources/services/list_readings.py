@@ -11,6 +11,7 @@ from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.list_page import UnreadablePage, read_page
 from heliograph.domain.source.platforms import REST
+from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.rest_list import Place, RestList
 from heliograph.domain.source.source_progress import SourceProgress
 from heliograph.domain.source.source_states import SourceState
@@ -38,7 +39,7 @@ def save_list(transaction: SetupTransaction, id: int, description: RestList) -> 
     row.settings = json.dumps(settings | {"list": body}, ensure_ascii=False)
     row.version += 1
     row.changed = row.due_at = now
-    if _items_may_differ(before, body):
+    if items_may_differ(before, body):
         row.cursor = "{}"
         source_reads.forget_items(transaction.db, row.pk)
     row.save()
@@ -51,7 +52,7 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
     the number of its items. Call it outside of a transaction. Raises NotThere, Invalid."""
     with saving(account, by=by) as transaction:
         row = lock_source(id)
-        if "list" not in _object(row.settings):
+        if not _object(row.settings).keys() & {"list", PRETIX}:
             raise Invalid({"source": ["Its list is not described yet."]})
         if row.state != SourceState.DRAFT:
             row.due_at = from_micros(transaction.db.now())
@@ -95,9 +96,10 @@ def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool
     return row
 
 
-def _items_may_differ(before: object, body: dict[str, Any]) -> bool:
-    names = ("address", "query", "items", "key")
-    return isinstance(before, dict) and any(before.get(name) != body[name] for name in names)
+def items_may_differ(before: object, body: dict[str, Any]) -> bool:
+    """Whether a list described like this may have others than as it was described before."""
+    names = ("address", "query", "items", "key", "only")
+    return isinstance(before, dict) and any(before.get(name, body[name]) != body[name] for name in names)
 
 
 def _object(text: str) -> dict[str, Any]:

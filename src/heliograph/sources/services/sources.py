@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.source.platforms import PLATFORMS, Way
+from heliograph.domain.source.platforms import PLATFORMS
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.transaction import SetupTransaction
@@ -37,7 +37,7 @@ def add_source(transaction: SetupTransaction, platform: str, name: str) -> Sourc
         raise Invalid({"platform": [f"There is no platform {platform!r}. Those that can be added: {', '.join(PLATFORMS)}."]})
     now: Any = from_micros(transaction.db.now())
     row = Source(account_id=transaction.account, name=name, platform=platform, created=now, created_by=transaction.by[:60], changed=now)
-    if PLATFORMS[platform].way is Way.CALLED:
+    if PLATFORMS[platform].is_called:
         row.path = new_path()
     if platform in PRESETS:
         row.settings = json.dumps(preset_settings(platform))

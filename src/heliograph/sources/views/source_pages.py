@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Platform
+from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Platform, Way
+from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
@@ -40,6 +41,10 @@ from heliograph.web.toasts import say
 ENTRY: Final = "sources"
 """The entry in the panel of Account Settings."""
 NEEDS: Final = {
+    PRETIX: (
+        gettext_lazy("Orders, sessions, answers and check-ins, hosted or your own server"),
+        gettext_lazy("a token of a team that may see orders"),
+    ),
     "tito": (gettext_lazy("Tickets"), gettext_lazy("the endpoint’s security token")),
     "ticket-tailor": (gettext_lazy("Orders and issued tickets"), gettext_lazy("the webhook’s shared secret")),
     "luma": (gettext_lazy("Guests of an event or calendar"), gettext_lazy("the webhook’s secret")),
@@ -116,8 +121,14 @@ def _listed(row: SourceRow, actors: Actors, *, can: bool) -> dict[str, Any]:
 @needs(Role.ADMINISTRATOR)
 def source_new(request: AccountRequest) -> HttpResponse:
     """Add a source: the platforms."""
+    named = [each for each in PLATFORMS.values() if each.name]
     groups = [
-        (_("By webhook, with the settings filled in"), _("They call us for every change."), [e for e in PLATFORMS.values() if e.name]),
+        (_("Connected directly"), _("Heliograph reads them, and misses nothing."), [each for each in named if each.way is Way.READ]),
+        (
+            _("By webhook, with the settings filled in"),
+            _("They call us for every change."),
+            [each for each in named if each.way is Way.CALLED],
+        ),
         (_("Any platform"), _("You say where things are, by clicking into a real call or answer."), [PLATFORMS[WEBHOOK], PLATFORMS[REST]]),
     ]
     return settings_page(
@@ -191,7 +202,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         health=words.health(row, actors),
         can=can,
         pauses=can and source.state == SourceState.ON,
-        reads=can and source.platform == REST and source.state != SourceState.PAUSED,
+        reads=can and words.way_of(source) is Way.READ and source.state != SourceState.PAUSED,
         resumes=can and source.state == SourceState.PAUSED,
         menu=words.menu(source) if can else [],
         tabs=words.tabs(source, "calls", waiting=day.waiting, can=can),
