@@ -72,6 +72,9 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "retry/discard-cause"): _OPERATE,
     ("GET", "retry/{item}"): _READ,
     ("POST", "retry/{item}/resend"): _OPERATE,
+    ("GET", "ledger"): _READ,
+    ("GET", "ledger/flows"): _READ,
+    ("GET", "ledger/gaps"): _READ,
     ("GET", "sources"): _READ,
     ("POST", "sources"): _SET_UP,
     ("GET", "sources/{source}"): _READ,
@@ -291,7 +294,7 @@ OF_SIGNAL: Final = frozenset(
 NOT_OF_SIGNAL: Final = frozenset(
     {
         *("erasures", "erasure-proposals"),
-        *("account", "audit", "configuration", "event-data", "event-statuses", "events", "jobs", "profile-data"),
+        *("account", "audit", "configuration", "event-data", "event-statuses", "events", "jobs", "ledger", "profile-data"),
         *("registration-statuses", "registrations", "registrations.ndjson", "retention", "retry-intervals"),
         *("session-registration-statuses", "sign-in-rules", "sources", "tag-coverage", "tags", "tokens", "users"),
     }

@@ -9,7 +9,7 @@ breaks the transaction are halved, so that it does not fail its neighbours.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -170,7 +170,9 @@ def _record_together(db: Database, provider: ConfigProvider, row: RecordedSource
         ids = stored_calls.still_stored(db, row.id, [call.stored.id for call in calls])
         calls = [call for call in calls if call.stored.id in ids]
         results = iter(record(db, [item for call in calls for item in call.items], provider, in_savepoint=False))
-        marks = [_mark(call, [next(results) for _ in call.items]) for call in calls]
+        by_call = [(call, [next(results) for _ in call.items]) for call in calls]
+        marks = [_mark(call, call_results) for call, call_results in by_call]
+        stored_calls.note_registrations(db, row, [result.registration for _, call_results in by_call for result in call_results])
         stored_calls.mark_calls(db, marks, row.version, db.now())
         failpoints.reach(failpoints.Instant.CHANGES_WRITTEN)
     failpoints.reach(failpoints.Instant.CHANGES_COMMITTED)
@@ -204,6 +206,7 @@ def _record_alone(db: Database, provider: ConfigProvider, row: RecordedSource, c
     with db.transaction():
         if halt := _halt_of(db, row):
             return Processed(halt=halt if halt is not Halt.DONE else None)
+        stored_calls.note_registrations(db, row, [result.registration for result in results])
         stored_calls.mark_calls(db, [mark], row.version, db.now())
     return Processed(1, mark.changed)
 
@@ -220,7 +223,8 @@ def _mark(call: _Call, results: Sequence[ItemResult]) -> CallMark:
     documents = len(call.mapped.registrations)
     standing = CallState.WAITING if problems else CallState.RECORDED if documents else CallState.NOTHING
     changed = sum(result.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED) for result in results)
-    return CallMark(call.stored.id, standing, documents, changed, len(refused_numbers), write_problems(problems) if problems else "")
+    problem = write_problems(problems, refused_numbers) if problems else ""
+    return CallMark(call.stored.id, standing, documents, changed, len(refused_numbers), problem)
 
 
 def problems_of(result: ItemResult, number: int) -> list[CallProblem]:
@@ -245,10 +249,22 @@ def problems_of(result: ItemResult, number: int) -> list[CallProblem]:
 # --- problems as a row keeps them
 
 
-def write_problems(problems: Sequence[CallProblem]) -> str:
-    """Problems as JSON, of many the first."""
-    body = {"count": len(problems), "problems": [problem.to_body() for problem in problems[:MOST_KEPT]]}
+def write_problems(problems: Sequence[CallProblem], refused: Collection[int] = ()) -> str:
+    """Problems as JSON, of many the first.
+
+    refused: the numbers of the registrations that were not recorded, all of them
+    """
+    body = {"count": len(problems), "problems": [problem.to_body() for problem in problems[:MOST_KEPT]], "refused": sorted(refused)}
     return json.dumps(body, ensure_ascii=False)
+
+
+def refused_numbers(text: str) -> list[int]:
+    """The numbers of the registrations that `write_problems` names as not recorded."""
+    try:
+        body = json.loads(text or "{}")
+        return [number for number in body.get("refused", ()) if isinstance(number, int)]
+    except (ValueError, AttributeError, TypeError):
+        return []
 
 
 def read_problems(text: str) -> list[CallProblem]:

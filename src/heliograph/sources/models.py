@@ -164,6 +164,7 @@ class SourceItem(models.Model):
     missing = models.SmallIntegerField(db_default=0)  # sweeps in a row that did not see it
     gone = models.SmallIntegerField(db_default=0)  # 1: its registrations were set inactive
     documents = models.TextField(db_default="[]")  # JSON: [event, code] of each registration that it became
+    sent_modified = MicrosField(null=True)  # the earliest `modified` of those documents; null if no row of the mapping fills it
 
     objects: ClassVar = ScopedManager(account="account_id")
 
@@ -171,3 +172,18 @@ class SourceItem(models.Model):
         db_table = "source_item"
         constraints = (models.UniqueConstraint(fields=("source", "key"), name="source_item_once"),)
         indexes = (models.Index(fields=("source", "missing"), condition=Q(missing__gt=0, gone=0), name="source_item_missing"),)
+
+
+class SourceRegistration(models.Model):
+    """A registration that a source has recorded."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    registration_id = models.BigIntegerField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_registration"
+        constraints = (models.UniqueConstraint(fields=("source", "registration_id"), name="source_registration_once"),)

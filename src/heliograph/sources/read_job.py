@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.source.call_documents import documents_of
+from heliograph.domain.source.call_documents import documents_of, sent_modified
 from heliograph.domain.source.call_mapping import CODE, EVENT, CallMapping
 from heliograph.domain.source.key_sweep import ItemAnswer, item_answer, must_ask, sweeps_needed
 from heliograph.domain.source.list_page import ListItem, ListPage, UnreadablePage, new_items, read_page
@@ -268,17 +268,15 @@ def _rows(source: ReadSource, items: Sequence[ListItem]) -> list[ItemRow]:
         mapping = CallMapping.from_body(_json(source.mapping))
     except MappingError:
         mapping = CallMapping()
-    return [
-        ItemRow(item.key, item.digest, item.modified, _codes(mapping, item.value), DELETED_THERE if item.is_deleted else 0)
-        for item in items
-    ]
+    return [_row(mapping, item) for item in items]
 
 
-def _codes(mapping: CallMapping, value: object) -> str:
-    """The event and code of each registration of an item, as JSON."""
-    documents = (each.document for each in documents_of(mapping, [value]).registrations)
+def _row(mapping: CallMapping, item: ListItem) -> ItemRow:
+    documents = [each.document for each in documents_of(mapping, [item.value]).registrations]
     pairs = [[document[EVENT], document[CODE]] for document in documents if document.get(EVENT) and document.get(CODE)]
-    return json.dumps(pairs, ensure_ascii=False)
+    times = [time for document in documents if (time := sent_modified(document)) is not None]
+    missing = DELETED_THERE if item.is_deleted else 0
+    return ItemRow(item.key, item.digest, item.modified, json.dumps(pairs, ensure_ascii=False), missing, min(times, default=None))
 
 
 def _body(value: object) -> bytes:

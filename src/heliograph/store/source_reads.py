@@ -54,6 +54,8 @@ class ItemRow:
     documents: str
     """JSON: [event, code] of each of its registrations."""
     missing: int = 0
+    sent_modified: int | None = None
+    """The earliest `modified` of these registrations (microseconds); None if the mapping fills none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,10 @@ def known_digests(db: Database, source: int, keys: Sequence[str]) -> dict[str, b
 def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep: int) -> None:
     """Notes items as they were read. sweep: the number of the newest sweep"""
     db.many(
-        "INSERT INTO source_item (account_id, source_id, key, digest, modified, sweep, missing, gone, documents)"
-        " VALUES (:account, :source, :key, :digest, :modified, :sweep, :missing, 0, :documents)"
+        "INSERT INTO source_item (account_id, source_id, key, digest, modified, sweep, missing, gone, documents, sent_modified)"
+        " VALUES (:account, :source, :key, :digest, :modified, :sweep, :missing, 0, :documents, :sent_modified)"
         " ON CONFLICT (source_id, key) DO UPDATE SET digest = EXCLUDED.digest, modified = EXCLUDED.modified, sweep = EXCLUDED.sweep,"
-        " missing = EXCLUDED.missing, gone = 0, documents = EXCLUDED.documents",
+        " missing = EXCLUDED.missing, gone = 0, documents = EXCLUDED.documents, sent_modified = EXCLUDED.sent_modified",
         [
             {
                 "account": source.account,
@@ -122,6 +124,7 @@ def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep:
                 "sweep": sweep,
                 "missing": row.missing,
                 "documents": row.documents,
+                "sent_modified": row.sent_modified,
             }
             for row in rows
         ],

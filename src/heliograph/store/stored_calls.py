@@ -160,6 +160,16 @@ def mark_calls(db: Database, marks: Sequence[CallMark], version: int, now: int) 
     )
 
 
+def note_registrations(db: Database, source: RecordedSource, registrations: Iterable[int | None]) -> None:
+    """Notes which registrations a source has recorded; None for what was not."""
+    ids = sorted({id for id in registrations if id is not None})
+    db.many(
+        "INSERT INTO source_registration (account_id, source_id, registration_id) VALUES (:account, :source, :registration)"
+        " ON CONFLICT (source_id, registration_id) DO NOTHING",
+        [{"account": source.account, "source": source.id, "registration": id} for id in ids],
+    )
+
+
 def set_back(db: Database, source: int, calls: Iterable[int] | None = None) -> int:
     """Sets calls back, to be recorded once more by the source's mapping as it is now. Returns their number.
 

@@ -41,6 +41,7 @@ from heliograph.domain.source.call_mapping import (
     WhenEmpty,
 )
 from heliograph.domain.source.json_fields import Entry, entries_of, parse_field, plain_value, value_at
+from heliograph.domain.source.source_times import read_time
 
 MAX_REGISTRATIONS: Final = 5_000
 """Of one call, or of one page of a list."""
@@ -158,6 +159,12 @@ def documents_of(mapping: CallMapping, value: object, *, first: int = MAX_REGIST
 def shaped(mapping: CallMapping, value: object) -> object:
     """The JSON that the rows read: the call, or what the mapping's shape makes of it."""
     return value if mapping.shape is None else mapping.shape.registrations(value)
+
+
+def sent_modified(document: Mapping[str, object]) -> int | None:
+    """The `modified` of a document that a mapping made, in microseconds since 1970; None if there is none, or it is no time."""
+    text = document.get(MODIFIED)
+    return read_time(text) if isinstance(text, str) else None
 
 
 _LIST_CURE: Final = "Choose another list, or let only the calls count that have it."

@@ -1,0 +1,132 @@
+"""The ledger as JSON (S9)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.api.list_answers import ListQuery
+from heliograph.domain.source.ledger_rules import FlowBalance, GapCause, GapKind, Repair
+from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.source_ledger import LedgerRow
+from heliograph.store.instants import from_micros
+
+EventCode = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class LedgerRowDocument(Document):
+    """A source and an event: how many registrations are there, and how many here."""
+
+    source: Id
+    event: Annotated[str, msgspec.Meta(description="Its code; empty for calls in which it cannot be read.")]
+    there: Annotated[int | None, msgspec.Meta(description="Registrations at the source; null: it only calls, and cannot be counted.")]
+    recorded: int
+    missing: Annotated[int, msgspec.Meta(description="There and not here.")]
+    older: Annotated[int, msgspec.Meta(description="Here as they were before their last change there.")]
+    only_here: Annotated[int, msgspec.Meta(description="Not there any more, and active here.")]
+
+    @classmethod
+    def from_row(cls, row: LedgerRow) -> LedgerRowDocument:
+        """The document of a row."""
+        balance = row.balance
+        return cls(
+            source=str(row.source.pk),
+            event=row.event,
+            there=balance.there,
+            recorded=balance.recorded,
+            missing=balance.missing,
+            older=balance.older,
+            only_here=balance.only_here,
+        )
+
+
+class LedgerFlowDocument(Document):
+    """What a Live flow made of the changes of an event in the last 30 days.
+
+    looked_at = filtered + owed; owed = delivered + replaced + waiting + failed + invalid.
+    """
+
+    flow: Id
+    looked_at: int
+    filtered: Annotated[int, msgspec.Meta(description="Changes that it decided not to send.")]
+    owed: Annotated[int, msgspec.Meta(description="Messages that it has to send.")]
+    delivered: int
+    replaced: Annotated[int, msgspec.Meta(description="Messages that were not sent, because one with newer data was.")]
+    waiting: int
+    failed: int
+    invalid: Annotated[int, msgspec.Meta(description="Messages that could not be built.")]
+
+    @classmethod
+    def from_balance(cls, flow: int, balance: FlowBalance) -> LedgerFlowDocument:
+        """The document of a flow's balance."""
+        return cls(
+            flow=str(flow),
+            looked_at=balance.looked_at,
+            filtered=balance.filtered,
+            owed=balance.owed,
+            delivered=balance.delivered,
+            replaced=balance.replaced,
+            waiting=balance.waiting,
+            failed=balance.failed,
+            invalid=balance.invalid,
+        )
+
+
+class ReasonDocument(Document):
+    """Why a registration could not be recorded."""
+
+    field: Annotated[str, msgspec.Meta(description="Of the registration document; empty for the call itself.")]
+    reason: str
+    cure: str
+
+
+class GapDocument(Document):
+    """A registration that is not as it should be, or a message that is not delivered."""
+
+    gap: Annotated[str, msgspec.Meta(description="Names the gap.")]
+    kind: GapKind
+    cause: GapCause
+    repair: Annotated[Repair, msgspec.Meta(description="What its repair does; empty: it ends by itself.")]
+    source: Annotated[Id | None, msgspec.Meta(description="Null for a message.")]
+    event: str
+    code: Annotated[str, msgspec.Meta(description="Of the registration; empty if it cannot be read.")]
+    call: Annotated[Id | None, msgspec.Meta(description="The call that waits with it.")]
+    flow: Annotated[Id | None, msgspec.Meta(description="Of a message.")]
+    reasons: list[ReasonDocument]
+    changed_there: datetime | None
+    changed_here: Annotated[datetime | None, msgspec.Meta(description="The newest time of change that was recorded.")]
+
+    @classmethod
+    def from_gap(cls, gap: Gap) -> GapDocument:
+        """The document of a gap. The values in its reasons are left out: they may be a person's."""
+        return cls(
+            gap=gap.key,
+            kind=gap.verdict.kind,
+            cause=gap.verdict.cause,
+            repair=gap.verdict.repair,
+            source=None if gap.source is None else str(gap.source),
+            event=gap.event,
+            code=gap.code,
+            call=None if gap.call is None else str(gap.call),
+            flow=None if gap.flow is None else str(gap.flow),
+            reasons=[ReasonDocument(field=each.target, reason=each.reason, cure=each.cure) for each in gap.problems],
+            changed_there=None if gap.theirs is None else from_micros(gap.theirs),
+            changed_here=None if gap.ours is None else from_micros(gap.ours),
+        )
+
+
+class GapQuery(ListQuery):
+    """The parameters of the list of gaps."""
+
+    event: Annotated[EventCode | None, msgspec.Meta(description="The code of an event.")] = None
+    source: Annotated[Id | None, msgspec.Meta(description="A source.")] = None
+    kind: Annotated[GapKind | None, msgspec.Meta(description="Only gaps of this kind.")] = None
+
+
+class LedgerFlowQuery(Document):
+    """The parameters of the flows of the ledger."""
+
+    event: Annotated[EventCode, msgspec.Meta(description="The code of the event.")]

@@ -1,0 +1,132 @@
+"""Repairs gaps of the ledger, each by what its source or queue can do already, and has sources compared now (S9)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from heliograph.accounts.audit import Deed
+from heliograph.deliveries import delivery_operations
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.source.key_sweep import sweeps_needed
+from heliograph.domain.source.ledger_rules import Repair
+from heliograph.domain.source.source_progress import SourceProgress
+from heliograph.domain.source.source_states import SourceState
+from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.list_request import description_of
+from heliograph.sources.models import Source
+from heliograph.sources.services.source_mappings import run_again
+from heliograph.sources.services.sources import KIND, lock_source
+from heliograph.sources.source_ledger import is_read
+from heliograph.store import ledger_reads
+from heliograph.store.instants import from_micros
+from heliograph.store.source_reads import DELETED_THERE
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What became of a repair."""
+
+    begun: int = 0
+    """Gaps whose repair has begun. A source or a worker ends it."""
+    not_begun: int = 0
+    """Gaps that end by themselves, and messages that cannot be submitted."""
+    refused: str = ""
+    """Why a source repairs nothing now; "" if all do."""
+
+
+def repair(account: int, gaps: Iterable[Gap], *, by: str) -> Repaired:
+    """Begins the repair of gaps. Call it outside of a transaction."""
+    by_way: dict[tuple[int, Repair], list[Gap]] = {}
+    for gap in gaps:
+        by_way.setdefault((gap.source or 0, gap.verdict.repair), []).append(gap)
+    begun = not_begun = 0
+    refused = ""
+    for (source, way), group in sorted(by_way.items()):
+        match way:
+            case Repair.NONE:
+                not_begun += len(group)
+            case Repair.RETRY:
+                done = _submit(account, [gap.key for gap in group])
+                begun, not_begun = begun + done, not_begun + len(group) - done
+            case _:
+                try:
+                    with saving(account, by=by) as transaction:
+                        _repair_source(transaction, source, way, group)
+                    begun += len(group)
+                except Invalid as error:
+                    refused = next(iter(error.fields.values()))[0]
+    return Repaired(begun, not_begun, refused)
+
+
+def _submit(account: int, keys: Sequence[str]) -> int:
+    at_once = delivery_operations.AT_ONCE
+    parts = [keys[begin : begin + at_once] for begin in range(0, len(keys), at_once)]
+    return sum(len(delivery_operations.submit(account, part).done) for part in parts)
+
+
+def _repair_source(transaction: SetupTransaction, source: int, way: Repair, gaps: Sequence[Gap]) -> None:
+    """Begins the repair of gaps of one source. Raises NotThere, Invalid."""
+    if way is Repair.RUN_AGAIN:
+        run_again(transaction, source, sorted({gap.call for gap in gaps if gap.call is not None}))
+        return
+    row = lock_source(source)
+    _check_reads(row)
+    items = sorted({gap.item for gap in gaps if gap.item is not None})
+    progress = _progress_of(row)
+    if way is Repair.READ:
+        ledger_reads.forget_digests(transaction.db, row.pk, items)
+        _save(transaction, row, _read_all(row, progress), {"registrations that are read again": len(gaps)})
+        return
+    needed = DELETED_THERE if progress.missing else _sweeps_needed(row)
+    ledger_reads.count_as_missing(transaction.db, row.pk, items, needed)
+    _save(transaction, row, replace(progress, is_removing=True), {"registrations that may become inactive": len(gaps)})
+
+
+def compare_now(transaction: SetupTransaction, id: int) -> Source:
+    """Has all keys of a source that is read compared as soon as its reader is free. Raises NotThere, Invalid."""
+    row = lock_source(id)
+    _check_reads(row)
+    _save(transaction, row, _read_all(row, _progress_of(row)), {"compared": "now"})
+    return row
+
+
+def _check_reads(row: Source) -> None:
+    if not is_read(row):
+        raise Invalid({"source": ["It only calls, so there is nothing to read. Its calls are always compared with what was recorded."]})
+    if row.state != SourceState.ON:
+        raise Invalid({"source": ["It is not on. Resume it first, then it is read."]})
+
+
+def _read_all(row: Source, progress: SourceProgress) -> SourceProgress:
+    """The progress with which the whole list is read next: by a sweep, or from its beginning if it has no sweeps."""
+    try:
+        has_sweeps = description_of(row.settings).sweep
+    except HeliographError:
+        has_sweeps = True
+    if has_sweeps:
+        return replace(progress, swept_at=progress.swept_at and 1)
+    return replace(progress, mark=None)
+
+
+def _sweeps_needed(row: Source) -> int:
+    try:
+        return sweeps_needed(description_of(row.settings))
+    except HeliographError:
+        return DELETED_THERE
+
+
+def _progress_of(row: Source) -> SourceProgress:
+    return SourceProgress.from_body(json.loads(row.cursor or "{}"))
+
+
+def _save(transaction: SetupTransaction, row: Source, progress: SourceProgress, after: dict[str, Any]) -> None:
+    row.cursor = json.dumps(progress.to_body())
+    row.due_at = from_micros(transaction.db.now())
+    row.save(update_fields=["cursor", "due_at"])
+    transaction.note(Deed.CHANGED, KIND, row, {}, after)

@@ -1,0 +1,274 @@
+"""The ledger of an account: what sources have and Heliograph has, what is missing and why, and what flows made of it (S9)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.mapping.row import MappingError
+from heliograph.domain.source.call_mapping import CallMapping
+from heliograph.domain.source.ledger_rules import FlowBalance, GapKind, SourceBalance, flow_balance, undelivered
+from heliograph.domain.source.platforms import PLATFORMS, Way
+from heliograph.domain.source.source_states import SourceState
+from heliograph.recording.record import event_ids
+from heliograph.sources.ledger_gaps import Gap, RefusedRegistration, listed_gap, refused_gap, refused_in
+from heliograph.sources.models import Source
+from heliograph.store import erased_codes, ledger_reads
+from heliograph.store.database import Database
+from heliograph.store.ledger_reads import ListedCount
+from heliograph.web.cursor import Cursor, ListPage, pages
+
+DAYS: Final = 30
+"""Days whose messages are counted."""
+SPAN: Final = DAYS * 86_400_000_000
+"""The same in microseconds."""
+MOST_GAPS: Final = 2_000
+"""Gaps that are listed of a source, and messages that are listed of an event."""
+MOST_CALLS: Final = 100
+"""Newest waiting calls of a source whose registrations are named. Of older ones only the number is said."""
+MOST_MAPPED: Final = 20_000
+"""Registrations of waiting calls that are made anew to name them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A source and an event."""
+
+    source: Source
+    event: str
+    """The event's code."""
+    balance: SourceBalance
+    waiting: int = 0
+    """Calls of the source that wait with registrations of this event."""
+    flows: FlowBalance = field(default_factory=FlowBalance)
+    """Of the event, in its first row; zero in others."""
+    is_first: bool = True
+    """The first row of the event."""
+
+
+@dataclass
+class SourceLedger:
+    """The ledger of one account, read from one snapshot of the database."""
+
+    db: Database
+    account: int
+    sources: Sequence[Source]
+    """Those that are not removed."""
+    now: int
+
+    # --- sources
+
+    @property
+    def _ids(self) -> list[int]:
+        return [source.pk for source in self.sources]
+
+    @cached_property
+    def kept(self) -> dict[int, int]:
+        """How many calls of each source are stored, and not recorded yet."""
+        return ledger_reads.kept_counts(self.db, self._ids)
+
+    @cached_property
+    def _refusals(self) -> dict[int, list[RefusedRegistration]]:
+        return {source.pk: self._refused_by(source) for source in self.sources}
+
+    def _refused_by(self, source: Source) -> list[RefusedRegistration]:
+        """The registrations of a source's waiting calls that could not be recorded, the newest of each."""
+        try:
+            mapping = CallMapping.from_body(json.loads(source.mapping))
+        except (MappingError, ValueError):
+            mapping = CallMapping()
+        refused: dict[tuple[str, str], RefusedRegistration] = {}
+        left = MOST_MAPPED
+        for waiting in ledger_reads.waiting_calls(self.db, source.pk, MOST_CALLS):
+            for each in refused_in(mapping, waiting, left):
+                left -= 1
+                address = (each.event, each.code) if each.code else ("", each.key)
+                refused.setdefault(address, each)
+        return list(refused.values())
+
+    @cached_property
+    def _counts(self) -> dict[tuple[int, str], ListedCount]:
+        read = [source.pk for source in self.sources if is_read(source)]
+        return {(each.source, each.event): each for each in ledger_reads.listed_counts(self.db, read)}
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """The gaps of all sources, at most MOST_GAPS of each, in the order of their items."""
+        differing = {each.source for each in self._counts.values() if each.missing or each.older or each.only_here}
+        listed = [row for source in sorted(differing) for row in ledger_reads.listed_gaps(self.db, [source], MOST_GAPS)]
+        known = ledger_reads.known_registrations(
+            self.db, self.account, [(each.event, each.code) for rows in self._refusals.values() for each in rows if each.code]
+        )
+        erased = self._erased(
+            [*((row.event, row.code) for row in listed), *((e.event, e.code) for r in self._refusals.values() for e in r)]
+        )
+        gaps = []
+        for source in self.sources:
+            refused = {(each.event, each.code): each for each in self._refusals[source.pk] if each.code}
+            has_kept = bool(self.kept.get(source.pk))
+            named = set()
+            for row in listed:
+                if row.source == source.pk and (gap := listed_gap(row, refused, has_kept=has_kept, erased=erased)) is not None:
+                    gaps.append(gap)
+                    named.add((row.event, row.code))
+            for each in self._refusals[source.pk]:
+                here = known.get((each.event, each.code))
+                if (each.event, each.code) not in named and (gap := refused_gap(source.pk, each, here, erased)) is not None:
+                    gaps.append(gap)
+        return gaps
+
+    def _erased(self, addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these (event, code) whose person was erased."""
+        pairs = {pair for pair in addresses if all(pair)}
+        ids = event_ids(self.db, {(self.account, event) for event, _ in pairs})
+        by_id = {(ids[self.account, event], code): (event, code) for event, code in pairs if (self.account, event) in ids}
+        known = erased_codes.known(self.db, [(self.account, event, code) for event, code in by_id])
+        return {by_id[each] for each in known}
+
+    @cached_property
+    def rows(self) -> list[LedgerRow]:
+        """A row for each source and event, by event."""
+        called = [source.pk for source in self.sources if not is_read(source)]
+        counts = self._counts
+        here = {(source, event): count for source, event, count in ledger_reads.recorded_counts(self.db, called)}
+        gaps: dict[tuple[int, str], list[Gap]] = {}
+        for gap in self.gaps:
+            gaps.setdefault((gap.source or 0, gap.event), []).append(gap)
+        rows = []
+        by_id = {source.pk: source for source in self.sources}
+        for place in counts.keys() | here.keys() | gaps.keys():
+            source, of_place = by_id[place[0]], gaps.get(place, [])
+            waiting = len({gap.call for gap in of_place if gap.call is not None})
+            if is_read(source):
+                rows.append(LedgerRow(source, place[1], _read_balance(counts.get(place), of_place), waiting))
+            else:
+                missing = sum(gap.verdict.kind is GapKind.MISSING for gap in of_place)
+                balance = SourceBalance(None, here.get(place, 0), missing, len(of_place) - missing)
+                rows.append(LedgerRow(source, place[1], balance, waiting))
+        return self._with_flows(rows)
+
+    def _with_flows(self, rows: Iterable[LedgerRow]) -> list[LedgerRow]:
+        """The rows in order, the first of each event with what flows made of it."""
+        ids = self.event_ids
+        placed: list[LedgerRow] = []
+        for row in sorted(rows, key=lambda row: (row.event == "", row.event, not is_read(row.source), row.source.folded_name)):
+            is_first = not placed or placed[-1].event != row.event
+            flows = self.flows(ids[row.event]) if is_first and row.event in ids else {}
+            placed.append(replace(row, is_first=is_first, flows=sum(flows.values(), FlowBalance())))
+        return placed
+
+    # --- flows
+
+    @cached_property
+    def event_ids(self) -> dict[str, int]:
+        """The ids of the account's events, by code."""
+        return dict(self.db.all("SELECT code, id FROM event WHERE account_id = :account", {"account": self.account}))
+
+    @cached_property
+    def _balances(self) -> dict[int, dict[int, FlowBalance]]:
+        since = self.now - SPAN
+        messages: dict[tuple[int, int], dict[ActionState, int]] = {}
+        for event, flow, state, count in ledger_reads.message_counts(self.db, self.account, since):
+            messages.setdefault((event, flow), {})[state] = count
+        others: dict[tuple[int, int], list[int]] = {}
+        for event, flow, waits, count in ledger_reads.not_triggered_counts(self.db, self.account, since):
+            others.setdefault((event, flow), [0, 0])[waits] += count
+        balances: dict[int, dict[int, FlowBalance]] = {}
+        for event, flow in messages.keys() | others.keys():
+            filtered, undecided = others.get((event, flow), (0, 0))
+            balances.setdefault(event, {})[flow] = flow_balance(messages.get((event, flow), {}), filtered=filtered, undecided=undecided)
+        return balances
+
+    def flows(self, event: int) -> dict[int, FlowBalance]:
+        """What each Live flow made of the changes of an event in the last DAYS days, by the flow's id."""
+        return self._balances.get(event, {})
+
+    def undelivered(self, event: int | None = None) -> list[Gap]:
+        """The newest messages that wait or failed, of one event or of all."""
+        codes = {id: code for code, id in self.event_ids.items()}
+        rows = ledger_reads.undelivered_rows(self.db, self.account, self.now - SPAN, event, MOST_GAPS)
+        ids = sorted({row.registration for row in rows if row.registration is not None})
+        sql = f"SELECT id, code FROM registration WHERE +account_id = :account AND {self.db.member('id', 'ids')}"
+        registrations: dict[int | None, str] = dict(self.db.all(sql, {"account": self.account, "ids": ids})) if ids else {}
+        return [
+            Gap(
+                f"{'r' if row.state is None else 'a'}{row.id}",
+                verdict,
+                codes.get(row.event, ""),
+                registrations.get(row.registration, ""),
+                at=row.at,
+                registration=row.registration,
+                event_id=row.event,
+                flow=row.flow,
+                message=row.message,
+            )
+            for row in rows
+            if (verdict := undelivered(row.state)) is not None
+        ]
+
+
+def _read_balance(count: ListedCount | None, gaps: Sequence[Gap]) -> SourceBalance:
+    """The balance of a source that is read: its items, and the registrations of calls that no item names.
+
+    gaps: those of the source and event; of very many only the first, then the items are counted alone
+    """
+    by_items = Counter(gap.verdict.kind for gap in gaps if gap.item is not None)
+    by_calls = Counter(gap.verdict.kind for gap in gaps if gap.item is None)
+    there, not_here, older, only_here = (count.there, count.missing, count.older, count.only_here) if count else (0, 0, 0, 0)
+    here = there - not_here + only_here
+    if by_items.total() < MOST_GAPS:  # items of erased people are no gaps, and not counted there
+        there -= not_here - by_items[GapKind.MISSING]
+        not_here, older = by_items[GapKind.MISSING], by_items[GapKind.OLDER]
+    missing = by_calls[GapKind.MISSING]
+    return SourceBalance(there + missing, here, not_here + missing, older + by_calls[GapKind.OLDER], only_here)
+
+
+def is_read(source: Source) -> bool:
+    """Whether a source is read, so that its registrations can be counted there."""
+    return source.platform not in PLATFORMS or PLATFORMS[source.platform].way is Way.READ
+
+
+def ledger_of(db: Database, account: int) -> SourceLedger:
+    """The ledger of the account in scope."""
+    sources = list(Source.objects.filter(deleted_at=None).exclude(state=SourceState.DRAFT))
+    return SourceLedger(db, account, sources, db.now())
+
+
+@dataclass(frozen=True, slots=True)
+class GapFilter:
+    """Which gaps a list has; None for all."""
+
+    event: str | None = None
+    """The code of the event."""
+    source: int | None = None
+    kind: GapKind | None = None
+
+    def holds(self, gap: Gap) -> bool:
+        """Whether the list has the gap."""
+        return self.event in (None, gap.event) and self.source in (None, gap.source) and self.kind in (None, gap.verdict.kind)
+
+
+def filtered_gaps(ledger: SourceLedger, gap_filter: GapFilter) -> list[Gap]:
+    """The gaps of sources that a filter lets pass, then the messages, each in its order."""
+    gaps = list(ledger.gaps)
+    if gap_filter.kind in (None, GapKind.UNDELIVERED) and gap_filter.source is None:
+        event = None if gap_filter.event is None else ledger.event_ids.get(gap_filter.event, 0)
+        gaps += ledger.undelivered(event)
+    return sorted((gap for gap in gaps if gap_filter.holds(gap)), key=lambda gap: gap.place)
+
+
+def gap_page(ledger: SourceLedger, gap_filter: GapFilter, cursor: Cursor | None, *, size: int) -> ListPage[Gap]:
+    """A page of gaps."""
+    gaps = filtered_gaps(ledger, gap_filter)
+
+    def fetch(at: Cursor | None, limit: int) -> Sequence[Gap]:
+        if at is not None and at.back:
+            return [gap for gap in reversed(gaps) if gap.place < at.key][:limit]
+        return [gap for gap in gaps if at is None or gap.place > at.key][:limit]
+
+    return pages(fetch, lambda gap: gap.place, cursor, size=size)

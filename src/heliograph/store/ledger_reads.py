@@ -1,0 +1,252 @@
+"""What the ledger reads: registrations of sources there and here, calls that wait, and what flows made of changes (S9; docs/design/sources.md).
+
+An item of a list names its registrations by event and code, as JSON. They are joined with the registrations by unique indexes, so a list of
+100,000 costs one walk of its items and two look-ups for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.domain.delivery.action import ActionState, Origin
+from heliograph.domain.flow.flow import Mode
+from heliograph.store.database import Database
+from heliograph.store.row_states import ACTION_FAILURE, RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
+from heliograph.store.stored_calls import CALL_STORED, CALL_WAITING, StoredCall, unpack_body
+
+_LISTED: Final = "i.gone = 0 AND i.missing = 0"
+"""The item was listed when all keys were compared last, or was read since."""
+_OLDER: Final = "i.sent_modified IS NOT NULL AND (r.sent_modified IS NULL OR r.sent_modified < i.sent_modified)"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCount:
+    """Registrations of one event that the items of a source name."""
+
+    source: int
+    event: str
+    """The event's code, as the items have it."""
+    there: int
+    missing: int
+    older: int
+    only_here: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGap:
+    """A registration that an item names, and that is not as it should be."""
+
+    source: int
+    item: int
+    number: int
+    """Which registration of the item, from 0."""
+    key: str
+    event: str
+    code: str
+    misses: int
+    """Comparisons in a row that did not find the item."""
+    is_deleted: bool
+    theirs: int | None
+    event_id: int | None
+    registration: int | None
+    is_active: bool
+    ours: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A call that waits with its reasons."""
+
+    source: int
+    stored: StoredCall
+    problem: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRegistration:
+    """A registration by its event and code."""
+
+    id: int
+    ours: int | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredRow:
+    """A message that waits or failed, or a run that waits to be decided."""
+
+    id: int
+    state: ActionState | None
+    """None for a run."""
+    registration: int | None
+    event: int
+    flow: int
+    cause: str
+    message: str
+    at: int
+
+
+def _documents(db: Database) -> tuple[str, str]:
+    """A table with the registrations of the items `i`, and the column with their position."""
+    if db.vendor == "sqlite":
+        return "json_each(i.documents) d", "d.key"
+    return "jsonb_array_elements(i.documents::jsonb) WITH ORDINALITY d(value, position)", "d.position - 1"
+
+
+def _listed(db: Database) -> str:
+    """The registrations that the items of sources name, with what is here of them."""
+    return (
+        f"source_item i CROSS JOIN {'LATERAL ' if db.vendor == 'postgresql' else ''}{_documents(db)[0]}"
+        " LEFT JOIN event e ON e.account_id = i.account_id AND e.code = d.value ->> 0"
+        " LEFT JOIN registration r ON r.event_id = e.id AND r.code = d.value ->> 1"
+        f" WHERE {db.member('i.source_id', 'sources')}"
+    )
+
+
+def listed_counts(db: Database, sources: Iterable[int]) -> list[ListedCount]:
+    """How many registrations of each event the items of sources name, and how many of them are not as they should be."""
+    missing = f"{_LISTED} AND r.id IS NULL"
+    older = f"{_LISTED} AND r.id IS NOT NULL AND {_OLDER}"
+    rows = db.all(
+        f"SELECT i.source_id, d.value ->> 0, {_count(_LISTED)}, {_count(missing)}, {_count(older)}, {_count(_only_here())}"
+        f" FROM {_listed(db)} GROUP BY 1, 2 ORDER BY 1, 2",
+        {"sources": list(sources)},
+    )
+    return [ListedCount(source, str(event), *(int(number) for number in numbers)) for source, event, *numbers in rows]
+
+
+def listed_gaps(db: Database, sources: Iterable[int], most: int) -> list[ListedGap]:
+    """The first registrations that the items of sources name and that are missing, older or only here, in the order of their items."""
+    gap = f"({_LISTED} AND (r.id IS NULL OR {_OLDER})) OR ({_only_here()})"
+    position = _documents(db)[1]
+    rows = db.all(
+        f"SELECT i.source_id, i.id, {position}, i.key, d.value ->> 0, d.value ->> 1, i.missing, i.gone, i.sent_modified, e.id, r.id,"
+        f" r.is_active, r.sent_modified FROM {_listed(db)} AND ({gap}) ORDER BY i.source_id, i.id, 3 LIMIT :most",
+        {"sources": list(sources), "most": most},
+    )
+    return [
+        ListedGap(source, item, int(number), key, str(event), str(code), misses, bool(gone), theirs, event_id, id, bool(active), ours)
+        for source, item, number, key, event, code, misses, gone, theirs, event_id, id, active, ours in rows
+    ]
+
+
+def _only_here() -> str:
+    return "(i.gone = 1 OR i.missing > 0) AND r.is_active"
+
+
+def _count(condition: str) -> str:
+    return f"COALESCE(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)"
+
+
+def recorded_counts(db: Database, sources: Iterable[int]) -> list[tuple[int, str, int]]:
+    """(source, code of the event, registrations of it that the source has recorded)."""
+    rows = db.all(
+        "SELECT found.source_id, e.code, found.n FROM (SELECT s.source_id, r.event_id, COUNT(*) AS n FROM source_registration s"
+        f" JOIN registration r ON r.id = s.registration_id WHERE {db.member('s.source_id', 'sources')} GROUP BY s.source_id, r.event_id) found"
+        " JOIN event e ON e.id = found.event_id ORDER BY 1, 2",
+        {"sources": list(sources)},
+    )
+    return [(source, event, int(count)) for source, event, count in rows]
+
+
+def kept_counts(db: Database, sources: Iterable[int]) -> dict[int, int]:
+    """How many calls of each source are stored and not recorded."""
+    sql = f"SELECT source_id, COUNT(*) FROM source_call WHERE {db.member('source_id', 'sources')} AND {CALL_STORED} GROUP BY source_id"
+    return dict(db.all(sql, {"sources": list(sources)}))
+
+
+def waiting_calls(db: Database, source: int, most: int) -> list[WaitingCall]:
+    """The newest calls of a source that wait, newest first."""
+    rows = db.all(
+        f"SELECT id, at, headers, body, problem FROM source_call WHERE source_id = :source AND {CALL_WAITING} ORDER BY id DESC LIMIT :most",
+        {"source": source, "most": most},
+    )
+    return [
+        WaitingCall(source, StoredCall(id, at, headers, None if body is None else unpack_body(body)), problem)
+        for id, at, headers, body, problem in rows
+    ]
+
+
+def known_registrations(db: Database, account: int, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], KnownRegistration]:
+    """What is here of these (code of the event, code of the registration)."""
+    codes_by_event: dict[str, list[str]] = {}
+    for event, code in sorted(set(pairs)):
+        codes_by_event.setdefault(event, []).append(code)
+    known: dict[tuple[str, str], KnownRegistration] = {}
+    for event, codes in codes_by_event.items():
+        rows = db.all(
+            "SELECT r.code, r.id, r.sent_modified, r.is_active FROM event e JOIN registration r ON r.event_id = e.id"
+            f" WHERE e.account_id = :account AND e.code = :event AND {db.member('r.code', 'codes')}",
+            {"account": account, "event": event, "codes": codes},
+        )
+        known |= {(event, code): KnownRegistration(id, ours, bool(active)) for code, id, ours, active in rows}
+    return known
+
+
+# --- what repairs a gap
+
+
+def forget_digests(db: Database, source: int, items: Collection[int]) -> None:
+    """Lets items count as changed at the next reading that finds them."""
+    db.run(
+        f"UPDATE source_item SET digest = :none WHERE source_id = :source AND {db.member('id', 'items')}",
+        {"none": b"", "source": source, "items": list(items)},
+    )
+
+
+def count_as_missing(db: Database, source: int, items: Collection[int], missing: int) -> None:
+    """Lets items count as missing in so many comparisons, so that the reader makes sure of them."""
+    db.run(
+        "UPDATE source_item SET gone = 0, missing = CASE WHEN missing > :missing THEN missing ELSE :missing END"
+        f" WHERE source_id = :source AND {db.member('id', 'items')}",
+        {"missing": missing, "source": source, "items": list(items)},
+    )
+
+
+# --- what flows made of changes
+
+
+def message_counts(db: Database, account: int, since: int) -> list[tuple[int, int, ActionState, int]]:
+    """(event, flow, state, messages) of the Live messages that changes since then made. Replays and what was sent again are left out."""
+    rows = db.all(
+        f"SELECT event_id, flow_id, state, COUNT(*) FROM action WHERE account_id = :account AND created >= :since AND mode = {Mode.LIVE.code}"
+        f" AND origin IN ({Origin.RECORDED.value}, {Origin.RECONSIDERED.value}) GROUP BY event_id, flow_id, state",
+        {"account": account, "since": since},
+    )
+    return [(event, flow, ActionState(state), int(count)) for event, flow, state, count in rows]
+
+
+def not_triggered_counts(db: Database, account: int, since: int) -> list[tuple[int, int, bool, int]]:
+    """(event, flow, whether they wait, changes) of the Live changes since then of which a flow made no message."""
+    rows = db.all(
+        f"SELECT c.event_id, r.flow_id, CASE WHEN s.{STUCK_RUN_WAITING} THEN 1 ELSE 0 END, COUNT(*) FROM run r JOIN change c ON c.id = r.change_id"
+        f" LEFT JOIN stuck_run s ON s.run_id = r.id WHERE r.account_id = :account AND r.mode = {Mode.LIVE.code}"
+        f" AND r.{RUN_NOT_TRIGGERED} AND r.at >= :since GROUP BY 1, 2, 3",
+        {"account": account, "since": since},
+    )
+    return [(event, flow, bool(waits), int(count)) for event, flow, waits, count in rows]
+
+
+def undelivered_rows(db: Database, account: int, since: int, event: int | None, most: int) -> list[UndeliveredRow]:
+    """The newest messages that wait or failed, and runs that wait to be decided, newest first; most of each.
+
+    event: only of this event
+    """
+    of_event = "" if event is None else " AND event_id = :event"
+    params = {"account": account, "since": since, "event": event, "most": most}
+    messages = db.all(
+        "SELECT id, state, registration_id, event_id, flow_id, cause, message, created FROM action WHERE account_id = :account"
+        f" AND mode = {Mode.LIVE.code} AND {ACTION_FAILURE} AND created >= :since"
+        f" AND origin IN ({Origin.RECORDED.value}, {Origin.RECONSIDERED.value}){of_event} ORDER BY created DESC, id DESC LIMIT :most",
+        params,
+    )
+    runs = db.all(  # by the index stuck_run_open
+        "SELECT id, NULL, registration_id, event_id, flow_id, cause, message, created FROM stuck_run WHERE account_id = :account"
+        f" AND mode = {Mode.LIVE.code} AND {STUCK_RUN_OPEN} AND {STUCK_RUN_WAITING} AND created >= :since{of_event} ORDER BY created DESC, id DESC LIMIT :most",
+        params,
+    )
+    rows = [UndeliveredRow(id, None if state is None else ActionState(state), *rest) for id, state, *rest in [*messages, *runs]]
+    return sorted(rows, key=lambda row: (-row.at, row.id))

@@ -1,0 +1,240 @@
+"""The ledger names every gap between a platform and the registrations here, with its reason, and repairs it (S9)."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+
+import pytest
+from django_scopes import scope
+from tests.api_client import ApiClient
+from tests.builders.call_mapping import call_row
+from tests.builders.list_source import EVENT, ListSource, list_source
+from tests.builders.platform_account import PlatformAccount, planned
+from tests.builders.stored_account import StoredAccount
+from tests.builders.stored_source import StoredSource
+from tests.databases import DatabaseFacts
+from tests.rest_platform import Manners, Platform
+from tests.rest_stub import RestStub
+
+from heliograph.domain.mapping.row import FixedText
+from heliograph.domain.source.call_mapping import CallMapping, CallRow
+from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
+from heliograph.domain.source.source_states import SourceState
+from heliograph.recording.items import RecordItem
+from heliograph.recording.record import record
+from heliograph.recording.source_calls import process
+from heliograph.setup.services.setup_save import saving
+from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.services import ledger_repairs
+from heliograph.sources.services.sources import add_source
+from heliograph.sources.source_ledger import LedgerRow, SourceLedger, ledger_of
+from heliograph.store.config_cache import Committed
+
+BY = "user:1"
+ITEMS = 120
+MISSING, OLDER, ONLY_HERE = (GapKind.MISSING, GapCause.LOST), (GapKind.OLDER, GapCause.LOST), (GapKind.ONLY_HERE, GapCause.UNSEEN)
+REFUSED, OLDER_REFUSED = (GapKind.MISSING, GapCause.REFUSED), (GapKind.OLDER, GapCause.REFUSED)
+DELETED = (GapKind.ONLY_HERE, GapCause.DELETED)
+
+
+@pytest.fixture
+def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
+    with planned(database) as site:
+        yield site
+
+
+@pytest.fixture
+def stub() -> Iterator[RestStub]:
+    with RestStub(Platform(Manners(), random.Random(5))) as stub:
+        for number in range(ITEMS):
+            stub.write(f"k{number:03}", {"state": "new", "number": number})
+        yield stub
+
+
+@pytest.fixture
+def source(site: PlatformAccount, stub: RestStub) -> ListSource:
+    source = list_source(site.store, site.pk, stub.platform, stub.origin, overlap=60)
+    source.read()
+    return source
+
+
+def ledger(source: ListSource) -> SourceLedger:
+    with scope(account=source.account):
+        return ledger_of(source.db, source.account)
+
+
+def row_of(source: ListSource) -> LedgerRow:
+    (row,) = [row for row in ledger(source).rows if row.source.pk == source.id and row.event == EVENT]
+    return row
+
+
+def named(source: ListSource) -> dict[str, tuple[GapKind, GapCause]]:
+    """The gaps by the code of the registration."""
+    return {gap.code: (gap.verdict.kind, gap.verdict.cause) for gap in ledger(source).gaps}
+
+
+def repair(source: ListSource, gaps: list[Gap]) -> ledger_repairs.Repaired:
+    with scope(account=source.account):
+        return ledger_repairs.repair(source.account, gaps, by=BY)
+
+
+def run(source: ListSource, sql: str, code: str, **params: object) -> None:
+    with source.db.transaction():
+        changed = source.db.run(sql, {"code": code, "account": source.account, **params})
+    assert changed == 1, (sql, code)
+
+
+def remove(source: ListSource, code: str) -> None:
+    run(source, "DELETE FROM registration WHERE account_id = :account AND code = :code", code)
+
+
+def put_back(source: ListSource, code: str) -> None:
+    """The registration as a restored backup has it: from before its last change."""
+    run(source, "UPDATE registration SET sent_modified = sent_modified - 1000000 WHERE account_id = :account AND code = :code", code)
+
+
+def test_S9_a_source_that_was_read_has_no_gaps(source: ListSource, stub: RestStub) -> None:
+    row = row_of(source)
+    assert (row.balance.there, row.balance.recorded, row.balance.gaps) == (ITEMS, ITEMS, 0)
+    for _ in range(10):
+        stub.edit(10)
+        source.read()
+    source.sweep()
+    source.sweep()
+    assert source.state() == source.expected()
+    assert named(source) == {}
+    assert row_of(source).balance.there == len(stub.platform.rows)
+
+
+@pytest.mark.timeout(120)
+def test_S9_each_of_50_planted_gaps_is_named_with_its_reason_and_repaired(source: ListSource, stub: RestStub) -> None:
+    dice = random.Random(34)
+    codes = [f"k{number:03}" for number in range(ITEMS)]
+    dice.shuffle(codes)
+    planted: dict[str, tuple[GapKind, GapCause]] = {}
+
+    def next_codes(count: int, gap: tuple[GapKind, GapCause]) -> list[str]:
+        taken = [codes.pop() for _ in range(count)]
+        planted.update(dict.fromkeys(taken, gap))
+        return taken
+
+    for code in next_codes(6, DELETED):
+        stub.write(code, None)
+    source.sweep()
+    source.sweep()
+    source.sweep()
+    with source.db.transaction():  # somebody sets them active by hand
+        active = [{"event": EVENT, "code": code, "active": True} for code in planted]
+        items = [RecordItem(source.account, document, by=BY, by_hand=True) for document in active]
+        assert all(result.changes for result in record(source.db, items, Committed(source.db)))
+    for code in next_codes(12, MISSING):
+        remove(source, code)
+    for code in next_codes(12, OLDER):
+        put_back(source, code)
+    for code in next_codes(8, ONLY_HERE):
+        stub.write(code, None)
+    source.sweep()
+    with source.db.transaction():  # from now on a state is one that the event does not have
+        mapping = CallMapping("[]", rows=(*list_rows(), call_row("status", "state")))
+        source.db.run("UPDATE source SET mapping = :mapping WHERE id = :id", {"mapping": json.dumps(mapping.to_body()), "id": source.id})
+    for code in next_codes(6, OLDER_REFUSED):
+        stub.write(code, {"state": "unheard-of", "number": 1})
+    for code in (f"n{number}" for number in range(6)):
+        planted[code] = REFUSED
+        stub.write(code, {"state": "unheard-of", "number": 2})
+    source.read()
+
+    assert len(planted) == 50
+    assert named(source) == planted
+    balance = row_of(source).balance
+    assert (balance.missing, balance.older, balance.only_here) == (18, 18, 14)
+    assert balance.there is not None and balance.equal == balance.there - 36  # noqa: PT018
+    for gap in ledger(source).gaps:
+        if gap.verdict.cause is GapCause.REFUSED:
+            assert [problem.target for problem in gap.problems] == ["status"], gap
+            assert gap.problems[0].value == "unheard-of"
+
+    with source.db.transaction():
+        mapping = CallMapping("[]", rows=list_rows())
+        source.db.run("UPDATE source SET mapping = :mapping WHERE id = :id", {"mapping": json.dumps(mapping.to_body()), "id": source.id})
+    done = repair(source, ledger(source).gaps)
+    assert (done.begun, done.not_begun, done.refused) == (50, 0, "")
+    for _ in range(3):
+        source.read()
+    assert named(source) == {}
+    assert row_of(source).balance.there == len(stub.platform.rows)
+
+
+def list_rows() -> tuple[CallRow, ...]:
+    return (
+        call_row("event", FixedText(EVENT)),
+        call_row("code", "id"),
+        call_row("modified", "changed"),
+        call_row("active", FixedText("true")),
+        call_row("profile.organization", "state"),
+        call_row("profile.position", "number"),
+    )
+
+
+def test_S9_one_gap_is_repaired_and_the_others_stay(source: ListSource) -> None:
+    for code in ("k003", "k004"):
+        remove(source, code)
+    first, second = ledger(source).gaps
+    assert (first.code, first.verdict.repair) == ("k003", Repair.READ)
+    assert repair(source, [first]).begun == 1
+    source.read()
+    assert named(source) == {second.code: MISSING}
+
+
+# --- sources that only call
+
+
+def test_S9_calls_that_wait_are_gaps_of_a_source_that_only_calls(site: PlatformAccount) -> None:
+    with scope(account=site.pk), saving(site.pk, by=BY) as transaction:
+        row = add_source(transaction, "webhook", "Press list")
+        row.mapping, row.state = json.dumps(CallMapping(rows=list_rows()).to_body()), SourceState.ON
+        row.save()
+    calls = StoredSource(StoredAccount(site.store, Committed(site.store), site.pk), row.pk)
+    first = {"id": "P-1", "changed": "2026-03-01T09:00:00Z", "state": "new", "number": 1}
+    calls.call(first)
+    calls.call(first | {"id": "P-2", "changed": "no time"})
+    calls.call(first | {"id": ""})
+    calls.call({})
+    while process(site.store, Committed(site.store), row.pk).halt is None:
+        pass
+    with scope(account=site.pk):
+        ledger = ledger_of(site.store, site.pk)
+    rows = {row.event: (row.balance.there, row.balance.recorded, row.balance.missing) for row in ledger.rows}
+    assert rows == {EVENT: (None, 1, 3)}
+    assert [gap.code for gap in ledger.gaps] == ["", "", "P-2"]
+    assert {gap.verdict.repair for gap in ledger.gaps} == {Repair.RUN_AGAIN}
+    assert [problem.target for problem in ledger.gaps[2].problems] == ["modified"]
+    calls.call(first | {"id": "P-2"})
+    while process(site.store, Committed(site.store), row.pk).halt is None:
+        pass
+    with scope(account=site.pk):
+        assert [gap.code for gap in ledger_of(site.store, site.pk).gaps] == ["", ""]  # a later call brought P-2
+
+
+# --- by REST
+
+
+def test_S9_the_ledger_is_read_by_rest(source: ListSource) -> None:
+    for code in ("k003", "k004", "k005"):
+        remove(source, code)
+    put_back(source, "k006")
+    api = ApiClient.for_account(source.account)
+    (row,) = api.get("ledger")["items"]
+    assert (row["event"], row["there"], row["recorded"], row["missing"], row["older"]) == (EVENT, ITEMS, ITEMS - 3, 3, 1)
+    first = api.get("ledger/gaps?limit=3")
+    following = api.get(first["next"].removeprefix("/api/v1/"))
+    assert [gap["code"] for gap in [*first["items"], *following["items"]]] == ["k003", "k004", "k005", "k006"]
+    assert following["next"] is None
+    older = api.get(f"ledger/gaps?kind=older&event={EVENT}&source={source.id}")["items"]
+    assert [(gap["code"], gap["cause"], gap["repair"]) for gap in older] == [("k006", "lost", "read")]
+    assert older[0]["changed_there"] > older[0]["changed_here"]
+    assert api.get("ledger/gaps?event=NOWHERE")["items"] == []
+    assert api.get(f"ledger/flows?event={EVENT}")["items"] == []
+    api.get("ledger/flows?event=NOWHERE", status=404)
