@@ -94,6 +94,7 @@ SAVES_NOTHING: Final = {
     "POST mappings/preview",
     "POST mappings/sample",
     "POST registrations/set-status/preview",
+    "POST sources/{source}/list/trial",
     "POST sources/{source}/mapping/trial",
 }
 """Endpoints of forms that leave no row."""
@@ -733,7 +734,8 @@ def _sources() -> Iterator[Deed]:
                 "page_parameter": "page",
                 "size": "100",
             }
-            | {"since_format": "2026-10-14T12:30:00Z", "overlap": "300", "every": "5", "rate": "60"},
+            | {"since_format": "2026-10-14T12:30:00Z", "overlap": "300", "every": "5", "rate": "60"}
+            | {"first_page": "1", "zone": "UTC", "clock": "Date", "sweep": "1"},
         ),
         ApiRequest(
             "PUT",

@@ -85,6 +85,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "sources/{source}/resume"): _ADMINISTER,
     ("GET", "sources/{source}/list"): _READ_SET_UP,
     ("PUT", "sources/{source}/list"): _SET_UP,
+    ("POST", "sources/{source}/list/trial"): _READ_SET_UP,
     ("POST", "sources/{source}/read"): _ADMINISTER,
     ("GET", "sources/{source}/calls"): _READ,
     ("GET", "sources/{source}/proof"): _READ_SET_UP,

@@ -71,7 +71,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "mapping-versions": ("POST mappings/{mapping}/versions/{version}/restoration",),
     "source-add": ("POST sources",),
     "source-again": ("POST sources/{source}/calls/again",),
-    "source-list-form": ("PUT sources/{source}/list",),
+    "source-list-form": ("PUT sources/{source}/list", "POST sources/{source}/list/trial"),
     "source-mapping": ("PUT sources/{source}/mapping", "POST sources/{source}/mapping/trial", "POST sources/{source}/switch-on"),
     "source-name": ("PATCH sources/{source}",),
     "source-pause": ("POST sources/{source}/pause",),

@@ -9,7 +9,7 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 PATH: Final = "/settings/sources/"
-LIST, PAGE, PROOF = "sources/list.html", "sources/source.html", "sources/proof.html"
+LIST, PAGE, PROOF, LISTED = "sources/list.html", "sources/source.html", "sources/proof.html", "sources/rest_list.html"
 
 
 def _of(name: str, more: str = ""):
@@ -51,9 +51,18 @@ def _tried(visit: Visit) -> None:
 
 def _no_address(visit: Visit) -> None:
     visit.page.get_by_label("Address of the list").fill("ftp://platform.example/list")
-    visit.page.get_by_label("Key").fill("id")
-    visit.press("Save")
+    visit.page.get_by_role("textbox", name="Key").fill("id")
+    visit.press("Save and close")
     expect(visit.page.locator("[aria-invalid=true]").first).to_be_visible()
+
+
+def _sampled(visit: Visit) -> None:
+    visit.page.get_by_label("Address of the list").fill("https://platform.example/list?per_page=50")
+    visit.page.get_by_text("Paste one instead").click()
+    visit.page.get_by_label("An answer, as JSON").fill('{"page": 1, "people": [{"id": "a81f", "changed_at": "2026-10-14T12:30:00Z"}]}')
+    visit.press("Show its fields")
+    expect(visit.page.get_by_role("textbox", name="Modified")).to_have_value("changed_at")
+    visit.press("Choose Key")
 
 
 STATES: Final = (
@@ -80,8 +89,9 @@ STATES: Final = (
     State("source items", "sources/items.html", "Source items", _of("Ticket desk", "items/"), names=("source-items",)),
     State("source items, none", "sources/items.html", "Source items", _of("Is paused", "items/"), "viewer"),
     State("a call of a source", "sources/call.html", "F-1-7, F-1-8", _of_call("Ticket desk"), names=("source-call",)),
-    State("the list that is read", "setup/form.html", "The list that is read", _of("Asks", "list/"), names=("source-list-form",)),
-    State("the list that is read, refused", "setup/form.html", "The list that is read", _of("Asks", "list/"), then=_no_address, after=422),
+    State("the list that is read", LISTED, "The list that is read", _of("Asks", "list/"), names=("source-list-form",)),
+    State("the list that is read, refused", LISTED, "The list that is read", _of("Asks", "list/"), then=_no_address, after=422),
+    State("the list that is read, a sample", LISTED, "The list that is read", _of("Asks", "list/"), then=_sampled),
     State("a source that asks", PAGE, "Asks", _of("Asks")),
     State(
         "a source that asks, its question",

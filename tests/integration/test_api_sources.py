@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
@@ -10,7 +12,10 @@ from tests.builders import planted_sources, signal_account
 from tests.builders.planted_calls import ORDER, order_rows
 from tests.builders.stored_source import stored_source
 from tests.databases import DatabaseFacts
+from tests.rest_platform import MINUTE, Manners, Platform, description_of
+from tests.rest_stub import RestStub
 
+from heliograph.accounts.models import Account
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.source_calls import process
@@ -82,3 +87,23 @@ def test_S2_a_mapping_is_saved_tried_and_switched_on_and_calls_run_again(account
     assert api.get(f"{address}/calls")["items"][0]["state"] == "waiting"
     assert api.ask("POST", f"{address}/calls/again", {}) == {"calls": 1}
     assert api.ask("POST", f"{address}/calls/again", {"calls": ["999"]}) == {"calls": 0}
+
+
+def test_S3_a_description_of_a_list_is_tried_before_it_is_saved(account: signal_account.SignalAccount) -> None:
+    api = ApiClient.for_account(account.account.pk)
+    platform = Platform(Manners(), random.Random(5))
+    for number in range(25):
+        platform.write(f"k{number:02}", {"state": "new"}, platform.clock - (25 - number) * MINUTE)
+    with RestStub(platform) as stub:
+        body = description_of(Manners(), stub.origin).to_body()
+        address = f"sources/{api.post('sources', {'platform': 'rest', 'name': 'Portal'})['id']}"
+        api.ask("POST", f"{address}/list/trial", {"list": body}, status=400)  # this machine is not allowed to it
+        assert stub.urls == []
+        Account.objects.filter(pk=account.account.pk).update(allowed_networks=["127.0.0.0/8"])
+        tried = api.ask("POST", f"{address}/list/trial", {"list": body})
+        assert (tried["items"], tried["pages"], tried["since"], tried["exclusive"]) == (10, "found", "works", None)
+        ignored = api.ask("POST", f"{address}/list/trial", {"list": body | {"since_parameter": "newer_than"}})
+        assert (ignored["since"], ignored["since_failure"]) == ("ignored", "")
+        api.ask("POST", f"{address}/list/trial", {"list": body | {"key": ""}}, status=400)
+        api.ask("POST", f"sources/{api.post('sources', {'platform': 'tito', 'name': 'T'})['id']}/list/trial", {"list": body}, status=404)
+        assert api.get(f"{address}/list", status=404)

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from heliograph.api.documents.shared_forms import Document, Id
+from heliograph.domain.source.list_trial import Doubt, Effect, Turn, keyless, keys_twice
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.sources.models import SourceCall
 from heliograph.sources.source_list import SourceRow
+from heliograph.sources.trial_read import TrialRead
 
 Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]
 Platform = Annotated[
@@ -178,6 +180,45 @@ class ListDocument(Document):
     """How a list is asked and read."""
 
     list: Annotated[dict[str, Any], msgspec.Meta(description="docs/design/sources.md, section 8, says what it can contain.")]
+
+
+class ListTrialDocument(Document):
+    """What a trial of a list found. Nothing was recorded."""
+
+    items: Annotated[int, msgspec.Meta(description="Items of the first page.")]
+    keys_twice: Annotated[int, msgspec.Meta(description="Items of the first page whose key another one has.")]
+    keyless: Annotated[int, msgspec.Meta(description="Items of the first page without a key.")]
+    pages: Annotated[
+        Turn,
+        msgspec.Meta(
+            description="How the second page follows: `found`, `same` items again, `end` (empty) or `none` (the first names no other)."
+        ),
+    ]
+    pages_failure: Annotated[str, msgspec.Meta(description="Why the second page could not be read; empty if it could.")]
+    since: Annotated[
+        Effect | None, msgspec.Meta(description="What the time does that the list is asked for; null for a list that is not asked for one.")
+    ]
+    since_doubt: Annotated[Doubt | None, msgspec.Meta(description="Why `since` is unclear.")]
+    since_failure: Annotated[str, msgspec.Meta(description="Why the list could not be read since a time; empty if it could.")]
+    exclusive: Annotated[bool | None, msgspec.Meta(description="Whether items of exactly that time are left out; null: not known.")]
+    clock_ahead: Annotated[float | None, msgspec.Meta(description="Seconds by which the server's clock is ahead of ours; null: not said.")]
+
+    @classmethod
+    def from_trial(cls, trial: TrialRead) -> ListTrialDocument:
+        """The document of a trial."""
+        since = trial.since
+        return cls(
+            items=len(trial.page.items),
+            keys_twice=keys_twice(trial.page),
+            keyless=keyless(trial.page),
+            pages=trial.turn,
+            pages_failure=trial.turn_failure,
+            since=since.effect if since else Effect.UNCLEAR if trial.since_failure else None,
+            since_doubt=since.doubt if since else None,
+            since_failure=trial.since_failure,
+            exclusive=since.is_exclusive if since else None,
+            clock_ahead=None if trial.clock_ahead is None else trial.clock_ahead / 1_000_000,
+        )
 
 
 class ReadDocument(Document):

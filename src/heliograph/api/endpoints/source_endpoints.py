@@ -14,6 +14,7 @@ from heliograph.api.controller import ApiController
 from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.documents.source_documents import (
     ListDocument,
+    ListTrialDocument,
     MadeSecret,
     MissingAnswer,
     NewProof,
@@ -30,6 +31,7 @@ from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.source.platforms import REST
 from heliograph.domain.source.rest_list import RestList
 from heliograph.domain.source.verification import Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
@@ -42,6 +44,7 @@ from heliograph.sources.services import list_readings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
+from heliograph.sources.trial_read import try_list
 from heliograph.store.django_database import read_database
 from heliograph.web.cursor import keyset
 
@@ -210,13 +213,35 @@ class ListOfSource(SourceController):
 
     def put(self, parsed_path: Path[SourcePath], parsed_body: Body[ListDocument]) -> ListDocument:
         """Describe the list that a source reads. If its items may be others now, everything is read once more."""
-        try:
-            description = RestList.from_body(parsed_body.list)
-        except BodyError as error:
-            raise Invalid({error.where or "list": [f"{error.reason[:1].upper()}{error.reason[1:]}"]}) from None
+        description = _read_list(parsed_body)
         with self.saving() as transaction:
             list_readings.save_list(transaction, number_of(parsed_path.source), description)
         return ListDocument(list=description.to_body())
+
+
+class TrialOfList(SourceController):
+    """Trying the description of a list."""
+
+    access: ClassVar = {"POST": READ_SET_UP}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_path: Path[SourcePath], parsed_body: Body[ListDocument]) -> ListTrialDocument:
+        """Try a description by up to three requests: the first page, the next one, and what changed since a time. Nothing is stored.
+
+        Many servers ignore a parameter that they do not know; `since` says whether this one does.
+        """
+        source = service.source_row(number_of(parsed_path.source))
+        if source.platform != REST:
+            raise NotThere("This source does not read a list that is described.")
+        return ListTrialDocument.from_trial(try_list(self.account.pk, _read_list(parsed_body)))
+
+
+def _read_list(body: ListDocument) -> RestList:
+    try:
+        return RestList.from_body(body.list)
+    except BodyError as error:
+        raise Invalid({error.where or "list": [f"{error.reason[:1].upper()}{error.reason[1:]}"]}) from None
 
 
 class ReadingOfSource(SourceController):
@@ -274,6 +299,7 @@ ROUTES: Final = [
     path("sources", Sources.as_view()),
     path("sources/<str:source>", OneSource.as_view()),
     path("sources/<str:source>/list", ListOfSource.as_view()),
+    path("sources/<str:source>/list/trial", TrialOfList.as_view()),
     path("sources/<str:source>/read", ReadingOfSource.as_view()),
     path("sources/<str:source>/missing", MissingOfSource.as_view()),
     path("sources/<str:source>/pause", PauseOfSource.as_view()),

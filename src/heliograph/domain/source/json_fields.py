@@ -178,6 +178,8 @@ class JsonLine:
     """The field's path; "" if it cannot be chosen."""
     others: int = 0
     """Entries of the list that are not shown."""
+    list_path: str = ""
+    """The path of the list of objects that begins here; "" for any other line."""
 
 
 def lines_of(value: object, opened: Mapping[str, int] | None = None) -> tuple[JsonLine, ...]:
@@ -202,7 +204,7 @@ def _lines(value: object, name: str, path: Path, level: int, opened: Mapping[str
             yield from _lines(inner, member, (*path, member), level + 1, opened)
         yield JsonLine(level, LineKind.BRACKET, "", "}")
     elif isinstance(value, list) and level < MAX_LEVEL and any(isinstance(entry, (dict, list)) for entry in value):
-        yield JsonLine(level, LineKind.BRACKET, name, "[")
+        yield JsonLine(level, LineKind.BRACKET, name, "[", list_path=field or ("" if path else ROOT_LIST))
         number = opened.get(field or ROOT_LIST, 0)
         yield from _lines(value[number if 0 <= number < len(value) else 0], "", path, level + 1, opened)
         if len(value) > 1:

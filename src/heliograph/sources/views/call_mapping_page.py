@@ -18,6 +18,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_mapping import CallMapping
+from heliograph.domain.source.platforms import REST
 from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.source_calls import call_json, mapped_call
 from heliograph.registrations.imports.preparation import load_known
@@ -158,7 +159,7 @@ def _frame(source: Source, editing: CallEditing, *, at: int) -> dict[str, Any]:
     return {
         "source": {"id": source.pk, "name": source.name, "href": href},
         "steps": [
-            (_("Address and secret"), reverse("source-proof", args=(source.pk,)) if source.path else href),
+            _first_step(source),
             (_("Mapping"), ""),
             (_("Switch on"), ""),
         ],
@@ -169,6 +170,14 @@ def _frame(source: Source, editing: CallEditing, *, at: int) -> dict[str, Any]:
         "mapping_json": json.dumps(editing.mapping.to_body(), ensure_ascii=False),
         "is_draft": source.state == SourceState.DRAFT,
     }
+
+
+def _first_step(source: Source) -> tuple[str, str]:
+    if source.path:
+        return _("Address and secret"), reverse("source-proof", args=(source.pk,))
+    if source.platform == REST:
+        return _("Address and items"), reverse("source-list-form", args=(source.pk,))
+    return _("Address"), reverse("source", args=(source.pk,))
 
 
 def _call_label(call: StoredCall, mapping: CallMapping) -> str:
