@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from playwright.sync_api import expect
@@ -65,6 +66,23 @@ def _sampled(visit: Visit) -> None:
     visit.press("Choose Key")
 
 
+def _unconnected(visit: Visit) -> None:
+    visit.press("Connect")
+    expect(visit.page.get_by_text("Give the address of your pretix.")).to_be_visible()
+
+
+def _no_event(visit: Visit) -> None:
+    for box in visit.page.locator("td.row-tick input").all():
+        box.uncheck()
+    visit.press("Next: match")
+    expect(visit.page.get_by_text("Choose at least one event.")).to_be_visible()
+
+
+def _address(visit: Visit) -> None:
+    visit.press(re.compile("^Make"))
+    expect(visit.page.get_by_label("Target URL")).to_be_visible()
+
+
 STATES: Final = (
     State("sources", LIST, "Sources", PATH, names=("sources",)),
     State("sources, as a Viewer", LIST, "Sources", PATH, "viewer"),
@@ -99,6 +117,44 @@ STATES: Final = (
         "120 of 800 registrations are missing at the platform",
         _of("Asks", "missing/"),
         names=("source-missing",),
+    ),
+    State("pretix, new", "sources/pretix_connect.html", "pretix: connect", f"{PATH}new/pretix/"),
+    State("pretix, nothing given", "sources/pretix_connect.html", "pretix: connect", f"{PATH}new/pretix/", then=_unconnected, after=422),
+    State(
+        "pretix, refused",
+        "sources/pretix_connect.html",
+        "pretix: connect",
+        _of("pretix refused", "pretix/"),
+        names=("source-pretix",),
+    ),
+    State(
+        "pretix, its events",
+        "sources/pretix_events.html",
+        "pretix: choose events",
+        _of("pretix events", "pretix/events/"),
+        names=("source-pretix-events",),
+    ),
+    State(
+        "pretix, no event chosen",
+        "sources/pretix_events.html",
+        "pretix: choose events",
+        _of("pretix events", "pretix/events/"),
+        then=_no_event,
+        after=422,
+    ),
+    State(
+        "pretix, match", "sources/pretix_match.html", "pretix: match", _of("pretix match", "pretix/match/"), names=("source-pretix-match",)
+    ),
+    State(
+        "pretix, first read",
+        "sources/pretix_start.html",
+        "pretix: first read",
+        _of("pretix start", "pretix/start/"),
+        names=("source-pretix-start",),
+    ),
+    State("pretix, being read", "sources/pretix_start.html", "pretix: first read", _of("pretix reading", "pretix/start/")),
+    State(
+        "pretix, an address made", "sources/pretix_start.html", "pretix: first read", _of("pretix reading", "pretix/start/"), then=_address
     ),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )

@@ -29,6 +29,7 @@ FRAMES = {
     "platform.html",
     "signal.html",
     "sources/mapping_frame.html",
+    "sources/pretix_frame.html",
 }
 
 ADDRESSES = """elements => elements.flatMap(e => ["href", "action", "formaction", "hx-get"].map(name => e.getAttribute(name) ?? ""))"""

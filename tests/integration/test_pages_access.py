@@ -93,6 +93,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         *(f"source{more}" for more in ("", "-new", "-add", "-name", "-pause", "-proof", "-resume", "-remove")),
     }  # test_pages_sources.py
     tried |= {"source-list-form", "source-read", "source-missing"}  # test_pages_source_list.py
+    tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py
     tried |= {"source-mapping", "source-items", "source-again", "source-call"}  # test_pages_source_mapping.py
     tried |= {"signal-first"}  # test_first_start.py
     tried |= {"restored-copy"}  # test_pages_restored_copy.py

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.sources.views import call_mapping_page, list_form, missing_page, proof_page, source_calls_page, source_pages
+from heliograph.sources.views import (
+    call_mapping_page,
+    list_form,
+    missing_page,
+    pretix_match_page,
+    pretix_pages,
+    pretix_start_page,
+    proof_page,
+    source_calls_page,
+    source_pages,
+)
 
 urlpatterns: list[URLPattern] = [
     path("settings/sources/", source_pages.source_list, name="sources"),
@@ -18,6 +28,10 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/list/", list_form.source_list_form, name="source-list-form"),
     path("settings/sources/<int:id>/read/", list_form.source_read, name="source-read"),
     path("settings/sources/<int:id>/missing/", missing_page.source_missing, name="source-missing"),
+    path("settings/sources/<int:id>/pretix/", pretix_pages.source_pretix, name="source-pretix"),
+    path("settings/sources/<int:id>/pretix/events/", pretix_pages.source_pretix_events, name="source-pretix-events"),
+    path("settings/sources/<int:id>/pretix/match/", pretix_match_page.source_pretix_match, name="source-pretix-match"),
+    path("settings/sources/<int:id>/pretix/start/", pretix_start_page.source_pretix_start, name="source-pretix-start"),
     path("settings/sources/<int:id>/remove/", source_pages.source_remove, name="source-remove"),
     path("settings/sources/<int:id>/mapping/", call_mapping_page.source_mapping, name="source-mapping"),
     path("settings/sources/<int:id>/items/", source_calls_page.source_items, name="source-items"),

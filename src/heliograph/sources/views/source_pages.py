@@ -29,6 +29,7 @@ from heliograph.sources import source_words as words
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import sources as service
 from heliograph.sources.source_list import SourceRow, source_rows
+from heliograph.sources.views import pretix_pages
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.cursor import Pager, keyset, read_cursor
@@ -152,6 +153,8 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
     """Adds a source of a platform, after its name."""
     if platform not in PLATFORMS:
         raise Http404
+    if platform == PRETIX:
+        return pretix_pages.connect_new(request)
     called = PLATFORMS[platform].name or words.PLATFORM_NAMES[platform]
     form = NewSourceForm(request.POST if request.method == "POST" else None, initial={"name": PLATFORMS[platform].name})
     if form.is_valid():

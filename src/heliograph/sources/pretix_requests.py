@@ -1,0 +1,153 @@
+"""Asks a pretix for its organizers, events, products, questions and newest orders, for the set-up of a source (S4).
+
+Requests go the way of a list's: by the account's guard and limits, with the authorization of one of its connections.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.source.pretix_catalogue import (
+    MOST_EVENTS,
+    MOST_ORGANIZERS,
+    MOST_PRODUCTS,
+    CatalogueEvent,
+    NotPretix,
+    PretixCatalogue,
+    read_categories,
+    read_events,
+    read_items,
+    read_organizers,
+    read_questions,
+)
+from heliograph.domain.source.rest_list import Paging, Place, RestList, RestListError
+from heliograph.outbound.sender import Sender
+from heliograph.sources.list_request import ListRequester, ReadFailure
+
+PAGE_SIZE: Final = 50
+"""The most that pretix gives a page."""
+LONGEST_LOOK: Final = 45.0
+"""Seconds for all requests of one look; a person waits for the page."""
+MOST_CHOSEN: Final = 50
+"""Events of a source whose products are looked at: four requests each."""
+MOST_SAMPLES: Final = 5
+
+
+class PretixRefusal(HeliographError):
+    """pretix could not be asked: a sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PretixSample:
+    """The set-up of the chosen events, and the newest orders of them."""
+
+    catalogue: PretixCatalogue
+    orders: tuple[dict[str, Any], ...]
+
+
+class PretixRequests:
+    """Asks one pretix. It holds credentials: never log or store it."""
+
+    def __init__(self, account: int, connection: int, origin: str, sender: Sender | None = None) -> None:
+        """origin: scheme, host and port. Raises PretixRefusal."""
+        self._api = f"{origin}/api/v1/"
+        self._began = time.monotonic()
+        try:
+            self._base = RestList(self._api, connection, paging=Paging.LINK, next_path="next", items_path="results")
+            self._requester = ListRequester(account, self._base, sender)
+        except HeliographError as error:
+            raise PretixRefusal(_(str(error))) from None
+
+    def overview(self, organizer: str = "") -> PretixCatalogue:
+        """The organizers, and the events of one of them: by default the first. Raises PretixRefusal, NotPretix."""
+        organizers = read_organizers(self._list("organizers/", most=MOST_ORGANIZERS))
+        if not organizers:
+            raise PretixRefusal(_("The token’s team sees no organizer. Ask for a token of a team that may see the events you want here."))
+        slugs = [slug for slug, _ in organizers]
+        chosen = organizer if organizer in slugs else slugs[0]
+        events = read_events(self._list(f"organizers/{quote(chosen, safe='')}/events/", most=MOST_EVENTS))
+        return PretixCatalogue(organizers, chosen, events)
+
+    def sample(self, catalogue: PretixCatalogue, slugs: Sequence[str]) -> PretixSample:
+        """Reads products, questions and the newest orders of some of the catalogue's events. Raises PretixRefusal, NotPretix."""
+        read: dict[str, CatalogueEvent] = {}
+        orders: list[dict[str, Any]] = []
+        for slug in slugs[:MOST_CHOSEN]:
+            event = catalogue.event(slug)
+            if event is None:
+                continue
+            path = f"organizers/{quote(catalogue.organizer, safe='')}/events/{quote(slug, safe='')}"
+            items = self._list(f"{path}/items/", most=MOST_PRODUCTS)
+            categories = self._list(f"{path}/categories/", most=MOST_PRODUCTS)
+            questions = self._list(f"{path}/questions/", most=MOST_PRODUCTS)
+            query = {"ordering": "-datetime", "include_canceled_positions": "true", "page_size": str(MOST_SAMPLES)}
+            page = self._page(f"{self._api}{path}/orders/?{urlencode(query)}")
+            count = page.get("count")
+            read[slug] = replace(
+                event,
+                orders=count if isinstance(count, int) and count >= 0 else len(_results(page)),
+                items=read_items(items),
+                categories=read_categories(categories),
+                questions=read_questions(questions),
+            )
+            orders += [each for each in _results(page) if isinstance(each, dict)]
+        orders.sort(key=lambda order: str(order.get("datetime", "")), reverse=True)
+        events = tuple(read.get(each.slug, each) for each in catalogue.events)
+        return PretixSample(replace(catalogue, events=events), tuple(orders[:MOST_SAMPLES]))
+
+    def _list(self, path: str, *, most: int) -> list[object]:
+        """The entries of a list, page after page."""
+        url = f"{self._api}{path}?page_size={PAGE_SIZE}"
+        entries: list[object] = []
+        while url and len(entries) < most:
+            page = self._page(url)
+            entries += _results(page)
+            link = page.get("next") if _results(page) else None
+            try:
+                url = self._base.url(None, Place(page=1, next=link)) if isinstance(link, str) and link else ""
+            except RestListError:
+                raise PretixRefusal(
+                    _("pretix names another server as its own: %(link)s. Use the address that stands in its configuration.")
+                    % {"link": str(link)[:100]}
+                ) from None
+        return entries
+
+    def _page(self, url: str) -> dict[str, Any]:
+        if time.monotonic() - self._began > LONGEST_LOOK:
+            raise PretixRefusal(_("pretix answers too slowly. Choose fewer events, and try again."))
+        answer = self._requester.get(url)
+        if isinstance(answer, ReadFailure):
+            raise _refusal(answer)
+        if answer.status >= 400:
+            raise PretixRefusal(
+                _("There is no pretix at this address (%(status)d). Give the address at which its pages begin.") % {"status": answer.status}
+            )
+        if not isinstance(answer.json, dict):
+            raise NotPretix
+        return answer.json
+
+
+def _results(page: dict[str, Any]) -> list[object]:
+    results = page.get("results")
+    if not isinstance(results, list):
+        raise NotPretix
+    return results
+
+
+def _refusal(failure: ReadFailure) -> PretixRefusal:
+    if failure.status == 401:
+        return PretixRefusal(
+            _("pretix refuses this token (401). It may belong to another pretix, or have been revoked: ask for a new one.")
+        )
+    if failure.status == 403:
+        return PretixRefusal(_("The token’s team may not do this (403). Let it see orders, in all events you want here."))
+    if failure.status and 200 <= failure.status < 300:
+        return PretixRefusal(_("There is no pretix at this address: what answers is not its REST API."))
+    return PretixRefusal(failure.message)

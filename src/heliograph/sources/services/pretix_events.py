@@ -1,0 +1,133 @@
+"""Which events of a pretix become which of ours; what is not here yet is created (S4, P2)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import available_timezones
+
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.setup.compiled_setup import EventState
+from heliograph.domain.source.pretix_catalogue import CatalogueEvent, NotPretix
+from heliograph.setup.name_fields import CODE_LENGTH
+from heliograph.setup.services.events import new_event, save_event
+from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.pretix_requests import MOST_CHOSEN, PretixRefusal
+from heliograph.sources.services.pretix_setup import pretix_row, requests_of, save_setup, setup_of
+from heliograph.sources.services.source_mappings import SavedMeanwhile
+from heliograph.sources.services.sources import lock_source
+from heliograph.store import source_reads
+from heliograph.store.models import Event
+
+NEW: Final = ""
+"""In place of a code: an event with the suggested code is created."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventChoice:
+    """An event of a pretix, and the code of our event; NEW for one that is created."""
+
+    slug: str
+    code: str = NEW
+
+
+def suggested_code(slug: str) -> str:
+    """The code of our event for a slug: "SUMMIT-26" for "summit.26"."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", slug).strip("-").upper()[:CODE_LENGTH].strip("-") or "EVENT"
+
+
+def proposed_code(slug: str, codes: Iterable[str]) -> str:
+    """The code of the existing event that has the same letters and digits as the slug; NEW if there is none."""
+    return next((code for code in codes if _plain(code) == _plain(slug)), NEW)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", text.lower())
+
+
+def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: str, seen: int) -> str:
+    """Reads the set-up of the chosen events, creates those of ours that are missing, and keeps the newest orders as a sample.
+
+    Returns why pretix could not be asked, or "". Call it outside of a transaction.
+    seen: the version of the source that the page showed
+    Raises NotThere, SavedMeanwhile, and Invalid by the slugs of the events, "" for all.
+    """
+    setup = setup_of(pretix_row(id))
+    _check(choices)
+    try:
+        sample = requests_of(account, setup).sample(setup.catalogue, [each.slug for each in choices])
+    except (PretixRefusal, NotPretix) as error:
+        return str(error)
+    with saving(account, by=by) as transaction:
+        row = lock_source(id)
+        if row.version != seen:
+            raise SavedMeanwhile({"": ["Somebody else saved this source in the meantime. Look at it, and save again."]})
+        codes: list[tuple[str, str]] = []
+        for choice in choices:
+            event = sample.catalogue.event(choice.slug)
+            if event is None:
+                raise Invalid({choice.slug: ["This event is no longer in pretix."]})
+            codes.append((choice.slug, _our_event(transaction, event, choice)))
+        save_setup(transaction, row, replace(setup, catalogue=sample.catalogue, events=tuple(codes), refusal=""))
+        if sample.orders:
+            body = json.dumps(list(sample.orders), ensure_ascii=False).encode("utf-8", "replace")
+            source_reads.store_sample(transaction.db, account, id, body, transaction.db.now())
+    return ""
+
+
+def _check(choices: Sequence[EventChoice]) -> None:
+    if not choices:
+        raise Invalid({"": ["Choose at least one event."]})
+    if len(choices) > MOST_CHOSEN:
+        raise Invalid({"": [f"At most {MOST_CHOSEN} events are possible. Add another source for more."]})
+    counted = Counter((each.code or suggested_code(each.slug)).lower() for each in choices)
+    twice = {
+        each.slug: ["Another event becomes this one, too. Choose different ones."]
+        for each in choices
+        if counted[(each.code or suggested_code(each.slug)).lower()] > 1
+    }
+    if twice:
+        raise Invalid(twice)
+
+
+def _our_event(transaction: SetupTransaction, event: CatalogueEvent, choice: EventChoice) -> str:
+    """The code of our event, which is created if it is not there. Raises Invalid."""
+    code = choice.code or suggested_code(choice.slug)
+    existing = Event.objects.filter(account_id=transaction.account, code__iexact=code).values_list("code", flat=True).first()
+    if existing is not None:
+        return str(existing)
+    if choice.code != NEW:
+        raise Invalid({choice.slug: [f"There is no event {code} any more."]})
+    try:
+        save_event(transaction, event_state(event, code, transaction.provider.account(transaction.account)))
+    except Invalid as error:
+        raise Invalid({choice.slug: [sentence for sentences in error.fields.values() for sentence in sentences]}) from None
+    return code
+
+
+def event_state(event: CatalogueEvent, code: str, config: AccountConfig) -> EventState:
+    """Our event for one of pretix: in Testing, so that no Live flow acts on it before a person says so."""
+    start, end = _instant(event.starts), _instant(event.ends)
+    return replace(
+        new_event(config),
+        code=code,
+        name=event.name,
+        start=start,
+        end=end if start is None or end is None or end >= start else None,
+        timezone=event.zone if event.zone in available_timezones() else config.timezone,
+    )
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC).replace(second=0, microsecond=0)

@@ -1,0 +1,231 @@
+"""The set-up of a pretix source, step by step; what is done stays (S4).
+
+    1 connect   a connection with the token, and the source as a draft
+    2 events    which pretix events become which of ours
+    3 match     what becomes of statuses, products and questions
+    4 start     the source is switched on
+
+What was read of the pretix stands in the source's settings, as `setup`, so that no page waits for another server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from heliograph.connections.models import Connection
+from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
+from heliograph.domain.connection.connection import Auth, KeyPlace, Method
+from heliograph.domain.connection.secret import Secret
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.source.pretix import PRETIX
+from heliograph.domain.source.pretix_catalogue import LONGEST_SLUG, MOST_EVENTS, CatalogueEvent, NotPretix, PretixCatalogue
+from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.sources.models import Source
+from heliograph.sources.pretix_requests import PretixRefusal, PretixRequests
+from heliograph.sources.services.sources import add_source, lock_source, source_row
+from heliograph.store.instants import from_micros
+
+NAME: Final = "pretix"
+MEMBER: Final = "setup"
+"""The member of a source's settings."""
+SCHEME: Final = "Token "
+"""What stands before the token in the header Authorization."""
+
+
+@dataclass(frozen=True, slots=True)
+class PretixAccess:
+    """How a pretix is reached, as a form provides it."""
+
+    address: str = ""
+    token: str = ""
+    """"" leaves a stored one unchanged."""
+    connection: int | None = None
+    """An existing connection, in place of address and token."""
+
+
+@dataclass(frozen=True, slots=True)
+class PretixSetup:
+    """How far the set-up of a source has come."""
+
+    connection: int | None = None
+    is_own: bool = True
+    """Whether the connection was made by the set-up, so that its address and token are edited there."""
+    refusal: str = ""
+    """Why pretix could not be asked the last time; "" if it could."""
+    catalogue: PretixCatalogue = field(default_factory=PretixCatalogue)
+    events: tuple[tuple[str, str], ...] = ()
+    """The slugs of the chosen events, each with the code of our event."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether pretix has answered."""
+        return bool(self.catalogue.organizers)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the products and questions of all chosen events were read."""
+        chosen = [self.catalogue.event(slug) for slug, _ in self.events]
+        return bool(chosen) and all(event is not None and event.was_read for event in chosen)
+
+    def to_body(self) -> dict[str, Any]:
+        """The set-up as JSON."""
+        return {
+            "connection": self.connection,
+            "own": self.is_own,
+            "refusal": self.refusal,
+            "catalogue": self.catalogue.to_body(),
+            "events": [list(pair) for pair in self.events],
+        }
+
+    @classmethod
+    def from_body(cls, value: object) -> PretixSetup:
+        """Reads a set-up. Raises BodyError."""
+        body = Body(value)
+        catalogue = value.get("catalogue", {}) if isinstance(value, Mapping) else {}
+        return cls(
+            body.number("connection", least=1, most=2**53),
+            body.flag("own", default=True),
+            body.text("refusal", longest=1_000),
+            PretixCatalogue.from_body(catalogue),
+            body.pairs("events", most=MOST_EVENTS, longest=LONGEST_SLUG),
+        )
+
+
+def setup_of(source: Source) -> PretixSetup:
+    """How far the set-up of a source has come. What a newer release has written counts as not begun."""
+    try:
+        return PretixSetup.from_body(json.loads(source.settings or "{}").get(MEMBER, {}))
+    except (BodyError, ValueError, AttributeError):
+        return PretixSetup()
+
+
+def pretix_row(id: int) -> Source:
+    """A pretix source of the account in scope. Raises NotThere."""
+    row = source_row(id)
+    if row.platform != PRETIX:
+        raise NotThere(f"Source {id} is not a pretix.")
+    return row
+
+
+# --- 1 connect
+
+
+def connect(transaction: SetupTransaction, access: PretixAccess, id: int | None = None) -> Source:
+    """Stores how a pretix is reached, of a new source (id None) or one that is being set up. Nothing is asked yet. Raises Invalid, NotThere.
+
+    The errors are by the fields of PretixAccess.
+    """
+    row = None if id is None else lock_source(id)
+    setup = PretixSetup() if row is None else setup_of(row)
+    if access.connection is not None:
+        connection_row(access.connection)
+        connection, is_own = access.connection, False
+    else:
+        connection, is_own = _own_connection(transaction, access, setup), True
+    if row is None:
+        row = add_source(transaction, PRETIX, _free_name(Source.objects.filter(deleted_at=None)))
+    if connection != setup.connection:
+        setup = PretixSetup(connection)
+    save_setup(transaction, row, replace(setup, is_own=is_own))
+    return row
+
+
+def _own_connection(transaction: SetupTransaction, access: PretixAccess, setup: PretixSetup) -> int:
+    own = setup.connection if setup.is_own else None
+    if not access.address.strip():
+        raise Invalid({"address": ["Give the address of your pretix."]})
+    if own is None and not access.token.strip():
+        raise Invalid({"token": ["Paste the token of the team."]})
+    fields: dict[str, object] = {
+        "auth": Auth.KEY.value,
+        "method": Method.GET.value,
+        "key_place": KeyPlace.HEADER.value,
+        "key_name": "Authorization",
+        "name": _free_name(Connection.objects.filter(deleted_at=None)),
+    }
+    if own is not None:
+        fields |= connection_row(own).body
+    token = access.token.strip()
+    secrets = {Secret.KEY: token if token.lower().startswith(SCHEME.lower()) else SCHEME + token} if token else {}
+    try:
+        return int(save_connection(transaction, ConnectionFacts(fields, url=api_address(access.address), secrets=secrets), own).pk)
+    except Invalid as error:
+        names = {"key": "token", "url": "address", "origin": "address"}
+        raise Invalid({names.get(name, name): sentences for name, sentences in error.fields.items()}) from None
+
+
+def api_address(address: str) -> str:
+    """The address of the REST API, of whatever page of a pretix somebody has copied. Raises Invalid."""
+    text = address.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise Invalid({"address": ["This is not the address of a server, such as https://pretix.eu."]}) from None
+    return f"{parts.scheme}://{parts.netloc}/api/v1/"
+
+
+def address_of(setup: PretixSetup) -> str:
+    """Scheme, host and port of the connection; "" without one."""
+    if setup.connection is None:
+        return ""
+    row: Connection | None = Connection.objects.filter(pk=setup.connection, deleted_at=None).first()
+    return str(row.body.get("origin", "")) if row is not None else ""
+
+
+def _free_name(rows: Any) -> str:
+    taken = {name.casefold() for name in rows.values_list("name", flat=True)}
+    return next(name for name in chain([NAME], (f"{NAME} {n}" for n in count(2))) if name.casefold() not in taken)
+
+
+# --- 2 events
+
+
+def look(account: int, id: int, *, by: str, organizer: str = "") -> str:
+    """Asks pretix for its organizers and events. Returns why it could not be asked, or "". Call it outside of a transaction. Raises NotThere."""
+    setup = setup_of(pretix_row(id))
+    try:
+        catalogue = requests_of(account, setup).overview(organizer or setup.catalogue.organizer)
+    except (PretixRefusal, NotPretix) as error:
+        found = replace(setup, refusal=str(error)[:1_000])
+    else:
+        known = {event.slug: event for event in setup.catalogue.events} if catalogue.organizer == setup.catalogue.organizer else {}
+        events = tuple(_with_setup(event, known.get(event.slug)) for event in catalogue.events)
+        slugs = {event.slug for event in events}
+        chosen = tuple(pair for pair in setup.events if pair[0] in slugs)
+        found = replace(setup, refusal="", catalogue=replace(catalogue, events=events), events=chosen)
+    with saving(account, by=by) as transaction:
+        save_setup(transaction, lock_source(id), found)
+    return found.refusal
+
+
+def _with_setup(event: CatalogueEvent, known: CatalogueEvent | None) -> CatalogueEvent:
+    """The event as it was listed now, with the products and questions that were read before."""
+    return (
+        event
+        if known is None
+        else replace(event, orders=known.orders, items=known.items, categories=known.categories, questions=known.questions)
+    )
+
+
+def requests_of(account: int, setup: PretixSetup) -> PretixRequests:
+    """What asks the pretix of a set-up. Raises PretixRefusal."""
+    origin = address_of(setup)
+    if setup.connection is None or not origin:
+        raise PretixRefusal("The connection of this source was deleted. Choose another one.")
+    return PretixRequests(account, setup.connection, origin)
+
+
+def save_setup(transaction: SetupTransaction, row: Source, setup: PretixSetup) -> None:
+    """Stores the set-up of a locked source."""
+    settings: Mapping[str, Any] = json.loads(row.settings or "{}")
+    row.version += 1
+    row.settings = json.dumps({**settings, MEMBER: setup.to_body()}, ensure_ascii=False)
+    row.changed = from_micros(transaction.db.now())
+    row.save(update_fields=["settings", "version", "changed"])

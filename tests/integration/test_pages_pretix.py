@@ -1,0 +1,217 @@
+"""The set-up of a pretix source on its pages, against a stub of pretix (S4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+from django_scopes import scopes_disabled
+from tests.builders.platform_account import PlatformAccount, made, planned
+from tests.builders.pretix_order import SPEAKER, TICKET, WORKSHOP, place
+from tests.databases import DatabaseFacts
+from tests.page_text import text_of
+from tests.pretix_shop import TOKEN, PretixShop
+
+from heliograph.accounts.models import Account, Role
+from heliograph.connections.models import Connection
+from heliograph.domain.source.source_states import SourceState
+from heliograph.setup.models import AttendeeType, Question, RegistrationStatus, Session, Tag
+from heliograph.sources.models import Source
+from heliograph.sources.services.pretix_readings import pretix_settings
+from heliograph.store.models import Event
+
+LIST = "/settings/sources/"
+NEW = f"{LIST}new/pretix/"
+
+
+@pytest.fixture
+def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
+    with planned(database) as site:
+        Account.objects.filter(pk=site.pk).update(allowed_networks=["127.0.0.0/8"])
+        yield site
+
+
+@pytest.fixture
+def shop() -> Iterator[PretixShop]:
+    with PretixShop() as shop:
+        shop.sell("AAAAA", place(1), place(2, 2, SPEAKER, attendee_name_parts={"full_name": "Grace Hopper"}))
+        shop.sell("BBBBB", place(3), place(4, 2, WORKSHOP, variation=1, addon_to=3), status="n")
+        yield shop
+
+
+class _Fields(HTMLParser):
+    """What a browser would post of a page's form with the hidden field `version`."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.values: dict[str, list[str]] = {}
+        self._select = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        names = dict(attrs)
+        if tag == "select":
+            self._select = given.get("name", "")
+        elif tag == "option" and self._select and ("selected" in names or self._select not in self.values):
+            self.values[self._select] = [given.get("value", "")]
+        elif tag == "input" and given.get("name") and given.get("type") not in ("checkbox", "radio"):
+            self.values[given["name"]] = [given.get("value", "")]
+        elif tag == "input" and "checked" in names:
+            self.values.setdefault(given["name"], []).append(given.get("value", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select":
+            self._select = ""
+
+
+def as_shown(client: Client, url: str) -> dict[str, list[str]]:
+    """The fields of a page as they are shown, to be posted without a change."""
+    answer = client.get(url)
+    assert answer.status_code == 200, answer
+    return _Fields(answer.content.decode()).values
+
+
+def connected(client: Client, shop: PretixShop) -> str:
+    """The address of a source that is connected."""
+    answer = client.post(NEW, {"address": shop.origin, "token": TOKEN})
+    assert answer.status_code == 302
+    with scopes_disabled():
+        source = Source.objects.get(platform="pretix")
+    assert answer["Location"] == f"{LIST}{source.pk}/pretix/events/"
+    return f"{LIST}{source.pk}/"
+
+
+def test_S4_from_a_token_to_reading_without_a_change_of_the_proposals(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    site.signs_in(client)
+    assert "pretix" in text_of(client.get(f"{LIST}new/").content)
+    page = connected(client, shop)
+    with scopes_disabled():
+        connection = Connection.objects.get(name="pretix")
+    assert TOKEN not in json.dumps(connection.body)
+
+    fields = as_shown(client, f"{page}pretix/events/")
+    assert fields["event"] == ["gala.26", "summit26"]
+    assert fields["to-summit26"] == ["SUMMIT-26"]  # the account’s own
+    answer = client.post(f"{page}pretix/events/", fields)
+    assert answer["Location"] == f"{page}pretix/match/", text_of(answer.content)
+    with scopes_disabled():
+        gala = Event.objects.get(code="GALA-26")
+    assert gala.name == "Winter Gala"
+
+    fields = as_shown(client, f"{page}pretix/match/")
+    assert fields["status-paid-to"] == ["Registered"]
+    assert fields["status-cancelled-to"] == ["Cancelled"]
+    assert fields[f"item-{TICKET}-to"] == ["type:Conference ticket"]
+    assert fields[f"item-{WORKSHOP}_1-to"] == ["session:Workshop: Morning"]
+    assert fields["question-job.title-to"] == ["profile.position"]
+    assert fields["question-PASS-to"] == [""]
+    answer = client.post(f"{page}pretix/match/", fields)
+    assert answer["Location"] == f"{page}pretix/start/", text_of(answer.content)
+    with scopes_disabled():
+        settings = pretix_settings(Source.objects.get(platform="pretix"))
+        assert settings is not None
+        assert settings.organizer == "acme"
+        assert {event.code for event in settings.events} == {"SUMMIT-26", "GALA-26"}
+        assert not settings.lacks_statuses
+        assert RegistrationStatus.objects.filter(event=gala.pk, name="Expired", tags__name="Expired").exists()
+        assert AttendeeType.objects.filter(event__code="SUMMIT-26", name="Speaker pass").exists()
+        assert not AttendeeType.objects.filter(event=gala.pk, name="Speaker pass").exists()
+        assert Session.objects.filter(event__code="SUMMIT-26", name="Workshop: Evening").exists()
+        diet = {row.event_id: row for row in Question.objects.filter(label="Any dietary needs?")}
+        assert diet[gala.pk].options == ["Vegan", "Kosher"]
+        assert len({row.code for row in diet.values()}) == 1
+        assert Tag.objects.filter(name="Expired").exists()
+
+    shown = text_of(client.get(f"{page}pretix/start/").content)
+    for words in ("BBBBB-1", "Ada Lovelace", "Pre-Registered", "AAAAA-2", "Grace Hopper", "Speaker pass"):
+        assert words in shown
+    assert "Would wait" not in shown
+    answer = client.post(f"{page}pretix/start/", as_shown(client, f"{page}pretix/start/"))
+    assert answer.status_code == 200
+    with scopes_disabled():
+        source = Source.objects.get(platform="pretix")
+    assert source.state == SourceState.ON
+    assert source.due_at is not None
+    assert f"/in/{source.path}/" in answer.content.decode()
+    shown = text_of(client.get(f"{page}pretix/start/").content)
+    assert "No call came yet." in shown
+    assert f"/in/{source.path}/" not in client.get(f"{page}pretix/start/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "sees", "words"),
+    [
+        ("wrong", "", True, "pretix refuses this token (401)"),
+        (TOKEN, "/elsewhere", True, ""),
+    ],
+    ids=["token", "any page of it"],
+)
+def test_S4_why_pretix_cannot_be_asked_is_said(
+    site: PlatformAccount, client: Client, shop: PretixShop, token: str, path: str, sees: bool, words: str
+) -> None:
+    site.signs_in(client)
+    shop.may_see_orders = sees
+    answer = client.post(NEW, {"address": f"{shop.origin}{path}", "token": token}, follow=True)
+    assert words in text_of(answer.content)
+    assert answer.redirect_chain[-1][0].endswith("/pretix/" if words else "/pretix/events/")
+
+
+def test_S4_a_token_that_may_not_see_orders_is_said_and_nothing_is_created(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    site.signs_in(client)
+    shop.may_see_orders = False
+    page = connected(client, shop)
+    answer = client.post(f"{page}pretix/events/", as_shown(client, f"{page}pretix/events/"))
+    assert answer.status_code == 422
+    assert "Let it see orders" in text_of(answer.content)
+    with scopes_disabled():
+        assert not Event.objects.filter(code="GALA-26").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"address": "", "token": TOKEN}, "Give the address of your pretix."),
+        ({"address": "https://pretix.example", "token": ""}, "Paste the token of the team."),
+        ({"address": "ftp://pretix.example", "token": TOKEN}, "http"),
+        ({"address": "https://[", "token": TOKEN}, "address"),
+    ],
+    ids=["address", "token", "scheme", "broken"],
+)
+def test_S4_a_fault_of_the_first_step_stands_at_its_field(
+    site: PlatformAccount, client: Client, fields: dict[str, str], words: str
+) -> None:
+    site.signs_in(client)
+    answer = client.post(NEW, fields)
+    assert answer.status_code == 422
+    assert words in text_of(answer.content)
+    with scopes_disabled():
+        assert not Source.objects.exists()
+
+
+def test_S4_what_was_chosen_wrongly_stands_at_its_row(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    site.signs_in(client)
+    page = connected(client, shop)
+    fields = as_shown(client, f"{page}pretix/events/")
+    answer = client.post(f"{page}pretix/events/", fields | {"to-gala.26": ["SUMMIT-26"]})
+    assert answer.status_code == 422
+    assert "Another event becomes this one, too." in text_of(answer.content)
+    answer = client.post(f"{page}pretix/events/", fields | {"event": []})
+    assert "Choose at least one event." in text_of(answer.content)
+    assert client.post(f"{page}pretix/events/", fields | {"version": ["1"]}).status_code == 422
+    assert client.get(f"{page}pretix/match/")["Location"] == f"{page}pretix/events/"
+    assert client.get(f"{page}pretix/start/")["Location"] == f"{page}pretix/match/"
+
+
+def test_S4_only_an_administrator_of_the_account_sets_a_pretix_up(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    site.signs_in(client)
+    page = connected(client, shop)
+    pages = [f"{page}pretix/", *(f"{page}pretix/{step}/" for step in ("events", "match", "start"))]
+    for role in (Role.PLANNER, Role.VIEWER):
+        site.signs_in(client, role)
+        assert {client.get(url).status_code for url in [NEW, *pages]} == {client.post(url).status_code for url in [NEW, *pages]} == {403}
+    made(site.store).signs_in(client)
+    assert {client.get(url).status_code for url in pages} == {client.post(url).status_code for url in pages} == {404}
