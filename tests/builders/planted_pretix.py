@@ -1,4 +1,4 @@
-"""Sources that read a pretix, at each step of their set-up, as pages show them."""
+"""Sources of a `platform_account` that read a pretix, at each step of their set-up, as pages show them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from heliograph.domain.source.pretix import ItemUse, PretixItem, PretixQuestion
 from heliograph.domain.source.pretix_catalogue import PretixCatalogue, read_categories, read_events, read_items, read_questions
-from heliograph.domain.source.pretix_reading import mapping_of
+from heliograph.domain.source.pretix_list import mapping_of
 from heliograph.store.stored_calls import pack_body
-from tests.builders.pretix_order import SPEAKER, WORKSHOP, order, place, pretix_settings
+from tests.builders.pretix_order import SPEAKER, TICKET, WORKSHOP, order, place, pretix_settings
 from tests.pretix_shop import ORGANIZER, PretixShop
 
 if TYPE_CHECKING:
@@ -44,7 +45,12 @@ def plant(store: Database, account: int) -> dict[str, int]:
     ids: dict[str, int] = {}
     now = store.now()
     chosen = PretixSetup(catalogue=catalogue(), events=(("summit26", CODE),))
-    read = pretix_settings()
+    items = (
+        PretixItem(f"{TICKET}", ItemUse.TYPE, "Guest"),
+        PretixItem(f"{SPEAKER}", ItemUse.TYPE, "Speaker"),
+        PretixItem(f"{WORKSHOP}/1", ItemUse.SESSION, "KEYNOTE"),
+    )
+    read = pretix_settings(items=items, questions=(PretixQuestion("job.title", "profile.position"),))
     for name, setup, has_settings, state in (
         ("pretix refused", PretixSetup(refusal="pretix refuses this token (401)."), False, SourceState.DRAFT),
         ("pretix events", PretixSetup(catalogue=catalogue()), False, SourceState.DRAFT),

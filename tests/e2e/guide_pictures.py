@@ -58,4 +58,7 @@ PICTURES = (
     Picture("replay-running", lambda of: f"/signal/replay/{of.ids['replay sending']}/", "administrator", height=520),
     Picture("registrations", "/registrations/", "administrator", height=460),
     Picture("import", "/import/", "planning", height=600, then=dry_run),
+    Picture("pretix-connect", "/settings/sources/new/pretix/", height=560),
+    Picture("pretix-match", lambda of: f"/settings/sources/{of.ids['source pretix match']}/pretix/match/", height=760),
+    Picture("pretix-start", lambda of: f"/settings/sources/{of.ids['source pretix start']}/pretix/start/", height=640),
 )

@@ -164,7 +164,7 @@ def main() -> None:
             f"source {name}": id for name, id in planted_sources.plant(site.store, site.account.pk, by=site.administrator.actor).items()
         }
         ids |= planted_calls.plant(site.store, site.account.pk)
-        ids |= planted_pretix.plant(site.store, site.account.pk)
+        ids |= planted_pretix.plant(plan.store, plan.pk)
         ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site) | showcase_replays.made(site)
         sys.stdout.write(
             json.dumps(

@@ -125,6 +125,7 @@ STATES: Final = (
         "sources/pretix_connect.html",
         "pretix: connect",
         _of("pretix refused", "pretix/"),
+        "setting-up",
         names=("source-pretix",),
     ),
     State(
@@ -132,6 +133,7 @@ STATES: Final = (
         "sources/pretix_events.html",
         "pretix: choose events",
         _of("pretix events", "pretix/events/"),
+        "setting-up",
         names=("source-pretix-events",),
     ),
     State(
@@ -139,22 +141,34 @@ STATES: Final = (
         "sources/pretix_events.html",
         "pretix: choose events",
         _of("pretix events", "pretix/events/"),
+        "setting-up",
         then=_no_event,
         after=422,
     ),
     State(
-        "pretix, match", "sources/pretix_match.html", "pretix: match", _of("pretix match", "pretix/match/"), names=("source-pretix-match",)
+        "pretix, match",
+        "sources/pretix_match.html",
+        "pretix: match",
+        _of("pretix match", "pretix/match/"),
+        "setting-up",
+        names=("source-pretix-match",),
     ),
     State(
         "pretix, first read",
         "sources/pretix_start.html",
         "pretix: first read",
         _of("pretix start", "pretix/start/"),
+        "setting-up",
         names=("source-pretix-start",),
     ),
-    State("pretix, being read", "sources/pretix_start.html", "pretix: first read", _of("pretix reading", "pretix/start/")),
+    State("pretix, being read", "sources/pretix_start.html", "pretix: first read", _of("pretix reading", "pretix/start/"), "setting-up"),
     State(
-        "pretix, an address made", "sources/pretix_start.html", "pretix: first read", _of("pretix reading", "pretix/start/"), then=_address
+        "pretix, an address made",
+        "sources/pretix_start.html",
+        "pretix: first read",
+        _of("pretix reading", "pretix/start/"),
+        "setting-up",
+        then=_address,
     ),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )

@@ -37,7 +37,8 @@ def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
 @pytest.fixture
 def shop() -> Iterator[PretixShop]:
     with PretixShop() as shop:
-        shop.sell("AAAAA", place(1), place(2, 2, SPEAKER, attendee_name_parts={"full_name": "Grace Hopper"}))
+        news = [{"question_identifier": "NEWS", "answer": "True", "options": [], "option_identifiers": []}]
+        shop.sell("AAAAA", place(1, answers=news), place(2, 2, SPEAKER, attendee_name_parts={"full_name": "Grace Hopper"}))
         shop.sell("BBBBB", place(3), place(4, 2, WORKSHOP, variation=1, addon_to=3), status="n")
         yield shop
 
@@ -204,6 +205,30 @@ def test_S4_what_was_chosen_wrongly_stands_at_its_row(site: PlatformAccount, cli
     assert client.post(f"{page}pretix/events/", fields | {"version": ["1"]}).status_code == 422
     assert client.get(f"{page}pretix/match/")["Location"] == f"{page}pretix/events/"
     assert client.get(f"{page}pretix/start/")["Location"] == f"{page}pretix/match/"
+
+
+def test_S4_what_pretix_has_new_is_said_and_matched_without_another_change(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    site.signs_in(client)
+    page = connected(client, shop)
+    assert "Go on with the set-up" in text_of(client.get(page).content)
+    for step in ("events", "match", "start"):
+        client.post(f"{page}pretix/{step}/", as_shown(client, f"{page}pretix/{step}/"))
+    shop.items["summit26"].append({"id": 31, "name": {"en": "Press pass"}, "admission": True, "category": None, "variations": []})
+    client.post(f"{page}pretix/match/", as_shown(client, f"{page}pretix/match/") | {"do": ["look"]})
+    shown = text_of(client.get(page).content)
+    assert "New in pretix" in shown
+    assert "“Press pass” has no place here yet." in shown
+    fields = as_shown(client, f"{page}pretix/match/")
+    assert fields["item-31-to"] == ["type:Press pass"]
+    assert fields["question-PASS-to"] == [""]
+    assert client.post(f"{page}pretix/match/", fields)["Location"] == f"{page}pretix/start/"
+    assert "New in pretix" not in text_of(client.get(page).content)
+    with scopes_disabled():
+        settings = pretix_settings(Source.objects.get(platform="pretix"))
+        assert AttendeeType.objects.filter(name="Press pass").count() == 1
+    assert settings is not None
+    assert {item.key: item.name for item in settings.items}["31"] == "Press pass"
+    assert client.get(f"{page}mapping/")["Location"] == f"{page}pretix/match/"
 
 
 def test_S4_only_an_administrator_of_the_account_sets_a_pretix_up(site: PlatformAccount, client: Client, shop: PretixShop) -> None:

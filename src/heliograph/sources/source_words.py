@@ -19,6 +19,7 @@ from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState
 from heliograph.sources.models import CallKind, Source, SourceCall
+from heliograph.sources.services.pretix_setup import next_step, setup_of
 from heliograph.sources.source_list import SourceRow, progress_of
 from heliograph.web.templatetags.moments import clock_minute, short_moment
 
@@ -86,6 +87,11 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
             return HealthWords(word, _("Paused"), tone, icon, says)
         case SourceHealth.DRAFT:
             word = _kept(row.day.stored) if row.day.stored else _("Nothing yet")
+            if source.platform == PRETIX:
+                fix = (_("Go on with the set-up"), reverse(next_step(source), args=(source.pk,)))
+                return HealthWords(
+                    word, _("Not switched on"), tone, icon, _("Nothing is recorded yet. What is done of its set-up stays."), fix
+                )
             says = _("Nothing is recorded yet. Finish the mapping, then switch it on.")
             fix = (_("Finish the mapping"), reverse("source-mapping", args=(source.pk,)))
             return HealthWords(word, _("Not switched on"), tone, icon, says, fix)
@@ -110,7 +116,17 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
             fix = (_("Choose how it proves itself"), reverse("source-proof", args=(source.pk,)))
             return HealthWords(word, _("No verification"), tone, icon, says, fix)
         case SourceHealth.WELL:
-            return HealthWords(word, "", tone, icon, "")
+            return _new_in_pretix(source, word) or HealthWords(word, "", tone, icon, "")
+
+
+def _new_in_pretix(source: Source, word: str) -> HealthWords | None:
+    """What to do about products and questions that nobody has matched; None if there are none."""
+    names = list(setup_of(source).new_parts.values()) if source.platform == PRETIX else []
+    if not names:
+        return None
+    says = ngettext("“%(name)s” has no place here yet.", "“%(name)s” and %(n)d more have no place here yet.", len(names))
+    words = says % {"name": names[0], "n": len(names) - 1}
+    return HealthWords(word, _("New in pretix"), "wait", "warn", words, (_("Match"), reverse("source-pretix-match", args=(source.pk,))))
 
 
 def failure_words(source: Source) -> str:
@@ -163,6 +179,12 @@ def menu(source: Source) -> list[tuple[str, str]]:
     """The menu of a source, for who may change it: the label and URL of each operation."""
     proof = [(_("Address and secret"), reverse("source-proof", args=(source.pk,)))] if source.path else []
     described = [(_("The list that is read"), reverse("source-list-form", args=(source.pk,)))] if source.platform == REST else []
+    if source.platform == PRETIX:
+        described = [
+            (_("Address and token of pretix"), reverse("source-pretix", args=(source.pk,))),
+            (_("Events of pretix"), reverse("source-pretix-events", args=(source.pk,))),
+            (_("Webhook of pretix"), reverse("source-pretix-start", args=(source.pk,))),
+        ]
     return [
         *proof,
         *described,
@@ -187,6 +209,9 @@ def tabs(source: Source, current: str, *, waiting: int, can: bool) -> list[tuple
     """
     items = ngettext("Source items (%(n)s waiting)", "Source items (%(n)s waiting)", waiting) % {"n": intcomma(waiting)}
     pages = [("calls", _("Calls"), "source"), ("items", items if waiting else _("Source items"), "source-items")]
-    pages += [("mapping", _("Mapping"), "source-mapping")] if can else []
+    if can:
+        pages += (
+            [("match", _("Match"), "source-pretix-match")] if source.platform == PRETIX else [("mapping", _("Mapping"), "source-mapping")]
+        )
     pages += [("proof", _("Address and secret"), "source-proof")] if can and source.path else []
     return [(name, reverse(url, args=(source.pk,)), key == current) for key, name, url in pages]

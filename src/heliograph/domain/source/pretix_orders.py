@@ -185,7 +185,7 @@ class PretixOrders:
         for answer in _objects(place.get("answers")):
             identifier = _text(answer.get("question_identifier"))
             if identifier in self.choices:
-                answers[identifier] = answer.get("option_identifiers")
+                answers[identifier] = answer.get("option_identifiers") or answer.get("answer")  # yes or no has no options
             elif identifier in answers:
                 answers[identifier] = answer.get("answer")
         return answers

@@ -82,6 +82,19 @@ def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: 
     return ""
 
 
+def look_again(account: int, id: int, *, by: str) -> str:
+    """Reads the products and questions of the chosen events once more. Returns why pretix could not be asked, or "". Call it outside of a
+    transaction. Raises NotThere."""
+    setup = setup_of(pretix_row(id))
+    try:
+        sample = requests_of(account, setup).sample(setup.catalogue, [slug for slug, _ in setup.events])
+    except (PretixRefusal, NotPretix) as error:
+        return str(error)
+    with saving(account, by=by) as transaction:
+        save_setup(transaction, lock_source(id), replace(setup, catalogue=sample.catalogue, refusal=""))
+    return ""
+
+
 def _check(choices: Sequence[EventChoice]) -> None:
     if not choices:
         raise Invalid({"": ["Choose at least one event."]})

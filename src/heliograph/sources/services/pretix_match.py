@@ -6,7 +6,7 @@ A tag is only added to what is there already, never taken away: other sources an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from heliograph.domain.mapping.json_bodies import BodyError
@@ -26,8 +26,9 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.models import Source
 from heliograph.sources.services.pretix_readings import save_pretix
-from heliograph.sources.services.pretix_setup import PretixSetup, address_of, pretix_row, setup_of
+from heliograph.sources.services.pretix_setup import MOST_MATCHED, PretixSetup, address_of, pretix_row, save_setup, setup_of
 from heliograph.sources.services.source_mappings import SavedMeanwhile
+from heliograph.sources.services.sources import lock_source
 from heliograph.store.models import Event
 
 ANSWERS: Final = "answers."
@@ -118,6 +119,7 @@ def save_match(transaction: SetupTransaction, id: int, match: PretixMatch, *, se
     statuses = [(each.state, making.status(each)) for each in match.statuses]
     items = [PretixItem(key, each.use, making.item(each)) for each in match.items for key in each.keys]
     questions = [question for each in match.questions if each.target and (question := making.question(each)) is not None]
+    save_setup(transaction, lock_source(id), replace(setup, matched=tuple(setup.part_keys())[:MOST_MATCHED]))
     return save_pretix(transaction, id, _settings(setup, statuses, items, questions, match.include_test_mode))
 
 

@@ -33,6 +33,7 @@ from heliograph.sources.services.sources import add_source, lock_source, source_
 from heliograph.store.instants import from_micros
 
 NAME: Final = "pretix"
+MOST_MATCHED: Final = 20_000
 MEMBER: Final = "setup"
 """The member of a source's settings."""
 SCHEME: Final = "Token "
@@ -62,6 +63,8 @@ class PretixSetup:
     catalogue: PretixCatalogue = field(default_factory=PretixCatalogue)
     events: tuple[tuple[str, str], ...] = ()
     """The slugs of the chosen events, each with the code of our event."""
+    matched: tuple[str, ...] = ()
+    """The products and questions that a person has seen and saved, by `part_keys`."""
 
     @property
     def is_connected(self) -> bool:
@@ -74,6 +77,18 @@ class PretixSetup:
         chosen = [self.catalogue.event(slug) for slug, _ in self.events]
         return bool(chosen) and all(event is not None and event.was_read for event in chosen)
 
+    def part_keys(self) -> dict[str, str]:
+        """The products and questions of the chosen events: a key of each, and its name."""
+        events = [event for slug, _ in self.events if (event := self.catalogue.event(slug)) is not None]
+        products = {f"item {item['id']}": str(item["name"]) for event in events for item in event.items}
+        return products | {f"question {each['identifier']}": str(each["question"]) for event in events for each in event.questions}
+
+    @property
+    def new_parts(self) -> dict[str, str]:
+        """The products and questions that came after the last match, by key; none before the first."""
+        matched = set(self.matched)
+        return {key: name for key, name in self.part_keys().items() if key not in matched} if matched else {}
+
     def to_body(self) -> dict[str, Any]:
         """The set-up as JSON."""
         return {
@@ -82,6 +97,7 @@ class PretixSetup:
             "refusal": self.refusal,
             "catalogue": self.catalogue.to_body(),
             "events": [list(pair) for pair in self.events],
+            "matched": list(self.matched),
         }
 
     @classmethod
@@ -95,6 +111,7 @@ class PretixSetup:
             body.text("refusal", longest=1_000),
             PretixCatalogue.from_body(catalogue),
             body.pairs("events", most=MOST_EVENTS, longest=LONGEST_SLUG),
+            body.texts("matched", most=MOST_MATCHED),
         )
 
 
@@ -104,6 +121,14 @@ def setup_of(source: Source) -> PretixSetup:
         return PretixSetup.from_body(json.loads(source.settings or "{}").get(MEMBER, {}))
     except (BodyError, ValueError, AttributeError):
         return PretixSetup()
+
+
+def next_step(source: Source) -> str:
+    """The name of the page on which the set-up goes on."""
+    if PRETIX in json.loads(source.settings or "{}"):
+        return "source-pretix-start"
+    setup = setup_of(source)
+    return "source-pretix-match" if setup.is_read else "source-pretix-events" if setup.is_connected else "source-pretix"
 
 
 def pretix_row(id: int) -> Source:

@@ -19,6 +19,7 @@ from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.platforms import REST
+from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.source_calls import call_json, mapped_call
 from heliograph.registrations.imports.preparation import load_known
@@ -55,6 +56,8 @@ MOST_NAMED: Final = 3
 def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
     """The editor. Every button but Save and Switch on gives the page again; nothing is stored by looking."""
     source = source_row(id)
+    if source.platform == PRETIX:  # its mapping follows from its settings
+        return HttpResponseRedirect(reverse("source-pretix-match", args=(id,)))
     with read_database() as db:
         calls = stored_calls.newest_calls(db, id, MOST_TRIED)
         known = load_known(db, Committed(db), request.account.pk)

@@ -30,6 +30,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.sources.models import Source
+from heliograph.sources.services.pretix_events import look_again
 from heliograph.sources.services.pretix_match import ANSWERS, PROFILE, ItemMatch, PretixMatch, QuestionMatch, StatusMatch, save_match
 from heliograph.sources.services.pretix_readings import pretix_settings
 from heliograph.sources.services.pretix_setup import PretixSetup, pretix_row, setup_of
@@ -61,6 +62,7 @@ MOST_OFFERED: Final = 100
 class MatchForm(Form):
     """What the whole page posts."""
 
+    do = Hidden()
     version = Hidden()
     test_mode = Hidden()
 
@@ -134,7 +136,12 @@ def source_pretix_match(request: AccountRequest, id: int) -> HttpResponse:
         return HttpResponseRedirect(reverse("source-pretix-events", args=(id,)))
     page = MatchPage(request, source, setup)
     errors: Mapping[str, Sequence[str]] = {}
-    if request.method == "POST":
+    if page.form.posted.get("do") == "look":
+        refusal = look_again(request.account.pk, id, by=request.user.actor)
+        if not refusal:
+            return HttpResponseRedirect(reverse("source-pretix-match", args=(id,)))
+        errors = {"": [refusal]}
+    elif request.method == "POST":
         try:
             with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 save_match(transaction, id, page.match(), seen=read_id(page.form.posted["version"]) or 0)
@@ -230,6 +237,7 @@ class MatchPage:
             [each.name for each in sessions.values()],
             self._tag_names(TagKind.ATTENDEE_TYPE),
         )
+        new = self._setup.new_parts
         groups: dict[tuple[str, ItemUse], list[ItemProposal]] = {}
         for each in proposals:
             groups.setdefault((folded(each.theirs), each.use), []).append(each)
@@ -254,7 +262,8 @@ class MatchPage:
             there = types.get(folded(proposed.partition(":")[2])) if proposed.startswith(TYPE) else None
             tags = (there and self._labels(TagKind.ATTENDEE_TYPE, there.tags)) or SEPARATOR.join(first.ours.tags)
             todo = gettext_lazy("No tag yet. Flows that filter by it won’t find it.") if first.use is ItemUse.TYPE else ""
-            sub = gettext_lazy("Add-on") if first.use is ItemUse.SESSION else ""
+            is_new = any(f"item {each.key.partition('/')[0]}" in new for each in group)
+            sub = gettext_lazy("New in pretix") if is_new else gettext_lazy("Add-on") if first.use is ItemUse.SESSION else ""
             rows.append((MatchRow(f"item-{first.key.replace('/', '_')}", first.theirs, sub, proposed, choices, tags, todo), group))
         return rows
 
@@ -272,7 +281,8 @@ class MatchPage:
             proposed = each.target
             if proposed.startswith(ANSWERS):
                 proposed = f"{ANSWERS}{by_label.get(folded(proposed.removeprefix(ANSWERS)), each.ours.name)}"
-            if saved is not None:
+            is_new = f"question {each.identifier}" in self._setup.new_parts
+            if saved is not None and not is_new:
                 proposed = saved.get(each.identifier, "")
             create = (
                 [] if folded(each.theirs) in by_label else [Choice(f"{ANSWERS}{each.theirs}", _("Create %(name)s") % {"name": each.theirs})]
@@ -292,6 +302,7 @@ class MatchPage:
             todo = gettext_lazy("No tag yet. Mappings can’t use it.") if proposed.startswith(ANSWERS) else ""
             count = len(each.options)
             sub = ngettext("%(n)s choice", "%(n)s choices", count) % {"n": count} if count else ""
+            sub = _("New in pretix") if is_new else sub
             rows.append((MatchRow(f"question-{each.identifier}", each.theirs, sub, proposed, options, tag, todo), each))
         return rows
 
