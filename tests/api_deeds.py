@@ -763,6 +763,13 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "a source is removed with its registrations",
+        PagePost("/settings/sources/{source}/remove/", {"then": "inactive"}),
+        ApiRequest("POST", "sources/{source}/removal", {"registrations": "inactive"}),
+        "audit_entry config_version jobs_job source",
+        jobs=True,
+    )
+    yield Deed(
         "a source is removed",
         PagePost("/settings/sources/{source}/remove/"),
         ApiRequest("DELETE", "sources/{source}"),

@@ -81,6 +81,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PATCH", "sources/{source}"): _SET_UP,
     ("DELETE", "sources/{source}"): _SET_UP,
     ("POST", "sources/{source}/missing"): _ADMINISTER,
+    ("GET", "sources/{source}/removal"): _READ_SET_UP,
+    ("POST", "sources/{source}/removal"): _SET_UP,
     ("POST", "sources/{source}/pause"): _ADMINISTER,
     ("POST", "sources/{source}/resume"): _ADMINISTER,
     ("GET", "sources/{source}/list"): _READ_SET_UP,

@@ -647,7 +647,7 @@ PAGES: dict[str, Asking] = {
         lambda site: missing_of(site) == 0,
     ),
     "a source is removed": Asking(
-        "sources.views.source_pages.source_remove",
+        "sources.views.removal_page.source_remove",
         lambda site: f"/settings/sources/{source_of(site)}/remove/",
         renames_source,
         "Remove “Journalists”?",

@@ -78,7 +78,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-proof": ("PUT sources/{source}/proof", "POST sources/{source}/secrets", "DELETE sources/{source}/secrets/{secret}"),
     "source-missing": ("POST sources/{source}/missing",),
     "source-read": ("POST sources/{source}/read",),
-    "source-remove": ("DELETE sources/{source}",),
+    "source-remove": ("DELETE sources/{source}", "POST sources/{source}/removal"),
     "source-resume": ("POST sources/{source}/resume",),
     "profile-data": ("POST profile-data",),
     "profile-data-delete": ("DELETE profile-data/{field}",),

@@ -199,6 +199,7 @@ def job_kinds() -> JobKinds:
     from heliograph.replay import dry_run  # noqa: PLC0415
     from heliograph.retry import downloads, submit_job  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
+    from heliograph.sources import source_removal  # noqa: PLC0415
 
     return JobKinds(
         [
@@ -210,6 +211,7 @@ def job_kinds() -> JobKinds:
             downloads.kind(),
             dry_run.kind(),
             erasure_job.kind(),
+            source_removal.kind(),
         ]
     )
 

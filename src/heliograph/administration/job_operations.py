@@ -23,6 +23,7 @@ from heliograph.registrations.imports import preparation
 from heliograph.replay import dry_run, send_job
 from heliograph.retry import downloads, submit_job
 from heliograph.setup import mark_test_job
+from heliograph.sources import source_removal
 
 
 class JobOperation(StrEnum):
@@ -42,6 +43,7 @@ OPERATIONS: Final[Mapping[str, frozenset[JobOperation]]] = {
     submit_job.KIND: _PAUSABLE,
     downloads.KIND: _PAUSABLE,
     mark_test_job.KIND: frozenset({JobOperation.RESUME}),
+    source_removal.KIND: _PAUSABLE,
     erasure_job.KIND: frozenset({JobOperation.RESUME}),
 }
 """The operations that each kind allows."""

@@ -12,6 +12,7 @@ from heliograph.sources.views import (
     pretix_pages,
     pretix_start_page,
     proof_page,
+    removal_page,
     source_calls_page,
     source_pages,
 )
@@ -32,7 +33,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/pretix/events/", pretix_pages.source_pretix_events, name="source-pretix-events"),
     path("settings/sources/<int:id>/pretix/match/", pretix_match_page.source_pretix_match, name="source-pretix-match"),
     path("settings/sources/<int:id>/pretix/start/", pretix_start_page.source_pretix_start, name="source-pretix-start"),
-    path("settings/sources/<int:id>/remove/", source_pages.source_remove, name="source-remove"),
+    path("settings/sources/<int:id>/remove/", removal_page.source_remove, name="source-remove"),
     path("settings/sources/<int:id>/mapping/", call_mapping_page.source_mapping, name="source-mapping"),
     path("settings/sources/<int:id>/items/", source_calls_page.source_items, name="source-items"),
     path("settings/sources/<int:id>/again/", source_calls_page.source_again, name="source-again"),

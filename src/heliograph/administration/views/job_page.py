@@ -20,6 +20,8 @@ from heliograph.registrations import bulk_change as bulk_jobs
 from heliograph.registrations.imports.preparation import KIND as IMPORT
 from heliograph.registrations.views import bulk, import_words
 from heliograph.setup.views.setup_frame import check
+from heliograph.sources import source_removal
+from heliograph.sources.views import removal_page
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
@@ -27,6 +29,7 @@ from heliograph.web.toasts import say
 
 PAGES: Mapping[str, Callable[[Job], JobPage]] = {
     bulk_jobs.KIND: bulk.job_page,
+    source_removal.KIND: removal_page.job_page,
     IMPORT: import_words.job_page,
     export_jobs.KIND: record_export_page.job_page,
 }

@@ -14,6 +14,7 @@ from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.sources.models import SourceCall
 from heliograph.sources.source_list import SourceRow
+from heliograph.sources.source_removal import RemovalPreview
 from heliograph.sources.trial_read import TrialRead
 
 Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]
@@ -161,6 +162,55 @@ class MissingAnswer(Document):
             description="True: each is asked for once more, and becomes inactive if it is gone. False: they stay, and are looked for again."
         ),
     ]
+
+
+class Become(StrEnum):
+    """What becomes of registrations that came only by a source."""
+
+    INACTIVE = "inactive"
+    QUIET = "inactive quietly"
+
+
+class SourceRemoval(Document):
+    """Removing a source with what came by it."""
+
+    registrations: Annotated[
+        Become,
+        msgspec.Meta(description="What becomes of those that came only by it. `inactive`: flows act; `inactive quietly`: no flow does."),
+    ]
+
+
+class FlowActs(Document):
+    """How often a flow would act."""
+
+    flow: str
+    registrations: int
+
+
+class SourceRemovalDocument(Document):
+    """What removing a source with its registrations would do."""
+
+    registrations: Annotated[int, msgspec.Meta(description="Active registrations that came only by it.")]
+    changed_by_hand: Annotated[int, msgspec.Meta(description="Of these, those that people changed since.")]
+    shared: Annotated[
+        int, msgspec.Meta(description="Others that came by it and that another source, a file or a program changed; they stay.")
+    ]
+    complete: Annotated[bool, msgspec.Meta(description="False if only the first 100,000 registrations of the account were counted.")]
+    tried: Annotated[int, msgspec.Meta(description="Registrations of which flows were asked what they would do.")]
+    acts: Annotated[list[FlowActs], msgspec.Meta(description="On how many of them each flow would act.")]
+
+    @classmethod
+    def from_preview(cls, preview: RemovalPreview) -> SourceRemovalDocument:
+        """The document of a preview."""
+        count = preview.count
+        return cls(
+            registrations=count.own,
+            changed_by_hand=count.by_hand,
+            shared=count.shared,
+            complete=count.is_whole,
+            tried=preview.tried,
+            acts=[FlowActs(flow=name, registrations=number) for name, number in preview.acts.most_common()],
+        )
 
 
 class NewSource(Document):

@@ -7,12 +7,15 @@ from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import ClassVar, Final
 
-from dmr import Body, Path, Query, modify
+from django.http import HttpResponse
+from dmr import Body, Path, Query, ResponseSpec, modify, validate
 from dmr.routing import path
 
 from heliograph.api.controller import ApiController
+from heliograph.api.documents.job_documents import JobDocument
 from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.documents.source_documents import (
+    Become,
     ListDocument,
     ListTrialDocument,
     MadeSecret,
@@ -26,6 +29,8 @@ from heliograph.api.documents.source_documents import (
     SourceCallDocument,
     SourceChange,
     SourceDocument,
+    SourceRemoval,
+    SourceRemovalDocument,
 )
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
@@ -38,6 +43,7 @@ from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.sources import source_removal
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import list_readings, source_proof
@@ -46,6 +52,7 @@ from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
 from heliograph.sources.trial_read import try_list
 from heliograph.store.django_database import read_database
+from heliograph.store.source_registrations import count_registrations
 from heliograph.web.cursor import keyset
 
 
@@ -113,6 +120,37 @@ class OneSource(SourceController):
         """Remove a source. Its address no longer answers; what it has recorded stays."""
         with self.saving() as transaction:
             service.remove(transaction, number_of(parsed_path.source))
+
+
+class RemovalOfSource(SourceController):
+    """Removing a source with what came by it."""
+
+    access: ClassVar = {"GET": READ_SET_UP, "POST": SET_UP}
+    counts_first: ClassVar = True
+
+    def get(self, parsed_path: Path[SourcePath]) -> SourceRemovalDocument:
+        """Read what removing a source with its registrations would do. Nothing is changed."""
+        id = number_of(parsed_path.source)
+        service.source_row(id)
+        with read_database() as db:
+            return SourceRemovalDocument.from_preview(source_removal.preview(db, self.account.pk, id))
+
+    @validate(ResponseSpec(JobDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
+    def post(self, parsed_path: Path[SourcePath], parsed_body: Body[SourceRemoval]) -> HttpResponse:
+        """Remove a source, and set the registrations that came only by it inactive, as a job. `DELETE` leaves them as they are."""
+        id = number_of(parsed_path.source)
+        return self.start_counted(lambda: self._count(id), lambda total: self._remove(id, parsed_body.registrations, total))
+
+    def _count(self, id: int) -> int:
+        service.source_row(id)
+        with read_database() as db:
+            return count_registrations(db, self.account.pk, id).own
+
+    def _remove(self, id: int, become: Become, total: int) -> JobDocument:
+        with self.saving() as transaction:
+            job = source_removal.remove_source(transaction, id, source_removal.Afterwards(become.value), total)
+        assert job is not None
+        return JobDocument.of_job(job)
 
 
 class PauseOfSource(SourceController):
@@ -298,6 +336,7 @@ class OneSecretOfSource(SourceController):
 ROUTES: Final = [
     path("sources", Sources.as_view()),
     path("sources/<str:source>", OneSource.as_view()),
+    path("sources/<str:source>/removal", RemovalOfSource.as_view()),
     path("sources/<str:source>/list", ListOfSource.as_view()),
     path("sources/<str:source>/list/trial", TrialOfList.as_view()),
     path("sources/<str:source>/read", ReadingOfSource.as_view()),

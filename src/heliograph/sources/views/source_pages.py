@@ -31,7 +31,6 @@ from heliograph.sources.services import sources as service
 from heliograph.sources.source_list import SourceRow, source_rows
 from heliograph.sources.views import pretix_pages
 from heliograph.store.django_database import read_database
-from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form, posted
@@ -295,42 +294,6 @@ def _switched(request: AccountRequest, id: int, switch: Callable[[SetupTransacti
     except Invalid as error:
         say(request, _(error.fields["source"][0]))
     return HttpResponseRedirect(reverse("source", args=(id,)))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs(Role.ADMINISTRATOR)
-def source_remove(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks for confirmation, and removes a source."""
-    source = _source(id)
-    with read_database() as db:
-        (row,) = source_rows(db, [source])
-    href = reverse("source", args=(id,))
-    waits = row.day.waiting + row.day.stored
-    kept = ngettext("%(n)s kept call is never recorded.", "%(n)s kept calls are never recorded.", waits) % {"n": intcomma(waits)}
-    confirmation = question(
-        _("Remove “%(name)s”?") % {"name": source.name},
-        lead=_("Nothing more comes from it, and its address no longer answers. You can’t undo this; pausing it is enough for a break."),
-        crumbs=[(_("Sources"), reverse("sources")), (source.name, href)],
-        breaks=[
-            *(
-                [Breaks(_("What is kept and not recorded"), Moving(kept), tone="wait", items=[LinkedThing(_("Its calls"), href)])]
-                if waits
-                else []
-            ),
-            Breaks(_("Its registrations stay as they are"), _("From now on they are edited by hand, by file or by the API.")),
-        ],
-        thing=(source.pk, source.name),
-        button=_("Remove the source"),
-        button_class="danger",
-        cancel=_("Keep it"),
-        cancel_href=href,
-    )
-    if is_agreed(request, confirmation):
-        with saving(request.account.pk, by=request.user.actor) as transaction:
-            service.remove(transaction, id)
-        say(request, _("“%(name)s” is removed.") % {"name": source.name})
-        return HttpResponseRedirect(reverse("sources"))
-    return settings_page(request, "confirmation.html", entry=ENTRY, **confirmation)
 
 
 def _source(id: int) -> Source:
