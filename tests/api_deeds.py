@@ -745,6 +745,12 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "the columns of a watched folder are chosen",
+        PagePost("/settings/sources/{folder_source}/folder/", {"reading": "stored", "event": "SUMMIT"}),
+        ApiRequest("PUT", "sources/{folder_source}/folder", {"reading": {"event": "SUMMIT", "columns": {"Reg no": {"to": "code"}}}}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
         "a source is read now",
         PagePost("/settings/sources/{listed_source}/read/"),
         ApiRequest("POST", "sources/{listed_source}/read"),

@@ -72,6 +72,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-add": ("POST sources",),
     "source-again": ("POST sources/{source}/calls/again",),
     "source-list-form": ("PUT sources/{source}/list", "POST sources/{source}/list/trial"),
+    "source-folder": ("PUT sources/{source}/folder",),
     "source-mapping": ("PUT sources/{source}/mapping", "POST sources/{source}/mapping/trial", "POST sources/{source}/switch-on"),
     "source-name": ("PATCH sources/{source}",),
     "source-pause": ("POST sources/{source}/pause",),

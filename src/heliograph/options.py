@@ -229,6 +229,11 @@ class Options(BaseSettings):
         le=10_000,
         description="Scheduled backups that are kept in that folder; older ones are removed once a new one is complete.",
     )
+    folders: Path = Field(
+        default=Path(),
+        description="Folder below which each source of the platform “watched folder” has its own, `source-<number>`. It must exist; Heliograph creates those in it,"
+        " and reads and writes nothing outside of them. Default: no watched folders.",
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
@@ -368,7 +373,7 @@ class Options(BaseSettings):
 
     @model_validator(mode="after")
     def _absolute_places(self) -> Self:
-        for name in ("data", "key_file", "ca_file", "backup_folder"):
+        for name in ("data", "key_file", "ca_file", "backup_folder", "folders"):
             place: Path = getattr(self, name)
             if place != Path() and not place.is_absolute():
                 raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give an absolute path")

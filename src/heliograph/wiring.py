@@ -233,7 +233,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
-    from heliograph.sources import read_schedule  # noqa: PLC0415
+    from heliograph.sources import folder_watch, read_schedule  # noqa: PLC0415
     from heliograph.store.backup import backup_schedule  # noqa: PLC0415
     from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
@@ -241,8 +241,12 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     backups: list[tuple[str, Callable[[threading.Event], None]]] = []
     if schedule is not None:
         backups.append(("backups", lambda stop: backup_schedule.care(lambda: open_database(options, read_only=True), stop, schedule)))
+    folders: list[tuple[str, Callable[[threading.Event], None]]] = []
+    if options.folders != Path():
+        folders.append(("folders", lambda stop: folder_watch.care(stop, options.folders)))
     return [
         *backups,
+        *folders,
         ("folding", lambda stop: figure_folder.care(lambda: open_database(options), stop)),
         ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention, options.retention_keys)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),

@@ -21,7 +21,7 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
     by: who has paused the one that is paused
     """
     from heliograph.domain.source.source_states import CallState, SourceState
-    from heliograph.sources.models import Source
+    from heliograph.sources.models import CallKind, Source
     from heliograph.sources.services.sources import preset_settings
 
     def source(name: str, platform: str, state: int, **columns: object) -> Source:
@@ -53,14 +53,39 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
     source("Cannot be read", "rest", SourceState.ON, failures=3, failing_since=from_micros(now - 20 * MINUTE), failure=failing)
     asking = '{"filled": true, "passed": 37, "missing": 120, "known": 800}'
     source("Asks", "rest", SourceState.ON, cursor=asking, last_read_at=from_micros(now - 3 * MINUTE))
+    columns = {"Reg no": {"to": "code"}, "Firm": {"to": "profile.organization"}, "Mail": {"to": "profile.email"}}
+    words = "The file has no column 'Reg no'. Its columns are 'Code', 'Company'. Give its columns the names that the other files have."
+    dropped = source(
+        "Drop box",
+        "folder",
+        SourceState.ON,
+        settings=json.dumps({"folder": {"event": "SUMMIT-26", "columns": columns}}),
+        cursor=json.dumps({"failed": {"name": "partners.csv", "words": words}}),
+        last_read_at=from_micros(now - 3 * MINUTE),
+    )
+    for age, name, why, state, changed in (
+        (60, "guests.csv", "", CallState.RECORDED, 12),
+        (3, "partners.csv", words, CallState.NOTHING, 0),
+    ):
+        about = json.dumps({"file": name, "job": None, "words": why})
+        called(
+            store,
+            dropped,
+            now - age * MINUTE,
+            state=state,
+            documents=14 if changed else 0,
+            changed=changed,
+            kind=CallKind.FILE,
+            headers=about,
+        )
     return made
 
 
-def called(store: Database, source: Source, at: int, *, state: int, documents: int = 0, changed: int = 0) -> None:
+def called(store: Database, source: Source, at: int, *, state: int, documents: int = 0, changed: int = 0, **columns: object) -> None:
     """Plants a call of a source."""
     from heliograph.sources.models import SourceCall
 
-    SourceCall(account_id=source.account_id, source=source, at=at, state=state, documents=documents, changed=changed).save()
+    SourceCall(account_id=source.account_id, source=source, at=at, state=state, documents=documents, changed=changed, **columns).save()
 
 
 def refused(store: Database, source: Source, at: int, reason: str, *, count: int) -> None:

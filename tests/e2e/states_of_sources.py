@@ -83,6 +83,12 @@ def _address(visit: Visit) -> None:
     expect(visit.page.get_by_label("Target URL")).to_be_visible()
 
 
+def _no_columns(visit: Visit) -> None:
+    visit.page.get_by_label("Columns").select_option("")
+    visit.press("Save")
+    expect(visit.page.locator("[aria-invalid=true]").first).to_be_visible()
+
+
 STATES: Final = (
     State("sources", LIST, "Sources", PATH, names=("sources",)),
     State("sources, as a Viewer", LIST, "Sources", PATH, "viewer"),
@@ -110,6 +116,16 @@ STATES: Final = (
     State("the list that is read", LISTED, "The list that is read", _of("Asks", "list/"), names=("source-list-form",)),
     State("the list that is read, refused", LISTED, "The list that is read", _of("Asks", "list/"), then=_no_address, after=422),
     State("the list that is read, a sample", LISTED, "The list that is read", _of("Asks", "list/"), then=_sampled),
+    State("a watched folder", PAGE, "Drop box", _of("Drop box")),
+    State("the columns of the files", "setup/form.html", "Columns of the files", _of("Drop box", "folder/"), names=("source-folder",)),
+    State(
+        "the columns of the files, refused",
+        "setup/form.html",
+        "Columns of the files",
+        _of("Drop box", "folder/"),
+        then=_no_columns,
+        after=422,
+    ),
     State("a source that asks", PAGE, "Asks", _of("Asks")),
     State(
         "a source that asks, its question",
@@ -173,5 +189,5 @@ STATES: Final = (
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 
-ACTIONS: Final = {"source-pause", "source-resume", "source-again", "source-read"}
+ACTIONS: Final = {"source-pause", "source-resume", "source-again", "source-read", "source-first-file"}
 """Addresses that only take a form."""

@@ -48,6 +48,8 @@ PLACES: dict[str, str] = {
     "source-name": "sources#adding-a-source",
     "source-list-form": "sources#reading-a-list",
     "source-read": "sources#reading-a-list",
+    "source-folder": "sources#a-watched-folder",
+    "source-first-file": "sources#a-watched-folder",
     "source-proof": "sources#how-calls-prove-themselves",
     "source-mapping": "sources#mapping",
     "source-items": "sources#what-waits",

@@ -26,6 +26,8 @@ class CallKind(models.IntegerChoices):
     """A page of a list that was read."""
     RECORD = 2
     """Records that a program printed."""
+    FILE = 3
+    """A file of a watched folder. What it says stands in `headers`: file, job, words."""
 
 
 class Source(models.Model):

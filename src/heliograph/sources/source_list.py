@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.read_failure import is_visible
 from heliograph.domain.source.source_health import WAVE_LASTS, SourceFacts, SourceHealth, health_of
 from heliograph.domain.source.source_progress import SourceProgress
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.domain.source.verification import Proof
+from heliograph.domain.source.watched_folder import FolderProgress
 from heliograph.sources.models import Source
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -90,6 +92,7 @@ def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
         refused=sum(each.count for each in lately),
         refused_at=max((each.last_at for each in lately), default=None),
         taken_at=source.last_call_at,
+        file_failed=source.platform == FOLDER and FolderProgress.from_body(json.loads(source.cursor or "{}")).failed is not None,
     )
     return SourceRow(source, health_of(facts, now), day)
 

@@ -14,17 +14,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.accounts.actors import Actors
-from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Way
+from heliograph.domain.source.platforms import FOLDER, PLATFORMS, REST, WEBHOOK, Way
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState
+from heliograph.domain.source.watched_folder import FolderProgress
+from heliograph.sources.folder_place import folder_name
 from heliograph.sources.models import CallKind, Source, SourceCall
 from heliograph.sources.services.pretix_setup import next_step, setup_of
 from heliograph.sources.source_list import SourceRow, progress_of
 from heliograph.web.templatetags.moments import clock_minute, short_moment
 
-PLATFORM_NAMES: Final = {WEBHOOK: gettext_lazy("Any webhook"), REST: gettext_lazy("Any REST list")}
-WAYS: Final = {Way.CALLED: gettext_lazy("calls us"), Way.READ: gettext_lazy("is read")}
+PLATFORM_NAMES: Final = {WEBHOOK: gettext_lazy("Any webhook"), REST: gettext_lazy("Any REST list"), FOLDER: gettext_lazy("Watched folder")}
+WAYS: Final = {Way.CALLED: gettext_lazy("calls us"), Way.READ: gettext_lazy("is read"), Way.FILES: gettext_lazy("takes files")}
 TONES: Final = {
     SourceHealth.PAUSED: ("wait", ""),
     SourceHealth.DRAFT: ("wait", "missing"),
@@ -32,6 +34,7 @@ TONES: Final = {
     SourceHealth.ASKS: ("wait", "warn"),
     SourceHealth.REFUSING: ("failed", ""),
     SourceHealth.OPEN: ("failed", "warn"),
+    SourceHealth.FILE_FAILED: ("failed", ""),
     SourceHealth.WELL: ("", ""),
 }
 """The tone and the sign of each health."""
@@ -76,7 +79,7 @@ def way_of(source: Source) -> Way:
 def health(row: SourceRow, actors: Actors) -> HealthWords:
     """How a source is, with the one thing to do about it."""
     source = row.source
-    word = _("Receiving") if way_of(source) is Way.CALLED else _every(row)
+    word = _doing(row)
     tone, icon = TONES[row.health]
     match row.health:
         case SourceHealth.PAUSED:
@@ -86,6 +89,10 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
             }
             return HealthWords(word, _("Paused"), tone, icon, says)
         case SourceHealth.DRAFT:
+            if way_of(source) is Way.FILES:
+                says = _("Nothing is imported yet. Choose how the columns of its files are read, then switch it on.")
+                fix = (_("Choose the columns"), reverse("source-folder", args=(source.pk,)))
+                return HealthWords(_("Nothing yet"), _("Not switched on"), tone, icon, says, fix)
             word = _kept(row.day.stored) if row.day.stored else _("Nothing yet")
             if source.platform == PRETIX:
                 fix = (_("Go on with the set-up"), reverse(next_step(source), args=(source.pk,)))
@@ -115,6 +122,8 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
             says = _("Anyone who knows the address can send registrations.")
             fix = (_("Choose how it proves itself"), reverse("source-proof", args=(source.pk,)))
             return HealthWords(word, _("No verification"), tone, icon, says, fix)
+        case SourceHealth.FILE_FAILED:
+            return HealthWords(word, _("A file was not imported"), tone, icon, _failed_file_words(source))
         case SourceHealth.WELL:
             return _new_in_pretix(source, word) or HealthWords(word, "", tone, icon, "")
 
@@ -127,6 +136,21 @@ def _new_in_pretix(source: Source, word: str) -> HealthWords | None:
     says = ngettext("“%(name)s” has no place here yet.", "“%(name)s” and %(n)d more have no place here yet.", len(names))
     words = says % {"name": names[0], "n": len(names) - 1}
     return HealthWords(word, _("New in pretix"), "wait", "warn", words, (_("Match"), reverse("source-pretix-match", args=(source.pk,))))
+
+
+def _doing(row: SourceRow) -> str:
+    match way_of(row.source):
+        case Way.CALLED:
+            return _("Receiving")
+        case Way.FILES:
+            return _("Watching its folder")
+        case Way.READ:
+            return _every(row)
+
+
+def _failed_file_words(source: Source) -> str:
+    failed = FolderProgress.from_body(json.loads(source.cursor or "{}")).failed
+    return "" if failed is None else _("“%(file)s” is in the folder failed. %(why)s") % {"file": failed.name, "why": failed.words}
 
 
 def failure_words(source: Source) -> str:
@@ -155,7 +179,9 @@ def last_facts(source: Source) -> list[tuple[str, str]]:
 
 
 def reading_facts(source: Source) -> list[tuple[str, str]]:
-    """How far a source that is read has come: (name, words)."""
+    """How far a source that is read has come, or the folder that is watched: (name, words)."""
+    if way_of(source) is Way.FILES:
+        return [(_("Folder"), folder_name(source.pk))]
     if way_of(source) is not Way.READ or source.last_read_at is None:
         return []
     progress = progress_of(source)
@@ -185,17 +211,30 @@ def menu(source: Source) -> list[tuple[str, str]]:
             (_("Events of pretix"), reverse("source-pretix-events", args=(source.pk,))),
             (_("Webhook of pretix"), reverse("source-pretix-start", args=(source.pk,))),
         ]
+    folder = [(_("Columns of the files"), reverse("source-folder", args=(source.pk,)))] if source.platform == FOLDER else []
     return [
         *proof,
         *described,
+        *folder,
         (_("Rename"), reverse("source-name", args=(source.pk,))),
         (_("Remove"), reverse("source-remove", args=(source.pk,))),
     ]
 
 
+def file_of(call: SourceCall) -> Mapping[str, Any]:
+    """What a call that is a file of a folder says: file, job, words; empty for other calls."""
+    stored: Mapping[str, Any] = json.loads(call.headers) if call.kind == CallKind.FILE else {}
+    return stored
+
+
 def call_words(call: SourceCall) -> str:
     """What a call or page brought."""
-    brought = {CallKind.CALL: _("Call"), CallKind.PAGE: _("Page of the list"), CallKind.RECORD: _("Records")}[CallKind(call.kind)]
+    brought = {
+        CallKind.CALL: _("Call"),
+        CallKind.PAGE: _("Page of the list"),
+        CallKind.RECORD: _("Records"),
+        CallKind.FILE: str(file_of(call).get("file", "")),
+    }[CallKind(call.kind)]
     if not call.documents:
         return brought
     documents = ngettext("%(n)s registration", "%(n)s registrations", call.documents) % {"n": intcomma(call.documents)}
@@ -208,6 +247,9 @@ def tabs(source: Source, current: str, *, waiting: int, can: bool) -> list[tuple
     can: whether the user may change the mapping
     """
     items = ngettext("Source items (%(n)s waiting)", "Source items (%(n)s waiting)", waiting) % {"n": intcomma(waiting)}
+    if way_of(source) is Way.FILES:
+        pages = [("calls", _("Files"), "source"), *([("folder", _("Columns of the files"), "source-folder")] if can else [])]
+        return [(name, reverse(url, args=(source.pk,)), key == current) for key, name, url in pages]
     pages = [("calls", _("Calls"), "source"), ("items", items if waiting else _("Source items"), "source-items")]
     if can:
         pages += (

@@ -13,6 +13,8 @@ from heliograph.store.stored_calls import CALL_STORED, pack_body
 
 PAGE: Final = 1
 """The kind of a call that is a page of a list (`sources.models.CallKind`)."""
+FILE: Final = 3
+"""The kind of a call that is a file of a folder."""
 DELETED_THERE: Final = 32_000
 """The `missing` of an item that the list itself calls deleted: it needs no more sweeps and no request."""
 _IS_ON: Final = f"state = {SourceState.ON.value} AND deleted_at IS NULL"
@@ -69,9 +71,17 @@ class MissingItem:
 
 
 def due_sources(db: Database, now: int) -> list[DueSource]:
-    """The sources that are on and due, those that wait longest first."""
-    rows = db.all(f"SELECT id, account_id, name FROM source WHERE {_IS_ON} AND due_at <= :now ORDER BY due_at, id", {"now": now})
+    """The sources that are on and due, those that wait longest first; without watched folders, which have a thread of their own."""
+    rows = db.all(
+        f"SELECT id, account_id, name FROM source WHERE {_IS_ON} AND due_at <= :now AND platform <> 'folder' ORDER BY due_at, id",
+        {"now": now},
+    )
     return [DueSource(*row) for row in rows]
+
+
+def sources_of(db: Database, platform: str) -> list[int]:
+    """The sources of a platform that are on."""
+    return [id for (id,) in db.all(f"SELECT id FROM source WHERE {_IS_ON} AND platform = :platform ORDER BY id", {"platform": platform})]
 
 
 def reader_job(db: Database, source: int) -> int | None:
@@ -166,6 +176,25 @@ def store_deletions(db: Database, source: ReadSource, body: bytes, counts: tuple
     )
 
 
+def store_file(db: Database, source: ReadSource, about: str, standing: CallState, counts: tuple[int, int, int], now: int) -> None:
+    """Stores that a file of a folder was imported, or could not be. about: JSON; counts: rows, changed registrations, refused rows"""
+    db.run(
+        "INSERT INTO source_call (account_id, source_id, at, kind, headers, state, documents, changed, refused, done_at, source_version)"
+        f" VALUES (:account, :source, :now, {FILE}, :about, :state, :documents, :changed, :refused, :now, :version)",
+        {
+            "account": source.account,
+            "source": source.id,
+            "now": now,
+            "about": about,
+            "state": standing.value,
+            "documents": counts[0],
+            "changed": counts[1],
+            "refused": counts[2],
+            "version": source.version,
+        },
+    )
+
+
 def stay_quiet(db: Database, source: int, call: int) -> None:
     """Flows do not see the source's calls up to this one (P9)."""
     db.run("UPDATE source SET quiet_until = :call WHERE id = :source", {"source": source, "call": call})
@@ -183,6 +212,19 @@ def save_progress(db: Database, source: int, cursor: str, due_at: int, read_at: 
         " WHERE id = :source",
         {"source": source, "cursor": cursor, "due_at": due_at, "read_at": read_at},
     )
+
+
+def save_folder(db: Database, source: int, cursor: str, read_at: int) -> None:
+    """Saves where the import of a folder's files stands."""
+    db.run(
+        "UPDATE source SET cursor = :cursor, last_read_at = :read_at WHERE id = :source",
+        {"source": source, "cursor": cursor, "read_at": read_at},
+    )
+
+
+def end_failure(db: Database, source: int) -> None:
+    """Notes that what failed before is over."""
+    db.run("UPDATE source SET failures = 0, failing_since = NULL, failure = '', due_at = NULL WHERE id = :source", {"source": source})
 
 
 def postpone(db: Database, source: int, due_at: int) -> None:

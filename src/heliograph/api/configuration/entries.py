@@ -121,7 +121,7 @@ class SourceEntry(Document):
     """A live source. Its secrets are not in the file: they are exchanged with the sender, by page or by REST."""
 
     name: NameOfThing
-    platform: Annotated[str, msgspec.Meta(description="`webhook`, `rest`, or a known platform. It cannot be changed afterwards.")]
+    platform: Annotated[str, msgspec.Meta(description="`webhook`, `rest`, `folder`, or a known platform. It cannot be changed afterwards.")]
     on: Annotated[bool, msgspec.Meta(description="Whether it records what it brings. False pauses it.")] = False
     verification: Annotated[
         dict[str, Any], msgspec.Meta(description="How calls prove themselves; of a known platform its own, if it is absent.")
@@ -132,6 +132,10 @@ class SourceEntry(Document):
     list: Annotated[dict[str, Any], msgspec.Meta(description="The REST list that is read; its connection by its name.")] = msgspec.field(
         default_factory=dict
     )
+    folder: Annotated[
+        dict[str, Any],
+        msgspec.Meta(description="The event and columns of a watched folder’s files, as in docs/reference/import-columns.md."),
+    ] = msgspec.field(default_factory=dict)
     mapping: Annotated[dict[str, Any], msgspec.Meta(description="How the JSON becomes registrations.")] = msgspec.field(
         default_factory=dict
     )

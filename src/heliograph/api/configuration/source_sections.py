@@ -11,6 +11,7 @@ import msgspec
 from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
 from heliograph.api.configuration.entries import SourceEntry
 from heliograph.api.configuration.section import Entry, Saver, Section, StoredEntry
+from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.handshake import Handshake
@@ -18,11 +19,13 @@ from heliograph.domain.source.rest_list import RestList, RestListError
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification import Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
+from heliograph.registrations.imports.columns import ColumnsError
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.folder_columns import FolderReading
 from heliograph.sources.models import Source
-from heliograph.sources.services import list_readings, source_mappings, source_proof
+from heliograph.sources.services import list_readings, source_mappings, source_proof, watched_folders
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.services.source_proof import SourceProof
@@ -47,6 +50,7 @@ class Sources(Section):
                 "verification": settings.get("verification", {}),
                 "handshake": settings.get("handshake", {}),
                 "list": settings.get("list", {}),
+                "folder": settings.get("folder", {}),
                 "mapping": source_mappings.mapping_of(row).to_body(),
             }
             stored.append(StoredEntry(row.pk, (folded(row.name),), row.name, self.mapped(document, names.name)))
@@ -67,6 +71,8 @@ class Sources(Section):
             named = {"connection": document["list"]["connection"]} if document["list"].get("connection") else {}
             without = {name: value for name, value in document["list"].items() if name != "connection"}
             completed["list"] = _read("list", RestList, without).to_body() | named
+        if document["folder"]:
+            completed["folder"] = _read("folder", FolderReading, document["folder"]).to_body()
         return completed
 
     def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
@@ -89,6 +95,8 @@ class Sources(Section):
             if body.get("connection") is not None:
                 body = body | {"connection": int(body["connection"])}
             list_readings.save_list(transaction, row.pk, RestList.from_body(body))
+        if document["folder"]:
+            watched_folders.save_reading(transaction, row.pk, FolderReading.from_body(document["folder"]))
         _save_mapping(transaction, row.pk, CallMapping.from_body(document["mapping"]), on=document["on"])
         return row.pk
 
@@ -118,3 +126,5 @@ def _read(member: str, kind: Any, body: Any) -> Any:
         raise Invalid({f"{member}.{error.field}" if error.field else member: [str(error)]}) from None
     except RestListError as error:
         raise Invalid({f"{member}.{error.place}": [str(error)]}) from None
+    except (BodyError, ColumnsError) as error:
+        raise Invalid({member: [str(error)]}) from None

@@ -19,7 +19,7 @@ from heliograph.sources.trial_read import TrialRead
 
 Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]
 Platform = Annotated[
-    str, msgspec.Meta(description="`webhook`, `rest`, or the key of a platform with its settings filled in, such as `tito`.")
+    str, msgspec.Meta(description="`webhook`, `rest`, `folder`, or the key of a platform with its settings filled in, such as `tito`.")
 ]
 
 
@@ -269,6 +269,22 @@ class ListTrialDocument(Document):
             exclusive=since.is_exclusive if since else None,
             clock_ahead=None if trial.clock_ahead is None else trial.clock_ahead / 1_000_000,
         )
+
+
+class FolderDocument(Document):
+    """A watched folder."""
+
+    folder: Annotated[str, msgspec.Meta(description="Its name, below the folder that HELIOGRAPH_FOLDERS names.")]
+    reading: Annotated[
+        dict[str, Any] | None,
+        msgspec.Meta(description="`event` and `columns`, as docs/reference/import-columns.md has them; null: none is remembered yet."),
+    ]
+
+
+class NewFolderReading(Document):
+    """How the files of a folder are read from now on."""
+
+    reading: Annotated[dict[str, Any], msgspec.Meta(description="`event` and `columns`, as docs/reference/import-columns.md has them.")]
 
 
 class ReadDocument(Document):

@@ -12,6 +12,7 @@ class Way(StrEnum):
 
     CALLED = "is called"
     READ = "is read"
+    FILES = "takes files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Platform:
 
 WEBHOOK: Final = "webhook"
 REST: Final = "rest"
+FOLDER: Final = "folder"
 
 PLATFORMS: Final = {
     each.key: each
@@ -47,6 +49,7 @@ PLATFORMS: Final = {
         Platform("swoogo", "Swoogo", Way.CALLED),
         Platform(WEBHOOK, "", Way.CALLED),
         Platform(REST, "", Way.READ),
+        Platform(FOLDER, "", Way.FILES),
     )
 }
 """By key, in the order of the page Add a source."""

@@ -21,6 +21,7 @@ class SourceHealth(StrEnum):
     ASKS = "asks about missing registrations"
     REFUSING = "refuses calls"
     OPEN = "takes calls without verification"
+    FILE_FAILED = "did not import its last file"
     WELL = "works"
 
 
@@ -42,6 +43,8 @@ class SourceFacts:
     """When the last call was refused."""
     taken_at: datetime | None
     """When the last call was taken."""
+    file_failed: bool = False
+    """Whether the newest file of its folder was not imported."""
 
 
 def health_of(facts: SourceFacts, now: datetime) -> SourceHealth:
@@ -60,4 +63,6 @@ def health_of(facts: SourceFacts, now: datetime) -> SourceHealth:
     at = facts.refused_at
     if facts.refused >= WAVE and at is not None and now - at <= WAVE_LASTS and (facts.taken_at is None or facts.taken_at < at):
         return SourceHealth.REFUSING
+    if facts.file_failed:
+        return SourceHealth.FILE_FAILED
     return SourceHealth.OPEN if facts.is_open else SourceHealth.WELL

@@ -86,18 +86,20 @@ def read_given(path: Path) -> Given:
     except (OSError, UnicodeDecodeError) as error:
         raise ColumnsError(f"{path} cannot be read: {error}.") from None
     try:
-        mapping = json.loads(text)
-        body = Body(mapping)
-        columns = mapping.get("columns", {})
-        if not isinstance(columns, dict):
-            raise BodyError("columns", "expected an object: name of the column -> target")
-        return Given(
-            {name: _given_column(name, value) for name, value in columns.items()},
-            event=body.text("event", longest=25),
-            only=body.flag("only"),
-        )
+        return given_from_body(json.loads(text))
     except (ValueError, RecursionError, BodyError) as error:
         raise ColumnsError(f"{path} is not a column mapping: {error}.") from None
+
+
+def given_from_body(mapping: object) -> Given:
+    """A column mapping as JSON. Raises BodyError, ColumnsError."""
+    body = Body(mapping)
+    columns = mapping.get("columns", {}) if isinstance(mapping, Mapping) else None
+    if not isinstance(columns, Mapping):
+        raise BodyError("columns", "expected an object: name of the column -> target")
+    return Given(
+        {name: _given_column(name, value) for name, value in columns.items()}, event=body.text("event", longest=25), only=body.flag("only")
+    )
 
 
 def _given_column(name: str, value: object) -> Column:

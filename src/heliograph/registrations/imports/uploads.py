@@ -92,7 +92,7 @@ class Sheet:
 def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:
     """Stores a file and inspects it. Raises ImportFileError if it is not a table, ReadingBusy while another is being read; then nothing is
     stored."""
-    upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
+    upload = Upload(uuid.uuid4().hex, account, safe_name(name), by, event)
     try:
         with reserved(account, UploadReading(upload.id, upload.name, by)) as beat:
             forget_old(account)
@@ -104,10 +104,10 @@ def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: st
             upload = _begin(upload, read_beginning(upload.path, beat=beat))
         save(upload)
     except OSError as error:
-        _forget(upload)
+        forget(upload)
         raise FileUnreadable(f"The file cannot be kept here: {error.strerror}.") from None
     except BaseException:
-        _forget(upload)
+        forget(upload)
         raise
     return upload
 
@@ -210,7 +210,7 @@ def creatable(lack: Lack, *, administers: bool) -> bool:
 
 def check(upload: Upload, choice: SetupChoice) -> Upload:
     """Starts a dry run, replacing one of the same upload. Raises ReadingBusy while one of another upload of the account is running."""
-    parameters = _parameters(upload, Wishes(dry_run=True, choice=choice))
+    parameters = job_parameters(upload, Wishes(dry_run=True, choice=choice))
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=upload.account)  # if two start at once, the second one finds the first
         with scope(account=upload.account):  # waiting or running; paused ones block nobody
@@ -238,7 +238,7 @@ def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job
             )
         if before is not None:
             return before
-        job = start(upload.account, _parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
+        job = start(upload.account, job_parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
         save(replace(upload, done=job.pk))
         return job
 
@@ -255,7 +255,8 @@ def _alone(upload: Upload) -> Iterator[None]:
         yield
 
 
-def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
+def job_parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
+    """The parameters of a job that reads the file. They need the whole file, for its digest."""
     form = Format.from_json(upload.form or {})
     names = list(sheet(upload).names) if form.is_documents else [str(c["name"]) for c in upload.columns or ()]
     draft = UploadDraft(upload.path, form, names, columns_module.from_json(upload.columns or ()), upload.event)
@@ -297,7 +298,8 @@ def care(stop: threading.Event) -> None:
         stop.wait(HOUR)
 
 
-def _forget(upload: Upload) -> None:
+def forget(upload: Upload) -> None:
+    """Removes a file that no job reads."""
     shutil.rmtree(_folder(upload.account, upload.id), ignore_errors=True)
 
 
@@ -309,7 +311,7 @@ def _folder(account: int, id: str) -> Path:
     return _root(account) / id
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """The file's name without signs that lead to another folder or are not allowed in a name.
 
     The name is shown in messages, and its extension decides how the file is read.

@@ -10,9 +10,11 @@ from typing import Any
 from heliograph.accounts.audit import Deed
 from heliograph.domain.mapping.row import FixedText, MappingError
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
+from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.source_states import SourceState
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.folder_columns import reading_of
 from heliograph.sources.models import Source
 from heliograph.sources.services.sources import KIND, lock_source
 from heliograph.store import stored_calls
@@ -50,7 +52,7 @@ def save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, *
     if seen is not None and row.version != seen:
         raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
     if row.state != SourceState.DRAFT:
-        _check_complete(mapping)
+        _check_complete(row, mapping)
     return _save(transaction, row, mapping, Deed.CHANGED, _audited(row))
 
 
@@ -62,7 +64,7 @@ def switch_on(transaction: SetupTransaction, id: int, mapping: CallMapping, kept
     row = lock_source(id)
     if seen is not None and row.version != seen:
         raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
-    _check_complete(mapping)
+    _check_complete(row, mapping)
     before = _audited(row)
     if kept is KeptCalls.LEAVE:
         stored_calls.leave_out(transaction.db, row.pk)
@@ -87,7 +89,11 @@ def run_again(transaction: SetupTransaction, id: int, calls: Iterable[int] | Non
     return count
 
 
-def _check_complete(mapping: CallMapping) -> None:
+def _check_complete(row: Source, mapping: CallMapping) -> None:
+    if row.platform == FOLDER:
+        if reading_of(row.settings) is None:
+            raise Invalid({"folder": ["No reading of the columns is remembered yet. Choose it first."]})
+        return
     if mapping.lacks:
         raise Invalid({"mapping": [f"Nothing fills {' and '.join(mapping.lacks)} yet, and each registration needs both."]})
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.source.platforms import PLATFORMS
+from heliograph.domain.source.platforms import FOLDER, PLATFORMS
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere, check
+from heliograph.sources.folder_place import base_folder
 from heliograph.sources.models import Source, SourceSecret
 from heliograph.store.instants import from_micros
 from heliograph.store.secrets import remove_secrets
@@ -35,6 +36,8 @@ def add_source(transaction: SetupTransaction, platform: str, name: str) -> Sourc
     """Adds a source that is not switched on. One that is called gets its address at once, and a known sender's settings. Raises Invalid."""
     if platform not in PLATFORMS:
         raise Invalid({"platform": [f"There is no platform {platform!r}. Those that can be added: {', '.join(PLATFORMS)}."]})
+    if platform == FOLDER and base_folder() is None:
+        raise Invalid({"platform": ["Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS)."]})
     now: Any = from_micros(transaction.db.now())
     row = Source(account_id=transaction.account, name=name, platform=platform, created=now, created_by=transaction.by[:60], changed=now)
     if PLATFORMS[platform].is_called:

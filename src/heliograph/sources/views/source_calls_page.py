@@ -29,10 +29,10 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import TriedCall, by_reason
-from heliograph.sources.models import SourceCall
+from heliograph.sources.models import CallKind, SourceCall
 from heliograph.sources.services.source_mappings import mapping_of, run_again
 from heliograph.sources.services.sources import KIND, source_row
-from heliograph.sources.source_words import CALL_STATES, tabs
+from heliograph.sources.source_words import CALL_STATES, file_of, tabs
 from heliograph.sources.views.call_mapping_rows import json_line
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import read_database
@@ -135,6 +135,8 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
     row: SourceCall | None = SourceCall.objects.filter(source=source, pk=call).first()
     if row is None:
         raise Http404
+    if row.kind == CallKind.FILE:
+        return HttpResponseRedirect(reverse("job", args=(job,)) if (job := file_of(row).get("job")) else reverse("source", args=(id,)))
     reveals = may(request.user, Role.ADMINISTRATOR)
     is_masked = not (reveals and pressed(request) == "reveal")
     if not is_masked:

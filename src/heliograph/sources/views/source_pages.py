@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.domain.source.platforms import PLATFORMS, REST, WEBHOOK, Platform, Way
+from heliograph.domain.source.platforms import FOLDER, PLATFORMS, REST, WEBHOOK, Platform, Way
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.services.setup_save import saving
@@ -26,6 +26,7 @@ from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import form_page, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources import source_words as words
+from heliograph.sources.folder_place import base_folder
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import sources as service
 from heliograph.sources.source_list import SourceRow, source_rows
@@ -53,6 +54,10 @@ NEEDS: Final = {
     "swoogo": (gettext_lazy("Registrants"), gettext_lazy("a header of your choice")),
     WEBHOOK: (gettext_lazy("Signed in whatever way, or put together from parts"), gettext_lazy("to know how calls are signed")),
     REST: (gettext_lazy("A list by REST that is read again and again"), gettext_lazy("its address and one sample answer")),
+    FOLDER: (
+        gettext_lazy("Files that are put into a folder, imported as soon as they are complete"),
+        gettext_lazy("one file that was imported by hand"),
+    ),
 }
 """What each platform brings, and what is needed to set it up."""
 
@@ -130,6 +135,7 @@ def source_new(request: AccountRequest) -> HttpResponse:
             [each for each in named if each.way is Way.CALLED],
         ),
         (_("Any platform"), _("You say where things are, by clicking into a real call or answer."), [PLATFORMS[WEBHOOK], PLATFORMS[REST]]),
+        *([(_("Files"), _("For platforms that only export."), [PLATFORMS[FOLDER]])] if base_folder() is not None else []),
     ]
     return settings_page(
         request,
@@ -164,9 +170,8 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
             form.refuse(error)
         else:
             say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
-            return HttpResponseRedirect(
-                reverse("source-proof" if source.path else "source-list-form" if platform == REST else "source", args=(source.pk,))
-            )
+            first = {REST: "source-list-form", FOLDER: "source-folder"}.get(platform, "source-proof" if source.path else "source")
+            return HttpResponseRedirect(reverse(first, args=(source.pk,)))
     return form_page(
         request,
         form,
@@ -204,6 +209,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         health=words.health(row, actors),
         can=can,
         pauses=can and source.state == SourceState.ON,
+        opens_first=can and source.platform == FOLDER and source.state == SourceState.DRAFT,
         reads=can and words.way_of(source) is Way.READ and source.state != SourceState.PAUSED,
         resumes=can and source.state == SourceState.PAUSED,
         menu=words.menu(source) if can else [],
@@ -234,8 +240,12 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
 
 def _call(call: SourceCall) -> Mapping[str, Any]:
     state, tone = words.CALL_STATES[CallState(call.state)]
+    file = words.file_of(call)
+    if file.get("words"):
+        state, tone = gettext_lazy("Not imported"), "failed"
     return {
-        "id": call.pk,
+        "href": "" if file and not file["job"] else reverse("source-call", args=(call.source_id, call.pk)),
+        "note": file.get("words", ""),
         "at": call.at,
         "what": words.call_words(call),
         "state": state,

@@ -1,0 +1,119 @@
+"""Processes that watch a folder are killed at the worst instants: each file is imported, and ends in done with its report (S7)."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.builders.folder_source import folder_source, look_twice
+from tests.builders.platform_account import PlatformAccount, planned
+from tests.databases import DatabaseFacts
+from tests.waiting import until
+
+from heliograph.domain.source.watched_folder import Subfolder
+from heliograph.sources.folder_watch import FolderWatch
+
+PROCESSES, ROWS, KILLS = 2, 500, 6
+
+
+class Watchers:
+    """Processes that watch and import, started again whenever one dies."""
+
+    def __init__(self, facts: DatabaseFacts, base: Path) -> None:
+        self._env = facts.env(HELIOGRAPH_FOLDERS=str(base))
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.deaths = 0
+
+    def keep_running(self) -> None:
+        dead = [process for process in self._processes if process.poll() is not None]
+        self.deaths += len(dead)
+        self._processes = [process for process in self._processes if process not in dead]
+        while len(self._processes) < PROCESSES:
+            command = [sys.executable, "-m", "tests.folder_process"]
+            self._processes.append(subprocess.Popen(command, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    def kill(self, number: int) -> None:
+        self._processes[number].kill()
+        self._processes[number].wait()
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def base(tmp_path: Path, settings: Any) -> Path:
+    base = tmp_path / "incoming"
+    base.mkdir()
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": base, "data": tmp_path / "data"})
+    return base
+
+
+@pytest.fixture
+def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
+    with planned(database) as site:
+        yield site
+
+
+@pytest.fixture
+def watchers(database: DatabaseFacts, base: Path) -> Iterator[Watchers]:
+    watchers = Watchers(database, base)
+    yield watchers
+    watchers.end()
+
+
+def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Path, watchers: Watchers) -> None:
+    source = folder_source(site.store, site.pk, base)
+    choice = random.Random(7)
+    for number in range(KILLS):
+        watchers.keep_running()
+        source.drop(f"{number}.part", *(f"P-{row},Firm {number}-{row},p{row}@example.org," for row in range(ROWS)))
+        (source.folder / f"{number}.part").rename(source.folder / f"{number}.csv")
+        if number % 2:
+            until(lambda: source.progress.file is not None)
+            watchers.kill(choice.randrange(PROCESSES))
+        else:  # amid an import, whichever of them runs it
+            until(lambda: site.store.all("SELECT 1 FROM jobs_job WHERE state = 'running' AND done > 0 AND phase = 'importing'"))
+            for process in range(PROCESSES):
+                watchers.kill(process)
+
+    def all_moved() -> bool:
+        watchers.keep_running()
+        return not source.names() and source.progress.file is None
+
+    until(all_moved)
+    assert watchers.deaths >= KILLS
+    assert sorted(source.names("done")) == sorted(f"{number}.csv{more}" for number in range(KILLS) for more in ("", ".report.txt"))
+    assert source.calls() == [("", ROWS, ROWS, 0)] * KILLS
+    assert source.firms() == {f"P-{row}": f"Firm {KILLS - 1}-{row}" for row in range(ROWS)}
+    versions = site.store.all("SELECT DISTINCT version FROM registration WHERE account_id = :a AND code LIKE 'P-%'", {"a": site.pk})
+    assert versions == [(KILLS,)]  # each file changed each registration once
+
+
+def test_S7_a_move_that_was_not_saved_is_repeated_and_imports_nothing(site: PlatformAccount, base: Path) -> None:
+    source, watch = folder_source(site.store, site.pk, base), FolderWatch(base)
+    source.drop("guests.csv", "A-1,North,a@example.org,", ",No code,,")
+    look_twice(watch)
+    site.run_jobs()
+    file = source.progress.file
+    assert file is not None
+    ended = source.progress.ended(Subfolder.DONE).to_body()
+    watch.look()
+    kept = source.names("done")
+    for lost in ([], ["guests.csv.report.txt"]):  # killed after the move; or after the report, before the move
+        with site.store.transaction():
+            site.store.run("UPDATE source SET cursor = :cursor WHERE id = :id", {"cursor": json.dumps(ended), "id": source.id})
+        if lost:
+            (moved,) = [path for path in (source.folder / "done").iterdir() if path.name.endswith("_guests.csv")]
+            moved.rename(source.folder / "guests.csv")
+        look_twice(watch)
+        assert (source.names(), source.names("done"), source.progress.file) == ([], kept, None)
+    assert not site.run_jobs()
+    assert source.calls() == [("", 2, 1, 1)]
