@@ -81,11 +81,15 @@ class ListSource:
         """One run of its job, as the schedule and a runner do it, and the recording of what it brought."""
         self.due_now()
         queue_due_sources()
-        with scopes_disabled():
-            job = Job.objects.get(pk=self.row.reader_job)
-        job = Runner(JobKinds([kind()])).run_one(job.pk, stop=threading.Event())
+        job = self.run_job()
         self.record()
         return job
+
+    def run_job(self) -> Job:
+        """One run of its job."""
+        with scopes_disabled():
+            job = Job.objects.get(pk=self.row.reader_job)
+        return Runner(JobKinds([kind()])).run_one(job.pk, stop=threading.Event())
 
     def record(self) -> None:
         while process(self.db, Committed(self.db), self.id).halt is None:

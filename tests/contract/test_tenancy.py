@@ -113,6 +113,8 @@ def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
         "sources.SourceRefusal": {**source, "hour": 1, "reason": "none", "count": 1, "first_at": 1, "last_at": 1},
         "sources.SourceItem": {**source, "key": "k", "digest": b"d"},
         "sources.SourceRegistration": {**source, "registration_id": 1},
+        "sources.SourceRing": {**source, "key": "k", "at": 1, "count": 1},
+        "sources.SourceChanges": {**source, "hour": 1, "announced": 1, "unannounced": 0},
     }
     model: Any = apps.get_model(label)
     return model(account_id=made.pk, **values[label] | ({column: _row_of(label, other, column)} if other is not made else {}))

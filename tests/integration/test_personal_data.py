@@ -213,7 +213,8 @@ DECIDED = {
         replay reason selection
         source failure
         source_call body headers problem sender_id
-        source_item documents key""",
+        source_item documents key sessions
+        source_ring key""",
     "sealed and gone within 15 minutes: deleted": """
         kept_form name path sealed""",
     "of an erasure: names nobody, keyed or checked for the person's words": """
@@ -313,7 +314,11 @@ def test_B7_the_tables_that_are_searched_are_those_that_are_decided() -> None:
     by_rows = {table.name: set(table.columns) for table in TABLES}
     assert (
         by_rows
-        | {"source_call": {"body", "headers", "problem", "sender_id"}, "source_item": {"documents", "key"}}
+        | {
+            "source_call": {"body", "headers", "problem", "sender_id"},
+            "source_item": {"documents", "key", "sessions"},
+            "source_ring": {"key"},
+        }
         | {"django_session": {"session_data"}, "idempotency": {"answer", "key"}}
         == decided
     )

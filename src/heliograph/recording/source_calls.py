@@ -23,13 +23,17 @@ from heliograph.domain.snapshot import ConfigProvider
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_documents import MAX_REGISTRATIONS, CallProblem, MappedCall, documents_of
 from heliograph.domain.source.call_mapping import MODIFIED, CallMapping
+from heliograph.domain.source.doorbell import named_key
+from heliograph.domain.source.platforms import PLATFORMS
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.recording.batches import LONGEST_MS, TRIES, record_batch
 from heliograph.recording.items import ItemResult, RecordItem
 from heliograph.recording.record import OVERTAKEN_AT_MOST, Overtaken, record
 from heliograph.store import driver_errors, stored_calls
 from heliograph.store.database import Database
+from heliograph.store.erasures import propose
 from heliograph.store.instants import from_micros
+from heliograph.store.source_rings import note_rings
 from heliograph.store.stored_calls import CallMark, RecordedSource, StoredCall
 
 log = structlog.get_logger(__name__)
@@ -68,6 +72,8 @@ class _Call:
     stored: StoredCall
     mapped: MappedCall
     items: Sequence[RecordItem]
+    rings: str = ""
+    """The key of the item that it announces; such a call holds no registrations."""
 
 
 def process(db: Database, provider: ConfigProvider, source: int, most: int = MOST_CALLS) -> Processed:
@@ -133,8 +139,18 @@ def items_of(row: RecordedSource, mapping: CallMapping, stored: StoredCall, mapp
 
 
 def _mapped(row: RecordedSource, mapping: CallMapping, stored: StoredCall) -> _Call:
+    if stored.is_call and row.platform in PLATFORMS and PLATFORMS[row.platform].has_doorbell:
+        return _Call(stored, MappedCall(), (), _announced(row, stored))
     mapped = mapped_call(mapping, stored)
     return _Call(stored, mapped, items_of(row, mapping, stored, mapped))
+
+
+def _announced(row: RecordedSource, stored: StoredCall) -> str:
+    """The key of the item that a doorbell names, "" for none."""
+    try:
+        return named_key(row.platform, call_json(stored))
+    except NoCallBody:
+        return ""
 
 
 # --- recording
@@ -173,6 +189,8 @@ def _record_together(db: Database, provider: ConfigProvider, row: RecordedSource
         by_call = [(call, [next(results) for _ in call.items]) for call in calls]
         marks = [_mark(call, call_results) for call, call_results in by_call]
         stored_calls.note_registrations(db, row, [result.registration for _, call_results in by_call for result in call_results])
+        note_rings(db, row.account, row.id, {call.rings for call in calls if call.rings})
+        propose(db, row.account, [id for call, call_results in by_call for id in _erased_there(call, call_results)], f"source:{row.id}")
         stored_calls.mark_calls(db, marks, row.version, db.now())
         failpoints.reach(failpoints.Instant.CHANGES_WRITTEN)
     failpoints.reach(failpoints.Instant.CHANGES_COMMITTED)
@@ -209,6 +227,17 @@ def _record_alone(db: Database, provider: ConfigProvider, row: RecordedSource, c
         stored_calls.note_registrations(db, row, [result.registration for result in results])
         stored_calls.mark_calls(db, [mark], row.version, db.now())
     return Processed(1, mark.changed)
+
+
+def _erased_there(call: _Call, results: Sequence[ItemResult]) -> list[int]:
+    """The registrations of a call whose person the platform has erased, and that were here before."""
+    mapped = [each for each in call.mapped.registrations if not each.problems]
+    pairs = zip(mapped, results, strict=True)
+    return [
+        result.registration
+        for each, result in pairs
+        if each.is_erased and result.registration is not None and result.outcome is not ItemOutcome.CREATED
+    ]
 
 
 def _mark(call: _Call, results: Sequence[ItemResult]) -> CallMark:

@@ -166,6 +166,8 @@ class SourceItem(models.Model):
     missing = models.SmallIntegerField(db_default=0)  # sweeps in a row that did not see it
     gone = models.SmallIntegerField(db_default=0)  # 1: its registrations were set inactive
     documents = models.TextField(db_default="[]")  # JSON: [event, code] of each registration that it became
+    sessions = models.TextField(null=True)  # noqa: DJ001 -- JSON: [event, code, session] of each session registration that it became
+    found_at = MicrosField(null=True)  # when a reading found a change of it that no doorbell has announced yet
     sent_modified = MicrosField(null=True)  # the earliest `modified` of those documents; null if no row of the mapping fills it
 
     objects: ClassVar = ScopedManager(account="account_id")
@@ -189,3 +191,39 @@ class SourceRegistration(models.Model):
     class Meta:
         db_table = "source_registration"
         constraints = (models.UniqueConstraint(fields=("source", "registration_id"), name="source_registration_once"),)
+
+
+class SourceRing(models.Model):
+    """An item that doorbells announced and that is not read yet."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=200)
+    at = MicrosField()  # of its last doorbell
+    count = models.IntegerField()  # doorbells since it was read last
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_ring"
+        constraints = (models.UniqueConstraint(fields=("source", "key"), name="source_ring_once"),)
+
+
+class SourceChanges(models.Model):
+    """How many changes a source that is read brought in an hour: announced by a doorbell, or found by reading alone."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    hour = MicrosField()  # its beginning
+    announced = models.IntegerField()
+    unannounced = models.IntegerField()
+    first_unannounced = MicrosField(null=True)
+    last_unannounced = MicrosField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_changes"
+        constraints = (models.UniqueConstraint(fields=("source", "hour"), name="source_changes_once"),)

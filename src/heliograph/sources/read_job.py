@@ -12,7 +12,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -20,12 +20,11 @@ from django.db import connections
 from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.source.call_documents import documents_of, sent_modified
-from heliograph.domain.source.call_mapping import CODE, EVENT, CallMapping
+from heliograph.domain.source.doorbell import COALESCE, MOST_SINGLE
 from heliograph.domain.source.key_sweep import ItemAnswer, item_answer, must_ask, sweeps_needed
-from heliograph.domain.source.list_page import ListItem, ListPage, UnreadablePage, new_items, read_page
+from heliograph.domain.source.list_page import KEYLESS, ListItem, ListPage, UnreadablePage, new_items, read_item, read_page
+from heliograph.domain.source.platforms import PLATFORMS
 from heliograph.domain.source.read_failure import request_interval, wait_after
 from heliograph.domain.source.read_progress import Reading, after_page, restarted
 from heliograph.domain.source.rest_list import MINUTE, Paging, RestList
@@ -37,13 +36,15 @@ from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.outbound.sender import Sender
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
+from heliograph.sources.item_documents import deletion_documents, item_documents, read_became, read_mapping
 from heliograph.sources.list_request import ListAnswer, ListRequester, ReadFailure, description_of
-from heliograph.store import source_reads
+from heliograph.store import source_reads, source_rings
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros
-from heliograph.store.source_reads import DELETED_THERE, ItemRow, MissingItem, ReadSource
+from heliograph.store.source_reads import DELETED_THERE, MissingItem, ReadSource
+from heliograph.store.source_rings import Ring
 
 KIND: Final = "read source"
 LONGEST_PAUSE: Final = 15.0
@@ -71,6 +72,8 @@ class Chunk:
     """The server no longer knows the cursor or link of the page."""
     missing: MissingItem | None = None
     answer: ItemAnswer = ItemAnswer.UNKNOWN
+    ring: Ring | None = None
+    """The item that a doorbell named."""
     failure: ReadFailure | None = None
     began: int = 0
     """Our time before the request."""
@@ -99,16 +102,24 @@ class SourceReader:
         progress = SourceProgress.from_body(_json(source.cursor))
         try:
             description = description_of(source.settings)
-            step = progress.next_step(description, now, source.due_at)
+            rung = self._rung(db, source, now)
+            step = progress.next_step(description, now, source.due_at, len(rung))
             self._next_at = time.monotonic() + request_interval(description.rate, is_backfill=not progress.is_filled) / SECOND
             if step is ReadStep.WAIT:
                 return Chunk(source, step, progress, began=now)
             requester = self._requester_of(source, description)
+            if step is ReadStep.ITEM:
+                return self._read_item(source, description, progress, rung[0], requester, now)
             if step is ReadStep.DELETION:
                 return self._check_deletion(db, source, description, progress, requester, now)
             return self._read_page(source, description, progress, step, requester, now)
         except HeliographError as error:
             return Chunk(source, ReadStep.PAGE, progress, failure=ReadFailure(str(error)), began=now)
+
+    @staticmethod
+    def _rung(db: Database, source: ReadSource, now: int) -> list[Ring]:
+        """What doorbells announced. While the platform cannot be read they wait: the reading that can be has it all."""
+        return [] if source.failures else source_rings.rings(db, source.id, now - COALESCE, MOST_SINGLE + 1)
 
     def _requester_of(self, source: ReadSource, description: RestList) -> ListRequester:
         if self._requester is None or self._requester[:2] != (source.settings, source.version):
@@ -118,7 +129,7 @@ class SourceReader:
     def _read_page(
         self, source: ReadSource, description: RestList, progress: SourceProgress, step: ReadStep, requester: ListRequester, now: int
     ) -> Chunk:
-        progress, reading = progress.begun(description, step)
+        progress, reading = progress.begun(description, step, now)
         chunk = Chunk(source, step, progress, reading, began=now)
         answer = requester.get(description.url(reading.since, reading.place))
         if isinstance(answer, ListAnswer) and answer.status >= 400 and not reading.place.is_first:
@@ -135,6 +146,24 @@ class SourceReader:
             return replace(chunk, page=read_page(description, answer.json, answer.headers, reading.place))
         except UnreadablePage as error:
             return replace(chunk, failure=ReadFailure(str(error), answer.status))
+
+    def _read_item(
+        self, source: ReadSource, description: RestList, progress: SourceProgress, ring: Ring, requester: ListRequester, now: int
+    ) -> Chunk:
+        """Asks for the item that a doorbell named."""
+        chunk = Chunk(source, ReadStep.ITEM, progress, ring=ring, began=now)
+        answer = requester.get(description.item_url(ring.key))
+        if isinstance(answer, ReadFailure):
+            return replace(chunk, failure=answer)
+        if answer.status >= 400:
+            return replace(chunk, answer=ItemAnswer.GONE)
+        try:
+            item = read_item(description, answer.json)
+        except UnreadablePage as error:
+            return replace(chunk, failure=ReadFailure(str(error), answer.status))
+        if item.key.startswith(KEYLESS):
+            return replace(chunk, failure=ReadFailure(_("The answer for a single item is no item of the list."), answer.status))
+        return replace(chunk, page=ListPage((item,), None, None))
 
     def _check_deletion(
         self, db: Database, source: ReadSource, description: RestList, progress: SourceProgress, requester: ListRequester, now: int
@@ -178,6 +207,8 @@ class SourceReader:
                 return self._result(finished=True)
             case ReadStep.DELETION:
                 finished = self._write_deletion(db, source, chunk, now)
+            case ReadStep.ITEM if chunk.ring is not None:
+                finished = self._write_item(db, source, chunk, chunk.ring, now)
             case _:
                 finished = self._write_page(db, source, chunk, now)
         self._next_at = max(self._next_at, time.monotonic() + self._pace.pause(time.monotonic() - began))
@@ -196,21 +227,17 @@ class SourceReader:
         known = source_reads.known_digests(db, source.id, sorted({item.key for item in items}))
         news = [item for item in new_items(items, known) if item.key in known or not item.is_deleted]
         reading = after_page(description, chunk.reading, chunk.page, {item.key for item in news}, chunk.began)
-        there = [item for item in news if not item.is_deleted]
-        if there:
-            place = {
-                "from": None if chunk.reading.since is None else description.since_text(chunk.reading.since),
-                "page": chunk.reading.place.page + 1,
-            }
-            call = source_reads.store_page(db, source, _body([item.value for item in there]), json.dumps(place), now)
-            if not chunk.progress.is_filled:
-                source_reads.stay_quiet(db, source.id, call)
+        place = {
+            "from": None if chunk.reading.since is None else description.since_text(chunk.reading.since),
+            "page": chunk.reading.place.page + 1,
+        }
+        self._store_page(db, source, chunk, news, place, now)
         progress = chunk.progress.after(description, chunk.step, reading, len(news), now)
         is_sweep = chunk.step is ReadStep.SWEEP or (description.sweep and not description.takes_since)
-        seen = new_items(items, {}) if is_sweep else news
-        source_reads.save_items(
-            db, source, _rows(source, [item for item in seen if item.key in known or not item.is_deleted]), progress.sweeps
-        )
+        seen = [item for item in new_items(items, {}) if item.key in known or not item.is_deleted] if is_sweep else news
+        unannounced = self._count_changes(db, source, chunk, news)
+        has_lost = self._save_items(db, source, seen, unannounced, progress.sweeps, now)
+        progress = replace(progress, is_removing=progress.is_removing or has_lost)
         if any(item.is_deleted for item in news):
             progress = replace(progress, is_removing=True)
         if is_sweep and reading.is_over:
@@ -218,9 +245,60 @@ class SourceReader:
         due = source.due_at
         if chunk.step is ReadStep.PAGE and reading.is_over:
             due = now + description.every * MINUTE
+            source_rings.settle_rings(db, source.id, progress.began)
         source_reads.save_progress(db, source.id, json.dumps(progress.to_body()), due, now)
         self._done += len(news)
         return progress.next_step(description, now, due) is ReadStep.WAIT
+
+    def _write_item(self, db: Database, source: ReadSource, chunk: Chunk, ring: Ring, now: int) -> bool:
+        description, progress = description_of(source.settings), chunk.progress
+        if chunk.page is None:  # deleted there: one more request makes sure of it
+            is_known = source_reads.note_missing(db, source.id, ring.key, sweeps_needed(description))
+            progress = replace(progress, is_removing=progress.is_removing or is_known)
+        else:
+            items = chunk.page.items
+            known = source_reads.known_digests(db, source.id, [item.key for item in items])
+            news = new_items(items, known)
+            self._store_page(db, source, chunk, news, {"item": ring.key}, now)
+            self._count_changes(db, source, chunk, news)
+            has_lost = self._save_items(db, source, news, (), progress.sweeps, now)
+            progress = replace(progress, passed=progress.passed + len(news), is_removing=progress.is_removing or has_lost)
+            self._done += len(news)
+        source_rings.settle_ring(db, source.id, ring)
+        source_reads.save_progress(db, source.id, json.dumps(progress.to_body()), source.due_at, now)
+        return False
+
+    def _store_page(
+        self, db: Database, source: ReadSource, chunk: Chunk, news: Sequence[ListItem], place: dict[str, Any], now: int
+    ) -> None:
+        """Stores what is new, as it came. place: what was asked for"""
+        there = [item.value for item in news if not item.is_deleted]
+        if there:
+            call = source_reads.store_page(db, source, _body(there), json.dumps(place), now)
+            if not chunk.progress.is_filled:
+                source_reads.stay_quiet(db, source.id, call)
+
+    def _count_changes(self, db: Database, source: ReadSource, chunk: Chunk, news: Sequence[ListItem]) -> set[str]:
+        """Counts which changes were announced. Returns the keys of the others. A sweep finds what platforms announce by design to nobody."""
+        platform = PLATFORMS.get(source.platform)
+        if platform is None or not platform.has_doorbell or not chunk.progress.is_filled or chunk.step is ReadStep.SWEEP:
+            return set()
+        keys = {item.key for item in news}
+        announced = keys if chunk.step is ReadStep.ITEM else source_rings.rung_keys(db, source.id, keys)
+        source_rings.count_changes(db, source.account, source.id, announced=len(announced), unannounced=len(keys - announced))
+        return keys - announced
+
+    def _save_items(
+        self, db: Database, source: ReadSource, items: Sequence[ListItem], unannounced: Collection[str], sweep: int, now: int
+    ) -> bool:
+        """Notes what is known of items. Returns whether something that one of them had is gone from it."""
+        keys = sorted({item.key for item in items})
+        stored = source_reads.stored_documents(db, source.id, keys)
+        documents = item_documents(read_mapping(source.mapping), items, stored, unannounced, now)
+        if documents.regained:
+            source_reads.drop_items(db, source.id, documents.regained)
+        source_reads.save_items(db, source, documents.rows, sweep)
+        return documents.has_lost
 
     def _judged(self, db: Database, source: ReadSource, description: RestList, progress: SourceProgress) -> SourceProgress:
         """The progress after a sweep: missing keys are made sure of, or a person is asked."""
@@ -247,8 +325,7 @@ class SourceReader:
 
     def _record_deletion(self, db: Database, source: ReadSource, item: MissingItem, now: int) -> None:
         """The last document of each of the item's registrations: not active any more."""
-        modified = from_micros(now).isoformat()
-        documents = [{"event": event, "code": code, "modified": modified, "active": False} for event, code in _json_list(item.documents)]
+        documents = deletion_documents([*read_became(item.documents), *read_became(item.sessions)], from_micros(now).isoformat())
         results = record(db, [RecordItem(source.account, document, by=f"source:{source.id}") for document in documents], Committed(db))
         changed = sum(result.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED) for result in results)
         refused = sum(not result.is_recorded for result in results)
@@ -262,23 +339,6 @@ class SourceReader:
         """Does nothing: nothing is open."""
 
 
-def _rows(source: ReadSource, items: Sequence[ListItem]) -> list[ItemRow]:
-    """What is kept of items, with the registrations that they become by the mapping as it is now."""
-    try:
-        mapping = CallMapping.from_body(_json(source.mapping))
-    except MappingError:
-        mapping = CallMapping()
-    return [_row(mapping, item) for item in items]
-
-
-def _row(mapping: CallMapping, item: ListItem) -> ItemRow:
-    documents = [each.document for each in documents_of(mapping, [item.value]).registrations]
-    pairs = [[document[EVENT], document[CODE]] for document in documents if document.get(EVENT) and document.get(CODE)]
-    times = [time for document in documents if (time := sent_modified(document)) is not None]
-    missing = DELETED_THERE if item.is_deleted else 0
-    return ItemRow(item.key, item.digest, item.modified, json.dumps(pairs, ensure_ascii=False), missing, min(times, default=None))
-
-
 def _body(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
@@ -288,8 +348,3 @@ def _json(text: str) -> Any:
         return json.loads(text or "{}")
     except ValueError:
         return {}
-
-
-def _json_list(text: str) -> list[Any]:
-    value = _json(text)
-    return value if isinstance(value, list) else []

@@ -48,8 +48,10 @@ def erase_calls(db: Database, account: int, words: PersonWords, after: int) -> t
 
 def _forget_items(db: Database, account: int, words: PersonWords) -> None:
     """Deletes what readers know of the person's items. Who is still at the platform is read again by the next sweep: erase them there, too."""
-    rows = db.all("SELECT id, key, documents FROM source_item WHERE +account_id = :account", {"account": account})
-    items = [id for id, key, documents in rows if words.are_in(key) or words.are_in(documents)]
+    rows = db.all("SELECT id, key, documents, COALESCE(sessions, '[]') FROM source_item WHERE +account_id = :account", {"account": account})
+    items = [id for id, *texts in rows if any(words.are_in(text) for text in texts)]
+    rung = db.all("SELECT id, key FROM source_ring WHERE +account_id = :account", {"account": account})
+    db.run(f"DELETE FROM source_ring WHERE {db.member('id', 'rings')}", {"rings": [id for id, key in rung if words.are_in(key)]})
     db.run(f"DELETE FROM source_item WHERE {db.member('id', 'items')}", {"items": items})
 
 

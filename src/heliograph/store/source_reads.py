@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from heliograph.domain.source.doorbell import COALESCE
 from heliograph.domain.source.list_page import KEYLESS
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.database import Database
@@ -44,6 +45,7 @@ class ReadSource:
     """JSON."""
     due_at: int
     failures: int
+    platform: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class ItemRow:
     missing: int = 0
     sent_modified: int | None = None
     """The earliest `modified` of these registrations (microseconds); None if the mapping fills none."""
+    sessions: str = "[]"
+    """JSON: [event, code, session] of each of its session registrations."""
+    found_at: int | None = None
+    """When a reading found the change, if no doorbell had announced it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,17 @@ class MissingItem:
     key: str
     missing: int
     documents: str
+    sessions: str
+    """JSON: [event, code, session] of each of its session registrations."""
 
 
 def due_sources(db: Database, now: int) -> list[DueSource]:
-    """The sources that are on and due, those that wait longest first; without watched folders, which have a thread of their own."""
+    """The sources that are on and due, or whose doorbell rang, those that wait longest first; without watched folders, which have a thread of their
+    own."""
     rows = db.all(
-        f"SELECT id, account_id, name FROM source WHERE {_IS_ON} AND due_at <= :now AND platform <> 'folder' ORDER BY due_at, id",
-        {"now": now},
+        f"SELECT id, account_id, name FROM source s WHERE {_IS_ON} AND platform <> 'folder' AND (due_at <= :now OR (failures = 0 AND"
+        " due_at IS NOT NULL AND EXISTS (SELECT 1 FROM source_ring r WHERE r.source_id = s.id AND r.at <= :rung))) ORDER BY due_at, id",
+        {"now": now, "rung": now - COALESCE},
     )
     return [DueSource(*row) for row in rows]
 
@@ -101,7 +111,7 @@ def read_source_to_read(db: Database, source: int, *, lock: bool = False) -> Rea
     lock: locks its row until the transaction ends; who records its calls holds it too
     """
     rows = db.all(
-        "SELECT id, account_id, settings, mapping, version, cursor, COALESCE(due_at, 0), failures"
+        "SELECT id, account_id, settings, mapping, version, cursor, COALESCE(due_at, 0), failures, platform"
         f" FROM source WHERE id = :source AND {_IS_ON}{db.for_update if lock else ''}",
         {"source": source},
     )
@@ -117,13 +127,28 @@ def known_digests(db: Database, source: int, keys: Sequence[str]) -> dict[str, b
     return {key: bytes(digest) for key, digest in rows}
 
 
+def stored_documents(db: Database, source: int, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What items became when they were read last, by key: registrations and session registrations, as JSON. Without those that were set inactive."""
+    rows = db.all(
+        f"SELECT key, documents, COALESCE(sessions, '[]') FROM source_item WHERE source_id = :source AND gone = 0 AND {db.member('key', 'keys')}",
+        {"source": source, "keys": list(keys)},
+    )
+    return {key: (documents, sessions) for key, documents, sessions in rows}
+
+
+def drop_items(db: Database, source: int, keys: Sequence[str]) -> None:
+    """Forgets items."""
+    db.run(f"DELETE FROM source_item WHERE source_id = :source AND {db.member('key', 'keys')}", {"source": source, "keys": list(keys)})
+
+
 def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep: int) -> None:
     """Notes items as they were read. sweep: the number of the newest sweep"""
     db.many(
-        "INSERT INTO source_item (account_id, source_id, key, digest, modified, sweep, missing, gone, documents, sent_modified)"
-        " VALUES (:account, :source, :key, :digest, :modified, :sweep, :missing, 0, :documents, :sent_modified)"
+        "INSERT INTO source_item (account_id, source_id, key, digest, modified, sweep, missing, gone, documents, sent_modified, sessions, found_at)"
+        " VALUES (:account, :source, :key, :digest, :modified, :sweep, :missing, 0, :documents, :sent_modified, :sessions, :found_at)"
         " ON CONFLICT (source_id, key) DO UPDATE SET digest = EXCLUDED.digest, modified = EXCLUDED.modified, sweep = EXCLUDED.sweep,"
-        " missing = EXCLUDED.missing, gone = 0, documents = EXCLUDED.documents, sent_modified = EXCLUDED.sent_modified",
+        " missing = EXCLUDED.missing, gone = 0, documents = EXCLUDED.documents, sent_modified = EXCLUDED.sent_modified,"
+        " sessions = EXCLUDED.sessions, found_at = COALESCE(EXCLUDED.found_at, source_item.found_at)",
         [
             {
                 "account": source.account,
@@ -135,6 +160,8 @@ def save_items(db: Database, source: ReadSource, rows: Iterable[ItemRow], sweep:
                 "missing": row.missing,
                 "documents": row.documents,
                 "sent_modified": row.sent_modified,
+                "sessions": row.sessions,
+                "found_at": row.found_at,
             }
             for row in rows
         ],
@@ -259,10 +286,19 @@ def count_missing(db: Database, source: int, sweep: int, needed: int) -> tuple[i
     return int(missing), int(known)
 
 
+def note_missing(db: Database, source: int, key: str, missing: int) -> bool:
+    """Notes that an item is said to be deleted: it is asked for once more. Returns whether the item was known."""
+    rows = db.run(
+        "UPDATE source_item SET missing = :missing WHERE source_id = :source AND key = :key AND gone = 0",
+        {"source": source, "key": key, "missing": missing},
+    )
+    return rows > 0
+
+
 def missing_items(db: Database, source: int, needed: int, most: int) -> list[MissingItem]:
     """The next items that are missing long enough."""
     rows = db.all(
-        "SELECT id, key, missing, documents FROM source_item WHERE source_id = :source AND gone = 0 AND missing > 0 AND missing >= :needed"
+        "SELECT id, key, missing, documents, COALESCE(sessions, '[]') FROM source_item WHERE source_id = :source AND gone = 0 AND missing > 0 AND missing >= :needed"
         " ORDER BY id LIMIT :most",
         {"source": source, "needed": needed, "most": most},
     )

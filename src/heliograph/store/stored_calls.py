@@ -13,6 +13,8 @@ from typing import Final
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.database import Database, Row
 
+CALL: Final = 0
+"""The kind of a call that came to the source's address (`sources.models.CallKind`)."""
 _LEVEL: Final = 1
 _ZLIB: Final = 0x78  # the first byte of what zlib writes, and of no JSON
 
@@ -44,6 +46,7 @@ class RecordedSource:
     version: int
     quiet_until: int
     """Calls up to this id are recorded without flows (P9)."""
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class StoredCall:
     """JSON."""
     body: bytes | None
     """As it came; None once it was removed."""
+    is_call: bool = False
+    """It came to the source's address; else it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,7 @@ class CallMark:
     """JSON, "" if it does not wait."""
 
 
-_SOURCE: Final = (
-    "SELECT id, account_id, state, mapping, version, COALESCE(quiet_until, 0) FROM source WHERE id = :source AND deleted_at IS NULL"
-)
+_SOURCE: Final = "SELECT id, account_id, state, mapping, version, COALESCE(quiet_until, 0), platform FROM source WHERE id = :source AND deleted_at IS NULL"
 
 
 def read_source(db: Database, source: int) -> RecordedSource | None:
@@ -87,8 +90,8 @@ def lock_source(db: Database, source: int) -> RecordedSource | None:
 
 
 def _one(rows: Sequence[Row]) -> RecordedSource | None:
-    for id, account, standing, mapping, version, quiet_until in rows:
-        return RecordedSource(id, account, SourceState(standing), mapping, version, quiet_until)
+    for id, account, standing, mapping, version, quiet_until, platform in rows:
+        return RecordedSource(id, account, SourceState(standing), mapping, version, quiet_until, platform)
     return None
 
 
@@ -106,10 +109,10 @@ def sources_with_calls(db: Database) -> list[int]:
 def stored_calls(db: Database, source: int, most: int) -> list[StoredCall]:
     """The next calls to record, in the order in which they came."""
     rows = db.all(
-        f"SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND {CALL_STORED} ORDER BY id LIMIT :most",
+        f"SELECT id, at, headers, body, kind FROM source_call WHERE source_id = :source AND {CALL_STORED} ORDER BY id LIMIT :most",
         {"source": source, "most": most},
     )
-    return [StoredCall(id, at, headers, None if body is None else unpack_body(body)) for id, at, headers, body in rows]
+    return [StoredCall(id, at, headers, None if body is None else unpack_body(body), kind == CALL) for id, at, headers, body, kind in rows]
 
 
 def newest_calls(db: Database, source: int, most: int) -> list[StoredCall]:

@@ -30,8 +30,12 @@ from heliograph.domain.source.rest_list import ClockPlace, Paging, RestList
 from heliograph.domain.source.source_times import SinceFormat
 
 PAGE_SIZE: Final = 50
-_PARTS: Final = (("include_canceled_positions", "true"), ("exclude", "payments"), ("exclude", "refunds"), ("exclude", "downloads"))
-"""What is asked for of an order. Cancelled places are part of it, or a cancellation would look like nothing."""
+_PARTS: Final = (
+    ("include_canceled_positions", "true"),
+    *(("exclude", name) for name in ("payments", "refunds", "fees", "downloads", "positions.downloads")),
+)
+"""What is asked for of an order. Cancelled places are part of it, or a cancellation would look like nothing. Tickets to print come and go with time,
+so an order would seem to change by itself."""
 _PERSON: Final = {
     **{name: name for name in ("prefix", "first_name", "middle_name", "last_name", "email", "phone", "organization")},
     **{name: name for name in ("address_1", "postal_code", "city", "country")},

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.source.doorbell import MOST_SINGLE
 from heliograph.domain.source.read_progress import Reading, first_reading, next_mark
 from heliograph.domain.source.rest_list import DAY, RestList
 
@@ -22,6 +23,8 @@ class ReadStep(StrEnum):
     """Makes sure that an item whose key was missing is deleted."""
     SWEEP = "sweep"
     """Asks for a page of the whole list, to compare all keys."""
+    ITEM = "item"
+    """Asks for an item that a doorbell named."""
     WAIT = "wait"
 
 
@@ -49,10 +52,18 @@ class SourceProgress:
     """Keys about which a person is asked: more than a tenth of all."""
     known: int = 0
     """All keys that were known then."""
+    began: int = 0
+    """Our time when the reading under way, or the last one, began: what doorbells announced before is part of it."""
 
-    def next_step(self, description: RestList, now: int, due: int) -> ReadStep:
-        """What to do now. due: when the next reading is due"""
-        if self.reading is not None or now >= due:
+    def next_step(self, description: RestList, now: int, due: int, rung: int = 0) -> ReadStep:
+        """What to do now.
+
+        due: when the next reading is due
+        rung: items that doorbells announced. During the backfill they wait for its end; many at once are read as a list of what changed.
+        """
+        if self.is_filled and 0 < rung <= MOST_SINGLE:
+            return ReadStep.ITEM
+        if self.reading is not None or now >= due or (self.is_filled and rung):
             return ReadStep.PAGE
         if self.is_removing:
             return ReadStep.DELETION
@@ -66,7 +77,7 @@ class SourceProgress:
             return None
         return self.swept_at + DAY
 
-    def begun(self, description: RestList, step: ReadStep) -> tuple[SourceProgress, Reading]:
+    def begun(self, description: RestList, step: ReadStep, now: int) -> tuple[SourceProgress, Reading]:
         """The progress with the reading that the step continues or begins."""
         if step is ReadStep.SWEEP:
             if self.sweep is not None:
@@ -76,7 +87,7 @@ class SourceProgress:
             return self, self.reading
         reading = first_reading(description, self.mark)
         is_sweep = description.sweep and not description.takes_since
-        return replace(self, reading=reading, sweeps=self.sweeps + is_sweep), reading
+        return replace(self, reading=reading, sweeps=self.sweeps + is_sweep, began=now), reading
 
     def after(self, description: RestList, step: ReadStep, reading: Reading, changes: int, now: int) -> SourceProgress:
         """The progress after a page. changes: items of it that were new or changed"""
@@ -110,6 +121,7 @@ class SourceProgress:
             "removing": self.is_removing,
             "missing": self.missing,
             "known": self.known,
+            "began": self.began,
         }
 
     @classmethod
@@ -135,6 +147,7 @@ class SourceProgress:
                 is_removing=body.flag("removing"),
                 missing=count("missing"),
                 known=count("known"),
+                began=count("began"),
             )
         except BodyError:
             return cls()
