@@ -4,47 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from tests.databases import DatabaseFacts
+from tests.e2e.hand import Hand
 from tests.processes import PASSWORD, Starter
 from tests.receiver import Receiver
 
 MOST = 40
-
-
-@dataclass
-class Hand:
-    """What a person does: every click, every field and every choice counts as one."""
-
-    page: Page
-    done: list[str]
-
-    def click(self, role: str, name: str, *, within: Locator | None = None, exact: bool = True) -> None:
-        (within or self.page).get_by_role(role, name=name, exact=exact).click()
-        self.done.append(f"{role} {name}")
-
-    def fill(self, label: str, text: str, *, press: str = "") -> None:
-        field = self.page.get_by_label(label, exact=True)
-        field.fill(text)
-        if press:
-            field.press(press)
-        self.done.append(f"field {label}")
-
-    def choose(self, label: str, option: str) -> None:
-        self.page.get_by_label(label, exact=True).select_option(label=option)
-        self.done.append(f"field {label}")
-
-    def tick(self, option: str) -> None:
-        """A choice that explains itself behind its name."""
-        self.page.get_by_role("radio", name=re.compile(f"^{option}")).check()
-        self.done.append(f"option {option}")
-
-    def is_at(self, heading: str | re.Pattern[str]) -> None:
-        """Looks; that costs nothing."""
-        expect(self.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
 
 
 @pytest.fixture
