@@ -76,7 +76,7 @@ class PretixShop:
                 _question("NEWS", "Keep me posted", "B"),
                 _question("PASS", "Your passport", "F"),
             ],
-            "gala.26": [_question("DIET", "Any dietary needs?", "C", "Vegan", "Kosher")],
+            "gala.26": [_question("DIET", "Any dietary needs?", "C", "Vegan", "Kosher"), _question("POSITION", "Job title")],
         }
         self.orders: list[dict[str, Any]] = []
         self.lock = threading.Lock()

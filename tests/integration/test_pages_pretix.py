@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
+from tests.builders.planted_sources import called
 from tests.builders.platform_account import PlatformAccount, made, planned
 from tests.builders.pretix_order import SPEAKER, TICKET, WORKSHOP, place
 from tests.databases import DatabaseFacts
@@ -17,7 +18,8 @@ from tests.pretix_shop import TOKEN, PretixShop
 
 from heliograph.accounts.models import Account, Role
 from heliograph.connections.models import Connection
-from heliograph.domain.source.source_states import SourceState
+from heliograph.connections.services.connections import delete_connection
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.models import AttendeeType, Question, RegistrationStatus, Session, Tag
 from heliograph.sources.models import Source
 from heliograph.sources.services.pretix_readings import pretix_settings
@@ -228,7 +230,47 @@ def test_S4_what_pretix_has_new_is_said_and_matched_without_another_change(site:
         assert AttendeeType.objects.filter(name="Press pass").count() == 1
     assert settings is not None
     assert {item.key: item.name for item in settings.items}["31"] == "Press pass"
+    assert "Orders wait" not in text_of(client.get(page).content)
+    with scopes_disabled():
+        called(site.store, Source.objects.get(platform="pretix"), site.store.now(), state=CallState.WAITING)
+        site.store.connection.commit()  # type: ignore[attr-defined]
+    assert "Orders wait" in text_of(client.get(page).content)
     assert client.get(f"{page}mapping/")["Location"] == f"{page}pretix/match/"
+
+
+def test_S4_a_connection_that_is_there_is_used_and_a_save_in_between_is_noticed(
+    site: PlatformAccount, client: Client, shop: PretixShop
+) -> None:
+    site.signs_in(client)
+    first = connected(client, shop)
+    with scopes_disabled():
+        existing = Connection.objects.get(name="pretix").pk
+        theirs = Connection.objects.exclude(account=site.pk).first()
+    answer = client.post(NEW, {"address": "", "token": "", "connection": str(existing)})
+    with scopes_disabled():
+        second = Source.objects.get(name="pretix 2").pk
+        assert Connection.objects.filter(account=site.pk, name__startswith="pretix").count() == 1
+    assert answer["Location"] == f"{LIST}{second}/pretix/events/"
+    assert theirs is None or client.post(NEW, {"connection": str(theirs.pk)}).status_code == 422
+
+    client.post(f"{first}pretix/events/", as_shown(client, f"{first}pretix/events/"))
+    fields = as_shown(client, f"{first}pretix/match/")
+    assert client.post(f"{first}pretix/match/", fields).status_code == 302
+    answer = client.post(f"{first}pretix/match/", fields)
+    assert answer.status_code == 422
+    assert "Somebody else saved this source in the meantime." in text_of(answer.content)
+
+
+def test_S4_a_deleted_connection_or_event_is_said(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    site.signs_in(client)
+    page = connected(client, shop)
+    fields = as_shown(client, f"{page}pretix/events/")
+    with site.acme.setting_up() as transaction:
+        delete_connection(transaction, Connection.objects.get(name="pretix").pk)
+    answer = client.post(f"{page}pretix/events/", fields)
+    assert answer.status_code == 422
+    assert "The connection of this source was deleted." in text_of(answer.content)
+    assert client.get(f"{page}pretix/").status_code == 200
 
 
 def test_S4_only_an_administrator_of_the_account_sets_a_pretix_up(site: PlatformAccount, client: Client, shop: PretixShop) -> None:

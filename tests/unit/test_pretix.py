@@ -208,6 +208,18 @@ def test_settings_are_read_back_as_they_were_written() -> None:
     assert not pretix_settings().lacks_statuses
 
 
+def test_S4_the_same_question_of_two_events_goes_to_one_field() -> None:
+    """Each event asks it under an identifier of its own, with choices of its own."""
+    questions = (
+        PretixQuestion("DIET", "answers.Diet", (("VEGAN", "Vegan"),)),
+        PretixQuestion("FOOD", "answers.Diet", (("V2", "Vegan"), ("KOSHER", "Kosher"))),
+    )
+    settings = pretix_settings(questions=questions)
+    answered = {"question_identifier": "FOOD", "answer": "Kosher", "option_identifiers": ["KOSHER"]}
+    assert document(order(place(7, answers=[answered])), settings=settings)["answers"] == {"Diet": ["Kosher"]}
+    assert document(order(place(7)), settings=settings)["answers"] == {"Diet": None}
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [
@@ -221,7 +233,7 @@ def test_settings_are_read_back_as_they_were_written() -> None:
         ({"items": [{"key": "1", "use": "session"}]}, "items"),
         ({"questions": [{"identifier": "a b", "target": "answers.A"}]}, "questions"),
         ({"questions": [{"identifier": "A", "target": "status"}]}, "questions"),
-        ({"questions": [{"identifier": "A", "target": "answers.A"}, {"identifier": "B", "target": "answers.A"}]}, "questions"),
+        ({"questions": [{"identifier": "A", "target": "answers.A"}, {"identifier": "A", "target": "answers.B"}]}, "questions"),
         ({"checkin_lists": ["1"]}, "checkin_lists[0]"),
         ({"rate": 0}, "rate"),
     ],

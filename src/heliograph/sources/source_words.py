@@ -125,17 +125,22 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
         case SourceHealth.FILE_FAILED:
             return HealthWords(word, _("A file was not imported"), tone, icon, _failed_file_words(source))
         case SourceHealth.WELL:
-            return _new_in_pretix(source, word) or HealthWords(word, "", tone, icon, "")
+            return _new_in_pretix(row, word) or HealthWords(word, "", tone, icon, "")
 
 
-def _new_in_pretix(source: Source, word: str) -> HealthWords | None:
+def _new_in_pretix(row: SourceRow, word: str) -> HealthWords | None:
     """What to do about products and questions that nobody has matched; None if there are none."""
+    source = row.source
     names = list(setup_of(source).new_parts.values()) if source.platform == PRETIX else []
+    match = (_("Match"), reverse("source-pretix-match", args=(source.pk,)))
+    if source.platform == PRETIX and not names and row.day.waiting:
+        says = _("Most often pretix has something new, such as a product: look again, and match it. What waits then runs by itself.")
+        return HealthWords(word, _("Orders wait"), "wait", "warn", says, match)
     if not names:
         return None
     says = ngettext("“%(name)s” has no place here yet.", "“%(name)s” and %(n)d more have no place here yet.", len(names))
     words = says % {"name": names[0], "n": len(names) - 1}
-    return HealthWords(word, _("New in pretix"), "wait", "warn", words, (_("Match"), reverse("source-pretix-match", args=(source.pk,))))
+    return HealthWords(word, _("New in pretix"), "wait", "warn", words, match)
 
 
 def _doing(row: SourceRow) -> str:

@@ -79,7 +79,8 @@ class PretixQuestion:
 
     identifier: str
     target: str
-    """The field of the registration: `answers.diet`, `profile.position`, `profile.custom.size`, `properties.VIP`."""
+    """The field of the registration: `answers.diet`, `profile.position`, `profile.custom.size`, `properties.VIP`. Questions of different events
+    can have the same."""
     options: tuple[tuple[str, str], ...] = ()
     """Of a question with choices, the identifier of each in pretix with its value here. Without any the answer's text is taken."""
 
@@ -132,7 +133,6 @@ class PretixSettings:
             if item.use is not ItemUse.LEFT_OUT and not item.name.strip():
                 raise BodyError("items", f"product {item.key} needs the {item.use} that it is here")
         _check_once("questions", [question.identifier for question in self.questions])
-        _check_once("questions", [question.target for question in self.questions])
         for question in self.questions:
             if not _IDENTIFIER.fullmatch(question.identifier):
                 raise BodyError("questions", f"“{question.identifier[:50]}” is no identifier of a question")

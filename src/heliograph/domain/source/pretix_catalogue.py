@@ -209,4 +209,5 @@ def _text(value: object) -> str:
         return next((line for text in texts if (line := _text(text))), "")
     if not isinstance(value, str):
         return ""
-    return "".join(each for each in " ".join(value[: LONGEST_TEXT * 4].split()) if each.isprintable())[:LONGEST_TEXT]
+    printable = "".join(each if each.isprintable() else " " for each in value[: LONGEST_TEXT * 4])
+    return " ".join(printable.split())[:LONGEST_TEXT].rstrip()

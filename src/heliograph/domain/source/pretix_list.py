@@ -7,6 +7,7 @@ orders; cancelled places are left out unless asked for; the header X-Page-Genera
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -99,16 +100,29 @@ def mapping_of(settings: PretixSettings) -> CallMapping:
     rows += [_row(f"{PROFILE}{name}", member) for name, member in _PERSON.items() if f"{PROFILE}{name}" not in taken]
     if settings.orderer_email and f"{CUSTOM}{settings.orderer_email}" not in taken:
         rows.append(_row(f"{CUSTOM}{settings.orderer_email}", "orderer_email"))
-    rows += [_answer_row(question) for question in settings.questions]
+    rows += [_answer_row(question) for question in _by_target(settings).values()]
     return CallMapping("[]", rows=tuple(rows), shape=_orders_of(settings))
 
 
+def _by_target(settings: PretixSettings) -> dict[str, PretixQuestion]:
+    """The first question of each field, with the choices of all."""
+    questions: dict[str, PretixQuestion] = {}
+    for each in settings.questions:
+        first = questions.setdefault(each.target, each)
+        questions[each.target] = replace(first, options=tuple(dict((*each.options, *first.options)).items()))
+    return questions
+
+
 def _orders_of(settings: PretixSettings) -> PretixOrders:
+    questions = _by_target(settings)
     return PretixOrders(
         variations=tuple(item.key for item in settings.items if "/" in item.key),
         left_out=tuple(item.key for item in settings.items if item.use is ItemUse.LEFT_OUT),
-        questions=tuple(question.identifier for question in settings.questions),
-        choices=tuple(question.identifier for question in settings.questions if question.options),
+        questions=tuple(first.identifier for first in questions.values()),
+        aliases=tuple(
+            (each.identifier, first) for each in settings.questions if (first := questions[each.target].identifier) != each.identifier
+        ),
+        choices=tuple(question.identifier for question in questions.values() if question.options),
         dates=tuple(event.key for event in settings.events if event.date is not None),
         checkin_lists=settings.checkin_lists,
         orderer_stands_in=settings.orderer_stands_in,

@@ -69,6 +69,8 @@ class PretixOrders:
     """Products that make no registration and no session."""
     questions: tuple[str, ...] = ()
     """Identifiers of the questions whose answers come along: one without an answer clears the field."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Questions whose answers go where those of another one go: the identifier of each, with that of the other."""
     choices: tuple[str, ...] = ()
     """Those of them of which the identifiers of the chosen options are taken, instead of the text."""
     dates: tuple[str, ...] = ()
@@ -182,8 +184,10 @@ class PretixOrders:
 
     def _answers(self, place: Mapping[str, Any]) -> dict[str, object]:
         answers: dict[str, object] = dict.fromkeys(self.questions)
+        aliases = dict(self.aliases)
         for answer in _objects(place.get("answers")):
             identifier = _text(answer.get("question_identifier"))
+            identifier = aliases.get(identifier, identifier)
             if identifier in self.choices:
                 answers[identifier] = answer.get("option_identifiers") or answer.get("answer")  # yes or no has no options
             elif identifier in answers:
@@ -196,6 +200,7 @@ class PretixOrders:
             "variations": list(self.variations),
             "left_out": list(self.left_out),
             "questions": list(self.questions),
+            "aliases": [list(pair) for pair in self.aliases],
             "choices": list(self.choices),
             "dates": list(self.dates),
             "checkin_lists": list(self.checkin_lists),
@@ -211,6 +216,7 @@ class PretixOrders:
             variations=body.texts("variations", most=MOST_ITEMS),
             left_out=body.texts("left_out", most=MOST_ITEMS),
             questions=body.texts("questions", most=MOST_QUESTIONS),
+            aliases=body.pairs("aliases", most=MOST_QUESTIONS),
             choices=body.texts("choices", most=MOST_QUESTIONS),
             dates=body.texts("dates", most=MOST_ITEMS),
             checkin_lists=tuple(item for item in lists if isinstance(item, int) and not isinstance(item, bool)),

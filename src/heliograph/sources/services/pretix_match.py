@@ -16,7 +16,7 @@ from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.domain.source.pretix import ItemUse, PretixEvent, PretixItem, PretixQuestion, PretixSettings
 from heliograph.domain.source.pretix_catalogue import CatalogueEvent
-from heliograph.domain.source.pretix_orders import PretixState
+from heliograph.domain.source.pretix_orders import MOST_ITEMS, MOST_QUESTIONS, PretixState
 from heliograph.setup.models import AttendeeType, Question, RegistrationStatus, Session, Tag
 from heliograph.setup.name_fields import FIELD_CODE_LENGTH, code_for, folded
 from heliograph.setup.services import event_setup, object_tags
@@ -124,6 +124,8 @@ def save_match(transaction: SetupTransaction, id: int, match: PretixMatch, *, se
 
 
 def _settings(setup: PretixSetup, statuses: Any, items: Any, questions: Any, include_test_mode: bool) -> PretixSettings:
+    if len(items) > MOST_ITEMS or len(questions) > MOST_QUESTIONS:
+        raise Invalid({"": [f"At most {MOST_ITEMS} products and {MOST_QUESTIONS} questions are possible. Choose fewer events."]})
     try:
         return PretixSettings(
             server=address_of(setup),
