@@ -98,7 +98,7 @@ def test_B5_a_plan_is_what_applying_does_and_saves_nothing() -> None:
         assert not AuditEntry.objects.filter(kind="flow").exists()
     done, row = apply_file(id, FileToApply(WHOLE, "account.yaml", value_of=value), by="test")
     assert names(done.changes) == names(plan.changes)
-    assert row.counts == {"added": 31, "changed": 7, "deleted": 0}
+    assert row.counts == {"added": 32, "changed": 7, "deleted": 0}
 
 
 def test_B5_applying_is_one_version(account: int) -> None:
@@ -126,7 +126,7 @@ def test_B5_the_same_file_applied_again_makes_no_new_record(account: int) -> Non
     applied(account, WHOLE)
     assert [row.number for row in AppliedFile.objects.all()] == [1]
     entries = AuditEntry.objects.filter(kind="configuration file")
-    assert [(entry.what, entry.after) for entry in entries] == [("applied", {"version": 1, "added": 31, "changed": 7, "deleted": 0})]
+    assert [(entry.what, entry.after) for entry in entries] == [("applied", {"version": 1, "added": 32, "changed": 7, "deleted": 0})]
     stop_managing(account, by="user:7")
     assert AuditEntry.objects.filter(kind="configuration file").count() == 2
     applied(account, WHOLE)

@@ -136,6 +136,12 @@ class SourceEntry(Document):
         dict[str, Any],
         msgspec.Meta(description="The event and columns of a watched folder’s files, as in docs/reference/import-columns.md."),
     ] = msgspec.field(default_factory=dict)
+    pretix: Annotated[
+        dict[str, Any],
+        msgspec.Meta(
+            description="What is read from a pretix, and what becomes of it; its connection by its name. The mapping follows from it."
+        ),
+    ] = msgspec.field(default_factory=dict)
     mapping: Annotated[dict[str, Any], msgspec.Meta(description="How the JSON becomes registrations.")] = msgspec.field(
         default_factory=dict
     )

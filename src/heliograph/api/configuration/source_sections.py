@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +15,8 @@ from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.source.pretix import PRETIX, PretixSettings
+from heliograph.domain.source.pretix_list import mapping_of
 from heliograph.domain.source.rest_list import RestList, RestListError
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification import Verification, VerificationError
@@ -25,10 +27,12 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.folder_columns import FolderReading
 from heliograph.sources.models import Source
-from heliograph.sources.services import list_readings, source_mappings, source_proof, watched_folders
+from heliograph.sources.services import list_readings, pretix_readings, source_mappings, source_proof, watched_folders
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.services.source_proof import SourceProof
+
+LIST: Final = "list"
 
 
 class Sources(Section):
@@ -51,6 +55,7 @@ class Sources(Section):
                 "handshake": settings.get("handshake", {}),
                 "list": settings.get("list", {}),
                 "folder": settings.get("folder", {}),
+                PRETIX: settings.get(PRETIX, {}),
                 "mapping": source_mappings.mapping_of(row).to_body(),
             }
             stored.append(StoredEntry(row.pk, (folded(row.name),), row.name, self.mapped(document, names.name)))
@@ -67,19 +72,24 @@ class Sources(Section):
             if completed[member]:
                 completed[member] = _read(member, kind, completed[member]).to_body()
         completed["mapping"] = _read("mapping", CallMapping, document["mapping"]).to_body()
-        if document["list"]:  # its connection is named here; `save` puts its id in
-            named = {"connection": document["list"]["connection"]} if document["list"].get("connection") else {}
-            without = {name: value for name, value in document["list"].items() if name != "connection"}
-            completed["list"] = _read("list", RestList, without).to_body() | named
+        for member, reading in ((LIST, RestList), (PRETIX, PretixSettings)):
+            if document[member]:  # its connection is named here; `save` puts its id in
+                named = {"connection": document[member]["connection"]} if document[member].get("connection") else {}
+                without = {name: value for name, value in document[member].items() if name != "connection"}
+                completed[member] = _read(member, reading, without).to_body() | named
+        if document[PRETIX]:
+            completed["mapping"] = _pretix_mapping(completed[PRETIX])
         if document["folder"]:
             completed["folder"] = _read("folder", FolderReading, document["folder"]).to_body()
         return completed
 
     def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
-        connection = raw["list"].get("connection") if isinstance(raw.get("list"), Mapping) else None
-        if connection is None:
-            return raw
-        return raw | {"list": raw["list"] | {"connection": mapped(Named.CONNECTION, str(connection))}}
+        connections = {
+            member: str(raw[member]["connection"])
+            for member in (LIST, PRETIX)
+            if isinstance(raw.get(member), Mapping) and raw[member].get("connection") is not None
+        }
+        return raw | {member: raw[member] | {"connection": mapped(Named.CONNECTION, name)} for member, name in connections.items()}
 
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         transaction, document = saver.transaction, entry.document
@@ -90,15 +100,19 @@ class Sources(Section):
             service.rename(transaction, row.pk, document["name"])
         if row.path:
             source_proof.save_proof(transaction, row.pk, SourceProof.from_settings(document))
-        if document["list"]:
-            body = self.mapped(document, saver.names.id)["list"]
-            if body.get("connection") is not None:
-                body = body | {"connection": int(body["connection"])}
-            list_readings.save_list(transaction, row.pk, RestList.from_body(body))
+        if document[LIST]:
+            list_readings.save_list(transaction, row.pk, RestList.from_body(self._with_id(document, LIST, saver)))
+        if document[PRETIX]:
+            pretix_readings.save_pretix(transaction, row.pk, PretixSettings.from_body(self._with_id(document, PRETIX, saver)))
         if document["folder"]:
             watched_folders.save_reading(transaction, row.pk, FolderReading.from_body(document["folder"]))
         _save_mapping(transaction, row.pk, CallMapping.from_body(document["mapping"]), on=document["on"])
         return row.pk
+
+    def _with_id(self, document: dict[str, Any], member: str, saver: Saver) -> dict[str, Any]:
+        """A part of the document with the id of its connection."""
+        body: dict[str, Any] = self.mapped(document, saver.names.id)[member]
+        return body | {"connection": int(body["connection"])} if body.get("connection") is not None else body
 
     def delete(self, transaction: SetupTransaction, stored: StoredEntry) -> None:
         service.remove(transaction, stored.id)
@@ -116,6 +130,14 @@ def _save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, 
         service.resume(transaction, id)
     elif not on and row.state == SourceState.ON:
         service.pause(transaction, id)
+
+
+def _pretix_mapping(body: dict[str, Any]) -> dict[str, object]:
+    """The mapping that follows from what is read of a pretix. Raises Invalid."""
+    try:
+        return mapping_of(PretixSettings.from_body(body | {"connection": None})).to_body()
+    except MappingError as error:
+        raise Invalid({PRETIX: [str(error)]}) from None
 
 
 def _read(member: str, kind: Any, body: Any) -> Any:

@@ -22,7 +22,7 @@ from heliograph.connections.services.connections import ConnectionFacts, connect
 from heliograph.domain.connection.connection import Auth, KeyPlace, Method
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.source.pretix import PRETIX
+from heliograph.domain.source.pretix import PRETIX, PretixSettings
 from heliograph.domain.source.pretix_catalogue import LONGEST_SLUG, MOST_EVENTS, CatalogueEvent, NotPretix, PretixCatalogue
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
@@ -116,9 +116,14 @@ class PretixSetup:
 
 
 def setup_of(source: Source) -> PretixSetup:
-    """How far the set-up of a source has come. What a newer release has written counts as not begun."""
+    """How far the set-up of a source has come. One that a newer release has written counts as not begun."""
     try:
-        return PretixSetup.from_body(json.loads(source.settings or "{}").get(MEMBER, {}))
+        settings = json.loads(source.settings or "{}")
+        if MEMBER not in settings and PRETIX in settings:  # from a configuration file
+            read = PretixSettings.from_body(settings[PRETIX])
+            pairs = tuple((event.slug, event.code) for event in read.events)
+            return PretixSetup(read.connection, is_own=False, catalogue=PretixCatalogue(organizer=read.organizer), events=pairs)
+        return PretixSetup.from_body(settings.get(MEMBER, {}))
     except (BodyError, ValueError, AttributeError):
         return PretixSetup()
 
