@@ -199,8 +199,12 @@ def build_image(source: Source) -> None:
         source.export(tree)
         labels = {"version": source.version, "revision": source.commit}
         options = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
-        run(engine, "build", "--tag", tag, "--file", tree / "Containerfile", *options, tree, env=environment_for(source))
-    print(f"Built the container image {tag}.")
+        options.append(f"--build-arg=SOURCE_DATE_EPOCH={source.time}")
+        if Path(engine).name == "podman":
+            # All files have the commit's time. Podman's own format of images has no health check.
+            options += [f"--timestamp={source.time}", "--format=docker"]
+        run(engine, "build", "--quiet", "--no-cache", "--tag", tag, "--file", tree / "Containerfile", *options, tree, env=environment_for(source))
+    print(f"Built the container image {tag}, {run(engine, 'image', 'inspect', '--format={{.Id}}', tag).strip()}.")
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
