@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -14,9 +15,9 @@ from tests.rest_platform import Answer, Platform
 class RestStub:
     """Serves a platform. Its lock is held while anything happens at the platform."""
 
-    def __init__(self, platform: Platform, token: str = "") -> None:
-        """token: the bearer token without which it answers 401"""
-        self.platform, self.token = platform, token
+    def __init__(self, platform: Platform, accepts: Callable[[str], bool] | None = None) -> None:
+        """accepts: whether it takes a header Authorization; without it any will do. What it does not take gets 401."""
+        self.platform, self.accepts = platform, accepts
         platform.clock, platform.step = 0, 1
         self.lock = threading.Lock()
         self.answers: list[Answer] = []
@@ -81,7 +82,7 @@ class RestStub:
 
     def _answer(self, url: str, authorization: str) -> Answer:
         self.urls.append(url)
-        if self.token and authorization != f"Bearer {self.token}":
+        if self.accepts is not None and not self.accepts(authorization):
             return Answer(401, [])
         if self.answers:
             return self.answers.pop(0)
