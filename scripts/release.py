@@ -203,7 +203,19 @@ def build_image(source: Source) -> None:
         if Path(engine).name == "podman":
             # All files have the commit's time. Podman's own format of images has no health check.
             options += [f"--timestamp={source.time}", "--format=docker"]
-        run(engine, "build", "--quiet", "--no-cache", "--tag", tag, "--file", tree / "Containerfile", *options, tree, env=environment_for(source))
+        run(
+            engine,
+            "build",
+            "--quiet",
+            "--no-cache",
+            "--tag",
+            tag,
+            "--file",
+            tree / "Containerfile",
+            *options,
+            tree,
+            env=environment_for(source),
+        )
     print(f"Built the container image {tag}, {run(engine, 'image', 'inspect', '--format={{.Id}}', tag).strip()}.")
 
 

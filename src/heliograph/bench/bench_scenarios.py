@@ -12,6 +12,7 @@ from typing import Final
 from heliograph.bench.backlog import Queue, together
 from heliograph.bench.backup_load import Backups
 from heliograph.bench.fixture import Fixture, FixtureSize, make
+from heliograph.bench.inbound_calls import InboundCalls
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
 from heliograph.bench.scenario_figures import Gathered, ScenarioFigures
@@ -60,6 +61,7 @@ class Bench:
             Scenario.PAGES: self._pages,
             Scenario.INSIGHTS: self._insights,
             Scenario.API: self._api,
+            Scenario.CALLS: self._calls,
             Scenario.BACKUP: self._backup,
             Scenario.LIGHT: self._light,
         }
@@ -220,6 +222,16 @@ class Bench:
     @contextmanager
     def _api_reader(self, made: Fixture, *, there: bool) -> Iterator[None]:
         with ApiReader(self.site, made.account, self.say) if there else nullcontext():
+            yield
+
+    def _calls(self) -> ScenarioFigures:
+        """A platform whose signed calls become registrations; in turn without it."""
+        made = make(FixtureSize("CALLS", self.receiver.url))
+        return self._with_and_without(made, "without calls", self._inbound_calls)
+
+    @contextmanager
+    def _inbound_calls(self, made: Fixture, *, there: bool) -> Iterator[None]:
+        with InboundCalls(self.site, made.account, self.say) if there else nullcontext():
             yield
 
     def _backup(self) -> ScenarioFigures:

@@ -17,5 +17,6 @@ class Scenario(StrEnum):
     PAGES = "pages"
     INSIGHTS = "insights"
     API = "api"
+    CALLS = "calls"
     BACKUP = "backup"
     LIGHT = "light"
