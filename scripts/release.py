@@ -216,7 +216,8 @@ def build_image(source: Source) -> None:
             tree,
             env=environment_for(source),
         )
-    print(f"Built the container image {tag}, {run(engine, 'image', 'inspect', '--format={{.Id}}', tag).strip()}.")
+    print(f"Built the container image {tag}. Its layers, without what names the machine that built it:")
+    print(run(engine, "image", "inspect", "--format={{range .RootFS.Layers}}{{println .}}{{end}}", tag).strip())
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
