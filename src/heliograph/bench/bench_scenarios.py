@@ -12,11 +12,11 @@ from typing import Final
 from heliograph.bench.backlog import Queue, together
 from heliograph.bench.backup_load import Backups
 from heliograph.bench.fixture import Fixture, FixtureSize, make
-from heliograph.bench.inbound_calls import InboundCalls
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
 from heliograph.bench.scenario_figures import Gathered, ScenarioFigures
 from heliograph.bench.side_load import ApiReader, Busy, insights_readers, paused
+from heliograph.bench.signed_calls import SignedCalls
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.command_processes import free_port
@@ -231,7 +231,7 @@ class Bench:
 
     @contextmanager
     def _inbound_calls(self, made: Fixture, *, there: bool) -> Iterator[None]:
-        with InboundCalls(self.site, made.account, self.say) if there else nullcontext():
+        with SignedCalls(self.site, made.account, self.say) if there else nullcontext():
             yield
 
     def _backup(self) -> ScenarioFigures:

@@ -35,7 +35,7 @@ _STATUS: Final = "Cancelled"
 """Flows of the account check these registrations, and none triggers."""
 
 
-class InboundCalls:
+class SignedCalls:
     """A platform that announces RATE registrations a second, each by a call of 2 KB with the signature of Standard Webhooks."""
 
     def __init__(self, site: Site, account: int, say: Callable[[str], None]) -> None:
