@@ -24,7 +24,13 @@ from packaging.version import InvalidVersion, Version
 
 ROOT: Final = Path(__file__).parents[1]
 LIST: Final = ROOT / "requirements" / "advisories.json"
-PINNED: Final = ("requirements/uv.txt", "requirements/build.txt", "tests/canaille/requirements.txt")
+PINNED: Final = (
+    "requirements/uv.txt",
+    "requirements/build.txt",
+    "tests/canaille/requirements.txt",
+    "tests/taps/tap-jsonl.txt",
+    "tests/taps/tap-rest-api.txt",
+)
 STALE: Final = 90
 """Days after which the list is called old."""
 _PIN: Final = re.compile(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)")

@@ -745,6 +745,12 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "the program of a source is chosen",
+        PagePost("/settings/sources/{command_source}/command/", {"name": "members", "every": "15"}),
+        ApiRequest("PUT", "sources/{command_source}/command", {"name": "members", "every": 15}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
         "the columns of a watched folder are chosen",
         PagePost("/settings/sources/{folder_source}/folder/", {"reading": "stored", "event": "SUMMIT"}),
         ApiRequest("PUT", "sources/{folder_source}/folder", {"reading": {"event": "SUMMIT", "columns": {"Reg no": {"to": "code"}}}}),

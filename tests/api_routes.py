@@ -85,6 +85,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "sources/{source}/removal"): _SET_UP,
     ("POST", "sources/{source}/pause"): _ADMINISTER,
     ("POST", "sources/{source}/resume"): _ADMINISTER,
+    ("GET", "sources/{source}/command"): _READ_SET_UP,
+    ("PUT", "sources/{source}/command"): _SET_UP,
     ("GET", "sources/{source}/folder"): _READ_SET_UP,
     ("PUT", "sources/{source}/folder"): _SET_UP,
     ("GET", "sources/{source}/list"): _READ_SET_UP,

@@ -72,6 +72,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-add": ("POST sources",),
     "source-again": ("POST sources/{source}/calls/again",),
     "source-list-form": ("PUT sources/{source}/list", "POST sources/{source}/list/trial"),
+    "source-command": ("PUT sources/{source}/command",),
     "source-folder": ("PUT sources/{source}/folder",),
     "source-mapping": ("PUT sources/{source}/mapping", "POST sources/{source}/mapping/trial", "POST sources/{source}/switch-on"),
     "source-name": ("PATCH sources/{source}",),
@@ -80,6 +81,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-missing": ("POST sources/{source}/missing",),
     "source-read": ("POST sources/{source}/read",),
     "source-remove": ("DELETE sources/{source}", "POST sources/{source}/removal"),
+    "source-run": ("POST sources/{source}/read",),
     "source-resume": ("POST sources/{source}/resume",),
     "profile-data": ("POST profile-data",),
     "profile-data-delete": ("DELETE profile-data/{field}",),
@@ -136,6 +138,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
 
 A_PERSON: Final = "A person signs in, and manages the own password and second factor, in a browser: a token is no person."
 REASONS: Final = {
+    "source-first-file": "It opens a file in the import wizard, which is for people.",
     "source-call": "Somebody asks to see what is masked, which the audit notes.",
     "account_change_password": A_PERSON,
     "account_login": A_PERSON,

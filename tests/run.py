@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from tests import canaille, needed, postgres, releases, turns
+from tests import canaille, needed, postgres, releases, taps, turns
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
@@ -56,6 +56,9 @@ def main() -> int:
     if not options.fast:
         _provide()
         canaille.environment()
+        if options.trials:
+            for name in taps.NAMES:
+                taps.program(name)
         if "git" not in needed.said_without():
             releases.previous_release()
     if not options.database and not options.trials:

@@ -234,6 +234,11 @@ class Options(BaseSettings):
         description="Folder below which each source of the platform “watched folder” has its own, `source-<number>`. It must exist; Heliograph creates those in it,"
         " and reads and writes nothing outside of them. Default: no watched folders.",
     )
+    commands: Path = Field(
+        default=Path(),
+        description="File that lists the programs which a source of the platform “program” may run, with their accounts and bounds. Pages only choose a name from it."
+        " Default: no programs.",
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
@@ -373,7 +378,7 @@ class Options(BaseSettings):
 
     @model_validator(mode="after")
     def _absolute_places(self) -> Self:
-        for name in ("data", "key_file", "ca_file", "backup_folder", "folders"):
+        for name in ("data", "key_file", "ca_file", "backup_folder", "folders", "commands"):
             place: Path = getattr(self, name)
             if place != Path() and not place.is_absolute():
                 raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give an absolute path")

@@ -221,9 +221,9 @@ def paced_kinds() -> JobKinds:
     from heliograph.connections import release_job  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.replay import send_job  # noqa: PLC0415
-    from heliograph.sources import read_job  # noqa: PLC0415
+    from heliograph.sources import command_job, read_job  # noqa: PLC0415
 
-    return JobKinds([release_job.kind(), send_job.kind(), read_job.kind()])
+    return JobKinds([release_job.kind(), send_job.kind(), read_job.kind(), command_job.kind()])
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:

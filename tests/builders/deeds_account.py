@@ -210,10 +210,14 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
     api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
     asking = api.post("sources", {"platform": "rest", "name": "Shrunken list"})["id"]
     folder = api.post("sources", {"platform": "rest", "name": "Drop box"})["id"]  # as a folder it would need one of the operator
+    command = api.post("sources", {"platform": "rest", "name": "Members"})["id"]  # as a program, likewise
     reading = {"folder": {"event": "REHEARSAL", "columns": {"Reg no": {"to": "code"}}}}
     with scopes_disabled():
         Source.objects.filter(pk=asking).update(cursor=json.dumps({"filled": True, "missing": 120, "known": 800}))
         Source.objects.filter(pk=listed).update(state=SourceState.ON)
+        Source.objects.filter(pk=command).update(
+            platform="command", state=SourceState.ON, settings='{"command": {"name": "old", "every": 60}}'
+        )
         Source.objects.filter(pk=folder).update(platform="folder", state=SourceState.ON, settings=json.dumps(reading))
         Source.objects.filter(pk=made["Press list"]).update(state=SourceState.ON)
         Source.objects.filter(pk=made["Guest list"]).update(state=SourceState.PAUSED)
@@ -227,6 +231,7 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
         "draft_source": made["Walk-in list"],
         "listed_source": listed,
         "folder_source": folder,
+        "command_source": command,
         "asking_source": asking,
     }
 

@@ -21,6 +21,7 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
     by: who has paused the one that is paused
     """
     from heliograph.domain.source.source_states import CallState, SourceState
+    from heliograph.jobs.models import Job
     from heliograph.sources.models import CallKind, Source
     from heliograph.sources.services.sources import preset_settings
 
@@ -78,6 +79,16 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
             kind=CallKind.FILE,
             headers=about,
         )
+    running = source(
+        "Members", "command", SourceState.ON, settings='{"command": {"name": "crm", "every": 60}}', cursor='{"filled": true, "passed": 9}'
+    )
+    log = "INFO signing in with …\nINFO GET https://crm.example/members?page=1\nINFO 212 records, 9 of them new"
+    facts = {"records": 212, "news": 9, "log": log}
+    job = Job.objects.create(
+        kind="run command", account_id=account, state="done", created_by=f"source:{running.pk}", is_paced=True, result=facts
+    )
+    running.reader_job, running.last_read_at = job.pk, from_micros(now - 3 * MINUTE)
+    running.save()
     return made
 
 

@@ -83,6 +83,11 @@ def _address(visit: Visit) -> None:
     expect(visit.page.get_by_label("Target URL")).to_be_visible()
 
 
+def _no_program(visit: Visit) -> None:
+    visit.press("Save")
+    expect(visit.page.locator("[aria-invalid=true]").first).to_be_visible()
+
+
 def _no_columns(visit: Visit) -> None:
     visit.page.get_by_label("Columns").select_option("")
     visit.press("Save")
@@ -116,6 +121,9 @@ STATES: Final = (
     State("the list that is read", LISTED, "The list that is read", _of("Asks", "list/"), names=("source-list-form",)),
     State("the list that is read, refused", LISTED, "The list that is read", _of("Asks", "list/"), then=_no_address, after=422),
     State("the list that is read, a sample", LISTED, "The list that is read", _of("Asks", "list/"), then=_sampled),
+    State("a source that runs a program", PAGE, "Members", _of("Members")),
+    State("the program", "setup/form.html", "The program", _of("Members", "command/"), names=("source-command",)),
+    State("the program, refused", "setup/form.html", "The program", _of("Members", "command/"), then=_no_program, after=422),
     State("a watched folder", PAGE, "Drop box", _of("Drop box")),
     State("the columns of the files", "setup/form.html", "Columns of the files", _of("Drop box", "folder/"), names=("source-folder",)),
     State(
@@ -189,5 +197,5 @@ STATES: Final = (
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 
-ACTIONS: Final = {"source-pause", "source-resume", "source-again", "source-read", "source-first-file"}
+ACTIONS: Final = {"source-pause", "source-resume", "source-again", "source-read", "source-first-file", "source-run"}
 """Addresses that only take a form."""

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -201,6 +202,14 @@ class Comparison:
 def micros_of(text: str) -> int:
     """A time as microseconds."""
     return int(text) if text.isdecimal() else to_micros(datetime.fromisoformat(text.replace("Z", "")).replace(tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def commands(tmp_path: Path, settings: Any) -> None:
+    """The operator offers a program."""
+    file = tmp_path / "commands.toml"
+    file.write_text('[commands.members]\nargv = ["/bin/true"]\naccounts = ["*"]\n')
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"commands": file})
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)

@@ -92,6 +92,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "sources",
         *(f"source{more}" for more in ("", "-new", "-add", "-name", "-pause", "-proof", "-resume", "-remove")),
     }  # test_pages_sources.py
+    tried |= {"source-command", "source-run"}  # test_source_command.py
     tried |= {"source-folder", "source-first-file"}  # test_source_folder.py
     tried |= {"source-list-form", "source-read", "source-missing"}  # test_pages_source_list.py
     tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -60,6 +61,10 @@ def _examined() -> Iterator[Check]:
     yield _of_descriptors(options)
     yield doctor_checks.proxies_are_ignored(os.environ)
     yield doctor_checks.networks_are_narrow(options.allowed_networks)
+    if options.folders != Path():
+        yield replace(doctor_checks.folder_is_writable(options.folders), name="watched folders")
+    if options.commands != Path():
+        yield _of_programs(options.commands)
     yield from _of_database(options)
 
 
@@ -72,6 +77,26 @@ def _of_descriptors(options: Options) -> Check:
     if processes is not None and processes.most_files is not None:
         return doctor_checks.descriptors_suffice(processes.most_files, owner="The service that runs")
     return doctor_checks.descriptors_suffice(doctor_checks.own_descriptors(), owner="A process that is started from here")
+
+
+def _of_programs(path: Path) -> Check:
+    """Whether the file of programs can be used, and what it names is there."""
+    from heliograph.sources.commands_file import CommandsError, read_commands  # noqa: PLC0415
+    from heliograph.store import doctor_checks  # noqa: PLC0415
+
+    try:
+        commands = read_commands(path)
+    except CommandsError as error:
+        return doctor_checks.Check("programs", False, str(error), "Correct the file; docs/running/README.md says what an entry has.")
+    for command in commands.values():
+        if not os.access(command.argv[0], os.X_OK):
+            return doctor_checks.Check(
+                "programs", False, f"{command.name} names {command.argv[0]}, which cannot be run.", "Install it there."
+            )
+        for place in filter(None, (command.config, command.catalog)):
+            if not os.access(place, os.R_OK):
+                return doctor_checks.Check("programs", False, f"{command.name} names {place}, which cannot be read.", _AS_OWNER)
+    return doctor_checks.Check("programs", True, f"{path} lists {len(commands)} that sources may run.")
 
 
 def _of_database(options: Options) -> Iterator[Check]:

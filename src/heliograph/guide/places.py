@@ -48,6 +48,8 @@ PLACES: dict[str, str] = {
     "source-name": "sources#adding-a-source",
     "source-list-form": "sources#reading-a-list",
     "source-read": "sources#reading-a-list",
+    "source-command": "sources#a-program",
+    "source-run": "sources#a-program",
     "source-folder": "sources#a-watched-folder",
     "source-first-file": "sources#a-watched-folder",
     "source-proof": "sources#how-calls-prove-themselves",

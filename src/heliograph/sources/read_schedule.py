@@ -11,8 +11,10 @@ from django.db import close_old_connections, connections, transaction
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError, TooMuchWork
+from heliograph.domain.source.platforms import COMMAND
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
+from heliograph.sources import command_job
 from heliograph.sources.read_job import KIND
 from heliograph.store import driver_errors, source_reads
 from heliograph.store.django_database import of_django
@@ -55,11 +57,12 @@ def _queue(source: DueSource) -> bool:
         if source_reads.read_source_to_read(db, source.id, lock=True) is None:
             return False
         job_id = source_reads.reader_job(db, source.id)  # under the lock: another process may just have created it
-        job = Job.objects.select_for_update().filter(pk=job_id or 0, kind=KIND).first()
+        kind = command_job.KIND if source.platform == COMMAND else KIND
+        job = Job.objects.select_for_update().filter(pk=job_id or 0, kind=kind).first()
         if job is None:
             try:
                 created = control.create(
-                    KIND, source.account, {"source": source.id, "name": source.name}, by=f"source:{source.id}", is_paced=True
+                    kind, source.account, {"source": source.id, "name": source.name}, by=f"source:{source.id}", is_paced=True
                 )
             except TooMuchWork:
                 return False  # the account's other jobs go first

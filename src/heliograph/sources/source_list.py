@@ -63,8 +63,13 @@ class SourceRow:
     @property
     def settings(self) -> Mapping[str, Any]:
         """Its settings, as JSON."""
-        read: Mapping[str, Any] = json.loads(self.source.settings)
-        return read
+        return settings_of(self.source)
+
+
+def settings_of(source: Source) -> Mapping[str, Any]:
+    """The settings of a source, as JSON."""
+    read: Mapping[str, Any] = json.loads(source.settings or "{}")
+    return read
 
 
 def progress_of(source: Source) -> SourceProgress:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.accounts.actors import Actors
-from heliograph.domain.source.platforms import FOLDER, PLATFORMS, REST, WEBHOOK, Way
+from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Way
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState
@@ -25,8 +25,18 @@ from heliograph.sources.services.pretix_setup import next_step, setup_of
 from heliograph.sources.source_list import SourceRow, progress_of
 from heliograph.web.templatetags.moments import clock_minute, short_moment
 
-PLATFORM_NAMES: Final = {WEBHOOK: gettext_lazy("Any webhook"), REST: gettext_lazy("Any REST list"), FOLDER: gettext_lazy("Watched folder")}
-WAYS: Final = {Way.CALLED: gettext_lazy("calls us"), Way.READ: gettext_lazy("is read"), Way.FILES: gettext_lazy("takes files")}
+PLATFORM_NAMES: Final = {
+    WEBHOOK: gettext_lazy("Any webhook"),
+    REST: gettext_lazy("Any REST list"),
+    FOLDER: gettext_lazy("Watched folder"),
+    COMMAND: gettext_lazy("Program"),
+}
+WAYS: Final = {
+    Way.CALLED: gettext_lazy("calls us"),
+    Way.READ: gettext_lazy("is read"),
+    Way.FILES: gettext_lazy("takes files"),
+    Way.RUN: gettext_lazy("is run"),
+}
 TONES: Final = {
     SourceHealth.PAUSED: ("wait", ""),
     SourceHealth.DRAFT: ("wait", "missing"),
@@ -149,6 +159,9 @@ def _doing(row: SourceRow) -> str:
             return _("Receiving")
         case Way.FILES:
             return _("Watching its folder")
+        case Way.RUN:
+            minutes = row.settings.get("command", {}).get("every", 60)
+            return ngettext("Running every minute", "Running every %(n)d min", minutes) % {"n": minutes}
         case Way.READ:
             return _every(row)
 
@@ -187,7 +200,7 @@ def reading_facts(source: Source) -> list[tuple[str, str]]:
     """How far a source that is read has come, or the folder that is watched: (name, words)."""
     if way_of(source) is Way.FILES:
         return [(_("Folder"), folder_name(source.pk))]
-    if way_of(source) is not Way.READ or source.last_read_at is None:
+    if way_of(source) not in (Way.READ, Way.RUN) or source.last_read_at is None:
         return []
     progress = progress_of(source)
     if not progress.is_filled:
@@ -217,10 +230,12 @@ def menu(source: Source) -> list[tuple[str, str]]:
             (_("Webhook of pretix"), reverse("source-pretix-start", args=(source.pk,))),
         ]
     folder = [(_("Columns of the files"), reverse("source-folder", args=(source.pk,)))] if source.platform == FOLDER else []
+    program = [(_("The program"), reverse("source-command", args=(source.pk,)))] if source.platform == COMMAND else []
     return [
         *proof,
         *described,
         *folder,
+        *program,
         (_("Rename"), reverse("source-name", args=(source.pk,))),
         (_("Remove"), reverse("source-remove", args=(source.pk,))),
     ]

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from heliograph.sources.views import (
     call_mapping_page,
+    command_form,
     folder_form,
     list_form,
     missing_page,
@@ -28,6 +29,8 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/resume/", source_pages.source_resume, name="source-resume"),
     path("settings/sources/<int:id>/proof/", proof_page.source_proof, name="source-proof"),
     path("settings/sources/<int:id>/list/", list_form.source_list_form, name="source-list-form"),
+    path("settings/sources/<int:id>/command/", command_form.source_command, name="source-command"),
+    path("settings/sources/<int:id>/run/", command_form.source_run, name="source-run"),
     path("settings/sources/<int:id>/folder/", folder_form.source_folder, name="source-folder"),
     path("settings/sources/<int:id>/first-file/", folder_form.source_first_file, name="source-first-file"),
     path("settings/sources/<int:id>/read/", list_form.source_read, name="source-read"),

@@ -14,6 +14,8 @@ from heliograph.store.stored_calls import CALL_STORED, pack_body
 
 PAGE: Final = 1
 """The kind of a call that is a page of a list (`sources.models.CallKind`)."""
+RECORDS: Final = 2
+"""The kind of a call that holds records which a program printed."""
 FILE: Final = 3
 """The kind of a call that is a file of a folder."""
 DELETED_THERE: Final = 32_000
@@ -28,6 +30,7 @@ class DueSource:
     id: int
     account: int
     name: str
+    platform: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def due_sources(db: Database, now: int) -> list[DueSource]:
     """The sources that are on and due, or whose doorbell rang, those that wait longest first; without watched folders, which have a thread of their
     own."""
     rows = db.all(
-        f"SELECT id, account_id, name FROM source s WHERE {_IS_ON} AND platform <> 'folder' AND (due_at <= :now OR (failures = 0 AND"
+        f"SELECT id, account_id, name, platform FROM source s WHERE {_IS_ON} AND platform <> 'folder' AND (due_at <= :now OR (failures = 0 AND"
         " due_at IS NOT NULL AND EXISTS (SELECT 1 FROM source_ring r WHERE r.source_id = s.id AND r.at <= :rung))) ORDER BY due_at, id",
         {"now": now, "rung": now - COALESCE},
     )
@@ -203,6 +206,16 @@ def store_deletions(db: Database, source: ReadSource, body: bytes, counts: tuple
     )
 
 
+def store_records(db: Database, account: int, source: int, body: bytes, headers: str, now: int) -> int:
+    """Stores records that a program printed, to be recorded. Returns the id of the call."""
+    rows = db.all(
+        "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state)"
+        f" VALUES (:account, :source, :now, {RECORDS}, :headers, :body, {CallState.STORED.value}) RETURNING id",
+        {"account": account, "source": source, "now": now, "headers": headers, "body": pack_body(body)},
+    )
+    return int(rows[0][0])
+
+
 def store_file(db: Database, source: ReadSource, about: str, standing: CallState, counts: tuple[int, int, int], now: int) -> None:
     """Stores that a file of a folder was imported, or could not be. about: JSON; counts: rows, changed registrations, refused rows"""
     db.run(
@@ -239,6 +252,11 @@ def save_progress(db: Database, source: int, cursor: str, due_at: int, read_at: 
         " WHERE id = :source",
         {"source": source, "cursor": cursor, "due_at": due_at, "read_at": read_at},
     )
+
+
+def save_cursor(db: Database, source: int, cursor: str) -> None:
+    """Saves where a run stands that is not over."""
+    db.run("UPDATE source SET cursor = :cursor WHERE id = :source", {"source": source, "cursor": cursor})
 
 
 def save_folder(db: Database, source: int, cursor: str, read_at: int) -> None:

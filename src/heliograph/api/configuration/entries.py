@@ -121,7 +121,9 @@ class SourceEntry(Document):
     """A live source. Its secrets are not in the file: they are exchanged with the sender, by page or by REST."""
 
     name: NameOfThing
-    platform: Annotated[str, msgspec.Meta(description="`webhook`, `rest`, `folder`, or a known platform. It cannot be changed afterwards.")]
+    platform: Annotated[
+        str, msgspec.Meta(description="`webhook`, `rest`, `folder`, `command`, or a known platform. It cannot be changed afterwards.")
+    ]
     on: Annotated[bool, msgspec.Meta(description="Whether it records what it brings. False pauses it.")] = False
     verification: Annotated[
         dict[str, Any], msgspec.Meta(description="How calls prove themselves; of a known platform its own, if it is absent.")
@@ -142,6 +144,9 @@ class SourceEntry(Document):
             description="What is read from a pretix, and what becomes of it; its connection by its name. The mapping follows from it."
         ),
     ] = msgspec.field(default_factory=dict)
+    command: Annotated[dict[str, Any], msgspec.Meta(description="The program that is run: its `name`, and `every` how many minutes.")] = (
+        msgspec.field(default_factory=dict)
+    )
     mapping: Annotated[dict[str, Any], msgspec.Meta(description="How the JSON becomes registrations.")] = msgspec.field(
         default_factory=dict
     )

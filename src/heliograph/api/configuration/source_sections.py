@@ -25,9 +25,10 @@ from heliograph.registrations.imports.columns import ColumnsError
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
+from heliograph.sources.command_job import CommandSettings
 from heliograph.sources.folder_columns import FolderReading
 from heliograph.sources.models import Source
-from heliograph.sources.services import list_readings, pretix_readings, source_mappings, source_proof, watched_folders
+from heliograph.sources.services import command_runs, list_readings, pretix_readings, source_mappings, source_proof, watched_folders
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.services.source_proof import SourceProof
@@ -56,6 +57,7 @@ class Sources(Section):
                 "list": settings.get("list", {}),
                 "folder": settings.get("folder", {}),
                 PRETIX: settings.get(PRETIX, {}),
+                "command": settings.get("command", {}),
                 "mapping": source_mappings.mapping_of(row).to_body(),
             }
             stored.append(StoredEntry(row.pk, (folded(row.name),), row.name, self.mapped(document, names.name)))
@@ -79,6 +81,8 @@ class Sources(Section):
                 completed[member] = _read(member, reading, without).to_body() | named
         if document[PRETIX]:
             completed["mapping"] = _pretix_mapping(completed[PRETIX])
+        if document["command"]:
+            completed["command"] = _read("command", CommandSettings, document["command"]).to_body()
         if document["folder"]:
             completed["folder"] = _read("folder", FolderReading, document["folder"]).to_body()
         return completed
@@ -104,6 +108,8 @@ class Sources(Section):
             list_readings.save_list(transaction, row.pk, RestList.from_body(self._with_id(document, LIST, saver)))
         if document[PRETIX]:
             pretix_readings.save_pretix(transaction, row.pk, PretixSettings.from_body(self._with_id(document, PRETIX, saver)))
+        if document["command"]:
+            command_runs.save_command(transaction, row.pk, CommandSettings.from_body(document["command"]))
         if document["folder"]:
             watched_folders.save_reading(transaction, row.pk, FolderReading.from_body(document["folder"]))
         _save_mapping(transaction, row.pk, CallMapping.from_body(document["mapping"]), on=document["on"])

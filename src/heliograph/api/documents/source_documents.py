@@ -19,7 +19,10 @@ from heliograph.sources.trial_read import TrialRead
 
 Name = Annotated[str, msgspec.Meta(description="Unique in the account, whatever its case.")]
 Platform = Annotated[
-    str, msgspec.Meta(description="`webhook`, `rest`, `folder`, or the key of a platform with its settings filled in, such as `tito`.")
+    str,
+    msgspec.Meta(
+        description="`webhook`, `rest`, `folder`, `command`, or the key of a platform with its settings filled in, such as `tito`."
+    ),
 ]
 
 
@@ -285,6 +288,13 @@ class NewFolderReading(Document):
     """How the files of a folder are read from now on."""
 
     reading: Annotated[dict[str, Any], msgspec.Meta(description="`event` and `columns`, as docs/reference/import-columns.md has them.")]
+
+
+class CommandDocument(Document):
+    """Which program a source runs."""
+
+    name: Annotated[str, msgspec.Meta(description="As the operator's file HELIOGRAPH_COMMANDS names it.")]
+    every: Annotated[int, msgspec.Meta(description="Minutes between the end of a run and the next one.")] = 60
 
 
 class ReadDocument(Document):

@@ -36,7 +36,7 @@ from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.handshake import Handshake
-from heliograph.domain.source.platforms import REST
+from heliograph.domain.source.platforms import COMMAND, REST
 from heliograph.domain.source.rest_list import RestList
 from heliograph.domain.source.verification import Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
@@ -46,7 +46,7 @@ from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources import source_removal
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
-from heliograph.sources.services import list_readings, source_proof
+from heliograph.sources.services import command_runs, list_readings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
@@ -290,8 +290,10 @@ class ReadingOfSource(SourceController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[SourcePath]) -> ReadDocument:
-        """Read a source now. Of one that is not switched on a page is kept, as a sample for its mapping."""
-        count = list_readings.read_now(self.account.pk, number_of(parsed_path.source), by=self.actor)
+        """Read a source now, or run its program. Of one that is not switched on a page is kept, as a sample for its mapping."""
+        id = number_of(parsed_path.source)
+        read_now = command_runs.run_now if service.source_row(id).platform == COMMAND else list_readings.read_now
+        count = read_now(self.account.pk, id, by=self.actor)
         return ReadDocument(items=count)
 
 

@@ -13,6 +13,7 @@ class Way(StrEnum):
     CALLED = "is called"
     READ = "is read"
     FILES = "takes files"
+    RUN = "runs a program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Platform:
 WEBHOOK: Final = "webhook"
 REST: Final = "rest"
 FOLDER: Final = "folder"
+COMMAND: Final = "command"
 
 PLATFORMS: Final = {
     each.key: each
@@ -50,6 +52,7 @@ PLATFORMS: Final = {
         Platform(WEBHOOK, "", Way.CALLED),
         Platform(REST, "", Way.READ),
         Platform(FOLDER, "", Way.FILES),
+        Platform(COMMAND, "", Way.RUN),
     )
 }
 """By key, in the order of the page Add a source."""

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.source.platforms import FOLDER, PLATFORMS
+from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere, check
+from heliograph.sources.commands_file import has_commands
 from heliograph.sources.folder_place import base_folder
 from heliograph.sources.models import Source, SourceSecret
 from heliograph.store.instants import from_micros
@@ -38,6 +39,8 @@ def add_source(transaction: SetupTransaction, platform: str, name: str) -> Sourc
         raise Invalid({"platform": [f"There is no platform {platform!r}. Those that can be added: {', '.join(PLATFORMS)}."]})
     if platform == FOLDER and base_folder() is None:
         raise Invalid({"platform": ["Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS)."]})
+    if platform == COMMAND and not has_commands():
+        raise Invalid({"platform": ["Whoever runs Heliograph has listed no programs yet (HELIOGRAPH_COMMANDS)."]})
     now: Any = from_micros(transaction.db.now())
     row = Source(account_id=transaction.account, name=name, platform=platform, created=now, created_by=transaction.by[:60], changed=now)
     if PLATFORMS[platform].is_called:

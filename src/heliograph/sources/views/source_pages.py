@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.domain.source.platforms import FOLDER, PLATFORMS, REST, WEBHOOK, Platform, Way
+from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Platform, Way
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.services.setup_save import saving
@@ -26,6 +26,8 @@ from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import form_page, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources import source_words as words
+from heliograph.sources.command_job import last_run
+from heliograph.sources.commands_file import has_commands
 from heliograph.sources.folder_place import base_folder
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import sources as service
@@ -54,6 +56,10 @@ NEEDS: Final = {
     "swoogo": (gettext_lazy("Registrants"), gettext_lazy("a header of your choice")),
     WEBHOOK: (gettext_lazy("Signed in whatever way, or put together from parts"), gettext_lazy("to know how calls are signed")),
     REST: (gettext_lazy("A list by REST that is read again and again"), gettext_lazy("its address and one sample answer")),
+    COMMAND: (
+        gettext_lazy("Records that a program prints, in the Singer format"),
+        gettext_lazy("a program that is offered to your account"),
+    ),
     FOLDER: (
         gettext_lazy("Files that are put into a folder, imported as soon as they are complete"),
         gettext_lazy("one file that was imported by hand"),
@@ -136,6 +142,7 @@ def source_new(request: AccountRequest) -> HttpResponse:
         ),
         (_("Any platform"), _("You say where things are, by clicking into a real call or answer."), [PLATFORMS[WEBHOOK], PLATFORMS[REST]]),
         *([(_("Files"), _("For platforms that only export."), [PLATFORMS[FOLDER]])] if base_folder() is not None else []),
+        *([(_("Programs"), _("Installed by whoever runs Heliograph."), [PLATFORMS[COMMAND]])] if has_commands() else []),
     ]
     return settings_page(
         request,
@@ -170,7 +177,9 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
             form.refuse(error)
         else:
             say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
-            first = {REST: "source-list-form", FOLDER: "source-folder"}.get(platform, "source-proof" if source.path else "source")
+            first = {REST: "source-list-form", FOLDER: "source-folder", COMMAND: "source-command"}.get(
+                platform, "source-proof" if source.path else "source"
+            )
             return HttpResponseRedirect(reverse(first, args=(source.pk,)))
     return form_page(
         request,
@@ -209,6 +218,8 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         health=words.health(row, actors),
         can=can,
         pauses=can and source.state == SourceState.ON,
+        runs=can and source.platform == COMMAND and source.state != SourceState.PAUSED,
+        last_run=last_run(source),
         opens_first=can and source.platform == FOLDER and source.state == SourceState.DRAFT,
         reads=can and words.way_of(source) is Way.READ and source.state != SourceState.PAUSED,
         resumes=can and source.state == SourceState.PAUSED,
