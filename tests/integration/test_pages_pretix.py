@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -21,7 +22,7 @@ from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import delete_connection
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.models import AttendeeType, Question, RegistrationStatus, Session, Tag
-from heliograph.sources.models import Source
+from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services.pretix_readings import pretix_settings
 from heliograph.store.models import Event
 
@@ -259,6 +260,25 @@ def test_S4_a_connection_that_is_there_is_used_and_a_save_in_between_is_noticed(
     answer = client.post(f"{first}pretix/match/", fields)
     assert answer.status_code == 422
     assert "Somebody else saved this source in the meantime." in text_of(answer.content)
+
+
+def test_S4_a_pretix_with_more_than_a_source_can_hold_is_refused_and_a_huge_order_is_no_sample(
+    site: PlatformAccount, client: Client, shop: PretixShop
+) -> None:
+    site.signs_in(client)
+    page = connected(client, shop)
+    fields = as_shown(client, f"{page}pretix/events/")
+    variations = [{"id": number, "value": "x"} for number in range(1, 201)]
+    shop.items["gala.26"] = [{"id": id, "name": f"P{id}", "admission": True, "variations": variations} for id in range(1000, 1200)]
+    answer = client.post(f"{page}pretix/events/", fields)
+    assert answer.status_code == 422
+    assert "too many products and questions for one source" in text_of(answer.content)
+    shop.items["gala.26"] = []
+    shop.sell("ZZZZZ", place(99, attendee_name_parts={"full_name": "x" * 300_000}))
+    assert client.post(f"{page}pretix/events/", fields).status_code == 302
+    with scopes_disabled():
+        body = zlib.decompress(SourceCall.objects.get(source__platform="pretix").body)
+    assert [order["code"] for order in json.loads(body)] == ["BBBBB", "AAAAA"]
 
 
 def test_S4_a_deleted_connection_or_event_is_said(site: PlatformAccount, client: Client, shop: PretixShop) -> None:

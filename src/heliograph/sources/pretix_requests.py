@@ -5,6 +5,7 @@ Requests go the way of a list's: by the account's guard and limits, with the aut
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,10 @@ LONGEST_LOOK: Final = 45.0
 MOST_CHOSEN: Final = 50
 """Events of a source whose products are looked at: four requests each."""
 MOST_SAMPLES: Final = 5
+LARGEST_SAMPLE: Final = 256 * 1_024
+"""Characters of an order that is kept as a sample; a larger one is left out."""
+MOST_PARTS: Final = 20_000
+"""Products, questions and their choices of all chosen events: they are kept with the source."""
 
 
 class PretixRefusal(HeliographError):
@@ -79,6 +84,7 @@ class PretixRequests:
         """Reads products, questions and the newest orders of some of the catalogue's events. Raises PretixRefusal, NotPretix."""
         read: dict[str, CatalogueEvent] = {}
         orders: list[dict[str, Any]] = []
+        parts = 0
         for slug in slugs[:MOST_CHOSEN]:
             event = catalogue.event(slug)
             if event is None:
@@ -97,7 +103,10 @@ class PretixRequests:
                 categories=read_categories(categories),
                 questions=read_questions(questions),
             )
-            orders += [each for each in _results(page) if isinstance(each, dict)]
+            parts += _count_parts(read[slug])
+            if parts > MOST_PARTS:
+                raise PretixRefusal(_("These events have too many products and questions for one source. Choose fewer events."))
+            orders += [each for each in _results(page)[:MOST_SAMPLES] if isinstance(each, dict) and len(json.dumps(each)) <= LARGEST_SAMPLE]
         orders.sort(key=lambda order: str(order.get("datetime", "")), reverse=True)
         events = tuple(read.get(each.slug, each) for each in catalogue.events)
         return PretixSample(replace(catalogue, events=events), tuple(orders[:MOST_SAMPLES]))
@@ -132,6 +141,12 @@ class PretixRequests:
         if not isinstance(answer.json, dict):
             raise NotPretix
         return answer.json
+
+
+def _count_parts(event: CatalogueEvent) -> int:
+    """How many products, categories, questions and choices of them an event has."""
+    choices = sum(len(item["variations"]) for item in event.items) + sum(len(question["options"]) for question in event.questions)
+    return len(event.items) + len(event.categories) + len(event.questions) + choices
 
 
 def _results(page: dict[str, Any]) -> list[object]:
