@@ -757,6 +757,12 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "it is said which event of Certain a source reads",
+        PagePost("/settings/sources/{certain_source}/certain/", {"server": "https://app.certain.example", "account": "A", "event": "E"}),
+        ApiRequest("PUT", "sources/{certain_source}/certain", {"server": "https://app.certain.example", "account": "A", "event": "E"}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
         "a source is read now",
         PagePost("/settings/sources/{listed_source}/read/"),
         ApiRequest("POST", "sources/{listed_source}/read"),

@@ -91,6 +91,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PUT", "sources/{source}/folder"): _SET_UP,
     ("GET", "sources/{source}/list"): _READ_SET_UP,
     ("PUT", "sources/{source}/list"): _SET_UP,
+    ("PUT", "sources/{source}/certain"): _SET_UP,
     ("POST", "sources/{source}/list/trial"): _READ_SET_UP,
     ("POST", "sources/{source}/read"): _ADMINISTER,
     ("GET", "sources/{source}/calls"): _READ,

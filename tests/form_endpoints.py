@@ -71,6 +71,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "mapping-versions": ("POST mappings/{mapping}/versions/{version}/restoration",),
     "source-add": ("POST sources",),
     "source-again": ("POST sources/{source}/calls/again",),
+    "source-certain": ("PUT sources/{source}/certain",),
     "source-list-form": ("PUT sources/{source}/list", "POST sources/{source}/list/trial"),
     "source-command": ("PUT sources/{source}/command",),
     "source-folder": ("PUT sources/{source}/folder",),

@@ -207,6 +207,7 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
     made = {name: api.post("sources", {"platform": "tito", "name": name})["id"] for name in ("Press list", "Guest list", "Walk-in list")}
     api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
     listed = api.post("sources", {"platform": "rest", "name": "Partner list"})["id"]
+    certain = api.post("sources", {"platform": "certain", "name": "Certain"})["id"]
     api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
     asking = api.post("sources", {"platform": "rest", "name": "Shrunken list"})["id"]
     folder = api.post("sources", {"platform": "rest", "name": "Drop box"})["id"]  # as a folder it would need one of the operator
@@ -232,6 +233,7 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
         "listed_source": listed,
         "folder_source": folder,
         "command_source": command,
+        "certain_source": certain,
         "asking_source": asking,
     }
 

@@ -95,6 +95,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"source-command", "source-run"}  # test_source_command.py
     tried |= {"source-folder", "source-first-file"}  # test_source_folder.py
     tried |= {"source-list-form", "source-read", "source-missing"}  # test_pages_source_list.py
+    tried |= {"source-certain"}  # test_certain.py
     tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py
     tried |= {"source-mapping", "source-items", "source-again", "source-call"}  # test_pages_source_mapping.py
     tried |= {"signal-first"}  # test_first_start.py

@@ -47,6 +47,7 @@ PLACES: dict[str, str] = {
     "source-add": "sources#adding-a-source",
     "source-name": "sources#adding-a-source",
     "source-list-form": "sources#reading-a-list",
+    "source-certain": "sources#reading-from-certain",
     "source-read": "sources#reading-a-list",
     "source-command": "sources#a-program",
     "source-run": "sources#a-program",

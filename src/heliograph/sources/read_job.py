@@ -136,6 +136,8 @@ class SourceReader:
             if description.paging in (Paging.NUMBER, Paging.OFFSET):  # a page after the last one
                 return replace(chunk, page=ListPage((), None, None))
             return replace(chunk, is_restart=True)
+        if isinstance(answer, ListAnswer) and answer.status == 404 and description.is_empty_404:
+            return replace(chunk, page=ListPage((), None, None))
         if isinstance(answer, ListAnswer) and answer.status >= 400:
             return replace(chunk, failure=ReadFailure(_("There is no list at this address (%d).") % answer.status, answer.status))
         if isinstance(answer, ReadFailure):

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.accounts.actors import Actors
-from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Way
+from heliograph.domain.source.certain import CERTAIN
+from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Way, has_described_list
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_health import SourceHealth
 from heliograph.domain.source.source_states import CallState
@@ -222,7 +223,11 @@ def day_words(row: SourceRow) -> dict[str, str]:
 def menu(source: Source) -> list[tuple[str, str]]:
     """The menu of a source, for who may change it: the label and URL of each operation."""
     proof = [(_("Address and secret"), reverse("source-proof", args=(source.pk,)))] if source.path else []
-    described = [(_("The list that is read"), reverse("source-list-form", args=(source.pk,)))] if source.platform == REST else []
+    described = (
+        [(_("The list that is read"), reverse("source-list-form", args=(source.pk,)))] if has_described_list(source.platform) else []
+    )
+    if source.platform == CERTAIN:
+        described.insert(0, (_("The event at Certain"), reverse("source-certain", args=(source.pk,))))
     if source.platform == PRETIX:
         described = [
             (_("Address and token of pretix"), reverse("source-pretix", args=(source.pk,))),

@@ -76,9 +76,9 @@ def try_list(account: int, description: RestList) -> TrialRead:
     """
     requester = _requester(account, description)
     before = time.time_ns() // 1_000
-    answer = _request(requester, description.url(None, Place()))
+    answer = _request(requester, description.url(None, Place()), is_empty_404=description.is_empty_404)
     try:
-        page = read_page(description, answer.json, answer.headers, Place())
+        page = ListPage((), None, None) if answer.status >= 400 else read_page(description, answer.json, answer.headers, Place())
     except HeliographError as error:
         raise Invalid({"items": [str(error)]}) from None
     trial = TrialRead(answer, page, Turn.NONE, None, clock_ahead=None if page.clock is None else page.clock - before)
@@ -126,12 +126,12 @@ def _requester(account: int, description: RestList) -> ListRequester:
         raise Invalid({"connection": [str(error)]}) from None
 
 
-def _request(requester: ListRequester, url: str) -> ListAnswer:
-    """An answer with JSON. Raises Invalid, at the address."""
+def _request(requester: ListRequester, url: str, *, is_empty_404: bool = False) -> ListAnswer:
+    """An answer with JSON, or 404 if that says that the list is empty. Raises Invalid, at the address."""
     answer = requester.get(url)
     if isinstance(answer, ReadFailure):
         raise Invalid({"address": [answer.message]})
-    if answer.status >= 400:
+    if answer.status >= 400 and not (is_empty_404 and answer.status == 404):
         raise Invalid({"address": [f"There is no list at this address ({answer.status})."]})
     return answer
 

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from heliograph.sources.views import (
     call_mapping_page,
+    certain_page,
     command_form,
     folder_form,
     list_form,
@@ -33,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/<int:id>/run/", command_form.source_run, name="source-run"),
     path("settings/sources/<int:id>/folder/", folder_form.source_folder, name="source-folder"),
     path("settings/sources/<int:id>/first-file/", folder_form.source_first_file, name="source-first-file"),
+    path("settings/sources/<int:id>/certain/", certain_page.source_certain, name="source-certain"),
     path("settings/sources/<int:id>/read/", list_form.source_read, name="source-read"),
     path("settings/sources/<int:id>/missing/", missing_page.source_missing, name="source-missing"),
     path("settings/sources/<int:id>/pretix/", pretix_pages.source_pretix, name="source-pretix"),

@@ -297,6 +297,19 @@ class CommandDocument(Document):
     every: Annotated[int, msgspec.Meta(description="Minutes between the end of a run and the next one.")] = 60
 
 
+class CertainDocument(Document):
+    """One event at Certain."""
+
+    server: Annotated[str, msgspec.Meta(description="Such as `https://app.certain.com`.")]
+    account: Annotated[str, msgspec.Meta(description="The account's code there.")]
+    event: Annotated[str, msgspec.Meta(description="The event's code there.")]
+    connection: Annotated[Id | None, msgspec.Meta(description="The connection with Basic Authentication, on the same server.")] = None
+    zone: Annotated[
+        str, msgspec.Meta(description="The time zone of its times. Empty: not known; each reading then begins 26 hours earlier.")
+    ] = ""
+    event_here: Annotated[str, msgspec.Meta(description="The code of the event here; empty if it is the same.")] = ""
+
+
 class ReadDocument(Document):
     """What became of a wish to read."""
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import ClassVar, Final
 
+import msgspec
 from django.http import HttpResponse
 from dmr import Body, Path, Query, ResponseSpec, modify, validate
 from dmr.routing import path
@@ -16,6 +17,7 @@ from heliograph.api.documents.job_documents import JobDocument
 from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.documents.source_documents import (
     Become,
+    CertainDocument,
     ListDocument,
     ListTrialDocument,
     MadeSecret,
@@ -35,8 +37,9 @@ from heliograph.api.documents.source_documents import (
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
 from heliograph.domain.mapping.json_bodies import BodyError
+from heliograph.domain.source.certain import CertainEvent
 from heliograph.domain.source.handshake import Handshake
-from heliograph.domain.source.platforms import COMMAND, REST
+from heliograph.domain.source.platforms import COMMAND, has_described_list
 from heliograph.domain.source.rest_list import RestList
 from heliograph.domain.source.verification import Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
@@ -46,7 +49,7 @@ from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources import source_removal
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
-from heliograph.sources.services import command_runs, list_readings, source_proof
+from heliograph.sources.services import certain_events, command_runs, list_readings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
@@ -257,6 +260,23 @@ class ListOfSource(SourceController):
         return ListDocument(list=description.to_body())
 
 
+class CertainOfSource(SourceController):
+    """The event at Certain that a source reads."""
+
+    access: ClassVar = {"PUT": SET_UP}
+
+    def put(self, parsed_path: Path[SourcePath], parsed_body: Body[CertainDocument]) -> ListDocument:
+        """Say which event of Certain a source reads. Its list follows from that, and its mapping if there is none yet.
+
+        From Certain's public documentation, never run against the real service: try the list before the source is switched on.
+        """
+        connection = None if parsed_body.connection is None else number_of(parsed_body.connection)
+        event = CertainEvent.from_body(msgspec.structs.asdict(parsed_body) | {"connection": connection})
+        with self.saving() as transaction:
+            source = certain_events.save_event(transaction, number_of(parsed_path.source), event)
+        return ListDocument(list=description_of(source.settings).to_body())
+
+
 class TrialOfList(SourceController):
     """Trying the description of a list."""
 
@@ -270,7 +290,7 @@ class TrialOfList(SourceController):
         Many servers ignore a parameter that they do not know; `since` says whether this one does.
         """
         source = service.source_row(number_of(parsed_path.source))
-        if source.platform != REST:
+        if not has_described_list(source.platform):
             raise NotThere("This source does not read a list that is described.")
         return ListTrialDocument.from_trial(try_list(self.account.pk, _read_list(parsed_body)))
 
@@ -340,6 +360,7 @@ ROUTES: Final = [
     path("sources/<str:source>", OneSource.as_view()),
     path("sources/<str:source>/removal", RemovalOfSource.as_view()),
     path("sources/<str:source>/list", ListOfSource.as_view()),
+    path("sources/<str:source>/certain", CertainOfSource.as_view()),
     path("sources/<str:source>/list/trial", TrialOfList.as_view()),
     path("sources/<str:source>/read", ReadingOfSource.as_view()),
     path("sources/<str:source>/missing", MissingOfSource.as_view()),

@@ -28,6 +28,9 @@ class Platform:
     has_doorbell: bool = False
     """It is read, and calls us besides: a call only says which item changed, and that is read then."""
 
+    has_described_list: bool = False
+    """It is read by a list that people describe."""
+
     @property
     def is_called(self) -> bool:
         """Whether a source of it has an address."""
@@ -43,6 +46,7 @@ PLATFORMS: Final = {
     each.key: each
     for each in (
         Platform("pretix", "pretix", Way.READ, has_doorbell=True),
+        Platform("certain", "Certain", Way.READ, has_described_list=True),
         Platform("tito", "Tito", Way.CALLED),
         Platform("ticket-tailor", "Ticket Tailor", Way.CALLED),
         Platform("luma", "Luma", Way.CALLED),
@@ -50,9 +54,14 @@ PLATFORMS: Final = {
         Platform("cvent", "Cvent", Way.CALLED),
         Platform("swoogo", "Swoogo", Way.CALLED),
         Platform(WEBHOOK, "", Way.CALLED),
-        Platform(REST, "", Way.READ),
+        Platform(REST, "", Way.READ, has_described_list=True),
         Platform(FOLDER, "", Way.FILES),
         Platform(COMMAND, "", Way.RUN),
     )
 }
 """By key, in the order of the page Add a source."""
+
+
+def has_described_list(platform: str) -> bool:
+    """Whether a source of this platform reads a list that people describe."""
+    return platform in PLATFORMS and PLATFORMS[platform].has_described_list

@@ -117,6 +117,8 @@ class RestList:
     """The member with the server's time."""
     item_address: str = ""
     """The address of one item, with {key}. It answers 404 for a deleted one."""
+    is_empty_404: bool = False
+    """A list with nothing in it answers 404."""
     overlap: int = 5 * MINUTE
     """Microseconds before the newest known change from which each reading begins: platforms show a change later than they date it."""
     every: int = 15
@@ -236,6 +238,7 @@ class RestList:
             "clock": self.clock.value,
             "clock_member": self.clock_path,
             "item_address": self.item_address,
+            "empty_404": self.is_empty_404,
             "overlap": self.overlap // SECOND,
             "every": self.every,
             "rate": self.rate,
@@ -272,6 +275,7 @@ class RestList:
                 clock=body.choice("clock", ClockPlace, ClockPlace.DATE),
                 clock_path=body.text("clock_member"),
                 item_address=body.text("item_address", longest=LONGEST_ADDRESS),
+                is_empty_404=body.flag("empty_404"),
                 overlap=5 * MINUTE if overlap is None else overlap * SECOND,
                 every=_or(body.number("every", least=1, most=SLOWEST), 15),
                 rate=_or(body.number("rate", least=1, most=6_000), 60),

@@ -10,7 +10,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.list_page import UnreadablePage, read_page
-from heliograph.domain.source.platforms import REST
+from heliograph.domain.source.platforms import has_described_list
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.rest_list import Place, RestList
 from heliograph.domain.source.source_progress import SourceProgress
@@ -28,7 +28,7 @@ from heliograph.store.instants import from_micros
 def save_list(transaction: SetupTransaction, id: int, description: RestList) -> Source:
     """Saves the description of a source's list. If its items may be others now, everything is read once more. Raises NotThere."""
     row = lock_source(id)
-    if row.platform != REST:
+    if not has_described_list(row.platform):
         raise NotThere("This source is called, it does not read a list.")
     settings = _object(row.settings)
     before = settings.get("list")

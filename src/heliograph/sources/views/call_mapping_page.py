@@ -18,7 +18,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_mapping import CallMapping
-from heliograph.domain.source.platforms import REST
+from heliograph.domain.source.platforms import has_described_list
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.source_calls import call_json, mapped_call
@@ -178,7 +178,7 @@ def _frame(source: Source, editing: CallEditing, *, at: int) -> dict[str, Any]:
 def _first_step(source: Source) -> tuple[str, str]:
     if source.path:
         return _("Address and secret"), reverse("source-proof", args=(source.pk,))
-    if source.platform == REST:
+    if has_described_list(source.platform):
         return _("Address and items"), reverse("source-list-form", args=(source.pk,))
     return _("Address"), reverse("source", args=(source.pk,))
 

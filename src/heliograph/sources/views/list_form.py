@@ -15,8 +15,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections.models import Connection
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.ids import read_id
-from heliograph.domain.source.platforms import REST
-from heliograph.domain.source.rest_list import Paging
+from heliograph.domain.source.platforms import PLATFORMS, Way, has_described_list
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.setup.views.setup_frame import settings_page
@@ -152,7 +151,6 @@ def _page(request: AccountRequest, source: Source, form: ListForm, editing: List
         sweep_box=form.draw_field("sweep"),
         when_fields=form.draw_fields("item_address", "clock"),
         opened=form.opened_field,
-        is_cursor=form["paging"].value() in (Paging.CURSOR, Paging.LINK),
     )
 
 
@@ -160,7 +158,9 @@ def _page(request: AccountRequest, source: Source, form: ListForm, editing: List
 @needs(Role.ADMINISTRATOR)
 def source_read(request: AccountRequest, id: int) -> HttpResponse:
     """Has a source read now. Of one that is not switched on a page is kept, as a sample for its mapping."""
-    _read_source(id)
+    platform = PLATFORMS.get(_any_source(id).platform)
+    if platform is None or platform.way is not Way.READ:
+        raise Http404
     try:
         count = list_readings.read_now(request.account.pk, id, by=request.user.actor)
     except Invalid as error:
@@ -170,12 +170,16 @@ def source_read(request: AccountRequest, id: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("source", args=(id,)))
 
 
-def _read_source(id: int) -> Source:
+def _any_source(id: int) -> Source:
     try:
-        source = source_row(id)
+        return source_row(id)
     except NotThere:
         raise Http404 from None
-    if source.platform != REST:
+
+
+def _read_source(id: int) -> Source:
+    source = _any_source(id)
+    if not has_described_list(source.platform):
         raise Http404
     return source
 

@@ -42,6 +42,7 @@ OVERLAPS: Final = (
     Choice("300", gettext_lazy("5 minutes")),
     Choice("3600", gettext_lazy("1 hour")),
     Choice("86400", gettext_lazy("1 day")),
+    Choice("93600", gettext_lazy("26 hours")),
 )
 EVERY: Final = (
     Choice("5", gettext_lazy("5 minutes")),
@@ -264,6 +265,8 @@ class ListEditing:
         if not self._text("key"):
             self._fill(proposed)
         else:
+            if not list_at(value, self._text("items")):
+                self._fill({"items": proposed["items"]})
             items = list_at(value, self._text("items"))
             self._fill(
                 {name: proposed[name] for name in ("modified", "deleted", "active") if name in proposed and not self._leads(name, items)}

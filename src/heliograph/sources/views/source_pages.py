@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.domain.source.certain import CERTAIN
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Platform, Way
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import CallState, SourceState
@@ -55,6 +56,10 @@ NEEDS: Final = {
     "cvent": (gettext_lazy("Invitees and registrations"), gettext_lazy("a user who may set up push notifications")),
     "swoogo": (gettext_lazy("Registrants"), gettext_lazy("a header of your choice")),
     WEBHOOK: (gettext_lazy("Signed in whatever way, or put together from parts"), gettext_lazy("to know how calls are signed")),
+    CERTAIN: (
+        gettext_lazy("The registrations of one event. From public documentation, never run against the real service"),
+        gettext_lazy("a user of the REST API, the account’s and the event’s code"),
+    ),
     REST: (gettext_lazy("A list by REST that is read again and again"), gettext_lazy("its address and one sample answer")),
     COMMAND: (
         gettext_lazy("Records that a program prints, in the Singer format"),
@@ -66,6 +71,10 @@ NEEDS: Final = {
     ),
 }
 """What each platform brings, and what is needed to set it up."""
+
+
+FIRST_PAGES: Final = {REST: "source-list-form", CERTAIN: "source-certain", FOLDER: "source-folder", COMMAND: "source-command"}
+"""The page on which a new source that is not called is set up."""
 
 
 class CallFilters(ListFilters):
@@ -177,10 +186,7 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
             form.refuse(error)
         else:
             say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
-            first = {REST: "source-list-form", FOLDER: "source-folder", COMMAND: "source-command"}.get(
-                platform, "source-proof" if source.path else "source"
-            )
-            return HttpResponseRedirect(reverse(first, args=(source.pk,)))
+            return HttpResponseRedirect(reverse("source-proof" if source.path else FIRST_PAGES.get(platform, "source"), args=(source.pk,)))
     return form_page(
         request,
         form,
