@@ -763,6 +763,24 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "the sources of an event are compared now",
+        PagePost("/settings/sources/ledger/compare/", {"event": "SUMMIT"}),
+        ApiRequest("POST", "ledger/comparison", {"event": "SUMMIT"}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
+        "a gap is repaired",
+        PagePost("/settings/sources/ledger/repair/", {"event": "SUMMIT", "gap": "{gap}"}),
+        ApiRequest("POST", "ledger/repairs", {"gaps": ["{gap}"]}),
+        "audit_entry config_version source source_item",
+    )
+    yield Deed(
+        "all gaps of a kind are repaired",
+        PagePost("/settings/sources/ledger/repair-all/?event=SUMMIT&kind=missing"),
+        ApiRequest("POST", "ledger/repairs", {"event": "SUMMIT", "kind": "missing"}),
+        "audit_entry config_version source source_item",
+    )
+    yield Deed(
         "a source is read now",
         PagePost("/settings/sources/{listed_source}/read/"),
         ApiRequest("POST", "sources/{listed_source}/read"),

@@ -75,6 +75,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "ledger"): _READ,
     ("GET", "ledger/flows"): _READ,
     ("GET", "ledger/gaps"): _READ,
+    ("POST", "ledger/repairs"): _ADMINISTER,
+    ("POST", "ledger/comparison"): _ADMINISTER,
     ("GET", "sources"): _READ,
     ("POST", "sources"): _SET_UP,
     ("GET", "sources/{source}"): _READ,

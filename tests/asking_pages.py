@@ -33,11 +33,12 @@ from heliograph.setup.services.applied_file_record import newest_applied
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
-from heliograph.sources.models import Source
+from heliograph.sources.models import Source, SourceItem
 from heliograph.sources.services.sources import add_source, rename
 from heliograph.sources.source_list import progress_of
 from heliograph.store import connection_states
 from heliograph.store.restored_copy import mark_restored, unreleased_copy
+from tests.builders import planted_ledger
 from tests.builders.connection import connection
 from tests.builders.flow import destination, flow
 from tests.builders.mapping import mapping
@@ -221,6 +222,25 @@ def asking_source_of(site: Site) -> int:
     if not missing_of(site):
         sets_missing(site, 120)
     return id
+
+
+def plants_ledger(site: Site) -> None:
+    """A source of which two registrations are missing."""
+    with scope(account=site.pk):
+        planted_ledger.plant(site.store, site.pk, EVENT)
+
+
+def misses_in_ledger(site: Site, code: str) -> None:
+    """One more registration of that source is missing."""
+    with scope(account=site.pk):
+        source = Source.objects.get(name="Hall plan")
+        SourceItem(account_id=site.pk, source=source, key=code, digest=b"d", documents=json.dumps([[EVENT, code]])).save()
+
+
+def has_begun_repairs(site: Site) -> bool:
+    """Whether an item of that source is read again."""
+    with scope(account=site.pk):
+        return any(bytes(item.digest) == b"" for item in SourceItem.objects.all())
 
 
 def missing_of(site: Site) -> int:
@@ -645,6 +665,14 @@ PAGES: dict[str, Asking] = {
         misses_more,
         "200 of 800 registrations are missing at the platform",
         lambda site: missing_of(site) == 0,
+    ),
+    "all gaps of a kind are repaired": Asking(
+        "sources.views.ledger_pages.ledger_repair_all",
+        lambda site: f"/settings/sources/ledger/repair-all/?event={EVENT}&kind=missing",
+        lambda site: misses_in_ledger(site, "HALL-3"),
+        f"Repair 3 gaps of {EVENT}?",
+        has_begun_repairs,
+        before=plants_ledger,
     ),
     "a source is removed": Asking(
         "sources.views.removal_page.source_remove",

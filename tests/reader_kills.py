@@ -7,8 +7,11 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+from django_scopes import scope
+
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.services import list_readings
+from heliograph.sources.source_ledger import ledger_of
 from tests.builders.list_source import ListSource, list_source
 from tests.builders.platform_account import PlatformAccount
 from tests.databases import DatabaseFacts
@@ -61,6 +64,8 @@ class Result:
     missing: int
     stale: int
     resurrected: int
+    gaps: int
+    """Gaps that the ledger names in the end."""
     jobs: int
     most_at_once: int
     """Requests that the platform was answering at one moment, before the first kill."""
@@ -105,9 +110,24 @@ def run(site: PlatformAccount, facts: DatabaseFacts, *, edits: int, kills: int, 
             missing=len(theirs.keys() - ours.keys()),
             stale=sum(ours[key] != text for key, text in theirs.items() if key in ours),
             resurrected=len(ours.keys() - theirs.keys()),
+            gaps=_gaps(source),
             jobs=int(jobs),
             most_at_once=most_at_once,
         )
+
+
+def _gaps(source: ListSource) -> int:
+    """The gaps that the ledger names. Calls that are not recorded yet are waited for."""
+
+    def is_recorded() -> bool:
+        with scope(account=source.account):
+            return not ledger_of(source.db, source.account).kept
+
+    until(is_recorded, PATIENCE, every=0.5)
+    with scope(account=source.account):
+        ledger = ledger_of(source.db, source.account)
+        assert sum(row.balance.gaps for row in ledger.rows) == len(ledger.gaps)
+        return len(ledger.gaps)
 
 
 def _await_requests(stub: RestStub, count: int) -> None:

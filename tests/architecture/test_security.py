@@ -36,6 +36,7 @@ def test_A9_what_somebody_typed_gets_into_a_csv_by_the_report_alone() -> None:
         "heliograph.registrations.views.erase_pages",
         "heliograph.insights.record_export",
         "heliograph.retry.downloads",
+        "heliograph.sources.views.ledger_pages",
     }
     own_texts = {"heliograph.bench.side_load"}
     writers = {

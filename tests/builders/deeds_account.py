@@ -19,7 +19,7 @@ from heliograph.domain.retention import DAY
 from heliograph.domain.source.source_states import SourceState
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.sources.models import Source, SourceSecret
+from heliograph.sources.models import Source, SourceItem, SourceSecret
 from heliograph.store import erasures
 from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds
@@ -202,20 +202,22 @@ def _connections(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str
     return {"spare": spare, "signed": signed, "paused": paused}
 
 
-def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
+def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str]:
     """One that is on, one that is paused, and a draft with a mapping."""
     made = {name: api.post("sources", {"platform": "tito", "name": name})["id"] for name in ("Press list", "Guest list", "Walk-in list")}
     api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
     listed = api.post("sources", {"platform": "rest", "name": "Partner list"})["id"]
     certain = api.post("sources", {"platform": "certain", "name": "Certain"})["id"]
     api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
+    lacking = api.post("sources", {"platform": "rest", "name": "List with a gap"})["id"]
+    api.ask("PUT", f"sources/{lacking}/list", {"list": {"address": "https://platform.example/list"}})
     asking = api.post("sources", {"platform": "rest", "name": "Shrunken list"})["id"]
     folder = api.post("sources", {"platform": "rest", "name": "Drop box"})["id"]  # as a folder it would need one of the operator
     command = api.post("sources", {"platform": "rest", "name": "Members"})["id"]  # as a program, likewise
     reading = {"folder": {"event": "REHEARSAL", "columns": {"Reg no": {"to": "code"}}}}
     with scopes_disabled():
         Source.objects.filter(pk=asking).update(cursor=json.dumps({"filled": True, "missing": 120, "known": 800}))
-        Source.objects.filter(pk=listed).update(state=SourceState.ON)
+        Source.objects.filter(pk__in=[listed, lacking]).update(state=SourceState.ON)
         Source.objects.filter(pk=command).update(
             platform="command", state=SourceState.ON, settings='{"command": {"name": "old", "every": 60}}'
         )
@@ -225,6 +227,9 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
     api.post(f"sources/{made['Guest list']}/secrets", {"secret": "theirs"})
     with scopes_disabled():
         secret = SourceSecret.objects.get().pk
+        item = SourceItem.objects.create(
+            account_id=story.account, source_id=lacking, key="R90", digest=b"d", documents='[["SUMMIT", "R90"]]'
+        )
     return {
         "source": made["Press list"],
         "paused_source": made["Guest list"],
@@ -235,6 +240,7 @@ def _sources(_story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, st
         "command_source": command,
         "certain_source": certain,
         "asking_source": asking,
+        "gap": f"i{item.pk}.0",
     }
 
 

@@ -77,7 +77,7 @@ def main() -> None:
     from django.conf import settings
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
-    from tests.builders import planted_calls, planted_pretix, planted_sources, platform_account, signal_account
+    from tests.builders import planted_calls, planted_ledger, planted_pretix, planted_sources, platform_account, signal_account
     from tests.builders.outcome import REFUSED
     from tests.builders.people import PASSWORD, user
     from tests.builders.registration import person
@@ -163,6 +163,7 @@ def main() -> None:
         ids |= {
             f"source {name}": id for name, id in planted_sources.plant(site.store, site.account.pk, by=site.administrator.actor).items()
         }
+        planted_ledger.plant(site.store, site.account.pk, "SUMMIT-26")
         ids |= planted_calls.plant(site.store, site.account.pk)
         ids |= planted_pretix.plant(plan.store, plan.pk)
         ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site) | showcase_replays.made(site)

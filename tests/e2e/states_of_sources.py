@@ -195,8 +195,47 @@ STATES: Final = (
         "setting-up",
         then=_address,
     ),
+    State("the ledger", "sources/ledger.html", "Sources", f"{PATH}ledger/", names=("ledger",)),
+    State("the ledger, nothing to compare", "sources/ledger.html", "Sources", f"{PATH}ledger/", "aging"),
+    State(
+        "the ledger of an event",
+        "sources/ledger_event.html",
+        "Ledger of SUMMIT-26",
+        f"{PATH}ledger/event/?event=SUMMIT-26",
+        names=("ledger-event",),
+    ),
+    State(
+        "the ledger of an event, as a Viewer",
+        "sources/ledger_event.html",
+        "Ledger of SUMMIT-26",
+        f"{PATH}ledger/event/?event=SUMMIT-26",
+        "viewer",
+    ),
+    State(
+        "the ledger of an event, all of a kind",
+        "sources/ledger_event.html",
+        "Ledger of SUMMIT-26",
+        f"{PATH}ledger/event/?event=SUMMIT-26&kind=missing",
+    ),
+    State(
+        "gaps are repaired",
+        "confirmation.html",
+        "Repair 2 gaps of SUMMIT-26?",
+        f"{PATH}ledger/repair-all/?event=SUMMIT-26&kind=missing",
+        names=("ledger-repair-all",),
+    ),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 
-ACTIONS: Final = {"source-pause", "source-resume", "source-again", "source-read", "source-first-file", "source-run"}
+ACTIONS: Final = {
+    "ledger-compare",
+    "ledger-gaps-file",
+    "ledger-repair",
+    "source-again",
+    "source-first-file",
+    "source-pause",
+    "source-read",
+    "source-resume",
+    "source-run",
+}
 """Addresses that only take a form."""

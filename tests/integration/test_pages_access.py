@@ -94,6 +94,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     }  # test_pages_sources.py
     tried |= {"source-command", "source-run"}  # test_source_command.py
     tried |= {"source-folder", "source-first-file"}  # test_source_folder.py
+    # test_pages_source_ledger.py
+    tried |= {"ledger", *(f"ledger-{more}" for more in ("event", "gaps-file", "repair", "repair-all", "compare"))}
     tried |= {"source-list-form", "source-read", "source-missing"}  # test_pages_source_list.py
     tried |= {"source-certain"}  # test_certain.py
     tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py

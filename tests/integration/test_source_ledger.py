@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from django.test import Client
 from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders.call_mapping import call_row
@@ -15,22 +16,26 @@ from tests.builders.platform_account import PlatformAccount, planned
 from tests.builders.stored_account import StoredAccount
 from tests.builders.stored_source import StoredSource
 from tests.databases import DatabaseFacts
+from tests.page_text import text_of
 from tests.rest_platform import Manners, Platform
 from tests.rest_stub import RestStub
 
 from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
+from heliograph.domain.source.silence import HOUR, WEEK, Silence
 from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.recording.source_calls import process
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.models import Source
 from heliograph.sources.services import ledger_repairs
 from heliograph.sources.services.sources import add_source
 from heliograph.sources.source_ledger import LedgerRow, SourceLedger, ledger_of
 from heliograph.store.config_cache import Committed
+from heliograph.store.instants import from_micros
 
 BY = "user:1"
 ITEMS = 120
@@ -238,3 +243,33 @@ def test_S9_the_ledger_is_read_by_rest(source: ListSource) -> None:
     assert api.get("ledger/gaps?event=NOWHERE")["items"] == []
     assert api.get(f"ledger/flows?event={EVENT}")["items"] == []
     api.get("ledger/flows?event=NOWHERE", status=404)
+
+
+def test_S9_a_source_that_usually_calls_now_is_guessed_to_be_silent(site: PlatformAccount) -> None:
+    now = site.store.now()
+    last = now - 6 * HOUR
+    with scope(account=site.pk), saving(site.pk, by=BY) as transaction:
+        row = add_source(transaction, "webhook", "Press list")
+        row.mapping, row.state = json.dumps(CallMapping(rows=list_rows()).to_body()), SourceState.ON
+        row.created, row.last_call_at = from_micros(now - 5 * WEEK), from_micros(last)
+        row.save()
+    calls = StoredSource(StoredAccount(site.store, Committed(site.store), site.pk), row.pk)
+    for week in (1, 2, 3, 4):
+        for call in range(10):
+            body = {"id": f"P-{week}-{call}", "changed": "2026-03-01T09:00:00Z", "state": "new", "number": 1}
+            calls.call(body, at=now - week * WEEK - 2 * HOUR - call)
+    while process(site.store, Committed(site.store), row.pk).halt is None:
+        pass
+
+    def silence() -> Silence | None:
+        with scope(account=site.pk):
+            (row,) = ledger_of(site.store, site.pk).rows
+        return row.silence
+
+    assert silence() == Silence(last, 10)
+    client = Client()
+    site.signs_in(client)
+    assert "usually 10 calls come in that time. This is a guess" in text_of(client.get("/settings/sources/ledger/").content)
+    with scope(account=site.pk):
+        Source.objects.filter(pk=row.pk).update(last_call_at=from_micros(now))
+    assert silence() is None

@@ -13,13 +13,15 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.ledger_rules import FlowBalance, GapKind, SourceBalance, flow_balance, undelivered
-from heliograph.domain.source.platforms import PLATFORMS, Way
+from heliograph.domain.source.platforms import FOLDER, PLATFORMS, Way
+from heliograph.domain.source.silence import Silence, silence_of, usual_spans
 from heliograph.domain.source.source_states import SourceState
 from heliograph.recording.record import event_ids
 from heliograph.sources.ledger_gaps import Gap, RefusedRegistration, listed_gap, refused_gap, refused_in
 from heliograph.sources.models import Source
 from heliograph.store import erased_codes, ledger_reads
 from heliograph.store.database import Database
+from heliograph.store.instants import to_micros
 from heliograph.store.ledger_reads import ListedCount
 from heliograph.web.cursor import Cursor, ListPage, pages
 
@@ -31,6 +33,8 @@ MOST_GAPS: Final = 2_000
 """Gaps that are listed of a source, and messages that are listed of an event."""
 MOST_CALLS: Final = 100
 """Newest waiting calls of a source whose registrations are named. Of older ones only the number is said."""
+MOST_COUNTED: Final = 1_000
+"""Calls of a week before that are counted to guess silence."""
 MOST_MAPPED: Final = 20_000
 """Registrations of waiting calls that are made anew to name them."""
 
@@ -49,6 +53,8 @@ class LedgerRow:
     """Of the event, in its first row; zero in others."""
     is_first: bool = True
     """The first row of the event."""
+    silence: Silence | None = None
+    """Of a source that only calls."""
 
 
 @dataclass
@@ -149,7 +155,7 @@ class SourceLedger:
             else:
                 missing = sum(gap.verdict.kind is GapKind.MISSING for gap in of_place)
                 balance = SourceBalance(None, here.get(place, 0), missing, len(of_place) - missing)
-                rows.append(LedgerRow(source, place[1], balance, waiting))
+                rows.append(LedgerRow(source, place[1], balance, waiting, silence=self._silences[source.pk]))
         return self._with_flows(rows)
 
     def _with_flows(self, rows: Iterable[LedgerRow]) -> list[LedgerRow]:
@@ -161,6 +167,18 @@ class SourceLedger:
             flows = self.flows(ids[row.event]) if is_first and row.event in ids else {}
             placed.append(replace(row, is_first=is_first, flows=sum(flows.values(), FlowBalance())))
         return placed
+
+    @cached_property
+    def _silences(self) -> dict[int, Silence | None]:
+        return {source.pk: self.silence(source) for source in self.sources if not is_read(source)}
+
+    def silence(self, source: Source) -> Silence | None:
+        """The silence of a source that calls: a guess by the same hours of the weeks before."""
+        if source.last_call_at is None or source.state != SourceState.ON:
+            return None
+        last = to_micros(source.last_call_at)
+        spans = usual_spans(last, to_micros(source.created), self.now)
+        return silence_of(last, ledger_reads.call_counts(self.db, source.pk, spans, MOST_COUNTED))
 
     # --- flows
 
@@ -234,8 +252,8 @@ def is_read(source: Source) -> bool:
 
 
 def ledger_of(db: Database, account: int) -> SourceLedger:
-    """The ledger of the account in scope."""
-    sources = list(Source.objects.filter(deleted_at=None).exclude(state=SourceState.DRAFT))
+    """The ledger of the account in scope. A watched folder is not compared: its files name their refused rows."""
+    sources = list(Source.objects.filter(deleted_at=None).exclude(state=SourceState.DRAFT).exclude(platform=FOLDER))
     return SourceLedger(db, account, sources, db.now())
 
 

@@ -282,3 +282,11 @@ def tabs(source: Source, current: str, *, waiting: int, can: bool) -> list[tuple
         )
     pages += [("proof", _("Address and secret"), "source-proof")] if can and source.path else []
     return [(name, reverse(url, args=(source.pk,)), key == current) for key, name, url in pages]
+
+
+def list_tabs(current: str) -> list[tuple[str, str, bool]]:
+    """The pages of all sources: (name, URL, whether it is open).
+
+    current: the name of the URL of the open one
+    """
+    return [(name, reverse(url), url == current) for url, name in (("sources", _("Sources")), ("ledger", _("Ledger")))]

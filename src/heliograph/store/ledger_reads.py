@@ -14,6 +14,7 @@ from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.flow.flow import Mode
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_FAILURE, RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
+from heliograph.store.source_reads import PAGE
 from heliograph.store.stored_calls import CALL_STORED, CALL_WAITING, StoredCall, unpack_body
 
 _LISTED: Final = "i.gone = 0 AND i.missing = 0"
@@ -102,7 +103,7 @@ def _listed(db: Database) -> str:
         f"source_item i CROSS JOIN {'LATERAL ' if db.vendor == 'postgresql' else ''}{_documents(db)[0]}"
         " LEFT JOIN event e ON e.account_id = i.account_id AND e.code = d.value ->> 0"
         " LEFT JOIN registration r ON r.event_id = e.id AND r.code = d.value ->> 1"
-        f" WHERE {db.member('i.source_id', 'sources')}"
+        f" WHERE {db.member('i.source_id', 'sources')} AND d.value ->> 2 IS NULL"  # with a third entry it is a session of a registration
     )
 
 
@@ -184,6 +185,15 @@ def known_registrations(db: Database, account: int, pairs: Iterable[tuple[str, s
         )
         known |= {(event, code): KnownRegistration(id, ours, bool(active)) for code, id, ours, active in rows}
     return known
+
+
+def call_counts(db: Database, source: int, spans: Iterable[tuple[int, int]], most: int) -> list[int]:
+    """How many calls a source took in each of these spans [begin, end), most at most. Pages that were read are no calls."""
+    sql = (
+        "SELECT COUNT(*) FROM (SELECT 1 FROM source_call WHERE source_id = :source AND at >= :begin AND at < :end"
+        f" AND kind <> {PAGE} LIMIT :most) calls"
+    )
+    return [int(db.all(sql, {"source": source, "begin": begin, "end": end, "most": most})[0][0]) for begin, end in spans]
 
 
 # --- what repairs a gap

@@ -130,3 +130,35 @@ class LedgerFlowQuery(Document):
     """The parameters of the flows of the ledger."""
 
     event: Annotated[EventCode, msgspec.Meta(description="The code of the event.")]
+
+
+class LedgerRepairs(Document):
+    """The gaps to repair: those that are named, or all that fit the other members."""
+
+    gaps: Annotated[
+        Annotated[list[Annotated[str, msgspec.Meta(max_length=60)]], msgspec.Meta(max_length=1_000)] | None,
+        msgspec.Meta(description="As `gap` of `ledger/gaps`; null: all that fit."),
+    ] = None
+    event: Annotated[EventCode | None, msgspec.Meta(description="The code of an event.")] = None
+    source: Annotated[Id | None, msgspec.Meta(description="A source.")] = None
+    kind: Annotated[GapKind | None, msgspec.Meta(description="Only gaps of this kind. Needed unless `gaps` names them.")] = None
+
+
+class LedgerRepaired(Document):
+    """What became of a repair."""
+
+    begun: Annotated[int, msgspec.Meta(description="Gaps whose repair has begun; a source or a worker ends it.")]
+    not_begun: Annotated[int, msgspec.Meta(description="Gaps that end by themselves, and messages that cannot be submitted.")]
+    refused: Annotated[str, msgspec.Meta(description="Why a source repairs nothing now; empty if all do.")]
+
+
+class LedgerComparison(Document):
+    """The event whose sources are compared."""
+
+    event: EventCode
+
+
+class ComparedSources(Document):
+    """How many sources are being compared."""
+
+    sources: int

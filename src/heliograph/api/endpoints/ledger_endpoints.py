@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import ClassVar, Final
 
-from dmr import Query
+from dmr import Body, Query, modify
 from dmr.routing import path
 
 from heliograph.api.controller import ApiController
-from heliograph.api.documents.ledger_documents import GapDocument, GapQuery, LedgerFlowDocument, LedgerFlowQuery, LedgerRowDocument
+from heliograph.api.documents.ledger_documents import (
+    ComparedSources,
+    GapDocument,
+    GapQuery,
+    LedgerComparison,
+    LedgerFlowDocument,
+    LedgerFlowQuery,
+    LedgerRepaired,
+    LedgerRepairs,
+    LedgerRowDocument,
+)
 from heliograph.api.documents.shared_forms import number_of
 from heliograph.api.list_answers import Items, all_of, items_of
-from heliograph.api.token_access import READ
-from heliograph.setup.setup_errors import NotThere
-from heliograph.sources.source_ledger import GapFilter, gap_page, ledger_of
+from heliograph.api.token_access import ADMINISTER, READ
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.sources.services import ledger_repairs
+from heliograph.sources.source_ledger import GapFilter, filtered_gaps, gap_page, ledger_of
 from heliograph.store.django_database import read_database
 
 
@@ -58,8 +70,41 @@ class LedgerGaps(ApiController):
         return items_of(self.request, page, GapDocument.from_gap)
 
 
+class LedgerRepairing(ApiController):
+    """Repairing gaps."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_body: Body[LedgerRepairs]) -> LedgerRepaired:
+        """Repair gaps, each as its `repair` says: its call runs again, its item is read again, it is made sure that it is gone, or its message is submitted."""
+        if parsed_body.gaps is None and parsed_body.kind is None:
+            raise Invalid({"kind": ["Name the gaps, or their kind."]})
+        source = None if parsed_body.source is None else number_of(parsed_body.source)
+        with read_database() as db:
+            gaps = filtered_gaps(ledger_of(db, self.account.pk), GapFilter(parsed_body.event, source, parsed_body.kind))
+        keys = None if parsed_body.gaps is None else set(parsed_body.gaps)
+        done = ledger_repairs.repair(self.account.pk, [gap for gap in gaps if keys is None or gap.key in keys], by=self.actor)
+        return LedgerRepaired(begun=done.begun, not_begun=done.not_begun, refused=done.refused)
+
+
+class LedgerComparing(ApiController):
+    """Comparing sources now."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_body: Body[LedgerComparison]) -> ComparedSources:
+        """Compare the sources of an event now: all keys of those that are read. Sources that only call are always compared."""
+        return ComparedSources(sources=ledger_repairs.compare_event(self.account.pk, parsed_body.event, by=self.actor))
+
+
 ROUTES: Final = [
     path("ledger", Ledger.as_view()),
     path("ledger/flows", LedgerFlows.as_view()),
     path("ledger/gaps", LedgerGaps.as_view()),
+    path("ledger/repairs", LedgerRepairing.as_view()),
+    path("ledger/comparison", LedgerComparing.as_view()),
 ]

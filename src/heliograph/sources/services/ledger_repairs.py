@@ -22,8 +22,9 @@ from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source
 from heliograph.sources.services.source_mappings import run_again
 from heliograph.sources.services.sources import KIND, lock_source
-from heliograph.sources.source_ledger import is_read
+from heliograph.sources.source_ledger import is_read, ledger_of
 from heliograph.store import ledger_reads
+from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
 from heliograph.store.source_reads import DELETED_THERE
 
@@ -94,6 +95,20 @@ def compare_now(transaction: SetupTransaction, id: int) -> Source:
     _check_reads(row)
     _save(transaction, row, _read_all(row, _progress_of(row)), {"compared": "now"})
     return row
+
+
+def compare_event(account: int, event: str, *, by: str) -> int:
+    """Has all sources of an event compared that are read and on. Call it outside of a transaction. Returns their number.
+
+    event: the code of the event
+    """
+    with read_database() as db:
+        rows = ledger_of(db, account).rows
+    sources = {row.source.pk for row in rows if row.event == event and is_read(row.source) and row.source.state == SourceState.ON}
+    for source in sorted(sources):
+        with saving(account, by=by) as transaction:
+            compare_now(transaction, source)
+    return len(sources)
 
 
 def _check_reads(row: Source) -> None:

@@ -115,6 +115,7 @@ def source_list(request: AccountRequest) -> HttpResponse:
         request,
         "sources/list.html",
         entry=ENTRY,
+        tabs=words.list_tabs("sources"),
         rows=[_listed(row, actors, can=can) for row in rows],
         can=can,
         platforms=[(each.name, reverse("source-add", args=(each.key,))) for each in PLATFORMS.values() if each.name],

@@ -1,0 +1,111 @@
+"""The ledger in words: its verdict, what each gap is and why, and what repairs it (S9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
+from heliograph.domain.source.silence import Silence
+from heliograph.sources.call_targets import CallTargets, problem_words
+from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.source_ledger import LedgerRow
+from heliograph.store.instants import from_micros
+from heliograph.web.templatetags.moments import short_moment
+
+KINDS: Final = {
+    GapKind.MISSING: gettext_lazy("Missing here"),
+    GapKind.OLDER: gettext_lazy("Older here"),
+    GapKind.ONLY_HERE: gettext_lazy("Only here"),
+    GapKind.UNDELIVERED: gettext_lazy("Not delivered"),
+}
+TONES: Final = {GapKind.MISSING: "failed", GapKind.OLDER: "wait", GapKind.ONLY_HERE: "quiet", GapKind.UNDELIVERED: "wait"}
+REPAIRS: Final = {
+    Repair.RUN_AGAIN: gettext_lazy("Run the call again"),
+    Repair.READ: gettext_lazy("Read it now"),
+    Repair.SET_INACTIVE: gettext_lazy("Set inactive"),
+    Repair.RETRY: gettext_lazy("Submit to Retry Queue"),
+    Repair.NONE: "",
+}
+MOST_NAMED: Final = 3
+"""Events that the verdict names."""
+
+
+def verdict(rows: Sequence[LedgerRow]) -> str:
+    """The ledger in one sentence or two."""
+    gaps: dict[str, int] = {}
+    for row in rows:
+        gaps[row.event] = gaps.get(row.event, 0) + row.balance.gaps
+    events = {event: count for event, count in gaps.items() if count}
+    total, to_go = sum(events.values()), sum(row.flows.to_go for row in rows)
+    messages = ngettext("%(n)s message is still to go.", "%(n)s messages are still to go.", to_go) % {"n": intcomma(to_go)}
+    if not total:
+        return _("Everything is here. %(messages)s") % {"messages": messages} if to_go else _("Everything is here and delivered.")
+    count = ngettext("%(n)s gap", "%(n)s gaps", total) % {"n": intcomma(total)}
+    largest = sorted(events.items(), key=lambda each: (-each[1], each[0]))[:MOST_NAMED]
+    named = ", ".join(_("%(n)s in %(event)s") % {"n": intcomma(n), "event": event_name(event)} for event, n in largest)
+    sentence = _("%(gaps)s: %(events)s.") % {"gaps": count, "events": named}
+    if len(events) > MOST_NAMED:
+        return f"{sentence} {_('More events have some.')}"
+    return f"{sentence} {_('The others are complete.')}" if len(gaps) > len(events) else sentence
+
+
+def event_name(event: str) -> str:
+    """The code of an event, or what stands for one that cannot be read."""
+    return event or _("an event that can’t be read")
+
+
+def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
+    """Why there is a gap: a sentence, and what is known besides; "" for nothing."""
+    match gap.verdict.cause:
+        case GapCause.REFUSED:
+            when = _("The call came %(time)s") % {"time": _moment(gap.at)}
+            return (problem_words(gap.problems[0], targets) if gap.problems else _("A call with it waits.")), when
+        case GapCause.KEPT:
+            return _("A call is kept and is not recorded yet."), _("It is recorded next.")
+        case GapCause.LOST if gap.verdict.kind is GapKind.OLDER:
+            theirs, ours = _moment(gap.theirs), _moment(gap.ours)
+            if not ours:
+                return _("Changed there %(theirs)s. No change of it was recorded here.") % {"theirs": theirs}, ""
+            return _("Changed there %(theirs)s, ours is from %(ours)s.") % {"theirs": theirs, "ours": ours}, ""
+        case GapCause.LOST:
+            return _("The source has it, and no call waits with it."), _("It was removed here, or passed before it was recorded.")
+        case GapCause.UNSEEN:
+            times = ngettext("The last comparison did not find it there.", "The last %(n)s comparisons did not find it there.", gap.misses)
+            return times % {"n": intcomma(gap.misses)}, _("The source is asked for it before it becomes inactive.")
+        case GapCause.DELETED:
+            return _("Deleted there, and active here again."), ""
+        case GapCause.WAITS:
+            return gap.message or _("It waits for its next try."), _moment(gap.at)
+        case GapCause.FAILED:
+            return gap.message or _("It was tried for the last time."), _moment(gap.at)
+        case GapCause.INVALID:
+            return gap.message or _("The message could not be built."), _moment(gap.at)
+
+
+def silence_words(silence: Silence) -> str:
+    """That no call came for longer than usual, as the guess that it is."""
+    usual = ngettext("usually %(n)s call comes in that time", "usually %(n)s calls come in that time", silence.usual)
+    sentence = _("Silent since %(time)s; %(usual)s. This is a guess: it may just be a quiet day.")
+    return sentence % {"time": _moment(silence.since), "usual": usual % {"n": intcomma(silence.usual)}}
+
+
+def _moment(at: int | None) -> str:
+    return "" if at is None else str(short_moment(from_micros(at)))
+
+
+def repaired(begun: int, not_begun: int, refused: str) -> str:
+    """What became of a repair."""
+    sentences = []
+    if begun:
+        sentences.append(ngettext("%(n)s repair has begun.", "%(n)s repairs have begun.", begun) % {"n": intcomma(begun)})
+    if not_begun:
+        text = ngettext("%(n)s gap can’t be repaired by this.", "%(n)s gaps can’t be repaired by this.", not_begun)
+        sentences.append(text % {"n": intcomma(not_begun)})
+    if refused:
+        sentences.append(_(refused))
+    return " ".join(sentences) or _("There is no such gap any more.")

@@ -1,0 +1,353 @@
+"""The ledger of all sources, the one of an event, repairing its gaps, and comparing now (S9)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.domain.source.ledger_rules import FlowBalance, GapKind, Repair
+from heliograph.domain.spreadsheet_cells import without_formula
+from heliograph.registrations.imports.preparation import load_known
+from heliograph.setup.views.setup_frame import settings_page
+from heliograph.sources import ledger_words as words
+from heliograph.sources.call_targets import CallTargets
+from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.services import ledger_repairs
+from heliograph.sources.source_ledger import DAYS, GapFilter, LedgerRow, SourceLedger, filtered_gaps, gap_page, is_read, ledger_of
+from heliograph.sources.source_words import list_tabs
+from heliograph.store.config_cache import Committed
+from heliograph.store.database import Database
+from heliograph.store.django_database import read_database
+from heliograph.web.confirmation import Breaks, Moving, is_agreed, question
+from heliograph.web.cursor import ROWS, Pager, read_cursor
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form, posted
+from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters
+from heliograph.web.templatetags.moments import short_moment
+from heliograph.web.toasts import say
+
+ENTRY: Final = "sources"
+LONGEST: Final = 200
+PLACE: Final = (int, int, int, int)
+"""The types of a gap's place in its list."""
+
+
+class GapFilters(ListFilters):
+    """The filters of an event's gaps."""
+
+    no_match = gettext_lazy("No gap matches")
+    no_match_text = gettext_lazy("No gap of this event is like this.")
+    show_all = gettext_lazy("Show all gaps")
+
+    event = Filter(place="view")
+    source = IdFilter(place="link")
+    kind = EnumFilter(gettext_lazy("Gap"), GapKind, words.KINDS.__getitem__, every=gettext_lazy("All gaps"))
+
+    @property
+    def gap_filter(self) -> GapFilter:
+        """The chosen filters, as the ledger takes them."""
+        values = self.cleaned_data
+        return GapFilter(values["event"], values["source"], values["kind"])
+
+
+class RepairForm(Form):
+    """The gap that is repaired."""
+
+    event = TextLine()
+    gap = TextLine()
+
+
+class CompareForm(Form):
+    """The event whose sources are compared."""
+
+    event = TextLine()
+
+
+@require_safe
+def ledger(request: AccountRequest) -> HttpResponse:
+    """Each event and source: there, here, owed and delivered."""
+    with read_database() as db:
+        rows = ledger_of(db, request.account.pk).rows
+    return settings_page(
+        request,
+        "sources/ledger.html",
+        entry=ENTRY,
+        tabs=list_tabs("ledger"),
+        is_bad=any(row.balance.gaps or row.flows.to_go for row in rows),
+        verdict=words.verdict(rows),
+        rows=[_row(row) for row in rows],
+        days=DAYS,
+    )
+
+
+def event_url(event: str, **query: str) -> str:
+    """The address of an event's ledger."""
+    return reverse("ledger-event", query={"event": event, **query})
+
+
+def _row(row: LedgerRow) -> Mapping[str, Any]:
+    balance, flows = row.balance, row.flows
+    gaps = ngettext("%(n)s gap", "%(n)s gaps", balance.gaps) % {"n": intcomma(balance.gaps)} if balance.gaps else ""
+    to_go = [
+        ("wait", ngettext("%(n)s waiting", "%(n)s waiting", flows.waiting), flows.waiting),
+        ("failed", ngettext("%(n)s failed", "%(n)s failed", flows.failed), flows.failed),
+        ("invalid", ngettext("%(n)s invalid", "%(n)s invalid", flows.invalid), flows.invalid),
+    ]
+    return {
+        "event": words.event_name(row.event),
+        "href": event_url(row.event),
+        "is_first": row.is_first,
+        "source": row.source.name,
+        "source_href": reverse("source", args=(row.source.pk,)),
+        "there": balance.there,
+        "recorded": balance.recorded,
+        "gaps": gaps,
+        "gaps_href": event_url(row.event, source=str(row.source.pk)),
+        "says": _("The same") if is_read(row.source) else _("All calls are recorded"),
+        "compared": compared_at(row),
+        "owed": flows.owed,
+        "delivered": flows.delivered + flows.replaced,
+        "to_go": [(tone, text % {"n": intcomma(count)}) for tone, text, count in to_go if count],
+    }
+
+
+def compared_at(row: LedgerRow) -> str:
+    """When a source was compared last, or that it is silent."""
+    source = row.source
+    if row.silence is not None:
+        return words.silence_words(row.silence)
+    if not is_read(source):
+        return _("Last call taken %(time)s") % {"time": short_moment(source.last_call_at)} if source.last_call_at else ""
+    return _("Read %(time)s") % {"time": short_moment(source.last_read_at)} if source.last_read_at else _("Not read yet")
+
+
+# --- one event
+
+
+@require_safe
+def ledger_event(request: AccountRequest) -> HttpResponse:
+    """The ledger of one event: its sources, its gaps, and what flows made of it."""
+    filters = GapFilters(request)
+    event = filters.cleaned_data["event"]
+    with read_database() as db:
+        account = ledger_of(db, request.account.pk)
+        rows = [row for row in account.rows if row.event == event]
+        if not rows and event not in account.event_ids:
+            raise Http404
+        page = gap_page(account, filters.gap_filter, read_cursor(request, PLACE), size=ROWS)
+        total = len(filtered_gaps(account, filters.gap_filter))
+        gaps = _gaps(db, request.account.pk, page.rows)
+        flows = _flows(db, account, event)
+    can = may(request.user, Role.ADMINISTRATOR)
+    kind = filters.cleaned_data["kind"]
+    count = ngettext("%(n)s gap", "%(n)s gaps", total) % {"n": intcomma(total)}
+    return settings_page(
+        request,
+        "sources/ledger_event.html",
+        entry=ENTRY,
+        event=event,
+        heading=_("Ledger of %(event)s") % {"event": words.event_name(event)},
+        can=can,
+        compares=can and any(is_read(row.source) for row in rows),
+        sources=[_source(row) for row in rows],
+        filters=filters,
+        result=count,
+        gaps=gaps,
+        repair_all=reverse("ledger-repair-all", query={"event": event, "kind": kind}) if can and kind and total > 1 else "",
+        csv_href=reverse("ledger-gaps-file", query={"event": event, **({"kind": kind} if kind else {})}),
+        pager=Pager.from_page(request, page, count, by_time=False),
+        flows=flows,
+        days=DAYS,
+    )
+
+
+def _source(row: LedgerRow) -> Mapping[str, Any]:
+    """A source's part of the page: what is there and here."""
+    balance, numbers = row.balance, {"source": row.source.name, "here": intcomma(row.balance.recorded)}
+    if balance.there is None:
+        title = _("%(source)s: %(here)s here") % numbers
+        says = _("It only calls, so it can’t be counted there. Its calls are compared with what was recorded.")
+    else:
+        title = _("%(source)s: %(there)s there, %(here)s here") % {**numbers, "there": intcomma(balance.there)}
+        says = _("Every registration by its key and time of change.")
+    parts = [
+        (words.KINDS[kind], count, event_url(row.event, source=str(row.source.pk), kind=kind), words.TONES[kind])
+        for kind, count in ((GapKind.OLDER, balance.older), (GapKind.MISSING, balance.missing), (GapKind.ONLY_HERE, balance.only_here))
+    ]
+    return {
+        "id": row.source.pk,
+        "href": reverse("source", args=(row.source.pk,)),
+        "title": title,
+        "says": f"{says} {compared_at(row)}",
+        "equal": balance.equal,
+        "parts": parts,
+        "is_counted": balance.there is not None,
+    }
+
+
+def _gaps(db: Database, account: int, gaps: Sequence[Gap]) -> list[Mapping[str, Any]]:
+    """Gaps as rows of the page."""
+    targets = CallTargets(load_known(db, Committed(db), account))
+    reader = AccountReader(db, account)
+    people = reader.people(gap.registration for gap in gaps)
+    flows = reader.flow_names([gap.flow for gap in gaps if gap.flow is not None])
+    rows: list[Mapping[str, Any]] = []
+    for gap in gaps:
+        why, more = words.reason(gap, targets)
+        person = people.get(gap.registration) if gap.registration is not None else None
+        code = gap.code or (person.code if person else "")
+        rows.append(
+            {
+                "key": gap.key,
+                "code": code or gap.item_key or _("A registration that can’t be named"),
+                "who": person.name if person else "",
+                "href": _href(gap, code),
+                "kind": words.KINDS[gap.verdict.kind],
+                "tone": words.TONES[gap.verdict.kind],
+                "flow": flows.get(gap.flow, "") if gap.flow is not None else "",
+                "reason": why,
+                "more": more,
+                "repair": words.REPAIRS[gap.verdict.repair],
+            }
+        )
+    return rows
+
+
+def _href(gap: Gap, code: str) -> str:
+    """Where a gap leads: to its message, its call, its registration, or nowhere."""
+    if gap.verdict.kind is GapKind.UNDELIVERED:
+        return reverse("retry-item", args=(gap.key,))
+    if gap.call is not None and gap.source is not None:
+        return reverse("source-call", args=(gap.source, gap.call))
+    return reverse("registration", args=(gap.event, code)) if gap.registration is not None and gap.event and code else ""
+
+
+def _flows(db: Database, account: SourceLedger, event: str) -> list[Mapping[str, Any]]:
+    """What each flow made of the event's changes."""
+    event_id = account.event_ids.get(event)
+    balances = {} if event_id is None else account.flows(event_id)
+    names = AccountReader(db, account.account).flow_names(balances)
+    named = sorted(
+        ((names.get(flow, ""), flow, balance) for flow, balance in balances.items()), key=lambda each: (each[0].casefold(), each[1])
+    )
+    return [_flow(name, flow, event_id or 0, balance) for name, flow, balance in named]
+
+
+def _flow(name: str, flow: int, event: int, balance: FlowBalance) -> Mapping[str, Any]:
+    def records(kind: str) -> str:
+        return reverse("records", args=(kind,), query={"flow": flow, "event": event, "period": "30d"})
+
+    return {
+        "name": name,
+        "href": reverse("flow", args=(flow,)),
+        "looked_at": balance.looked_at,
+        "columns": [
+            (_("Filtered out"), balance.filtered, records("not-triggered"), ""),
+            (_("Owed"), balance.owed, records("triggered"), ""),
+            (_("Delivered"), balance.delivered, records("success"), ""),
+            (_("Replaced"), balance.replaced, records("superseded"), ""),
+            (_("Waiting"), balance.waiting, reverse("retry", query={"flow": flow, "event": event}), "wait"),
+            (_("Failed"), balance.failed, records("failed"), "failed"),
+            (_("Invalid"), balance.invalid, records("validation"), "invalid"),
+        ],
+    }
+
+
+@require_safe
+@needs(Role.PLANNER)
+def ledger_gaps_file(request: AccountRequest) -> HttpResponse:
+    """The gaps of an event as CSV, all of them."""
+    filters = GapFilters(request)
+    with read_database() as db:
+        gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)
+        rows = _gaps(db, request.account.pk, gaps)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([_("Registration"), _("Name"), _("Gap"), _("Flow"), _("Reason"), _("Repair")])
+    for row in rows:
+        cells = [row[name] for name in ("code", "who", "kind", "flow", "reason", "repair")]
+        writer.writerow([without_formula(str(cell)) for cell in cells])
+    response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="gaps.csv"'
+    return response
+
+
+# --- repairing
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+def ledger_repair(request: AccountRequest) -> HttpResponse:
+    """Begins the repair of one gap."""
+    form = RepairForm(posted(request))
+    event, key = (str(form.posted.get(name, ""))[:LONGEST] for name in ("event", "gap"))
+    with read_database() as db:
+        gaps = [gap for gap in filtered_gaps(ledger_of(db, request.account.pk), GapFilter(event)) if gap.key == key]
+    done = ledger_repairs.repair(request.account.pk, gaps, by=request.user.actor)
+    say(request, words.repaired(done.begun, done.not_begun, done.refused))
+    return HttpResponseRedirect(event_url(event))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def ledger_repair_all(request: AccountRequest) -> HttpResponse:
+    """Asks for confirmation, and begins the repair of all gaps of a kind."""
+    filters = GapFilters(request)
+    event, kind = filters.cleaned_data["event"], filters.cleaned_data["kind"]
+    if kind is None:
+        raise Http404
+    with read_database() as db:
+        gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)
+    href, count = event_url(event, kind=kind), len(gaps)
+    numbers = {"n": intcomma(count), "kind": words.KINDS[kind], "event": words.event_name(event)}
+    ways = {gap.verdict.repair for gap in gaps}
+    confirmation = question(
+        ngettext("Repair %(n)s gap of %(event)s?", "Repair %(n)s gaps of %(event)s?", count) % numbers,
+        lead=_("“%(kind)s”: each is repaired by what its button does.") % numbers,
+        crumbs=[(_("Sources"), reverse("sources")), (_("Ledger"), reverse("ledger")), (words.event_name(event), href)],
+        breaks=[Breaks(str(words.REPAIRS[way]), Moving(_DOES[way])) for way in Repair if way in ways and way is not Repair.NONE],
+        thing=(event, kind, count),
+        button=_("Repair them") if gaps else "",
+        cancel_href=href,
+    )
+    if is_agreed(request, confirmation):
+        done = ledger_repairs.repair(request.account.pk, gaps, by=request.user.actor)
+        say(request, words.repaired(done.begun, done.not_begun, done.refused))
+        return HttpResponseRedirect(event_url(event))
+    return settings_page(request, "confirmation.html", entry=ENTRY, **confirmation)
+
+
+_DOES: Final = {
+    Repair.RUN_AGAIN: gettext_lazy("The calls are recorded by the mapping as it is now. Flows act on what changes."),
+    Repair.READ: gettext_lazy("The sources are read once more. Flows act on what changes."),
+    Repair.SET_INACTIVE: gettext_lazy("The sources are asked for each once more. What is gone becomes inactive, and flows act on that."),
+    Repair.RETRY: gettext_lazy("The messages go to the front of their queues, and are sent."),
+}
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+def ledger_compare(request: AccountRequest) -> HttpResponse:
+    """Has the sources of an event compared now."""
+    form = CompareForm(posted(request))
+    event = str(form.posted.get("event", ""))[:LONGEST]
+    count = ledger_repairs.compare_event(request.account.pk, event, by=request.user.actor)
+    if count:
+        say(request, ngettext("%(n)s source is being compared.", "%(n)s sources are being compared.", count) % {"n": intcomma(count)})
+    else:
+        say(request, _("There is no source of this event that can be read now."))
+    return HttpResponseRedirect(event_url(event))
