@@ -69,7 +69,7 @@ def test_S1_each_source_says_how_it_is_in_words(site: SignalAccount, client: Cli
         "1 call waiting",
     ):
         assert words in page, words
-    assert len(table_rows(content)) == 7
+    assert len(table_rows(content)) == 8
     assert "Resume" not in page
 
 

@@ -30,7 +30,7 @@ from heliograph.recording.record import record
 from heliograph.recording.source_calls import process
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.ledger_gaps import Gap
-from heliograph.sources.models import Source
+from heliograph.sources.models import Source, SourceChanges, SourceItem
 from heliograph.sources.services import ledger_repairs
 from heliograph.sources.services.sources import add_source
 from heliograph.sources.source_ledger import LedgerRow, SourceLedger, ledger_of
@@ -273,3 +273,44 @@ def test_S9_a_source_that_usually_calls_now_is_guessed_to_be_silent(site: Platfo
     with scope(account=site.pk):
         Source.objects.filter(pk=row.pk).update(last_call_at=from_micros(now))
     assert silence() is None
+
+
+# --- a webhook that is broken
+
+
+def test_S9_that_a_webhook_is_broken_is_said_for_certain(site: PlatformAccount, client: Client) -> None:
+    now = site.store.now()
+    found, last_call = now - 3 * HOUR, now - 4 * HOUR
+    site.record("S26-1")
+    with scope(account=site.pk):
+        with saving(site.pk, by=BY) as transaction:
+            row = add_source(transaction, "pretix", "Brightfield tickets")
+            row.state, row.path, row.last_call_at = SourceState.ON, "abcd-efgh-jkmn-pqrs", from_micros(last_call)
+            row.save()
+        SourceItem(account_id=site.pk, source=row, key="S26", digest=b"d", documents=json.dumps([[EVENT, "S26-1"]])).save()
+        for hour, announced, unannounced in ((now - 5 * HOUR, 281, 0), (found, 0, 131)):
+            at = hour if unannounced else None
+            SourceChanges(
+                account_id=site.pk,
+                source=row,
+                hour=hour - hour % HOUR,
+                announced=announced,
+                unannounced=unannounced,
+                first_unannounced=at,
+                last_unannounced=at,
+            ).save()
+    site.signs_in(client)
+
+    def said(path: str) -> str:
+        return text_of(client.get(f"/settings/sources/{path}").content)
+
+    page = said(f"ledger/event/?event={EVENT}")
+    assert "131 of 412 changes of the last 7 days were announced by no call. Reading found them." in page
+    assert "Your webhook at pretix is broken since" in page
+    assert "That is certain." in page
+    assert "Your webhook at pretix is broken since" in said("ledger/")
+    assert "pretix stopped telling us about changes." in said("")
+    with scope(account=site.pk):
+        Source.objects.filter(pk=row.pk).update(last_call_at=from_micros(now))
+    assert "broken" not in said(f"ledger/event/?event={EVENT}")
+    assert "Webhook broken" not in said("")

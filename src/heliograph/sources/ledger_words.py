@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
-from heliograph.domain.source.silence import Silence
+from heliograph.domain.source.silence import Doorbell, Silence
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.ledger_gaps import Gap
-from heliograph.sources.source_ledger import LedgerRow
+from heliograph.sources.models import Source
+from heliograph.sources.source_ledger import DOORBELL_DAYS, LedgerRow
+from heliograph.sources.source_words import platform_name
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import short_moment
 
@@ -92,6 +94,33 @@ def silence_words(silence: Silence) -> str:
     usual = ngettext("usually %(n)s call comes in that time", "usually %(n)s calls come in that time", silence.usual)
     sentence = _("Silent since %(time)s; %(usual)s. This is a guess: it may just be a quiet day.")
     return sentence % {"time": _moment(silence.since), "usual": usual % {"n": intcomma(silence.usual)}}
+
+
+def broken_words(source: Source, doorbell: Doorbell) -> str:
+    """That the webhook of a source that is read is broken, which is certain."""
+    numbers = {"platform": platform_name(source), "time": _moment(doorbell.broken_since), "n": intcomma(doorbell.unannounced)}
+    return _("Your webhook at %(platform)s is broken since %(time)s.") % numbers
+
+
+def doorbell_words(doorbell: Doorbell) -> str:
+    """What calls announced, and what reading alone found."""
+    total = doorbell.announced + doorbell.unannounced
+    numbers = {"n": intcomma(doorbell.unannounced), "all": intcomma(total), "days": DOORBELL_DAYS}
+    if not total:
+        return _("Nothing changed in the last %(days)s days.") % numbers
+    if not doorbell.unannounced:
+        sentence = ngettext(
+            "In the last %(days)s days a call announced the %(all)s change.",
+            "In the last %(days)s days calls announced all %(all)s changes.",
+            total,
+        )
+        return f"{sentence % numbers} {_('Reading found nothing else.')}"
+    sentence = ngettext(
+        "%(n)s of %(all)s changes of the last %(days)s days was announced by no call. Reading found it.",
+        "%(n)s of %(all)s changes of the last %(days)s days were announced by no call. Reading found them.",
+        doorbell.unannounced,
+    )
+    return sentence % numbers
 
 
 def _moment(at: int | None) -> str:

@@ -12,10 +12,12 @@ from typing import Final
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_mapping import CallMapping
+from heliograph.domain.source.doorbell import LATEST
 from heliograph.domain.source.ledger_rules import FlowBalance, GapKind, SourceBalance, flow_balance, undelivered
 from heliograph.domain.source.platforms import FOLDER, PLATFORMS, Way
-from heliograph.domain.source.silence import Silence, silence_of, usual_spans
+from heliograph.domain.source.silence import Doorbell, Silence, doorbell_of, silence_of, usual_spans
 from heliograph.domain.source.source_states import SourceState
+from heliograph.domain.source.source_times import DAY
 from heliograph.recording.record import event_ids
 from heliograph.sources.ledger_gaps import Gap, RefusedRegistration, listed_gap, refused_gap, refused_in
 from heliograph.sources.models import Source
@@ -29,6 +31,9 @@ DAYS: Final = 30
 """Days whose messages are counted."""
 SPAN: Final = DAYS * 86_400_000_000
 """The same in microseconds."""
+DOORBELL_DAYS: Final = 7
+"""Days of which it is known whether changes were announced."""
+DOORBELL_SPAN: Final = DOORBELL_DAYS * DAY
 MOST_GAPS: Final = 2_000
 """Gaps that are listed of a source, and messages that are listed of an event."""
 MOST_CALLS: Final = 100
@@ -55,6 +60,8 @@ class LedgerRow:
     """The first row of the event."""
     silence: Silence | None = None
     """Of a source that only calls."""
+    doorbell: Doorbell | None = None
+    """Of a source that is read and whose platform calls for each change."""
 
 
 @dataclass
@@ -151,7 +158,8 @@ class SourceLedger:
             source, of_place = by_id[place[0]], gaps.get(place, [])
             waiting = len({gap.call for gap in of_place if gap.call is not None})
             if is_read(source):
-                rows.append(LedgerRow(source, place[1], _read_balance(counts.get(place), of_place), waiting))
+                balance = _read_balance(counts.get(place), of_place)
+                rows.append(LedgerRow(source, place[1], balance, waiting, doorbell=self._doorbells[source.pk]))
             else:
                 missing = sum(gap.verdict.kind is GapKind.MISSING for gap in of_place)
                 balance = SourceBalance(None, here.get(place, 0), missing, len(of_place) - missing)
@@ -167,6 +175,10 @@ class SourceLedger:
             flows = self.flows(ids[row.event]) if is_first and row.event in ids else {}
             placed.append(replace(row, is_first=is_first, flows=sum(flows.values(), FlowBalance())))
         return placed
+
+    @cached_property
+    def _doorbells(self) -> dict[int, Doorbell | None]:
+        return {source.pk: doorbell(self.db, source, self.now) for source in self.sources if is_read(source)}
 
     @cached_property
     def _silences(self) -> dict[int, Silence | None]:
@@ -244,6 +256,16 @@ def _read_balance(count: ListedCount | None, gaps: Sequence[Gap]) -> SourceBalan
         not_here, older = by_items[GapKind.MISSING], by_items[GapKind.OLDER]
     missing = by_calls[GapKind.MISSING]
     return SourceBalance(there + missing, here, not_here + missing, older + by_calls[GapKind.OLDER], only_here)
+
+
+def doorbell(db: Database, source: Source, now: int) -> Doorbell | None:
+    """What the calls of a source announced in the last DOORBELL_DAYS days, and whether they are broken; None if it has no doorbell."""
+    platform = PLATFORMS.get(source.platform)
+    if platform is None or not platform.has_doorbell or not source.path:
+        return None
+    hours = ledger_reads.hours_of_changes(db, source.pk, now - DOORBELL_SPAN)
+    last_call = None if source.last_call_at is None else to_micros(source.last_call_at)
+    return doorbell_of(hours, last_call, now - LATEST)
 
 
 def is_read(source: Source) -> bool:

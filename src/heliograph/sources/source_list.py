@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.read_failure import is_visible
+from heliograph.domain.source.silence import Doorbell
 from heliograph.domain.source.source_health import WAVE_LASTS, SourceFacts, SourceHealth, health_of
 from heliograph.domain.source.source_progress import SourceProgress
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.domain.source.verification import Proof
 from heliograph.domain.source.watched_folder import FolderProgress
 from heliograph.sources.models import Source
+from heliograph.sources.source_ledger import doorbell
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
 
@@ -59,6 +61,8 @@ class SourceRow:
     source: Source
     health: SourceHealth
     day: DayCounts
+    broken_since: datetime | None = None
+    """Since when reading finds changes that no call announces."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -83,10 +87,11 @@ def source_rows(db: Database, sources: Iterable[Source]) -> list[SourceRow]:
     ids = [source.pk for source in listed]
     now = db.now()
     days = _days(db, ids, now) if ids else {}
-    return [_row(source, days.get(source.pk, DayCounts()), from_micros(now)) for source in listed]
+    return [_row(source, days.get(source.pk, DayCounts()), doorbell(db, source, now), from_micros(now)) for source in listed]
 
 
-def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
+def _row(source: Source, day: DayCounts, rings: Doorbell | None, now: datetime) -> SourceRow:
+    broken_since = from_micros(rings.broken_since) if rings is not None and rings.broken_since is not None else None
     lately = [each for each in day.refusals if now - each.last_at <= WAVE_LASTS]
     facts = SourceFacts(
         is_on=source.state == SourceState.ON,
@@ -98,8 +103,9 @@ def _row(source: Source, day: DayCounts, now: datetime) -> SourceRow:
         refused_at=max((each.last_at for each in lately), default=None),
         taken_at=source.last_call_at,
         file_failed=source.platform == FOLDER and FolderProgress.from_body(json.loads(source.cursor or "{}")).failed is not None,
+        broken_since=broken_since,
     )
-    return SourceRow(source, health_of(facts, now), day)
+    return SourceRow(source, health_of(facts, now), day, broken_since)
 
 
 def _days(db: Database, ids: Sequence[int], now: int) -> dict[int, DayCounts]:

@@ -44,6 +44,7 @@ TONES: Final = {
     SourceHealth.FAILING: ("failed", ""),
     SourceHealth.ASKS: ("wait", "warn"),
     SourceHealth.REFUSING: ("failed", ""),
+    SourceHealth.BROKEN: ("wait", "warn"),
     SourceHealth.OPEN: ("failed", "warn"),
     SourceHealth.FILE_FAILED: ("failed", ""),
     SourceHealth.WELL: ("", ""),
@@ -129,6 +130,10 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
             alert = _("Refusing calls since %(time)s") % {"time": clock_minute(since)}
             says = _("They don’t prove themselves as they should. Was the secret changed at the sender?")
             return HealthWords(word, alert, tone, icon, says, (_("Address and secret"), reverse("source-proof", args=(source.pk,))))
+        case SourceHealth.BROKEN:
+            alert = _("Webhook broken since %(time)s") % {"time": clock_minute(row.broken_since)}
+            says = _("%(platform)s stopped telling us about changes. They still arrive, with the next reading.")
+            return HealthWords(word, alert, tone, icon, says % {"platform": platform_name(source)})
         case SourceHealth.OPEN:
             says = _("Anyone who knows the address can send registrations.")
             fix = (_("Choose how it proves itself"), reverse("source-proof", args=(source.pk,)))

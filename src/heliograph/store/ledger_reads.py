@@ -12,6 +12,7 @@ from typing import Final
 
 from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.flow.flow import Mode
+from heliograph.domain.source.silence import HourOfChanges
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_FAILURE, RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
 from heliograph.store.source_reads import PAGE
@@ -194,6 +195,16 @@ def call_counts(db: Database, source: int, spans: Iterable[tuple[int, int]], mos
         f" AND kind <> {PAGE} LIMIT :most) calls"
     )
     return [int(db.all(sql, {"source": source, "begin": begin, "end": end, "most": most})[0][0]) for begin, end in spans]
+
+
+def hours_of_changes(db: Database, source: int, since: int) -> list[HourOfChanges]:
+    """The changes that a source with a doorbell brought, by the hours since then, in their order."""
+    rows = db.all(
+        "SELECT hour, announced, unannounced, first_unannounced, last_unannounced FROM source_changes"
+        " WHERE source_id = :source AND hour >= :since ORDER BY hour",
+        {"source": source, "since": since},
+    )
+    return [HourOfChanges(*row) for row in rows]
 
 
 # --- what repairs a gap

@@ -20,6 +20,7 @@ class SourceHealth(StrEnum):
     FAILING = "cannot be read"
     ASKS = "asks about missing registrations"
     REFUSING = "refuses calls"
+    BROKEN = "webhook is broken"
     OPEN = "takes calls without verification"
     FILE_FAILED = "did not import its last file"
     WELL = "works"
@@ -43,6 +44,8 @@ class SourceFacts:
     """When the last call was refused."""
     taken_at: datetime | None
     """When the last call was taken."""
+    broken_since: datetime | None = None
+    """Since when reading finds changes that no call announces."""
     file_failed: bool = False
     """Whether the newest file of its folder was not imported."""
 
@@ -63,6 +66,8 @@ def health_of(facts: SourceFacts, now: datetime) -> SourceHealth:
     at = facts.refused_at
     if facts.refused >= WAVE and at is not None and now - at <= WAVE_LASTS and (facts.taken_at is None or facts.taken_at < at):
         return SourceHealth.REFUSING
+    if facts.broken_since is not None:
+        return SourceHealth.BROKEN
     if facts.file_failed:
         return SourceHealth.FILE_FAILED
     return SourceHealth.OPEN if facts.is_open else SourceHealth.WELL

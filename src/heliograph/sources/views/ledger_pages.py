@@ -118,6 +118,7 @@ def _row(row: LedgerRow) -> Mapping[str, Any]:
         "gaps_href": event_url(row.event, source=str(row.source.pk)),
         "says": _("The same") if is_read(row.source) else _("All calls are recorded"),
         "compared": compared_at(row),
+        "broken": words.broken_words(row.source, row.doorbell) if row.doorbell and row.doorbell.broken_since else "",
         "owed": flows.owed,
         "delivered": flows.delivered + flows.replaced,
         "to_go": [(tone, text % {"n": intcomma(count)}) for tone, text, count in to_go if count],
@@ -179,7 +180,7 @@ def _source(row: LedgerRow) -> Mapping[str, Any]:
     balance, numbers = row.balance, {"source": row.source.name, "here": intcomma(row.balance.recorded)}
     if balance.there is None:
         title = _("%(source)s: %(here)s here") % numbers
-        says = _("It only calls, so it can’t be counted there. Its calls are compared with what was recorded.")
+        says = _("It can’t be counted there. What it brings is compared with what was recorded.")
     else:
         title = _("%(source)s: %(there)s there, %(here)s here") % {**numbers, "there": intcomma(balance.there)}
         says = _("Every registration by its key and time of change.")
@@ -195,6 +196,8 @@ def _source(row: LedgerRow) -> Mapping[str, Any]:
         "equal": balance.equal,
         "parts": parts,
         "is_counted": balance.there is not None,
+        "broken": words.broken_words(row.source, row.doorbell) if row.doorbell and row.doorbell.broken_since else "",
+        "announced": words.doorbell_words(row.doorbell) if row.doorbell else "",
     }
 
 
