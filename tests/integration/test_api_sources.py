@@ -43,6 +43,7 @@ def test_S1_sources_are_listed_with_their_day(account: signal_account.SignalAcco
         "Asks": "asks about missing registrations",
         "Drop box": "did not import its last file",
         "Reads Certain": "not switched on",
+        "Members": "works",
     }
     day = listed["Works"]["day"]
     assert (day["calls"], day["changed"], day["waiting"], day["stored"]) == (4, 1, 1, 0)
