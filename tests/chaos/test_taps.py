@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django_scopes import scopes_disabled
 from tests import taps
 from tests.builders.command_source import Commands, CommandSource, command_source
 from tests.builders.platform_account import PlatformAccount, planned
@@ -120,11 +121,12 @@ def test_S6_tap_rest_api_reads_a_list_and_goes_on_from_its_state(site: PlatformA
         rows["P-0180"] = ("A new firm", "2026-11-29T11:30:00Z")
         assert source.run().result["news"] == 2
         assert source.firms() == {id: firm for id, (firm, _at) in rows.items()}
-        assert source.run().result == source.run().result | {"news": 0}
+        assert source.run().result["news"] == 0
         assert "2026-11-29T11:30:00" in json.dumps(source.progress.state)
 
 
 def _key_is_id(source: CommandSource) -> None:
     """This tap names no key: the code is the record's id."""
     mapping = source.row.mapping.replace('"key"', '"record.id"')
-    Source.objects.filter(pk=source.id).update(mapping=mapping)
+    with scopes_disabled():
+        Source.objects.filter(pk=source.id).update(mapping=mapping)

@@ -83,15 +83,10 @@ def _address(visit: Visit) -> None:
     expect(visit.page.get_by_label("Target URL")).to_be_visible()
 
 
-def _no_program(visit: Visit) -> None:
+def _no_event_of_files(visit: Visit) -> None:
+    visit.page.get_by_label("Event", exact=True).select_option("")
     visit.press("Save")
-    expect(visit.page.locator("[aria-invalid=true]").first).to_be_visible()
-
-
-def _no_columns(visit: Visit) -> None:
-    visit.page.get_by_label("Columns").select_option("")
-    visit.press("Save")
-    expect(visit.page.locator("[aria-invalid=true]").first).to_be_visible()
+    expect(visit.page.get_by_text("Choose the event: no column of these files names it.").first).to_be_visible()
 
 
 STATES: Final = (
@@ -124,7 +119,6 @@ STATES: Final = (
     State("the list that is read, a sample", LISTED, "The list that is read", _of("Asks", "list/"), then=_sampled),
     State("a source that runs a program", PAGE, "Members", _of("Members")),
     State("the program", "setup/form.html", "The program", _of("Members", "command/"), names=("source-command",)),
-    State("the program, refused", "setup/form.html", "The program", _of("Members", "command/"), then=_no_program, after=422),
     State("a watched folder", PAGE, "Drop box", _of("Drop box")),
     State("the columns of the files", "setup/form.html", "Columns of the files", _of("Drop box", "folder/"), names=("source-folder",)),
     State(
@@ -132,7 +126,7 @@ STATES: Final = (
         "setup/form.html",
         "Columns of the files",
         _of("Drop box", "folder/"),
-        then=_no_columns,
+        then=_no_event_of_files,
         after=422,
     ),
     State("a source that asks", PAGE, "Asks", _of("Asks")),

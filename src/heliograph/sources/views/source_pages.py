@@ -32,7 +32,7 @@ from heliograph.sources.commands_file import has_commands
 from heliograph.sources.folder_place import base_folder
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.services import sources as service
-from heliograph.sources.source_list import SourceRow, source_rows
+from heliograph.sources.source_list import DayCounts, SourceRow, source_rows
 from heliograph.sources.views import pretix_pages
 from heliograph.store.django_database import read_database
 from heliograph.web.cursor import Pager, keyset, read_cursor
@@ -232,17 +232,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         resumes=can and source.state == SourceState.PAUSED,
         menu=words.menu(source) if can else [],
         tabs=words.tabs(source, "calls", waiting=day.waiting, can=can),
-        tiles=[
-            {"name": _("Changed"), "value": day.changed, "sub": _("in the last 24 hours")},
-            {"name": _("The same"), "value": day.the_same, "sub": _("calls that brought nothing new")},
-            {
-                "name": _("Refused"),
-                "value": day.refused,
-                "sub": _("calls without the right proof"),
-                "tone": "failed" if day.refused else "",
-            },
-            {"name": _("Waiting"), "value": day.waiting, "sub": _("for a corrected mapping"), "tone": "wait" if day.waiting else ""},
-        ],
+        tiles=_tiles(source, day),
         facts=[
             (_("Platform"), words.platform_name(source)),
             *words.last_facts(source),
@@ -250,10 +240,36 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
             *_address_fact(request, source),
         ],
         filters=filters,
-        result=ngettext("%(n)s call in the last 24 hours", "%(n)s calls in the last 24 hours", day.calls) % {"n": intcomma(day.calls)},
+        result=_day_words(source, day.calls),
         calls=[_call(call) for call in calls.rows],
         pager=Pager.from_page(request, calls, ngettext("%(n)s shown", "%(n)s shown", len(calls.rows)) % {"n": intcomma(len(calls.rows))}),
     )
+
+
+def _tiles(source: Source, day: DayCounts) -> list[dict[str, Any]]:
+    """The numbers of the last 24 hours that the way of the source has."""
+    way = words.way_of(source)
+    changed = {"name": _("Changed"), "value": day.changed, "sub": _("in the last 24 hours")}
+    if way is Way.FILES:
+        return [changed, {"name": _("The same"), "value": day.the_same, "sub": _("files that changed nothing")}]
+    refused = {
+        "name": _("Refused"),
+        "value": day.refused,
+        "sub": _("calls without the right proof"),
+        "tone": "failed" if day.refused else "",
+    }
+    return [
+        changed,
+        {"name": _("The same"), "value": day.the_same, "sub": _("calls that brought nothing new")},
+        *([] if way is Way.RUN else [refused]),
+        {"name": _("Waiting"), "value": day.waiting, "sub": _("for a corrected mapping"), "tone": "wait" if day.waiting else ""},
+    ]
+
+
+def _day_words(source: Source, count: int) -> str:
+    if words.way_of(source) is Way.FILES:
+        return ngettext("%(n)s file in the last 24 hours", "%(n)s files in the last 24 hours", count) % {"n": intcomma(count)}
+    return ngettext("%(n)s call in the last 24 hours", "%(n)s calls in the last 24 hours", count) % {"n": intcomma(count)}
 
 
 def _call(call: SourceCall) -> Mapping[str, Any]:
