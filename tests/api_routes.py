@@ -95,6 +95,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("PUT", "sources/{source}/list"): _SET_UP,
     ("PUT", "sources/{source}/certain"): _SET_UP,
     ("POST", "sources/{source}/list/trial"): _READ_SET_UP,
+    ("GET", "sources/{source}/pretix"): _READ_SET_UP,
+    ("PUT", "sources/{source}/pretix"): _SET_UP,
     ("POST", "sources/{source}/read"): _ADMINISTER,
     ("GET", "sources/{source}/calls"): _READ,
     ("GET", "sources/{source}/proof"): _READ_SET_UP,

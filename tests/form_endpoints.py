@@ -143,6 +143,10 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
 A_PERSON: Final = "A person signs in, and manages the own password and second factor, in a browser: a token is no person."
 REASONS: Final = {
     "source-first-file": "It opens a file in the import wizard, which is for people.",
+    "source-pretix": "A program adds a connection, and names it in PUT sources/{source}/pretix.",
+    "source-pretix-events": "As source-pretix: the events are part of what it puts.",
+    "source-pretix-match": "As source-pretix: what becomes of products, states and questions is part of what it puts.",
+    "source-pretix-start": "As source-pretix; then POST sources/{source}/switch-on.",
     "source-call": "Somebody asks to see what is masked, which the audit notes.",
     "account_change_password": A_PERSON,
     "account_login": A_PERSON,
@@ -167,6 +171,7 @@ REASONS: Final = {
 }
 """Why a page's form has no endpoint."""
 FOR_PROGRAMS: Final = {
+    "PUT sources/{source}/pretix": "Four pages ask pretix and propose; a program knows what it wants.",
     "POST registrations.ndjson": "A program sends many documents at once. A page takes one registration, or a file with columns.",
 }
 """Why an endpoint that writes, or that asks by POST, has no form."""

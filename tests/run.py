@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from tests import canaille, needed, postgres, releases, taps, turns
+from tests import canaille, needed, postgres, pretix, releases, taps, turns
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
@@ -59,6 +59,8 @@ def main() -> int:
         if options.trials:
             for name in taps.NAMES:
                 taps.program(name)
+        if _takes_pretix(rest):
+            pretix.environment()
         if "git" not in needed.said_without():
             releases.previous_release()
     if not options.database and not options.trials:
@@ -89,6 +91,12 @@ def main() -> int:
     if keep := os.environ.get("HELIOGRAPH_TEST_RESULT"):
         result.write(Path(keep))
     return _said(result)
+
+
+def _takes_pretix(chosen: Sequence[str]) -> bool:
+    """Whether a test with a real pretix is among the chosen ones: its environment takes minutes to make."""
+    paths = [Path(each) for each in chosen if each.startswith("tests")]
+    return not paths or any("pretix" in path.name or any(path.rglob("test_pretix_[fr]*.py")) for path in paths)
 
 
 def _provide() -> None:

@@ -25,7 +25,7 @@ from heliograph.__main__ import app
 ROOT, PACKAGE = source.ROOT, source.PACKAGE
 DESIGN, GUIDE = ROOT / "docs" / "design", ROOT / "docs" / "guide"
 LEFT_OUT = {".git", ".venv", ".tools", "node_modules", "__pycache__", "migrations"}
-DATA = {ROOT / "tests" / "data", ROOT / "tests" / "canaille", ROOT / "tests" / "contract" / "catalogue"}
+DATA = {ROOT / "tests" / "data", ROOT / "tests" / "canaille", ROOT / "tests" / "pretix", ROOT / "tests" / "contract" / "catalogue"}
 OURS = ("src", "tests", "scripts", "benchmarks", "docs")
 
 

@@ -93,12 +93,20 @@ class PretixSource(ListSource):
         return result
 
 
-def expected(orders: Iterable[Mapping[str, Any]], *, test_mode: bool = False, items: Mapping[int, str] | None = None) -> Registrations:
-    """What orders say, read here once more and in another way: the source's mapping has no part in it.
+@dataclass(frozen=True)
+class SoldThere:
+    """What pretix sells, by number."""
 
-    items: the names of products and of variations of workshops, by number
-    """
-    items = items or {TICKET: "Guest", SPEAKER: "Speaker", 1: "WS-1", 2: "WS-2"}
+    types: Mapping[int, str]
+    sessions: Mapping[int, str]
+    """By the variation of the workshop."""
+
+
+SOLD = SoldThere({TICKET: "Guest", SPEAKER: "Speaker"}, dict(enumerate(SESSIONS, 1)))
+
+
+def expected(orders: Iterable[Mapping[str, Any]], *, test_mode: bool = False, sold: SoldThere = SOLD) -> Registrations:
+    """What orders say, read here once more and in another way: the source's mapping has no part in it."""
     result: Registrations = {}
     for order in orders:
         if order["testmode"] and not test_mode:
@@ -107,13 +115,13 @@ def expected(orders: Iterable[Mapping[str, Any]], *, test_mode: bool = False, it
             if place["addon_to"] is not None:
                 continue
             own = [each for each in order["positions"] if each["addon_to"] == place["id"]]
-            ranked = sorted((_session_status(order, each), items[each["variation"]]) for each in own)
+            ranked = sorted((_session_status(order, each), sold.sessions[each["variation"]]) for each in own)
             sessions = {name: status for status, name in ranked}
             parts = place["attendee_name_parts"]
             result[f"{order['code']}-{place['positionid']}"] = (
                 EVENT,
                 _status(order, place),
-                items[place["item"]],
+                sold.types[place["item"]],
                 parts.get("given_name") or "",
                 parts.get("family_name") or "",
                 place["attendee_email"] or "",

@@ -229,6 +229,15 @@ class SourceChange(Document):
     name: Name
 
 
+class PretixDocument(Document):
+    """What is read from a pretix."""
+
+    pretix: Annotated[
+        dict[str, Any],
+        msgspec.Meta(description="Whose orders, and what events, products, states and questions are here: docs/guide/configuration.md."),
+    ]
+
+
 class ListDocument(Document):
     """How a list is asked and read."""
 
