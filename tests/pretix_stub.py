@@ -15,7 +15,7 @@ class PretixStub(RestStub):
     platform: Any
 
     def __init__(self, platform: PretixPlatform, token: str = "") -> None:
-        super().__init__(platform, "")
+        super().__init__(platform)
         self.team_token = token
 
     def do(self, change: Any) -> Any:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, Final
 
 from django.db import connections
@@ -49,6 +50,8 @@ from heliograph.store.source_rings import Ring
 KIND: Final = "read source"
 LONGEST_PAUSE: Final = 15.0
 """Seconds that the job waits for its next request by itself. For a longer wait it ends, and begins again when the source is due."""
+MOST_DELETIONS: Final = 50
+"""Items that are set inactive in one transaction."""
 ONCE_RECORDED: Final = 30 * SECOND
 """After it the job looks again whether the calls of the source are recorded: a deletion comes after everything that was read before it."""
 
@@ -70,7 +73,8 @@ class Chunk:
     page: ListPage | None = None
     is_restart: bool = False
     """The server no longer knows the cursor or link of the page."""
-    missing: MissingItem | None = None
+    missing: tuple[MissingItem, ...] = ()
+    """Items that are missing: one about which the platform was asked, or several about which nobody needs to ask."""
     answer: ItemAnswer = ItemAnswer.UNKNOWN
     ring: Ring | None = None
     """The item that a doorbell named."""
@@ -173,12 +177,13 @@ class SourceReader:
         """Asks for one item that is missing."""
         chunk = Chunk(source, ReadStep.DELETION, progress, began=now)
         needed = DELETED_THERE if progress.missing else sweeps_needed(description)  # a person is asked about the others
-        items = source_reads.missing_items(db, source.id, needed, 1)
+        items = source_reads.missing_items(db, source.id, needed, MOST_DELETIONS)
         if not items:
             return chunk
-        if items[0].missing >= DELETED_THERE or not description.item_address:
+        certain = tuple(takewhile(lambda item: item.missing >= DELETED_THERE or not description.item_address, items))
+        if certain:
             self._next_at = 0.0  # there is no request
-            return replace(chunk, missing=items[0], answer=ItemAnswer.GONE)
+            return replace(chunk, missing=certain, answer=ItemAnswer.GONE)
         answer = requester.get(description.item_url(items[0].key))
         says = item_answer(answer.status)
         if says is ItemAnswer.UNKNOWN:
@@ -186,7 +191,7 @@ class SourceReader:
                 answer if isinstance(answer, ReadFailure) else ReadFailure(_("The server answered %d.") % answer.status, answer.status)
             )
             return replace(chunk, failure=failure)
-        return replace(chunk, missing=items[0], answer=says)
+        return replace(chunk, missing=(items[0],), answer=says)
 
     # --- writing
 
@@ -312,26 +317,29 @@ class SourceReader:
     def _write_deletion(self, db: Database, source: ReadSource, chunk: Chunk, now: int) -> bool:
         description, progress = description_of(source.settings), chunk.progress
         due = source.due_at
-        if chunk.missing is None:
+        ids = [item.id for item in chunk.missing]
+        if not ids:
             progress = replace(progress, is_removing=False)
         elif chunk.answer is ItemAnswer.THERE:
-            source_reads.settle_missing(db, [chunk.missing.id], gone=False)
+            source_reads.settle_missing(db, ids, gone=False)
         elif source_reads.has_stored_calls(db, source.id):
             source_reads.postpone(db, source.id, min(due, now + ONCE_RECORDED))
             return True
         else:
-            self._record_deletion(db, source, chunk.missing, now)
-            source_reads.settle_missing(db, [chunk.missing.id], gone=True)
+            self._record_deletions(db, source, chunk.missing, now)
+            source_reads.settle_missing(db, ids, gone=True)
         source_reads.save_progress(db, source.id, json.dumps(progress.to_body()), due, now)
         return progress.next_step(description, now, due) is ReadStep.WAIT
 
-    def _record_deletion(self, db: Database, source: ReadSource, item: MissingItem, now: int) -> None:
-        """The last document of each of the item's registrations: not active any more."""
-        documents = deletion_documents([*read_became(item.documents), *read_became(item.sessions)], from_micros(now).isoformat())
+    def _record_deletions(self, db: Database, source: ReadSource, items: Sequence[MissingItem], now: int) -> None:
+        """The last document of each of the items' registrations: not active any more."""
+        modified = from_micros(now).isoformat()
+        by_item = [deletion_documents([*read_became(item.documents), *read_became(item.sessions)], modified) for item in items]
+        documents = [document for of_item in by_item for document in of_item]
         results = record(db, [RecordItem(source.account, document, by=f"source:{source.id}") for document in documents], Committed(db))
         changed = sum(result.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED) for result in results)
         refused = sum(not result.is_recorded for result in results)
-        body = _body([{"key": item.key, "deleted": True, "documents": documents}])
+        body = _body([{"key": item.key, "deleted": True, "documents": of_item} for item, of_item in zip(items, by_item, strict=True)])
         source_reads.store_deletions(db, source, body, (len(documents), changed, refused), now)
 
     def _result(self, *, finished: bool) -> ChunkResult:
