@@ -22,6 +22,8 @@ class RestStub:
         self.lock = threading.Lock()
         self.answers: list[Answer] = []
         """Given instead of the platform's, one each, before anything else."""
+        self.refuses = ""
+        """A piece of addresses that it answers 400; "" for none."""
         self.urls: list[str] = []
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -84,6 +86,8 @@ class RestStub:
         self.urls.append(url)
         if self.accepts is not None and not self.accepts(authorization):
             return Answer(401, [])
+        if self.refuses and self.refuses in url:
+            return Answer(400, [])
         if self.answers:
             return self.answers.pop(0)
         with self.lock:

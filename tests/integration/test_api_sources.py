@@ -108,5 +108,7 @@ def test_S3_a_description_of_a_list_is_tried_before_it_is_saved(account: signal_
         ignored = api.ask("POST", f"{address}/list/trial", {"list": body | {"since_parameter": "newer_than"}})
         assert (ignored["since"], ignored["since_failure"]) == ("ignored", "")
         api.ask("POST", f"{address}/list/trial", {"list": body | {"key": ""}}, status=400)
+        unknown = api.ask("PUT", f"{address}/list", {"list": body | {"connection": 999_999}}, status=400)
+        assert "There is no connection 999999 here." in str(unknown)
         api.ask("POST", f"sources/{api.post('sources', {'platform': 'tito', 'name': 'T'})['id']}/list/trial", {"list": body}, status=404)
         assert api.get(f"{address}/list", status=404)

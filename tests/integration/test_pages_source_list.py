@@ -68,7 +68,7 @@ def test_a_list_is_described_and_one_page_is_the_sample_of_its_mapping(site: Pla
     Account.objects.filter(pk=site.pk).update(allowed_networks=["127.0.0.0/8"])
     with RestStub(Platform(Manners(), random.Random(5))) as stub:
         for number in range(25):
-            stub.write(f"k{number:02}", {"state": "new", "number": number})
+            stub.write(f"k{number:02}", {"state": "new", "number": number, "answers": [{"question": 1}]})
         id, page = added(client)
         assert page == f"{LIST}{id}/list/"
         assert "Address of the list" in text_of(client.get(page).content)
@@ -80,6 +80,8 @@ def test_a_list_is_described_and_one_page_is_the_sample_of_its_mapping(site: Pla
         assert len(json.loads(zlib.decompress(call.body))) == 10
         assert "A page with 10 items is kept for the mapping." in text_of(client.get(f"{LIST}{id}/").content)
         stub.kill()
+    mapping = client.get(f"{LIST}{id}/mapping/").content.decode()
+    assert re.search(r'<option value="\[\]"\s+selected', mapping)  # one registration for each item, not for each answer
     client.post(f"{LIST}{id}/read/")
     with scopes_disabled():
         assert SourceCall.objects.count() == 1
@@ -201,6 +203,20 @@ def test_S3_a_test_read_says_what_does_not_fit(site: PlatformAccount, client: Cl
         _id, page = added(client)
         answer = client.post(page, fields(stub.origin, do="test", **more))
         assert words in text_of(answer.content)
+
+
+def test_S3_a_test_read_says_what_the_list_refuses_and_how_it_is_sorted(site: PlatformAccount, client: Client) -> None:
+    site.signs_in(client)
+    Account.objects.filter(pk=site.pk).update(allowed_networks=["127.0.0.0/8"])
+    with RestStub(filled(Manners(ordered=False))) as stub:
+        stub.write("k03", {"state": "new", "number": 3})
+        _id, page = added(client)
+        unsorted = client.post(page, fields(stub.origin, do="test", ordered="on"))
+        assert "is said to be sorted by the time of change" in text_of(unsorted.content)
+        stub.refuses = "since="
+        refused = text_of(client.post(page, fields(stub.origin, do="test")).content)
+        assert "Asked since a time, the list failed" in refused
+        assert "everything fits" not in refused
 
 
 def test_S3_a_pasted_answer_is_a_sample_too_and_a_bad_one_loses_nothing(site: PlatformAccount, client: Client) -> None:

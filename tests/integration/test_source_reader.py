@@ -22,6 +22,8 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.sources.read_job import KIND, SourceReader
 from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.services import list_readings
+from heliograph.sources.services.source_mappings import run_again
+from heliograph.store.stored_calls import newest_calls
 
 BY = "user:1"
 RETRY = "/signal/retry/"
@@ -78,6 +80,24 @@ def test_what_is_deleted_becomes_inactive_after_two_sweeps_and_a_request(source:
     stub.write("k7", {"state": "paid", "number": 70})
     source.read()
     assert source.state() == source.expected()  # it came back
+
+
+def test_no_mapping_reads_what_was_noticed_as_deleted(site: PlatformAccount, source: ListSource, stub: RestStub, client: Client) -> None:
+    """It runs never again, is no sample for a mapping, and its page says what it is."""
+    for number in range(30):
+        stub.write(f"k{number}", {"state": "new", "number": number})
+    source.read()
+    stub.write("k7", None)
+    source.sweep()
+    source.sweep()
+    ((noted,),) = source.db.all("SELECT id FROM source_call WHERE kind = 4")
+    assert noted not in [call.id for call in newest_calls(source.db, source.id, 20)]
+    with saving(source.account, by=BY) as transaction:
+        assert run_again(transaction, source.id, [noted]) == 0
+    site.signs_in(client)
+    page = text_of(client.get(f"/settings/sources/{source.id}/calls/{noted}/").content)
+    assert "Deleted at the source" in page
+    assert "Run again" not in page
 
 
 def test_a_sweep_that_misses_more_than_a_tenth_asks(source: ListSource, stub: RestStub) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.source.list_page import ListPage
-from heliograph.domain.source.list_trial import Doubt, Effect, SinceTrial, Turn, is_sorted, keyless, keys_twice
+from heliograph.domain.source.list_trial import Doubt, Effect, SinceTrial, Turn, is_sorted, is_unsorted, keyless, keys_twice
 from heliograph.domain.source.rest_list import RestList
 from heliograph.domain.source.source_times import SECOND
 from heliograph.outbound.exchange import KIB
@@ -26,6 +26,9 @@ def trial_result(description: RestList, trial: TrialRead) -> dict[str, Any]:
     steps = [_address(trial), _items(description, trial.page), _keys(trial.page)]
     if description.modified_path:
         steps.append(_modified(trial.page))
+    if description.is_ordered and is_unsorted(trial.page):
+        words = _("It is said to be sorted by the time of change, the oldest first, and this page is not. It is read as an unsorted list.")
+        steps.append(_step(_("Order"), FAILED, _("Not sorted"), words))
     steps.append(_pages(trial))
     since, remedy = _since(description, trial)
     steps.append(since)
@@ -109,11 +112,11 @@ def _since(description: RestList, trial: TrialRead) -> tuple[dict[str, str], str
     """The step of the time that is asked for, and what to do."""
     name = _("Only what changed")
     since = trial.since
-    if since is None:
-        return _step(name, PASSED, _("Not asked"), _("The whole list is read each time")), ""
     if trial.since_failure:
         words = _("Asked since a time, the list failed: %(reason)s") % {"reason": trial.since_failure}
         return _step(name, FAILED, _("Failed"), words), _("Look up how the platform wants the time written, and its time zone.")
+    if since is None:
+        return _step(name, PASSED, _("Not asked"), _("The whole list is read each time")), ""
     when = short_moment(from_micros(since.from_time)) if since.from_time is not None else ""
     match since.effect:
         case Effect.WORKS:

@@ -8,7 +8,7 @@ from typing import Final
 from heliograph.domain.mapping.row import MappingRow, SourceValue
 from heliograph.domain.mapping.transform import Case
 from heliograph.domain.source.call_mapping import CallMapping, CallRow, target_problem
-from heliograph.domain.source.json_fields import LineKind, lines_of, list_paths
+from heliograph.domain.source.json_fields import ROOT_LIST, LineKind, lines_of, list_paths
 from heliograph.registrations.imports.columns import Known, guess_unchecked
 
 USUAL: Final = (
@@ -50,12 +50,12 @@ def _place(target: str) -> tuple[int, int, str]:
 
 
 def proposed(value: object, known: Known) -> CallMapping:
-    """A first mapping by the names of the call's fields. The only list of objects is taken as one of registrations.
+    """A first mapping by the names of the call's fields. A call that is a list is one of registrations, and so is its only list of objects.
 
     value: the call as decoded JSON
     """
     lists = list(list_paths(value))
-    each = lists[0] if len(lists) == 1 else ""
+    each = ROOT_LIST if ROOT_LIST in lists else lists[0] if len(lists) == 1 else ""
     keys: dict[str, str] = {}
     paths = [line.path for line in lines_of(value) if line.path and line.kind in (LineKind.TEXT, LineKind.LITERAL)]
     for target, path in _guessed(paths, known):

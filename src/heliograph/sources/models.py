@@ -28,6 +28,8 @@ class CallKind(models.IntegerChoices):
     """Records that a program printed."""
     FILE = 3
     """A file of a watched folder. What it says stands in `headers`: file, job, words."""
+    DELETIONS = 4
+    """Items that were deleted at the source, as the reader noticed it. It is recorded when it is stored, and no mapping reads it."""
 
 
 class Source(models.Model):

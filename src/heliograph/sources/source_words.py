@@ -264,6 +264,7 @@ def call_words(call: SourceCall) -> str:
         CallKind.PAGE: _("Page of the list"),
         CallKind.RECORD: _("Records"),
         CallKind.FILE: str(file_of(call).get("file", "")),
+        CallKind.DELETIONS: _("Deleted at the source"),
     }[CallKind(call.kind)]
     if not call.documents:
         return brought

@@ -16,7 +16,7 @@ from heliograph.domain.source.silence import HourOfChanges
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_FAILURE, RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
 from heliograph.store.source_reads import PAGE
-from heliograph.store.stored_calls import CALL_STORED, CALL_WAITING, StoredCall, unpack_body
+from heliograph.store.stored_calls import CALL_STORED, CALL_WAITING, DELETIONS, StoredCall, unpack_body
 
 _LISTED: Final = "i.gone = 0 AND i.missing = 0"
 """The item was listed when all keys were compared last, or was read since."""
@@ -192,7 +192,7 @@ def call_counts(db: Database, source: int, spans: Iterable[tuple[int, int]], mos
     """How many calls a source took in each of these spans [begin, end), most at most. Pages that were read are no calls."""
     sql = (
         "SELECT COUNT(*) FROM (SELECT 1 FROM source_call WHERE source_id = :source AND at >= :begin AND at < :end"
-        f" AND kind <> {PAGE} LIMIT :most) calls"
+        f" AND kind NOT IN ({PAGE}, {DELETIONS}) LIMIT :most) calls"
     )
     return [int(db.all(sql, {"source": source, "begin": begin, "end": end, "most": most})[0][0]) for begin, end in spans]
 

@@ -10,14 +10,12 @@ from heliograph.domain.source.doorbell import COALESCE
 from heliograph.domain.source.list_page import KEYLESS
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.database import Database
-from heliograph.store.stored_calls import CALL_STORED, pack_body
+from heliograph.store.stored_calls import CALL_STORED, DELETIONS, FILE, pack_body
 
 PAGE: Final = 1
 """The kind of a call that is a page of a list (`sources.models.CallKind`)."""
 RECORDS: Final = 2
 """The kind of a call that holds records which a program printed."""
-FILE: Final = 3
-"""The kind of a call that is a file of a folder."""
 DELETED_THERE: Final = 32_000
 """The `missing` of an item that the list itself calls deleted: it needs no more sweeps and no request."""
 _IS_ON: Final = f"state = {SourceState.ON.value} AND deleted_at IS NULL"
@@ -192,7 +190,7 @@ def store_deletions(db: Database, source: ReadSource, body: bytes, counts: tuple
     """Stores what was noticed as deleted and recorded so. counts: documents, changed, refused"""
     db.run(
         "INSERT INTO source_call (account_id, source_id, at, kind, headers, body, state, documents, changed, refused, done_at, source_version)"
-        f" VALUES (:account, :source, :now, {PAGE}, '{{}}', :body, {CallState.RECORDED.value}, :documents, :changed, :refused, :now, :version)",
+        f" VALUES (:account, :source, :now, {DELETIONS}, '{{}}', :body, {CallState.RECORDED.value}, :documents, :changed, :refused, :now, :version)",
         {
             "account": source.account,
             "source": source.id,

@@ -23,7 +23,7 @@ MOST_SAMPLED: Final = 1_000
 """Items that are looked at."""
 DEEPEST: Final = 4
 
-_KEYS: Final = ("uuid", "guid", "id", "code", "key", "reference", "ref", "number", "slug")
+_KEYS: Final = ("uuid", "guid", "id", "_id", "code", "key", "reference", "ref", "number", "slug")
 _CHANGED: Final = re.compile(r"modif|updat|chang|edited|touched")
 _DELETED: Final = re.compile(r"^(is_?)?(deleted|removed)(_?(at|on|date|time))?$")
 _ACTIVE: Final = re.compile(r"^(is_?)?(active|enabled)$")

@@ -132,6 +132,12 @@ def keyless(page: ListPage) -> int:
     return sum(item.key.startswith(KEYLESS) for item in page.items)
 
 
+def is_unsorted(page: ListPage) -> bool:
+    """Whether an item of a page has an older time than the one before it."""
+    times = [item.modified for item in page.items if item.modified is not None]
+    return any(one > two for one, two in pairwise(times))
+
+
 def is_sorted(page: ListPage) -> bool:
     """Whether the items of a page come by their times, the oldest first, and have at least three."""
     times = [item.modified for item in page.items]

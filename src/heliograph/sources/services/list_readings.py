@@ -8,6 +8,7 @@ from typing import Any
 
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.save_order import SavedSince
+from heliograph.connections.models import Connection
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.list_page import UnreadablePage, read_page
 from heliograph.domain.source.platforms import has_described_list
@@ -26,10 +27,12 @@ from heliograph.store.instants import from_micros
 
 
 def save_list(transaction: SetupTransaction, id: int, description: RestList) -> Source:
-    """Saves the description of a source's list. If its items may be others now, everything is read once more. Raises NotThere."""
+    """Saves the description of a source's list. If its items may be others now, everything is read once more. Raises NotThere, Invalid."""
     row = lock_source(id)
     if not has_described_list(row.platform):
         raise NotThere("This source is called, it does not read a list.")
+    if description.connection is not None and not Connection.objects.filter(pk=description.connection, deleted_at=None).exists():
+        raise Invalid({"connection": [f"There is no connection {description.connection} here."]})
     settings = _object(row.settings)
     before = settings.get("list")
     body = description.to_body()

@@ -69,9 +69,13 @@ def source_list_form(request: AccountRequest, id: int) -> HttpResponse:
                 if trial.since is not None and trial.since.is_exclusive and description.is_inclusive:
                     form.tick("exclusive")
         elif description is not None:
-            with saving(request.account.pk, by=request.user.actor) as transaction:
-                list_readings.save_list(transaction, id, description)
-            return _saved(request, id, to_mapping=do == "next")
+            try:
+                with saving(request.account.pk, by=request.user.actor) as transaction:
+                    list_readings.save_list(transaction, id, description)
+            except Invalid as error:  # its connection was deleted meanwhile
+                form.refuse(error)
+            else:
+                return _saved(request, id, to_mapping=do == "next")
     elif form.is_bound:
         form.is_valid()
         form.keep_quiet()

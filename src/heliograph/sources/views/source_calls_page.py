@@ -18,7 +18,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.source.call_body import NoCallBody
-from heliograph.domain.source.call_documents import CallProblem
+from heliograph.domain.source.call_documents import CallProblem, MappedCall
 from heliograph.domain.source.call_mapping import PLAIN_TARGETS, PROPERTIES, CallMapping
 from heliograph.domain.source.json_fields import JsonLine, LineKind, lines_of
 from heliograph.domain.source.source_states import CallState, SourceState
@@ -143,7 +143,8 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
         with saving(request.account.pk, by=request.user.actor) as transaction:
             transaction.note(Deed.DOWNLOADED, KIND, source, None, {"call": row.pk})
     mapping, stored = mapping_of(source), _stored(row)
-    mapped = mapped_call(mapping, stored)
+    is_mapped = row.kind != CallKind.DELETIONS
+    mapped = mapped_call(mapping, stored) if is_mapped else MappedCall()
     targets = _targets(request)
     state, tone = CALL_STATES[CallState(row.state)]
     return settings_page(
@@ -154,7 +155,7 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
         call={
             "id": row.pk,
             "at": row.at,
-            "title": TriedCall(stored, mapped).name or _("Call"),
+            "title": TriedCall(stored, mapped).name or (_("Call") if is_mapped else _("Deleted at the source")),
             "state": str(state) or _("Recorded"),
             "tone": tone,
             "size": _size(stored),
@@ -166,7 +167,7 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
         lines=_body_lines(stored, mapping, masked=is_masked),
         is_masked=is_masked,
         reveals=reveals,
-        submits=may(request.user, Role.PLANNER) and source.state != SourceState.DRAFT and row.body is not None,
+        submits=may(request.user, Role.PLANNER) and source.state != SourceState.DRAFT and row.body is not None and is_mapped,
         facts=[
             (_("Source"), source.name),
             (_("Call"), str(row.pk)),
