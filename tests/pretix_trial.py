@@ -57,7 +57,7 @@ def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int
         editor = Editor(pretix, seed)
         for _ in range(edits // 5):
             editor.edit()
-        source = _source(site, pretix)
+        source = source_of(site, pretix, token_connection(site, pretix.origin, pretix.facts["token"]))
         add_secret(site.store, source.id, SECRET, account=site.pk)
         pretix.webhook(f"http://127.0.0.1:{door.port}/in/{source.row.path}/{SECRET}")
         readers = Readers(facts)
@@ -95,12 +95,13 @@ def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int
         )
 
 
-def _source(site: PlatformAccount, pretix: Pretix) -> PretixSource:
+def source_of(site: PlatformAccount, pretix: Pretix, connection: int) -> PretixSource:
+    """A source that is on, and reads this pretix by a connection."""
     event = pretix.facts["events"]["summit26"]
     settings = settings_for(
         pretix.origin,
         organizer=pretix.facts["organizer"],
-        connection=token_connection(site, pretix.origin, pretix.facts["token"]),
+        connection=connection,
         items=(
             PretixItem(f"{event['ticket']}", ItemUse.TYPE, "Guest"),
             PretixItem(f"{event['speaker']}", ItemUse.TYPE, "Speaker"),

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from tests.builders.account import BY
 from tests.builders.platform_account import PlatformAccount, planned
 from tests.builders.pretix_order import SPEAKER, WORKSHOP, place
 from tests.builders.pretix_source import PretixSource, expected, prepare, pretix_source, settings_for, token_connection
@@ -17,9 +18,8 @@ from tests.rest_platform import SECOND, iso
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.services import pretix_readings
+from heliograph.sources.services.sources import remove
 from heliograph.store import source_rings
-
-BY = "user:1"
 
 
 @pytest.fixture
@@ -86,6 +86,17 @@ def test_S4_a_doorbell_has_its_order_read_and_is_not_trusted(source: PretixSourc
     assert (state, documents) == (3, 0)
     ring_and_read(source, code, 2)
     assert changes(source) == (1, 0)  # nothing new: pretix rings three times for a paid order
+
+
+def test_S1_a_removed_source_keeps_no_doorbells(source: PretixSource, stub: PretixStub) -> None:
+    code = stub.do(lambda pretix: pretix.add(pretix.person(1)))
+    source.read()
+    source.ring(code, 1)
+    source.record()
+    assert source.db.all("SELECT key FROM source_ring") == [(code,)]
+    with saving(source.account, by=BY) as transaction:
+        remove(transaction, source.id)
+    assert source.db.all("SELECT key FROM source_ring") == []
 
 
 EXCLUDED = "&exclude=payments&exclude=refunds&exclude=fees&exclude=downloads&exclude=positions.downloads"

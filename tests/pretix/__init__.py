@@ -169,4 +169,8 @@ class Pretix:
             f"    AttendeeInfoShredder(Event.objects.get(slug='{slug}')).shred_data()\n"
             "\n"
         )
+        self.shell(code)
+
+    def shell(self, code: str) -> None:
+        """Runs Python code inside pretix. A block needs an empty line after it."""
         _run([str(self._python), "-m", "pretix", "shell"], self._variables, code)

@@ -15,7 +15,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere, check
 from heliograph.sources.commands_file import has_commands
 from heliograph.sources.folder_place import base_folder
-from heliograph.sources.models import Source, SourceSecret
+from heliograph.sources.models import Source, SourceRing, SourceSecret
 from heliograph.store.instants import from_micros
 from heliograph.store.secrets import remove_secrets
 
@@ -102,6 +102,7 @@ def remove(transaction: SetupTransaction, id: int) -> None:
     row.deleted_at, row.path, row.due_at = from_micros(transaction.db.now()), "", None
     row.save()
     SourceSecret.objects.filter(source=row).delete()
+    SourceRing.objects.filter(source=row).delete()
     remove_secrets(transaction.db, transaction.account, KIND, row.pk)
     transaction.note(Deed.DELETED, KIND, row, _audited(row), None)
 
