@@ -6,11 +6,13 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from django.test import Client
 from tests.builders.account import BY
 from tests.builders.platform_account import PlatformAccount, planned
 from tests.builders.pretix_order import SPEAKER, WORKSHOP, place
 from tests.builders.pretix_source import PretixSource, expected, prepare, pretix_source, settings_for, token_connection
 from tests.databases import DatabaseFacts
+from tests.page_text import text_of
 from tests.pretix_platform import PretixPlatform
 from tests.pretix_stub import PretixStub
 from tests.rest_platform import SECOND, iso
@@ -86,6 +88,31 @@ def test_S4_a_doorbell_has_its_order_read_and_is_not_trusted(source: PretixSourc
     assert (state, documents) == (3, 0)
     ring_and_read(source, code, 2)
     assert changes(source) == (1, 0)  # nothing new: pretix rings three times for a paid order
+
+
+def test_S9_a_webhook_that_stops_is_said_by_what_reading_finds(
+    site: PlatformAccount, source: PretixSource, stub: PretixStub, client: Client
+) -> None:
+    code = stub.do(lambda pretix: pretix.add(pretix.person(1), status="n"))
+    source.read()
+    stub.do(lambda pretix: pretix.change(code, lambda order: order.update(status="p")))
+    ring_and_read(source, code, 1)
+    assert changes(source) == (1, 0)
+    with source.db.transaction():  # half an hour passes
+        source.db.run("UPDATE source SET last_call_at = :then", {"then": source.db.now() - 1_800 * SECOND})
+        source.db.run("UPDATE source_call SET at = at - :passed", {"passed": 1_800 * SECOND})
+    site.signs_in(client)
+    page, broken = "/settings/sources/ledger/", "Your webhook at pretix is broken since"
+    assert broken not in text_of(client.get(page).content)
+    for number in range(3):
+        stub.do(lambda pretix, number=number: pretix.change(code, lambda order: order.update(status="np"[number % 2])))
+        source.read()
+    assert changes(source) == (1, 3)
+    assert broken not in text_of(client.get(page).content)  # calls may come late
+    with source.db.transaction():
+        passed = {"passed": 1_200 * SECOND}
+        source.db.run("UPDATE source_changes SET first_unannounced = first_unannounced - :passed, hour = hour - 3600000000", passed)
+    assert broken in text_of(client.get(page).content)
 
 
 def test_S1_a_removed_source_keeps_no_doorbells(source: PretixSource, stub: PretixStub) -> None:
