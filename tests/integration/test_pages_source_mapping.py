@@ -213,7 +213,7 @@ def test_S2_a_sample_can_be_pasted_before_the_first_call(site: SignalAccount, cl
     assert "No call has come yet." in edit.opens()
     page = edit.presses("sample", sample="{", status=422)
     assert "not JSON" in page
-    edit.presses("sample", sample=json.dumps(ORDER))
+    assert "You can try it and switch it on as soon as a call is kept" in edit.presses("sample", sample=json.dumps(ORDER))
     assert edit.mapping.each == "tickets"
     assert edit.sources("profile.email") == ["tickets.mail"]
 
