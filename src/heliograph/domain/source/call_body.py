@@ -24,9 +24,10 @@ class NoCallBody(HeliographError, ValueError):
 def read_call_body(body: bytes, content_type: str = "") -> Json:
     """The JSON of a call. A form is an object of its fields; if it has the field `payload` with JSON, that JSON.
 
+    JSON that is called a form is read as JSON: many programs say so unless told otherwise, and no form begins with a brace or bracket.
     Text that begins with a byte order mark, and UTF-16 and UTF-32, are read as well. Raises NoCallBody.
     """
-    if content_type.partition(";")[0].strip().lower() == FORM:
+    if content_type.partition(";")[0].strip().lower() == FORM and not body.lstrip().startswith((b"{", b"[")):
         return _read_form(body)
     return _read_json(body)
 
