@@ -299,9 +299,12 @@ class TrialOfList(SourceController):
 
 def _read_list(body: ListDocument) -> RestList:
     try:
-        return RestList.from_body(body.list)
+        description = RestList.from_body(body.list)
     except BodyError as error:
         raise Invalid({error.where or "list": [f"{error.reason[:1].upper()}{error.reason[1:]}"]}) from None
+    if unknown := sorted(body.list.keys() - description.to_body().keys()):
+        raise Invalid({unknown[0][:100]: ["A list has no such member."]})
+    return description
 
 
 class PretixOfSource(SourceController):
