@@ -135,6 +135,8 @@ def test_an_item_that_the_list_calls_deleted_becomes_inactive_at_once(site: Plat
 def test_D4_a_failure_is_seen_from_the_third_on_and_ends_by_itself(
     site: PlatformAccount, source: ListSource, stub: RestStub, client: Client
 ) -> None:
+    site.signs_in(client)
+    page = f"/settings/sources/{source.id}/"
     stub.edit(5)
     source.read()
     for number in range(1, 4):
@@ -143,8 +145,8 @@ def test_D4_a_failure_is_seen_from_the_third_on_and_ends_by_itself(
         row = source.row
         assert row.failures == number
         assert "503" in row.failure
+        assert "Last try failed The server failed (503)." in text_of(client.get(page).content)
     assert row.failing_since < row.due_at
-    site.signs_in(client)
     item = "can’t be read since"
     assert item in text_of(client.get(RETRY).content)
     assert item in text_of(client.get(f"{RETRY}?category=Source+API").content)
@@ -153,6 +155,7 @@ def test_D4_a_failure_is_seen_from_the_third_on_and_ends_by_itself(
     source.read()
     assert item not in text_of(client.get(RETRY).content)
     assert source.row.failures == 0 and source.row.failing_since is None and source.row.failure == ""  # noqa: PT018
+    assert "Last try failed" not in text_of(client.get(page).content)
 
 
 def test_retry_after_is_kept(source: ListSource, stub: RestStub) -> None:

@@ -202,6 +202,13 @@ def last_facts(source: Source) -> list[tuple[str, str]]:
     return facts
 
 
+def failure_facts(source: Source) -> list[tuple[str, str]]:
+    """Why its last try failed, from the first failure on, and when it is tried next: (name, words)."""
+    if not source.failures or source.due_at is None:
+        return []
+    return [(_("Last try failed"), failure_words(source)), (_("Next try"), short_moment(source.due_at))]
+
+
 def reading_facts(source: Source) -> list[tuple[str, str]]:
     """How far a source that is read has come, or the folder that is watched: (name, words)."""
     if way_of(source) is Way.FILES:

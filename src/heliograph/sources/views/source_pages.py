@@ -236,6 +236,7 @@ def source_page(request: AccountRequest, id: int) -> HttpResponse:
         facts=[
             (_("Platform"), words.platform_name(source)),
             *words.last_facts(source),
+            *words.failure_facts(source),
             *words.reading_facts(source),
             *_address_fact(request, source),
         ],
