@@ -208,6 +208,8 @@ def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
     api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
     listed = api.post("sources", {"platform": "rest", "name": "Partner list"})["id"]
     certain = api.post("sources", {"platform": "certain", "name": "Certain"})["id"]
+    pretix = api.post("sources", {"platform": "pretix", "name": "pretix"})["id"]
+    api.ask("PUT", f"sources/{pretix}/pretix", {"pretix": {"organizer": "acme"}})
     api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
     lacking = api.post("sources", {"platform": "rest", "name": "List with a gap"})["id"]
     api.ask("PUT", f"sources/{lacking}/list", {"list": {"address": "https://platform.example/list"}})

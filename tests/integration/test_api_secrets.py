@@ -35,6 +35,7 @@ QUERIES: Final = {
     "events/{event}/leave-testing": "?status={event_live}",
     "flows/filter-values": "?field=event.code",
     "flows/{flow}/test": "?registration={registration_p1}",
+    "ledger/flows": "?event=SUMMIT",
     "registrations/lookup": "?event_code=SUMMIT&code=P1",
 }
 """The parameters that an endpoint wants besides."""

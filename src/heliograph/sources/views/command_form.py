@@ -69,6 +69,8 @@ def source_command(request: AccountRequest, id: int) -> HttpResponse:
     own = [] if every in usual else [Choice(every, ngettext("%(n)s minute", "%(n)s minutes", int(every)) % {"n": every})]
     form.say("name", options=offered)
     form.say("every", options=[*EVERY, *own])
+    if form.is_valid() and not form.cleaned_data["every"]:
+        form.add_error("every", _("Choose how often it runs."))
     if form.is_valid():
         settings = CommandSettings(form.cleaned_data["name"], int(form.cleaned_data["every"]))
         try:

@@ -104,6 +104,9 @@ def _chosen(form: FolderForm, stored: FolderReading | None, imports: Mapping[str
     chosen, event = form.cleaned_data["reading"], form.cleaned_data["event"]
     if chosen == AS_IT_IS and stored is not None:
         reading = FolderReading(stored.columns, event)
+    elif chosen not in imports:
+        form.add_error("reading", _("Choose an import whose columns these files have."))
+        return None
     else:
         imported = FolderReading.from_import(imports[chosen])
         reading = FolderReading(imported.columns, event or imported.event)
