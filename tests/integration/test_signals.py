@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 from tests.databases import DatabaseFacts
@@ -17,6 +18,15 @@ from tests.waiting import PATIENCE, until
 from heliograph.engine.stop_signals import STOP_SIGNALS, stop_signals
 
 
+@pytest.fixture
+def no_nohup() -> Iterator[None]:
+    """As in a process that was not started by nohup, which ignores SIGHUP."""
+    old = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, old)
+
+
+@pytest.mark.usefixtures("no_nohup")
 def test_O11_a_handler_takes_no_lock() -> None:
     """The thread that is interrupted holds the event's own lock; with `Event.set` in the handler this would wait for ever."""
     stop, main = threading.Event(), threading.get_ident()
