@@ -90,7 +90,7 @@ def run(site: PlatformAccount, facts: DatabaseFacts, *, edits: int, kills: int, 
                     stub.edit(BATCH)
                 source.due_now()
                 if number in kill_at:
-                    _await_requests(stub, 2)
+                    _await_requests(source, stub, 2)
                     if dice.random() < 0.7:
                         readers.kill(dice.randrange(READERS))
                     else:
@@ -130,9 +130,16 @@ def _gaps(source: ListSource) -> int:
         return len(ledger.gaps)
 
 
-def _await_requests(stub: RestStub, count: int) -> None:
+def _await_requests(source: ListSource, stub: RestStub, count: int) -> None:
+    """A reading is under way. One that was over before is asked for again."""
     before = len(stub.urls)
-    until(lambda: len(stub.urls) >= before + count, PATIENCE)
+
+    def is_asked() -> bool:
+        if source.row.failures or source.progress.reading is None:
+            source.due_now()
+        return len(stub.urls) >= before + count
+
+    until(is_asked, PATIENCE)
 
 
 def _settle(source: ListSource, stub: RestStub) -> None:
