@@ -1,6 +1,6 @@
-"""2,000 mixed edits while readers and the platform are killed: the registrations are what the platform has, and the ledger says so (S3, S9).
+"""10,000 mixed edits while readers and the platform are killed: the registrations are what the platform has, and the ledger says so (S3, S9).
 
-HELIOGRAPH_TEST_EDITS sets another number of edits, such as 10000.
+HELIOGRAPH_TEST_EDITS sets another number of edits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.builders.platform_account import planned
 from tests.databases import DatabaseFacts
 
 pytestmark = pytest.mark.trial
-EDITS: Final = int(os.environ.get("HELIOGRAPH_TEST_EDITS", "2000"))
+EDITS: Final = int(os.environ.get("HELIOGRAPH_TEST_EDITS", "10000"))
 
 
 @pytest.mark.timeout(900 + EDITS // 2)
