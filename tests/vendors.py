@@ -95,6 +95,119 @@ class Slack(Vendor):
         return Answer(200, "ok")
 
 
+class Chat(Vendor):
+    """What imitations of chats share: `text` is the message, and one who is Busy is refused once."""
+
+    def accepted(self, text: str, body: dict[str, Any]) -> None:
+        """Takes a message. Its text must not mention or format anything."""
+        assert not set("@<>*_`[]") & set(text), "a registrant mentioned somebody or formatted the text"
+        self.taken.append(body)
+
+
+class Mattermost(Chat):
+    """developers.mattermost.com: Incoming webhooks; the answers and the ids of errors are those of its server."""
+
+    path = "/hooks/4tgsi3xkpbfyp8rcbkq9y1u1zh"
+
+    def error(self, status: int, id: str, message: str) -> Answer:
+        return Answer(status, {"id": id, "message": message, "detailed_error": "", "request_id": "r", "status_code": status})
+
+    def judge(self, request: Received) -> Answer:
+        body = self.json(request, self.error(400, "web.incoming_webhook.parse.app_error", "Unable to parse incoming data."))
+        text = body.get("text")
+        self.need(isinstance(text, str) and bool(text), self.error(400, "web.incoming_webhook.text.app_error", "No text specified."))
+        self.need("Deleted" not in text, self.error(400, "web.incoming_webhook.invalid.app_error", "Invalid webhook."))
+        self.need(
+            "Disabled" not in text, self.error(501, "web.incoming_webhook.disabled.app_error", "Incoming webhooks have been disabled.")
+        )
+        self.accepted(text, body)
+        return Answer(200, "ok")
+
+
+class RocketChat(Chat):
+    """developer.rocket.chat: Post message; the webhook answers success true or false, with an error in words."""
+
+    path = "/hooks/6qkzK7yRp3/fXy2Qs8wZb"
+
+    def judge(self, request: Received) -> Answer:
+        body = self.json(request, Answer(400, {"success": False, "error": "Invalid body params"}))
+        text = body.get("text")
+        self.need(isinstance(text, str) and bool(text), Answer(400, {"success": False, "error": "error-invalid-message"}))
+        self.need("Deleted" not in text, Answer(400, {"success": False, "error": "Invalid integration id or token provided."}))
+        self.need("Muted" not in text, Answer(200, {"success": False, "error": "error-not-allowed"}))
+        if "Busy" in text and self.times("busy") == 1:
+            return Answer(429, {"success": False, "error": "Error, too many requests. Please slow down. You must wait 41 seconds."})
+        self.accepted(text, body)
+        return Answer(200, {"success": True})
+
+
+class Discord(Chat):
+    """discord.com/developers: Execute Webhook, Allowed Mentions, Rate Limits, JSON Error Codes. It answers 204 without a body."""
+
+    path = "/api/webhooks/1000/XXXX"
+
+    def judge(self, request: Received) -> Answer:
+        body = self.json(request, Answer(400, {"message": "400: Bad Request", "code": 0}))
+        text = body.get("content")
+        self.need(body.keys() <= {"content", "allowed_mentions"}, Answer(400, {"message": "Invalid Form Body", "code": 50035}))
+        self.need(isinstance(text, str) and bool(text), Answer(400, {"message": "Cannot send an empty message", "code": 50006}))
+        self.need(len(text) <= 2_000, Answer(400, {"message": "Invalid Form Body", "code": 50035}))
+        self.need("Deleted" not in text, Answer(404, {"message": "Unknown Webhook", "code": 10015}))
+        assert not body["allowed_mentions"].get("parse"), "mentions are allowed"
+        if "Busy" in text and self.times("busy") == 1:
+            limited = {"message": "You are being rate limited.", "retry_after": 41.2, "global": False}
+            return Answer(429, limited, {"Retry-After": "42"})
+        self.accepted(text, body)
+        return Answer(204, "")
+
+
+class GoogleChat(Vendor):
+    """developers.google.com/workspace/chat: webhooks, cards v2, limits. An answer is the message, or {"error": …}."""
+
+    path = "/v1/spaces/AAAA/messages"
+
+    def error(self, status: int, word: str, message: str) -> Answer:
+        return Answer(status, {"error": {"code": status, "message": message, "status": word}})
+
+    def judge(self, request: Received) -> Answer:
+        self.need("key=KEY&token=TOKEN" in request.path, self.error(400, "INVALID_ARGUMENT", "Invalid webhook token"))
+        bad = self.error(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
+        body = self.json(request, bad)
+        self.need(body.keys() <= {"fallbackText", "cardsV2"}, bad)
+        texts = [widget["textParagraph"]["text"] for widget in body["cardsV2"][0]["card"]["sections"][0]["widgets"]]
+        assert "<users/" not in "".join(texts)
+        assert all(text.removeprefix("<b>").removesuffix("</b>").count("<") == 0 for text in texts), "a registrant wrote HTML"
+        self.need("Deleted" not in texts[0], self.error(400, "INVALID_ARGUMENT", "Invalid webhook token"))
+        if "Busy" in texts[0] and self.times("busy") == 1:
+            return self.error(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
+        self.taken.append(body)
+        return Answer(200, {"name": "spaces/AAAA/messages/B", "sender": {"type": "BOT"}, **body})
+
+
+class Telegram(Chat):
+    """core.telegram.org/bots/api: Making requests, sendMessage, ResponseParameters."""
+
+    path = "/bot123456:ABC-DEF1234ghIkl/sendMessage"
+
+    def not_found(self) -> Answer:
+        return self.error(404, "Not Found")
+
+    def error(self, status: int, description: str) -> Answer:
+        return Answer(status, {"ok": False, "error_code": status, "description": description})
+
+    def judge(self, request: Received) -> Answer:
+        body = self.json(request, self.error(400, "Bad Request: can't parse JSON"))
+        text = body.get("text")
+        self.need(bool(body.get("chat_id")), self.error(400, "Bad Request: chat_id is empty"))
+        self.need(isinstance(text, str) and bool(text), self.error(400, "Bad Request: message text is empty"))
+        self.need(len(text) <= 4_096, self.error(400, "Bad Request: message is too long"))
+        self.need("Deleted" not in text, self.error(403, "Forbidden: bot was kicked from the group chat"))
+        if "Busy" in text and self.times("busy") == 1:
+            return Answer(429, {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 41}})
+        self.accepted(text, body)
+        return Answer(200, {"ok": True, "result": {"message_id": 7}})
+
+
 class GoogleForms(Vendor):
     """Public implementations of a form's post: 400 for an empty required question; a page in every other case, even if the form is closed."""
 

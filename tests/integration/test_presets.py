@@ -9,14 +9,19 @@ from tests.oauth import Authority
 from tests.story import Story
 from tests.vendors import (
     FORM,
+    Discord,
+    GoogleChat,
     GoogleForms,
     HubSpotContacts,
     HubSpotForm,
     Make,
     Marketo,
+    Mattermost,
+    RocketChat,
     SalesforceUpsert,
     Slack,
     Teams,
+    Telegram,
     Vendor,
     WebToLead,
     Zapier,
@@ -94,6 +99,58 @@ def test_B3_what_is_good_is_taken(story: Story, key: str, imitation: type[Vendor
         person(story, "R2", "O'Neill")
         story.until("R2", "success")
     assert len(target.taken) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "imitation"),
+    [("mattermost", Mattermost), ("discord", Discord), ("google_chat", GoogleChat), ("rocketchat", RocketChat), ("telegram", Telegram)],
+)
+def test_B3_a_chat_that_lost_its_webhook_says_so(story: Story, key: str, imitation: type[Vendor]) -> None:
+    chat = imitation()
+    story.receiver.answer_all(chat)
+    prepare(story, key)
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        person(story, "R2", "Deleted")
+        story.until("R2", "queued")
+    assert len(chat.taken) == 1
+    assert outcome(story, "R2")[:2] == ("queued", "Config")
+    ((message,),) = story.db.all("SELECT message FROM attempt WHERE category IS NOT NULL")
+    assert message, "the chat's own words"
+
+
+@pytest.mark.parametrize(
+    ("key", "imitation"), [("discord", Discord), ("google_chat", GoogleChat), ("rocketchat", RocketChat), ("telegram", Telegram)]
+)
+def test_B3_C8_a_chats_limit_rests_the_connection(story: Story, key: str, imitation: type[Vendor]) -> None:
+    story.receiver.answer_all(imitation())
+    chat = prepare(story, key)
+    with story.worker():
+        person(story, "R1", "Busy")
+        story.until("R1", "queued")
+    ((held,),) = story.db.all("SELECT held_until FROM connection_state WHERE connection_id = :c", {"c": chat})
+    assert held - story.db.now() > 30_000_000
+    assert outcome(story, "R1")[1] == "Connection"
+
+
+def test_B3_a_200_of_rocket_chat_that_means_an_error_is_one(story: Story) -> None:
+    chat = RocketChat()
+    story.receiver.answer_all(chat)
+    prepare(story, "rocketchat")
+    with story.worker():
+        person(story, "R1", "Muted")
+        story.until("R1", "queued")
+    assert (outcome(story, "R1"), chat.taken) == (("queued", "General", "rule"), [])
+
+
+def test_B3_mattermost_with_its_webhooks_disabled(story: Story) -> None:
+    story.receiver.answer_all(Mattermost())
+    prepare(story, "mattermost")
+    with story.worker():
+        person(story, "R1", "Disabled")
+        story.until("R1", "queued")
+    assert outcome(story, "R1") == ("queued", "Config", "rule")
 
 
 def test_B3_google_forms(story: Story) -> None:

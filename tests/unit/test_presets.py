@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC
+from urllib.parse import quote
 
 import pytest
 from tests.preset_person import Person
@@ -87,6 +88,9 @@ def test_B3_every_missing_blank_is_named(key: str) -> None:
         ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform?entry.1=Shoe+Size"}, "form", "no field 'Shoe Size'"),
         ("salesforce_upsert", {"domain": "https://acme.example.com"}, "domain", "Its host is salesforce.com"),
         ("ntfy", {"server": "nonsense host", "topic": "t"}, "server", "space"),
+        ("discord", {"url": "https://discord.com.example.org/api/webhooks/1/X"}, "url", "Its host is discord.com"),
+        ("google_chat", {"url": "https://chat.googleapis.com/v2/spaces/A"}, "url", "Its path begins with /v1/spaces/"),
+        ("mattermost", {"url": "https://a:b@chat.example.org/hooks/x"}, "url", "a user name or password"),
     ],
 )
 def test_B3_a_wrong_blank_says_what_is_wrong_with_it(key: str, values: dict[str, str], blank: str, reason: str) -> None:
@@ -105,11 +109,17 @@ def test_B3_what_is_filled_in_stays_where_it_belongs() -> None:
     assert made.method == "PATCH"
 
 
+def test_B3_a_bots_token_stays_one_part_of_the_address() -> None:
+    telegram = BY_KEY["telegram"]
+    assert telegram.fill({"token": "1:A/../b?c", "chat": "5"}).url == "https://api.telegram.org/bot1:A%2F..%2Fb%3Fc/sendMessage"
+
+
 def test_B3_a_secret_goes_to_the_secrets_alone() -> None:
     for preset in presets():
         secret = {blank.name: "s3cret-s3cret" for blank in preset.blanks if blank.kind is BlankKind.SECRET}
         filled = preset.fill({**preset.sample["blanks"], **secret})
-        assert set(filled.secrets.values()) == set(secret.values())
+        in_the_address = quote("s3cret-s3cret") in filled.url  # Telegram has its token there; an address is stored like a secret
+        assert set(filled.secrets.values()) == (set() if in_the_address else set(secret.values()))
         assert "s3cret" not in json.dumps([filled.fields, *filled.mappings])
         assert "s3cret" not in repr(filled).replace(repr(filled.mappings), "")
 
@@ -120,16 +130,34 @@ def test_B3_an_optional_secret_changes_the_authentication() -> None:
     assert ntfy.fill({"topic": "t", "token": "tk_1"}).fields["auth"] == "API Key / Token"
 
 
-@pytest.mark.parametrize(("key", "escape"), [("slack_text", Escape.SLACK), ("slack_blocks", Escape.SLACK), ("teams_card", Escape.MARKDOWN)])
-def test_M4_no_registrant_can_ping_a_channel(key: str, escape: Escape) -> None:
+@pytest.mark.parametrize(
+    ("key", "escapes"),
+    [
+        ("slack_text", {Escape.SLACK}),
+        ("slack_blocks", {Escape.SLACK}),
+        ("teams_card", {Escape.MARKDOWN}),
+        ("google_chat", {Escape.HTML, Escape.CHAT}),
+        *((key, {Escape.CHAT}) for key in ("mattermost", "discord", "rocketchat", "telegram")),
+    ],
+)
+def test_M4_no_registrant_can_ping_a_channel(key: str, escapes: set[Escape]) -> None:
     preset = BY_KEY[key]
-    made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(profile__last_name="<!channel>"))
-    assert "<!channel>" not in made.body.decode()
+    hostile = "<!channel> @all @everyone <@1> <users/all> [a](https://evil.example) `b`"
+    made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(macro__registrant=hostile, profile__organization=hostile))
+    texts = made.body.decode()
+    assert not any(mention in texts for mention in ("<!channel>", "<@1>", "<users/all>"))
+    if escapes == {Escape.CHAT}:
+        assert not any(mark in made.body.decode() for mark in ("@all", "@everyone", "[a](", "`b`"))
     rows = [part for row in preset.mappings[0]["rows"] for part in row["parts"] if "source" in part]
-    assert {part["escape"] for part in rows} == {escape.value}
+    assert {part["escape"] for part in rows} == {escape.value for escape in escapes}
 
 
-CHATS = ("slack_text", "slack_blocks", "teams_card", "ntfy")
+def test_B3_discord_is_told_that_nobody_is_mentioned() -> None:
+    preset = BY_KEY["discord"]
+    assert json.loads(request_of(preset, preset.fill(preset.sample["blanks"])).body)["allowed_mentions"] == {"replied_user": False}
+
+
+CHATS = ("slack_text", "slack_blocks", "teams_card", "mattermost", "discord", "google_chat", "rocketchat", "telegram", "ntfy")
 LONG = dict.fromkeys(("macro__registrant", "profile__organization", "registration__status", "event__name"), "x & <y> " * 2500)
 
 
@@ -159,6 +187,7 @@ def test_B3_what_is_too_long_for_a_chat_is_cut(key: str) -> None:
     for block in body.get("blocks", []):
         assert all(len(text["text"]) <= 2_000 for text in block.get("fields", []))
         assert len(block.get("text", {}).get("text", "")) <= 3_000
+    assert len(body.get("content", "")) <= 2_000  # Discord
     assert "…" in made.body.decode() or "\\u2026" in made.body.decode()
 
 

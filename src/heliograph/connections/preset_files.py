@@ -13,8 +13,10 @@ from typing import Final
 from heliograph.domain.connection.presets import Preset, read_preset
 
 ORDER: Final = (
-    *("slack_text", "slack_blocks", "google_forms", "teams_card", "hubspot_form", "hubspot_contact", "salesforce_web_to_lead"),
-    *("salesforce_upsert", "marketo_leads", "zapier", "make", "ntfy", "generic_json"),
+    *("slack_text", "slack_blocks", "teams_card", "mattermost", "discord", "google_chat", "rocketchat", "telegram", "ntfy"),
+    *("google_forms", "zapier", "make"),
+    *("hubspot_form", "hubspot_contact", "salesforce_web_to_lead", "salesforce_upsert", "marketo_leads"),
+    *("generic_json",),
 )
 
 

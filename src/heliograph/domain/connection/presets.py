@@ -129,7 +129,7 @@ class Preset:
             if clean.get(name):
                 connection |= more_fields
         whole = {blank.name for blank in self.blanks if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM)}
-        url = _PLACE.sub(lambda m: clean[m[1]] if m[1] in whole else quote(clean[m[1]], safe=""), connection.pop("url"))
+        url = _PLACE.sub(lambda m: clean[m[1]] if m[1] in whole else quote(clean[m[1]], safe=":"), connection.pop("url"))
         secrets = {name: _filled(text, clean) for name, text in connection.pop("secrets", {}).items()}
         return Filled(url, _filled(connection, clean), secrets, tuple(_mapping(body, clean, rows) for body in self.mappings))
 

@@ -40,6 +40,8 @@ class Escape(StrEnum):
     SLACK = "Slack"
     HTML = "HTML"
     MARKDOWN = "Markdown"
+    CHAT = "Chat"
+    """For chats in which a backslash does not disarm everything: marks and mentions become their full-width twins."""
 
 
 class Unfit(Exception):
@@ -104,6 +106,8 @@ CASES: Final[Mapping[Case, Callable[[str], str]]] = {Case.LOWER: str.lower, Case
 _MARKDOWN: Final = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()<>#|~&"})
 _LINE_START: Final = re.compile(r"^(\s*(?:\d{1,9})?)([-+=.)])", re.MULTILINE)  # the start of a list or an underlined heading
 
+_CHAT: Final = str.maketrans({c: chr(ord(c) + 0xFEE0) for c in "@#*_~`|<>[]\\"})  # "@" becomes "＠": it reads the same, and mentions nobody
+
 
 def _slack(text: str) -> str:
     return html.escape(text, quote=False)  # exactly & < >, as Slack asks for
@@ -117,6 +121,7 @@ ESCAPES: Final[Mapping[Escape, Callable[[str], str]]] = {
     Escape.SLACK: _slack,
     Escape.HTML: html.escape,
     Escape.MARKDOWN: _markdown,
+    Escape.CHAT: lambda text: text.translate(_CHAT),
 }
 
 
