@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow import sentence
@@ -18,7 +19,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
-from heliograph.store.row_states import ACTION_FAILURE, ACTION_UNDELIVERED, ITEM_WAITING
+from heliograph.store.row_states import ACTION_FAILURE, ACTION_UNDELIVERED, STUCK_RUN_OPEN
 from heliograph.web.cursor import Cursor, ListPage
 
 COUNTED = 50_000
@@ -51,7 +52,7 @@ class FlowRow:
     queued: int = 0
     """Its actions and runs that are tried again."""
     failed: int = 0
-    """Its actions that failed in the last 24 hours."""
+    """Its actions and runs that are sent or decided again only if somebody submits them."""
     validation: int = 0
     """Its actions that ended as a validation error in the last 24 hours."""
     untagged: int = 0
@@ -137,12 +138,12 @@ class FlowList:
         return {id: (last, at, by) for id, at, by, last in rows}
 
     def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int, int]]:
-        """By flow: the figures queued, failed, validation and untagged of its row."""
+        """By flow: the figures queued, failed, validation and untagged of its row, by the rule of `item_state_of`."""
         params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
+        of_flows = f"+account_id = :account AND {self.db.member('flow_id', 'flows')}"
         rows = self.db.all(
-            "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE +account_id = :account"
-            f" AND {self.db.member('flow_id', 'flows')} AND {ACTION_FAILURE} AND (state = {ActionState.QUEUED} OR ended > :since) LIMIT {COUNTED}) found"
-            " GROUP BY flow_id, state",
+            f"SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE {of_flows} AND {ACTION_FAILURE}"
+            f" AND (state <> {ActionState.VALIDATION} OR ended > :since) LIMIT {COUNTED}) found GROUP BY flow_id, state",
             params,
         )
         counts: dict[int, list[int]] = {}
@@ -150,10 +151,13 @@ class FlowList:
         for flow, state, count in rows:
             counts.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = count
         stuck = self.db.all(
-            f"SELECT flow_id, cause, count(*) FROM (SELECT flow_id, cause FROM stuck_run WHERE account_id = :account AND {ITEM_WAITING}"
-            f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, cause",
+            f"SELECT flow_id, queue, cause, count(*) FROM (SELECT flow_id, queue, cause FROM stuck_run WHERE account_id = :account AND {STUCK_RUN_OPEN}"
+            f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, queue, cause",
             {"account": self.account, "flows": params["flows"]},
         )
-        for flow, cause, count in stuck:
-            counts.setdefault(flow, [0, 0, 0, 0])[0 if cause == Cause.EXCEPTION else 3] += count
+        of_state = {ItemState.WAITING: 0, ItemState.FAILED: 1, ItemState.UNTAGGED: 3}
+        for flow, queue, cause, count in stuck:
+            state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
+            if state is not None:
+                counts.setdefault(flow, [0, 0, 0, 0])[of_state[state]] += count
         return {flow: (queued, failed, validation, untagged) for flow, (queued, failed, validation, untagged) in counts.items()}

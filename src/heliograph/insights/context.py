@@ -30,9 +30,9 @@ MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """The context processor of Signal's pages.
+    """The context processor of Signal's pages. The counts of items follow `item_state_of`.
 
-    retry_waiting: items of the Retry Queue that are tried again by themselves; MOST + 1 stands for more
+    retry_waiting: items of the Retry Queue that are tried again automatically; MOST + 1 stands for more
     retry_untagged: items that wait for a tag; MOST + 1 stands for more
     retry_failed: items that are sent again only if somebody submits them; MOST + 1 stands for more
     sending: actions of the last ten minutes whose first attempt has not ended and whose connection is not held, at most MOST_SENDING
@@ -59,7 +59,7 @@ _RETRIED: Final = (
 _UNTAGGED: Final = f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}'"
 _FAILED: Final = (
     f"{_OF_ACTIONS} {QueueStatus.FAILED.code}",
-    f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.FAILED.code}",
+    f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.FAILED.code} AND cause <> '{Cause.UNTAGGED.value}'",
 )
 
 

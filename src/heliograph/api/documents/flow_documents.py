@@ -241,7 +241,12 @@ class FlowFigures(Document):
     changed: Annotated[Instant | None, msgspec.Meta(description="When its version was saved.")]
     changed_by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`.")]
     queued: Annotated[int, msgspec.Meta(description="Actions and runs that are tried again.")]
-    failed: Annotated[int, msgspec.Meta(description="Actions that failed in the last 24 hours.")]
+    failed: Annotated[
+        int,
+        msgspec.Meta(
+            description="Actions and decisions that are sent or made again only if somebody submits them: the status `Failed` of the Retry Queue."
+        ),
+    ]
     validation: Annotated[int, msgspec.Meta(description="Actions that ended as a validation error in the last 24 hours.")]
     untagged: Annotated[int, msgspec.Meta(description="Runs that wait for a tag.")]
 
