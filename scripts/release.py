@@ -7,7 +7,11 @@
     heliograph-VERSION-sbom.cdx.json      every dependency with its digests (CycloneDX 1.5)
     SHA256SUMS                            the digests of these files
 
-and the container image heliograph:VERSION, if podman or docker is here. The files depend on the commit alone: it is exported into an empty folder,
+and, if podman or docker is here, the container image heliograph:VERSION with its own bill of materials, which names the image by its id:
+
+    heliograph-VERSION-image-sbom.cdx.json    Debian's and Python's packages in the image
+
+The files depend on the commit alone: it is exported into an empty folder,
 all times are the commit's, and what builds them is pinned by uv.lock. After the build the digests are verified, the wheel is installed into an
 empty environment, and a page and the OpenAPI file of its server are compared with what is expected.
 """
@@ -15,13 +19,16 @@ empty environment, and a page and the OpenAPI file of its server are compared wi
 from __future__ import annotations
 
 import argparse
+import email.parser
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import uuid
 from collections.abc import Sequence
@@ -29,6 +36,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts import migrations  # found by the line above: a script has no package of its own
@@ -129,9 +137,7 @@ def build(source: Source, into: Path) -> list[Path]:
     (into / ".gitignore").unlink(missing_ok=True)  # uv's
     for file in files:
         file.chmod(0o644)
-    sums = into / "SHA256SUMS"
-    sums.write_text("".join(f"{sha256(file)}  {file.name}\n" for file in sorted(files)), "utf-8")
-    return [*files, sums]
+    return [*files, write_sums(into, files)]
 
 
 def environment_for(source: Source) -> dict[str, str]:
@@ -187,37 +193,80 @@ def check_files(files: Sequence[Path]) -> None:
         print(f"The installed wheel works: {opened.strip()}.")
 
 
-def build_image(source: Source) -> None:
-    """Builds the image heliograph:VERSION of the commit, if there is something to build it with."""
+def build_image(source: Source, into: Path) -> Path | None:
+    """Builds the image heliograph:VERSION of the commit and writes its bill of materials. None if there is nothing to build it with."""
     engine = next((path for name in ("podman", "docker") if (path := shutil.which(name))), None)
     if engine is None:
         print("No container image was built: neither podman nor docker is installed here.")
-        return
+        return None
     tag = f"heliograph:{source.version}"
+    labels = {"version": source.version, "revision": source.commit}
+    options = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
+    options.append(f"--build-arg=SOURCE_DATE_EPOCH={source.time}")
+    if Path(engine).name == "podman":
+        # All files have the commit's time. Docker's format would name the machine that built it, so each build would have another id.
+        options += [f"--timestamp={source.time}", "--format=oci"]
     with tempfile.TemporaryDirectory(prefix="heliograph-release-") as scratch:
         tree = Path(scratch) / "tree"
         source.export(tree)
-        labels = {"version": source.version, "revision": source.commit}
-        options = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
-        options.append(f"--build-arg=SOURCE_DATE_EPOCH={source.time}")
-        if Path(engine).name == "podman":
-            # All files have the commit's time. Podman's own format of images has no health check.
-            options += [f"--timestamp={source.time}", "--format=docker"]
-        run(
-            engine,
-            "build",
-            "--quiet",
-            "--no-cache",
-            "--tag",
-            tag,
-            "--file",
-            tree / "Containerfile",
-            *options,
-            tree,
-            env=environment_for(source),
-        )
-    print(f"Built the container image {tag}. Its layers, without what names the machine that built it:")
-    print(run(engine, "image", "inspect", "--format={{range .RootFS.Layers}}{{println .}}{{end}}", tag).strip())
+        containerfile = tree / "Containerfile"
+        run(engine, "build", "--quiet", "--no-cache", "--tag", tag, "--file", containerfile, *options, tree, env=environment_for(source))
+        bill = bill_of_materials(source, tree)
+    image = json.loads(run(engine, "image", "inspect", tag))[0]
+    identifier = "sha256:" + image["Id"].removeprefix("sha256:")
+    bill["metadata"]["component"] |= {
+        "type": "container",
+        "properties": [{"name": "oci:image:id", "value": identifier}]
+        + [{"name": "oci:image:layer", "value": layer} for layer in image["RootFS"]["Layers"]],
+    }
+    bill["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'heliograph/{source.version}/{identifier}')}"
+    bill["components"] += debian_packages(file_of_image(engine, tag, "/var/lib/dpkg/status").decode())
+    for entry in image["Config"]["Env"]:
+        # Of the base image, whose Python is no package of Debian's
+        if entry.startswith("PYTHON_VERSION="):
+            version = entry.partition("=")[2]
+            bill["components"].append(
+                {"type": "application", "name": "python", "version": version, "purl": f"pkg:generic/python@{version}"}
+            )
+    file = into / f"heliograph-{source.version}-image-sbom.cdx.json"
+    file.write_text(json.dumps(bill, indent=2) + "\n", "utf-8")
+    print(f"Built the container image {tag}, {identifier}.")
+    return file
+
+
+def file_of_image(engine: str, tag: str, path: str) -> bytes:
+    """What a file of the image contains. Starts nothing."""
+    container = run(engine, "create", tag).strip()
+    try:
+        copied = subprocess.run([engine, "cp", f"{container}:{path}", "-"], stdout=subprocess.PIPE, check=True).stdout
+    finally:
+        run(engine, "rm", container)
+    with tarfile.open(fileobj=io.BytesIO(copied)) as archive:
+        content = archive.extractfile(archive.next() or "")
+        assert content, f"{path} of the image is no file"
+        return content.read()
+
+
+def debian_packages(status: str) -> list[dict[str, str]]:
+    """Components of a CycloneDX document for the installed packages that /var/lib/dpkg/status names (dpkg-query(1), deb822(5))."""
+    packages = [email.parser.Parser().parsestr(paragraph, headersonly=True) for paragraph in status.strip().split("\n\n")]
+    return [
+        {
+            "type": "library",
+            "bom-ref": f"deb:{package['Package']}:{package['Architecture']}@{package['Version']}",
+            "name": package["Package"],
+            "version": package["Version"],
+            "purl": f"pkg:deb/debian/{package['Package']}@{quote(package['Version'], safe='')}?arch={package['Architecture']}",
+        }
+        for package in packages
+        if package["Status"] == "install ok installed"
+    ]
+
+
+def write_sums(into: Path, files: Sequence[Path]) -> Path:
+    sums = into / "SHA256SUMS"
+    sums.write_text("".join(f"{sha256(file)}  {file.name}\n" for file in sorted(files)), "utf-8")
+    return sums
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
@@ -258,8 +307,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = build(source, options.into)
         if not options.build_only:
             check_files(files)
-            if not options.no_image:
-                build_image(source)
+            if not options.no_image and (image := build_image(source, options.into)):
+                files.insert(-1, image)
+                write_sums(options.into, files[:-1])
     except Refused as reason:
         print(f"release: {reason}", file=sys.stderr)
         return 1

@@ -109,3 +109,22 @@ def test_O16_a_version_that_the_changelog_does_not_explain_is_no_release(changel
     with pytest.raises(release.Refused, match=re.escape(reason)):
         release.check_changelog(changelog, "1.2.1")
     release.check_changelog("## Unreleased\n\n## 1.2.1 (2027-01-01)\n\n### What you must do\n\nNothing.\n", "1.2.1")
+
+
+def test_O16_the_bill_of_the_image_has_debians_installed_packages() -> None:
+    status = (
+        "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.41-12\nDescription: GNU C Library\n of shared libraries\n\n"
+        "Package: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 1\n\n"
+        "Package: passwd\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1:4.17.4-2+b1\n\n"
+    )
+    assert [component["purl"] for component in release.debian_packages(status)] == [
+        "pkg:deb/debian/libc6@2.41-12?arch=amd64",
+        "pkg:deb/debian/passwd@1%3A4.17.4-2%2Bb1?arch=amd64",
+    ]
+
+
+def test_O16_the_digests_cover_each_file(tmp_path: Path) -> None:
+    file = tmp_path / "heliograph-1-image-sbom.cdx.json"
+    file.write_text("{}\n")
+    release.write_sums(tmp_path, [file])
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path, check=True)
