@@ -18,7 +18,7 @@ from tests.doors import JSON, NDJSON, PATH, Said, Sender, acme, document, make_t
 from tests.processes import free_port
 from tests.waiting import PATIENCE, until
 
-from heliograph.engine.ingest import batch_queue, door_protocol, fast_door, look_up_cache, request_rules
+from heliograph.engine.ingest import batch_queue, door_protocol, fast_door, look_up_cache, problem_documents, request_rules
 from heliograph.engine.ingest.reception import Reception
 from heliograph.recording import batches
 from heliograph.recording.items import RecordItem
@@ -184,6 +184,18 @@ def test_I3_a_request_has_a_largest_size_and_most_lines(sender: Sender, monkeypa
     assert sender.changes == 0
     said = sender.many(document("R1"), document("R2", profile={"notes": "x" * 3_000}), document("R3"))
     assert [line["status"] for line in said.lines] == [201, 413, 201]
+
+
+def test_I3_who_reads_after_the_whole_body_learns_that_it_is_too_large(acme: RunningAccount) -> None:
+    """At the fast door. Proxies read after the body, too: a connection that is closed while it arrives is reset, and the reply is lost."""
+    body = b"x" * 8 * request_rules.LARGEST_ONE
+    with opened(acme, "fast") as sender, socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE) as connection:
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\nAuthorization: Bearer {sender.token}\r\n"
+        for length in (f"Content-Length: {len(body)}\r\n\r\n".encode(), b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body)):
+            connection.sendall(head.encode() + length + body + (b"" if b"Length" in length else b"\r\n0\r\n\r\n"))
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert (response.status, response.read()) == (413, problem_documents.too_large(request_rules.LARGEST_ONE).body)
 
 
 def test_I3_a_body_without_a_length_is_bounded_too(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,6 @@ class Edge:
                     return problem_documents.BUSY
                 size += len(part)
                 if size > request.largest:
-                    await _drain(receive)
                     return problem_documents.too_large(request.largest)
                 if not message.get("more_body", False):
                     return await self._record(request, bytes(body) + part if body else part, head, grant, send, note_refusal)
@@ -297,15 +296,6 @@ async def _enter(chunk_limit: asyncio.Semaphore, *, patient: bool) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def _drain(receive: Receive) -> None:
-    """Reads a little more of a body that is too large. A sender that is cut off while it writes may never read the reply."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(1.0):
-            for _ in range(64):
-                if not (await receive()).get("more_body", False):
-                    return
 
 
 class Door:

@@ -134,10 +134,14 @@ CONFLICT: Final = problem(409, "conflict", "The registration has been changed in
 
 
 def too_large(most: int, what: str = "body") -> IngestReply:
-    """A 413. most: the limit, in bytes, or in lines if `what` is "lines"."""
+    """A 413. most: the limit, in bytes, or in lines if `what` is "lines".
+
+    The connection stays open for the rest of the body (door_protocol.REST_WITHIN). A sender that writes the whole body before it reads, as proxies do,
+    would find the connection reset, and never read the reply.
+    """
     if what == "lines":
         return problem(413, "lines", f"At most {most:,} lines per request. For longer files, use `heliograph import`.")
-    return problem(413, "size", f"The {what} may have at most {most:,} bytes.", Connection="close")
+    return problem(413, "size", f"The {what} may have at most {most:,} bytes.")
 
 
 def refused(errors: Iterable[DocumentProblem]) -> IngestReply:
