@@ -24,6 +24,8 @@ class RestStub:
         """Given instead of the platform's, one each, before anything else."""
         self.refuses = ""
         """A piece of addresses that it answers 400; "" for none."""
+        self.before_sending: Callable[[str], None] | None = None
+        """Called in a thread of the server when an answer is made and not sent yet: what it changes is not part of that answer."""
         self.urls: list[str] = []
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -77,7 +79,10 @@ class RestStub:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            return self._answer(url, authorization)
+            answer = self._answer(url, authorization)
+            if self.before_sending is not None:
+                self.before_sending(url)
+            return answer
         finally:
             with self.lock:
                 self.at_once -= 1

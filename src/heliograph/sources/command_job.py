@@ -125,6 +125,8 @@ class _Run:
     source: ReadSource
     program: ProgramRun
     every: int
+    began: int
+    """Our time before it was started."""
     reader: SingerReader = field(default_factory=SingerReader)
     cursor: str = "{}"
     """As this run saved it last."""
@@ -144,11 +146,12 @@ class CommandRun:
         """What the program printed next."""
         if self._run is None:
             db = of_django(connections["default"])
+            now = db.now()
             source = source_reads.read_source_to_read(db, self._id)
-            if source is None or source.due_at > db.now():
+            if source is None or source.due_at > now:
                 return Chunk(None)
             try:
-                self._run = self._begin(source)
+                self._run = self._begin(source, now)
             except HeliographError as error:
                 return Chunk(source, is_over=True, failure=str(error))
         run = self._run
@@ -167,13 +170,13 @@ class CommandRun:
             return Chunk(run.source, (*batches, *run.reader.so_far()), is_over=True, failure=str(error))
         return Chunk(run.source, tuple(batches), is_over=is_over)
 
-    def _begin(self, source: ReadSource) -> _Run:
+    def _begin(self, source: ReadSource, now: int) -> _Run:
         settings = command_settings(source.settings)
         with scopes_disabled():
             account = Account.objects.get(pk=source.account).code
         state = CommandProgress.from_text(source.cursor).state
         program = ProgramRun(command_of(settings.name, account), state, source.id)
-        return _Run(source, program, settings.every, cursor=source.cursor)
+        return _Run(source, program, settings.every, now, cursor=source.cursor)
 
     # --- writing
 
@@ -193,13 +196,14 @@ class CommandRun:
         if chunk.is_over and not chunk.failure:
             progress = replace(progress, is_filled=True)
         text = progress.to_text() if chunk.batches or chunk.is_over else source.cursor
+        is_asked = self._run is not None and source.is_asked_since(self._run.began)
         if chunk.failure:
             source_reads.save_cursor(db, source.id, text)
-            due = now + wait_after(source.failures + 1, jitter=random.uniform(-1, 1))  # noqa: S311
+            due = now if is_asked else now + wait_after(source.failures + 1, jitter=random.uniform(-1, 1))  # noqa: S311
             source_reads.save_failure(db, source.id, json.dumps({"words": chunk.failure}), due, now)
         elif chunk.is_over:
             assert self._run is not None
-            source_reads.save_progress(db, source.id, text, now + self._run.every * MINUTE, now)
+            source_reads.save_progress(db, source.id, text, now if is_asked else now + self._run.every * MINUTE, now)
         elif chunk.batches:
             source_reads.save_cursor(db, source.id, text)
         if self._run is not None:

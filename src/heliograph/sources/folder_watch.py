@@ -80,7 +80,7 @@ class FolderWatch:
                 place.close()
         except FolderUnusable as error:
             self._seen.pop(id, None)
-            self._note_failure(id, str(error))
+            self._note_failure(source, str(error))
             return
         if source.failures:
             with transaction.atomic():
@@ -100,10 +100,11 @@ class FolderWatch:
             source = source_reads.read_source_to_read(db, first.id)
 
     @staticmethod
-    def _note_failure(id: int, words: str) -> None:
+    def _note_failure(before: ReadSource, words: str) -> None:
+        """Notes why the folder cannot be used. before: the source as it was then; if it was saved since, the next look decides"""
         with transaction.atomic():
             db = of_django(connections["default"])
-            source = source_reads.read_source_to_read(db, id, lock=True)
-            if source is not None:
+            source = source_reads.read_source_to_read(db, before.id, lock=True)
+            if source is not None and source.version == before.version:
                 now = db.now()
-                source_reads.save_failure(db, id, json.dumps({"words": words}), now + wait_after(source.failures + 1), now)
+                source_reads.save_failure(db, source.id, json.dumps({"words": words}), now + wait_after(source.failures + 1), now)

@@ -48,6 +48,7 @@ class Source(models.Model):
     path = models.CharField(max_length=40, db_default="", default="", blank=True)  # of its address /in/<path>; "" if it is not called
     cursor = models.TextField(db_default="{}", default="{}")  # JSON: where reading stands
     due_at = MicrosField(null=True, blank=True)  # when it is read next; null: not by itself
+    asked_at = MicrosField(null=True, blank=True)  # when a person last asked for a reading
     last_call_at = MicrosField(null=True, blank=True)
     last_read_at = MicrosField(null=True, blank=True)
     failures = models.IntegerField(db_default=0, default=0)  # failed readings in a row

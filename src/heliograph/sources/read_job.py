@@ -207,6 +207,8 @@ class SourceReader:
         now = db.now()
         if chunk.failure is not None:
             due = now + wait_after(source.failures + 1, retry_after=chunk.failure.retry_after, jitter=random.uniform(-1, 1))  # noqa: S311
+            if source.is_asked_since(chunk.began) and not chunk.failure.retry_after:
+                due = now
             source_reads.save_failure(db, source.id, json.dumps({"status": chunk.failure.status, "words": chunk.failure.message}), due, now)
             return self._result(finished=True)
         match chunk.step:
@@ -251,7 +253,7 @@ class SourceReader:
             progress = self._judged(db, source, description, progress)
         due = source.due_at
         if chunk.step is ReadStep.PAGE and reading.is_over:
-            due = now + description.every * MINUTE
+            due = now if source.is_asked_since(progress.began) else now + description.every * MINUTE
             source_rings.settle_rings(db, source.id, progress.began)
         source_reads.save_progress(db, source.id, json.dumps(progress.to_body()), due, now)
         self._done += len(news)

@@ -47,6 +47,12 @@ class ReadSource:
     due_at: int
     failures: int
     platform: str
+    asked_at: int | None = None
+    """When a person last asked for a reading."""
+
+    def is_asked_since(self, began: int) -> bool:
+        """Whether a person asked for a reading after one began: that one may lack what the person saw at the platform."""
+        return self.asked_at is not None and self.asked_at >= began
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ def read_source_to_read(db: Database, source: int, *, lock: bool = False) -> Rea
     lock: locks its row until the transaction ends; who records its calls holds it too
     """
     rows = db.all(
-        "SELECT id, account_id, settings, mapping, version, cursor, COALESCE(due_at, 0), failures, platform"
+        "SELECT id, account_id, settings, mapping, version, cursor, COALESCE(due_at, 0), failures, platform, asked_at"
         f" FROM source WHERE id = :source AND {_IS_ON}{db.for_update if lock else ''}",
         {"source": source},
     )

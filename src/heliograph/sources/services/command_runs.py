@@ -18,7 +18,7 @@ from heliograph.sources.command_job import CommandSettings, command_settings
 from heliograph.sources.commands_file import Command, CommandsError, command_of
 from heliograph.sources.models import Source
 from heliograph.sources.program_run import ProgramFailed, ProgramRun
-from heliograph.sources.services.sources import KIND, lock_source
+from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
 from heliograph.store import source_reads
 from heliograph.store.instants import from_micros
 
@@ -44,7 +44,8 @@ def save_command(transaction: SetupTransaction, id: int, settings: CommandSettin
     now: Any = from_micros(transaction.db.now())
     row.settings = json.dumps(stored | {"command": body}, ensure_ascii=False)
     row.version += 1
-    row.changed = row.due_at = now
+    row.changed = now
+    ask_for_reading(transaction, row)
     if before is not None and before["name"] != settings.name:
         row.cursor = "{}"
         source_reads.forget_items(transaction.db, row.pk)
@@ -63,8 +64,8 @@ def run_now(account: int, id: int, *, by: str) -> int | None:
         if "command" not in json.loads(row.settings or "{}"):
             raise Invalid({"source": ["No command is chosen yet."]})
         if row.state != SourceState.DRAFT:
-            row.due_at = from_micros(transaction.db.now())
-            row.save(update_fields=["due_at"])
+            ask_for_reading(transaction, row)
+            row.save(update_fields=["due_at", "asked_at"])
             return None
     try:
         records = _first_records(command_of(command_settings(row.settings).name, _code(account)), id)

@@ -21,11 +21,10 @@ from heliograph.sources.ledger_gaps import Gap
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source
 from heliograph.sources.services.source_mappings import run_again
-from heliograph.sources.services.sources import KIND, lock_source
+from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
 from heliograph.sources.source_ledger import is_read, ledger_of
 from heliograph.store import ledger_reads
 from heliograph.store.django_database import read_database
-from heliograph.store.instants import from_micros
 from heliograph.store.source_reads import DELETED_THERE
 
 
@@ -142,6 +141,6 @@ def _progress_of(row: Source) -> SourceProgress:
 
 def _save(transaction: SetupTransaction, row: Source, progress: SourceProgress, after: dict[str, Any]) -> None:
     row.cursor = json.dumps(progress.to_body())
-    row.due_at = from_micros(transaction.db.now())
-    row.save(update_fields=["cursor", "due_at"])
+    ask_for_reading(transaction, row)
+    row.save(update_fields=["cursor", "due_at", "asked_at"])
     transaction.note(Deed.CHANGED, KIND, row, {}, after)

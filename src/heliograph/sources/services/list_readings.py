@@ -21,7 +21,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources.list_request import ListRequester, ReadFailure, description_of
 from heliograph.sources.models import Source
-from heliograph.sources.services.sources import KIND, lock_source
+from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
 from heliograph.store import source_reads
 from heliograph.store.instants import from_micros
 
@@ -41,7 +41,8 @@ def save_list(transaction: SetupTransaction, id: int, description: RestList) -> 
     now: Any = from_micros(transaction.db.now())
     row.settings = json.dumps(settings | {"list": body}, ensure_ascii=False)
     row.version += 1
-    row.changed = row.due_at = now
+    row.changed = now
+    ask_for_reading(transaction, row)
     if items_may_differ(before, body):
         row.cursor = "{}"
         source_reads.forget_items(transaction.db, row.pk)
@@ -58,8 +59,8 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
         if not _object(row.settings).keys() & {"list", PRETIX}:
             raise Invalid({"source": ["Its list is not described yet."]})
         if row.state != SourceState.DRAFT:
-            row.due_at = from_micros(transaction.db.now())
-            row.save(update_fields=["due_at"])
+            ask_for_reading(transaction, row)
+            row.save(update_fields=["due_at", "asked_at"])
             return None
     try:
         description = description_of(row.settings)
@@ -93,8 +94,8 @@ def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool
     missing = progress.missing
     progress = replace(progress, missing=0, known=0, is_removing=progress.is_removing or set_inactive)
     row.cursor = json.dumps(progress.to_body())
-    row.due_at = from_micros(transaction.db.now())
-    row.save(update_fields=["cursor", "due_at"])
+    ask_for_reading(transaction, row)
+    row.save(update_fields=["cursor", "due_at", "asked_at"])
     transaction.note(Deed.CHANGED, KIND, row, {"missing": missing}, {"set_inactive": set_inactive})
     return row
 

@@ -18,7 +18,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources.models import Source
 from heliograph.sources.services.list_readings import items_may_differ
-from heliograph.sources.services.sources import KIND, lock_source
+from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
 from heliograph.store import source_reads, stored_calls
 from heliograph.store.instants import from_micros
 
@@ -53,7 +53,8 @@ def save_pretix(transaction: SetupTransaction, id: int, settings: PretixSettings
         source_reads.count_items_as_changed(transaction.db, row.pk)
     row.settings, row.mapping = json.dumps(stored | {PRETIX: body}, ensure_ascii=False), mapping
     row.version += 1
-    row.changed = row.due_at = now
+    row.changed = now
+    ask_for_reading(transaction, row)
     row.save()
     if row.state == SourceState.ON:
         stored_calls.set_back(transaction.db, row.pk)

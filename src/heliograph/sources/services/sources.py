@@ -115,6 +115,11 @@ def lock_source(id: int) -> Source:
     return row
 
 
+def ask_for_reading(transaction: SetupTransaction, row: Source) -> None:
+    """Has a locked source read as soon as its reader is free, and once more if a reading is under way. The caller saves the row."""
+    row.due_at = row.asked_at = from_micros(transaction.db.now())
+
+
 def save_source(transaction: SetupTransaction, row: Source, before: Mapping[str, Any], after: Mapping[str, Any]) -> Source:
     """Writes a locked source and the audit entry of the change.
 
