@@ -12,6 +12,7 @@ from django_scopes import scope
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.services import list_readings
 from heliograph.sources.source_ledger import ledger_of
+from heliograph.store.stored_calls import CALL_STORED
 from tests.builders.list_source import ListSource, list_source
 from tests.builders.platform_account import PlatformAccount
 from tests.databases import DatabaseFacts
@@ -120,8 +121,8 @@ def _gaps(source: ListSource) -> int:
     """The gaps that the ledger names. Calls that are not recorded yet are waited for."""
 
     def is_recorded() -> bool:
-        with scope(account=source.account):
-            return not ledger_of(source.db, source.account).kept
+        stored = f"SELECT 1 FROM source_call WHERE source_id = :source AND {CALL_STORED} LIMIT 1"
+        return not source.db.all(stored, {"source": source.id})
 
     until(is_recorded, PATIENCE, every=0.5)
     with scope(account=source.account):

@@ -46,7 +46,8 @@ def test_the_ledger_of_a_large_list(database: DatabaseFacts, record_property: Ca
     assert {gap.code for gap in gaps} == {"Z5", "Z500"}
     messages = taken("messages", lambda: ledger_reads.message_counts(db, setup.account, 0))
     assert sum(count for *_, count in messages) == SIZE
-    not_triggered = taken("not triggered", lambda: ledger_reads.not_triggered_counts(db, setup.account, 0))
-    assert sum(count for *_, count in not_triggered) == SIZE // 50
+    decisions = taken("decisions", lambda: ledger_reads.decision_counts(db, setup.account, 0))
+    assert sum(counts.waiting for counts in decisions.values()) == SIZE // 50
+    assert sum(counts.looked_at for counts in decisions.values()) == sum(ledger_reads.change_counts(db, setup.account, 0).values()) == SIZE
     assert taken("undelivered", lambda: ledger_reads.undelivered_rows(db, setup.account, 0, setup.event, 2_000))
     db.close()

@@ -102,8 +102,7 @@ def test_S9_the_registrations_of_one_source_are_found_by_its_items(explained: tu
     assert [gap.ours for gap in gaps][:3] == [None, None, 9]
     (recorded,) = ledger_reads.recorded_counts(db, [source])
     assert recorded == (source, setup.event_code, (ITEMS - MISSING) // SOURCES)
-    assert len(ledger_reads.waiting_calls(db, source, 100)) == 2
-    assert ledger_reads.kept_counts(db, [source]) == {}
+    assert [call.is_stored for call in ledger_reads.unrecorded_calls(db, source, 100)] == [False, False]
     known = ledger_reads.known_registrations(db, setup.account, [(setup.event_code, "k1007"), (setup.event_code, "k7"), ("NO", "k9")])
     assert [(pair, each.ours) for pair, each in known.items()] == [((setup.event_code, "k1007"), 9)]
     ledger_reads.forget_digests(db, source, [gaps[0].item])
@@ -119,7 +118,8 @@ def test_S9_messages_are_read_by_time(explained: tuple[Explaining, StoredAccount
     for begin in (0, since):
         messages = ledger_reads.message_counts(db, setup.account, begin)
         assert bool(messages) == (begin == 0)
-        assert bool(ledger_reads.not_triggered_counts(db, setup.account, begin)) == (begin == 0)
+        assert bool(ledger_reads.change_counts(db, setup.account, begin)) == (begin == 0)
+        assert bool(ledger_reads.decision_counts(db, setup.account, begin)) == (begin == 0)
         for event in (None, setup.event):
             rows = ledger_reads.undelivered_rows(db, setup.account, begin, event, 50)
             assert len(rows) == (100 if begin == 0 else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,8 @@ from tests.page_text import text_of
 from tests.rest_platform import Manners, Platform
 from tests.rest_stub import RestStub
 
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
@@ -31,15 +34,17 @@ from heliograph.recording.source_calls import process
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.ledger_gaps import Gap
 from heliograph.sources.models import Source, SourceChanges, SourceItem
+from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.services import ledger_repairs
 from heliograph.sources.services.sources import add_source
-from heliograph.sources.source_ledger import LedgerRow, SourceLedger, ledger_of
+from heliograph.sources.source_ledger import GapFilter, LedgerRow, SourceLedger, filtered_gaps, ledger_of
 from heliograph.store.config_cache import Committed
 from heliograph.store.instants import from_micros
 
 BY = "user:1"
 ITEMS = 120
 MISSING, OLDER, ONLY_HERE = (GapKind.MISSING, GapCause.LOST), (GapKind.OLDER, GapCause.LOST), (GapKind.ONLY_HERE, GapCause.UNSEEN)
+KEPT, OLDER_KEPT = (GapKind.MISSING, GapCause.KEPT), (GapKind.OLDER, GapCause.KEPT)
 REFUSED, OLDER_REFUSED = (GapKind.MISSING, GapCause.REFUSED), (GapKind.OLDER, GapCause.REFUSED)
 DELETED = (GapKind.ONLY_HERE, GapCause.DELETED)
 
@@ -114,7 +119,9 @@ def test_S9_a_source_that_was_read_has_no_gaps(source: ListSource, stub: RestStu
 
 
 @pytest.mark.timeout(120)
-def test_S9_each_of_50_planted_gaps_is_named_with_its_reason_and_repaired(source: ListSource, stub: RestStub) -> None:
+def test_S9_each_of_50_planted_gaps_is_named_with_its_reason_and_repaired(
+    site: PlatformAccount, source: ListSource, stub: RestStub, client: Client
+) -> None:
     dice = random.Random(34)
     codes = [f"k{number:03}" for number in range(ITEMS)]
     dice.shuffle(codes)
@@ -125,7 +132,7 @@ def test_S9_each_of_50_planted_gaps_is_named_with_its_reason_and_repaired(source
         planted.update(dict.fromkeys(taken, gap))
         return taken
 
-    for code in next_codes(6, DELETED):
+    for code in next_codes(5, DELETED):
         stub.write(code, None)
     source.sweep()
     source.sweep()
@@ -134,42 +141,91 @@ def test_S9_each_of_50_planted_gaps_is_named_with_its_reason_and_repaired(source
         active = [{"event": EVENT, "code": code, "active": True} for code in planted]
         items = [RecordItem(source.account, document, by=BY, by_hand=True) for document in active]
         assert all(result.changes for result in record(source.db, items, Committed(source.db)))
-    for code in next_codes(12, MISSING):
+    for code in next_codes(9, MISSING):
         remove(source, code)
-    for code in next_codes(12, OLDER):
+    for code in next_codes(9, OLDER):
         put_back(source, code)
-    for code in next_codes(8, ONLY_HERE):
+    for code in next_codes(6, ONLY_HERE):
         stub.write(code, None)
     source.sweep()
-    with source.db.transaction():  # from now on a state is one that the event does not have
-        mapping = CallMapping("[]", rows=(*list_rows(), call_row("status", "state")))
-        source.db.run("UPDATE source SET mapping = :mapping WHERE id = :id", {"mapping": json.dumps(mapping.to_body()), "id": source.id})
-    for code in next_codes(6, OLDER_REFUSED):
+    map_by(source, *list_rows(), call_row("status", "state"))  # from now on a state is one that the event does not have
+    for code in next_codes(4, OLDER_REFUSED):
         stub.write(code, {"state": "unheard-of", "number": 1})
-    for code in (f"n{number}" for number in range(6)):
+    for code in (f"n{number}" for number in range(4)):
         planted[code] = REFUSED
         stub.write(code, {"state": "unheard-of", "number": 2})
     source.read()
+    for code in next_codes(4, OLDER_KEPT):
+        stub.write(code, {"state": "new", "number": 3})
+    for code in (f"m{number}" for number in range(4)):
+        planted[code] = KEPT
+        stub.write(code, {"state": "new", "number": 4})
+    source.due_now()
+    queue_due_sources()
+    source.run_job()  # its page is stored, and its recorder was killed
+    planted |= plant_undelivered(site)
 
+    gaps = all_gaps(source)
     assert len(planted) == 50
-    assert named(source) == planted
+    assert {gap.code: (gap.verdict.kind, gap.verdict.cause) for gap in gaps} == planted
     balance = row_of(source).balance
-    assert (balance.missing, balance.older, balance.only_here) == (18, 18, 14)
-    assert balance.there is not None and balance.equal == balance.there - 36  # noqa: PT018
-    for gap in ledger(source).gaps:
-        if gap.verdict.cause is GapCause.REFUSED:
-            assert [problem.target for problem in gap.problems] == ["status"], gap
-            assert gap.problems[0].value == "unheard-of"
+    assert (balance.missing, balance.older, balance.only_here) == (17, 17, 11)
+    assert balance.there is not None and balance.equal == balance.there - 34  # noqa: PT018
+    refused = [gap for gap in gaps if gap.verdict.cause is GapCause.REFUSED]
+    assert {(gap.problems[0].target, gap.problems[0].value) for gap in refused} == {("status", "unheard-of")}
+    site.signs_in(client)
+    page = client.get(f"/settings/sources/ledger/event/?event={EVENT}&kind=undelivered").content.decode()
+    links = re.findall(r'<a class="name" href="(/signal/retry/[^"]+)"', page)
+    assert len(links) == 5
+    assert {client.get(link).status_code for link in links} == {200}
 
-    with source.db.transaction():
-        mapping = CallMapping("[]", rows=list_rows())
-        source.db.run("UPDATE source SET mapping = :mapping WHERE id = :id", {"mapping": json.dumps(mapping.to_body()), "id": source.id})
-    done = repair(source, ledger(source).gaps)
-    assert (done.begun, done.not_begun, done.refused) == (50, 0, "")
+    map_by(source, *list_rows())
+    done = repair(source, gaps)
+    assert (done.begun, done.not_begun, done.refused) == (
+        41,
+        9,
+        "",
+    )  # what is kept is recorded next, an invalid message is sent from its page
     for _ in range(3):
         source.read()
-    assert named(source) == {}
+    left = all_gaps(source)
+    assert {gap.verdict.kind for gap in left} == {GapKind.UNDELIVERED}
     assert row_of(source).balance.there == len(stub.platform.rows)
+
+
+def map_by(source: ListSource, *rows: CallRow) -> None:
+    with source.db.transaction():
+        mapping = json.dumps(CallMapping("[]", rows=rows).to_body())
+        source.db.run("UPDATE source SET mapping = :mapping WHERE id = :id", {"mapping": mapping, "id": source.id})
+
+
+def all_gaps(source: ListSource) -> list[Gap]:
+    with scope(account=source.account):
+        return filtered_gaps(ledger_of(source.db, source.account), GapFilter())
+
+
+def plant_undelivered(site: PlatformAccount) -> dict[str, tuple[GapKind, GapCause]]:
+    """Plants five messages and decisions that wait or failed, and two messages that are no gaps. Returns the gaps by the code."""
+    places = [(status, cause) for status in ("New", "Attended") for cause in (GapCause.WAITS, GapCause.FAILED)]
+    for status, cause in (*places, ("New", GapCause.INVALID)):
+        stop_flow(site, f"{status}-{cause}", status, cause)
+    site.record("on its way", status="New")
+    stop_flow(site, "erased", "New", GapCause.FAILED, why=Cause.ERASED.value)
+    return {f"{status}-{cause}": (GapKind.UNDELIVERED, cause) for status, cause in (*places, ("New", GapCause.INVALID))}
+
+
+def stop_flow(site: PlatformAccount, code: str, status: str, cause: GapCause, *, why: str = "") -> None:
+    """A registration of which a flow has a message or a decision that waits or failed.
+
+    status: New is tagged, so the flow makes a message; another one waits to be decided
+    """
+    registration = site.record(code, status=status).registration
+    states = {GapCause.WAITS: ActionState.QUEUED, GapCause.FAILED: ActionState.FAILED, GapCause.INVALID: ActionState.VALIDATION}
+    queues = {GapCause.WAITS: QueueStatus.RETRY.code, GapCause.FAILED: QueueStatus.FAILED.code, GapCause.INVALID: 0}
+    with site.store.transaction():
+        params = {"registration": registration, "queue": queues[cause], "cause": why}
+        table, also = ("action", f", state = {states[cause].value}, cause = :cause") if status == "New" else ("stuck_run", "")
+        assert site.store.run(f"UPDATE {table} SET queue = :queue{also} WHERE registration_id = :registration", params) == 1
 
 
 def list_rows() -> tuple[CallRow, ...]:
@@ -224,6 +280,34 @@ def test_S9_calls_that_wait_are_gaps_of_a_source_that_only_calls(site: PlatformA
 
 
 # --- by REST
+
+
+def test_S9_calls_that_are_stored_and_not_recorded_are_gaps(site: PlatformAccount) -> None:
+    with scope(account=site.pk), saving(site.pk, by=BY) as transaction:
+        row = add_source(transaction, "webhook", "Press list")
+        row.mapping, row.state = json.dumps(CallMapping(rows=list_rows()).to_body()), SourceState.ON
+        row.save()
+    calls = StoredSource(StoredAccount(site.store, Committed(site.store), site.pk), row.pk)
+    first, long_ago = {"id": "P-1", "changed": "2026-03-01T09:00:00Z", "state": "new", "number": 1}, site.store.now() - HOUR
+    calls.call(first)
+    while process(site.store, Committed(site.store), row.pk).halt is None:
+        pass
+    calls.save(state=SourceState.PAUSED.value)
+    calls.call(first, at=long_ago)  # brings nothing new
+    calls.call(first | {"id": "P-2"}, at=long_ago)
+    calls.call(first | {"changed": "2026-03-02T09:00:00Z"}, at=long_ago)
+    calls.call(None, raw=b"{", at=long_ago)
+    calls.call(first | {"id": "P-3"})  # came just now
+    with scope(account=site.pk):
+        ledger = ledger_of(site.store, site.pk)
+    gaps = {gap.code: (gap.verdict.kind, gap.verdict.cause, gap.verdict.repair) for gap in ledger.gaps}
+    assert gaps == {"P-2": (*KEPT, Repair.NONE), "P-1": (*OLDER_KEPT, Repair.NONE), "": (*KEPT, Repair.NONE)}
+    assert {row.event: (row.balance.recorded, row.balance.gaps) for row in ledger.rows} == {EVENT: (1, 2), "": (0, 1)}
+    calls.save(state=SourceState.ON.value)
+    while process(site.store, Committed(site.store), row.pk).halt is None:
+        pass
+    with scope(account=site.pk):
+        assert [gap.verdict.cause for gap in ledger_of(site.store, site.pk).gaps] == [GapCause.REFUSED]  # what is no JSON
 
 
 def test_S9_the_ledger_is_read_by_rest(source: ListSource) -> None:

@@ -9,7 +9,7 @@ from heliograph.domain.source.call_documents import CallProblem, MappedRegistrat
 from heliograph.domain.source.call_mapping import CODE, EVENT, MODIFIED, CallMapping
 from heliograph.domain.source.ledger_rules import Compared, Refusal, Verdict, gap_of
 from heliograph.recording.source_calls import mapped_call, read_problems, refused_numbers
-from heliograph.store.ledger_reads import KnownRegistration, ListedGap, WaitingCall
+from heliograph.store.ledger_reads import KnownRegistration, ListedGap, UnrecordedCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Gap:
     item_key: str = ""
     """The key of the item at the source."""
     call: int | None = None
-    """The call that waits with it."""
+    """The call with it, which waits or is stored."""
     at: int | None = None
     """When that call came, or the message was made."""
     registration: int | None = None
@@ -51,8 +51,8 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRegistration:
-    """A registration of a waiting call, or the whole call."""
+class UnrecordedRegistration:
+    """A registration of a call that waits or is stored, or the whole call."""
 
     key: str
     event: str
@@ -60,59 +60,73 @@ class RefusedRegistration:
     refusal: Refusal
 
 
-def refused_in(mapping: CallMapping, waiting: WaitingCall, most: int) -> list[RefusedRegistration]:
-    """The registrations of a call that could not be recorded, by today's mapping. A call that cannot be read is one without a code."""
-    stored, problems = waiting.stored, read_problems(waiting.problem)
-    numbers = set(refused_numbers(waiting.problem))
+def unrecorded_in(mapping: CallMapping, call: UnrecordedCall, most: int) -> list[UnrecordedRegistration]:
+    """The registrations of a call that were not recorded, by today's mapping: of one that waits those that were refused, of a stored one all.
+    A call that cannot be read is one without a code."""
+    stored, problems = call.stored, read_problems(call.problem)
+    mapped = mapped_call(mapping, stored)
+    if call.is_stored:
+        problems = list(mapped.call_problems)
+        numbers = {each.number for each in mapped.registrations}
+        if not numbers and not problems:
+            return []
+    else:
+        numbers = set(refused_numbers(call.problem))
     if not numbers or most <= 0:
-        return [RefusedRegistration(f"c{stored.id}.0", "", "", Refusal(stored.id, stored.at, None, tuple(problems)))]
+        whole = Refusal(stored.id, stored.at, None, tuple(problems), call.is_stored)
+        return [UnrecordedRegistration(f"c{stored.id}.0", "", "", whole)]
     arrives = mapping.row_of(MODIFIED) is None
-    by_number: dict[int, MappedRegistration] = {each.number: each for each in mapped_call(mapping, stored).registrations}
+    by_number: dict[int, MappedRegistration] = {each.number: each for each in mapped.registrations}
     rows = []
     for number in sorted(numbers)[:most]:
         document = by_number[number].document if number in by_number else {}
         sent = stored.at if arrives else sent_modified(document)
         reasons = tuple(problem for problem in problems if problem.number == number) or tuple(problems[:1])
         event, code = (str(document.get(name) or "") for name in (EVENT, CODE))
-        refusal = Refusal(stored.id, stored.at, sent, reasons)
-        rows.append(RefusedRegistration(f"c{stored.id}.{number}", event, code if event else "", refusal))
+        refusal = Refusal(stored.id, stored.at, sent, reasons, call.is_stored)
+        rows.append(UnrecordedRegistration(f"c{stored.id}.{number}", event, code if event else "", refusal))
     return rows
 
 
-def refused_gap(
-    source: int, refused: RefusedRegistration, here: KnownRegistration | None, erased: Collection[tuple[str, str]]
+def unrecorded_gap(
+    source: int, unrecorded: UnrecordedRegistration, registration: KnownRegistration | None, erased: Collection[tuple[str, str]]
 ) -> Gap | None:
-    """The gap of a waiting call's registration that no item names as one."""
+    """The gap of a registration of a call that no item names as one."""
     compared = Compared(
         is_there=True,
-        is_here=here is not None,
-        is_active=here is not None and here.is_active,
-        ours=None if here is None else here.ours,
-        is_erased=(refused.event, refused.code) in erased,
+        is_here=registration is not None,
+        is_active=registration is not None and registration.is_active,
+        ours=None if registration is None else registration.ours,
+        is_erased=(unrecorded.event, unrecorded.code) in erased,
     )
-    verdict = gap_of(compared, refused.refusal)
+    refusal = unrecorded.refusal
+    verdict = gap_of(compared, refusal)
     if verdict is None:
         return None
     return Gap(
-        refused.key,
+        unrecorded.key,
         verdict,
-        refused.event,
-        refused.code,
+        unrecorded.event,
+        unrecorded.code,
         source,
-        call=refused.refusal.call,
-        at=refused.refusal.at,
-        registration=None if here is None else here.id,
-        problems=refused.refusal.problems,
-        theirs=refused.refusal.sent,
+        call=refusal.call,
+        at=refusal.at,
+        registration=None if registration is None else registration.id,
+        problems=refusal.problems,
+        theirs=refusal.sent,
         ours=compared.ours,
     )
 
 
 def listed_gap(
-    row: ListedGap, refused: Mapping[tuple[str, str], RefusedRegistration], *, has_kept: bool, erased: Collection[tuple[str, str]]
+    row: ListedGap,
+    unrecorded: Mapping[tuple[str, str], UnrecordedRegistration],
+    *,
+    has_more_stored: bool,
+    erased: Collection[tuple[str, str]],
 ) -> Gap | None:
     """The gap of a registration that an item names."""
-    waiting = refused.get((row.event, row.code))
+    call = unrecorded.get((row.event, row.code))
     compared = Compared(
         is_there=not row.is_deleted and not row.misses,
         is_deleted=row.is_deleted,
@@ -122,7 +136,7 @@ def listed_gap(
         ours=row.ours,
         is_erased=(row.event, row.code) in erased,
     )
-    verdict = gap_of(compared, waiting.refusal if waiting else None, has_kept=has_kept)
+    verdict = gap_of(compared, call.refusal if call else None, has_more_stored=has_more_stored)
     if verdict is None:
         return None
     return Gap(
@@ -133,11 +147,11 @@ def listed_gap(
         row.source,
         item=row.item,
         item_key=row.key,
-        call=waiting.refusal.call if waiting else None,
-        at=waiting.refusal.at if waiting else None,
+        call=call.refusal.call if call else None,
+        at=call.refusal.at if call else None,
         registration=row.registration,
         event_id=row.event_id,
-        problems=waiting.refusal.problems if waiting else (),
+        problems=call.refusal.problems if call else (),
         theirs=row.theirs,
         ours=row.ours,
         misses=row.misses,

@@ -68,7 +68,7 @@ def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
             when = _("The call came %(time)s") % {"time": _moment(gap.at)}
             return (problem_words(gap.problems[0], targets) if gap.problems else _("A call with it waits.")), when
         case GapCause.KEPT:
-            return _("A call is kept and is not recorded yet."), _("It is recorded next.")
+            return _("A call with it is kept, and not recorded yet."), _("It is recorded next. If the source is paused, resume it.")
         case GapCause.LOST if gap.verdict.kind is GapKind.OLDER:
             theirs, ours = _moment(gap.theirs), _moment(gap.ours)
             if not ours:

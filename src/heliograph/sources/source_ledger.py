@@ -13,18 +13,18 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.doorbell import LATEST
-from heliograph.domain.source.ledger_rules import FlowBalance, GapKind, SourceBalance, flow_balance, undelivered
+from heliograph.domain.source.ledger_rules import ChangeCounts, FlowBalance, GapKind, SourceBalance, flow_balance, undelivered
 from heliograph.domain.source.platforms import FOLDER, PLATFORMS, Way
 from heliograph.domain.source.silence import Doorbell, Silence, doorbell_of, silence_of, usual_spans
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.source_times import DAY
 from heliograph.recording.record import event_ids
-from heliograph.sources.ledger_gaps import Gap, RefusedRegistration, listed_gap, refused_gap, refused_in
+from heliograph.sources.ledger_gaps import Gap, UnrecordedRegistration, listed_gap, unrecorded_gap, unrecorded_in
 from heliograph.sources.models import Source
 from heliograph.store import erased_codes, ledger_reads
 from heliograph.store.database import Database
 from heliograph.store.instants import to_micros
-from heliograph.store.ledger_reads import ListedCount
+from heliograph.store.ledger_reads import ListedCount, UnrecordedCall
 from heliograph.web.cursor import Cursor, ListPage, pages
 
 DAYS: Final = 30
@@ -37,11 +37,13 @@ DOORBELL_SPAN: Final = DOORBELL_DAYS * DAY
 MOST_GAPS: Final = 2_000
 """Gaps that are listed of a source, and messages that are listed of an event."""
 MOST_CALLS: Final = 100
-"""Newest waiting calls of a source whose registrations are named. Of older ones only the number is said."""
+"""Newest waiting calls of a source whose registrations are named, and as many stored ones."""
 MOST_COUNTED: Final = 1_000
 """Calls of a week before that are counted to guess silence."""
+PATIENCE: Final = 60_000_000
+"""Microseconds for which a stored call is no gap: it is being recorded."""
 MOST_MAPPED: Final = 20_000
-"""Registrations of waiting calls that are made anew to name them."""
+"""Registrations of these calls that are made anew to name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +83,34 @@ class SourceLedger:
         return [source.pk for source in self.sources]
 
     @cached_property
-    def kept(self) -> dict[int, int]:
-        """How many calls of each source are stored, and not recorded yet."""
-        return ledger_reads.kept_counts(self.db, self._ids)
+    def _unrecorded(self) -> dict[int, list[UnrecordedRegistration]]:
+        return {source.pk: self._unrecorded_of(source) for source in self.sources}
 
-    @cached_property
-    def _refusals(self) -> dict[int, list[RefusedRegistration]]:
-        return {source.pk: self._refused_by(source) for source in self.sources}
-
-    def _refused_by(self, source: Source) -> list[RefusedRegistration]:
-        """The registrations of a source's waiting calls that could not be recorded, the newest of each."""
+    def _unrecorded_of(self, source: Source) -> list[UnrecordedRegistration]:
+        """The registrations of a source's waiting and stored calls, the newest of each."""
         try:
             mapping = CallMapping.from_body(json.loads(source.mapping))
         except (MappingError, ValueError):
             mapping = CallMapping()
-        refused: dict[tuple[str, str], RefusedRegistration] = {}
+        has_doorbell = source.platform in PLATFORMS and PLATFORMS[source.platform].has_doorbell
+        registrations: dict[tuple[str, str], UnrecordedRegistration] = {}
         left = MOST_MAPPED
-        for waiting in ledger_reads.waiting_calls(self.db, source.pk, MOST_CALLS):
-            for each in refused_in(mapping, waiting, left):
+        for call in self._unrecorded_calls[source.pk]:
+            if has_doorbell and call.stored.is_call:  # it announces an order, and holds no registration
+                continue
+            for each in unrecorded_in(mapping, call, left):
                 left -= 1
                 address = (each.event, each.code) if each.code else ("", each.key)
-                refused.setdefault(address, each)
-        return list(refused.values())
+                registrations.setdefault(address, each)
+        return list(registrations.values())
+
+    @cached_property
+    def _unrecorded_calls(self) -> dict[int, list[UnrecordedCall]]:
+        return {source.pk: ledger_reads.unrecorded_calls(self.db, source.pk, MOST_CALLS) for source in self.sources}
+
+    def _has_more_stored(self, source: Source) -> bool:
+        """Whether the source has more stored calls than were read."""
+        return sum(call.is_stored for call in self._unrecorded_calls[source.pk]) == MOST_CALLS
 
     @cached_property
     def _counts(self) -> dict[tuple[int, str], ListedCount]:
@@ -114,24 +122,26 @@ class SourceLedger:
         """The gaps of all sources, at most MOST_GAPS of each, in the order of their items."""
         differing = {each.source for each in self._counts.values() if each.missing or each.older or each.only_here}
         listed = [row for source in sorted(differing) for row in ledger_reads.listed_gaps(self.db, [source], MOST_GAPS)]
-        known = ledger_reads.known_registrations(
-            self.db, self.account, [(each.event, each.code) for rows in self._refusals.values() for each in rows if each.code]
-        )
-        erased = self._erased(
-            [*((row.event, row.code) for row in listed), *((e.event, e.code) for r in self._refusals.values() for e in r)]
-        )
+        unrecorded = [each for registrations in self._unrecorded.values() for each in registrations]
+        known = ledger_reads.known_registrations(self.db, self.account, [(each.event, each.code) for each in unrecorded if each.code])
+        erased = self._erased([*((row.event, row.code) for row in listed), *((each.event, each.code) for each in unrecorded)])
         gaps = []
         for source in self.sources:
-            refused = {(each.event, each.code): each for each in self._refusals[source.pk] if each.code}
-            has_kept = bool(self.kept.get(source.pk))
+            by_address = {(each.event, each.code): each for each in self._unrecorded[source.pk] if each.code}
+            has_more = self._has_more_stored(source)
             named = set()
             for row in listed:
-                if row.source == source.pk and (gap := listed_gap(row, refused, has_kept=has_kept, erased=erased)) is not None:
+                if row.source != source.pk:
+                    continue
+                gap = listed_gap(row, by_address, has_more_stored=has_more, erased=erased)
+                if gap is not None:
                     gaps.append(gap)
                     named.add((row.event, row.code))
-            for each in self._refusals[source.pk]:
-                here = known.get((each.event, each.code))
-                if (each.event, each.code) not in named and (gap := refused_gap(source.pk, each, here, erased)) is not None:
+            for each in self._unrecorded[source.pk]:
+                address = (each.event, each.code)
+                is_new = each.refusal.is_stored and each.refusal.at > self.now - PATIENCE
+                gap = None if is_new or address in named else unrecorded_gap(source.pk, each, known.get(address), erased)
+                if gap is not None:
                     gaps.append(gap)
         return gaps
 
@@ -203,23 +213,34 @@ class SourceLedger:
     def _balances(self) -> dict[int, dict[int, FlowBalance]]:
         since = self.now - SPAN
         messages: dict[tuple[int, int], dict[ActionState, int]] = {}
-        for event, flow, state, count in ledger_reads.message_counts(self.db, self.account, since):
-            messages.setdefault((event, flow), {})[state] = count
-        others: dict[tuple[int, int], list[int]] = {}
-        for event, flow, waits, count in ledger_reads.not_triggered_counts(self.db, self.account, since):
-            others.setdefault((event, flow), [0, 0])[waits] += count
+        erased: Counter[tuple[int, int]] = Counter()
+        for event, flow, state, is_erased, count in ledger_reads.message_counts(self.db, self.account, since):
+            by_state = messages.setdefault((event, flow), {})
+            by_state[state] = by_state.get(state, 0) + count
+            erased[event, flow] += count if is_erased else 0
+        decisions = ledger_reads.decision_counts(self.db, self.account, since)
         balances: dict[int, dict[int, FlowBalance]] = {}
-        for event, flow in messages.keys() | others.keys():
-            filtered, undecided = others.get((event, flow), (0, 0))
-            balances.setdefault(event, {})[flow] = flow_balance(messages.get((event, flow), {}), filtered=filtered, undecided=undecided)
+        for place in messages.keys() | decisions.keys():
+            event, flow = place
+            balances.setdefault(event, {})[flow] = flow_balance(
+                messages.get(place, {}),
+                decisions.get(place, ChangeCounts()),
+                changes=self.changes.get(event, 0),
+                erased=erased[place],
+            )
         return balances
+
+    @cached_property
+    def changes(self) -> dict[int, int]:
+        """How many changes of the last DAYS days each event has on which a Live flow could act, by the event's id."""
+        return ledger_reads.change_counts(self.db, self.account, self.now - SPAN)
 
     def flows(self, event: int) -> dict[int, FlowBalance]:
         """What each Live flow made of the changes of an event in the last DAYS days, by the flow's id."""
         return self._balances.get(event, {})
 
     def undelivered(self, event: int | None = None) -> list[Gap]:
-        """The newest messages that wait or failed, of one event or of all."""
+        """The newest messages that wait or failed, and changes that could not be decided, of one event or of all."""
         codes = {id: code for code, id in self.event_ids.items()}
         rows = ledger_reads.undelivered_rows(self.db, self.account, self.now - SPAN, event, MOST_GAPS)
         ids = sorted({row.registration for row in rows if row.registration is not None})
@@ -227,7 +248,7 @@ class SourceLedger:
         registrations: dict[int | None, str] = dict(self.db.all(sql, {"account": self.account, "ids": ids})) if ids else {}
         return [
             Gap(
-                f"{'r' if row.state is None else 'a'}{row.id}",
+                f"{'r' if row.is_run else 'a'}{row.id}",
                 verdict,
                 codes.get(row.event, ""),
                 registrations.get(row.registration, ""),

@@ -7,19 +7,26 @@ An item of a list names its registrations by event and code, as JSON. They are j
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from heliograph.domain.delivery.action import ActionState, Origin
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode
+from heliograph.domain.source.ledger_rules import ChangeCounts
 from heliograph.domain.source.silence import HourOfChanges
+from heliograph.domain.source.source_states import CallState
 from heliograph.store.database import Database
-from heliograph.store.row_states import ACTION_FAILURE, RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
+from heliograph.store.row_states import ACTION_FAILURE, RUN_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
 from heliograph.store.source_reads import PAGE
-from heliograph.store.stored_calls import CALL_STORED, CALL_WAITING, DELETIONS, StoredCall, unpack_body
+from heliograph.store.stored_calls import CALL, CALL_IS_MAPPED, CALL_STORED, CALL_WAITING, DELETIONS, StoredCall, unpack_body
 
 _LISTED: Final = "i.gone = 0 AND i.missing = 0"
 """The item was listed when all keys were compared last, or was read since."""
+_ERASED: Final = f"state = {ActionState.FAILED.value} AND cause = '{Cause.ERASED.value}'"
+"""The message ended because its person was erased (B7)."""
+_FLOWS_MAY_ACT: Final = f"c.mode = {Mode.LIVE.code} AND NOT c.quiet"
+"""A Live flow could act on the change `c`."""
 _OLDER: Final = "i.sent_modified IS NOT NULL AND (r.sent_modified IS NULL OR r.sent_modified < i.sent_modified)"
 
 
@@ -58,13 +65,15 @@ class ListedGap:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingCall:
-    """A call that waits with its reasons."""
+class UnrecordedCall:
+    """A call that waits with its reasons, or is stored."""
 
     source: int
     stored: StoredCall
     problem: str
     """JSON."""
+    is_stored: bool
+    """Nobody has tried to record it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +87,11 @@ class KnownRegistration:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredRow:
-    """A message that waits or failed, or a run that waits to be decided."""
+    """A message that waits or failed, or a run that waits to be decided or could not be."""
 
     id: int
-    state: ActionState | None
-    """None for a run."""
+    is_run: bool
+    state: ActionState
     registration: int | None
     event: int
     flow: int
@@ -154,21 +163,25 @@ def recorded_counts(db: Database, sources: Iterable[int]) -> list[tuple[int, str
     return [(source, event, int(count)) for source, event, count in rows]
 
 
-def kept_counts(db: Database, sources: Iterable[int]) -> dict[int, int]:
-    """How many calls of each source are stored and not recorded."""
-    sql = f"SELECT source_id, COUNT(*) FROM source_call WHERE {db.member('source_id', 'sources')} AND {CALL_STORED} GROUP BY source_id"
-    return dict(db.all(sql, {"sources": list(sources)}))
-
-
-def waiting_calls(db: Database, source: int, most: int) -> list[WaitingCall]:
-    """The newest calls of a source that wait, newest first."""
-    rows = db.all(
-        f"SELECT id, at, headers, body, problem FROM source_call WHERE source_id = :source AND {CALL_WAITING} ORDER BY id DESC LIMIT :most",
-        {"source": source, "most": most},
-    )
+def unrecorded_calls(db: Database, source: int, most: int) -> list[UnrecordedCall]:
+    """The newest calls of a source that wait, and the newest that are stored; most of each, newest first."""
+    rows = [
+        row
+        for condition in (CALL_WAITING, CALL_STORED)
+        for row in db.all(
+            f"SELECT id, at, headers, body, kind, problem, state FROM source_call WHERE source_id = :source AND {condition} AND {CALL_IS_MAPPED}"
+            " ORDER BY id DESC LIMIT :most",
+            {"source": source, "most": most},
+        )
+    ]
     return [
-        WaitingCall(source, StoredCall(id, at, headers, None if body is None else unpack_body(body)), problem)
-        for id, at, headers, body, problem in rows
+        UnrecordedCall(
+            source,
+            StoredCall(id, at, headers, None if body is None else unpack_body(body), kind == CALL),
+            problem,
+            state == CallState.STORED,
+        )
+        for id, at, headers, body, kind, problem, state in sorted(rows, key=lambda row: -row[0])
     ]
 
 
@@ -230,29 +243,47 @@ def count_as_missing(db: Database, source: int, items: Collection[int], missing:
 # --- what flows made of changes
 
 
-def message_counts(db: Database, account: int, since: int) -> list[tuple[int, int, ActionState, int]]:
-    """(event, flow, state, messages) of the Live messages that changes since then made. Replays and what was sent again are left out."""
+def message_counts(db: Database, account: int, since: int) -> list[tuple[int, int, ActionState, bool, int]]:
+    """(event, flow, state, whether their person was erased before they were sent, messages) of the Live messages that changes since then made.
+    Replays and what was sent again are left out."""
     rows = db.all(
-        f"SELECT event_id, flow_id, state, COUNT(*) FROM action WHERE account_id = :account AND created >= :since AND mode = {Mode.LIVE.code}"
-        f" AND origin IN ({Origin.RECORDED.value}, {Origin.RECONSIDERED.value}) GROUP BY event_id, flow_id, state",
+        f"SELECT event_id, flow_id, state, CASE WHEN {_ERASED} THEN 1 ELSE 0 END, COUNT(*) FROM action WHERE account_id = :account"
+        f" AND created >= :since AND mode = {Mode.LIVE.code} AND origin IN ({Origin.RECORDED.value}, {Origin.RECONSIDERED.value})"
+        " GROUP BY 1, 2, 3, 4",
         {"account": account, "since": since},
     )
-    return [(event, flow, ActionState(state), int(count)) for event, flow, state, count in rows]
+    return [(event, flow, ActionState(state), bool(erased), int(count)) for event, flow, state, erased, count in rows]
 
 
-def not_triggered_counts(db: Database, account: int, since: int) -> list[tuple[int, int, bool, int]]:
-    """(event, flow, whether they wait, changes) of the Live changes since then of which a flow made no message."""
+def change_counts(db: Database, account: int, since: int) -> dict[int, int]:
+    """How many changes since then each event has on which a Live flow could act, by the event's id."""
     rows = db.all(
-        f"SELECT c.event_id, r.flow_id, CASE WHEN s.{STUCK_RUN_WAITING} THEN 1 ELSE 0 END, COUNT(*) FROM run r JOIN change c ON c.id = r.change_id"
-        f" LEFT JOIN stuck_run s ON s.run_id = r.id WHERE r.account_id = :account AND r.mode = {Mode.LIVE.code}"
-        f" AND r.{RUN_NOT_TRIGGERED} AND r.at >= :since GROUP BY 1, 2, 3",
+        f"SELECT c.event_id, COUNT(*) FROM change c WHERE c.account_id = :account AND c.at >= :since AND {_FLOWS_MAY_ACT} GROUP BY c.event_id",
         {"account": account, "since": since},
     )
-    return [(event, flow, bool(waits), int(count)) for event, flow, waits, count in rows]
+    return {event: int(count) for event, count in rows}
+
+
+def decision_counts(db: Database, account: int, since: int) -> dict[tuple[int, int], ChangeCounts]:
+    """What Live flows decided about the changes since then, by event and flow."""
+    rows = db.all(
+        "SELECT event_id, flow_id, COALESCE(kind, 1), COUNT(*) FROM ("  # 0 to 4: the place of a field of ChangeCounts
+        f"SELECT (SELECT c.event_id FROM change c WHERE c.id = r.change_id AND c.at >= :since AND {_FLOWS_MAY_ACT}) AS event_id, r.flow_id,"
+        f" CASE WHEN r.{RUN_TRIGGERED} THEN 0 ELSE (SELECT CASE WHEN s.{STUCK_RUN_WAITING} THEN 2 WHEN s.{STUCK_RUN_OPEN} THEN 3"
+        f" WHEN s.cause = '{Cause.ERASED.value}' THEN 4 ELSE 1 END FROM stuck_run s WHERE s.run_id = r.id) END AS kind"
+        f" FROM run r WHERE r.account_id = :account AND r.mode = {Mode.LIVE.code} AND r.at >= :since) decision"
+        " WHERE event_id IS NOT NULL GROUP BY 1, 2, 3",
+        {"account": account, "since": since},
+    )
+    counts: dict[tuple[int, int], list[int]] = {}
+    for event, flow, field, count in rows:
+        counts.setdefault((event, flow), [0] * len(fields(ChangeCounts)))[field] = int(count)
+    return {place: ChangeCounts(*numbers) for place, numbers in counts.items()}
 
 
 def undelivered_rows(db: Database, account: int, since: int, event: int | None, most: int) -> list[UndeliveredRow]:
-    """The newest messages that wait or failed, and runs that wait to be decided, newest first; most of each.
+    """The newest messages that wait or failed, and runs that wait to be decided or could not be, newest first; most of each. What ended because
+    its person was erased is left out.
 
     event: only of this event
     """
@@ -260,14 +291,19 @@ def undelivered_rows(db: Database, account: int, since: int, event: int | None, 
     params = {"account": account, "since": since, "event": event, "most": most}
     messages = db.all(
         "SELECT id, state, registration_id, event_id, flow_id, cause, message, created FROM action WHERE account_id = :account"
-        f" AND mode = {Mode.LIVE.code} AND {ACTION_FAILURE} AND created >= :since"
+        f" AND mode = {Mode.LIVE.code} AND {ACTION_FAILURE} AND NOT ({_ERASED}) AND created >= :since"
         f" AND origin IN ({Origin.RECORDED.value}, {Origin.RECONSIDERED.value}){of_event} ORDER BY created DESC, id DESC LIMIT :most",
         params,
     )
     runs = db.all(  # by the index stuck_run_open
-        "SELECT id, NULL, registration_id, event_id, flow_id, cause, message, created FROM stuck_run WHERE account_id = :account"
-        f" AND mode = {Mode.LIVE.code} AND {STUCK_RUN_OPEN} AND {STUCK_RUN_WAITING} AND created >= :since{of_event} ORDER BY created DESC, id DESC LIMIT :most",
+        f"SELECT id, CASE WHEN {STUCK_RUN_WAITING} THEN {ActionState.QUEUED.value} ELSE {ActionState.FAILED.value} END, registration_id, event_id,"
+        f" flow_id, cause, message, created FROM stuck_run WHERE account_id = :account AND mode = {Mode.LIVE.code} AND {STUCK_RUN_OPEN}"
+        f" AND created >= :since{of_event} ORDER BY created DESC, id DESC LIMIT :most",
         params,
     )
-    rows = [UndeliveredRow(id, None if state is None else ActionState(state), *rest) for id, state, *rest in [*messages, *runs]]
+    rows = [
+        UndeliveredRow(id, is_run, ActionState(state), *rest)
+        for is_run, items in ((False, messages), (True, runs))
+        for id, state, *rest in items
+    ]
     return sorted(rows, key=lambda row: (-row.at, row.id))

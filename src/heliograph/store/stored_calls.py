@@ -19,7 +19,7 @@ FILE: Final = 3
 """The kind of a call that is a file of a folder."""
 DELETIONS: Final = 4
 """The kind of a call that notes what was deleted at the source. No mapping reads it."""
-_IS_MAPPED: Final = f"kind NOT IN ({FILE}, {DELETIONS})"
+CALL_IS_MAPPED: Final = f"kind NOT IN ({FILE}, {DELETIONS})"
 """Is read by the mapping: neither a file of a folder nor what was deleted."""
 _LEVEL: Final = 1
 _ZLIB: Final = 0x78  # the first byte of what zlib writes, and of no JSON
@@ -124,7 +124,7 @@ def stored_calls(db: Database, source: int, most: int) -> list[StoredCall]:
 def newest_calls(db: Database, source: int, most: int) -> list[StoredCall]:
     """The newest calls that are still kept as they came, newest first."""
     rows = db.all(
-        f"SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND body IS NOT NULL AND {_IS_MAPPED}"
+        f"SELECT id, at, headers, body FROM source_call WHERE source_id = :source AND body IS NOT NULL AND {CALL_IS_MAPPED}"
         " ORDER BY at DESC, id DESC LIMIT :most",
         {"source": source, "most": most},
     )
@@ -187,7 +187,7 @@ def set_back(db: Database, source: int, calls: Iterable[int] | None = None) -> i
     """
     condition = CALL_WAITING if calls is None else f"state <> {CallState.STORED.value} AND {db.member('id', 'calls')}"
     return db.run(
-        f"UPDATE source_call SET state = {CallState.STORED.value} WHERE source_id = :source AND body IS NOT NULL AND {_IS_MAPPED} AND {condition}",
+        f"UPDATE source_call SET state = {CallState.STORED.value} WHERE source_id = :source AND body IS NOT NULL AND {CALL_IS_MAPPED} AND {condition}",
         {"source": source} | ({} if calls is None else {"calls": list(calls)}),
     )
 

@@ -44,34 +44,44 @@ class LedgerRowDocument(Document):
 
 
 class LedgerFlowDocument(Document):
-    """What a Live flow made of the changes of an event in the last 30 days.
+    """What became of the changes of an event in the last 30 days at a Live flow.
 
-    looked_at = filtered + owed; owed = delivered + replaced + waiting + failed + invalid.
+    changes = not_looked_at + filtered + acted_on; owed = delivered + replaced + waiting + failed + invalid + erased.
     """
 
     flow: Id
-    looked_at: int
+    changes: Annotated[
+        int, msgspec.Meta(description="Changes of the event; those that were recorded quietly and those of tests are left out.")
+    ]
+    not_looked_at: Annotated[
+        int, msgspec.Meta(description="Changes of what the flow does not watch, and changes that were recorded while it was not Live.")
+    ]
     filtered: Annotated[int, msgspec.Meta(description="Changes that it decided not to send.")]
-    owed: Annotated[int, msgspec.Meta(description="Messages that it has to send.")]
+    acted_on: Annotated[int, msgspec.Meta(description="Changes that it sent, or has yet to decide or send.")]
+    owed: Annotated[int, msgspec.Meta(description="Messages that it had to send, one for each destination of a change.")]
     delivered: int
     replaced: Annotated[int, msgspec.Meta(description="Messages that were not sent, because one with newer data was.")]
     waiting: int
     failed: int
     invalid: Annotated[int, msgspec.Meta(description="Messages that could not be built.")]
+    erased: Annotated[int, msgspec.Meta(description="Messages that were not sent, because their person was erased first.")]
 
     @classmethod
     def from_balance(cls, flow: int, balance: FlowBalance) -> LedgerFlowDocument:
         """The document of a flow's balance."""
         return cls(
             flow=str(flow),
-            looked_at=balance.looked_at,
+            changes=balance.changes,
+            not_looked_at=balance.not_looked_at,
             filtered=balance.filtered,
+            acted_on=balance.acted_on,
             owed=balance.owed,
             delivered=balance.delivered,
             replaced=balance.replaced,
             waiting=balance.waiting,
             failed=balance.failed,
             invalid=balance.invalid,
+            erased=balance.erased,
         )
 
 
@@ -89,7 +99,7 @@ class GapDocument(Document):
     gap: Annotated[str, msgspec.Meta(description="Names the gap.")]
     kind: GapKind
     cause: GapCause
-    repair: Annotated[Repair, msgspec.Meta(description="What its repair does; empty: it ends by itself.")]
+    repair: Annotated[Repair, msgspec.Meta(description="What its repair does; empty: it ends by itself, or a person has to look at it.")]
     source: Annotated[Id | None, msgspec.Meta(description="Null for a message.")]
     event: str
     code: Annotated[str, msgspec.Meta(description="Of the registration; empty if it cannot be read.")]

@@ -12,7 +12,7 @@ read last. A registration that only calls bring is compared with the calls that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from heliograph.domain.delivery.action import ActionState
@@ -39,7 +39,7 @@ class GapCause(StrEnum):
     REFUSED = "refused"
     """A call that holds it waits with a reason."""
     KEPT = "kept"
-    """A call of the source is stored, and not recorded yet."""
+    """A call with it is stored, and not recorded yet."""
     LOST = "lost"
     """Nothing that is stored holds it: it was removed or overwritten here."""
     UNSEEN = "unseen"
@@ -63,7 +63,7 @@ class Repair(StrEnum):
     RETRY = "retry"
     """The message goes to the front of its queue."""
     NONE = ""
-    """It ends by itself."""
+    """It ends by itself, or on its own page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A registration of a call that waits."""
+    """A registration of a call that waits or is stored."""
 
     call: int
     at: int
@@ -94,6 +94,8 @@ class Refusal:
     sent: int | None
     """When the registration was changed, as the call says it, or when the call came; None if it cannot be read."""
     problems: tuple[CallProblem, ...] = ()
+    is_stored: bool = False
+    """The call is stored, and nobody has tried to record it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,11 @@ class Verdict:
     repair: Repair
 
 
-def gap_of(compared: Compared, refusal: Refusal | None = None, *, has_kept: bool = False) -> Verdict | None:
+def gap_of(compared: Compared, refusal: Refusal | None = None, *, has_more_stored: bool = False) -> Verdict | None:
     """The gap of a registration; None if it has none.
 
-    refusal: the newest call that waits with it
-    has_kept: calls of the source are stored, and not recorded yet
+    refusal: the newest call with it that waits or is stored
+    has_more_stored: the source has so many stored calls that not all were read; one of them may hold the registration
     """
     if compared.is_erased:
         return None
@@ -123,8 +125,8 @@ def gap_of(compared: Compared, refusal: Refusal | None = None, *, has_kept: bool
         return None
     kind = GapKind.OLDER if compared.is_here else GapKind.MISSING
     if refusal is not None and (is_refused or not compared.is_here):
-        return Verdict(kind, GapCause.REFUSED, Repair.RUN_AGAIN)
-    if has_kept:
+        return Verdict(kind, GapCause.KEPT, Repair.NONE) if refusal.is_stored else Verdict(kind, GapCause.REFUSED, Repair.RUN_AGAIN)
+    if has_more_stored:
         return Verdict(kind, GapCause.KEPT, Repair.NONE)
     return Verdict(kind, GapCause.LOST, Repair.READ)
 
@@ -134,11 +136,15 @@ def is_newer(theirs: int | None, ours: int | None) -> bool:
     return theirs is not None and (ours is None or theirs > ours)
 
 
-def undelivered(state: ActionState | None) -> Verdict | None:
-    """The gap of a message in this state, None for a run that waits to be decided; None if it is delivered, replaced or on its way."""
-    causes = {None: GapCause.WAITS, ActionState.QUEUED: GapCause.WAITS, ActionState.FAILED: GapCause.FAILED}
-    causes[ActionState.VALIDATION] = GapCause.INVALID
-    return Verdict(GapKind.UNDELIVERED, causes[state], Repair.RETRY) if state in causes else None
+def undelivered(state: ActionState) -> Verdict | None:
+    """The gap of a message in this state; None if it is delivered, replaced or on its way."""
+    causes = {
+        ActionState.QUEUED: GapCause.WAITS,
+        ActionState.FAILED: GapCause.FAILED,
+        ActionState.VALIDATION: GapCause.INVALID,
+    }
+    repair = Repair.NONE if state is ActionState.VALIDATION else Repair.RETRY  # a message that cannot be built is sent anew, from its page
+    return Verdict(GapKind.UNDELIVERED, causes[state], repair) if state in causes else None
 
 
 # --- balances
@@ -173,63 +179,94 @@ class SourceBalance:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowBalance:
-    """What a flow made of the changes that it looked at: looked at = filtered + owed; owed = delivered + replaced + waiting + failed + invalid."""
+class ChangeCounts:
+    """How many changes of an event a flow decided in which way."""
 
+    triggered: int = 0
+    """It made messages of them."""
+    filtered: int = 0
+    """It decided not to send them."""
+    waiting: int = 0
+    """They wait for a tag, or for another try to decide."""
+    failed: int = 0
+    """It could not decide them."""
+    erased: int = 0
+    """They waited to be decided when their person was erased."""
+
+    @property
+    def looked_at(self) -> int:
+        """Changes that the flow looked at."""
+        return self.triggered + self.filtered + self.waiting + self.failed + self.erased
+
+
+@dataclass(frozen=True, slots=True)
+class FlowBalance:
+    """What became of the changes of an event at a flow.
+
+        changes = not looked at + filtered + acted on
+        owed = delivered + replaced + waiting + failed + invalid + erased
+
+    A change that a flow acts on owes a message to each of its destinations; one that is not decided yet is owed once.
+    """
+
+    changes: int = 0
+    not_looked_at: int = 0
+    """Changes of what the flow does not watch, and changes that were recorded while it was not Live."""
     filtered: int = 0
     """Changes that it decided not to send."""
+    acted_on: int = 0
+    """Changes that it sent, or has yet to decide or send."""
     owed: int = 0
-    """Messages that it has to send."""
+    """Messages that it had to send."""
     delivered: int = 0
     replaced: int = 0
     """Messages that were not sent, because one with newer data was."""
     waiting: int = 0
-    """Messages that are on their way or wait, and changes that wait for a tag."""
+    """Messages that are on their way or wait, and changes that wait to be decided."""
     failed: int = 0
     invalid: int = 0
     """Messages that could not be built."""
+    erased: int = 0
+    """Messages that were not sent, because their person was erased first."""
 
     def __post_init__(self) -> None:
-        states = self.delivered + self.replaced + self.waiting + self.failed + self.invalid
+        if self.not_looked_at + self.filtered + self.acted_on != self.changes:
+            raise FiguresDoNotAddUp(
+                f"{self.not_looked_at} not looked at, {self.filtered} filtered and {self.acted_on} acted on cannot be {self.changes} changes."
+            )
+        states = self.delivered + self.replaced + self.waiting + self.failed + self.invalid + self.erased
         if states != self.owed:
             raise FiguresDoNotAddUp(f"{self.owed} messages are owed, but {states} have a state.")
 
     @property
-    def looked_at(self) -> int:
-        """Changes that it filtered out, and messages that it owes."""
-        return self.filtered + self.owed
-
-    @property
     def to_go(self) -> int:
-        """What is owed and neither delivered nor replaced."""
+        """What is owed and has not come to a good end."""
         return self.waiting + self.failed + self.invalid
 
     def __add__(self, other: FlowBalance) -> FlowBalance:
-        return FlowBalance(
-            self.filtered + other.filtered,
-            self.owed + other.owed,
-            self.delivered + other.delivered,
-            self.replaced + other.replaced,
-            self.waiting + other.waiting,
-            self.failed + other.failed,
-            self.invalid + other.invalid,
-        )
+        return FlowBalance(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(FlowBalance)})
 
 
-def flow_balance(messages: Mapping[ActionState, int], *, filtered: int, undecided: int) -> FlowBalance:
+def flow_balance(messages: Mapping[ActionState, int], counts: ChangeCounts, *, changes: int, erased: int = 0) -> FlowBalance:
     """The balance of a flow.
 
     messages: how many messages have each state
-    undecided: changes that wait for a tag, or for another try to decide
+    changes: of the event, on which a Live flow could act
+    erased: how many of the failed messages ended because their person was erased
     """
+    undecided = counts.waiting + counts.failed + counts.erased
     return FlowBalance(
-        filtered=filtered,
+        changes=changes,
+        not_looked_at=changes - counts.looked_at,
+        filtered=counts.filtered,
+        acted_on=counts.triggered + undecided,
         owed=sum(messages.values()) + undecided,
         delivered=messages.get(ActionState.SUCCESS, 0),
         replaced=messages.get(ActionState.SUPERSEDED, 0),
-        waiting=messages.get(ActionState.PENDING, 0) + messages.get(ActionState.QUEUED, 0) + undecided,
-        failed=messages.get(ActionState.FAILED, 0),
+        waiting=messages.get(ActionState.PENDING, 0) + messages.get(ActionState.QUEUED, 0) + counts.waiting,
+        failed=messages.get(ActionState.FAILED, 0) - erased + counts.failed,
         invalid=messages.get(ActionState.VALIDATION, 0),
+        erased=erased + counts.erased,
     )
 
 

@@ -256,7 +256,9 @@ def _flow(name: str, flow: int, event: int, balance: FlowBalance) -> Mapping[str
     return {
         "name": name,
         "href": reverse("flow", args=(flow,)),
-        "looked_at": balance.looked_at,
+        "changes": balance.changes,
+        "not_looked_at": balance.not_looked_at,
+        "acted_on": balance.acted_on if balance.acted_on != balance.owed else 0,
         "columns": [
             (_("Filtered out"), balance.filtered, records("not-triggered"), ""),
             (_("Owed"), balance.owed, records("triggered"), ""),
@@ -265,6 +267,7 @@ def _flow(name: str, flow: int, event: int, balance: FlowBalance) -> Mapping[str
             (_("Waiting"), balance.waiting, reverse("retry", query={"flow": flow, "event": event}), "wait"),
             (_("Failed"), balance.failed, records("failed"), "failed"),
             (_("Invalid"), balance.invalid, records("validation"), "invalid"),
+            (_("Erased"), balance.erased, "", ""),
         ],
     }
 
