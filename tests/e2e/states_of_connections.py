@@ -118,6 +118,8 @@ STATES = (
     State("connections, nothing matches", LIST, "Connection List", "/signal/connections/?q=nowhere", "setting-up"),
     State("connections, none", LIST, "Connection List", "/signal/connections/", "nothing"),
     State("connection, a start", START, "Add A Connection", "/signal/connections/new/", "setting-up", ("connection-new",)),
+    State("connection, a start that is searched", START, "Add A Connection", "/signal/connections/new/?q=chat", "setting-up"),
+    State("connection, a start without a match", START, "Add A Connection", "/signal/connections/new/?q=nowhere", "setting-up"),
     State("connection, of Slack", PRESET, "Slack message", "/signal/connections/new/slack_text/", "setting-up", ("connection-add",)),
     State(
         "connection, of Slack and refused",

@@ -80,6 +80,19 @@ def secrets_of(story: Story, id: int) -> dict[str, str]:
 DEEDS = ("pause", "release", "copy", "delete", "signing", "rule")
 
 
+def test_B3_the_presets_are_searched_and_the_waiting_flow_is_kept(story: Story, client: Client, people: dict[Role, User]) -> None:
+    client.force_login(people[Role.ADMINISTRATOR])
+    flow = story.flow("Waits", [])
+    found = client.get(f"{LIST}new/", {"q": "CHAT message", "for": flow, "does": "adds"}).content.decode()
+    assert "Rocket.Chat message" in found
+    assert "HubSpot" not in found
+    assert f"/signal/connections/new/rocketchat/?for={flow}&amp;does=adds" in found
+    assert f'<input type="hidden" name="for" value="{flow}">' in found
+    nothing = client.get(f"{LIST}new/", {"q": "no such thing"}).content.decode()
+    assert "No application of this name" in nothing
+    assert "Any webhook" in client.get(f"{LIST}new/", {"q": "webhook any"}).content.decode()
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_P1_everybody_reads_connections_and_an_administrator_changes_them(
     story: Story, client: Client, people: dict[Role, User], role: Role
@@ -444,7 +457,8 @@ def test_C1_an_incomplete_connection_is_saved_and_says_what_is_missing(story: St
 
 def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(story: Story, ada: Client) -> None:
     start = ada.get(LIST + "new/").content.decode()
-    assert start.count("/signal/connections/new/") >= 14  # any webhook and 13 presets
+    assert start.count("/signal/connections/new/") >= 19  # any webhook and 18 presets
+    assert [start.count(f'id="g-{group}"') for group in ("any", "chat", "lists", "crm")] == [1, 1, 1, 1]
     story.connection("slack message", "/elsewhere")
     form = ada.get(LIST + "new/slack_text/").content.decode()
     assert "Ask the administrator" in form

@@ -9,7 +9,7 @@ import msgspec
 from heliograph.api.documents.connection_documents import ConnectionDocument
 from heliograph.api.documents.mapping_documents import MappingDocument
 from heliograph.api.documents.shared_forms import Document
-from heliograph.domain.connection.presets import Blank, BlankKind, Preset
+from heliograph.domain.connection.presets import Blank, BlankKind, Preset, PresetGroup
 from heliograph.domain.delivery.action import Does
 
 
@@ -43,6 +43,7 @@ class PresetDocument(Document):
 
     key: str
     name: str
+    group: PresetGroup
     what: str
     needs: str
     sets: str
@@ -57,6 +58,7 @@ class PresetDocument(Document):
         return cls(
             key=preset.key,
             name=preset.name,
+            group=preset.group,
             what=preset.what,
             needs=preset.needs,
             sets=preset.sets,

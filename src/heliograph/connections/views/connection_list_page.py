@@ -21,12 +21,35 @@ from heliograph.connections.connection_list import ConnectionList, ConnectionLis
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.connection_health import Health
+from heliograph.domain.connection.presets import PresetGroup
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
-from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
+from heliograph.web.list_filters import EnumFilter, Filter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
+
+GROUP_WORDS = {
+    PresetGroup.ANY: (gettext_lazy("Any application"), gettext_lazy("Whatever takes a web request.")),
+    PresetGroup.CHAT: (gettext_lazy("Chat"), gettext_lazy("A short message for each registration.")),
+    PresetGroup.LISTS: (gettext_lazy("Lists and other tools"), gettext_lazy("A row in a list, or the start of an automation.")),
+    PresetGroup.CRM: (gettext_lazy("CRM and marketing"), gettext_lazy("People are created once, then kept up to date.")),
+}
+"""The name of each group of presets, and a sentence about it."""
+
+
+class PresetFilters(ListFilters):
+    """The search of Add A Connection."""
+
+    no_match = gettext_lazy("No application of this name")
+    no_match_text = gettext_lazy("If it takes a web request, start from Any webhook.")
+    show_all = gettext_lazy("Show all applications")
+
+    q = SearchFilter(gettext_lazy("Search applications"), placeholder=gettext_lazy("Application"))
+    flow = Filter(param="for", place="view")
+    """The flow that waits for the connection, with what was made for it on the way (`ReturnToFlow`)."""
+    mapping = Filter(place="view")
+    does = Filter(place="view")
 
 
 class ConnectionListFilters(ListFilters):
@@ -144,12 +167,29 @@ def flow_href(id: int) -> str:
 def connection_new(request: AccountRequest) -> HttpResponse:
     """Add A Connection: any webhook, or an application with its settings and first mapping filled in."""
     to_flow = ReturnToFlow.from_request(request)
+    filters = PresetFilters(request)
+    search = filters.cleaned_data["q"]
     return page(
         request,
         "connections/start.html",
         here="connections",
-        any_href=to_flow.address(reverse("connection-add", args=("webhook",))),
-        presets=[
+        any_href=to_flow.address(reverse("connection-add", args=("webhook",))) if _is_any_webhook(search) else "",
+        groups=_preset_groups(to_flow, search),
+        filters=filters,
+        to_flow=to_flow,
+    )
+
+
+def _is_any_webhook(search: str) -> bool:
+    text = f"{_('Any webhook')} {_('Any application')}".casefold()
+    return all(word in text for word in search.casefold().split())
+
+
+def _preset_groups(to_flow: ReturnToFlow, search: str) -> list[dict[str, Any]]:
+    """The presets that match a search, by their groups; groups without one are omitted. "Any application" is drawn even if only "Any webhook" matches."""
+    groups = []
+    for group, (name, says) in GROUP_WORDS.items():
+        rows = [
             {
                 "href": to_flow.address(reverse("connection-add", args=(each.key,))),
                 "name": each.name,
@@ -158,9 +198,12 @@ def connection_new(request: AccountRequest) -> HttpResponse:
                 "sets": each.sets,
             }
             for each in presets()
-        ],
-        to_flow=to_flow,
-    )
+            if each.group is group and each.matches(search)
+        ]
+        is_any = group is PresetGroup.ANY and _is_any_webhook(search)
+        if rows or is_any:
+            groups.append({"id": group.value, "name": name, "says": says, "presets": rows, "any": is_any})
+    return groups
 
 
 def get_row(request: AccountRequest, id: int) -> ConnectionRow:

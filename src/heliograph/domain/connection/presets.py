@@ -42,6 +42,17 @@ class BlankKind(StrEnum):
     """A form's pre-filled link: each answer in it names the field for that question."""
 
 
+class PresetGroup(StrEnum):
+    """The groups of presets, in the order of the page."""
+
+    ANY = "any"
+    CHAT = "chat"
+    LISTS = "lists"
+    """Lists and other tools."""
+    CRM = "crm"
+    """CRM and marketing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blank:
     """A field to fill."""
@@ -91,6 +102,7 @@ class Preset:
 
     key: str
     name: str
+    group: PresetGroup
     what: str
     """This and the next two are sentences for the page of presets."""
     needs: str
@@ -143,6 +155,11 @@ class Preset:
             bodies.append({**body, "rows": rows})
         return tuple(bodies)
 
+    def matches(self, search: str) -> bool:
+        """Whether every word of a search is in the name or in what the preset does and needs. Case makes no difference."""
+        text = f"{self.name} {self.what} {self.needs}".casefold()
+        return all(word in text for word in search.casefold().split())
+
     @property
     def url_blank(self) -> str:
         """The blank to blame for a wrong URL."""
@@ -156,6 +173,7 @@ def read_preset(key: str, data: Mapping[str, Any]) -> Preset:
     return Preset(
         key=key,
         name=body.text("name"),
+        group=body.choice("group", PresetGroup),
         what=body.text("what"),
         needs=body.text("needs"),
         sets=body.text("sets"),
@@ -203,7 +221,8 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
     host = address.origin.partition("://")[2].partition(":")[0]
     if blank.hosts and not any(host == name or host.endswith(f".{name}") for name in blank.hosts):
         raise BodyError(
-            blank.name, f"its host is {' or '.join(blank.hosts)}, this one is {host}; for another host, start from Generic JSON"
+            blank.name,
+            f"its host is {' or '.join(blank.hosts)}, this one is {host}; for another application choose its own preset, or Generic JSON",
         )
     path, _, query = address.path_and_query.partition("?")
     if not path.startswith(blank.path):
