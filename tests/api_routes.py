@@ -227,6 +227,8 @@ ROUTES: Final[dict[Route, Need]] = {
     ("POST", "replays/{replay}/cancel"): _OPERATE,
     ("POST", "replays/{replay}/stop"): _OPERATE,
     ("GET", "registration-statuses"): _READ,
+    ("GET", "registration-statuses/standard-tags"): _READ,
+    ("POST", "registration-statuses/standard-tags"): _SET_UP,
     ("GET", "registration-statuses/{status}"): _READ,
     ("PATCH", "registration-statuses/{status}"): _SET_UP,
     ("GET", "session-registration-statuses"): _READ,

@@ -62,6 +62,24 @@ def test_the_statuses_of_the_account_are_listed_and_tagged(account: Acme, path: 
     assert api.patch(address, {"tags": []}) == second
 
 
+def test_P11_the_standard_tags_are_foreseen_and_used_by_rest(account: Acme) -> None:
+    api = ApiClient.for_account(account.pk)
+    with account.setting_up() as transaction:
+        own = tag(transaction, "declined", TagKind.QUESTION)  # is used, and made for registration statuses, too
+    rows = {row["name"]: row for row in api.every("registration-statuses")}
+    tagged = [row for row in rows.values() if row["tags"]]
+    plan = api.get("registration-statuses/standard-tags")
+    assert plan["already_tagged"] == len(tagged)
+    assert {each["status"] for each in plan["applied"]} == {row["id"] for row in rows.values() if not row["tags"]}
+    assert "Declined" not in plan["created"]
+    assert api.post("registration-statuses/standard-tags", {}, status=200) == plan
+    after = {row["name"]: row["tags"] for row in api.every("registration-statuses")}
+    assert all(after.values())
+    assert after["Request Denied"] == [str(own.pk)]
+    again = api.post("registration-statuses/standard-tags", {}, status=200)
+    assert (again["created"], again["applied"], again["already_tagged"]) == ([], [], 11)
+
+
 @pytest.mark.parametrize("path", STATUSES)
 def test_refused_tags_of_a_status_name_the_field(account: Acme, path: str) -> None:
     kind, _names, _word = STATUSES[path]

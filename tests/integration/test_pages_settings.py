@@ -13,8 +13,11 @@ from tests.forms import posted
 from tests.page_text import text_of
 
 from heliograph.accounts.models import Account, AuditEntry, Role
+from heliograph.domain.setup.standard_tags import TAG_BY_STATUS
 from heliograph.domain.setup.tag_kinds import TagKind
+from heliograph.flows.services.flows import delete_flow
 from heliograph.setup.models import CustomField, Tag
+from heliograph.setup.services.object_tags import set_tags
 
 STATUS = TagKind.REGISTRATION_STATUS.value
 
@@ -167,11 +170,48 @@ def test_tags_are_put_on_statuses_and_only_what_was_changed_is_saved(
 def test_P11_new_without_a_tag_is_warned_of(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client)
-        assert "New carries no tag" not in shown(client, "/settings/registration-statuses/")
+        assert "New has no tag" not in shown(client, "/settings/registration-statuses/")
         url, new = "/settings/registration-statuses/", site.acme.status("New")
         form = posted(client.get(url).content.decode(), "rows") | {f"tags-{new}": [""]}
         client.post(url, form)
-        assert "New carries no tag" in shown(client, url)
+        assert "New has no tag" in shown(client, url)
+
+
+@pytest.mark.parametrize("here", ["registration-statuses", "event-statuses"])
+def test_P11_nothing_is_warned_of_where_no_flow_uses_the_statuses(database: DatabaseFacts, client: Client, here: str) -> None:
+    with planned(database) as site:
+        site.signs_in(client)
+        with site.acme.setting_up() as transaction:
+            for flow in list(site.acme.config().flows):
+                delete_flow(transaction, flow)
+        with site.acme.setting_up() as transaction:
+            set_tags(transaction, TagKind.REGISTRATION_STATUS, site.acme.status("New"), [])
+        page = shown(client, f"/settings/{here}/")
+        assert "No tag yet" not in page
+        assert "New has no tag" not in page
+
+
+def test_P3_P11_the_standard_tags_come_with_one_click_and_go_with_one(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client)
+        url = "/settings/registration-statuses/"
+        before = {status.name: status.tags for status in site.acme.config().statuses.values()}
+        untagged = {name for name, tags in before.items() if not tags}
+        assert f"{len(untagged)} statuses have no tag. They would get" in shown(client, url)
+        assert client.post(url, {"do": "standard"}).status_code == 302
+        after, tags = site.acme.config().statuses.values(), site.acme.config().tags
+        assert {s.name: [tags[t].name for t in s.tags] for s in after if s.name in untagged} == {n: [TAG_BY_STATUS[n]] for n in untagged}
+        assert all(status.tags == before[status.name] for status in after if status.name not in untagged)
+        page = shown(client, url)
+        assert f"{len(untagged)} statuses got their standard tag" in page
+        assert "Use the standard tags" not in page
+        assert client.post(url, {"do": "standard"}).status_code == 302  # once more changes nothing
+        assert "each status has a tag" in shown(client, url)
+        assert client.post(url, {"do": "undo"}).status_code == 302
+        assert {status.name: status.tags for status in site.acme.config().statuses.values()} == before
+        assert "got their standard tag" not in shown(client, url)
+        assert client.post(url, {"do": "undo"}).status_code == 302
+        assert "nothing to undo" in shown(client, url)
 
 
 # --- custom fields and the account

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from heliograph.api.documents.shared_forms import Document, Id, ids_of, numbers_of, sent_or
+from heliograph.domain.setup.standard_tags import StandardTagsPlan
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.services.event_setup import StatusFacts
@@ -51,6 +52,27 @@ class TagsChange(Document):
     """The new tags of a status of the account; of the rest of it nothing can be changed."""
 
     tags: Tags | UnsetType = UNSET
+
+
+class StandardTag(Document):
+    """A status without a tag, and its standard tag."""
+
+    status: Annotated[Id, msgspec.Meta(description="The id of the status.")]
+    tag: Annotated[str, msgspec.Meta(description="The name of the tag.")]
+
+
+class StandardTagsDocument(Document):
+    """What using the standard tags does."""
+
+    created: Annotated[list[str], msgspec.Meta(description="The names of the tags that are missing, and are created.")]
+    applied: Annotated[list[StandardTag], msgspec.Meta(description="The statuses without a tag, each with the tag that it gets.")]
+    already_tagged: Annotated[int, msgspec.Meta(description="How many statuses have a tag, and keep it.")]
+
+    @classmethod
+    def from_plan(cls, plan: StandardTagsPlan) -> StandardTagsDocument:
+        """The document of a plan."""
+        applied = [StandardTag(status=str(status), tag=tag) for status, tag in plan.tag_of.items()]
+        return cls(created=list(plan.new), applied=applied, already_tagged=plan.already_tagged)
 
 
 class NewCustomStatus(Document):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import ClassVar, Final
 
-from dmr import Body, Path, Query
+from dmr import Body, Path, Query, modify
 from dmr.routing import path
 
 from heliograph.api.controller import ApiController
 from heliograph.api.documents.shared_forms import Document, Id, number_of, numbers_of
-from heliograph.api.documents.status_documents import RegistrationStatusDocument, StatusDocument, TagsChange
+from heliograph.api.documents.status_documents import RegistrationStatusDocument, StandardTagsDocument, StatusDocument, TagsChange
 from heliograph.api.list_answers import Items, ListQuery, rows_by_id
 from heliograph.api.token_access import READ, SET_UP
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.domain.setup.standard_tags import plan_standard_tags
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
+from heliograph.setup.services.standard_tag_use import use_standard_tags
 
 
 class StatusPath(Document):
@@ -61,6 +65,25 @@ class OneRegistrationStatus(StatusController):
         row = RegistrationStatus.objects.get(pk=number_of(parsed_path.status), event=None)
         self.save_tags(TagKind.REGISTRATION_STATUS, row.pk, parsed_body)
         return RegistrationStatusDocument.from_row(row)
+
+
+class StandardTags(ApiController):
+    """The standard tags of the registration statuses."""
+
+    access: ClassVar = {"GET": READ, "POST": SET_UP}
+
+    def get(self) -> StandardTagsDocument:
+        """Read what using the standard tags would do: the tags that are missing, and the statuses without a tag."""
+        with account_reader(self.account.pk) as reader:
+            config = reader.config
+        plan = plan_standard_tags(config.statuses.values(), config.tags.values())
+        return StandardTagsDocument.from_plan(plan)
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self) -> StandardTagsDocument:
+        """Use the standard tags: each registration status without a tag gets its own. Missing tags are created. A second request changes nothing."""
+        with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
+            return StandardTagsDocument.from_plan(use_standard_tags(transaction).plan)
 
 
 class SessionStatuses(ApiController):
@@ -115,6 +138,7 @@ class OneEventStatus(StatusController):
 
 ROUTES: Final = [
     path("registration-statuses", RegistrationStatuses.as_view()),
+    path("registration-statuses/standard-tags", StandardTags.as_view()),
     path("registration-statuses/<str:status>", OneRegistrationStatus.as_view()),
     path("session-registration-statuses", SessionStatuses.as_view()),
     path("session-registration-statuses/<str:status>", OneSessionStatus.as_view()),
