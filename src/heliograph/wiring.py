@@ -233,7 +233,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
-    from heliograph.sources import folder_watch, read_schedule  # noqa: PLC0415
+    from heliograph.sources import folder_watch, gap_counter, read_schedule  # noqa: PLC0415
     from heliograph.store.backup import backup_schedule  # noqa: PLC0415
     from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
@@ -254,5 +254,6 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         ("exports", record_export.care),
         ("downloads", downloads.care),
         ("reading", read_schedule.care),
+        ("gaps", gap_counter.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

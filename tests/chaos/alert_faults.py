@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
+from django_scopes import scope
+from tests.builders import planted_ledger
 from tests.chaos.watched_site import DISK, OF_A_WORKER, Site, meanwhile, status_of
 from tests.processes import free_port
 from tests.receiver import Answer
@@ -50,6 +52,16 @@ def unreleased(site: Site) -> Iterator[None]:
         mark_restored(site.story.db, site.story.db.now(), None)
     yield
     assert site.heliograph.run("release", "--yes").returncode == 0, site.heliograph.started[-1].output
+
+
+@contextmanager
+def gaps(site: Site) -> Iterator[None]:
+    """Two registrations of a source are not here; they come, and the gaps are counted once more."""
+    with scope(account=site.story.account):
+        source = planted_ledger.plant(site.story.db, site.story.account, "SUMMIT")
+    yield
+    site.sql("DELETE FROM source_item WHERE source_id = :source", source=source)
+    site.sql("UPDATE source SET gaps_counted = NULL WHERE id = :source", source=source)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ TRIALS = (
     Trial("HeliographDiskFills", alert_faults.filling_disk),
     Trial("HeliographDiskNearlyFull", alert_faults.full_disk, frozenset({"HeliographDiskFills"})),
     Trial("HeliographNoChanges", alert_faults.silence),
+    Trial("HeliographLedgerGaps", alert_faults.gaps),
     Trial("HeliographCopyNotReleased", alert_faults.unreleased, LATE),
     Trial("HeliographNoWorker", alert_faults.hanging_worker, LATE | {"HeliographProcessDown"}),
     Trial("HeliographSlotsWithoutOwner", alert_faults.shares_without_owner, LATE | {"HeliographProcessDown", "HeliographNoWorker"}),

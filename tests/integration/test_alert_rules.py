@@ -67,6 +67,7 @@ WELL: Mapping[str, str] = {
     of(SIZE, of="temporary"): always(1e9),
     of("heliograph_backup_age_seconds"): always(80_000),
     of("heliograph_unreleased_accounts"): always(0),
+    of("heliograph_ledger_gaps"): always(0),
 }
 
 
@@ -99,6 +100,7 @@ FAULTS: Mapping[str, Fault] = {
     "HeliographOverloaded": Fault(growing(REFUSED, entrance="api", status="429"), "75m", "63m"),
     "HeliographServerErrors": Fault(growing(REFUSED, entrance="pages", status="500"), "65m", "61m"),
     "HeliographSignInsFail": Fault(growing("heliograph_sign_in_failures_total", reason="unknown user"), "65m", "59m"),
+    "HeliographLedgerGaps": Fault({of("heliograph_ledger_gaps"): always(3)}, "61m", "58m"),
     "HeliographDeliveriesLate": Fault({of("heliograph_queue_oldest_seconds", state="pending"): f"0+60{SOME_HOURS}"}, "19m", "15m"),
     "HeliographRetriesLate": Fault({of("heliograph_queue_oldest_seconds", state="due"): f"0+60{SOME_HOURS}"}, "19m", "15m"),
     "HeliographConnectionDead": Fault({of("heliograph_connections_failing", longer_than="1h"): f"0+0x60 1+0{SOME_HOURS}"}, "69m", "62m"),

@@ -150,6 +150,7 @@ def in_status(said: dict[str, Any]) -> Samples:
         "heliograph_database_size_bytes": said["database_bytes"],
         "heliograph_last_change_timestamp_seconds": said["last_change_at"],
         "heliograph_unreleased_accounts": said["unreleased_accounts"],
+        "heliograph_ledger_gaps": said["ledger_gaps"],
         **({} if said["backup_age_s"] is None else {"heliograph_backup_age_seconds": said["backup_age_s"]}),
     }
     failing = said["connections"]["failing_longer_than"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from django_scopes import scopes_disabled
+from django_scopes import scope, scopes_disabled
 from tests.api_client import ApiClient
 from tests.builders import planted_ledger
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
@@ -18,7 +19,8 @@ from tests.databases import DatabaseFacts
 from tests.page_text import text_of as text_of_html
 
 from heliograph.accounts.models import Role
-from heliograph.sources.models import Source, SourceItem
+from heliograph.domain.source.source_states import CallState, SourceState
+from heliograph.sources.models import CallKind, Source, SourceCall, SourceItem
 
 LEDGER = "/settings/sources/ledger/"
 OF_EVENT = f"{LEDGER}event/?event={EVENT}"
@@ -116,6 +118,25 @@ def test_S9_gaps_are_repaired_by_rest(site: PlatformAccount, source: int) -> Non
         assert SourceItem.objects.filter(source=source, missing__gte=2).count() == 1
         Source.objects.filter(pk=source).update(state=2)
     assert api.post("ledger/repairs", {"gaps": [first["gap"]]}, status=200)["refused"] == "It is not on. Resume it first, then it is read."
+
+
+def test_S9_the_last_file_of_a_watched_folder_is_named(site: PlatformAccount, client: Client) -> None:
+    with scope(account=site.pk):
+        now = site.store.now()
+        folder = Source(
+            name="Guest lists", platform="folder", state=SourceState.ON, account_id=site.pk, created=now, created_by="user:1", changed=now
+        )
+        folder.save()
+    site.signs_in(client)
+    assert "Guest lists No file was imported yet." in text_of(client.get(LEDGER))
+    with scope(account=site.pk):
+        about = json.dumps({"file": "guests.csv", "job": 0, "words": ""})
+        SourceCall(
+            account_id=site.pk, source=folder, at=now, kind=CallKind.FILE, state=CallState.RECORDED, headers=about, documents=212, refused=3
+        ).save()
+    page = text_of(client.get(LEDGER))
+    assert "“guests.csv”" in page
+    assert "212 rows, 3 were refused" in page
 
 
 def test_S9_nothing_to_compare_is_said(site: PlatformAccount, client: Client) -> None:

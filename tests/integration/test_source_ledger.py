@@ -32,6 +32,7 @@ from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.recording.source_calls import process
 from heliograph.setup.services.setup_save import saving
+from heliograph.sources.gap_counter import count_gaps
 from heliograph.sources.ledger_gaps import Gap
 from heliograph.sources.models import Source, SourceChanges, SourceItem
 from heliograph.sources.read_schedule import queue_due_sources
@@ -39,6 +40,7 @@ from heliograph.sources.services import ledger_repairs
 from heliograph.sources.services.sources import add_source
 from heliograph.sources.source_ledger import GapFilter, LedgerRow, SourceLedger, filtered_gaps, ledger_of
 from heliograph.store.config_cache import Committed
+from heliograph.store.installation_state import read_status
 from heliograph.store.instants import from_micros
 
 BY = "user:1"
@@ -249,6 +251,24 @@ def test_S9_one_gap_is_repaired_and_the_others_stay(source: ListSource) -> None:
     assert named(source) == {second.code: MISSING}
 
 
+def test_S9_gaps_are_counted_for_the_metric_and_the_tab(site: PlatformAccount, source: ListSource, client: Client) -> None:
+    for code in ("k003", "k004"):
+        remove(source, code)
+    assert read_status(site.store).ledger_gaps == 0
+    assert count_gaps() == 1
+    assert count_gaps() == 0  # they were counted just now
+    assert read_status(site.store).ledger_gaps == 2
+    site.signs_in(client)
+    assert "Ledger 2 gaps" in text_of(client.get("/settings/sources/").content)
+    repair(source, ledger(source).gaps)
+    source.read()
+    run(source, "UPDATE source SET gaps_counted = 1 WHERE account_id = :account AND name <> :code", "")
+    assert count_gaps() == 1
+    assert read_status(site.store).ledger_gaps == 0
+    assert "gaps" not in text_of(client.get("/settings/sources/").content)
+    assert "Ledger 2 gaps" not in text_of(client.get("/settings/sources/ledger/").content)
+
+
 # --- sources that only call
 
 
@@ -392,6 +412,7 @@ def test_S9_that_a_webhook_is_broken_is_said_for_certain(site: PlatformAccount, 
     assert "131 of 412 changes of the last 7 days were announced by no call. Reading found them." in page
     assert "Your webhook at pretix is broken since" in page
     assert "That is certain." in page
+    assert "Announced by a call 281 Found by reading only 131" in page
     assert "Your webhook at pretix is broken since" in said("ledger/")
     assert "pretix stopped telling us about changes." in said("")
     with scope(account=site.pk):

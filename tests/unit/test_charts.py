@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.web.charts import Bucket, Series, plot, row_bars
+from heliograph.web.charts import Bucket, Series, SharePart, plot, row_bars, share
 
 values = st.lists(st.integers(0, 5), min_size=1, max_size=40)
 
@@ -25,3 +26,12 @@ def test_X3_a_column_is_a_link_if_and_only_if_it_is_not_empty(delivered: list[in
 def test_X3_a_bar_of_nothing_is_no_link(numbers: list[int]) -> None:
     for bar, number in zip(row_bars([("Name", n, "/records/", "") for n in numbers]), numbers, strict=True):
         assert bar.href == ("/records/" if number else "")
+
+
+def test_the_parts_of_a_share_fill_the_bar_and_none_vanishes() -> None:
+    parts = share([SharePart("The same", 100_000, "ink"), SharePart("Older", 0, "wait"), SharePart("Missing", 1, "failed")])
+    same, older, missing = parts
+    assert (same.begin, older.width) == ("0.00", "0.00")
+    assert float(missing.width) > 0.4
+    assert float(missing.begin) + float(missing.width) == pytest.approx(100, abs=0.2)
+    assert [part.width for part in share([SharePart("The same", 0, "ink")])] == ["0.00"]

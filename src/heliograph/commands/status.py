@@ -109,6 +109,10 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
     )
     if database.unreleased_accounts:
         table.add_row("Restored", f"[red]{database.unreleased_accounts} accounts of a restored copy send nothing: heliograph release[/red]")
+    if database.ledger_gaps:
+        table.add_row(
+            "Ledger", f"{database.ledger_gaps:,} {'gap' if database.ledger_gaps == 1 else 'gaps'} between sources and what is here"
+        )
     if database.last_error:
         table.add_row("Last error", database.last_error)
     if database.database_bytes is not None:

@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
 from heliograph.domain.source.silence import Doorbell, Silence
+from heliograph.domain.source.source_states import CallState
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.ledger_gaps import Gap
-from heliograph.sources.models import Source
+from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.source_ledger import DOORBELL_DAYS, LedgerRow
-from heliograph.sources.source_words import platform_name
+from heliograph.sources.source_words import file_of, platform_name
 from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import short_moment
 
@@ -121,6 +122,26 @@ def doorbell_words(doorbell: Doorbell) -> str:
         doorbell.unannounced,
     )
     return sentence % numbers
+
+
+def file_words(file: SourceCall) -> str:
+    """What became of a file of a watched folder."""
+    numbers = {"file": file_of(file).get("file", ""), "time": short_moment(file.at), "rows": intcomma(file.documents)}
+    rows = ngettext("“%(file)s”, %(time)s: %(rows)s row", "“%(file)s”, %(time)s: %(rows)s rows", file.documents) % numbers
+    if not file.refused:
+        return rows if file.state == CallState.RECORDED else _("“%(file)s”, %(time)s: nothing was recorded") % numbers
+    refused = ngettext("%(n)s was refused", "%(n)s were refused", file.refused) % {"n": intcomma(file.refused)}
+    return _("%(rows)s, %(refused)s") % {"rows": rows, "refused": refused}
+
+
+def announced(count: int) -> str:
+    """Changes that calls announced, for a column of the chart."""
+    return ngettext("%(n)s announced", "%(n)s announced", count) % {"n": intcomma(count)}
+
+
+def unannounced(count: int) -> str:
+    """Changes that reading alone found, for a column of the chart."""
+    return ngettext("%(n)s found by reading only", "%(n)s found by reading only", count) % {"n": intcomma(count)}
 
 
 def _moment(at: int | None) -> str:

@@ -64,6 +64,8 @@ class Source(models.Model):
     quiet_until = models.BigIntegerField(null=True, blank=True)  # its calls up to this id are recorded without flows (P9)
 
     reader_job = models.BigIntegerField(null=True, blank=True)  # the job that reads it, one for all of its readings
+    gaps = models.IntegerField(null=True, blank=True)  # of the ledger, as it was counted last (S9)
+    gaps_counted = MicrosField(null=True, blank=True)
 
     objects: ClassVar = ScopedManager(account="account")
 

@@ -155,7 +155,19 @@ class SourceLedger:
 
     @cached_property
     def rows(self) -> list[LedgerRow]:
-        """A row for each source and event, by event."""
+        """A row for each source and event, by event, with what flows made of it."""
+        return self._with_flows(self._balances_of_sources)
+
+    @property
+    def gap_counts(self) -> dict[int, int]:
+        """How many gaps each source has, by its id."""
+        counts = Counter({source.pk: 0 for source in self.sources})
+        for row in self._balances_of_sources:
+            counts[row.source.pk] += row.balance.gaps
+        return dict(counts)
+
+    @cached_property
+    def _balances_of_sources(self) -> list[LedgerRow]:
         called = [source.pk for source in self.sources if not is_read(source)]
         counts = self._counts
         here = {(source, event): count for source, event, count in ledger_reads.recorded_counts(self.db, called)}
@@ -174,7 +186,7 @@ class SourceLedger:
                 missing = sum(gap.verdict.kind is GapKind.MISSING for gap in of_place)
                 balance = SourceBalance(None, here.get(place, 0), missing, len(of_place) - missing)
                 rows.append(LedgerRow(source, place[1], balance, waiting, silence=self._silences[source.pk]))
-        return self._with_flows(rows)
+        return rows
 
     def _with_flows(self, rows: Iterable[LedgerRow]) -> list[LedgerRow]:
         """The rows in order, the first of each event with what flows made of it."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -24,6 +25,7 @@ from heliograph.sources.folder_place import folder_name
 from heliograph.sources.models import CallKind, Source, SourceCall
 from heliograph.sources.services.pretix_setup import next_step, setup_of
 from heliograph.sources.source_list import SourceRow, progress_of
+from heliograph.web.templatetags.inline_components import status
 from heliograph.web.templatetags.moments import clock_minute, short_moment
 
 PLATFORM_NAMES: Final = {
@@ -297,9 +299,11 @@ def tabs(source: Source, current: str, *, waiting: int, can: bool) -> list[tuple
     return [(name, reverse(url, args=(source.pk,)), key == current) for key, name, url in pages]
 
 
-def list_tabs(current: str) -> list[tuple[str, str, bool]]:
-    """The pages of all sources: (name, URL, whether it is open).
+def list_tabs(current: str, gaps: int) -> list[tuple[str, str, bool]]:
+    """The pages of all sources: (name, URL, whether it is open). The ledger's name says how many gaps it has.
 
     current: the name of the URL of the open one
     """
-    return [(name, reverse(url), url == current) for url, name in (("sources", _("Sources")), ("ledger", _("Ledger")))]
+    words = ngettext("%(n)s gap", "%(n)s gaps", gaps) % {"n": intcomma(gaps)}
+    ledger = format_html("{} {}", _("Ledger"), status(words, tone="wait", sign="warn")) if gaps else _("Ledger")
+    return [(name, reverse(url), url == current) for url, name in (("sources", _("Sources")), ("ledger", ledger))]

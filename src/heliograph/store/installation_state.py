@@ -15,6 +15,7 @@ from heliograph.store.connection_states import failing_for
 from heliograph.store.database import Database
 from heliograph.store.disk_room import DiskRoom, disk_rooms
 from heliograph.store.instants import from_micros
+from heliograph.store.ledger_reads import counted_gaps
 from heliograph.store.restored_copy import unreleased_accounts
 from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_WAITING
 
@@ -71,6 +72,8 @@ class ServerStatus:
     """Seconds since the newest complete backup began; None if there was none."""
     unreleased_accounts: int
     """Accounts of a restored copy that nobody has released (O14)."""
+    ledger_gaps: int
+    """Gaps of all sources, as they were counted last (S9)."""
 
     @property
     def is_working(self) -> bool:
@@ -105,6 +108,7 @@ class ServerStatus:
             "last_change_at": self.last_change,
             "backup_age_s": self.backup_age,
             "unreleased_accounts": self.unreleased_accounts,
+            "ledger_gaps": self.ledger_gaps,
         }
 
 
@@ -167,6 +171,7 @@ def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: P
         last_change=last_change[0][0] / 1_000_000 if last_change else None,
         backup_age=None if (last := last_backup(db)) is None else max(0.0, round((now - last) / 1_000_000, 1)),
         unreleased_accounts=len(unreleased_accounts(db)),
+        ledger_gaps=counted_gaps(db),
     )
 
 

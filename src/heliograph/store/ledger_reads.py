@@ -6,7 +6,7 @@ An item of a list names its registrations by event and code, as JSON. They are j
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -15,7 +15,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.source.ledger_rules import ChangeCounts
 from heliograph.domain.source.silence import HourOfChanges
-from heliograph.domain.source.source_states import CallState
+from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_FAILURE, RUN_TRIGGERED, STUCK_RUN_OPEN, STUCK_RUN_WAITING
 from heliograph.store.source_reads import PAGE
@@ -27,6 +27,9 @@ _ERASED: Final = f"state = {ActionState.FAILED.value} AND cause = '{Cause.ERASED
 """The message ended because its person was erased (B7)."""
 _FLOWS_MAY_ACT: Final = f"c.mode = {Mode.LIVE.code} AND NOT c.quiet"
 """A Live flow could act on the change `c`."""
+_IN_LEDGER: Final = f"deleted_at IS NULL AND state <> {SourceState.DRAFT.value}"
+"""The source is switched on or paused, so the ledger has it."""
+_TO_COUNT: Final = f"{_IN_LEDGER} AND (gaps_counted IS NULL OR gaps_counted < :before)"
 _OLDER: Final = "i.sent_modified IS NOT NULL AND (r.sent_modified IS NULL OR r.sent_modified < i.sent_modified)"
 
 
@@ -238,6 +241,34 @@ def count_as_missing(db: Database, source: int, items: Collection[int], missing:
         f" WHERE source_id = :source AND {db.member('id', 'items')}",
         {"missing": missing, "source": source, "items": list(items)},
     )
+
+
+# --- how many gaps there are
+
+
+def accounts_to_count(db: Database, before: int) -> list[int]:
+    """The accounts with sources whose gaps were not counted since then."""
+    return [account for (account,) in db.all(f"SELECT DISTINCT account_id FROM source WHERE {_TO_COUNT} ORDER BY 1", {"before": before})]
+
+
+def take_to_count(db: Database, account: int, before: int, now: int) -> bool:
+    """Notes that an account's gaps are being counted. False if another process has done so since `before`."""
+    sql = f"UPDATE source SET gaps_counted = :now WHERE account_id = :account AND {_TO_COUNT}"
+    return db.run(sql, {"account": account, "before": before, "now": now}) > 0
+
+
+def save_gaps(db: Database, gaps: Mapping[int, int]) -> None:
+    """Saves how many gaps each source has, by the source's id."""
+    db.many("UPDATE source SET gaps = :gaps WHERE id = :source", [{"source": source, "gaps": count} for source, count in gaps.items()])
+
+
+def counted_gaps(db: Database, account: int | None = None) -> int:
+    """How many gaps the sources of an account had when they were counted last; None for those of all accounts."""
+    of_account = "" if account is None else " AND account_id = :account"
+    ((count,),) = db.all(
+        f"SELECT COALESCE(SUM(gaps), 0) FROM source WHERE {_IN_LEDGER}{of_account}", {} if account is None else {"account": account}
+    )
+    return int(count)
 
 
 # --- what flows made of changes

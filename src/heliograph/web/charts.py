@@ -1,14 +1,14 @@
 """Charts drawn on the server, as SVG without inline style: colours are classes, the baseline is zero, bars and slices link to their records.
 
 Columns are stretched SVG and their labels HTML, so that text never shrinks. components/chart.html and chart_multiples.html draw a `Plot`,
-chart_rows.html draws `RowBar`s; `pie` is SVG by itself.
+chart_rows.html draws `RowBar`s, share.html a bar of `SharePart`s; `pie` is SVG by itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -16,12 +16,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-type Tone = Literal["ink", "wait", "failed", "invalid"]
+type Tone = Literal["ink", "ink-3", "wait", "failed", "invalid"]
 
 LABELS = 6
 """The most labels of an axis that fit on a phone."""
 THIN, THIN_EXCEPTION = 1.0, 3.0
 """The least height of a bar that is not zero, in pixels: one failure among thousands stays visible."""
+THIN_PART = 0.6
+"""The least length of a part of a share bar, in percent."""
 THIN_SLICE = 0.015
 """The least share of a slice, so that it can be seen and clicked; the legend gives the number."""
 
@@ -95,6 +97,29 @@ class RowBar:
 
 
 @dataclass(frozen=True, slots=True)
+class ChartTable:
+    """A chart as a table, with a row for each column of the chart that is not empty. A cell is (number, URL of its records)."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+    foot: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SharePart:
+    """A part of a bar of proportions."""
+
+    label: str
+    value: int
+    tone: Tone
+    href: str = ""
+    begin: str = ""
+    """Where it begins, in percent of the bar."""
+    width: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
     label: str
     value: int
@@ -143,6 +168,19 @@ def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:
     """Rows of (name, value, href, sub) as bars on one scale. An empty bar is no link."""
     most = max((value for _name, value, *_rest in rows), default=0) or 1
     return [RowBar(name, value, href if value else "", f"{100 * value / most:.1f}", sub) for name, value, href, sub in rows]
+
+
+def share(parts: Sequence[SharePart]) -> list[SharePart]:
+    """The parts of a bar, as long as their numbers. One that is too thin to see is widened."""
+    total = sum(part.value for part in parts) or 1
+    lengths = [max(100 * part.value / total, THIN_PART) if part.value else 0.0 for part in parts]
+    scale = sum(lengths) / 100 or 1
+    begins = [sum(lengths[:index]) / scale for index in range(len(parts))]
+    gap = 0.15
+    return [
+        replace(part, begin=f"{begin:.2f}", width=f"{max(length / scale - gap, 0):.2f}")
+        for part, begin, length in zip(parts, begins, lengths, strict=True)
+    ]
 
 
 def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:

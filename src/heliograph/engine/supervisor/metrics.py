@@ -134,6 +134,7 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
         "Accounts of a restored copy that send nothing until they are released.",
         {(): status.unreleased_accounts},
     )
+    yield _gauge("heliograph_ledger_gaps", "Registrations that are not here as they are at their source.", {(): status.ledger_gaps})
 
 
 def _known(value: float | None) -> dict[tuple[()], float]:

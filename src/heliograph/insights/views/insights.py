@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_words import FACETS
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.retry.fix_links import cured_at
-from heliograph.web.charts import Plot, Series, Slice, pie, plot, row_bars
+from heliograph.web.charts import ChartTable, Plot, Series, Slice, pie, plot, row_bars
 from heliograph.web.pages import page
 
 NOT_REPORTED = "-"
@@ -51,16 +51,6 @@ class PlotRow:
     href: str
     plot: Plot
     sub: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ChartTable:
-    """A chart as a table, with a row for each column of the chart that is not empty. A cell is (number, URL of its records)."""
-
-    caption: str
-    head: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[tuple[int, str]]]]
-    foot: Sequence[int]
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""The ledger of all sources, the one of an event, repairing its gaps, and comparing now (S9)."""
+"""The ledger of all sources, and the one of an event with its gaps (S9)."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse
 from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.domain.source.ledger_rules import FlowBalance, GapKind, Repair
+from heliograph.domain.source.ledger_rules import FlowBalance, GapKind
+from heliograph.domain.source.platforms import FOLDER
+from heliograph.domain.source.silence import HOUR, Doorbell, HourOfChanges
+from heliograph.domain.source.source_states import CallState, SourceState
+from heliograph.domain.source.source_times import DAY
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.registrations.imports.preparation import load_known
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources import ledger_words as words
 from heliograph.sources.call_targets import CallTargets
 from heliograph.sources.ledger_gaps import Gap
-from heliograph.sources.services import ledger_repairs
+from heliograph.sources.models import CallKind, Source, SourceCall
 from heliograph.sources.source_ledger import DAYS, GapFilter, LedgerRow, SourceLedger, filtered_gaps, gap_page, is_read, ledger_of
 from heliograph.sources.source_words import list_tabs
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import read_database
-from heliograph.web.confirmation import Breaks, Moving, is_agreed, question
+from heliograph.store.instants import from_micros
+from heliograph.store.ledger_reads import hours_of_changes
+from heliograph.web.charts import Bucket, ChartTable, Series, SharePart, Tone, plot, share
 from heliograph.web.cursor import ROWS, Pager, read_cursor
-from heliograph.web.form_fields import TextLine
-from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters
 from heliograph.web.templatetags.moments import short_moment
-from heliograph.web.toasts import say
 
 ENTRY: Final = "sources"
-LONGEST: Final = 200
 PLACE: Final = (int, int, int, int)
 """The types of a gap's place in its list."""
 
@@ -63,34 +65,34 @@ class GapFilters(ListFilters):
         return GapFilter(values["event"], values["source"], values["kind"])
 
 
-class RepairForm(Form):
-    """The gap that is repaired."""
-
-    event = TextLine()
-    gap = TextLine()
-
-
-class CompareForm(Form):
-    """The event whose sources are compared."""
-
-    event = TextLine()
-
-
 @require_safe
 def ledger(request: AccountRequest) -> HttpResponse:
     """Each event and source: there, here, owed and delivered."""
     with read_database() as db:
         rows = ledger_of(db, request.account.pk).rows
+    folders = Source.objects.filter(deleted_at=None, platform=FOLDER).exclude(state=SourceState.DRAFT)
     return settings_page(
         request,
         "sources/ledger.html",
         entry=ENTRY,
-        tabs=list_tabs("ledger"),
+        tabs=list_tabs("ledger", sum(row.balance.gaps for row in rows)),
         is_bad=any(row.balance.gaps or row.flows.to_go for row in rows),
         verdict=words.verdict(rows),
         rows=[_row(row) for row in rows],
+        folders=[_folder(source) for source in folders],
         days=DAYS,
     )
+
+
+def _folder(source: Source) -> Mapping[str, Any]:
+    """A watched folder, of which only the rows of its last file can be told."""
+    file = SourceCall.objects.filter(source=source, kind=CallKind.FILE).order_by("-at", "-id").first()
+    return {
+        "name": source.name,
+        "href": reverse("source", args=(source.pk,)),
+        "says": words.file_words(file) if file is not None else _("No file was imported yet."),
+        "is_bad": file is not None and (file.refused > 0 or file.state != CallState.RECORDED),
+    }
 
 
 def event_url(event: str, **query: str) -> str:
@@ -152,6 +154,11 @@ def ledger_event(request: AccountRequest) -> HttpResponse:
         total = len(filtered_gaps(account, filters.gap_filter))
         gaps = _gaps(db, request.account.pk, page.rows)
         flows = _flows(db, account, event)
+        announced = [
+            _announced(row, row.doorbell, hours_of_changes(db, row.source.pk, account.now - DAY), account.now)
+            for row in rows
+            if row.doorbell is not None
+        ]
     can = may(request.user, Role.ADMINISTRATOR)
     kind = filters.cleaned_data["kind"]
     count = ngettext("%(n)s gap", "%(n)s gaps", total) % {"n": intcomma(total)}
@@ -171,6 +178,7 @@ def ledger_event(request: AccountRequest) -> HttpResponse:
         csv_href=reverse("ledger-gaps-file", query={"event": event, **({"kind": kind} if kind else {})}),
         pager=Pager.from_page(request, page, count, by_time=False),
         flows=flows,
+        announced=announced,
         days=DAYS,
     )
 
@@ -184,21 +192,62 @@ def _source(row: LedgerRow) -> Mapping[str, Any]:
     else:
         title = _("%(source)s: %(there)s there, %(here)s here") % {**numbers, "there": intcomma(balance.there)}
         says = _("Every registration by its key and time of change.")
+    counts: list[tuple[GapKind, int, Tone]] = [
+        (GapKind.OLDER, balance.older, "wait"),
+        (GapKind.MISSING, balance.missing, "failed"),
+        (GapKind.ONLY_HERE, balance.only_here, "ink-3"),
+    ]
     parts = [
-        (words.KINDS[kind], count, event_url(row.event, source=str(row.source.pk), kind=kind), words.TONES[kind])
-        for kind, count in ((GapKind.OLDER, balance.older), (GapKind.MISSING, balance.missing), (GapKind.ONLY_HERE, balance.only_here))
+        SharePart(str(words.KINDS[kind]), count, tone, event_url(row.event, source=str(row.source.pk), kind=kind))
+        for kind, count, tone in counts
     ]
     return {
         "id": row.source.pk,
         "href": reverse("source", args=(row.source.pk,)),
         "title": title,
         "says": f"{says} {compared_at(row)}",
-        "equal": balance.equal,
-        "parts": parts,
-        "is_counted": balance.there is not None,
+        "share": share([SharePart(_("The same"), balance.equal, "ink"), *parts]) if balance.there else [],
+        "parts": [part for part in parts if part.value],
         "broken": words.broken_words(row.source, row.doorbell) if row.doorbell and row.doorbell.broken_since else "",
-        "announced": words.doorbell_words(row.doorbell) if row.doorbell else "",
     }
+
+
+def _announced(row: LedgerRow, doorbell: Doorbell, hours: Sequence[HourOfChanges], now: int) -> Mapping[str, Any]:
+    """What calls announced of a source that is read, and what reading alone found, by the hours of the last day."""
+    by_hour = {hour.hour: hour for hour in hours}
+    begins = [now // HOUR * HOUR - HOUR * ago for ago in reversed(range(24))]
+    counted = [by_hour.get(begin, HourOfChanges(begin)) for begin in begins]
+    buckets = [Bucket(*_hour_words(begin), "") for begin in begins]
+    announced, unannounced = [hour.announced for hour in counted], [hour.unannounced for hour in counted]
+    title = _("Last 24 hours, by the hour")
+    is_drawn = any(announced) or any(unannounced)
+    series = [Series("ink", announced, words.announced), Series("wait", unannounced, words.unannounced)]
+    names = (_("Announced by a call"), _("Found by reading only"))
+    return {
+        "id": row.source.pk,
+        "href": reverse("source", args=(row.source.pk,)),
+        "title": _("What %(source)s announced") % {"source": row.source.name},
+        "says": words.doorbell_words(doorbell),
+        "broken": words.broken_words(row.source, doorbell) if doorbell.broken_since else "",
+        "plot": plot(buckets, series, title=title, height=96) if is_drawn else None,
+        "legend": [(names[0], "ink", sum(announced)), (names[1], "wait", sum(unannounced))],
+        "table": ChartTable(
+            title,
+            [_("From"), *names],
+            [
+                (bucket.words, [(hour.announced, ""), (hour.unannounced, "")])
+                for bucket, hour in zip(buckets, counted, strict=True)
+                if hour.announced or hour.unannounced
+            ],
+            [sum(announced), sum(unannounced)],
+        ),
+    }
+
+
+def _hour_words(begin: int) -> tuple[str, str]:
+    """An hour on an axis, and in a sentence."""
+    local = timezone.localtime(from_micros(begin))
+    return formats.date_format(local, "H:i"), formats.date_format(local, "j M, H:i")
 
 
 def _gaps(db: Database, account: int, gaps: Sequence[Gap]) -> list[Mapping[str, Any]]:
@@ -289,71 +338,3 @@ def ledger_gaps_file(request: AccountRequest) -> HttpResponse:
     response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="gaps.csv"'
     return response
-
-
-# --- repairing
-
-
-@require_POST
-@needs(Role.ADMINISTRATOR)
-def ledger_repair(request: AccountRequest) -> HttpResponse:
-    """Begins the repair of one gap."""
-    form = RepairForm(posted(request))
-    event, key = (str(form.posted.get(name, ""))[:LONGEST] for name in ("event", "gap"))
-    with read_database() as db:
-        gaps = [gap for gap in filtered_gaps(ledger_of(db, request.account.pk), GapFilter(event)) if gap.key == key]
-    done = ledger_repairs.repair(request.account.pk, gaps, by=request.user.actor)
-    say(request, words.repaired(done.begun, done.not_begun, done.refused))
-    return HttpResponseRedirect(event_url(event))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs(Role.ADMINISTRATOR)
-@never_cache
-def ledger_repair_all(request: AccountRequest) -> HttpResponse:
-    """Asks for confirmation, and begins the repair of all gaps of a kind."""
-    filters = GapFilters(request)
-    event, kind = filters.cleaned_data["event"], filters.cleaned_data["kind"]
-    if kind is None:
-        raise Http404
-    with read_database() as db:
-        gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)
-    href, count = event_url(event, kind=kind), len(gaps)
-    numbers = {"n": intcomma(count), "kind": words.KINDS[kind], "event": words.event_name(event)}
-    ways = {gap.verdict.repair for gap in gaps}
-    confirmation = question(
-        ngettext("Repair %(n)s gap of %(event)s?", "Repair %(n)s gaps of %(event)s?", count) % numbers,
-        lead=_("“%(kind)s”: each is repaired by what its button does.") % numbers,
-        crumbs=[(_("Sources"), reverse("sources")), (_("Ledger"), reverse("ledger")), (words.event_name(event), href)],
-        breaks=[Breaks(str(words.REPAIRS[way]), Moving(_DOES[way])) for way in Repair if way in ways and way is not Repair.NONE],
-        thing=(event, kind, count),
-        button=_("Repair them") if gaps else "",
-        cancel_href=href,
-    )
-    if is_agreed(request, confirmation):
-        done = ledger_repairs.repair(request.account.pk, gaps, by=request.user.actor)
-        say(request, words.repaired(done.begun, done.not_begun, done.refused))
-        return HttpResponseRedirect(event_url(event))
-    return settings_page(request, "confirmation.html", entry=ENTRY, **confirmation)
-
-
-_DOES: Final = {
-    Repair.RUN_AGAIN: gettext_lazy("The calls are recorded by the mapping as it is now. Flows act on what changes."),
-    Repair.READ: gettext_lazy("The sources are read once more. Flows act on what changes."),
-    Repair.SET_INACTIVE: gettext_lazy("The sources are asked for each once more. What is gone becomes inactive, and flows act on that."),
-    Repair.RETRY: gettext_lazy("The messages go to the front of their queues, and are sent."),
-}
-
-
-@require_POST
-@needs(Role.ADMINISTRATOR)
-def ledger_compare(request: AccountRequest) -> HttpResponse:
-    """Has the sources of an event compared now."""
-    form = CompareForm(posted(request))
-    event = str(form.posted.get("event", ""))[:LONGEST]
-    count = ledger_repairs.compare_event(request.account.pk, event, by=request.user.actor)
-    if count:
-        say(request, ngettext("%(n)s source is being compared.", "%(n)s sources are being compared.", count) % {"n": intcomma(count)})
-    else:
-        say(request, _("There is no source of this event that can be read now."))
-    return HttpResponseRedirect(event_url(event))

@@ -35,6 +35,7 @@ from heliograph.sources.services import sources as service
 from heliograph.sources.source_list import DayCounts, SourceRow, source_rows
 from heliograph.sources.views import pretix_pages
 from heliograph.store.django_database import read_database
+from heliograph.store.ledger_reads import counted_gaps
 from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form, posted
@@ -109,13 +110,14 @@ def source_list(request: AccountRequest) -> HttpResponse:
     listed = list(Source.objects.filter(deleted_at=None))
     with read_database() as db:
         rows = source_rows(db, listed)
+        gaps = counted_gaps(db, request.account.pk)
     actors = Actors.from_stored(request.account, [source.paused_by for source in listed])
     can = may(request.user, Role.ADMINISTRATOR)
     return settings_page(
         request,
         "sources/list.html",
         entry=ENTRY,
-        tabs=words.list_tabs("sources"),
+        tabs=words.list_tabs("sources", gaps),
         rows=[_listed(row, actors, can=can) for row in rows],
         can=can,
         platforms=[(each.name, reverse("source-add", args=(each.key,))) for each in PLATFORMS.values() if each.name],
