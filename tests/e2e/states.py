@@ -92,7 +92,7 @@ def _submit_nothing(visit: Visit) -> None:
 
 
 def _tick(visit: Visit) -> None:
-    visit.page.get_by_role("checkbox", name="Tick S26-2").first.check()
+    visit.page.get_by_role("checkbox", name="Select S26-2").first.check()
     assert visit.page.get_by_text("1 ticked").is_visible()
 
 

@@ -114,7 +114,7 @@ def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation:
         assert signal.evaluate("window.stillTheSamePage"), "the feed came by itself"
     signal.get_by_role("navigation", name="Metrics").get_by_role("link", name="Flows").click()
     signal.get_by_role("link", name=re.compile("Retry 1 waiting")).click()
-    expect(signal.get_by_role("heading", name="1 waits for a retry, for 1 cause")).to_be_visible()
+    expect(signal.get_by_role("heading", name="1 waits for a retry (1 reason)")).to_be_visible()
     waiting = signal.get_by_role("row").filter(has_text="S26-1")
     for cell in ("Attendees to the CRM", "Retry", "Connection", "Sales CRM answered 503 Service Unavailable", "0"):
         expect(waiting.get_by_role("cell", name=cell, exact=True)).to_be_visible()

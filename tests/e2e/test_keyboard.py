@@ -77,7 +77,7 @@ def test_all_rows_are_ticked_and_submitted_by_keyboard(signed_in: Page, showcase
     page = signed_in
     page.goto(f"{showcase.url}/signal/retry/")
     every = page.get_by_role("checkbox", name="Tick all rows of this page")
-    rows = page.get_by_role("checkbox", name="Tick S26-")
+    rows = page.get_by_role("checkbox", name="Select S26-")
     every.focus()
     page.keyboard.press("Space")
     for row in rows.all():

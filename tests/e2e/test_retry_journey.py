@@ -63,8 +63,8 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
 ) -> None:
     receiver = installation.receiver
     sign_in(page, f"{installation.url}/signal/retry/", heading="Retry")
-    expect(page.get_by_role("heading", name="5 wait for a retry, for 2 causes")).to_be_visible(timeout=SECONDS * 1000)
-    causes = page.get_by_role("main").locator(".group-list > li")
+    expect(page.get_by_role("heading", name="5 wait for a retry (2 reasons)")).to_be_visible(timeout=SECONDS * 1000)
+    causes = page.get_by_role("main").locator(".cause")
     refused = causes.filter(has_text="Sales CRM answered 401 Unauthorized: invalid_token")
     expect(refused.get_by_role("link", name="3 actions of Attendees to the CRM")).to_be_visible()
     expect(refused.get_by_text(re.compile("^since "))).to_be_visible()
@@ -80,7 +80,8 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     receiver.wait_for(6, SECONDS, path="/crm")
     page.bring_to_front()
     page.get_by_role("heading", name="Retry", level=1).hover()  # what the pointer is in is left alone
-    expect(page.get_by_role("heading", name="2 wait for a retry, for 1 cause; 1 cause is cured")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="2 wait for a retry (1 reason)")).to_be_visible(timeout=SECONDS * 1000)
+    page.get_by_text("1 reason fixed just now").click()
     healed = causes.filter(has_text="Sales CRM answered 401 Unauthorized")
     expect(healed.get_by_role("link", name="3 sent")).to_be_visible()
     expect(healed.get_by_text(re.compile(r"^Connection Setup was saved at \d\d:\d\d:\d\d by Ada\.$"))).to_be_visible()
@@ -107,7 +108,8 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     expect(page.get_by_role("status").get_by_text("2 items are at the front of their connection’s queue.")).to_be_visible()
     receiver.wait_for(4, SECONDS, path="/lake")
     page.goto(f"{installation.url}/signal/retry/")
-    expect(page.get_by_role("heading", name="2 causes are cured")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible(timeout=SECONDS * 1000)
+    page.get_by_text("2 reasons fixed just now").click()
     expect(causes.filter(has_text="Data lake answered 422").get_by_role("link", name="2 sent")).to_be_visible()
     assert len(receiver.at("/crm")) == 6
     assert len(receiver.at("/lake")) == 4

@@ -203,7 +203,7 @@ def test_D8_the_queue_by_cause_and_by_item(site: SignalAccount, client: Client) 
     site.signs_in(client)
     shown = text_of(client.get("/signal/retry/").content)
     for said in (
-        "2 wait for a retry, 1 waits for a tag, for 3 causes",
+        "2 wait for a retry, 1 waits for a tag (3 reasons)",
         "“Invited” of SUMMIT-26 has no tag",
         "CRM did not answer in time",
         "4 items: 3 Retry (1 waits for a tag), 0 Error, 1 Failed, 0 Done",
@@ -324,8 +324,8 @@ def test_D6_a_cause_is_listed_once_and_names_its_flow(database: DatabaseFacts, c
             site.ends(site.actions(f"S26-{n}")[0], late)
         site.signs_in(client)
         html = client.get("/signal/retry/").content
-        groups = html.decode().partition('class="group-list"')[2].partition("</ol>")[0]
-        assert groups.count("did not answer in time:</b>") == 1
+        groups = html.decode().partition('class="groups"')[2].partition("</section>")[0]
+        assert groups.count("did not answer in time</b>") == 1
         assert re.search(r"3 actions of \w+", groups)
         href = re.search(r'href="(/signal/retry/\?cause=[^"#]+)', groups)
         assert href
@@ -344,7 +344,7 @@ def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story
         until(lambda: all(action["state"] == "queued" for action in story.actions("R1")))
     story.signs_in(client)
     html = client.get("/signal/retry/").content.decode()
-    groups = html.partition('class="group-list"')[2].partition("</ol>")[0]
+    groups = html.partition('class="groups"')[2].partition("</section>")[0]
     assert [(n, flow) for n, flow in re.findall(r"(\d) actions? of (\w+)", groups)] == [("2", "Both"), ("1", "Other")]
     assert groups.count("Open the flow") == 2
     href = re.search(r'href="(/signal/retry/\?cause=[^"#]+)', groups)

@@ -43,20 +43,20 @@ def test_D6_D7_a_cured_cause_says_what_became_of_it(story: Story, receiver: Rece
     story.signs_in(client, Role.PLANNER, name="Ada")
     crm = refused(story, receiver, *[f"R{n}" for n in range(7)])
     before = causes(client)
-    assert "7 wait for a retry, for 1 cause" in before
+    assert "7 wait for a retry (1 reason)" in before
     assert "Sales CRM answered 401 Unauthorized: invalid_token" in before
     assert re.search(r"7 actions of Leads since \d\d:\d\d", before)
     assert "Submit all 7" in before
     with story.worker():
         story.record("R1", status="Cancelled")  # a newer change of the same person: it is refused too, and supersedes the older
         story.until("R1", "superseded", "queued")
-        assert "1 superseded so far" in causes(client)
+        assert "1 replaced by newer data so far" in causes(client)
         receiver.answer("/crm", Answer(200))
         story.change_connection(crm, secrets={Secret.KEY: "renewed"})
         story.wait_for(lambda: Counter(story.states()) == {"success": 7, "superseded": 1})
     after = causes(client)
-    assert "1 cause is cured" in after
-    assert "7 sent, 1 superseded" in after
+    assert "1 reason fixed just now" in after
+    assert "7 sent, 1 replaced by newer data" in after
     assert re.search(r"Connection Setup was saved at \d\d:\d\d:\d\d", after)
     assert "Submit all" not in after
     link = re.search(r'href="(/signal/retry/\?cause=[^"#]+)#items"[^>]*>.{0,200}?7 sent', client.get(RETRY).content.decode(), re.DOTALL)
@@ -75,13 +75,13 @@ def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, recei
         before = causes(client)
         assert "“Waitlist Hold” of SUMMIT has no tag" in before
         assert "3 registrations, 2 flows" in before
-        assert "Judge all 6 again" in before
+        assert "Check all 6 again" in before
         story.tag_status("Waitlist Hold", "Waiting")
         story.arrived("/crm", 3)
         story.wait_for(lambda: story.states() == ["success"] * 3)
     after = causes(client)
     assert "3 sent, 3 not selected" in after
-    assert "It carries a tag now." in after
+    assert "It has a tag now." in after
     assert "“Waitlist Hold” of SUMMIT has no tag" in after
 
 
@@ -96,11 +96,11 @@ def test_D6_F7_a_run_that_can_no_longer_be_judged_is_no_cured_cause(story: Story
         story.wait_for(lambda: [item["cause"] for item in story.stuck()] == ["flow_deleted", "untagged"])
         after = causes(client)
         assert "not delivered yet" not in after
-        assert "is cured" not in after
+        assert "fixed just now" not in after
         story.tag_status("Waitlist Hold", "Waiting")
         story.until("R1", "success")
     after = causes(client)
-    assert "1 cause is cured" in after
+    assert "1 reason fixed just now" in after
     assert "1 sent" in after
     assert "not delivered yet" not in after
 
@@ -114,7 +114,7 @@ def test_D6_a_cause_of_more_runs_than_are_looked_at_says_at_least(story: Story) 
         (all_of_them,) = CauseGroups(of, most_runs=4).groups(OPEN_STATUSES)
         words = [group_row(group, of, ada, open=True) for group in (few, all_of_them)]
     assert [row["text"] for row in words] == ["at least 2 registrations of Waiting list", "3 registrations of Waiting list"]
-    assert [row["submit"] for row in words] == ["Judge all of them again", "Judge all 3 again"]
+    assert [row["submit"] for row in words] == ["Check all of them again", "Check all 3 again"]
 
 
 def test_D6_the_causes_refresh_themselves_only_where_they_have_changed(story: Story, receiver: Receiver, client: Client) -> None:
@@ -133,7 +133,7 @@ def test_D6_the_causes_refresh_themselves_only_where_they_have_changed(story: St
     assert then.status_code == 200
     shown = text_of(b'<main id="main">' + then.content)
     assert "1 sent" in shown
-    assert "It has passed, or somebody submitted them." in shown
+    assert "Recovered, or resubmitted." in shown
 
 
 # --- all that match (D8, P10)

@@ -72,7 +72,7 @@ def test_F7_X2_one_number_says_what_waits_for_a_tag_on_every_page(waiting: Story
     assert "Nothing failed" not in summary
     assert "0 actions, 5 wait for a tag" in summary_of(client, "troubleshooting/")
     retry = text_of(client.get("/signal/retry/").content)
-    assert "5 wait for a tag, for 1 cause" in retry
+    assert "5 wait for a tag (1 reason)" in retry
     assert "5 items: 5 Retry (5 wait for a tag), 0 Error, 0 Failed, 0 Done" in retry
     flows = text_of(client.get("/signal/flows/").content)
     for flow, n in (("First", 3), ("Second", 2)):

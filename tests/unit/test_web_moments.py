@@ -59,7 +59,25 @@ def test_what_is_due_within_the_hour_is_told_to_the_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["moment", "minute", "short_moment", "clock", "clock_minute", "day", "iso", "ago", "soon", "soon_to_the_second"]
+    ("left", "said"),
+    [
+        (datetime.timedelta(seconds=-1), "Now"),
+        (datetime.timedelta(seconds=28), "in 28 s"),
+        (datetime.timedelta(seconds=99), "in 99 s"),
+        (datetime.timedelta(seconds=100), "in 1 min"),
+        (datetime.timedelta(minutes=59), "in 59 min"),
+        (datetime.timedelta(hours=1), "in 1 h"),
+        (datetime.timedelta(hours=1, minutes=37), "in 1 h 37 min"),
+        (datetime.timedelta(hours=47), "in 47 h"),
+        (datetime.timedelta(days=2), "in 2 days"),
+    ],
+)
+def test_a_time_to_come_says_how_long_it_is_until_then(left: datetime.timedelta, said: str) -> None:
+    assert moments.until(NOW + left, NOW) == said
+
+
+@pytest.mark.parametrize(
+    "name", ["moment", "minute", "short_moment", "clock", "clock_minute", "day", "iso", "ago", "soon", "soon_to_the_second", "until"]
 )
 def test_no_time_is_no_text(name: str) -> None:
     assert getattr(moments, name)(None) == ""

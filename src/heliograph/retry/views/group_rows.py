@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -54,8 +55,9 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     again = group.cause is Cause.UNTAGGED
     status = (StatusChoice.FAILED if not open else StatusChoice.UNTAGGED if again else StatusChoice.WAITING).value
-    one, all_n = (_("Judge it again"), _("Judge all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
+    one, all_n = (_("Check it again"), _("Check all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
     return {
+        **_place(group),
         "cause": title_of(group),
         "since": _("since %(time)s") % {"time": soon(from_micros(group.since))},
         "text": _number(group),
@@ -70,7 +72,7 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
         "status": status,
         "submit": ""
         if group.prospect.is_over
-        else _("Judge all of them again")
+        else _("Check all of them again")
         if group.is_more
         else one
         if group.number == 1
@@ -84,6 +86,7 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
 def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
     """A cured cause for retry/groups.html."""
     return {
+        **_place(healing.group),
         "cause": title_of(healing.group),
         "since": "",
         "text": became(healing),
@@ -101,11 +104,26 @@ def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _place(group: CauseGroup) -> dict[str, str]:
+    """The connection of a cause, or what stands in its place."""
+    if group.connection is not None:
+        return {"of": group.connection_name, "of_note": ""}
+    if group.cause is Cause.UNTAGGED:
+        return {"of": _("No tag"), "of_note": _("before any connection")}
+    return {"of": group.flow_name or _("No connection"), "of_note": _("flow") if group.flow_name else ""}
+
+
+def by_connection(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows, with those of a connection side by side; connections in the order of their first row."""
+    places = list(dict.fromkeys(row["of"] for row in rows))
+    return sorted(rows, key=lambda row: places.index(row["of"]))
+
+
 def became(healing: Healing) -> str:
     """ "37 sent, 2 not selected"."""
     parts = [
         (healing.sent, ngettext("%(n)s sent", "%(n)s sent", healing.sent)),
-        (healing.superseded, ngettext("%(n)s superseded", "%(n)s superseded", healing.superseded)),
+        (healing.superseded, ngettext("%(n)s replaced by newer data", "%(n)s replaced by newer data", healing.superseded)),
         (healing.not_selected, ngettext("%(n)s not selected", "%(n)s not selected", healing.not_selected)),
         (healing.failed, ngettext("%(n)s failed", "%(n)s failed", healing.failed)),
         (healing.under_way, ngettext("%(n)s not delivered yet", "%(n)s not delivered yet", healing.under_way)),
@@ -115,9 +133,9 @@ def became(healing: Healing) -> str:
 
 def _cured_by(healing: Healing, names: dict[str, str]) -> str:
     if healing.group.cause in (Cause.UNTAGGED, Cause.NOT_SELECTED):
-        return _("It carries a tag now.")
+        return _("It has a tag now.")
     if healing.fix is None:
-        return _("It has passed, or somebody submitted them.")
+        return _("Recovered, or resubmitted.")
     facts = {"time": clock(from_micros(healing.fix.at)), "name": names.get(healing.fix.by, "")}
     if healing.fix.kind == "flow":
         return (_("The flow was saved at %(time)s by %(name)s.") if facts["name"] else _("The flow was saved at %(time)s.")) % facts

@@ -24,7 +24,7 @@ from heliograph.retry.item_details import details
 from heliograph.retry.item_words import is_of_other_mode, next_try, tries, why
 from heliograph.retry.retry_items import RetryFilter, RetryItem, downloadable, submittable
 from heliograph.retry.retry_queue import PARTS, RetryQueue
-from heliograph.retry.views.group_rows import download_words, group_row, healed_row, many
+from heliograph.retry.views.group_rows import by_connection, download_words, group_row, healed_row, many
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.sources.failing_sources import failing_sources
@@ -55,7 +55,7 @@ def queue(request: AccountRequest) -> HttpResponse:
 
 
 def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
-    """The context of the causes: those of waiting and failed items, and those that were cured lately."""
+    """The context of the causes: those of waiting and failed items, and those that were fixed lately."""
     overview = CauseGroups(reader).overview()
     waiting, healed = overview.waiting, overview.healed
     counts = RetryQueue(reader).counts()
@@ -68,24 +68,23 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
         else []
     )
     parts += [delivery_words.waits_for_tag(untagged.number, many(untagged))] if not untagged.is_none else []
-    text = _("%(waiting)s, for %(causes)s") % {
-        "waiting": ", ".join(parts),
-        "causes": ngettext("%(n)d cause", "%(n)d causes", len(waiting)) % {"n": len(waiting)},
-    }
-    cured = ngettext("%(n)d cause is cured", "%(n)d causes are cured", len(healed)) % {"n": len(healed)}
     failed_count = counts[QueueStatus.FAILED]
     return {
-        "healed": [healed_row(healing, names) for healing in healed],
-        "groups": [group_row(group, reader, user, open=True, healing=overview.healings.get(group.key)) for group in waiting],
-        "failed_groups": [group_row(group, reader, user, open=False) for group in overview.failed],
-        "groups_text": (f"{text}; {cured}" if healed else text) if waiting else cured if healed else _("Nothing waits"),
-        "failed_text": _("%(failed)s, for %(causes)s")
-        % {
-            "failed": ngettext("%(n)s failed", "%(n)s failed", failed_count.number) % {"n": many(failed_count)},
-            "causes": ngettext("%(n)d cause", "%(n)d causes", len(overview.failed)) % {"n": len(overview.failed)},
-        },
+        "groups": by_connection([group_row(group, reader, user, open=True, healing=overview.healings.get(group.key)) for group in waiting]),
+        "groups_text": _of_reasons(", ".join(parts), len(waiting)) if waiting else _("Nothing waits"),
+        "failed_groups": by_connection([group_row(group, reader, user, open=False) for group in overview.failed]),
+        "failed_text": _of_reasons(
+            ngettext("%(n)s failed", "%(n)s failed", failed_count.number) % {"n": many(failed_count)}, len(overview.failed)
+        ),
+        "healed": by_connection([healed_row(healing, names) for healing in healed]),
+        "healed_text": ngettext("%(n)d reason fixed just now", "%(n)d reasons fixed just now", len(healed)) % {"n": len(healed)},
         "news": _("What waits has changed"),
     }
+
+
+def _of_reasons(text: str, reasons: int) -> str:
+    """ "12 waiting (5 reasons)"."""
+    return ngettext("%(text)s (%(n)d reason)", "%(text)s (%(n)d reasons)", reasons) % {"text": text, "n": reasons}
 
 
 def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters, retry_filter: RetryFilter) -> dict[str, Any]:
@@ -153,6 +152,7 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "code": item.person.code if item.person else item.event,
         "who": item.person.name if item.person else "",
         "event": item.event,
+        "connection": item.connection,
         "flow": item.flow,
         "status": _(item.queue.value),
         "tone": delivery_words.TONES[item.queue],

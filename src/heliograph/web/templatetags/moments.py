@@ -16,6 +16,10 @@ register = template.Library()
 
 JUST_NOW = datetime.timedelta(minutes=1)
 AN_HOUR = datetime.timedelta(hours=1)
+SECONDS_SHOWN = 100
+"""From this many seconds on a time to come is told in minutes."""
+HOURS_SHOWN = 48
+"""From this many hours on a time to come is told in days."""
 
 
 def _local(moment: datetime.datetime) -> datetime.datetime:
@@ -61,6 +65,34 @@ def soon_to_the_second(value: datetime.datetime | None, now: datetime.datetime |
         return ""
     now = now or timezone.now()
     return clock(value) if value - now < AN_HOUR and _local(value).date() == _local(now).date() else soon(value, now)
+
+
+@register.filter
+def seconds_until(value: datetime.datetime, now: datetime.datetime | None = None) -> int:
+    """Whole seconds until then; negative if it has passed."""
+    return int((value - (now or timezone.now())).total_seconds())
+
+
+@register.filter
+def until(value: datetime.datetime | None, now: datetime.datetime | None = None) -> str:
+    """Now; in 28 s; in 5 min; in 1 h 37 min; in 2 d: how long it is until then. The pages' script counts it down."""
+    if not value:
+        return ""
+    seconds = seconds_until(value, now)
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if seconds <= 0:
+        return gettext("Now")
+    if seconds < SECONDS_SHOWN:
+        return gettext("in %(n)s s") % {"n": seconds}
+    if hours == 0:
+        return gettext("in %(n)s min") % {"n": minutes}
+    if hours < HOURS_SHOWN:
+        return (
+            gettext("in %(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+            if minutes
+            else gettext("in %(n)s h") % {"n": hours}
+        )
+    return ngettext("in %(n)d day", "in %(n)d days", hours // 24) % {"n": hours // 24}
 
 
 @register.filter

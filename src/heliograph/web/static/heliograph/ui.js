@@ -300,3 +300,19 @@ document.querySelectorAll("form[data-timezone]").forEach((el) => {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (list instanceof HTMLSelectElement && [...list.options].some((option) => option.value === zone)) list.value = zone;
 });
+
+/**
+ * <time datetime data-until="in # s" data-now="Now">: a time to come is counted down within its last 100 seconds. Before, the words of the page stay.
+ * The clocks of the page and of the server may differ, so the server's time left counts (data-left, in seconds), from when it was shown.
+ */
+const shownAt = new WeakMap();
+setInterval(() => {
+  document.querySelectorAll("time[data-until]").forEach((el) => {
+    const time = /** @type {HTMLTimeElement} */ (el);
+    if (!shownAt.has(time)) shownAt.set(time, performance.now());
+    const left = Math.ceil(Number(time.dataset.left) - (performance.now() - shownAt.get(time)) / 1000);
+    if (left >= 100) return;
+    const words = left > 0 ? (time.dataset.until ?? "").replace("#", String(left)) : (time.dataset.now ?? "");
+    if (time.textContent !== words) time.textContent = words;
+  });
+}, 1000);
