@@ -30,7 +30,7 @@ def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
 
 def entries(client: Client, kind: str = "") -> list[dict[str, str]]:
     """The rows of the audit, the newest first."""
-    return table_rows(client.get(f"/settings/audit/?kind={kind}").content, "What", "Before and after")
+    return table_rows(client.get(f"/settings/audit/?kind={kind}").content, "What", "Setting Before After")
 
 
 def test_C5_another_path_of_a_url_is_said_and_not_shown(site: PlatformAccount, client: Client) -> None:
@@ -40,7 +40,7 @@ def test_C5_another_path_of_a_url_is_said_and_not_shown(site: PlatformAccount, c
     assert client.post(url, form | {"url": ["https://crm.example.com/n3w-path?n3w-query=1"], "password": ["n3w-word"]}).status_code == 302
     for role in Role:
         site.signs_in(client, role)
-        said = entries(client, "signal")[0]["Before and after"]
+        said = entries(client, "signal")[0]["Setting Before After"]
         assert "Secrets replaced" in said
         assert "URL: another path or query" in said
         assert "Password" in said
@@ -49,7 +49,7 @@ def test_C5_another_path_of_a_url_is_said_and_not_shown(site: PlatformAccount, c
     site.signs_in(client, Role.ADMINISTRATOR)
     form = posted(client.get(url).content.decode(), "form")
     assert client.post(url, form | {"rate": ["60"]}).status_code == 302
-    assert "replaced" not in entries(client, "signal")[0]["Before and after"]
+    assert "replaced" not in entries(client, "signal")[0]["Setting Before After"]
 
 
 def test_P1_what_was_named_then_is_called_as_then(site: PlatformAccount, client: Client) -> None:
@@ -66,7 +66,7 @@ def test_P1_what_was_named_then_is_called_as_then(site: PlatformAccount, client:
     with site.acme.setting_up() as transaction:
         delete_tag(transaction, tag.pk)
         delete_field(transaction, shirt)
-    changed = [row["Before and after"] for row in entries(client, "signal") if "Changed the flow" in row["What"]]
+    changed = [row["Setting Before After"] for row in entries(client, "signal") if "Changed the flow" in row["What"]]
     assert "Registered, Vips" in changed[1]
     assert "Shirt is any of S" in changed[1]
-    assert not [row for row in entries(client) if re.search(r"\(\d+\)|custom\.\d", row["Before and after"])]
+    assert not [row for row in entries(client) if re.search(r"\(\d+\)|custom\.\d", row["Setting Before After"])]

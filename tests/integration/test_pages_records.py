@@ -323,12 +323,12 @@ def test_P1_an_export_stands_in_the_audit_with_its_filter_and_without_who_was_se
     everything = len(walked(client, f"{RECORDS}/triggered/"))
     exported(site, client, f"{RECORDS}/triggered/?event={site.setup.event}&outcome=success&q=Marin", "exact")
     exported(site, client, f"{RECORDS}/triggered/")
-    whole, some = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
+    whole, some = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Setting Before After")
     assert whole["What"] == "Exported the list Actions Triggered"
-    assert f"Records {everything}" in whole["Before and after"]
-    assert "Live Flows" in whole["Before and after"]
-    assert "event SUMMIT-26, Success, a code or name" in some["Before and after"]
-    assert "CSV exact" in some["Before and after"]
+    assert f"Records {everything}" in whole["Setting Before After"]
+    assert "Live Flows" in whole["Setting Before After"]
+    assert "event SUMMIT-26, Success, a code or name" in some["Setting Before After"]
+    assert "CSV exact" in some["Setting Before After"]
     assert "Marin" not in str(some)
 
 

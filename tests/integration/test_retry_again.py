@@ -118,11 +118,11 @@ def test_P1_a_download_stands_in_the_audit_with_its_filter_and_without_who_was_s
     story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2")
     downloaded(client, "?status=waiting&q=R1", column=["registration", "target_said"])
-    (row,) = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
+    (row,) = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Setting Before After")
     assert row["What"] == "Downloaded failed rows of Retry"
-    assert "Rows 1" in row["Before and after"]
-    assert "Waits for a retry, a text in registration or reason, all flows and events" in row["Before and after"]
-    assert "Columns registration, target said" in row["Before and after"]
+    assert "Rows 1" in row["Setting Before After"]
+    assert "Waits for a retry, a text in registration or reason, all flows and events" in row["Setting Before After"]
+    assert "Columns registration, target said" in row["Setting Before After"]
     assert "R1" not in str(row)
 
 

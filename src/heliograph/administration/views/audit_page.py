@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.actors import Actors
@@ -38,6 +38,8 @@ MOST: Final = 10_000
 """Most entries that are counted exactly."""
 MOST_LOOKED_UP: Final = 25
 """Most past configurations of the account that are read for the names of one page."""
+SHOWN_AT_ONCE: Final = 3
+"""Settings of a thing that was made or deleted; more are folded."""
 KIND_NAMES: Final = {
     "signal": gettext_lazy("Flows, connections, mappings"),
     "tags": gettext_lazy("Tags and statuses"),
@@ -53,7 +55,7 @@ REFUSED_AS: Final = {
 }
 """Refused access, by the kind of the entry's object: the user or the token that was given, or the account if there were too many of them."""
 VERBS: Final = {
-    Deed.CREATED: gettext_lazy("Made the %(kind)s"),
+    Deed.CREATED: gettext_lazy("Created the %(kind)s"),
     Deed.CHANGED: gettext_lazy("Changed the %(kind)s"),
     Deed.DELETED: gettext_lazy("Deleted the %(kind)s"),
     Deed.MERGED: gettext_lazy("Merged the %(kind)s"),
@@ -62,7 +64,7 @@ VERBS: Final = {
     Deed.REVOKED: gettext_lazy("Revoked the %(kind)s"),
     Deed.CONNECTED: gettext_lazy("Connected the %(kind)s"),
     Deed.INVITED: gettext_lazy("Invited the %(kind)s"),
-    Deed.LINKED: gettext_lazy("Made a link for the %(kind)s"),
+    Deed.LINKED: gettext_lazy("Created a link for the %(kind)s"),
     Deed.JOINED: gettext_lazy("Took the invitation as"),
     Deed.PASSWORD_CHANGED: gettext_lazy("Changed the password of"),
     Deed.SIGNED_IN: gettext_lazy("Signed in as"),
@@ -146,6 +148,8 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
         href = f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     elif row.kind in FILES:
         href = reverse(FILES[row.kind], args=(row.object_id,)) if row.object_id in jobs else ""
+    fields = words.lines(row.kind, before, after)
+    is_change = bool(before and after)
     return {
         "at": row.at,
         "who": actors.name(row.by),
@@ -153,7 +157,12 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
         "href": href,
-        "fields": words.lines(row.kind, before, after),
+        "fields": fields,
+        "is_change": is_change,
+        # All that somebody typed for a new thing is not what changed.
+        "folded": ""
+        if is_change or len(fields) <= SHOWN_AT_ONCE
+        else ngettext("%(n)d setting", "%(n)d settings", len(fields)) % {"n": len(fields)},
     }
 
 

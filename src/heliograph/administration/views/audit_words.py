@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
-from heliograph.connections.connection_facts import SECRETS
+from heliograph.connections.connection_facts import CLIENT_AUTHS, KEY_PLACES, SECRETS
+from heliograph.connections.does_words import DOES
 from heliograph.connections.services.connections import REPLACED
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.shown_connection import NOT_SHOWN
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sentence import SentenceNames
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.headers import is_secret_name
+from heliograph.domain.mapping.mapping import EmptyPolicy, MappingKind
 from heliograph.domain.setup.fields import Subject, catalogue
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -30,15 +35,46 @@ VALUE: Final = 400
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
 """Fields that hold ids of tags."""
 CALLED: Final = {
+    "active": "on",
+    "auth": "authentication type",
+    "client_auth": "client credentials go",
     "cls": "class",
+    "content_type": "content type",
+    "does": "at the target",
     "email": "e-mail",
+    "empty": "an empty field",
+    "emptied": "left empty on purpose",
+    "grant": "grant type",
+    "key_name": "name of the header or parameter",
+    "key_place": "where the key goes",
+    "method": "request method",
+    "mode": "runs for",
+    "origin": "address",
     "scopes": "may",
+    "secrets": "secrets, never shown",
+    "statuses": "status becomes",
+    "tag_id": "tag",
+    "timezone": "time zone",
+    "watch": "watches",
     "expires": "ends",
     "last": "last time",
     "replaced": "secrets replaced",
     "restored": "restored from",
 }
 """The pages' names of fields that have another name in the code."""
+VALUES: Final[Mapping[str, Mapping[Any, Promise]]] = {
+    "client_auth": CLIENT_AUTHS,
+    "does": DOES,
+    "empty": {
+        EmptyPolicy.KEY: gettext_lazy("is sent as empty text, or null"),
+        EmptyPolicy.LEAVE_OUT: gettext_lazy("is left out"),
+        EmptyPolicy.NULL: gettext_lazy("is sent as null"),
+    },
+    "key_place": KEY_PLACES,
+    "kind": {MappingKind.PAYLOAD: gettext_lazy("the payload"), MappingKind.HEADER: gettext_lazy("headers")},
+    "mode": {Mode.LIVE: gettext_lazy("Live registrations"), Mode.TEST: gettext_lazy("Test registrations")},
+}
+"""The pages' words for values of fields."""
 INSTANTS: Final = frozenset({"expires", "last", "start", "end"})
 """Fields that hold an instant."""
 EDITION: Final = "edition"
@@ -144,24 +180,30 @@ class AuditNames:
             return self._mapping(key, value)
         if isinstance(value, int) and (known := self._called(key, kind)) is not None:
             return known.get(value) or _("(deleted)")
+        if key == RESTORED:
+            return _("version %(number)s") % {"number": value}
+        return self._string(key, value) if isinstance(value, str) else str(value)
+
+    @staticmethod
+    def _string(key: str, value: str) -> str:
+        if choice := VALUES.get(key, {}).get(value):
+            return str(choice)
         if key == "secrets" and value in set(Secret):
             return str(SECRETS[Secret(value)])
-        if key == REPLACED and isinstance(value, str):
+        if key == REPLACED:
             # The field of a secret that was replaced or removed.
             if value in (Secret.PATH, Secret.TEST_PATH):
                 return _("%(url)s: another path or query") % {"url": SECRETS[Secret(value)]}
             return str(SECRETS[Secret(value)]) if value in set(Secret) else _("Header %(name)s") % {"name": value.removeprefix("header ")}
-        if key == RESTORED:
-            return _("version %(number)s") % {"number": value}
         if key == "scopes" and value in TokenScope.values:
             return str(TokenScope(value).label)
-        if key in INSTANTS and isinstance(value, str):
+        if key in INSTANTS:
             try:
                 at = datetime.fromisoformat(value)
             except ValueError:
                 return value
             return minute(at) if at.tzinfo else value
-        return _(value) if isinstance(value, str) and value else str(value)
+        return _(value) if value else value
 
     def _called(self, key: str, kind: str) -> Mapping[int, str] | None:
         """The names for the ids in a field; None if its numbers are not ids."""
