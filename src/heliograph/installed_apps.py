@@ -22,6 +22,7 @@ INSTALLED_APPS: Final = (
     "heliograph.replay",
     "heliograph.administration",
     "heliograph.guide",
+    "heliograph.search",
     "heliograph.api",
     "heliograph.web",
     "django.contrib.auth",

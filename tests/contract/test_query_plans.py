@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils import translation
 from tests.builders.filled_tables import fill, ready_lanes, settlements
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
+from heliograph.accounts.models import Role, User
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
@@ -43,6 +45,7 @@ from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
+from heliograph.search.account_search import AccountSearch
 from heliograph.store import configuration_versions, erased_codes, erasures
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
@@ -483,6 +486,14 @@ def test_X5_the_search_goes_by_code_by_words_in_one_index_or_by_instant(
         wanted = short.get(text, "action_created" if text.startswith("msg_") else "registration_search")
         assert any(wanted in how for how in explaining.plans), explaining.plans
         assert text != "z7" or not any("registration_modified" in how for how in explaining.plans)
+
+
+@pytest.mark.parametrize("text", ["msg_0", "mika", "花子", "organization nowhere", "#"])
+def test_X5_the_search_for_everything_reads_no_whole_table(explaining: Explaining, large: tuple[DatabaseFacts, int], text: str) -> None:
+    with translation.override("en"):
+        AccountSearch(AccountReader(explaining, large[1]), User(role=Role.ADMINISTRATOR), text).groups()
+    assert explaining.statements
+    assert not explaining.scans
 
 
 def test_X5_what_became_of_those_found_goes_by_registration(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

@@ -22,6 +22,7 @@ from tests.e2e import (
     states_of_replay,
     states_of_retention,
     states_of_retry,
+    states_of_search,
     states_of_setup,
     states_of_sources,
     states_of_timeline,
@@ -258,6 +259,7 @@ STATES = (
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
     *states_of_erasure.STATES,
+    *states_of_search.STATES,
     *states_of_timeline.STATES,
     *states_of_retry.STATES,
     # The last one: after it this machine has asked too often to sign in.

@@ -61,7 +61,7 @@ def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, in
     sign_in(page, f"{installation.url}/signal/flows/", heading="Flow List")
 
     # Search: several are listed, one alone opens its timeline.
-    field = page.get_by_role("searchbox", name="Find a registration").first
+    field = page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first
     if scripted:
         page.keyboard.press("/")
         expect(field).to_be_focused()
@@ -69,8 +69,8 @@ def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, in
     field.press("Enter")
     expect(page.get_by_role("heading", name="“MARIN”: 3 registrations", level=1)).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="S26-1")).to_contain_text("Nothing to send")
-    page.get_by_role("searchbox", name="Find a registration").first.fill("zoe@marin")
-    page.get_by_role("searchbox", name="Find a registration").first.press("Enter")
+    page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first.fill("zoe@marin")
+    page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first.press("Enter")
     expect(page.get_by_role("heading", name="Zoë Marin", level=1)).to_be_visible()
 
     # Why: gate by gate, and who else.
@@ -114,7 +114,7 @@ def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, in
     page.get_by_role("button", name="Sync now").click()
     expect(page.get_by_text("Sync now: 1 action is on its way, to Sales CRM.")).to_be_visible()
     (request,) = [r for r in installation.story.receiver.wait_for(2, path="/crm") if "S26-1" in r.body.decode()]
-    page.get_by_role("searchbox", name="Find a registration").first.fill(request.header("webhook-id") or "")
-    page.get_by_role("searchbox", name="Find a registration").first.press("Enter")
+    page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first.fill(request.header("webhook-id") or "")
+    page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first.press("Enter")
     expect(page.get_by_role("heading", name="Zoë Marin", level=1)).to_be_visible()
     expect(page).to_have_url(re.compile(r"#change-\d+$"))

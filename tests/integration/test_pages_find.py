@@ -143,7 +143,7 @@ def test_X5_whatever_is_typed_has_an_answer(site: SignalAccount, client: Client,
 def test_X5_it_stands_on_every_page_of_signal(site: SignalAccount, client: Client, address: str) -> None:
     site.signs_in(client)
     html = client.get(address).content.decode()
-    assert html.count('role="search" action="/signal/find/"') == 2, "in the header, and in the menu of a phone"
+    assert html.count('class="find-anywhere" role="search" action="/find/"') == 2, "in the header, and in the menu of a phone"
     assert "/signal/find/" not in client.get("/registrations/").content.decode()
 
 

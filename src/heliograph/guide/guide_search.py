@@ -16,6 +16,14 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
+class HeadingHit:
+    """A heading that has every word of the query."""
+
+    chapter: Chapter
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A matching section."""
 
@@ -23,6 +31,18 @@ class Hit:
     section: Section
     excerpt: tuple[tuple[str, bool], ...]
     """The text around the first match, as (text, True if it matches)."""
+
+
+def find_headings(guide: Guide, question: str) -> list[HeadingHit]:
+    """The sections whose own heading has every word of the query, in reading order. Texts are not read, so it is fast enough to run while
+    somebody types."""
+    words = folded(question[:LONGEST]).split()
+    return [
+        HeadingHit(chapter, section)
+        for chapter in (guide.chapters.values() if words else ())
+        for section in chapter.text.sections
+        if all(word in folded(section.title) for word in words)
+    ][:MOST]
 
 
 def find_hits(guide: Guide, question: str) -> list[Hit]:

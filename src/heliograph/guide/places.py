@@ -153,6 +153,8 @@ PLACES: dict[str, str] = {
     "retry-download-ready": "retry#download-failed-rows",
     "timeline": "timeline#the-timeline-of-a-registration",
     "find": "timeline#finding-a-registration",
+    "find-all": "timeline#finding-a-registration",
+    "find-results": "timeline#finding-a-registration",
     "why": "timeline#why-or-why-not",
     "why-others": "timeline#others-that-stopped-for-the-same-reason",
     "flow-decisions": "timeline#why-or-why-not",

@@ -75,6 +75,8 @@ class RegistrationSearch:
 
     reader: AccountReader
     text: str
+    scan_limit: int | None = None
+    """How many registrations a page reads at most; None for the limit of the list of registrations."""
 
     def __post_init__(self) -> None:
         self.text = self.text.strip()[:LONGEST].strip()
@@ -97,7 +99,7 @@ class RegistrationSearch:
         """One page of registrations, the last modified ones first. For a code with a digit, only the registrations of that code."""
         if not self.words or created_of(self.text.lower()) is not None:
             return ListPage([])
-        registrations = Registrations(self.reader.db, self.reader.account)
+        registrations = Registrations(self.reader.db, self.reader.account, self.scan_limit)
         exact = ids_of_code(self.reader.db, self.reader.account, self.text) if any(c.isdigit() for c in self.text) else []
         filters = RegistrationFilter(text=self.text)
         places = (

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.deliveries.delivery_words import Toned
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.webhook_id import created_of
-from heliograph.timeline.registration_search import DeliveryCounts, FoundRegistration, RegistrationSearch
-from heliograph.timeline.timeline import Timeline
+from heliograph.timeline.found_registrations import action_href, found_row
+from heliograph.timeline.registration_search import RegistrationSearch
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
-
-FIELDS: Final = {
-    "code": gettext_lazy("Code"),
-    "email": gettext_lazy("E-mail"),
-    "name": gettext_lazy("Name"),
-    "organization": gettext_lazy("Organization"),
-    "external_key": gettext_lazy("External key"),
-    "badge_name": gettext_lazy("Badge name"),
-    "middle_name": gettext_lazy("Middle name"),
-}
 
 
 class FindFilters(ListFilters):
@@ -50,11 +36,8 @@ def find(request: AccountRequest) -> HttpResponse:
         rows = search.page(cursor) if action is None else None
         created = created_of(search.text.lower())
         kept_text = removed_records(reader, created) if created is not None else ""
-    if action is not None and action.code:
-        at = urlencode({"at": Timeline.cursor_at(action.change)})
-        return HttpResponseRedirect(f"{reverse('timeline', args=(action.event, action.code))}?{at}#change-{action.change}")
-    if action is not None:  # its registration is gone
-        return HttpResponseRedirect(reverse("retry-item", args=(f"a{action.id}",)))
+    if action is not None:
+        return HttpResponseRedirect(action_href(action))
     assert rows is not None
     whole = cursor is None and not (rows.older or rows.further)
     if whole and len(rows.rows) == 1:
@@ -67,7 +50,7 @@ def find(request: AccountRequest) -> HttpResponse:
         find=search.text,
         kept_text=kept_text,
         heading=_heading(search.text, len(rows.rows), whole=whole),
-        hits=[_row(match) for match in rows.rows],
+        hits=[found_row(match) for match in rows.rows],
         pager=Pager.from_page(request, rows, ""),
         looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
@@ -82,32 +65,3 @@ def _heading(text: str, count: int, *, whole: bool) -> str:
     if not whole:
         return _("“%(text)s”: several registrations") % {"text": text}
     return ngettext("“%(text)s”: %(n)d registration", "“%(text)s”: %(n)d registrations", count) % {"text": text, "n": count}
-
-
-def _row(match: FoundRegistration) -> dict[str, Any]:
-    row, hit = match.registration, match.hit
-    tone, state = _delivery(match.deliveries)
-    return {
-        "who": row.name or row.code,
-        "code": row.code,
-        "event": row.event,
-        "href": reverse("timeline", args=(row.event, row.code)),
-        "field": str(FIELDS[hit.field]) if hit.field else "",
-        "before": hit.before,
-        "hit": hit.hit,
-        "after": hit.after,
-        "at": row.modified,
-        "tone": tone,
-        "state": state,
-    }
-
-
-def _delivery(counts: DeliveryCounts) -> Toned:
-    """The tone and the words for the worst state among a registration's deliveries."""
-    if counts.failed:
-        return "failed", ngettext("%(n)d failed", "%(n)d failed", counts.failed) % {"n": counts.failed}
-    if counts.waiting:
-        return "wait", ngettext("%(n)d waits", "%(n)d wait", counts.waiting) % {"n": counts.waiting}
-    if counts.pending:
-        return "", _("Not sent yet")
-    return ("success", _("Delivered")) if counts.delivered else ("quiet", _("Nothing to send"))

@@ -1,4 +1,4 @@
-// All script of our own: chip input, menus that close, the key of the search, toasts that can be dismissed, ticks, copying, live lists, unsaved
+// The script of all pages: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved
 // changes, codes, time zones.
 // Everything else is links and forms.
 "use strict";
@@ -150,19 +150,6 @@ document.addEventListener("keydown", (e) => {
     m.removeAttribute("open");
     m.querySelector("summary")?.focus();
   });
-});
-
-/** The key / leads to the search in Signal's header, on a phone through its menu; not while something is typed. */
-document.addEventListener("keydown", (e) => {
-  const at = /** @type {Element} */ (e.target);
-  if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || at.closest("input, select, textarea, [contenteditable]")) return;
-  const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("input[aria-keyshortcuts='/']")]);
-  if (!fields.length) return;
-  e.preventDefault();
-  const field = fields.find((one) => one.checkVisibility()) ?? fields[fields.length - 1];
-  field.closest("details")?.setAttribute("open", "");
-  field.focus();
-  field.select();
 });
 
 /** A table with data-tick-all: a box in its head ticks all rows of the page; .ticked of the form says how many are ticked. */

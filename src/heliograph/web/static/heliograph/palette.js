@@ -1,0 +1,142 @@
+// The palette: Ctrl K or ⌘ K, the key / and the band's search field open it over any page (docs/design/pages.md). Without script that field
+// leads to the page of all results.
+"use strict";
+
+(() => {
+  const dialog = /** @type {HTMLDialogElement | null} */ (document.getElementById("palette"));
+  const form = dialog?.querySelector("form");
+  const field = dialog?.querySelector("input[role=combobox]");
+  const list = dialog?.querySelector("[role=listbox]");
+  const news = dialog?.querySelector("[role=status]");
+  const foot = dialog?.querySelector(".foot .count");
+  if (!dialog || !form || !(field instanceof HTMLInputElement) || !list || !news || !foot) return;
+  const WAIT = 120; // milliseconds after the last key
+  const RECENT = 3; // things that were opened last
+  const key = `palette ${dialog.dataset.person}`;
+  let timer = 0;
+  /** Requests that were sent; an answer to any but the last one is dropped. */
+  let asked = 0;
+  /** The text whose results are shown; null for none. @type {string | null} */
+  let shown = null;
+
+  /** Things of the set-up that were opened in this window, the last one first; no registration, and no query. @returns {{href: string, text: string}[]} */
+  const recent = () => {
+    try {
+      return JSON.parse(sessionStorage.getItem(key) ?? "[]");
+    } catch {
+      return [];
+    }
+  };
+  const isFound = /** @type {any} */ (performance.getEntriesByType("navigation")[0])?.responseStatus === 200;
+  const title = document.title.replace(/ · Heliograph$/, "");
+  if (/^\/(signal\/(flows|connections|mappings)|settings\/sources)\/\d+\/$/.test(location.pathname) && title && isFound) {
+    const others = recent().filter((each) => each.href !== location.pathname);
+    try {
+      sessionStorage.setItem(key, JSON.stringify([{ href: location.pathname, text: title }, ...others].slice(0, RECENT)));
+    } catch {} // a browser that stores nothing for this page
+  }
+
+  const options = () => /** @type {HTMLAnchorElement[]} */ ([...list.querySelectorAll("[role=option]")]);
+  const active = () => options().find((each) => each.getAttribute("aria-selected") === "true");
+  function choose(/** @type {HTMLAnchorElement | undefined} */ option) {
+    options().forEach((each, i) => {
+      each.id = `palette-${i}`;
+      each.setAttribute("aria-selected", String(each === option));
+    });
+    field?.setAttribute("aria-activedescendant", option?.id ?? "");
+    field?.setAttribute("aria-expanded", String(options().length > 0));
+    option?.scrollIntoView({ block: "nearest" });
+  }
+  /** What was opened before, as a group of its own above what can be done. */
+  function addRecent() {
+    const template = /** @type {HTMLTemplateElement | null} */ (dialog?.querySelector("template[data-recent]") ?? null);
+    const things = recent().filter((each) => each.href !== location.pathname);
+    if (!template || !things.length) return;
+    const group = /** @type {Element} */ (template.content.firstElementChild?.cloneNode(true));
+    const row = group.querySelector("a");
+    things.forEach((each) => {
+      const next = /** @type {HTMLAnchorElement} */ (row?.cloneNode(true));
+      next.href = each.href;
+      const text = next.querySelector("bdi");
+      if (text) text.textContent = each.text;
+      group.append(next);
+    });
+    row?.remove();
+    list?.prepend(group);
+  }
+  async function fetchResults() {
+    const number = ++asked;
+    const text = field?.value.trim() ?? "";
+    const body = new FormData(/** @type {HTMLFormElement} */ (form));
+    const answer = await fetch(dialog?.dataset.results ?? "", { method: "POST", body, redirect: "error", headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!answer?.ok || number !== asked || !list) return;
+    list.innerHTML = await answer.text(); // rendered by our own server, which escapes what people have typed
+    const count = list.querySelector("[data-count]");
+    const words = count?.textContent ?? "";
+    count?.remove();
+    if (!text) addRecent();
+    shown = text;
+    choose(text ? options()[0] : undefined);
+    if (foot) foot.textContent = words;
+    if (news) news.textContent = text ? words || (list.querySelector(".nothing")?.textContent?.trim() ?? "") : "";
+  }
+  function open(text = "") {
+    if (dialog?.open) return;
+    document.querySelectorAll("details.menu[open]").forEach((menu) => menu.removeAttribute("open"));
+    if (field) field.value = text;
+    dialog?.showModal();
+    field?.select();
+    void fetchResults();
+  }
+
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(fetchResults, WAIT);
+  });
+  field.addEventListener("keydown", (e) => {
+    const all = options();
+    const at = all.findIndex((each) => each === active());
+    if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+      e.preventDefault();
+      const step = e.key === "ArrowDown" ? 1 : -1;
+      choose(all[at < 0 && step < 0 ? all.length - 1 : (at + step + all.length) % all.length]);
+    } else if (e.key === "Escape") {
+      e.preventDefault(); // a search field would only be emptied
+      dialog.close();
+    } else if (e.key === "Enter" && !e.isComposing) {
+      const option = shown === field.value.trim() ? active() : undefined; // results of an older text are not opened
+      if (!option && field.value.trim()) return; // the form leads to the page of all results
+      e.preventDefault();
+      if (option && (e.ctrlKey || e.metaKey) && !("all" in option.dataset)) window.open(option.href, "_blank", "noopener");
+      else option?.click();
+    }
+  });
+  list.addEventListener("click", (e) => {
+    const option = /** @type {Element} */ (e.target).closest("[data-all]");
+    if (!option) return;
+    e.preventDefault();
+    form.requestSubmit();
+  });
+  dialog.addEventListener("click", (e) => {
+    if (e.target === dialog) dialog.close(); // beside it
+  });
+  dialog.addEventListener("close", () => {
+    clearTimeout(timer);
+    asked++;
+    shown = null;
+    list.replaceChildren();
+    news.textContent = "";
+  });
+  document.addEventListener("keydown", (e) => {
+    const at = /** @type {Element} */ (e.target);
+    const isShortcut = e.key.toLowerCase() === "k" && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey;
+    const isSlash = e.key === "/" && !e.ctrlKey && !e.metaKey && !e.altKey && !at.closest("input, select, textarea, [contenteditable]");
+    if (!isShortcut && !isSlash) return;
+    e.preventDefault();
+    open();
+  });
+  document.querySelectorAll(".find-anywhere input").forEach((el) => {
+    const input = /** @type {HTMLInputElement} */ (el);
+    input.addEventListener("click", () => open(input.value));
+  });
+})();
