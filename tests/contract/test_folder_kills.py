@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,38 +12,13 @@ import pytest
 from tests.builders.folder_source import folder_source, look_twice
 from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
+from tests.dying_processes import DyingProcesses
 from tests.waiting import until
 
 from heliograph.domain.source.watched_folder import Subfolder
 from heliograph.sources.folder_watch import FolderWatch
 
-PROCESSES, ROWS, KILLS = 2, 500, 6
-
-
-class Watchers:
-    """Processes that watch and import, started again whenever one dies."""
-
-    def __init__(self, facts: DatabaseFacts, base: Path) -> None:
-        self._env = facts.env(HELIOGRAPH_FOLDERS=str(base))
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self.deaths = 0
-
-    def keep_running(self) -> None:
-        dead = [process for process in self._processes if process.poll() is not None]
-        self.deaths += len(dead)
-        self._processes = [process for process in self._processes if process not in dead]
-        while len(self._processes) < PROCESSES:
-            command = [sys.executable, "-m", "tests.folder_process"]
-            self._processes.append(subprocess.Popen(command, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-    def kill(self, number: int) -> None:
-        self._processes[number].kill()
-        self._processes[number].wait()
-
-    def end(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
+ROWS, KILLS = 500, 6
 
 
 @pytest.fixture
@@ -63,13 +36,12 @@ def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
 
 
 @pytest.fixture
-def watchers(database: DatabaseFacts, base: Path) -> Iterator[Watchers]:
-    watchers = Watchers(database, base)
-    yield watchers
-    watchers.end()
+def watchers(database: DatabaseFacts, base: Path) -> Iterator[DyingProcesses]:
+    with DyingProcesses("tests.folder_process", database.env(HELIOGRAPH_FOLDERS=str(base))) as watchers:
+        yield watchers
 
 
-def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Path, watchers: Watchers) -> None:
+def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Path, watchers: DyingProcesses) -> None:
     source = folder_source(site.store, site.pk, base)
     choice = random.Random(7)
     for number in range(KILLS):
@@ -78,17 +50,13 @@ def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Pat
         (source.folder / f"{number}.part").rename(source.folder / f"{number}.csv")
         if number % 2:
             until(lambda: source.progress.file is not None)
-            watchers.kill(choice.randrange(PROCESSES))
+            watchers.kill(choice.randrange(2))
         else:  # amid an import, whichever of them runs it
             until(lambda: site.store.all("SELECT 1 FROM jobs_job WHERE state = 'running' AND done > 0 AND phase = 'importing'"))
-            for process in range(PROCESSES):
+            for process in range(2):
                 watchers.kill(process)
 
-    def all_moved() -> bool:
-        watchers.keep_running()
-        return not source.names() and source.progress.file is None
-
-    until(all_moved)
+    watchers.until(lambda: not source.names() and source.progress.file is None)
     assert watchers.deaths >= KILLS
     assert sorted(source.names("done")) == sorted(f"{number}.csv{more}" for number in range(KILLS) for more in ("", ".report.txt"))
     assert source.calls() == [("", ROWS, ROWS, 0)] * KILLS

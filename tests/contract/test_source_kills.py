@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,50 +10,21 @@ from tests.builders.call_mapping import call_row
 from tests.builders.stored_account import StoredAccount
 from tests.builders.stored_source import StoredSource, stored_source
 from tests.databases import DatabaseFacts
-from tests.waiting import until
+from tests.dying_processes import DyingProcesses
 
 from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.source_states import CallState
-from heliograph.failpoints import VARIABLE, Instant
+from heliograph.failpoints import Instant
 from heliograph.recording.contents import read_state
 
-RECORDERS, SOURCES, CALLS, KILLS = 2, 3, 60, 8
-
-
-class Recorders:
-    """Processes that record, started again whenever one dies."""
-
-    def __init__(self, facts: DatabaseFacts, folder: Path) -> None:
-        self._env = facts.env(**{VARIABLE: str(folder)})
-        self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self.deaths = 0
-
-    def keep_running(self) -> None:
-        """Counts those that died, and starts others in their place."""
-        dead = [process for process in self._processes if process.poll() is not None]
-        self.deaths += len(dead)
-        self._processes = [process for process in self._processes if process not in dead]
-        while len(self._processes) < RECORDERS:
-            command = [sys.executable, "-m", "tests.source_recorder_process"]
-            self._processes.append(subprocess.Popen(command, env=self._env, stdout=subprocess.DEVNULL))
-
-    def arm(self, instant: Instant) -> None:
-        """The next of them that reaches the instant dies there."""
-        (self._folder / instant).touch()
-
-    def end(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
+SOURCES, CALLS, KILLS = 3, 60, 8
 
 
 @pytest.fixture
-def recorders(store_facts: DatabaseFacts, tmp_path: Path) -> Iterator[Recorders]:
-    running = Recorders(store_facts, tmp_path)
-    yield running
-    running.end()
+def recorders(store_facts: DatabaseFacts, tmp_path: Path) -> Iterator[DyingProcesses]:
+    with DyingProcesses("tests.source_recorder_process", store_facts.env(), armed=tmp_path) as recorders:
+        yield recorders
 
 
 def mapping() -> CallMapping:
@@ -67,7 +36,7 @@ def is_done(source: StoredSource) -> bool:
     return all(state is not CallState.STORED for (state,) in source.calls("state"))
 
 
-def test_S2_each_call_is_recorded_once_in_its_order_whatever_dies(setup: StoredAccount, recorders: Recorders) -> None:
+def test_S2_each_call_is_recorded_once_in_its_order_whatever_dies(setup: StoredAccount, recorders: DyingProcesses) -> None:
     """Each call changes the two registrations of its source, so each change stands for one recording of one call."""
     sources = [stored_source(setup, mapping()) for _ in range(SOURCES)]
     for number in range(KILLS):
@@ -76,19 +45,8 @@ def test_S2_each_call_is_recorded_once_in_its_order_whatever_dies(setup: StoredA
             for source in sources:
                 people = [{"id": f"{source.id}-A"}, {"id": f"{source.id}-B"}]
                 source.call({"number": number * 100 + call, "people": people})
-        deaths = recorders.deaths
-
-        def one_died(deaths: int = deaths) -> bool:
-            recorders.keep_running()
-            return recorders.deaths > deaths
-
-        until(one_died)
-
-    def all_done() -> bool:
-        recorders.keep_running()
-        return all(is_done(source) for source in sources)
-
-    until(all_done)
+        recorders.until_one_died()
+    recorders.until(lambda: all(is_done(source) for source in sources))
     assert recorders.deaths >= KILLS
     per_source = KILLS * (CALLS // KILLS)
     for source in sources:

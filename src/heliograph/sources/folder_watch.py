@@ -65,8 +65,8 @@ class FolderWatch:
                 self._look_at(db, id)
             except driver_errors.operational(DjangoDatabaseError):
                 raise
-            except Exception:
-                log.exception("folder_not_watched", source=id)  # the others are
+            except Exception:  # a bug of ours that one folder meets: the others are watched
+                log.exception("folder_not_watched", source=id)
 
     def _look_at(self, db: Database, id: int) -> None:
         source = source_reads.read_source_to_read(db, id)

@@ -134,8 +134,8 @@ class ProgramRun:
     @property
     def log(self) -> str:
         """The last that it logged (standard error), without the secrets of its configuration."""
-        kept = self._stderr.partition(b"\n")[2] if self._is_cut else self._stderr  # half a line may be half a secret
-        lines = kept.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}").split("\n")
+        text = self._stderr.partition(b"\n")[2] if self._is_cut else self._stderr  # half a line may be half a secret
+        lines = text.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}").split("\n")
         return "\n".join(map(self._masks.blotted, lines))  # each alone: a text that is full of secrets is blotted as a whole
 
     def close(self) -> None:

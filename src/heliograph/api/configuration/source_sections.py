@@ -80,7 +80,10 @@ class Sources(Section):
                 without = {name: value for name, value in document[member].items() if name != "connection"}
                 completed[member] = _read(member, reading, without).to_body() | named
         if document[PRETIX]:
-            completed["mapping"] = _pretix_mapping(completed[PRETIX])
+            try:
+                completed["mapping"] = mapping_of(PretixSettings.from_body(completed[PRETIX] | {"connection": None})).to_body()
+            except MappingError as error:
+                raise Invalid({PRETIX: [str(error)]}) from None
         if document["command"]:
             completed["command"] = _read("command", CommandSettings, document["command"]).to_body()
         if document["folder"]:
@@ -136,14 +139,6 @@ def _save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, 
         service.resume(transaction, id)
     elif not on and row.state == SourceState.ON:
         service.pause(transaction, id)
-
-
-def _pretix_mapping(body: dict[str, Any]) -> dict[str, object]:
-    """The mapping that follows from what is read of a pretix. Raises Invalid."""
-    try:
-        return mapping_of(PretixSettings.from_body(body | {"connection": None})).to_body()
-    except MappingError as error:
-        raise Invalid({PRETIX: [str(error)]}) from None
 
 
 def _read(member: str, kind: Any, body: Any) -> Any:

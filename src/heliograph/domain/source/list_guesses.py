@@ -84,9 +84,11 @@ def list_at(answer: object, path: str) -> list[object]:
 
 def propose_members(items: Sequence[object]) -> dict[str, Any]:
     """The members of the items that identify them, say when they were changed and whether they were deleted."""
-    columns = _columns(items[:MOST_SAMPLED])
+    items = items[:MOST_SAMPLED]
+    paths = dict.fromkeys(path for item in items[:20] for path, value in _members(item) if not isinstance(value, list))
+    columns = {path: [look_up(item, path) for item in items] for path in list(paths)[:MOST_MEMBERS]}
     proposed: dict[str, Any] = {}
-    keys = [path for path, values in columns.items() if is_key(values, len(items[:MOST_SAMPLED]))]
+    keys = [path for path, values in columns.items() if is_key(values, len(items))]
     if named := [path for path in keys if _key_rank(path) is not None]:
         proposed["key"] = format_path(min(named, key=lambda path: (len(path), _key_rank(path))))
     times = [path for path, values in columns.items() if _CHANGED.search(_snake(path[-1])) and are_times(values)]
@@ -139,14 +141,26 @@ def _paging(answer: object, items_path: str, headers: Sequence[tuple[str, str]],
     members = (
         {path: value for path, value in _members(answer) if not inside or path[: len(inside)] != inside} if isinstance(answer, dict) else {}
     )
-    size = _size(members)
+    size = next(
+        (
+            {"size_parameter": str(path[-1]), "size": value}
+            for path, value in members.items()
+            if _snake(path[-1]) in _SIZE[:-3] and type(value) is int and 1 <= value <= LARGEST_PAGE
+        ),
+        {},
+    )
     for path, value in members.items():
-        if _is_link(path, value):
+        name, parent = str(path[-1]).lower(), str(path[-2]).lower() if len(path) > 1 else ""
+        is_address = isinstance(value, str) and value.startswith(("http://", "https://", "/", "?"))
+        if (_LINK.match(name) or (name == "href" and parent == "next")) and (is_address or value is None):  # null: this is the last page
             return {"paging": Paging.LINK.value, "next": format_path(path), **size}
     for path, value in members.items():
         name = _snake(path[-1])
         if _CURSOR.search(name) and not name.startswith("prev") and (value is None or isinstance(value, (str, int))):
-            return {"paging": Paging.CURSOR.value, "next": format_path(path), "page_parameter": _cursor_parameter(str(path[-1])), **size}
+            # next_cursor is most likely sent back as cursor, nextPageToken as pageToken
+            parameter = re.sub(r"^(next|end)[_-]?", "", str(path[-1]), flags=re.IGNORECASE) or str(path[-1])
+            parameter = parameter[:1].lower() + parameter[1:]
+            return {"paging": Paging.CURSOR.value, "next": format_path(path), "page_parameter": parameter, **size}
     names = {_snake(path[-1]): path for path in members}
     for name, path in names.items():
         if name in _OFFSET:
@@ -160,27 +174,6 @@ def _paging(answer: object, items_path: str, headers: Sequence[tuple[str, str]],
     if total is not None and 0 < total == count:
         return {"paging": Paging.ONE.value}
     return {"paging": Paging.NUMBER.value, "page_parameter": "page", **size}
-
-
-def _is_link(path: Path, value: object) -> bool:
-    """Whether a member has the address of the next page; null for one that is the last."""
-    name, parent = str(path[-1]).lower(), str(path[-2]).lower() if len(path) > 1 else ""
-    is_named = bool(_LINK.match(name)) or (name == "href" and parent == "next")
-    is_address = isinstance(value, str) and (value.startswith(("http://", "https://", "/", "?")))
-    return is_named and (is_address or value is None)
-
-
-def _cursor_parameter(name: str) -> str:
-    """The parameter by which a cursor is most likely sent back: next_cursor is sent as cursor, nextPageToken as pageToken."""
-    plain_name = re.sub(r"^(next|end)[_-]?", "", name, flags=re.IGNORECASE) or name
-    return plain_name[:1].lower() + plain_name[1:]
-
-
-def _size(members: Mapping[Path, object]) -> dict[str, Any]:
-    for path, value in members.items():
-        if _snake(path[-1]) in _SIZE[:-3] and type(value) is int and 1 <= value <= LARGEST_PAGE:
-            return {"size_parameter": str(path[-1]), "size": value}
-    return {}
 
 
 def _by_address(address: str, paging: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,14 +213,6 @@ def _clock(answer: object, headers: Sequence[tuple[str, str]]) -> dict[str, Any]
 
 
 # --- members
-
-
-def _columns(items: Sequence[object]) -> dict[Path, list[object]]:
-    """The values of the items at each path that one of the first items has: plain values, and null."""
-    paths: dict[Path, None] = {}
-    for item in items[:20]:
-        paths |= dict.fromkeys(path for path, value in _members(item) if not isinstance(value, list))
-    return {path: [look_up(item, path) for item in items] for path in list(paths)[:MOST_MEMBERS]}
 
 
 def _members(value: object) -> list[tuple[Path, object]]:

@@ -77,7 +77,7 @@ class TakenFile:
     job: int | None = None
     """Its import; None if it could not begin."""
     subfolder: Subfolder | None = None
-    """Where it is moved; None while the import is under way."""
+    """The subfolder to which it is moved; None while the import is under way."""
     words: str = ""
     """Why it was not imported."""
 

@@ -154,16 +154,16 @@ class _Making:
         """The ids of tags, which are created if they are not there."""
         tags = set()
         for name in dict.fromkeys(text.strip() for text in names if text.strip()):
-            found = next((tag for tag in Tag.objects.all() if folded(name) in (folded(tag.name), folded(tag.label))), None)
+            tag = next((tag for tag in Tag.objects.all() if folded(name) in (folded(tag.name), folded(tag.label))), None)
             try:
-                if found is None:
-                    found = save_tag(self._transaction, TagFacts(name, frozenset({kind})))
-                elif kind not in found.kinds:
-                    kinds = frozenset({kind, *map(TagKind, found.kinds)})
-                    found = save_tag(self._transaction, TagFacts(found.name, kinds, found.label), found.pk)
+                if tag is None:
+                    tag = save_tag(self._transaction, TagFacts(name, frozenset({kind})))
+                elif kind not in tag.kinds:
+                    kinds = frozenset({kind, *map(TagKind, tag.kinds)})
+                    tag = save_tag(self._transaction, TagFacts(tag.name, kinds, tag.label), tag.pk)
             except Invalid as error:
                 raise _at(row, error) from None
-            tags.add(found.pk)
+            tags.add(tag.pk)
         return tags
 
     def _add_tags(self, kind: TagKind, thing: Any, tags: set[int]) -> None:
@@ -187,9 +187,9 @@ class _Making:
             self._add_tags(TagKind.REGISTRATION_STATUS, standard, tags)
             return str(standard.name)
         for _, event in self._events:
-            there = RegistrationStatus.objects.filter(event=event, folded_name=folded(name)).first()
-            if there is not None:
-                self._add_tags(TagKind.REGISTRATION_STATUS, there, tags)
+            status = RegistrationStatus.objects.filter(event=event, folded_name=folded(name)).first()
+            if status is not None:
+                self._add_tags(TagKind.REGISTRATION_STATUS, status, tags)
                 continue
             try:
                 event_setup.save_status(self._transaction, event, StatusFacts("", name, CLASSES[match.state], tuple(tags)))
@@ -208,11 +208,11 @@ class _Making:
         for theirs, event in self._events:
             if not products & {item["id"] for item in theirs.items}:
                 continue
-            there = next((row for row in model._default_manager.filter(event=event) if folded(row.name) == folded(name)), None)
+            part = next((row for row in model._default_manager.filter(event=event) if folded(row.name) == folded(name)), None)
             try:
-                if there is not None:
+                if part is not None:
                     if match.use is ItemUse.TYPE:
-                        self._add_tags(TagKind.ATTENDEE_TYPE, there, tags)
+                        self._add_tags(TagKind.ATTENDEE_TYPE, part, tags)
                 elif match.use is ItemUse.TYPE:
                     event_setup.save_type(self._transaction, event, TypeFacts("", name, tuple(tags)))
                 else:
@@ -223,53 +223,53 @@ class _Making:
 
     def question(self, match: QuestionMatch) -> PretixQuestion | None:
         """Where the answers go. The question is there in each event that asks it; None if none does."""
-        asked = [
+        questions = [
             (question, event)
             for theirs, event in self._events
             for question in theirs.questions
             if question["identifier"] == match.identifier
         ]
-        if not asked:
+        if not questions:
             return None
-        kind = asked[0][0]["type"]
-        texts = {each["identifier"]: each["answer"] or each["identifier"] for question, _ in asked for each in question["options"]}
+        kind = questions[0][0]["type"]
+        texts = {each["identifier"]: each["answer"] or each["identifier"] for question, _ in questions for each in question["options"]}
         choices = tuple(texts.items()) if kind in ("C", "M") else YES_NO if kind == "B" else ()
         if match.target.startswith(PROFILE):
             if match.target.removeprefix(PROFILE) not in PROFILE_FIELDS:
                 raise Invalid({match.row: ["There is no such field."]})
             return PretixQuestion(match.identifier, match.target, choices)
-        wanted = match.target.removeprefix(ANSWERS).strip()
-        code = self._code(wanted)
+        label = match.target.removeprefix(ANSWERS).strip()
+        code = self._code(label)
         tag = next(iter(self._tags(TagKind.QUESTION, [match.tag], match.row)), None)
-        for question, event in asked:
+        for question, event in questions:
             options = (
                 tuple(dict.fromkeys(each["answer"] or each["identifier"] for each in question["options"])) if kind in ("C", "M") else ()
             )
             try:
-                self._save_question(event, QuestionFacts(code, wanted, _TYPES.get(kind, QuestionType.TEXT), options, tag))
+                self._save_question(event, QuestionFacts(code, label, _TYPES.get(kind, QuestionType.TEXT), options, tag))
             except Invalid as error:
                 raise _at(match.row, error) from None
         return PretixQuestion(match.identifier, f"{ANSWERS}{code}", choices)
 
-    def _code(self, wanted: str) -> str:
-        """The code of the question of this code or label; a new one if no event has it."""
+    def _code(self, label: str) -> str:
+        """The code of the question that has this code or label; a new one if no event has it."""
         rows = list(Question.objects.filter(event__in=[event for _, event in self._events]))
-        found = next((row for row in rows if row.code == wanted), None)
-        found = found or next((row for row in rows if folded(row.label) == folded(wanted)), None)
-        return str(found.code) if found is not None else code_for(wanted, FIELD_CODE_LENGTH, [row.code for row in rows])
+        question = next((row for row in rows if row.code == label), None)
+        question = question or next((row for row in rows if folded(row.label) == folded(label)), None)
+        return str(question.code) if question is not None else code_for(label, FIELD_CODE_LENGTH, [row.code for row in rows])
 
     def _save_question(self, event: int, facts: QuestionFacts) -> None:
         """Creates the question, or adds the options and the tag that it lacks."""
-        there = Question.objects.filter(event=event, code=facts.code).first()
-        if there is None:
+        row = Question.objects.filter(event=event, code=facts.code).first()
+        if row is None:
             event_setup.save_question(self._transaction, event, facts)
             return
-        known = {folded(option) for option in there.options}
-        missing = [option for option in facts.options if folded(option) not in known] if there.type in QuestionType.ENUMERATED else []
-        tag = there.tag_id or facts.tag
-        if missing or tag != there.tag_id:
-            facts = QuestionFacts(there.code, there.label, there.type, (*there.options, *missing), tag)
-            event_setup.save_question(self._transaction, event, facts, there.pk)
+        known = {folded(option) for option in row.options}
+        missing = [option for option in facts.options if folded(option) not in known] if row.type in QuestionType.ENUMERATED else []
+        tag = row.tag_id or facts.tag
+        if missing or tag != row.tag_id:
+            facts = QuestionFacts(row.code, row.label, row.type, (*row.options, *missing), tag)
+            event_setup.save_question(self._transaction, event, facts, row.pk)
 
 
 def _at(row: str, error: Invalid) -> Invalid:

@@ -56,19 +56,19 @@ def save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, *
     return _save(transaction, row, mapping, Deed.CHANGED, _audited(row))
 
 
-def switch_on(transaction: SetupTransaction, id: int, mapping: CallMapping, kept: KeptCalls, *, seen: int | None = None) -> Source:
+def switch_on(transaction: SetupTransaction, id: int, mapping: CallMapping, earlier_calls: KeptCalls, *, seen: int | None = None) -> Source:
     """Saves the mapping and switches the source on. Raises NotThere, SavedMeanwhile, Invalid.
 
-    kept: what becomes of the calls that are stored
+    earlier_calls: what becomes of the calls that are stored
     """
     row = lock_source(id)
     if seen is not None and row.version != seen:
         raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
     _check_complete(row, mapping)
     before = _audited(row)
-    if kept is KeptCalls.LEAVE:
+    if earlier_calls is KeptCalls.LEAVE:
         stored_calls.leave_out(transaction.db, row.pk)
-    elif kept is KeptCalls.QUIET:
+    elif earlier_calls is KeptCalls.QUIET:
         row.quiet_until = stored_calls.newest_stored(transaction.db, row.pk)[1] or None
     row.state, row.paused, row.paused_by = SourceState.ON, None, ""
     row.switched_on = row.switched_on or from_micros(transaction.db.now())
@@ -98,14 +98,14 @@ def _check_complete(row: Source, mapping: CallMapping) -> None:
         raise Invalid({"mapping": [f"Nothing fills {' and '.join(mapping.lacks)} yet, and each registration needs both."]})
 
 
-def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, deed: Deed, before: dict[str, Any]) -> Source:
+def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, operation: Deed, before: dict[str, Any]) -> Source:
     row.mapping = json.dumps(mapping.to_body(), ensure_ascii=False)
     row.version += 1
     row.changed = from_micros(transaction.db.now())
     row.save()
     if row.state == SourceState.ON:
         stored_calls.set_back(transaction.db, row.pk)
-    transaction.note(deed, KIND, row, before, _audited(row))
+    transaction.note(operation, KIND, row, before, _audited(row))
     return row
 
 

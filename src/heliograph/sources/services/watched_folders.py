@@ -41,7 +41,7 @@ def save_reading(transaction: SetupTransaction, id: int, reading: FolderReading)
 
 
 def upload_of_first_file(account: int, source: int, *, by: str) -> Upload:
-    """Puts the oldest file of a folder into the import wizard, where its columns are chosen. The file stays where it is. Raises Invalid."""
+    """Puts the oldest file of a folder into the import wizard, where its columns are chosen. The file stays in the folder. Raises Invalid."""
     base = base_folder()
     if base is None:
         raise Invalid({"folder": ["Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS)."]})

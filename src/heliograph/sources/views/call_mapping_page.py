@@ -78,7 +78,7 @@ def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
     errors: Sequence[str] = ()
     if verb in ("save", "on"):
         try:
-            return _saved(request, source, editing, on=verb == "on", kept=form.posted["kept_calls"])
+            return _saved(request, source, editing, on=verb == "on", earlier_calls=form.posted["kept_calls"])
         except SavedMeanwhile:
             editing.number = source.version
             errors = [
@@ -95,12 +95,12 @@ def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
     return _editor(request, source, editing, targets, calls, errors)
 
 
-def _saved(request: AccountRequest, source: Source, editing: CallEditing, *, on: bool, kept: str) -> HttpResponse:
+def _saved(request: AccountRequest, source: Source, editing: CallEditing, *, on: bool, earlier_calls: str) -> HttpResponse:
     """Saves, or switches on. Raises Invalid."""
     mapping = finished(editing.mapping)
     with saving(request.account.pk, by=request.user.actor) as transaction:
         if on:
-            switch_on(transaction, source.pk, mapping, member_of(KeptCalls, kept, KeptCalls.QUIET), seen=editing.number)
+            switch_on(transaction, source.pk, mapping, member_of(KeptCalls, earlier_calls, KeptCalls.QUIET), seen=editing.number)
         else:
             save_mapping(transaction, source.pk, mapping, seen=editing.number)
     if on:
@@ -212,7 +212,7 @@ def _trial(request: AccountRequest, source: Source, editing: CallEditing, target
         flows = _flow_names(db, request.account.pk, trial)
     waiting = len(trial.waiting)
     new, changed = trial.outcomes[ItemOutcome.CREATED], trial.outcomes[ItemOutcome.UPDATED]
-    same = trial.outcomes[ItemOutcome.UNCHANGED] + trial.outcomes[ItemOutcome.STALE]
+    unchanged = trial.outcomes[ItemOutcome.UNCHANGED] + trial.outcomes[ItemOutcome.STALE]
     return settings_page(
         request,
         "sources/mapping_trial.html",
@@ -223,7 +223,7 @@ def _trial(request: AccountRequest, source: Source, editing: CallEditing, target
         sums=[
             (_("New"), new, _("registrations"), ""),
             (_("Changed"), changed, _("registrations"), ""),
-            (_("The same"), same, _("registrations"), ""),
+            (_("The same"), unchanged, _("registrations"), ""),
             (_("Would wait"), waiting, _("calls"), "invalid" if waiting else ""),
         ],
         reasons=[_reason(problem, group, targets) for problem, group in trial.reasons],
@@ -233,11 +233,11 @@ def _trial(request: AccountRequest, source: Source, editing: CallEditing, target
         % {"n": len(trial.calls)},
         lacks=[str(targets.name(target)) for target in finished(editing.mapping).lacks],
         stored=stored,
-        kept=_kept_choices(stored, flows) if stored else [],
+        earlier_calls=_choices_for_earlier_calls(stored, flows) if stored else [],
     )
 
 
-def _kept_choices(stored: int, flows: str) -> list[Choice]:
+def _choices_for_earlier_calls(stored: int, flows: str) -> list[Choice]:
     return [
         Choice(
             KeptCalls.QUIET.value,
