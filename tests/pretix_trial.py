@@ -16,9 +16,8 @@ from tests.builders.platform_account import PlatformAccount
 from tests.builders.pretix_source import SESSIONS, PretixSource, SoldThere, expected, prepare, pretix_source, settings_for, token_connection
 from tests.databases import DatabaseFacts
 from tests.doors import VAULT, add_secret
-from tests.pretix import Pretix
-from tests.pretix.edits import Editor
-from tests.reader_kills import READERS, Readers
+from tests.pretix import EditingProcess, Pretix
+from tests.reader_kills import READERS, Readers, ledger_gaps
 from tests.waiting import PATIENCE, until
 
 SETTLES_WITHIN = 4 * PATIENCE
@@ -32,10 +31,13 @@ class Result:
     edits: dict[str, int]
     """By kind."""
     kills: int
+    pretix_kills: int
     registrations: int
     missing: int
     stale: int
     resurrected: int
+    gaps: int
+    """Gaps that the ledger names."""
     waiting: int
     """Calls that could not be recorded."""
     doorbells: int
@@ -49,14 +51,14 @@ class Result:
     """Of stale registrations the first: theirs and ours."""
 
 
-def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int, kills: int, seed: int) -> Result:
-    """Edits a pretix, a fifth of it before the first reading, and kills readers meanwhile. At the end it erases everybody."""
+def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int, kills: int, pretix_kills: int, seed: int) -> Result:
+    """Edits a pretix, a fifth of it before the first reading, and kills readers and pretix meanwhile. At the end it erases everybody."""
     prepare(site)
     dice = random.Random(seed)
-    with Pretix(folder) as pretix, _door(facts) as door:
-        editor = Editor(pretix, seed)
-        for _ in range(edits // 5):
-            editor.edit()
+    batch = max(10, edits // 100)
+    with Pretix(folder) as pretix, _door(facts) as door, EditingProcess(pretix, seed) as editing:
+        editing.begin(edits // 5)
+        editing.end()
         source = source_of(site, pretix, token_connection(site, pretix.origin, pretix.facts["token"]))
         add_secret(site.store, source.id, SECRET, account=site.pk)
         pretix.webhook(f"http://127.0.0.1:{door.port}/in/{source.row.path}/{SECRET}")
@@ -64,27 +66,43 @@ def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int
         readers.start()
         try:
             until(lambda: source.progress.is_filled, SETTLES_WITHIN, every=0.1)
-            left = edits - editor.edits
-            kill_at = set(dice.sample(range(left), kills))
-            for number in range(left):
-                editor.edit()
-                if number % 25 == 24:
+            batches = (edits - editing.counts.total()) // batch
+            at = dice.sample(range(batches), kills + pretix_kills)
+            reader_kills_at, pretix_kills_at = set(at[:kills]), set(at[kills:])
+            number = 0
+            while number < batches or editing.counts.total() < edits:
+                calls = _count(source, "source_call")
+                editing.begin(batch)
+                if number in pretix_kills_at:
+                    _await_call(source, calls)
+                    pretix.kill()
+                    editing.kill()
+                    pretix.start()
+                    editing.start()
+                else:
+                    if number in reader_kills_at:
+                        _await_call(source, calls)
+                        readers.kill(dice.randrange(READERS))
+                    editing.end()
+                if number % 5 == 4 or number in pretix_kills_at:
                     source.due_now()
-                if number in kill_at:
-                    readers.kill(dice.randrange(READERS))
+                number += 1
             ours, theirs = _settled(source, pretix)
+            gaps = ledger_gaps(source)
             ((announced, unannounced),) = site.store.all("SELECT SUM(announced), SUM(unannounced) FROM source_changes")
             _erase_everybody(source, pretix)
         finally:
             readers.end()
         after = source.registrations()
         return Result(
-            editor.counts,
+            dict(editing.counts),
             readers.kills,
+            len(pretix_kills_at),
             len(theirs),
             missing=len(theirs.keys() - ours.keys()),
             stale=sum(ours[code] != registration for code, registration in theirs.items() if code in ours),
             resurrected=len(ours.keys() - theirs.keys()),
+            gaps=gaps,
             waiting=_count(source, "source_call WHERE problem <> ''"),
             doorbells=_count(source, "source_call WHERE kind = 0"),
             announced=int(announced),
@@ -93,6 +111,11 @@ def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int
             differences=tuple((theirs[code], ours[code]) for code in sorted(theirs) if code in ours and ours[code] != theirs[code])[:3],
             changed_by_erasing=sum(after.get(code) != registration for code, registration in ours.items()),
         )
+
+
+def _await_call(source: PretixSource, before: int) -> None:
+    """Edits are under way: another call has come. before: how many there were"""
+    until(lambda: _count(source, "source_call") > before, SETTLES_WITHIN)
 
 
 def source_of(site: PlatformAccount, pretix: Pretix, connection: int) -> PretixSource:

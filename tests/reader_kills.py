@@ -111,13 +111,13 @@ def run(site: PlatformAccount, facts: DatabaseFacts, *, edits: int, kills: int, 
             missing=len(theirs.keys() - ours.keys()),
             stale=sum(ours[key] != text for key, text in theirs.items() if key in ours),
             resurrected=len(ours.keys() - theirs.keys()),
-            gaps=_gaps(source),
+            gaps=ledger_gaps(source),
             jobs=int(jobs),
             most_at_once=most_at_once,
         )
 
 
-def _gaps(source: ListSource) -> int:
+def ledger_gaps(source: ListSource) -> int:
     """The gaps that the ledger names. Calls that are not recorded yet are waited for."""
 
     def is_recorded() -> bool:

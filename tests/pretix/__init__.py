@@ -15,6 +15,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -101,17 +102,34 @@ class Pretix:
         self.log = folder / "pretix.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Starts the server, on the port that it always has."""
         with self.log.open("ab") as log:
             command = [str(self._python), "-m", "pretix", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
             self._process = subprocess.Popen(command, env=self._variables, cwd=self.data, stdout=log, stderr=log)
         until(self._answers, STARTS_WITHIN, every=0.2)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def kill(self) -> None:
+        """Kills the server."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def python(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts its Python beside the server, with pipes for input and output."""
+        variables = self._variables | {"DJANGO_SETTINGS_MODULE": "pretix.settings"}
+        command = [str(self._python), *arguments]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                command, env=variables, cwd=self.data, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -142,6 +160,11 @@ class Pretix:
         status, answer = self.call(method, path, body)
         assert 200 <= status < 300, (method, path, body, status, answer)
         return answer
+
+    def places(self, code: str) -> list[dict[str, Any]]:
+        """The places of an order that are not cancelled."""
+        places: list[dict[str, Any]] = self.done("GET", f"orders/{code}/")["positions"]
+        return places
 
     def webhook(self, address: str) -> None:
         """Has it call this address for every change of an order."""
@@ -174,3 +197,52 @@ class Pretix:
     def shell(self, code: str) -> None:
         """Runs Python code inside pretix. A block needs an empty line after it."""
         _run([str(self._python), "-m", "pretix", "shell"], self._variables, code)
+
+
+class EditingProcess:
+    """A process of pretix that edits orders (inside.py), until it is killed."""
+
+    def __init__(self, pretix: Pretix, seed: int) -> None:
+        self._pretix, self._seed = pretix, seed
+        self._process: subprocess.Popen[str] | None = None
+        self._of_earlier = Counter[str]()
+        self._of_this = Counter[str]()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Edits by kind, without those of batches that a kill broke off."""
+        return self._of_earlier + self._of_this
+
+    def start(self) -> None:
+        """Starts it; what the one before it did counts on."""
+        self._of_earlier, self._of_this = self.counts, Counter()
+        self._seed += 1
+        self._process = self._pretix.python(str(HERE / "inside.py"), str(self._seed))
+
+    def kill(self) -> None:
+        """Kills it, amid an edit or not."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+    def begin(self, edits: int) -> None:
+        """Has it make edits; call `end` afterwards, or kill it."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{edits}\n")
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        """Waits until it has made the edits."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"it ended:\n{self._pretix.log.read_text('utf-8', 'replace')[-3000:]}"
+        self._of_this = Counter(json.loads(line))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
-
-from tests.pretix import Pretix
+from typing import Any, Protocol
 
 NAMES = ("Ada", "Grace", "Mary", "Hedy", "Emmy", "Sofia")
 MOST_CODES = 120
 """Orders after which older ones are edited more often than new ones are made."""
 
 
+class Shop(Protocol):
+    """A pretix whose orders are edited."""
+
+    facts: dict[str, Any]
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """A request to the API of the organizer. The status and the JSON that is answered."""
+
+    def done(self, method: str, path: str, body: object = None) -> Any:
+        """The same; the answer must be a success."""
+
+    def places(self, code: str) -> list[dict[str, Any]]:
+        """The places of an order that are not cancelled."""
+
+
 class Editor:
     """Edits the orders of one event."""
 
-    def __init__(self, pretix: Pretix, seed: int, slug: str = "summit26") -> None:
+    def __init__(self, pretix: Shop, seed: int, slug: str = "summit26") -> None:
         self.pretix, self.slug, self._dice = pretix, slug, random.Random(seed)
         self.event: dict[str, Any] = pretix.facts["events"][slug]
         self.codes: list[str] = []
@@ -92,8 +105,7 @@ class Editor:
     # --- edits of an order; false: pretix did not take it
 
     def _places(self, code: str, *, addons: bool) -> list[dict[str, Any]]:
-        positions = self.pretix.done("GET", f"orders/{code}/")["positions"]
-        return [place for place in positions if (place["addon_to"] is not None) is addons]
+        return [place for place in self.pretix.places(code) if (place["addon_to"] is not None) is addons]
 
     def _patch(self, code: str, body: dict[str, Any]) -> bool:
         places = self._places(code, addons=False)
