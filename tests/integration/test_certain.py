@@ -2,81 +2,38 @@
 
 from __future__ import annotations
 
+import html
+import json
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.test import Client
 from django_scopes import scope, scopes_disabled
 from tests.api_client import ApiClient
-from tests.builders.connection import connection
-from tests.builders.list_source import EVENT, ListSource
+from tests.builders.certain_source import certain_source, event_of, people_here, people_there, sessions_here, sessions_there, settle
+from tests.builders.list_source import EVENT
 from tests.builders.platform_account import PlatformAccount, planned
+from tests.builders.pretix_source import prepare
 from tests.certain_stub import LIST, CertainPlatform, CertainStub
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.rest_platform import Manners
 
-from heliograph.accounts.models import Account
-from heliograph.domain.connection.secret import Secret
-from heliograph.domain.source.certain import CertainEvent, list_of
+from heliograph.domain.source.certain import list_of
+from heliograph.domain.source.certain_registrations import CertainPart
 from heliograph.domain.source.source_states import SourceState
-from heliograph.recording.contents import read_state
-from heliograph.registrations.list import RegistrationFilter, Registrations
-from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.models import Source
-from heliograph.sources.services.certain_events import save_event
-from heliograph.sources.services.list_readings import save_list
-from heliograph.sources.services.source_mappings import KeptCalls, mapping_of, switch_on
-from heliograph.sources.services.sources import add_source
 from heliograph.sources.trial_read import try_list
-
-BY = "user:1"
 
 
 @pytest.fixture
 def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as site:
-        Account.objects.filter(pk=site.pk).update(allowed_networks=["127.0.0.0/8"])
+        prepare(site)
         yield site
-
-
-def event_of(site: PlatformAccount, stub: CertainStub, zone: str = "") -> CertainEvent:
-    """The event, with a connection to the stub."""
-    secrets = {Secret.PASSWORD: stub.password}
-    with saving(site.pk, by=BY, whole_account=True) as transaction:
-        made = connection(
-            transaction, "Certain", f"{stub.origin}/", secrets=secrets, http=True, auth="Basic Authentication", user_name=stub.user
-        )
-    return CertainEvent(stub.origin, "ACME", EVENT, made.pk, zone)
-
-
-def source_of(site: PlatformAccount, stub: CertainStub, zone: str = "") -> ListSource:
-    """A source that reads it, and is on."""
-    event = event_of(site, stub, zone)
-    with saving(site.pk, by=BY) as transaction:
-        source = add_source(transaction, "certain", "Certain")
-        save_event(transaction, source.pk, event)
-        row = save_list(transaction, source.pk, replace(list_of(event), rate=6_000))  # else a test would take minutes
-        switch_on(transaction, source.pk, mapping_of(row), KeptCalls.QUIET)
-    return ListSource(site.store, site.pk, source.pk, stub.platform)
-
-
-def here(source: ListSource) -> dict[str, tuple[str, str]]:
-    """Status and last name of each active registration, by code."""
-    sql = "SELECT code, state FROM registration WHERE account_id = :account AND is_active AND code LIKE 'k%'"
-    states = {code: read_state(state) for code, state in source.db.all(sql, {"account": source.account})}
-    rows = Registrations(source.db, source.account).walk(RegistrationFilter(), 0, 1_000)
-    return {row.code: (row.status, str(states[row.code].profile["last_name"])) for row in rows if row.code in states}
-
-
-def there(source: ListSource) -> dict[str, tuple[str, str]]:
-    """The same of each registration that is active at Certain."""
-    rows = {key: version.content or {} for key, version in source.platform.rows.items()}
-    return {key: (str(content["status"]), str(content["number"])) for key, content in rows.items() if content["active"]}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +43,7 @@ def test_S5_edits_cancellations_and_kills_leave_nothing_missing(site: PlatformAc
     platform = CertainPlatform(Manners(largest_page=20, edits_between_pages=2, errors=0.1), random.Random(7), theirs)
     with CertainStub(platform) as stub:
         stub.edit(60)
-        source = source_of(site, stub, said)
+        source = certain_source(site, stub, said)
         for _round in range(4):
             source.read()
             stub.edit(15)
@@ -95,24 +52,77 @@ def test_S5_edits_cancellations_and_kills_leave_nothing_missing(site: PlatformAc
             stub.start()
         with stub.lock:
             platform.fall_quiet()
-        for _round in range(3):
-            source.read()
-            source.sweep()
-        assert here(source) == there(source)
-        assert len(there(source)) > 10
+        settle(source)
+        assert people_here(source) == people_there(source)
+        assert len(people_there(source)) > 10
+
+
+@pytest.mark.parametrize("properties", ["object", "names", "objects"])
+def test_S5_answers_and_properties_become_fields_however_properties_are_written(site: PlatformAccount, properties: str) -> None:
+    with CertainStub(CertainPlatform(Manners(), random.Random(3), properties=properties)) as stub:
+        stub.edit(40)
+        source = certain_source(site, stub)
+        source.read()
+        assert people_here(source) == people_there(source)
+        assert len({person[2:] for person in people_here(source).values()}) > 3
+        assert not source.db.all("SELECT problem FROM source_call WHERE problem <> ''")
+
+
+def test_S5_sessions_are_read_by_a_source_of_their_own_and_wait_for_their_registration(site: PlatformAccount) -> None:
+    with CertainStub(CertainPlatform(Manners(), random.Random(3))) as stub:
+        stub.edit(80)
+        people, sessions = certain_source(site, stub), certain_source(site, stub, part=CertainPart.SESSIONS)
+        sessions.read()
+        assert sessions_here(sessions) == {}
+        assert people_here(people) == {}  # a session alone makes no registration
+        people.read()
+        sessions.read()
+        assert sessions_here(sessions) == sessions_there(sessions)
+        assert len(sessions_here(sessions)) > 5
+        calls = sessions.db.all("SELECT max(id) FROM source_call")
+        sessions.read()
+        assert sessions.db.all("SELECT max(id) FROM source_call") == calls  # what is known is not stored again
+        stub.edit(30)
+        with stub.lock:
+            stub.platform.fall_quiet()
+        settle(people)
+        settle(sessions)  # what one no longer has is cancelled; one that is gone is missing three times first
+        assert people_here(people) == people_there(people)
+        assert sessions_here(sessions) == sessions_there(sessions)
+        assert not sessions.db.all("SELECT problem FROM source_call WHERE problem <> ''")
+
+
+def test_S5_questions_and_properties_of_our_names_are_proposed(site: PlatformAccount, client: Client) -> None:
+    site.signs_in(client)
+    with CertainStub(CertainPlatform(Manners(), random.Random(3))) as stub:
+        stub.edit(20)
+        source = certain_source(site, stub)
+        with scopes_disabled():
+            row = Source.objects.get(pk=source.id)
+            mapping = json.loads(row.mapping)
+            mapping["rows"] = [each for each in mapping["rows"] if each["target"] not in ("answers.diet", "properties.Test")]
+            Source.objects.filter(pk=source.id).update(mapping=json.dumps(mapping))
+        source.read()
+        page = client.get(f"/settings/sources/{source.id}/mapping/").content.decode()
+        posted = json.loads(html.unescape(page.partition('name="mapping" value="')[2].partition('"')[0]))
+        filled = {each["target"]: each["parts"][0].get("source") for each in posted["rows"] if each.get("parts")}
+        assert filled["answers.diet"] == "answers.diet"
+        assert filled["properties.Test"] == "properties.Test"
+        assert "answers.arrival" not in filled
+        assert posted["certain"] == {"part": "registrations"}
 
 
 def test_S5_it_asks_only_what_is_documented_and_an_empty_event_is_no_failure(site: PlatformAccount) -> None:
     with CertainStub(CertainPlatform(Manners(), random.Random(1))) as stub:
-        source = source_of(site, stub)
+        source = certain_source(site, stub)
         source.read()  # an empty list answers 404
         assert (source.row.failures, source.progress.is_filled) == (0, True)
         stub.write("k1", {"status": "Attended", "number": 1, "active": True})
         source.read()
-        assert here(source) == {"k1": ("Attended", "1")}
+        assert people_here(source) == {"k1": ("Attended", "1", (), False)}
         stub.write("k1", {"status": "Cancelled", "number": 1, "active": False})
         source.read()
-        assert here(source) == {}
+        assert people_here(source) == {}
         asked = [dict(parse_qsl(urlsplit(url).query)) for url in stub.urls if urlsplit(url).path == LIST]
         assert {name for query in asked for name in query} == {"orderBy", "includeList", "start_index", "max_results", "dateModified_after"}
 
@@ -145,6 +155,7 @@ def test_S5_the_event_is_said_on_a_page_and_by_rest(site: PlatformAccount, clien
         "event_here": EVENT,
         "zone": "",
         "connection": "",
+        "part": "registrations",
     }
     for name, value, words in (
         ("server", "certain", "begins with https://"),
@@ -165,5 +176,9 @@ def test_S5_the_event_is_said_on_a_page_and_by_rest(site: PlatformAccount, clien
         "PUT", f"sources/{id}/certain", {"server": "https://app.certain.example", "account": "ACME", "event": "G26", "zone": "UTC"}
     )
     assert (saved["list"]["overlap"], saved["list"]["address"][-4:]) == (300, "/G26")
+    sessions = api.ask(
+        "PUT", f"sources/{id}/certain", {"server": "https://app.certain.example", "account": "A", "event": "G", "part": "sessions"}
+    )
+    assert sessions["list"]["address"] == "https://app.certain.example/api/standard/2.0/accounts/A/events/G/registrations"
     with scopes_disabled():
         assert Source.objects.get(pk=id).state == SourceState.DRAFT

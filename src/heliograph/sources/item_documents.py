@@ -11,8 +11,10 @@ from typing import Any, Final
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_documents import documents_of, sent_modified
 from heliograph.domain.source.call_mapping import CODE, EVENT, SESSIONS, CallMapping
+from heliograph.domain.source.certain_registrations import CertainItems
 from heliograph.domain.source.list_page import ListItem
-from heliograph.store.source_reads import DELETED_THERE, ItemRow
+from heliograph.store.database import Database
+from heliograph.store.source_reads import DELETED_THERE, ItemRow, registrations_here
 
 type Became = tuple[str, ...]
 """Event and code of a registration; with the code of a session a session registration."""
@@ -61,6 +63,20 @@ def item_documents(
     return ItemDocuments(rows, regained, bool(gone))
 
 
+def recordable_items(db: Database, account: int, mapping: CallMapping, items: Sequence[ListItem]) -> list[ListItem]:
+    """The items that can be recorded now. One that only says something of a registration waits until another source has brought that: it is not
+    noted, so the next reading finds it as new."""
+    if not (isinstance(mapping.shape, CertainItems) and mapping.shape.needs_registration):
+        return list(items)
+    registrations: dict[str, set[tuple[str, str]]] = {}
+    for item in items:
+        documents = documents_of(mapping, [item.value]).documents
+        registrations[item.key] = {(str(document[EVENT]), str(document[CODE])) for document in documents}
+    codes = sorted({code for each in registrations.values() for _, code in each})
+    here = registrations_here(db, account, codes)
+    return [item for item in items if registrations[item.key] <= here]
+
+
 def deletion_documents(became: Sequence[Became], modified: str) -> list[dict[str, Any]]:
     """The last documents of what is gone: a registration becomes inactive; a session of one that stays is cancelled."""
     registrations = {each for each in became if len(each) == 2}
@@ -99,7 +115,8 @@ def _became(mapping: CallMapping, value: object) -> tuple[list[Became], int | No
     for registration in call.registrations:
         event, code = registration.document.get(EVENT), registration.document.get(CODE)
         if event and code:
-            became.append((str(event), str(code)))
+            if not (isinstance(mapping.shape, CertainItems) and mapping.shape.needs_registration):
+                became.append((str(event), str(code)))
             sessions = registration.document.get(SESSIONS)
             if mapping.shape is not None and isinstance(sessions, list):
                 became += [(str(event), str(code), str(session["code"])) for session in sessions]

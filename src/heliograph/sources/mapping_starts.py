@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
+from heliograph.domain.mapping.paths import format_path
 from heliograph.domain.mapping.row import MappingRow, SourceValue
 from heliograph.domain.mapping.transform import Case
-from heliograph.domain.source.call_mapping import CallMapping, CallRow, target_problem
+from heliograph.domain.source.call_documents import MOST_LOOKED_AT
+from heliograph.domain.source.call_mapping import MAX_ROWS, CallMapping, CallRow, target_problem
+from heliograph.domain.source.certain_registrations import ANSWERS, PROFILE_ANSWERS, PROPERTIES, CertainItems, question_names
 from heliograph.domain.source.json_fields import ROOT_LIST, LineKind, lines_of, list_paths
 from heliograph.registrations.imports.columns import Known, guess_unchecked
 
@@ -30,12 +34,12 @@ def started(mapping: CallMapping) -> CallMapping:
     there = {row.target for row in mapping.rows}
     missing = tuple(new_row(target) for target in USUAL if target not in there)
     rows = sorted((*mapping.rows, *missing), key=lambda row: _place(row.target))
-    return CallMapping(mapping.each, mapping.only_field, mapping.only_values, tuple(rows))
+    return replace(mapping, rows=tuple(rows))
 
 
 def finished(mapping: CallMapping) -> CallMapping:
     """The mapping without rows that nothing fills."""
-    return CallMapping(mapping.each, mapping.only_field, mapping.only_values, tuple(row for row in mapping.rows if row.row.parts))
+    return replace(mapping, rows=tuple(row for row in mapping.rows if row.row.parts))
 
 
 def _place(target: str) -> tuple[int, int, str]:
@@ -62,6 +66,32 @@ def proposed(value: object, known: Known) -> CallMapping:
         keys.setdefault(target, path)
     rows = tuple(new_row(target, (SourceValue(path),)) for target, path in keys.items())
     return started(CallMapping(each, rows=rows))
+
+
+def with_names(mapping: CallMapping, value: object, known: Known) -> CallMapping:
+    """The mapping with rows for questions and properties of Certain that have the name of one here, and no row yet.
+
+    value: a page as decoded JSON
+    """
+    if mapping.shape != CertainItems() or not isinstance(value, list):
+        return mapping
+    names: dict[tuple[str, str], tuple[str, ...]] = {}
+    for item in value[:MOST_LOOKED_AT]:
+        for group in (ANSWERS, PROFILE_ANSWERS):
+            names |= {(group, key): each for key, each in question_names(item, group).items()}
+        (read,) = mapping.shape.registrations(item)
+        properties = read.get(PROPERTIES) if isinstance(read, dict) else None
+        names |= {(PROPERTIES, name): (name,) for name in properties if name} if isinstance(properties, dict) else {}
+    targets = {row.target for row in mapping.rows}
+    rows = []
+    for (group, key), each in list(names.items())[: MAX_ROWS - len(mapping.rows)]:
+        columns = (guess_unchecked([name], [], known)[0] for name in each)
+        prefix = {ANSWERS: "answers.", PROFILE_ANSWERS: "profile.", PROPERTIES: "properties."}[group]
+        target = next((column.target for column in columns if column.why == "name" and column.target.startswith(prefix)), "")
+        if target and target not in targets and not target_problem(target):
+            targets.add(target)
+            rows.append(new_row(target, (SourceValue(format_path((group, key))),)))
+    return replace(mapping, rows=(*mapping.rows, *rows))
 
 
 def _guessed(paths: Iterable[str], known: Known) -> Iterable[tuple[str, str]]:

@@ -37,7 +37,7 @@ from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.outbound.sender import Sender
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
-from heliograph.sources.item_documents import deletion_documents, item_documents, read_became, read_mapping
+from heliograph.sources.item_documents import deletion_documents, item_documents, read_became, read_mapping, recordable_items
 from heliograph.sources.list_request import ListAnswer, ListRequester, ReadFailure, description_of
 from heliograph.store import source_reads, source_rings
 from heliograph.store.config_cache import Committed
@@ -235,6 +235,7 @@ class SourceReader:
         items = chunk.page.items
         known = source_reads.known_digests(db, source.id, sorted({item.key for item in items}))
         news = [item for item in new_items(items, known) if item.key in known or not item.is_deleted]
+        news = recordable_items(db, source.account, read_mapping(source.mapping), news)
         reading = after_page(description, chunk.reading, chunk.page, {item.key for item in news}, chunk.began)
         place = {
             "from": None if chunk.reading.since is None else description.since_text(chunk.reading.since),
@@ -243,7 +244,8 @@ class SourceReader:
         self._store_page(db, source, chunk, news, place, now)
         progress = chunk.progress.after(description, chunk.step, reading, len(news), now)
         is_sweep = chunk.step is ReadStep.SWEEP or (description.sweep and not description.takes_since)
-        seen = [item for item in new_items(items, {}) if item.key in known or not item.is_deleted] if is_sweep else news
+        news_keys = {item.key for item in news}
+        seen = [item for item in new_items(items, {}) if item.key in known or item.key in news_keys] if is_sweep else news
         unannounced = self._count_changes(db, source, chunk, news)
         has_lost = self._save_items(db, source, seen, unannounced, progress.sweeps, now)
         progress = replace(progress, is_removing=progress.is_removing or has_lost)

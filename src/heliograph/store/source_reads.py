@@ -143,6 +143,16 @@ def stored_documents(db: Database, source: int, keys: Sequence[str]) -> dict[str
     return {key: (documents, sessions) for key, documents, sessions in rows}
 
 
+def registrations_here(db: Database, account: int, codes: Sequence[str]) -> set[tuple[str, str]]:
+    """The registrations of the account that have one of these codes: the event's code and their own."""
+    rows = db.all(
+        "SELECT e.code, r.code FROM registration r JOIN event e ON e.id = r.event_id"
+        f" WHERE r.event_id IN (SELECT id FROM event WHERE account_id = :account) AND {db.member('r.code', 'codes')}",
+        {"account": account, "codes": list(codes)},
+    )
+    return {(str(event), str(code)) for event, code in rows}
+
+
 def drop_items(db: Database, source: int, keys: Sequence[str]) -> None:
     """Forgets items."""
     db.run(f"DELETE FROM source_item WHERE source_id = :source AND {db.member('key', 'keys')}", {"source": source, "keys": list(keys)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -317,6 +317,10 @@ class CertainDocument(Document):
         str, msgspec.Meta(description="The time zone of its times. Empty: not known; each reading then begins 26 hours earlier.")
     ] = ""
     event_here: Annotated[str, msgspec.Meta(description="The code of the event here; empty if it is the same.")] = ""
+    part: Annotated[
+        Literal["registrations", "sessions"],
+        msgspec.Meta(description="`sessions` is another API of Certain: their sessions are read by a source of their own."),
+    ] = "registrations"
 
 
 class ReadDocument(Document):

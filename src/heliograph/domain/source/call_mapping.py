@@ -6,6 +6,7 @@ A row is one of `domain.mapping` whose target is a field of the registration doc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +16,7 @@ from heliograph.domain.mapping.paths import Path, PathError
 from heliograph.domain.mapping.row import MAX_PARTS, MAX_TARGET, MappingError, MappingRow, SourceValue, read_row, row_body
 from heliograph.domain.registration.document import MAX_TEXT
 from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.domain.source.certain_registrations import CertainItems
 from heliograph.domain.source.json_fields import parse_field
 from heliograph.domain.source.pretix_orders import PretixOrders
 
@@ -28,6 +30,10 @@ PLAIN_TARGETS: Final = (EVENT, CODE, MODIFIED, "status", "attendee_type", ACTIVE
 PROFILE, CUSTOM, ANSWERS, PROPERTIES, SESSION = "profile.", "profile.custom.", "answers.", "properties.", "sessions."
 GROUPS: Final = (CUSTOM, PROFILE, ANSWERS, PROPERTIES, SESSION)
 """What a target begins with; the rest of it names the field, the question, the property or the session."""
+
+
+SHAPES: Final[Mapping[str, type[PretixOrders | CertainItems]]] = {"pretix": PretixOrders, "certain": CertainItems}
+"""By the member of a mapping's JSON that holds one."""
 
 
 class Piece(StrEnum):
@@ -116,7 +122,7 @@ class CallMapping:
     only_values: tuple[str, ...] = ()
     """The values of `only_field` with which it counts, compared ignoring case and outer spaces."""
     rows: tuple[CallRow, ...] = ()
-    shape: PretixOrders | None = None
+    shape: PretixOrders | CertainItems | None = None
     """What makes one JSON per registration of a call, if rows alone cannot; `each` and the rows then read that."""
     each_path: Path | None = field(init=False, compare=False, repr=False)
     only_path: Path | None = field(init=False, compare=False, repr=False)
@@ -155,8 +161,9 @@ class CallMapping:
         if self.only_field:
             body["only_if"] = {"field": self.only_field, "values": list(self.only_values)}
         body["rows"] = [_row_body(row) for row in self.rows]
-        if self.shape is not None:
-            body["pretix"] = self.shape.to_body()
+        for name, kind in SHAPES.items():
+            if isinstance(self.shape, kind):
+                body[name] = self.shape.to_body()
         return body
 
     @classmethod
@@ -170,12 +177,13 @@ class CallMapping:
             for number, (_, item) in enumerate(body.items("rows", most=MAX_ROWS), 1):  # noqa: B007 - the error below names it
                 rows.append(_read_row(Body(item)))
             number = None
+            given = value if isinstance(value, dict) else {}
             return cls(
                 each=body.text("each", longest=MAX_TARGET),
                 only_field=only.text("field", longest=MAX_TARGET),
                 only_values=only.texts("values", most=MAX_ONLY, longest=MAX_TEXT),
                 rows=tuple(rows),
-                shape=PretixOrders.from_body(value["pretix"], "pretix") if isinstance(value, dict) and body.has("pretix") else None,
+                shape=next((kind.from_body(given[name], name) for name, kind in SHAPES.items() if body.has(name)), None),
             )
         except BodyError as error:
             raise MappingError(number, error.where or "mapping", error.reason) from None

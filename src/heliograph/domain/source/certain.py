@@ -6,6 +6,7 @@ From public documentation, never run against the real service. What is known:
     envelope  completeCollectionSize, size, startingIndex, maxResults, and the registrations in a list whose name is not documented
     pages     start_index is the number of an item, max_results the size; a list with nothing in it answers 404
     changes   dateModified_after, written without a time zone; orderBy=dateModified_asc; a deleted registration is not active, or answers 404
+    sessions  another API: https://HOST/api/standard/2.0/accounts/ACCOUNT/events/EVENT/registrations, in `data`, of the whole event at once
     clients   back off at 429; no number of requests is published
 
 What is not known decides for the slower and safer way: the time that is asked for is left out or not (a second earlier is asked for), and the
@@ -21,7 +22,8 @@ from urllib.parse import quote
 from heliograph.domain.mapping.json_bodies import Body
 from heliograph.domain.mapping.row import FixedText, MappingRow, SourceValue
 from heliograph.domain.mapping.transform import Case
-from heliograph.domain.source.call_mapping import ACTIVE, CODE, EVENT, PROFILE, CallMapping, CallRow
+from heliograph.domain.source.call_mapping import ACTIVE, CODE, EVENT, PROFILE, SESSION_STATUS, SESSIONS, CallMapping, CallRow
+from heliograph.domain.source.certain_registrations import CertainItems, CertainPart
 from heliograph.domain.source.rest_list import MINUTE, Paging, RestList, RestListError
 from heliograph.domain.source.source_times import SinceFormat
 
@@ -29,6 +31,7 @@ CERTAIN: Final = "certain"
 """The key of the platform."""
 PATH: Final = "/certainExternal/service/v1/Registration"
 ITEMS: Final = "registrations"
+SESSIONS_PATH: Final = "/api/standard/2.0"
 PAGE_SIZE: Final = 500
 RATE: Final = 30
 """Requests a minute."""
@@ -62,6 +65,7 @@ class CertainEvent:
     """The time zone of Certain's times; "" if it is not known."""
     event_here: str = ""
     """The code of the event here; "" if it is the same."""
+    part: CertainPart = CertainPart.REGISTRATIONS
 
     def to_body(self) -> dict[str, Any]:
         """Its JSON; `from_body` reads it back."""
@@ -72,6 +76,7 @@ class CertainEvent:
             "connection": self.connection,
             "zone": self.zone,
             "event_here": self.event_here,
+            "part": self.part.value,
         }
 
     @classmethod
@@ -85,6 +90,7 @@ class CertainEvent:
             connection=body.number("connection", least=1, most=2**53),
             zone=body.text("zone").strip(),
             event_here=body.text("event_here").strip(),
+            part=body.choice("part", CertainPart, CertainPart.REGISTRATIONS),
         )
 
 
@@ -93,7 +99,18 @@ def list_of(event: CertainEvent) -> RestList:
     for place, code in (("account", event.account), ("event", event.event)):
         if not code:
             raise RestListError(place, "The code is missing.")
-    address = f"{event.server.rstrip('/')}{PATH}/{quote(event.account, safe='')}/{quote(event.event, safe='')}"
+    server, account, code = event.server.rstrip("/"), quote(event.account, safe=""), quote(event.event, safe="")
+    if event.part is CertainPart.SESSIONS:
+        return RestList(
+            address=f"{server}{SESSIONS_PATH}/accounts/{account}/events/{code}/registrations",
+            connection=event.connection,
+            paging=Paging.ONE,
+            items_path="data",
+            key_path="registrationCode",
+            is_empty_404=True,
+            rate=RATE,
+        )
+    address = f"{server}{PATH}/{account}/{code}"
     return RestList(
         address=address,
         connection=event.connection,
@@ -118,14 +135,22 @@ def list_of(event: CertainEvent) -> RestList:
     )
 
 
-def mapping_of(event_code: str) -> CallMapping:
-    """The mapping of a page of registrations, to be completed by clicks: questions, properties and sessions are each account's own.
+def mapping_of(event_code: str, part: CertainPart = CertainPart.REGISTRATIONS) -> CallMapping:
+    """The mapping of a page, to be completed: questions and properties are each account's own, and the names of sessions may differ.
 
     There is no row for `modified`, because the zone of Certain's times is not known. A source is read by one process at a time, so the order of
     reading is the order of changes. Statuses have their standard names at both.
 
     event_code: the code of the event here
     """
+    if part is CertainPart.SESSIONS:
+        session_rows = (
+            CallRow(MappingRow(EVENT, (FixedText(event_code),))),
+            _row(CODE, "registrationCode"),
+            _row(SESSIONS, "sessions.sessionCode"),
+            _row(SESSION_STATUS, "sessions.regSessionStatus"),
+        )
+        return CallMapping("[]", rows=session_rows, shape=CertainItems(part))
     rows = (
         CallRow(MappingRow(EVENT, (FixedText(event_code),))),
         _row(CODE, "registrationCode"),
@@ -135,7 +160,7 @@ def mapping_of(event_code: str) -> CallMapping:
         _row(ACTIVE, "isActive"),
         *(_row(f"{PROFILE}{name}", member) for name, member in _PERSON.items()),
     )
-    return CallMapping("[]", rows=rows)
+    return CallMapping("[]", rows=rows, shape=CertainItems())
 
 
 def _row(target: str, member: str) -> CallRow:

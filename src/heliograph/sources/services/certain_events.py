@@ -35,5 +35,5 @@ def save_event(transaction: SetupTransaction, id: int, event: CertainEvent) -> S
     row.save(update_fields=["settings"])
     row = save_list(transaction, id, description)
     if not stored_mapping(row).rows:
-        row = save_mapping(transaction, id, mapping_of(event.event_here or event.event))
+        row = save_mapping(transaction, id, mapping_of(event.event_here or event.event, event.part))
     return row

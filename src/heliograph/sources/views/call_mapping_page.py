@@ -17,6 +17,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
+from heliograph.domain.source.call_documents import shaped
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.platforms import has_described_list
 from heliograph.domain.source.pretix import PRETIX
@@ -28,7 +29,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import MOST_TRIED, CallTrial, TriedCall, try_newest
-from heliograph.sources.mapping_starts import finished, proposed, started
+from heliograph.sources.mapping_starts import finished, proposed, started, with_names
 from heliograph.sources.models import Source
 from heliograph.sources.services.source_mappings import KeptCalls, SavedMeanwhile, mapping_of, save_mapping, switch_on
 from heliograph.sources.services.sources import source_row
@@ -67,7 +68,7 @@ def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
     if data is None:
         mapping = mapping_of(source)
         first = _json(calls[0]) if calls else None
-        editing = CallEditing(started(mapping), source.version)
+        editing = CallEditing(started(with_names(mapping, first, known)), source.version)
         if not mapping.rows and first is not None:
             editing.mapping = proposed(first, known)
         editing.open_next_empty()
@@ -139,6 +140,7 @@ def _editor(
     by_id = {call.id: call for call in calls}
     call = by_id.get(editing.call) or (calls[0] if calls else None)
     value = _json(call) if call is not None else _sample_json(editing.sample)
+    value = None if value is None else shaped(editing.mapping, value)
     decoded = [each for each in map(_json, calls) if each is not None]
     editor = CallEditor(editing, targets, value, decoded)
     return settings_page(

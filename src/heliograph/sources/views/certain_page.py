@@ -47,6 +47,18 @@ class CertainForm(SharedForm):
     )
     account = TextLine(gettext_lazy("Account code"), required=True, autocomplete="off")
     event = TextLine(gettext_lazy("Event code"), required=True, autocomplete="off")
+    part = Select(
+        gettext_lazy("What is read"),
+        options=[
+            Choice("registrations", gettext_lazy("Registrations, with answers and properties")),
+            Choice("sessions", gettext_lazy("The sessions of registrations")),
+        ],
+        initial="registrations",
+        required=True,
+        help=gettext_lazy(
+            "Sessions are another list at Certain: add a second source for them. What it has of a registration waits until that is here."
+        ),
+    )
     event_here = TextLine(
         gettext_lazy("Event here"), optional=True, autocomplete="off", help=gettext_lazy("The code of the event here. Blank: the same.")
     )
