@@ -27,6 +27,7 @@ _SET_UP_AND_READ: Final = (TokenScope.SET_UP, Role.ADMINISTRATOR, True)
 
 ROUTES: Final[dict[Route, Need]] = {
     ("GET", "feed"): _READ,
+    ("GET", "overview"): _READ,
     ("GET", "figures"): _READ,
     ("GET", "figures/reasons"): _READ,
     ("GET", "integrations"): _READ,
@@ -300,7 +301,7 @@ ROUTES: Final[dict[Route, Need]] = {
 
 OF_SIGNAL: Final = frozenset(
     {
-        *("actions", "changes", "connections", "exports", "feed", "figures", "flows", "integrations"),
+        *("actions", "changes", "connections", "exports", "feed", "figures", "flows", "integrations", "overview"),
         *("mappings", "presets", "records", "replays", "retry"),
     }
 )

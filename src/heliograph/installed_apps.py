@@ -19,6 +19,7 @@ INSTALLED_APPS: Final = (
     "heliograph.retry",
     "heliograph.timeline",
     "heliograph.insights",
+    "heliograph.overview",
     "heliograph.replay",
     "heliograph.administration",
     "heliograph.guide",

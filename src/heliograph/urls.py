@@ -11,7 +11,7 @@ from heliograph.web.nearest_page import beginning
 
 NOUNS = (
     *("administration", "setup", "registrations", "connections", "mappings", "presets", "sources", "flows"),
-    *("retry", "timeline", "insights", "replay", "guide", "search"),
+    *("retry", "timeline", "insights", "overview", "replay", "guide", "search"),
 )
 
 BEGINNINGS: list[URLPattern] = [

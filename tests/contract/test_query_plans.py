@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
@@ -17,6 +18,7 @@ from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
 from heliograph.accounts.models import Role, User
+from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
@@ -38,6 +40,7 @@ from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, RecordCount
 from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
+from heliograph.overview.account_overview import AccountOverview
 from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, RegistrationSort
@@ -532,6 +535,25 @@ def test_N2_the_connection_list_goes_by_the_queue(explaining: Explaining, large:
     assert goes_by(explaining, "action_queue")
     connections._failed_over([RetryCountsOfDestination(connection=101, flow=8, destination=6, counts=RetryCounts(waiting=1), tried=1)])
     assert goes_by(explaining, "action_id=? AND n=?")
+
+
+def test_N2_the_overview_goes_by_figures_and_by_the_queue(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    reader = AccountReader(explaining, large[1])
+    overview = AccountOverview(reader, ZoneInfo("Asia/Kathmandu"))
+    overview.destinations()
+    assert overview.delivered_yesterday >= 0
+    assert overview.needs.retrying or overview.needs.needs
+    assert goes_by(explaining, "action_queue")
+
+
+def test_C3_the_page_of_a_connection_goes_by_its_attempts(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    reader = AccountReader(explaining, large[1])
+    connection = 101
+    connection_deliveries.last_deliveries(reader, connection)
+    connection_deliveries.pace_of(reader, connection)
+    connection_deliveries.last_delivered(explaining, large[1], [connection])
+    connection_deliveries.sent_since(reader, connection, explaining.now() - MINUTE)
+    assert goes_by(explaining, "connection_id=?")
 
 
 def test_O2_the_status_counts_open_actions_only(explaining: Explaining) -> None:

@@ -147,6 +147,7 @@ FLOWS, RETRY, LIST = "flows/list.html", "retry/retry.html", "registrations/list.
 FORM, ITEM = "registrations/registration.html", "retry/item.html"
 SIGN_IN = "account/login.html"
 HELP = "guide/contents.html"
+OVERVIEW = "overview/overview.html"
 JOE = "SUMMIT-26/S26-2/"
 
 STATES = (
@@ -171,7 +172,10 @@ STATES = (
     State("not found", "404.html", "Not found", "/nowhere/", status=404),
     State("not readable", "400.html", "This cannot be read", "/registrations/?q=%01", status=400),
     State("something broke", "500.html", "Something broke", f"/registrations/SUMMIT-26/{BROKEN}/", status=500),
-    State("flows", FLOWS, "Flow List", "/signal/", names=("signal", "flow-list")),
+    State("overview", OVERVIEW, re.compile(r"\d things? needs? you"), "/signal/", names=("signal", "overview")),
+    State("overview, as a Viewer", OVERVIEW, re.compile(r"\d things? needs? you"), "/signal/overview/", "viewer"),
+    State("overview, of a new account", OVERVIEW, "All is well", "/signal/overview/", "nothing"),
+    State("flows", FLOWS, "Flow List", "/signal/flows/", names=("flow-list",)),
     State("flows, a menu open", FLOWS, "Flow List", "/signal/flows/", then=_menu),
     State("flows, as a Viewer", FLOWS, "Flow List", "/signal/flows/", "viewer"),
     State("flows, nothing matches", FLOWS, "Flow List", "/signal/flows/?q=nowhere"),

@@ -12,7 +12,7 @@ from tests.e2e.visiting import State, Visit
 LIST, START, PRESET = "connections/list.html", "connections/start.html", "presets/preset.html"
 SETUP, READ, DIALOG = "connections/setup.html", "connections/read.html", "confirmation.html"
 RELEASE, SIGNING, RULE = "connections/release.html", "connections/signing.html", "connections/response_rule.html"
-VERSIONS = "setup/versions.html"
+VERSIONS, PAGE = "setup/versions.html", "connections/overview.html"
 HEADING = "Connection Setup"
 
 
@@ -117,6 +117,10 @@ STATES = (
     State("connections, as a Planner", LIST, "Connection List", "/signal/connections/", "planning"),
     State("connections, nothing matches", LIST, "Connection List", "/signal/connections/?q=nowhere", "setting-up"),
     State("connections, none", LIST, "Connection List", "/signal/connections/", "nothing"),
+    State("connection, how it is", PAGE, "Sales CRM", _at("Sales CRM", "overview/"), "setting-up", ("connection-overview",)),
+    State("connection, how it is, as a Viewer", PAGE, "Sales CRM", _at("Sales CRM", "overview/"), "reading"),
+    State("connection, nothing was sent yet", PAGE, "Door display", _at("Door display", "overview/"), "setting-up"),
+    State("connection, how it is, the longest names", PAGE, re.compile(".+"), _at("Longest connection", "overview/"), "setting-up"),
     State("connection, a start", START, "Add A Connection", "/signal/connections/new/", "setting-up", ("connection-new",)),
     State("connection, a start that is searched", START, "Add A Connection", "/signal/connections/new/?q=chat", "setting-up"),
     State("connection, a start without a match", START, "Add A Connection", "/signal/connections/new/?q=nowhere", "setting-up"),

@@ -42,6 +42,7 @@ READS: Final[dict[str, tuple[str, ...]]] = {
     "flow-list": ("GET flows",),
     "insights": ("GET figures",),
     "mapping-list": ("GET mappings",),
+    "overview": ("GET overview",),
     "profile-data": ("GET profile-data",),
     "profile-data-delete": ("GET profile-data/{field}/uses",),
     "questions-delete": ("GET events/{event}/questions/{question}/uses",),

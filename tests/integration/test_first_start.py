@@ -158,10 +158,10 @@ def test_O6_containers_name_the_administrator(database: DatabaseFacts, client: C
         Options(admin_email="ada@example.org")
 
 
-def test_N3_signal_begins_with_the_four_steps_and_then_with_the_flow_list(database: DatabaseFacts, client: Client) -> None:
+def test_N3_signal_begins_with_the_four_steps_and_then_with_the_overview(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         site.signs_in(client, site.viewer)
-        assert client.get("/signal/")["Location"] == "/signal/flows/"
+        assert client.get("/signal/")["Location"] == "/signal/overview/"
         shown = client.get("/signal/first/").content.decode()
         assert "Done: 1 flow" in shown
 

@@ -102,6 +102,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py
     tried |= {"source-mapping", "source-items", "source-again", "source-call"}  # test_pages_source_mapping.py
     tried |= {"signal-first"}  # test_first_start.py
+    tried |= {"overview", "connection-overview"}  # test_overview.py
     tried |= {"restored-copy"}  # test_pages_restored_copy.py
     # test_retry_queue.py, test_retry_again.py
     tried |= {"retry-job", "retry-resend", *(f"retry-download{more}" for more in ("", "-ready", "-file", "-again"))}

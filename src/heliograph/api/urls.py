@@ -34,6 +34,7 @@ from heliograph.api.endpoints import (
     mapping_preview_endpoints,
     mapping_version_endpoints,
     oauth_endpoints,
+    overview_endpoints,
     pause_endpoints,
     people_endpoints,
     preset_endpoints,
@@ -61,6 +62,7 @@ ROUTER: Final = Router(
     [
         *download_endpoints.ROUTES,
         *feed_endpoints.ROUTES,
+        *overview_endpoints.ROUTES,
         *figure_endpoints.ROUTES,
         *job_endpoints.ROUTES,
         *registration_endpoints.ROUTES,

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from heliograph.connections.views import (
     connection_actions,
     connection_list_page,
+    connection_page,
     connection_setup,
     connection_versions,
     oauth_pages,
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("signal/connections/", connection_list_page.connection_list, name="connection-list"),
     path("signal/connections/new/", connection_list_page.connection_new, name="connection-new"),
     path("signal/connections/<int:connection>/", connection_setup.connection, name="connection"),
+    path("signal/connections/<int:connection>/overview/", connection_page.connection_overview, name="connection-overview"),
     path("signal/connections/<int:connection>/pause/", connection_actions.pause, name="connection-pause"),
     path("signal/connections/<int:connection>/release/", connection_actions.release, name="connection-release"),
     path("signal/connections/<int:connection>/signing/", connection_actions.sign, name="connection-signing"),

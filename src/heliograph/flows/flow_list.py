@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
-from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.deliveries.outcome_hours import HOUR, HoursOfPeriod, OutcomeHours, outcome_hours
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import Missing, missing
@@ -19,11 +20,13 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
-from heliograph.store.row_states import ACTION_FAILURE, ACTION_UNDELIVERED, STUCK_RUN_OPEN
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_UNDELIVERED, STUCK_RUN_OPEN
 from heliograph.web.cursor import Cursor, ListPage
 
 COUNTED = 50_000
-"""Most actions, and most stuck runs, that are counted for the list over all flows."""
+"""Most actions, and most stuck runs, that are counted for the list over all flows: the newest."""
+HOURS = 24
+"""Hours of a flow's deliveries, with the one that runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,15 @@ class FlowRow:
     """Its actions and runs that are tried again."""
     failed: int = 0
     """Its actions and runs that are sent or decided again only if somebody submits them."""
-    validation: int = 0
-    """Its actions that ended as a validation error in the last 24 hours."""
     untagged: int = 0
     """Its runs that wait for a tag."""
+    hours: OutcomeHours = field(default_factory=OutcomeHours)
+    """What became of its actions of the last HOURS hours, the running one included."""
+
+    @property
+    def validation(self) -> int:
+        """Its actions of these hours that ended as a validation error."""
+        return sum(self.hours.invalid)
 
 
 @dataclass
@@ -87,11 +95,12 @@ class FlowList:
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
         """The rows of the given flows: the flows of one page."""
         ids = [flow.id for flow in flows]
-        facts, counts = self._facts(ids), self._counts(ids)
-        rows = []
+        facts, counts, period = self._facts(ids), self._counts(ids), self._hours(ids)
+        hours, rows = period.by_flow, []
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
-            rows.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0, 0))))
+            of_flow = hours.get(flow.id, OutcomeHours.nothing(period.count))
+            rows.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0)), of_flow))
         return rows
 
     def connections(self) -> Mapping[int, ConnectionRow]:
@@ -137,27 +146,28 @@ class FlowList:
         )
         return {id: (last, at, by) for id, at, by, last in rows}
 
-    def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int, int]]:
-        """By flow: the figures queued, failed, validation and untagged of its row, by the rule of `item_state_of`."""
-        params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
-        of_flows = f"+account_id = :account AND {self.db.member('flow_id', 'flows')}"
-        rows = self.db.all(
-            f"SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE {of_flows} AND {ACTION_FAILURE}"
-            f" AND (state <> {ActionState.VALIDATION} OR ended > :since) LIMIT {COUNTED}) found GROUP BY flow_id, state",
-            params,
+    def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int]]:
+        """By flow: the figures queued, failed and untagged of its row, by the rule of `item_state_of`."""
+        params = {"account": self.account, "flows": list(flows), "done": QueueStatus.DONE.code}
+        counted = (
+            f"SELECT flow_id, queue, cause FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done ORDER BY id DESC LIMIT {COUNTED}",
+            f"SELECT flow_id, queue, cause FROM stuck_run WHERE account_id = :account AND {STUCK_RUN_OPEN} ORDER BY id DESC LIMIT {COUNTED}",
         )
         counts: dict[int, list[int]] = {}
-        place = {ActionState.QUEUED: 0, ActionState.FAILED: 1, ActionState.VALIDATION: 2}
-        for flow, state, count in rows:
-            counts.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = count
-        stuck = self.db.all(
-            f"SELECT flow_id, queue, cause, count(*) FROM (SELECT flow_id, queue, cause FROM stuck_run WHERE account_id = :account AND {STUCK_RUN_OPEN}"
-            f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, queue, cause",
-            {"account": self.account, "flows": params["flows"]},
-        )
-        of_state = {ItemState.WAITING: 0, ItemState.FAILED: 1, ItemState.UNTAGGED: 3}
-        for flow, queue, cause, count in stuck:
-            state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
-            if state is not None:
-                counts.setdefault(flow, [0, 0, 0, 0])[of_state[state]] += count
-        return {flow: (queued, failed, validation, untagged) for flow, (queued, failed, validation, untagged) in counts.items()}
+        place = {ItemState.WAITING: 0, ItemState.FAILED: 1, ItemState.UNTAGGED: 2}
+        for items in counted:
+            rows = self.db.all(
+                f"SELECT flow_id, queue, cause, count(*) FROM ({items}) found WHERE {self.db.member('flow_id', 'flows')} GROUP BY flow_id, queue, cause",
+                params,
+            )
+            for flow, queue, cause, count in rows:
+                state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
+                if state is not None:
+                    counts.setdefault(flow, [0, 0, 0])[place[state]] += count
+        return {flow: (queued, failed, untagged) for flow, (queued, failed, untagged) in counts.items()}
+
+    def _hours(self, flows: Iterable[int]) -> HoursOfPeriod:
+        """What became of the actions of the last HOURS hours, the running one included."""
+        now = self.db.now()
+        since = (now // HOUR - HOURS + 1) * HOUR
+        return outcome_hours(self.db, self.account, None, since, -(-(now + 1) // MINUTE) * MINUTE, flows=flows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from django.utils.translation import gettext as _
 
 from heliograph.connections import connection_words
 from heliograph.connections.connection_list import ConnectionRow
-from heliograph.domain.connection.connection_health import SENDS_NOTHING
+from heliograph.domain.connection.connection_health import SENDS_NOTHING, Health
 from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
 from heliograph.domain.flow.sentence import ConnectionTrouble, PartState
@@ -57,10 +58,24 @@ def lacking(missing: Missing, flow: Flow) -> str:
             return _("The mappings of “%(name)s” do not go with its connection") % named
 
 
+_FAILING: Final = frozenset({Health.REFUSES, Health.SILENT, Health.BLOCKED, Health.LOST})
+"""States in which a connection fails: its chip is red."""
+
+
 def troubles_of(rows: Mapping[int, ConnectionRow]) -> dict[int, ConnectionTrouble]:
-    """The reasons why connections send nothing at present, by the connection's id, in words that follow its name ("paused"). Connections that
+    """What is wrong with connections at present, by the connection's id, in words that follow its name: "paused", "refuses, 401". Connections that
     send are omitted."""
-    return {id: ConnectionTrouble(PartState.WAITS, state_in_words(row)) for id, row in rows.items() if row.health in SENDS_NOTHING}
+    troubles = {}
+    for id, row in rows.items():
+        if row.health in _FAILING:
+            status = row.evidence.attempt.status if row.evidence is not None and row.health is Health.REFUSES else None
+            words = state_in_words(row)
+            troubles[id] = ConnectionTrouble(
+                PartState.FAILED, _("%(state)s, %(status)d") % {"state": words, "status": status} if status else words
+            )
+        elif row.health in SENDS_NOTHING:
+            troubles[id] = ConnectionTrouble(PartState.WAITS, state_in_words(row))
+    return troubles
 
 
 def offered_as(row: ConnectionRow) -> str:

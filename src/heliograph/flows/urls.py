@@ -7,7 +7,6 @@ from django.urls import URLPattern, path
 from heliograph.flows.views import editor, first_steps, flow_actions, flow_list_page, flow_versions, trial_panel
 
 urlpatterns: list[URLPattern] = [
-    path("signal/", first_steps.signal, name="signal"),
     path("signal/first/", first_steps.first, name="signal-first"),
     path("signal/flows/", flow_list_page.flow_list, name="flow-list"),
     path("signal/flows/new/", editor.add, name="flow-new"),

@@ -106,6 +106,7 @@ PLACES: dict[str, str] = {
     "job": "import#while-it-runs-and-after",
     # Signal
     "signal-first": "overview#the-four-steps",
+    "overview": "opening-signal#the-overview",
     "flow-list": "flows#the-flow-list",
     "flow-new": _FLOW,
     "flow": _FLOW,
@@ -119,6 +120,7 @@ PLACES: dict[str, str] = {
     "connection-new": _CONNECTION,
     "connection-add": _CONNECTION,
     "connection": _CONNECTION,
+    "connection-overview": "connections#how-a-connection-is",
     "connection-pause": "connections#pausing-and-releasing",
     "connection-release": "connections#pausing-and-releasing",
     "connection-signing": "connections#signing",

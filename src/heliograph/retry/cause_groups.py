@@ -184,6 +184,10 @@ class CauseGroups:
         waiting, failed = self.groups(OPEN_STATUSES), self.groups((QueueStatus.FAILED,))
         return CauseOverview(waiting, failed, self.healings(self.reader.db.now()))
 
+    def open_causes(self) -> CauseOverview:
+        """All causes of items that wait and of items that have failed, without those that were cured lately."""
+        return CauseOverview(self.groups(OPEN_STATUSES), self.groups((QueueStatus.FAILED,)), {})
+
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
         params: dict[str, object] = {"account": self.reader.account}

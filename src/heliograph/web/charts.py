@@ -225,3 +225,31 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
 
 def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
+
+
+@dataclass(frozen=True, slots=True)
+class HourBars:
+    """The hours of one row, small, on the row's own scale and true to it (components/hours.html)."""
+
+    rects: Sequence[tuple[Tone, int, str, str]]
+    """(tone, x, y, height) in pixels."""
+    width: int
+    height: int
+    zero: str
+    """The place of the zero line, in pixels from the top."""
+
+
+def hour_bars(delivered: Sequence[int], undelivered: Sequence[int], *, columns: int = 0, height: int = 24) -> HourBars:
+    """Bars of what was delivered in each hour; below them, a mark for each hour in which something was not: 3 % would not show as a height.
+
+    columns: the width, where the last hours are still to come; 0 for as many as there are hours
+    """
+    top = max(delivered, default=0) or 1
+    rects: list[tuple[Tone, int, str, str]] = []
+    for column, (good, bad) in enumerate(zip(delivered, undelivered, strict=True)):
+        if good:
+            tall = max(height * good / top, THIN)
+            rects.append(("ink", column * 4, f"{height - tall:.1f}", f"{tall:.1f}"))
+        if bad:
+            rects.append(("failed", column * 4, f"{height + 2}", "3"))
+    return HourBars(rects, max(len(delivered), columns, 1) * 4, height + 6, f"{height + 0.5}")

@@ -103,7 +103,8 @@ def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[st
     return {
         "id": row.id,
         "name": connection.name,
-        "href": reverse("connection", args=(row.id,)),
+        "href": reverse("connection-overview", args=(row.id,)),
+        "setup": reverse("connection", args=(row.id,)),
         "kind": words.kind(connection),
         "host": connection.shown,
         "extra": extra,

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
@@ -18,6 +19,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, page_sender, rule_words
 from heliograph.connections.answers import unmatched_conditions
+from heliograph.connections.connection_deliveries import FOLLOWED, pace_of, sent_since
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services import oauth_grant, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url, save_connection
@@ -26,12 +28,16 @@ from heliograph.connections.views import connection_form, connection_values, typ
 from heliograph.connections.views import oauth_pages as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connection_list_page import flow_href, get_row, menu, standing
+from heliograph.connections.views.connection_tabs import connection_tabs
+from heliograph.connections.views.trouble_callout import sent_text, trouble_callout
 from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.connection.connection_health import AccessState, Health
 from heliograph.domain.connection.diagnosis import DiagnosisStep, DiagnosisVerdict, StepState
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.ids import read_id
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
@@ -46,6 +52,8 @@ from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
 SETUP = "connections/setup.html"
+SAVED_AT = "saved"
+"""The parameter of the page after a save: the time of the save (microseconds), if items waited for it."""
 
 
 @shows_again
@@ -102,6 +110,8 @@ def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToF
     waits = f"connection {row.id if row else 'new'}"
     typed = connection_values.secrets_of(form, typed_secrets.recall(request, waits))
     stops: AsksFirst | None = None
+    with read_database() as db:
+        saved_at = db.now() if row is not None and row.waiting and row.pause is None else 0
     if not form.insert() and form.is_valid():
         try:
             saved = _save(request, row, form, typed)
@@ -110,7 +120,7 @@ def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToF
         else:
             if saved is not None:
                 typed_secrets.forget(request)
-                return access_views.connect(request, saved) if do == "connect" else _test(request, saved, to_flow)
+                return access_views.connect(request, saved) if do == "connect" else _test(request, saved, to_flow, saved_at=saved_at)
     # A refused secret is not stored.
     unsaved_secrets = {name: text for name, text in typed.items() if text and name not in form.errors}
     form.say_typed(unsaved_secrets)
@@ -136,8 +146,11 @@ def _save(request: AccountRequest, row: ConnectionRow | None, form: ConnectionFo
         return None
 
 
-def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False) -> HttpResponse:
-    """Tests the saved connection and redirects to its page, or back to the flow for which it was made, if the test passed."""
+def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False, saved_at: int = 0) -> HttpResponse:
+    """Tests the saved connection and redirects to its page, or back to the flow for which it was made, if the test passed.
+
+    saved_at: see `_with_save`
+    """
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
     except NotTested as error:
@@ -146,7 +159,15 @@ def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bo
     if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
         return HttpResponseRedirect(to_flow.back("", connection=id))
-    return HttpResponseRedirect(f"{to_flow.address(reverse('connection', args=(id,)))}#test")
+    return HttpResponseRedirect(_with_save(to_flow.address(reverse("connection", args=(id,))), saved_at))
+
+
+def _with_save(url: str, saved_at: int) -> str:
+    """The URL of a page that says what came of the items that waited, if any did.
+
+    saved_at: when the connection was saved (microseconds); 0 if nothing waited for it
+    """
+    return f"{url}{'&' if '?' in url else '?'}{SAVED_AT}={saved_at}" if saved_at else url
 
 
 def _form_page(
@@ -184,16 +205,38 @@ def _form_page(
         "access": None,
         "rule": [],
         "rule_doubts": [],
-        "callout": None,
+        "trouble": None,
+        "sent": None,
+        "tabs": [],
     }
     if row is not None:
+        context["tabs"] = connection_tabs(row.id, "setup", administers=True)
+        context |= _trouble_context(request, row)
         context |= _shared_context(request, row)
         complete = row.health is not Health.INCOMPLETE  # the last test is from before a setting was missing, so it is not shown
         context["going"] = None if refused or stops else going(request, row.id)
         context["result"] = result_of(row) if complete and not refused and not stops else None
+        if context["result"] is not None and context["trouble"] is not None:
+            context["result"] |= aged(row)
         context["going_href"] = to_flow.address(reverse("connection", args=(row.id,)))
         context["incomplete"] = "" if complete else context["standing"]["note"]
     return page(request, SETUP, here="connections", status=409 if stops else form.status, **context)
+
+
+def _trouble_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
+    """What is wrong with the connection; after a save, what came of the items that waited for it."""
+    saved_at = read_id(request.GET.get(SAVED_AT, "")) or 0
+    with account_reader(request.account.pk) as reader:
+        now = reader.db.now()
+        sent = sent_since(reader, row.id, saved_at) if now - FOLLOWED < saved_at <= now else None
+        trouble = trouble_callout(reader, row, request.user, pace_of(reader, row.id), on_setup=True)
+    shows_sent = sent is not None and bool(sent.sent or sent.under_way)
+    return {
+        "trouble": None if shows_sent and sent is not None and sent.under_way else trouble,
+        "sent": {"text": sent_text(sent), "under_way": sent.under_way, "href": f"{request.path}?{SAVED_AT}={saved_at}"}
+        if shows_sent and sent is not None
+        else None,
+    }
 
 
 def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
@@ -285,6 +328,22 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
         "trace": report.trace,
         "answer": report.answer,
         "status": report.status,
+    }
+
+
+def aged(row: ConnectionRow) -> dict[str, Any]:
+    """What is said of a test that is older than the failure of the connection: it says nothing about now."""
+    if row.tested is None or row.evidence is None or row.tested[0] >= row.evidence.attempt.at:
+        return {}
+    with read_database() as db:
+        days = (db.now() - row.tested[0]) // DAY
+    title = ngettext("The last test is %(n)d day old", "The last test is %(n)d days old", days) % {"n": days}
+    return {
+        "title": title if days else _("The last test is from before it failed"),
+        "tone": "",
+        "when": _("%(when)s. It says nothing about now.") % {"when": moment(from_micros(row.tested[0]))},
+        "aged": True,
+        "remedy": "",
     }
 
 

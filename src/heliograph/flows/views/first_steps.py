@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tag_kinds import STANDARD_TAGS, TagKind
@@ -47,20 +47,20 @@ class FirstStep:
 
 
 @require_safe
-def signal(request: AccountRequest) -> HttpResponse:
-    """The start page of Signal: the Flow List, or the four steps while there is no flow."""
-    with account_reader(request.account.pk) as reader:
-        return HttpResponseRedirect(reverse("flow-list" if reader.config.flows else "signal-first"))
-
-
-@require_safe
 def first(request: AccountRequest) -> HttpResponse:
     """The page of the four steps, with the state of each."""
     with account_reader(request.account.pk) as reader:
-        gaps = coverage(reader.db, reader.account)
-        steps = _steps(reader.config, gaps, administers=may(request.user, Role.ADMINISTRATOR))
+        steps = steps_of(reader, administers=may(request.user, Role.ADMINISTRATOR))
     following = next((step.number for step in steps if not step.done), None)
     return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=sum(step.done for step in steps))
+
+
+def steps_of(reader: AccountReader, *, administers: bool) -> list[FirstStep]:
+    """The four steps, with the state of each.
+
+    administers: whether the reader of the page may add connections and flows
+    """
+    return _steps(reader.config, coverage(reader.db, reader.account), administers=administers)
 
 
 def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[FirstStep]:

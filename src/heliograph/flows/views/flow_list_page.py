@@ -30,12 +30,14 @@ from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.setup.services.setup_save import saving
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
+from heliograph.web.charts import hour_bars
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.cursor import ROWS, Pager, address
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
+from heliograph.web.percentages import percent
 from heliograph.web.shown_fields import Choice
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
@@ -197,6 +199,12 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
         "queued_href": f"{reverse('retry')}?flow={flow.id}&status=waiting" if row.queued else "",
         "failed_href": f"{reverse('retry')}?flow={flow.id}&status=Failed" if row.failed else "",
         "validation_href": f"{reverse('feed')}?flow={flow.id}&result=validation{mode}" if row.validation else "",
+        "bars": hour_bars(row.hours.delivered, row.hours.undelivered) if row.hours.due else None,
+        "rate": percent(row.hours.rate) if row.hours.rate is not None else "",
+        "due": row.hours.due,
+        "bars_label": _("%(name)s in 24 hours: %(sent)s delivered, %(rest)s not delivered")
+        % {"name": flow.name, "sent": f"{row.hours.sent:,}", "rest": f"{row.hours.due - row.hours.sent:,}"},
+        "bars_href": f"{reverse('feed')}?flow={flow.id}{mode}",
         "by": people.get(row.by, ""),
         "changed": from_micros(row.changed),
         "menu": [(_("Edit") if edits else _("Open"), reverse("flow", args=(flow.id,))), *flow_menu(flow.id, edits=edits)],

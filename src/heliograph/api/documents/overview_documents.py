@@ -1,0 +1,102 @@
+"""An account at a glance as JSON: what needs somebody, and what was delivered today (N2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import msgspec
+
+from heliograph.api.documents.shared_forms import Document, Instant, NameOfThing
+from heliograph.domain.connection.connection_health import Health
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.overview.account_overview import AccountOverview, DestinationToday
+from heliograph.retry.needs import Need, NeedKind
+from heliograph.store.instants import from_micros
+
+
+class NeedDocument(Document):
+    """A cause that waits for a person."""
+
+    key: Annotated[str, msgspec.Meta(description="Names the cause for as long as it lasts.")]
+    kind: Annotated[
+        NeedKind, msgspec.Meta(description="What has to be changed: connection, mapping or flow; or tags that have to be given.")
+    ]
+    connection: Annotated[NameOfThing | None, msgspec.Meta(description="Null if it is not of a connection.")]
+    health: Annotated[Health | None, msgspec.Meta(description="The health of the connection.")]
+    causes: Annotated[list[Cause], msgspec.Meta(description="Why its items wait; empty if the connection only holds what is due.")]
+    says: Annotated[str, msgspec.Meta(description="The target's own word for its last refusal; empty if it gave none.")]
+    http_status: Annotated[int | None, msgspec.Meta(description="Of its last answer; null without one.")]
+    waiting: Annotated[int, msgspec.Meta(description="How many items wait for it.")]
+    is_more: Annotated[bool, msgspec.Meta(description="There are, or may be, more than `waiting`.")]
+    since: Annotated[Instant | None, msgspec.Meta(description="Null if that is not known.")]
+
+    @classmethod
+    def from_need(cls, need: Need) -> Self:
+        """The document of a cause."""
+        row = need.connection
+        return cls(
+            key=need.key,
+            kind=need.kind,
+            connection=NameOfThing(id=str(row.id), name=row.connection.name) if row is not None else None,
+            health=row.health if row is not None else None,
+            causes=sorted({group.cause for group in need.groups if group.cause is not None}),
+            says=need.groups[0].refusal.says if need.groups else "",
+            http_status=need.last.status if need.last is not None else None,
+            waiting=need.waiting.number,
+            is_more=need.waiting.is_more,
+            since=from_micros(need.since) if need.since else None,
+        )
+
+
+class DestinationDocument(Document):
+    """What was sent over a connection today, by Live flows."""
+
+    connection: NameOfThing
+    health: Health
+    delivered: Annotated[int, msgspec.Meta(description="Actions that were created today and are delivered.")]
+    rate: Annotated[
+        float | None, msgspec.Meta(description="The share of what was due that was delivered, from 0 to 1; null if nothing was due.")
+    ]
+    hours: Annotated[list[int], msgspec.Meta(description="What was delivered by hour, from midnight in the account's time zone.")]
+    waiting: Annotated[int, msgspec.Meta(description="Its items that wait in the Retry Queue now.")]
+    failed: Annotated[int, msgspec.Meta(description="Its items with the status `Failed` in the Retry Queue now.")]
+    last_delivery: Instant | None
+
+    @classmethod
+    def from_row(cls, row: DestinationToday) -> Self:
+        """The document of a destination."""
+        connection = row.connection
+        return cls(
+            connection=NameOfThing(id=str(connection.id), name=connection.connection.name),
+            health=connection.health,
+            delivered=row.hours.sent,
+            rate=row.hours.rate,
+            hours=list(row.hours.delivered),
+            waiting=connection.waiting,
+            failed=connection.failed,
+            last_delivery=from_micros(row.last_delivery) if row.last_delivery else None,
+        )
+
+
+class OverviewDocument(Document):
+    """An account at a glance."""
+
+    is_well: Annotated[bool, msgspec.Meta(description="Nothing needs anybody.")]
+    needs: list[NeedDocument]
+    retrying: Annotated[int, msgspec.Meta(description="Items that are tried again automatically and need nobody.")]
+    delivered: Annotated[int, msgspec.Meta(description="Actions of Live flows that were created today and are delivered.")]
+    delivered_yesterday: Annotated[int, msgspec.Meta(description="The same number of yesterday, by this time of day.")]
+    destinations: list[DestinationDocument]
+
+    @classmethod
+    def read(cls, overview: AccountOverview) -> Self:
+        """The document of an account."""
+        needs = overview.needs
+        return cls(
+            is_well=not needs.needs,
+            needs=[NeedDocument.from_need(need) for need in needs.needs],
+            retrying=sum(group.number for group in needs.retrying),
+            delivered=overview.today.total.sent,
+            delivered_yesterday=overview.delivered_yesterday,
+            destinations=[DestinationDocument.from_row(row) for row in overview.destinations()],
+        )

@@ -1,0 +1,126 @@
+"""An account at a glance: what needs somebody, what was delivered today at each destination, and who saved what last (N2).
+
+Everything is read from figures, from the indexes of the Retry Queue and from bounded walks, so that it costs the same however much was recorded.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from heliograph.accounts.models import AuditEntry
+from heliograph.connections.connection_deliveries import last_delivered
+from heliograph.connections.connection_list import ConnectionRow
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.outcome_hours import HoursOfPeriod, OutcomeHours, outcome_hours
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.natural_order import natural_order
+from heliograph.retry.needs import Needs, needs_of
+from heliograph.store.instants import from_micros, to_micros
+
+SHOWN_DESTINATIONS: Final = 50
+SHOWN_SAVES: Final = 6
+SEARCHED_SAVES: Final = 300
+"""The newest audit entries that are searched for saves: most others are sign-ins."""
+SAVED_KINDS: Final = frozenset(
+    {
+        "flow",
+        "connection",
+        "mapping",
+        "tag",
+        "registration status",
+        "session status",
+        "session registration status",
+        "event status",
+        "source",
+    }
+)
+"""The kinds of objects whose saves are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationToday:
+    """What a connection was sent today."""
+
+    connection: ConnectionRow
+    flows: Sequence[tuple[int, str]]
+    """The id and name of each flow that sent or was to send over it today; without any, of those that use it."""
+    hours: OutcomeHours
+    last_delivery: int | None
+    """Microseconds; see `last_delivered`."""
+
+
+@dataclass
+class AccountOverview:
+    """Reads the overview of one account. Deliveries are those of Live flows."""
+
+    reader: AccountReader
+    zone: ZoneInfo
+    """The account's time zone, in which a day begins at midnight."""
+
+    @cached_property
+    def now(self) -> int:
+        """The database's time, in microseconds."""
+        return self.reader.db.now()
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What needs somebody, and what does not."""
+        return needs_of(self.reader)
+
+    @cached_property
+    def midnight(self) -> int:
+        """The beginning of today, in microseconds."""
+        return _midnight(self.now, self.zone)
+
+    @cached_property
+    def today(self) -> HoursOfPeriod:
+        """What became of the actions of today until now."""
+        return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, self.midnight, _next_minute(self.now))
+
+    @cached_property
+    def delivered_yesterday(self) -> int:
+        """How many actions were delivered yesterday by this time of day."""
+        before = _midnight(self.midnight - 12 * 60 * MINUTE, self.zone)
+        until = min(before + _next_minute(self.now) - self.midnight, self.midnight)
+        return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, before, until).total.sent
+
+    def destinations(self) -> list[DestinationToday]:
+        """The connections that active flows use, or that were sent something today: those with the most deliveries first."""
+        config, by_connection = self.reader.config, self.today.by_connection
+        used = {each.connection for flow in config.flows.values() if flow.active for each in flow.destinations}
+        rows = [row for row in self.needs.connections.values() if row.id in used or row.id in by_connection]
+        hours = {row.id: by_connection.get(row.id, OutcomeHours.nothing(self.today.count)) for row in rows}
+        rows.sort(key=lambda row: (-hours[row.id].sent, natural_order(row.connection.name), row.id))
+        rows = rows[:SHOWN_DESTINATIONS]
+        last = last_delivered(self.reader.db, self.reader.account, [row.id for row in rows])
+        names = dict(self.reader.flow_names({flow for flow, _connection in self.today.by_place}))
+        return [
+            DestinationToday(
+                row,
+                [(flow, names.get(flow, "")) for flow in self.today.flows_of(row.id)] or list(row.flows),
+                hours[row.id],
+                last.get(row.id),
+            )
+            for row in rows
+        ]
+
+    def saves(self) -> list[AuditEntry]:
+        """The last saves of flows, connections, mappings, tags and statuses, newest first."""
+        newest = AuditEntry.objects.order_by("-id").defer("before", "after")[:SEARCHED_SAVES]
+        return [entry for entry in newest if entry.kind in SAVED_KINDS][:SHOWN_SAVES]
+
+
+def _midnight(at: int, zone: ZoneInfo) -> int:
+    """The beginning of the day of an instant."""
+    day = from_micros(at).astimezone(zone).date()
+    return to_micros(datetime.datetime.combine(day, datetime.time(), zone))
+
+
+def _next_minute(at: int) -> int:
+    return -(-(at + 1) // MINUTE) * MINUTE

@@ -1,0 +1,194 @@
+"""Signal's home (N2): its title is the answer to "is all well?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import AuditEntry, Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.connections import connection_words as words
+from heliograph.deliveries import delivery_words
+from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.domain.connection.connection_health import Health
+from heliograph.flows.views.first_steps import steps_of
+from heliograph.overview.account_overview import AccountOverview, DestinationToday
+from heliograph.overview.views.need_rows import later_row, need_row
+from heliograph.sources.failing_sources import failing_sources
+from heliograph.store.instants import from_micros
+from heliograph.web.charts import hour_bars
+from heliograph.web.pages import page
+from heliograph.web.percentages import percent
+from heliograph.web.templatetags.moments import ago, clock_minute, day, soon
+
+SHOWN_FLOWS = 3
+"""How many flows are named below a destination; of more, the number."""
+SHOWN_RETRIES = 3
+SHOWN_LATER = 5
+"""How many causes of failed items are listed; Retry has all."""
+QUIET = (Health.ANSWERS, Health.REACHED, Health.CONNECTED, Health.UNTRIED)
+"""States that the table of destinations need not name."""
+_DEEDS = {
+    Deed.CREATED: lambda kind: _("added the %(kind)s") % {"kind": kind},
+    Deed.CHANGED: lambda kind: _("changed the %(kind)s") % {"kind": kind},
+    Deed.DELETED: lambda kind: _("deleted the %(kind)s") % {"kind": kind},
+    Deed.MERGED: lambda kind: _("merged the %(kind)s") % {"kind": kind},
+    Deed.SWITCHED_ON: lambda kind: _("switched on the %(kind)s") % {"kind": kind},
+    Deed.SWITCHED_OFF: lambda kind: _("switched off the %(kind)s") % {"kind": kind},
+    Deed.CONNECTED: lambda kind: _("connected the %(kind)s") % {"kind": kind},
+}
+_PLACES = {"flow": "flow", "connection": "connection", "mapping": "mapping", "source": "source"}
+
+
+@require_safe
+def start(request: AccountRequest) -> HttpResponse:
+    """The start page of Signal: the Overview, or the four steps while there is no flow."""
+    with account_reader(request.account.pk) as reader:
+        return HttpResponseRedirect(reverse("overview" if reader.config.flows else "signal-first"))
+
+
+@require_safe
+def overview(request: AccountRequest) -> HttpResponse:
+    """The page of the Overview. It fetches itself again every 30 seconds."""
+    with account_reader(request.account.pk) as reader:
+        at_a_glance = AccountOverview(reader, ZoneInfo(request.account.timezone))
+        needs = at_a_glance.needs
+        need_rows = [need_row(need, reader, request.user) for need in needs.needs]
+        source_rows = [_source_row(source) for source in failing_sources()]
+        retried = [(group.connection_name, group.next_due) for group in needs.retrying if group.next_due]
+        context: dict[str, Any] = {
+            "needs": [*need_rows, *source_rows],
+            "retrying": _retrying(sum(group.number for group in needs.retrying), retried),
+            "later": [later_row(group, reader, request.user) for group in needs.later[:SHOWN_LATER]],
+            "later_more": max(0, len(needs.later) - SHOWN_LATER),
+            "destinations": [_destination(row) for row in at_a_glance.destinations()],
+            "delivered": _delivered(at_a_glance),
+            "saves": _saves(request, at_a_glance.saves(), reader),
+            "steps": [] if reader.config.flows else steps_of(reader, administers=may(request.user, Role.ADMINISTRATOR)),
+        }
+    count = len(need_rows) + len(source_rows)
+    title = ngettext("%(n)d thing needs you", "%(n)d things need you", count) % {"n": count} if count else _("All is well")
+    return page(
+        request,
+        "overview/overview.html",
+        here="overview",
+        heading=title,
+        lead=_lead(count),
+        **context,
+    )
+
+
+def _lead(count: int) -> str:
+    now = timezone.now()
+    facts = {"day": day(now), "time": clock_minute(now)}
+    return (_("%(day)s, %(time)s. Everything else is running.") if count else _("%(day)s, %(time)s. Everything is running.")) % facts
+
+
+def _source_row(source: Any) -> dict[str, Any]:
+    return {
+        "key": f"source-{source.href.strip('/').replace('/', '-')}",
+        "tone": "failed",
+        "title": source.title,
+        "quote": None,
+        "text": source.text,
+        "since": "",
+        "waits": "",
+        "waits_href": "",
+        "fix": _("Open the source"),
+        "href": source.href,
+    }
+
+
+def _retrying(count: int, retried: Sequence[tuple[str, int | None]]) -> str:
+    """ "2 more are tried again automatically: Lobby display at 14:33, Slack at 14:37." """
+    if not count:
+        return ""
+    facts = {"n": intcomma(count)}
+    text = ngettext("%(n)s is tried again automatically", "%(n)s are tried again automatically", count) % facts
+    named = [
+        _("%(name)s at %(time)s") % {"name": delivery_words.isolated(name), "time": soon(from_micros(due))}
+        for name, due in sorted(retried, key=lambda pair: pair[1] or 0)[:SHOWN_RETRIES]
+        if name and due
+    ]
+    return _("%(text)s: %(named)s.") % {"text": text, "named": ", ".join(named)} if named else f"{text}."
+
+
+def _delivered(at_a_glance: AccountOverview) -> str:
+    """ "2,216 by 14:32, 8 % more than yesterday by this time"."""
+    sent, before = at_a_glance.today.total.sent, at_a_glance.delivered_yesterday
+    facts = {"n": intcomma(sent), "time": clock_minute(from_micros(at_a_glance.now))}
+    if not before:
+        return _("%(n)s by %(time)s") % facts
+    if sent == before:
+        return _("%(n)s by %(time)s, as many as yesterday by this time") % facts
+    facts["share"] = percent(abs(sent - before) / before)
+    if sent > before:
+        return _("%(n)s by %(time)s, %(share)s more than yesterday by this time") % facts
+    return _("%(n)s by %(time)s, %(share)s fewer than yesterday by this time") % facts
+
+
+def _destination(row: DestinationToday) -> dict[str, Any]:
+    hours, connection = row.hours, row.connection
+    names = [name or _("Without a name") for _id, name in row.flows]
+    rest = len(names) - SHOWN_FLOWS
+    if rest > 0:
+        names = [*names[:SHOWN_FLOWS], ngettext("%(n)d more", "%(n)d more", rest) % {"n": rest}]
+    retry = f"{reverse('retry')}?connection={row.connection.id}&status="
+    invalid = sum(hours.invalid)
+    return {
+        "name": connection.connection.name,
+        "href": reverse("connection-overview", args=(connection.id,)),
+        "flows": ", ".join(names),
+        "state": "" if connection.health in QUIET else words.headline(connection),
+        "tone": words.TONES[connection.health],
+        "icon": words.ICONS.get(connection.health, ""),
+        "bars": hour_bars(hours.delivered, hours.undelivered, columns=24),
+        "label": _("%(name)s today: %(sent)s delivered, %(rest)s not delivered")
+        % {"name": connection.connection.name, "sent": intcomma(hours.sent), "rest": intcomma(hours.due - hours.sent)},
+        "sent": hours.sent,
+        "sent_href": f"{reverse('feed')}?connection={connection.id}&result=success",
+        "rate": percent(hours.rate) if hours.rate is not None else "",
+        "waits": ngettext("%(n)s waiting", "%(n)s waiting", connection.waiting) % {"n": intcomma(connection.waiting)}
+        if connection.waiting
+        else "",
+        "waits_href": f"{retry}waiting",
+        "failed": ngettext("%(n)s failed", "%(n)s failed", connection.failed) % {"n": intcomma(connection.failed)}
+        if connection.failed
+        else "",
+        "failed_href": f"{retry}Failed",
+        "invalid": ngettext("%(n)s invalid", "%(n)s invalid", invalid) % {"n": intcomma(invalid)} if invalid else "",
+        "invalid_href": f"{reverse('feed')}?connection={connection.id}&result=validation",
+        "last": from_micros(row.last_delivery) if row.last_delivery else None,
+    }
+
+
+def _saves(request: AccountRequest, entries: Sequence[AuditEntry], reader: AccountReader) -> list[dict[str, Any]]:
+    actors, config = Actors.from_stored(request.account, [entry.by for entry in entries]), reader.config
+    there = {"flow": config.flows, "connection": config.connections, "mapping": config.mappings}
+    rows = []
+    for entry in entries:
+        deed = _DEEDS.get(Deed(entry.what)) if entry.what in set(Deed) else None
+        known = there.get(entry.kind)
+        is_there = known is not None and entry.object_id in known
+        rows.append(
+            {
+                "at": entry.at,
+                "when": ago(entry.at),
+                "who": actors.name(entry.by),
+                "did": (deed or _DEEDS[Deed.CHANGED])(_(entry.kind)),
+                "name": entry.name or _("Without a name"),
+                "href": reverse(_PLACES[entry.kind], args=(entry.object_id,)) if is_there else "",
+            }
+        )
+    return rows

@@ -1,0 +1,256 @@
+"""Signal's home and the page of a connection: what needs somebody, by which button, and what was delivered (N2, C3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests.api_client import ApiClient
+from tests.builders import signal_account
+from tests.builders.outcome import BUSY, REFUSED
+from tests.builders.registration import person
+from tests.builders.signal_account import SignalAccount
+from tests.databases import DatabaseFacts
+from tests.figures import fold_all
+from tests.page_text import text_of
+from tests.receiver import Answer, Receiver
+from tests.retry_story import refused
+from tests.story import Story
+from tests.tables import table_rows
+
+from heliograph.connections.connection_deliveries import quantile
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
+from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.flow import Mode
+from heliograph.overview.account_overview import AccountOverview
+from heliograph.retry.needs import NeedKind, needs_of
+from heliograph.store import connection_states
+from heliograph.web.charts import hour_bars
+from heliograph.web.percentages import percent
+
+OVERVIEW = "/signal/overview/"
+
+
+@pytest.fixture
+def site(database: DatabaseFacts) -> Iterator[SignalAccount]:
+    with signal_account.site(database) as made:
+        yield made
+
+
+def delivered(site: SignalAccount, *codes: str) -> None:
+    site.record(*(person(code, "Ana", "Roth") for code in codes))
+    for code in codes:
+        site.ends(site.actions(code)[0], Delivered(200))
+
+
+def test_N2_all_is_well_while_everything_is_delivered(site: SignalAccount, client: Client) -> None:
+    delivered(site, "A-1", "A-2")
+    site.signs_in(client)
+    assert client.get("/signal/", follow=True).redirect_chain == [(OVERVIEW, 302)]
+    page = client.get(OVERVIEW).content
+    shown = text_of(page)
+    assert "All is well" in shown
+    assert "need you" not in shown
+    (row,) = table_rows(page, "Destination", "Delivered", "Rate")
+    assert (row["Delivered"], row["Rate"], row["Not delivered"]) == ("2", "100 %", "Nothing")
+
+
+def test_N2_each_thing_that_needs_somebody_has_its_cause_and_its_button(site: SignalAccount, client: Client) -> None:
+    signal_account.fill(site)
+    site.signs_in(client)
+    shown = text_of(client.get(OVERVIEW).content)
+    assert "2 things need you" in shown
+    for words in ("401 Unauthorized", "Most likely:", "waiting", "1 status or property has no tag", "Choose tags", "1 failed"):
+        assert words in shown, shown
+    assert "is tried again automatically" in shown, "a target that does not answer needs nobody"
+
+
+def test_N2_what_needs_somebody_is_gone_once_it_is_cured(site: SignalAccount) -> None:
+    signal_account.fill(site)
+    with account_reader(site.account.pk) as reader:
+        kinds = {need.kind for need in needs_of(reader).needs}
+    assert kinds == {NeedKind.CONNECTION, NeedKind.TAGS}
+    site.ends(site.actions("S26-2")[0], Delivered(200))
+    with account_reader(site.account.pk) as reader:
+        found = needs_of(reader)
+    assert {need.kind for need in found.needs} == {NeedKind.TAGS}
+    assert found.needs[0].key == "tags"
+    assert not found.needs[0].waiting.is_more
+
+
+def test_N2_a_paused_connection_is_released_by_its_button(site: SignalAccount, client: Client) -> None:
+    site.record(person("A-1", "Ana", "Roth"))
+    with site.store.transaction():
+        connection_states.pause(site.store, site.setup.account, site.setup.connection, "No paper.")
+    site.signs_in(client)
+    page = client.get(OVERVIEW).content
+    shown = text_of(page)
+    assert "1 thing needs you" in shown
+    assert "1 held" in shown
+    assert f'href="/signal/connections/{site.setup.connection}/release/"' in page.decode()
+
+
+@pytest.mark.parametrize("role", ["planner", "viewer"])
+def test_P1_nobody_is_offered_what_only_others_may_do(site: SignalAccount, client: Client, role: str) -> None:
+    signal_account.fill(site)
+    site.signs_in(client, getattr(site, role))
+    page = client.get(OVERVIEW).content.decode()
+    assert "401 Unauthorized" in page
+    buttons = re.findall(r'<a class="button[^"]*" id="need-[^"]*" href="([^"]*)"', page)
+    assert buttons == (["/settings/tags/coverage/"] if role == "planner" else [])
+
+
+def test_N2_another_account_is_another_overview(site: SignalAccount, client: Client) -> None:
+    signal_account.fill(site)
+    other = signal_account.made(site.store, name="Others")
+    other.signs_in(client)
+    page = client.get(OVERVIEW).content
+    assert "All is well" in text_of(page)
+    assert all(row["Delivered"] == "0" for row in table_rows(page, "Destination", "Delivered"))
+    assert client.get(f"/signal/connections/{site.setup.connection}/overview/").status_code == 404
+
+
+def test_N2_the_api_reads_the_same(site: SignalAccount) -> None:
+    signal_account.fill(site)
+    answer = ApiClient.for_account(site.account.pk).get("overview")
+    assert [need["kind"] for need in answer["needs"]] == ["connection", "tags"]
+    refusing, untagged = answer["needs"]
+    assert (refusing["http_status"], refusing["waiting"], untagged["waiting"]) == (401, 1, 1)
+    assert not answer["is_well"]
+    assert answer["delivered"] == sum(each["delivered"] for each in answer["destinations"]) == 1
+
+
+def test_N2_the_overview_reads_the_same_number_of_statements_however_much_there_is(site: SignalAccount, client: Client) -> None:
+    signal_account.fill(site)
+    site.signs_in(client)
+
+    def statements() -> int:
+        client.get(OVERVIEW)
+        with CaptureQueriesContext(connections["read"]) as read, CaptureQueriesContext(connections["default"]) as written:
+            client.get(OVERVIEW)
+        return len(read) + len(written)
+
+    before = statements()
+    site.record(*(person(f"M-{number}", "Ana", "Roth") for number in range(40)))
+    for number in range(40):
+        site.ends(site.actions(f"M-{number}")[0], REFUSED if number % 2 else BUSY)
+    assert statements() <= before + 1
+
+
+# --- hours
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize(("since", "until"), [(0, 0), (-3 * 60 - 7, 1), (-25 * 60, -30), (-5, 1), (-59, -2)])
+def test_X2_the_outcomes_by_hour_are_those_of_the_rows(site: SignalAccount, since: int, until: int, folded: bool) -> None:
+    """since, until: minutes from the next whole minute."""
+    signal_account.fill(site)
+    if folded:
+        fold_all(site.store, site.account.pk)
+    end = -(-site.store.now() // MINUTE) * MINUTE
+    first, last = end + since * MINUTE, end + until * MINUTE
+    found = outcome_hours(site.store, site.account.pk, Mode.LIVE, first, last).total
+    rows = site.store.all(
+        "SELECT state, count(*) FROM action WHERE account_id = :account AND mode = 1 AND created >= :first AND created < :last GROUP BY state",
+        {"account": site.account.pk, "first": first, "last": last},
+    )
+    states = {int(state): int(n) for state, n in rows}
+    assert [sum(each) for each in (found.delivered, found.waiting, found.failed, found.invalid)] == [
+        states.get(n, 0) for n in (10, 2, 11, 12)
+    ]
+    assert len(found.delivered) == max(0, -(-last // HOUR) - first // HOUR)
+
+
+def test_X2_the_hours_of_flows_and_of_connections_add_up_to_all(site: SignalAccount) -> None:
+    signal_account.fill(site)
+    now = site.store.now()
+    period = outcome_hours(site.store, site.account.pk, None, now // HOUR * HOUR - HOUR, -(-(now + 1) // MINUTE) * MINUTE)
+    assert (
+        sum(hours.due for hours in period.by_flow.values()) == period.total.due == sum(hours.due for hours in period.by_connection.values())
+    )
+    assert period.total.rate is not None
+    assert 0 < period.total.rate < 1
+
+
+def test_X2_a_share_is_whole_only_if_nothing_is_missing() -> None:
+    assert [percent(share) for share in (0, 1, 0.9999, 0.961, 2.5)] == ["0 %", "100 %", "99.9 %", "96.1 %", "250 %"]
+    nothing = OutcomeHours.nothing(3)
+    assert nothing.rate is None
+    assert (replace(nothing, delivered=(1, 2, 0)) + replace(nothing, failed=(0, 0, 1))).rate == 0.75
+    assert [quantile(range(1, 101), share) for share in (0.5, 0.95, 1)] == [50, 95, 100]
+    assert quantile([], 0.5) is None
+    bars = hour_bars([4, 0], [0, 1], columns=24)
+    assert (bars.width, [tone for tone, *_place in bars.rects]) == (96, ["ink", "failed"])
+
+
+# --- the page of a connection
+
+
+def test_C3_the_page_of_a_connection_says_how_it_is(site: SignalAccount, client: Client) -> None:
+    signal_account.fill(site)
+    site.signs_in(client, site.viewer)
+    page = client.get(f"/signal/connections/{site.setup.connection}/overview/").content
+    shown = text_of(page)
+    rows = table_rows(page, "When", "Registration", "Result", "Answer")
+    stored = site.store.all("SELECT count(*) FROM attempt WHERE connection_id = :id", {"id": site.setup.connection})
+    assert len(rows) == min(20, stored[0][0])
+    assert {"Delivered", "Failed", "Validation error"} >= {row["Result"] for row in rows} >= {"Delivered", "Failed"}
+    assert "Typical answer 84 ms" in shown
+    assert "Used by" in shown
+    assert "Joe Citizen" in shown
+
+
+def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, receiver: Receiver, client: Client) -> None:
+    crm = refused(story, receiver, "A-1", "A-2")
+    story.signs_in(client)
+    for path in (f"/signal/connections/{crm}/", f"/signal/connections/{crm}/overview/"):
+        shown = text_of(client.get(path).content)
+        for words in ("Refuses since", "invalid_token", "401 Unauthorized", "Most likely: enter the key", "2 wait"):
+            assert words in shown, (path, words)
+    shown = text_of(client.get(OVERVIEW).content)
+    for words in ("1 thing needs you", "Sales CRM refuses what we send", "invalid_token", "Enter a new key", "2 waiting"):
+        assert words in shown, words
+    flows = client.get("/signal/flows/").content.decode()
+    assert re.search(r'class="chip failed">.*?Sales CRM: refuses, 401', flows, re.DOTALL), "its chip is red"
+    (row,) = table_rows(flows, "Flow", "Delivered in 24 hours")
+    assert row["Delivered in 24 hours"] == "0 % of 2"
+
+
+def test_C3_after_a_save_the_page_says_what_came_of_what_waited(story: Story, receiver: Receiver, client: Client) -> None:
+    crm = refused(story, receiver, "A-1", "A-2")
+    story.signs_in(client)
+    page, saved = f"/signal/connections/{crm}/", story.db.now()
+    receiver.answer("/crm", Answer(200))
+    story.change_connection(crm, secrets={Secret.KEY: "a new one"})
+    first = client.get(f"{page}?saved={saved}").content.decode()
+    assert "2 are being sent" in first
+    assert "Refuses since" not in first
+    assert f'hx-get="{page}?saved={saved}" hx-trigger="every 1s"' in " ".join(first.split())
+    with story.worker():
+        story.until("A-1", "success")
+        story.until("A-2", "success")
+    last = client.get(f"{page}?saved={saved}").content.decode()
+    assert "2 sent" in text_of(last.encode())
+    assert "being sent" not in last
+    assert f'hx-get="{page}?saved={saved}"' not in last, "it has ended"
+    for other in ("x", "-1", str(saved + 10**15), "1"):
+        assert " sent" not in text_of(client.get(f"{page}?saved={other}").content).partition("Target")[0]
+
+
+def test_N2_the_day_begins_at_the_accounts_midnight(site: SignalAccount) -> None:
+    delivered(site, "A-1")
+    for zone in ("UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"):
+        with account_reader(site.account.pk) as reader:
+            overview = AccountOverview(reader, ZoneInfo(zone))
+            rows = site.store.all("SELECT count(*) FROM action WHERE state = 10 AND created >= :at", {"at": overview.midnight})
+            assert overview.today.total.sent == rows[0][0], zone
+            assert overview.midnight <= overview.now < overview.midnight + 25 * HOUR
