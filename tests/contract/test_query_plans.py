@@ -21,7 +21,9 @@ from heliograph.accounts.models import Role, User
 from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.registration_deliveries import deliveries_of, registrations_in
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
+from heliograph.domain.delivery.item_state import ItemState
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
 from heliograph.domain.flow.flow import Mode
@@ -554,6 +556,21 @@ def test_C3_the_page_of_a_connection_goes_by_its_attempts(explaining: Explaining
     connection_deliveries.last_delivered(explaining, large[1], [connection])
     connection_deliveries.sent_since(reader, connection, explaining.now() - MINUTE)
     assert goes_by(explaining, "connection_id=?")
+
+
+def test_X5_where_registrations_stand_goes_by_their_changes(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    rows = explaining.all(
+        "SELECT id FROM registration WHERE account_id = :account ORDER BY modified DESC, id DESC LIMIT 25", {"account": large[1]}
+    )
+    assert deliveries_of(explaining, large[1], [id for (id,) in rows])
+    assert goes_by(explaining, "change_of_registration")
+    for state in ItemState:
+        registrations_in(explaining, large[1], state)
+    listing = Registrations(explaining, large[1])
+    for sort in RegistrationSort:
+        listing.page(ListOf(delivery=ItemState.FAILED), sort, None)
+    listing.count(ListOf(delivery=ItemState.WAITING))
+    assert goes_by(explaining, "action_queue")
 
 
 def test_O2_the_status_counts_open_actions_only(explaining: Explaining) -> None:

@@ -23,6 +23,7 @@ def account(request: HttpRequest) -> dict[str, Any]:
     plans: True if the user may change events and registrations.
     administers: True if the user may change everything.
     restored_copy: what the account is restored from, while it sends nothing (O14).
+    places_frame: the frame of a 403 or 404.
     form_waits: True if this browser has posted a form after its session had ended.
     """
     user = getattr(request, "user", None)
@@ -36,7 +37,14 @@ def account(request: HttpRequest) -> dict[str, Any]:
         "form_waits": kept_form.is_waiting(request),
         "plans": member is not None and may(member, Role.PLANNER),
         "administers": member is not None and may(member, Role.ADMINISTRATOR),
+        "places_frame": _places_frame(request, known) if member is not None and not member.second_factor_due else "entry.html",
     }
+
+
+def _places_frame(request: HttpRequest, account: Account | None) -> str:
+    """The frame of a page that says one thing to somebody who is signed in: it keeps the places of where they are."""
+    is_in_signal = account is not None and account.signal_enabled and request.path.startswith("/signal/")
+    return "signal.html" if is_in_signal else "platform.html"
 
 
 def _restored_copy(account: Account) -> RestoredCopy | None:

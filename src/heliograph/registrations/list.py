@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from heliograph.deliveries.registration_deliveries import registrations_in
+from heliograph.domain.delivery.item_state import ItemState
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.compiled_setup import EventConfig
@@ -72,15 +74,31 @@ class RegistrationFilter:
     type: str = ""
     """By name, because attendee types belong to their event."""
     kind: ListScope = ListScope.ALL
+    delivery: ItemState | None = None
+    """Only those with an item of this state in the Retry Queue."""
 
     def as_json(self) -> dict[str, object]:
         """For a job's parameters."""
-        return {"text": self.text, "event": self.event, "status": self.status, "type": self.type, "kind": self.kind.value}
+        return {
+            "text": self.text,
+            "event": self.event,
+            "status": self.status,
+            "type": self.type,
+            "kind": self.kind.value,
+            "delivery": self.delivery and self.delivery.value,
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> RegistrationFilter:
         """Reads what `as_json` returned."""
-        return cls(stored["text"], stored["event"], stored["status"], stored["type"], ListScope(stored["kind"]))
+        return cls(
+            stored["text"],
+            stored["event"],
+            stored["status"],
+            stored["type"],
+            ListScope(stored["kind"]),
+            ItemState(state) if (state := stored.get("delivery")) else None,
+        )
 
     @property
     def narrows(self) -> bool:
@@ -315,6 +333,9 @@ class Registrations:
         where = Where("r.version > 0", "r.search <> ''", account=self.account)
         words = folded(filters.text).split()
         few = few_with(self.db, self.account, words, NAMED) if words else None
+        if filters.delivery is not None:
+            of_queue = registrations_in(self.db, self.account, filters.delivery)
+            few = of_queue if few is None else sorted(set(few) & set(of_queue))
         if few is not None:
             where &= Where(self.db.member("r.id", "few"), few=few)
         where &= contains_words("r.search", words)

@@ -8,6 +8,7 @@ import msgspec
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, optional_number
+from heliograph.domain.delivery.item_state import ItemState
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.registrations import draft
@@ -21,6 +22,9 @@ type SearchWords = Annotated[FilterText, msgspec.Meta(description="Words in the 
 type OfEvent = Annotated[Id | None, msgspec.Meta(description="The id of an event.")]
 type OfStatus = Annotated[FilterText, msgspec.Meta(description="The name of a status.")]
 type OfType = Annotated[FilterText, msgspec.Meta(description="The name of an attendee type.")]
+type OfDelivery = Annotated[
+    ItemState | None, msgspec.Meta(description="Only those with an item of this state in the Retry Queue, among its newest 20,000 items.")
+]
 type OfScope = Annotated[ListScope, msgspec.Meta(description="Only Live or Test ones, or those that are not active.")]
 type Values = dict[str, list[str]]
 
@@ -193,13 +197,16 @@ class RegistrationFilters(Document):
     status: OfStatus = ""
     type: OfType = ""
     scope: OfScope = msgspec.field(default=ListScope.ALL, name="is")
+    delivery: OfDelivery = None
 
     def read(self, prefix: str = "") -> RegistrationFilter:
         """The filters for the query of the list. Raises Problem (400).
 
         prefix: of the field that the problem names
         """
-        return RegistrationFilter(self.q.strip(), optional_number(f"{prefix}event", self.event), self.status, self.type, self.scope)
+        return RegistrationFilter(
+            self.q.strip(), optional_number(f"{prefix}event", self.event), self.status, self.type, self.scope, self.delivery
+        )
 
 
 class StatusChange(Document):

@@ -19,6 +19,7 @@ from heliograph.api.documents.registration_documents import (
     ActiveEffect,
     FilterText,
     NewRegistration,
+    OfDelivery,
     OfEvent,
     OfScope,
     OfStatus,
@@ -52,6 +53,7 @@ class RegistrationQuery(ListQuery):
     status: OfStatus = ""
     type: OfType = ""
     scope: OfScope = msgspec.field(default=ListScope.ALL, name="is")
+    delivery: OfDelivery = None
     sort: Annotated[RegistrationSort, msgspec.Meta(description="By code or name; otherwise last modified first.")] = (
         RegistrationSort.MODIFIED
     )
@@ -59,7 +61,10 @@ class RegistrationQuery(ListQuery):
     @property
     def registration_filter(self) -> RegistrationFilter:
         """The filters for the list's query. Raises Problem (400)."""
-        return RegistrationFilters(q=self.q, event=self.event, status=self.status, type=self.type, scope=self.scope).read()
+        filters = RegistrationFilters(
+            q=self.q, event=self.event, status=self.status, type=self.type, scope=self.scope, delivery=self.delivery
+        )
+        return filters.read()
 
 
 class LookUpQuery(Document):

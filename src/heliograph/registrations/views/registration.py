@@ -16,6 +16,10 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.destination_rows import destination_rows
+from heliograph.deliveries.registration_destinations import destinations_of
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
@@ -158,7 +162,16 @@ def _show(request: AccountRequest, db: Database, registration: Opened, form: Cha
         blocks=blocks_of(registration, form.stored) if readonly else [],
         record=_record(db, request, registration),
         timeline=request.account.signal_enabled,
+        stands=_stands(db, request, registration) if request.account.signal_enabled else None,
     )
+
+
+def _stands(db: Database, request: AccountRequest, registration: Opened) -> list[dict[str, Any]]:
+    """Where the registration stands, for deliveries/destinations.html. It is sent again on its timeline."""
+    mode = Mode.TEST if registration.is_test else Mode.LIVE
+    rows = destinations_of(AccountReader(db, request.account.pk), registration.id, mode)
+    timeline = reverse("timeline", args=(registration.event.code, registration.code))
+    return destination_rows(rows, timeline, registration.last_change, may_send=False)
 
 
 def _head(registration: Opened) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.registration_deliveries import DeliveryState, RegistrationDeliveries, deliveries_of
+from heliograph.domain.delivery.item_state import ItemState
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.store.django_database import read_database
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
@@ -29,15 +31,32 @@ COLUMNS = {
     "status": gettext_lazy("Status"),
     "type": gettext_lazy("Attendee type"),
     "modified": gettext_lazy("Modified"),
+    "delivery": gettext_lazy("Delivery"),
     "email": gettext_lazy("E-mail"),
     "country": gettext_lazy("Country"),
     "order": gettext_lazy("Order code"),
     "properties": gettext_lazy("Properties"),
     "created": gettext_lazy("Created"),
 }
-USUAL = ("code", "name", "organization", "event", "status", "type", "modified")
+USUAL = ("code", "name", "organization", "event", "status", "type", "modified", "delivery")
 SORTED = ("code", "name", "modified")
 SCOPES = {ListScope.LIVE: gettext_lazy("Live"), ListScope.TEST: gettext_lazy("Test"), ListScope.INACTIVE: gettext_lazy("Not active")}
+
+
+DELIVERIES = {
+    ItemState.WAITING: gettext_lazy("Waiting"),
+    ItemState.UNTAGGED: gettext_lazy("Waits for a tag"),
+    ItemState.FAILED: gettext_lazy("Failed"),
+}
+_TONES = {
+    DeliveryState.FAILED: "failed",
+    DeliveryState.INVALID: "invalid",
+    DeliveryState.UNTAGGED: "wait",
+    DeliveryState.WAITING: "wait",
+    DeliveryState.PENDING: "",
+    DeliveryState.DELIVERED: "success",
+    DeliveryState.NOT_SENT: "quiet",
+}
 
 
 class RegistrationFilters(ListFilters):
@@ -51,6 +70,7 @@ class RegistrationFilters(ListFilters):
     status_name = Filter(gettext_lazy("Status"), every=gettext_lazy("All statuses"), param="status")
     type = Filter(gettext_lazy("Attendee type"), every=gettext_lazy("All types"))
     scope = EnumFilter(gettext_lazy("Live, Test, active"), ListScope, SCOPES.__getitem__, every=gettext_lazy("Live and Test"), param="is")
+    delivery = EnumFilter(gettext_lazy("Delivery"), ItemState, DELIVERIES.__getitem__, every=gettext_lazy("Any delivery"))
     sort = EnumFilter("", RegistrationSort, place="view")
     column = ColumnsFilter(COLUMNS, USUAL)
 
@@ -58,7 +78,7 @@ class RegistrationFilters(ListFilters):
     def registration_filter(self) -> RegistrationFilter:
         """The filters for the list's query."""
         values = self.cleaned_data
-        return RegistrationFilter(values["q"], values["event"], values["status_name"], values["type"], values["scope"])
+        return RegistrationFilter(values["q"], values["event"], values["status_name"], values["type"], values["scope"], values["delivery"])
 
     @property
     def no_match_text(self) -> str:
@@ -94,6 +114,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
             if cursor is None and not (rows.older or rows.further)
             else listing.count(registration_filter).at_least(len(rows.rows))
         )
+        deliveries = deliveries_of(db, request.account.pk, [row.id for row in rows.rows]) if "delivery" in columns else {}
         statuses = listing.statuses()
         filters.offer("event", listing.events())
         filters.offer("status_name", zip(statuses, statuses, strict=True))
@@ -111,7 +132,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         section="registrations",
         here="registrations",
         readonly=not may(request.user, Role.PLANNER),
-        rows=[_row(row, columns) for row in rows.rows],
+        rows=[_row(row, columns, deliveries.get(row.id, RegistrationDeliveries())) for row in rows.rows],
         heads=[(name, str(COLUMNS[name]), name in SORTED) for name in columns],
         columns=[(name, str(label), name in columns) for name, label in COLUMNS.items()],
         kept=filters.query("column"),
@@ -156,7 +177,22 @@ def _page_count_text(rows_on_page: int, count: ListCount) -> str:
     )
 
 
-def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:
+def _delivery(deliveries: RegistrationDeliveries) -> tuple[str, str]:
+    """(tone, words) of the worst that became of a registration at its destinations."""
+    state, count = deliveries.worst
+    words = {
+        DeliveryState.FAILED: ngettext("%(n)d failed", "%(n)d failed", count),
+        DeliveryState.INVALID: ngettext("%(n)d invalid", "%(n)d invalid", count),
+        DeliveryState.UNTAGGED: _("Waits for a tag"),
+        DeliveryState.WAITING: ngettext("%(n)d waiting", "%(n)d waiting", count),
+        DeliveryState.PENDING: _("On its way"),
+        DeliveryState.DELIVERED: _("Delivered"),
+        DeliveryState.NOT_SENT: _("Not sent"),
+    }[state]
+    return _TONES[state], words % {"n": count} if "%(n)d" in words else words
+
+
+def _row(row: ListedRegistration, columns: Sequence[str], deliveries: RegistrationDeliveries) -> dict[str, Any]:
     labels = [_("Not active")] if not row.active else []
     labels += [_("Test")] if row.test else []
     state = row.state
@@ -172,5 +208,7 @@ def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:
         texts |= {"email": state.profile.get("email", ""), "country": state.profile.get("country", ""), "order": state.order_code}
         texts["properties"] = ", ".join(row.properties)
     times = {"modified": row.modified, "created": state.created if state else None}
+    tone, texts["delivery"] = _delivery(deliveries)
     cells = [{"name": name, "head": str(COLUMNS[name]), "text": texts.get(name, ""), "at": times.get(name)} for name in columns]
+    cells = [cell | {"tone": tone} if cell["name"] == "delivery" else cell for cell in cells]
     return {"code": row.code, "name": row.name, "event": row.event, "labels": ", ".join(labels), "cells": cells}

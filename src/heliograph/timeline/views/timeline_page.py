@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -18,13 +19,17 @@ from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.delivery_operations import NothingToSync
+from heliograph.deliveries.destination_rows import destination_rows
 from heliograph.deliveries.explanation import not_triggered
 from heliograph.deliveries.explanation_pair import RecordedChange
 from heliograph.deliveries.prospect_words import hindrance
+from heliograph.deliveries.registration_destinations import DestinationOfRegistration, destinations_of, needs_explaining
 from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.domain.delivery.action import ActionState, AttemptKind
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig
+from heliograph.domain.setup.tag_kinds import StandardProperty
 from heliograph.store.instants import from_micros
 from heliograph.timeline.registration_sync import sync_registration
 from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineCounts, TimelineDelivery
@@ -73,8 +78,10 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         changes = [_entry(entry, timeline, reader, names, request.path) for entry in rows.rows]
         counts = timeline.counts()
         kept_text = removed_records(reader, counts.since)
-        asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
-        asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
+        stands = destinations_of(reader, timeline.registration.id, _mode_of(timeline, reader))
+        unexplained_change, unexplained_flow = _unexplained(rows.rows, stands)
+        asked_change = ask["why_change"] or unexplained_change
+        asked_flow = ask["why_flow"] or unexplained_flow
         explanation = None
         if asked_change is not None and asked_flow is not None and (stored := timeline.change(asked_change)):
             recorded = RecordedChange(stored[0], timeline.registration.event_id, *stored[1:])
@@ -85,6 +92,9 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
             "why_gone": _why_gone(reader, timeline, ask["why_change"]) if is_linked and explanation is None else "",
             "why_fields": _why_fields(reader, timeline, rows.rows, asked_change, asked_flow),
             "now": _state(timeline, reader),
+            "stands": destination_rows(
+                stands, request.path, rows.rows[0].id if rows.rows else None, may_send=may(request.user, Role.PLANNER)
+            ),
             "sync_flows": flow_choices(reader.config),
         }
     registration = timeline.registration
@@ -124,6 +134,28 @@ def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
             message = _("Sync now: %(made)s") % {"made": synced.text}
             say(request, message, link=_("Watch them"), href=reverse("feed"))
     return HttpResponseRedirect(reverse("timeline", args=(event, code)))
+
+
+def _mode_of(timeline: Timeline, reader: AccountReader) -> Mode:
+    """Whether Live or Test flows take the registration as it is now (F3)."""
+    registration = timeline.registration
+    is_test = StandardProperty.TEST in registration.state.properties or reader.config.is_test_event(registration.event.state.status)
+    return Mode.TEST if is_test else Mode.LIVE
+
+
+def _unexplained(entries: Sequence[Entry], stands: Sequence[DestinationOfRegistration]) -> tuple[int | None, int | None]:
+    """The change and the flow that the page explains unless somebody asks for others: what failed or was not sent, else the newest."""
+    place = needs_explaining(stands)
+    if place is None or not entries:
+        flows = (decision.flow for entry in entries for decision in entry.decisions)
+        return (entries[0].id if entries else None), next(flows, None)
+    of_flow = [(entry.id, decision) for entry in entries for decision in entry.decisions if decision.flow == place.flow]
+    if place.stuck is not None:
+        of_flow = [(id, decision) for id, decision in of_flow if decision.waits] or of_flow
+    elif place.action is not None:
+        action = place.action.id
+        of_flow = [(id, decision) for id, decision in of_flow if any(each.action.id == action for each in decision.deliveries)] or of_flow
+    return (of_flow[0][0] if of_flow else entries[0].id), place.flow
 
 
 def _state(timeline: Timeline, reader: AccountReader) -> str:

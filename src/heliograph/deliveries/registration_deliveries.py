@@ -1,0 +1,111 @@
+"""Where registrations stand: the last delivery of each at each destination, and what of them waits to be decided (X5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
+from heliograph.domain.delivery.item_state import ItemState, item_state_of
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.store.database import Database
+from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_OPEN
+
+MOST_LISTED: Final = 20_000
+"""The newest items of the Retry Queue whose registrations a list can be narrowed to."""
+
+
+class DeliveryState(StrEnum):
+    """What became of a registration at its destinations: the worst of them, in this order."""
+
+    FAILED = "failed"
+    INVALID = "invalid"
+    UNTAGGED = "untagged"
+    WAITING = "waiting"
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    NOT_SENT = "not sent"
+
+
+_OF_ACTION: Final[Mapping[ActionState, DeliveryState]] = {
+    ActionState.FAILED: DeliveryState.FAILED,
+    ActionState.VALIDATION: DeliveryState.INVALID,
+    ActionState.QUEUED: DeliveryState.WAITING,
+    ActionState.PENDING: DeliveryState.PENDING,
+    ActionState.SUCCESS: DeliveryState.DELIVERED,
+    ActionState.SUPERSEDED: DeliveryState.DELIVERED,
+}
+_WORST_FIRST: Final = tuple(DeliveryState)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationDeliveries:
+    """The deliveries of one registration and its sessions."""
+
+    last: Sequence[StoredAction] = ()
+    """The newest action at each destination of each flow, by their ids."""
+    stuck: Mapping[int, ItemState] = field(default_factory=dict)
+    """By flow, decisions that wait or failed."""
+
+    @property
+    def numbers(self) -> dict[DeliveryState, int]:
+        """How many destinations and decisions have each state."""
+        numbers: dict[DeliveryState, int] = {}
+        for state in (*(_OF_ACTION[action.state] for action in self.last), *(DeliveryState(state.value) for state in self.stuck.values())):
+            numbers[state] = numbers.get(state, 0) + 1
+        return numbers
+
+    @property
+    def worst(self) -> tuple[DeliveryState, int]:
+        """The worst state, and how many destinations have it."""
+        numbers = self.numbers
+        state = next((state for state in _WORST_FIRST if state in numbers), DeliveryState.NOT_SENT)
+        return state, numbers.get(state, 0)
+
+
+def deliveries_of(db: Database, account: int, registrations: Iterable[int]) -> dict[int, RegistrationDeliveries]:
+    """The deliveries of some registrations, by their ids. Those of which nothing was sent or waits are absent."""
+    ids = sorted(set(registrations))
+    if not ids:
+        return {}
+    params = {"account": account, "ids": ids}
+    of_changes = f"+c.account_id = :account AND {db.member('c.registration_id', 'ids')}"
+    newest = (
+        f"SELECT max(a.id) FROM change c JOIN action a ON a.change_id = c.id WHERE {of_changes}"
+        " GROUP BY c.registration_id, a.flow_id, a.destination_id"
+    )
+    actions: dict[int, list[StoredAction]] = {}
+    for row in db.all(f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.id IN ({newest}) ORDER BY a.id", params):
+        action = action_of(row)
+        if action.registration is not None:
+            actions.setdefault(action.registration, []).append(action)
+    stuck: dict[int, dict[int, ItemState]] = {}
+    for id, flow, queue, cause in db.all(
+        f"SELECT c.registration_id, j.flow_id, j.queue, j.cause FROM change c JOIN stuck_run j ON j.change_id = c.id WHERE {of_changes}"
+        f" AND j.{STUCK_RUN_OPEN} ORDER BY j.id",
+        params,
+    ):
+        state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
+        if state is not None:
+            stuck.setdefault(id, {})[flow] = state
+    return {id: RegistrationDeliveries(actions.get(id, ()), stuck.get(id, {})) for id in actions.keys() | stuck.keys()}
+
+
+def registrations_in(db: Database, account: int, state: ItemState) -> list[int]:
+    """The registrations that have an item of this state in the Retry Queue: those of the newest MOST_LISTED items."""
+    of_queue = {
+        ItemState.WAITING: [("action", f"{ACTION_IN_QUEUE} AND queue = {status.code}") for status in OPEN_STATUSES],
+        ItemState.FAILED: [("action", f"{ACTION_IN_QUEUE} AND queue = {QueueStatus.FAILED.code}")],
+        ItemState.UNTAGGED: [("stuck_run", f"queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}'")],
+    }[state]
+    parts = [
+        f"SELECT * FROM (SELECT registration_id FROM {table} WHERE account_id = :account AND {where} ORDER BY id DESC LIMIT {MOST_LISTED}) newest{number}"
+        for number, (table, where) in enumerate(of_queue)
+    ]
+    rows = db.all(
+        f"SELECT DISTINCT registration_id FROM ({' UNION ALL '.join(parts)}) found WHERE registration_id IS NOT NULL", {"account": account}
+    )
+    return [id for (id,) in rows]

@@ -1,0 +1,76 @@
+"""Where a registration stands: for each destination of each flow, what was sent last and when, or why nothing was (X5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
+from heliograph.deliveries.registration_deliveries import RegistrationDeliveries, deliveries_of
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.item_state import ItemState
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.natural_order import natural_order
+from heliograph.store.queue.action_rows import StoredAction, StoredAttempt, attempts_of
+
+_IN_ORDER: Final = frozenset({ActionState.SUCCESS, ActionState.SUPERSEDED, ActionState.PENDING})
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationOfRegistration:
+    """A destination of a flow, and the last delivery of the registration there."""
+
+    flow: int
+    flow_name: str
+    connection: int
+    connection_name: str
+    action: StoredAction | None = None
+    """The newest action; None if there was none."""
+    attempt: StoredAttempt | None = None
+    """Its last attempt."""
+    prospect: Prospect = NO_PROSPECT
+    stuck: ItemState | None = None
+    """The state of a decision of the flow that waits or failed; None for none."""
+
+
+def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> list[DestinationOfRegistration]:
+    """The destinations of a registration: those with a delivery, and those of active flows of its mode, by the flow's name."""
+    deliveries = deliveries_of(reader.db, reader.account, [registration]).get(registration, RegistrationDeliveries())
+    attempts = attempts_of(reader.db, reader.account, [action.id for action in deliveries.last])
+    known, flows = prospects(reader, deliveries.last), reader.config.flows
+    last = {(action.flow, action.destination): action for action in deliveries.last}
+    places = dict.fromkeys(last)
+    for flow in flows.values():
+        if flow.active and (flow.mode is mode or flow.id in deliveries.stuck):
+            places |= dict.fromkeys((flow.id, destination.id) for destination in flow.destinations)
+    current = {(flow.id, each.id): each.connection or 0 for flow in flows.values() for each in flow.destinations}
+    names = reader.flow_names({flow for flow, _destination in places})
+    rows = []
+    for flow, destination in places:
+        action = last.get((flow, destination))
+        tried = attempts[action.id][-1] if action is not None and action.id in attempts else None
+        connection = tried.connection if tried else current.get((flow, destination), action.connection if action else 0)
+        rows.append((flow, connection, action, tried))
+    connections = reader.connection_names({connection for _flow, connection, *_last in rows})
+    found = [
+        DestinationOfRegistration(
+            flow,
+            names.get(flow, ""),
+            connection,
+            connections.get(connection, ""),
+            action,
+            tried,
+            known.get(action.id, NO_PROSPECT) if action else NO_PROSPECT,
+            deliveries.stuck.get(flow),
+        )
+        for flow, connection, action, tried in rows
+    ]
+    return sorted(found, key=lambda each: (natural_order(each.flow_name), each.flow, natural_order(each.connection_name)))
+
+
+def needs_explaining(rows: Sequence[DestinationOfRegistration]) -> DestinationOfRegistration | None:
+    """The first destination that something failed at, or that nothing was sent to; None if everything arrived."""
+    failed = [each for each in rows if each.stuck is not None or (each.action is not None and each.action.state not in _IN_ORDER)]
+    return next(iter(failed or [each for each in rows if each.action is None]), None)

@@ -1,0 +1,153 @@
+"""Where a registration stands: the strip of its destinations, the list's column and filter, and what Why opens on (X5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from tests.api_client import ApiClient
+from tests.builders import signal_account
+from tests.builders.outcome import REFUSED
+from tests.builders.registration import person
+from tests.builders.signal_account import SignalAccount
+from tests.databases import DatabaseFacts
+from tests.page_text import text_of
+from tests.tables import table_rows
+
+from heliograph.deliveries.registration_deliveries import DeliveryState, deliveries_of, registrations_in
+from heliograph.domain.delivery.item_state import ItemState
+from heliograph.domain.delivery.outcomes import Delivered
+
+TIMELINE = "/signal/registrations/SUMMIT-26/{}/"
+
+
+@pytest.fixture
+def site(database: DatabaseFacts) -> Iterator[SignalAccount]:
+    with signal_account.site(database) as made:
+        signal_account.fill(made)
+        yield made
+
+
+def stands(client: Client, path: str) -> str:
+    """The text of the strip."""
+    shown = text_of(client.get(path).content)
+    return shown.partition("Where it stands")[2]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("S26-1", "CRM All Delivered"),
+        ("S26-2", "CRM All Waiting CRM answered 401 Unauthorized."),
+        ("S26-3", "CRM All Validation error"),
+        ("S26-4", "Cancellations to Slack Waits for a tag"),
+        ("S26-5", "CRM All Failed CRM answered 401 Unauthorized."),
+    ],
+)
+def test_X5_a_timeline_begins_with_where_it_stands(site: SignalAccount, client: Client, code: str, words: str) -> None:
+    site.signs_in(client)
+    for path in (TIMELINE.format(code), f"/registrations/SUMMIT-26/{code}/"):
+        assert words in stands(client, path), path
+
+
+def test_X5_it_is_sent_again_from_the_strip_by_who_may(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client, site.viewer)
+    assert "Resend" not in stands(client, TIMELINE.format("S26-1"))
+    site.signs_in(client, site.planner)
+    page = client.get(TIMELINE.format("S26-1")).content.decode()
+    (path,) = re.findall(r'action="(/signal/retry/a\d+/resend/)"', page)
+    before = len(site.actions("S26-1"))
+    client.post(path)
+    assert len(site.actions("S26-1")) == before + 1
+    assert "CRM All Pending" in stands(client, TIMELINE.format("S26-1"))
+    page = client.get(TIMELINE.format("S26-5")).content.decode()
+    (key,) = re.findall(r'action="/signal/retry/submit/">.*?name="item" value="(a\d+)"', page, re.DOTALL)
+    client.post("/signal/retry/submit/", {"item": key})
+    ((queue,),) = site.store.all("SELECT queue FROM action WHERE id = :id", {"id": int(key[1:])})
+    assert queue == 1, "it is tried again"
+
+
+@pytest.mark.parametrize(("code", "flow"), [("S26-2", "All"), ("S26-4", "Cancellations to Slack"), ("S26-5", "All")])
+def test_F9_why_opens_on_what_failed_or_waits(site: SignalAccount, client: Client, code: str, flow: str) -> None:
+    site.signs_in(client)
+    why = client.get(TIMELINE.format(code)).content.decode().partition('id="why"')[2]
+    selected = re.findall(r"<option[^>]* selected[^>]*>\s*([^<]+?)\s*</option>", why)
+    assert flow in selected, selected
+
+
+def test_F9_why_opens_on_the_change_that_failed_not_on_the_newest(site: SignalAccount, client: Client) -> None:
+    failed = site.actions("S26-5")[0]
+    ((change,),) = site.store.all("SELECT change_id FROM action WHERE id = :id", {"id": failed})
+    site.signs_in(client)
+    why = client.get(TIMELINE.format("S26-5")).content.decode().partition('id="why"')[2]
+    assert re.search(rf'<option value="{change}" selected', why)
+
+
+def test_X5_the_newest_delivery_of_each_destination_counts(site: SignalAccount) -> None:
+    ((id,),) = site.store.all("SELECT id FROM registration WHERE account_id = :account AND code = 'S26-5'", {"account": site.account.pk})
+    found = deliveries_of(site.store, site.account.pk, [id])[id]
+    assert found.worst == (DeliveryState.FAILED, 1)
+    site.record({"code": "S26-5", "status": "Attended"})
+    site.ends(site.actions("S26-5")[-1], Delivered(200))
+    assert deliveries_of(site.store, site.account.pk, [id])[id].worst[0] is DeliveryState.DELIVERED
+    other = signal_account.made(site.store, name="Others")
+    assert deliveries_of(site.store, other.account.pk, [id]) == {}
+
+
+def test_X5_the_list_says_what_became_of_each_and_is_narrowed_by_it(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    rows = {row["Code"]: row["Delivery"] for row in table_rows(client.get("/registrations/").content, "Code", "Delivery")}
+    assert rows["S26-1"] == "Delivered"
+    assert rows["S26-2"] == "1 waiting"
+    assert rows["S26-3"] == "1 invalid"
+    assert rows["S26-4"] == "Waits for a tag"
+    assert rows["S26-5"] == "1 failed"
+    for choice, codes in {"waiting": {"S26-2", "S26-6"}, "untagged": {"S26-4"}, "failed": {"S26-5"}}.items():
+        for sort in ("", "&sort=name", "&sort=code"):
+            listed = table_rows(client.get(f"/registrations/?delivery={choice}{sort}").content, "Code", "Delivery")
+            assert {row["Code"] for row in listed} == codes, (choice, sort)
+    assert not table_rows(client.get("/registrations/?delivery=failed&q=Joe").content, "Code", "Delivery")
+    items = ApiClient.for_account(site.account.pk).get("registrations?delivery=failed")["items"]
+    assert [item["code"] for item in items] == ["S26-5"]
+
+
+def test_X5_times_are_relative_with_the_exact_one_beside(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    page = client.get("/registrations/").content.decode()
+    assert re.search(r'<time datetime="[^"]+" title="\d+ \w+ \d{4}, \d\d:\d\d:\d\d">Just now</time>', page)
+
+
+def test_X5_registrations_are_found_by_the_state_of_their_items(site: SignalAccount) -> None:
+    site.record(*(person(f"M-{number}", "Ana", "Roth") for number in range(4)))
+    for number in range(4):
+        site.ends(site.actions(f"M-{number}")[0], REFUSED)
+    for state in ItemState:
+        stored = site.store.all(
+            "SELECT DISTINCT registration_id FROM action WHERE account_id = :account AND queue IN (1, 2, 3) AND (queue = 3) = :failed"
+            if state is not ItemState.UNTAGGED
+            else "SELECT DISTINCT registration_id FROM stuck_run WHERE account_id = :account AND queue IN (1, 2) AND cause = 'untagged'",
+            {"account": site.account.pk} | ({"failed": state is ItemState.FAILED} if state is not ItemState.UNTAGGED else {}),
+        )
+        assert sorted(registrations_in(site.store, site.account.pk, state)) == sorted(id for (id,) in stored)
+
+
+@pytest.mark.parametrize(("path", "place"), [("/signal/nothing/", "Connections"), ("/settings/nothing/", "Registrations")])
+def test_P1_a_page_that_is_not_there_keeps_the_places_of_who_is_signed_in(
+    site: SignalAccount, client: Client, path: str, place: str
+) -> None:
+    site.signs_in(client, site.viewer)
+    answer = client.get(path)
+    assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "Not found" in text_of(answer.content)
+    assert place in page.partition("<main")[0]
+    refused = client.get("/signal/flows/new/" if path.startswith("/signal") else "/import/")
+    assert refused.status_code == 403
+    assert place in refused.content.decode().partition("<main")[0]
+
+
+def test_A2_who_is_not_signed_in_sees_no_places(client: Client, db: None) -> None:
+    page = client.get("/signal/nothing/", follow=True).content.decode()
+    assert "Connections" not in page
