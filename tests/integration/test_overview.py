@@ -221,6 +221,9 @@ def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, re
         assert words in shown, words
     flows = client.get("/signal/flows/").content.decode()
     assert re.search(r'class="chip failed">.*?Sales CRM: refuses, 401', flows, re.DOTALL), "its chip is red"
+    (flow,) = story.provider.account(story.account).flows
+    editor = client.get(f"/signal/flows/{flow}/").content.decode()
+    assert re.search(r'class="callout failed">.*?Sales CRM: refuses, 401', editor, re.DOTALL), "the flow says so, too"
     (row,) = table_rows(flows, "Flow", "Delivered in 24 hours")
     assert row["Delivered in 24 hours"] == "0 % of 2"
 

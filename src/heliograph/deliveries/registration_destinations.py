@@ -54,7 +54,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
         connection = tried.connection if tried else current.get((flow, destination), action.connection if action else 0)
         rows.append((flow, connection, action, tried))
     connections = reader.connection_names({connection for _flow, connection, *_last in rows})
-    found = [
+    destinations = [
         DestinationOfRegistration(
             flow,
             names.get(flow, ""),
@@ -67,7 +67,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
         )
         for flow, connection, action, tried in rows
     ]
-    return sorted(found, key=lambda each: (natural_order(each.flow_name), each.flow, natural_order(each.connection_name)))
+    return sorted(destinations, key=lambda each: (natural_order(each.flow_name), each.flow, natural_order(each.connection_name)))
 
 
 def needs_explaining(rows: Sequence[DestinationOfRegistration]) -> DestinationOfRegistration | None:

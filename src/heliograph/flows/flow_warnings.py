@@ -25,7 +25,9 @@ class FlowWarning:
     title: str
     text: str
     connection: int | None = None
-    """The connection that sends nothing."""
+    """The connection that sends nothing, or whose target refuses."""
+    is_failure: bool = False
+    """Whether what is sent over the connection fails."""
     event: str = ""
     """The code of the event whose questions share a tag."""
 
@@ -40,17 +42,21 @@ def flow_warnings(db: Database, flow: Flow, config: AccountConfig, rows: Mapping
 
 def _silent_connections(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[FlowWarning]:
     """Connections that make the flow incomplete are left out, because the list of missing things names them."""
+    troubles = flow_words.troubles_of(rows)
     chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
     return [
         FlowWarning(
-            f"{row.connection.name}: {flow_words.state_in_words(row)}",
+            f"{row.connection.name}: {troubles[id].words}",
             _("What this flow triggers fails until somebody has connected it again, and waits in Retry for its three retries.")
             if row.health is Health.LOST
+            else _("What this flow triggers fails at its target, and waits in Retry for its three retries.")
+            if row.health in flow_words.FAILING
             else _("What this flow triggers waits in its order, and is due once the connection goes on."),
             connection=row.id,
+            is_failure=row.health in flow_words.FAILING,
         )
         for id in chosen
-        if (row := rows.get(id)) is not None and row.health in SENDS_NOTHING - UNUSABLE
+        if (row := rows.get(id)) is not None and row.health in (SENDS_NOTHING | flow_words.FAILING) - UNUSABLE
     ]
 
 

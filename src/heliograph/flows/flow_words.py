@@ -58,7 +58,7 @@ def lacking(missing: Missing, flow: Flow) -> str:
             return _("The mappings of “%(name)s” do not go with its connection") % named
 
 
-_FAILING: Final = frozenset({Health.REFUSES, Health.SILENT, Health.BLOCKED, Health.LOST})
+FAILING: Final = frozenset({Health.REFUSES, Health.SILENT, Health.BLOCKED, Health.LOST})
 """States in which a connection fails: its chip is red."""
 
 
@@ -67,7 +67,7 @@ def troubles_of(rows: Mapping[int, ConnectionRow]) -> dict[int, ConnectionTroubl
     send are omitted."""
     troubles = {}
     for id, row in rows.items():
-        if row.health in _FAILING:
+        if row.health in FAILING:
             status = row.evidence.attempt.status if row.evidence is not None and row.health is Health.REFUSES else None
             words = state_in_words(row)
             troubles[id] = ConnectionTrouble(

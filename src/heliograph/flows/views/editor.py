@@ -305,11 +305,12 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
 def _alert(warning: FlowWarning) -> dict[str, str]:
     """A warning with its link."""
     if warning.connection is not None:
-        link, href = _("Open the connection"), reverse("connection", args=(warning.connection,))
+        link, href = _("Open the connection"), reverse("connection-overview", args=(warning.connection,))
     else:
         link, href = _("Open the questions"), reverse("questions", args=(warning.event,))
-    icon = "" if warning.connection is None else "clock"
-    return {"title": warning.title, "text": warning.text, "link": link, "href": href, "icon": icon}
+    icon = "" if warning.connection is None or warning.is_failure else "clock"
+    tone = "failed" if warning.is_failure else "wait"
+    return {"title": warning.title, "text": warning.text, "link": link, "href": href, "icon": icon, "tone": tone}
 
 
 def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any]:
