@@ -46,26 +46,26 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
         if flow.active and (flow.mode is mode or flow.id in deliveries.stuck):
             places |= dict.fromkeys((flow.id, destination.id) for destination in flow.destinations)
     current = {(flow.id, each.id): each.connection or 0 for flow in flows.values() for each in flow.destinations}
-    names = reader.flow_names({flow for flow, _destination in places})
+    names = reader.flow_names({flow_id for flow_id, _destination in places})
     rows = []
-    for flow, destination in places:
-        action = last.get((flow, destination))
+    for flow_id, destination_id in places:
+        action = last.get((flow_id, destination_id))
         tried = attempts[action.id][-1] if action is not None and action.id in attempts else None
-        connection = tried.connection if tried else current.get((flow, destination), action.connection if action else 0)
-        rows.append((flow, connection, action, tried))
+        connection = tried.connection if tried else current.get((flow_id, destination_id), action.connection if action else 0)
+        rows.append((flow_id, connection, action, tried))
     connections = reader.connection_names({connection for _flow, connection, *_last in rows})
     destinations = [
         DestinationOfRegistration(
-            flow,
-            names.get(flow, ""),
+            flow_id,
+            names.get(flow_id, ""),
             connection,
             connections.get(connection, ""),
             action,
             tried,
             known.get(action.id, NO_PROSPECT) if action else NO_PROSPECT,
-            deliveries.stuck.get(flow),
+            deliveries.stuck.get(flow_id),
         )
-        for flow, connection, action, tried in rows
+        for flow_id, connection, action, tried in rows
     ]
     return sorted(destinations, key=lambda each: (natural_order(each.flow_name), each.flow, natural_order(each.connection_name)))
 
