@@ -11,7 +11,9 @@ from pathlib import Path
 from heliograph.domain.source.pretix import ItemUse, PretixItem, PretixQuestion
 from heliograph.engine.ingest.fast_door import Door
 from heliograph.engine.ingest.reception import Reception
+from heliograph.sources.services import list_readings
 from heliograph.store.config_cache import Committed, ConfigCache
+from tests.builders.account import BY
 from tests.builders.platform_account import PlatformAccount
 from tests.builders.pretix_source import SESSIONS, PretixSource, SoldThere, expected, prepare, pretix_source, settings_for, token_connection
 from tests.databases import DatabaseFacts
@@ -144,7 +146,7 @@ def _settled(source: PretixSource, pretix: Pretix) -> tuple[dict[str, tuple[obje
     sold = SoldThere({event["ticket"]: "Guest", event["speaker"]: "Speaker"}, dict(zip(event["variations"], SESSIONS, strict=True)))
     theirs = expected(pretix.orders(), sold=sold)
     began = source.db.now()
-    source.due_now()
+    list_readings.read_now(source.account, source.id, by=BY)
 
     def unrest() -> dict[str, object]:
         """What is still going on; empty once nothing is."""

@@ -199,7 +199,7 @@ def job_kinds() -> JobKinds:
     from heliograph.replay import dry_run  # noqa: PLC0415
     from heliograph.retry import downloads, submit_job  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
-    from heliograph.sources import source_removal  # noqa: PLC0415
+    from heliograph.sources import folder_files, source_removal  # noqa: PLC0415
 
     return JobKinds(
         [
@@ -210,7 +210,7 @@ def job_kinds() -> JobKinds:
             submit_job.kind(),
             downloads.kind(),
             dry_run.kind(),
-            erasure_job.kind(),
+            erasure_job.kind(folder_files.erase_next),
             source_removal.kind(),
         ]
     )
@@ -233,7 +233,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
-    from heliograph.sources import folder_watch, gap_counter, read_schedule  # noqa: PLC0415
+    from heliograph.sources import folder_files, folder_watch, gap_counter, read_schedule  # noqa: PLC0415
     from heliograph.store.backup import backup_schedule  # noqa: PLC0415
     from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
@@ -244,6 +244,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     folders: list[tuple[str, Callable[[threading.Event], None]]] = []
     if options.folders != Path():
         folders.append(("folders", lambda stop: folder_watch.care(stop, options.folders)))
+        folders.append(("old files of folders", lambda stop: folder_files.care(stop, options.folders, options.retention)))
     return [
         *backups,
         *folders,

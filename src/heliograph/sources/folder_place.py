@@ -57,6 +57,19 @@ class FolderPlace:
         self._folders = folders  # descriptors of the folder (""), done and failed
 
     @classmethod
+    @contextlib.contextmanager
+    def existing(cls, base: Path, source: int) -> Iterator[Self | None]:
+        """The folder, closed afterwards; None if the source has none yet. Raises FolderUnusable."""
+        if base.is_dir() and not os.path.lexists(base / folder_name(source)):
+            yield None
+            return
+        place = cls.open(base, source)
+        try:
+            yield place
+        finally:
+            place.close()
+
+    @classmethod
     def open(cls, base: Path, source: int) -> Self:
         """Opens the folder, and creates it and its subfolders. The base itself must be there. Raises FolderUnusable."""
         name = folder_name(source)
@@ -94,6 +107,28 @@ class FolderPlace:
                     if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1:
                         files[entry.name] = _facts(facts)
         return files
+
+    def ended_files(self, subfolder: Subfolder) -> list[str]:
+        """The names of the regular files of a subfolder that have no other name, sorted."""
+        names = []
+        with os.scandir(self._folders[subfolder]) as entries:
+            for _number, entry in zip(range(MOST_FILES), entries, strict=False):
+                with contextlib.suppress(FileNotFoundError):
+                    facts = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1:
+                        names.append(entry.name)
+        return sorted(names)
+
+    @contextlib.contextmanager
+    def opened_ended(self, subfolder: Subfolder, name: str) -> Iterator[BinaryIO]:
+        """A file of a subfolder, to be read. Raises OSError."""
+        with os.fdopen(os.open(name, _FILE, dir_fd=self._folders[subfolder]), "rb") as file:
+            yield file
+
+    def remove(self, subfolder: Subfolder, name: str) -> None:
+        """Deletes a file of a subfolder; one that is gone is no error. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._folders[subfolder])
 
     @contextlib.contextmanager
     def opened(self, name: str, facts: FileFacts) -> Iterator[BinaryIO]:

@@ -45,6 +45,12 @@ def announcement(db: Database, account: int) -> Announcement | None:
     return Announcement(Terms(rows[0][0], rows[0][1]), rows[0][2], rows[0][3]) if rows else None
 
 
+def cuts_in_force(db: Database, account: int, terms: Terms, now: int) -> Cuts:
+    """The cuts of terms that were announced and have begun; cuts of 0, than which nothing is older, for other terms."""
+    known = announcement(db, account)
+    return terms.cuts(now) if known is not None and known.covers(terms) and now >= known.begins else Cuts(0, 0)
+
+
 def own_terms(db: Database, account: int) -> tuple[int | None, int | None]:
     """An account's own terms in days, for content and for records; None: that of the installation. On PostgreSQL they are locked until the
     caller's transaction ends."""

@@ -101,6 +101,12 @@ def sources_of(db: Database, platform: str) -> list[int]:
     return [id for (id,) in db.all(f"SELECT id FROM source WHERE {_IS_ON} AND platform = :platform ORDER BY id", {"platform": platform})]
 
 
+def folders_of_account(db: Database, account: int) -> list[int]:
+    """The account's sources that watch a folder, on or not, and those that were removed: their files are still there."""
+    rows = db.all("SELECT id FROM source WHERE account_id = :account AND platform = 'folder' ORDER BY id", {"account": account})
+    return [id for (id,) in rows]
+
+
 def reader_job(db: Database, source: int) -> int | None:
     """The job that reads the source; None before the first reading."""
     rows = db.all("SELECT reader_job FROM source WHERE id = :source", {"source": source})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -12,6 +14,7 @@ from heliograph.domain.mapping.json_bodies import Body, BodyError
 
 UNFINISHED: Final = (".part", ".tmp", ".filepart", ".partial", ".crdownload", ".uploading", "~")
 """Ends of the names under which programs write a file before it is complete."""
+_STAMP: Final = re.compile(r"(\d{8}-\d{6})-\d{3}_")
 _MOST: Final = 2**63 - 1
 _LONGEST_NAME: Final = 4_000
 _LONGEST_WORDS: Final = 8_000
@@ -62,6 +65,15 @@ class Subfolder(StrEnum):
 
     DONE = "done"
     FAILED = "failed"
+
+
+def taken_at(name: str) -> datetime | None:
+    """When the file was taken that has this name in its subfolder; None for a file that something else put there."""
+    stamp = _STAMP.match(name)
+    try:
+        return datetime.strptime(stamp[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) if stamp else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

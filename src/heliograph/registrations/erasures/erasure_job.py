@@ -6,6 +6,7 @@
     texts    jobs, the audit, answers: what quotes the person
     answers  idempotency keys
     files    uploads, reports, exports
+    folders  files elsewhere, such as those of watched folders
 
 Each chunk commits with its cursor, so a kill loses nothing and repeats nothing. The last chunk drops the words.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from django.db import connections
 from django_scopes import scope
 
 from heliograph.accounts.vault import vault
+from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.erasure import ErasedPart, PersonWords
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
@@ -39,20 +41,25 @@ from heliograph.store.queue.erased_deliveries import erase_chunk, erase_download
 from heliograph.store.secrets import SecretPlace
 
 KIND: Final = "erase-person"
-GATHERING, ROWS, CALLS, TEXTS, ANSWERS, FILES = "gathering", "rows", "calls", "texts", "answers", "files"
+GATHERING, ROWS, CALLS, TEXTS, ANSWERS, FILES, FOLDERS = "gathering", "rows", "calls", "texts", "answers", "files", "folders"
 FILES_AT_ONCE: Final = 5
 
 
-def kind() -> JobKind:
-    """The kind of job, for wiring."""
-    return JobKind(KIND, ErasingPerson)
+type EraseElsewhere = Callable[[int, PersonWords, str], tuple[int, str | None]]
+"""Deletes the next files of an account that name a person: (account, words, place after which to go on). Returns how many, and the place of the last
+one that was read; None once all are. Raises HeliographError."""
+
+
+def kind(erase_elsewhere: EraseElsewhere | None = None) -> JobKind:
+    """The kind of job, for wiring. erase_elsewhere: for files that are not in the data folder"""
+    return JobKind(KIND, lambda job: ErasingPerson(job, erase_elsewhere))
 
 
 class ErasingPerson:
     """One run of the job."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, erase_elsewhere: EraseElsewhere | None) -> None:
+        self._job, self._erase_elsewhere = job, erase_elsewhere
         self._account: int = job.account_id
         self._erasure = int(job.parameters["erasure"])
         self._registrations = [int(id) for id in job.parameters["registrations"]]
@@ -101,8 +108,10 @@ class ErasingPerson:
             gone, next_answers = quoted_texts.erase_answers(db, self._account, registrations, chunk, AnswerPlace(**cursor.pop("place", {})))
             counts[ErasedPart.ANSWERS] += gone
             cursor |= {"place": asdict(next_answers)} if next_answers else {"phase": FILES, "at": 0}
+        elif phase == FILES:
+            self._erase_files(db, chunk, cursor, counts)
         else:
-            return self._erase_files(db, chunk, cursor, counts)
+            return self._erase_folders(db, chunk, cursor, counts)
         erasures.note_counts(db, self._erasure, counts, ended=False)
         return self._next(cursor, counts)
 
@@ -125,8 +134,8 @@ class ErasingPerson:
         else:
             cursor |= {"phase": CALLS, "after": 0}
 
-    def _erase_files(self, db: Database, words: PersonWords, cursor: dict[str, Any], counts: Counter[str]) -> ChunkResult:
-        """Deletes the files that name the person; with the last of them the job is done."""
+    def _erase_files(self, db: Database, words: PersonWords, cursor: dict[str, Any], counts: Counter[str]) -> None:
+        """Deletes the next files of the data folder that name the person."""
         if not cursor["at"]:
             counts[ErasedPart.TEXTS] += quoted_texts.erase_forms(db, self._account) + quoted_texts.erase_sessions(words)
         with scope(account=self._account):
@@ -135,10 +144,20 @@ class ErasingPerson:
         next_places = places[cursor["at"] : cursor["at"] + FILES_AT_ONCE]
         gone = sum(kept_files.erase_place(place, words) for place in next_places)
         counts[ErasedPart.FILES] += gone
-        ended = cursor["at"] + FILES_AT_ONCE >= len(places)
-        cursor["at"] += len(next_places) - gone
-        erasures.note_counts(db, self._erasure, counts, ended=ended)
-        return self._next({"phase": FILES} if ended else cursor, counts, finished=ended)
+        if cursor["at"] + FILES_AT_ONCE >= len(places):
+            cursor |= {"phase": FOLDERS, "file": ""}
+        else:
+            cursor["at"] += len(next_places) - gone
+
+    def _erase_folders(self, db: Database, words: PersonWords, cursor: dict[str, Any], counts: Counter[str]) -> ChunkResult:
+        """Deletes the next files elsewhere that name the person; with the last of them the job is done."""
+        try:
+            gone, last = (0, None) if self._erase_elsewhere is None else self._erase_elsewhere(self._account, words, str(cursor["file"]))
+        except HeliographError as error:
+            raise JobError(f"{error} Everything else is erased; once that is put right, resume this job.") from None
+        counts[ErasedPart.FILES] += gone
+        erasures.note_counts(db, self._erasure, counts, ended=last is None)
+        return self._next({"phase": FOLDERS} if last is None else cursor | {"file": last}, counts, finished=last is None)
 
     def _next(self, cursor: Mapping[str, Any], counts: Counter[str], *, finished: bool = False) -> ChunkResult:
         self._cursor, self._counts, self._done, self._is_done = dict(cursor), counts, self._done + 1, finished

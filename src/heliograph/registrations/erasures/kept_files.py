@@ -9,7 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, BinaryIO, Final
 
 from django.conf import settings
 
@@ -53,13 +53,22 @@ def erase_place(place: Path, words: PersonWords) -> bool:
 
 def _names(file: Path, words: PersonWords) -> bool:
     try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                return any(_finds(archive.open(member), words) for member in archive.infolist() if not member.is_dir())
         with file.open("rb") as content:
-            return _finds(content, words)
+            return names_person(content, words)
     except FileNotFoundError:
         return False
+    except OSError:
+        return True
+
+
+def names_person(content: BinaryIO, words: PersonWords) -> bool:
+    """Whether a file names a person, also inside of a workbook. One that cannot be read does."""
+    try:
+        if zipfile.is_zipfile(content):
+            with zipfile.ZipFile(content) as archive:
+                return any(_finds(archive.open(member), words) for member in archive.infolist() if not member.is_dir())
+        content.seek(0)
+        return _finds(content, words)
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
         return True
 

@@ -18,7 +18,7 @@ import structlog
 from heliograph.domain.retention import DAY, Cuts, Terms
 from heliograph.store import access_refusals, driver_errors, retention_record, sessions
 from heliograph.store.database import Database
-from heliograph.store.queue import job_removal, removal, replay_removal
+from heliograph.store.queue import job_removal, removal, replay_removal, source_call_removal
 from heliograph.store.queue.removal import START, OldRows
 from heliograph.store.registrations import remove_old_keys
 from heliograph.store.retention_record import Removed
@@ -129,6 +129,7 @@ class RetentionRound:
             removed += self.account(account, in_force)
             self.replays(account, in_force)
             self.jobs(account, in_force)
+            self.source_calls(account, in_force)
             self.refusals(account)
         if removed:
             self._shrink()
@@ -191,14 +192,31 @@ class RetentionRound:
             log.info("old_jobs_removed", account=account, jobs=jobs_removed)
         return jobs_removed
 
-    def _cuts_in_force(self, account: int, terms: Terms) -> Cuts:
-        """The cuts of terms that were announced and have begun; cuts of 0, than which nothing is older, for other terms."""
-        return terms.cuts(self.now) if self._has_begun(account, terms) else Cuts(0, 0)
+    def source_calls(self, account: int, terms: Terms) -> int:
+        """Removes what live sources of one account brought before the cut for content, unless it waits. Returns the number of calls.
 
-    def _has_begun(self, account: int, terms: Terms) -> bool:
-        """True if a removal by these terms was announced, and its date has come."""
-        known = retention_record.announcement(self.db, account)
-        return known is not None and known.covers(terms) and self.now >= known.begins
+        Their counts by hour name nobody: they go unannounced, once no record of their time is kept.
+        """
+        cuts, removed = self._cuts_in_force(account, terms), 0
+
+        def calls_gone(size: int) -> bool:
+            nonlocal removed
+            removed += (gone := source_call_removal.remove_calls(self.db, account, cuts.content, size))
+            return gone < size
+
+        if cuts.content and self._until(calls_gone) and removed:
+            log.info("old_source_calls_removed", account=account, calls=removed)
+        before = terms.cuts(self.now).rows
+        for table in source_call_removal.COUNTS:
+
+            def counts_gone(size: int, table: str = table) -> bool:
+                return source_call_removal.remove_counts(self.db, account, table, before, size) < size
+
+            self._until(counts_gone)
+        return removed
+
+    def _cuts_in_force(self, account: int, terms: Terms) -> Cuts:
+        return retention_record.cuts_in_force(self.db, account, terms, self.now)
 
     def _until(self, ends: Callable[[int], bool]) -> bool:
         """Runs chunks of a bounded size, with a pause after each, until `ends` returns True. False if the round was stopped before."""
@@ -232,7 +250,7 @@ class RetentionRound:
             at = places[-1]
             with self.db.transaction():
                 began = time.perf_counter()
-                if not self._has_begun(account, terms):
+                if self._cuts_in_force(account, terms) == Cuts(0, 0):
                     break
                 if removed := remove({id for _at, id, _n in places}):
                     retention_record.note_removal(self.db, account, cuts, removed, self.now)
