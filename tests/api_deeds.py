@@ -287,6 +287,12 @@ def _tags() -> Iterator[Deed]:
         ),
         f"{SAVED} registration_status_tag saved_cure",
     )
+    yield Deed(
+        "the standard tags are used",
+        PagePost("/settings/registration-statuses/", {"do": "standard"}),
+        ApiRequest("POST", "registration-statuses/standard-tags", {}),
+        f"{SAVED} registration_status_tag saved_cure tag",
+    )
     for path, table, row, tag in (
         ("registration-statuses", "registration_status_tag", "{status_new}", "Spare"),
         ("session-registration-statuses", "session_status_tag", "{session_status_cancelled}", "Present"),

@@ -69,7 +69,7 @@ def addresses(path: str, ids: Mapping[str, Sequence[str]], query: str = "") -> I
         yield path.format(**dict(zip(parameters, values, strict=True))) + query
 
 
-def ids_of(db: Database, presets: Sequence[str], kinds: Sequence[str]) -> dict[str, list[str]]:
+def ids_of(db: Database, presets: Sequence[str], recipes: Sequence[str], kinds: Sequence[str]) -> dict[str, list[str]]:
     """The values of every parameter of an address."""
     ids = {
         name: [str(id) for table in tables for (id,) in db.all(f"SELECT id FROM {table} ORDER BY id")] for name, tables in TABLES.items()
@@ -79,6 +79,7 @@ def ids_of(db: Database, presets: Sequence[str], kinds: Sequence[str]) -> dict[s
         "version": ["1", "2", "3"],
         "item": [f"a{id}" for id in ids["action"]] + stuck,
         "preset": list(presets),
+        "recipe": list(recipes),
         "kind": list(kinds),
     }
 
@@ -128,9 +129,10 @@ def main() -> None:
 
     api = ApiClient(token)
     with closing(open_database(Options.load(), read_only=True)) as db:
-        ids = ids_of(db, [row["key"] for row in api.get("presets?limit=200")["items"]], [kind.value for kind in RecordKind])
+        presets, recipes = ([row["key"] for row in api.get(f"{name}?limit=200")["items"]] for name in ("presets", "recipes"))
+        ids = ids_of(db, presets, recipes, [kind.value for kind in RecordKind])
         first, last = (from_micros(at).date() for at in db.all("SELECT min(at), max(at) FROM change")[0])
-    ids = {name: each if name in ("kind", "preset") else some(each, int(count)) for name, each in ids.items()}
+    ids = {name: each if name in ("kind", "preset", "recipe") else some(each, int(count)) for name, each in ids.items()}
     answers: dict[str, Any] = {}
     for path, operations in openapi.document(ROUTER)["paths"].items():
         endpoint = path.removeprefix(PREFIX)

@@ -176,6 +176,9 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "presets"): _READ_SET_UP,
     ("GET", "presets/{preset}"): _READ_SET_UP,
     ("POST", "presets/{preset}/connections"): _SET_UP,
+    ("GET", "recipes"): _READ_SET_UP,
+    ("GET", "recipes/{recipe}"): _READ_SET_UP,
+    ("POST", "recipes/{recipe}/flows"): _SET_UP,
     ("GET", "mappings"): _READ,
     ("POST", "mappings"): _SET_UP,
     ("GET", "mappings/fields"): _READ,
@@ -303,6 +306,8 @@ OF_SIGNAL: Final = frozenset(
     {
         *("actions", "changes", "connections", "exports", "feed", "figures", "flows", "integrations", "overview"),
         *("mappings", "presets", "records", "replays", "retry"),
+        *("actions", "changes", "connections", "exports", "feed", "figures", "flows", "integrations"),
+        *("mappings", "presets", "recipes", "records", "replays", "retry"),
     }
 )
 """The first parts of the addresses of Signal: their endpoints are closed while Signal is off for the account (N4)."""

@@ -97,7 +97,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "registration": ("PATCH registrations/{registration}",),
     "registration-active": ("POST registrations/{registration}/is-active",),
     "registration-add": ("POST registrations",),
-    "registration-statuses": ("PATCH registration-statuses/{status}",),
+    "registration-statuses": ("PATCH registration-statuses/{status}", "POST registration-statuses/standard-tags"),
     "registrations-status": ("POST registrations/set-status", "POST registrations/set-status/preview"),
     "replay": ("POST replays",),
     "replay-act": (
@@ -142,6 +142,8 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
 
 A_PERSON: Final = "A person signs in, and manages the own password and second factor, in a browser: a token is no person."
 REASONS: Final = {
+    "recipe": "It asks for a sample first, and then does what POST recipes/{recipe}/flows does (test_recipes.py).",
+    "recipe-done": "It registers somebody to see the first delivery; a program sends POST registrations.",
     "source-first-file": "It opens a file in the import wizard, which is for people.",
     "source-pretix": "A program adds a connection, and names it in PUT sources/{source}/pretix.",
     "source-pretix-events": "As source-pretix: the events are part of what it puts.",
@@ -171,6 +173,7 @@ REASONS: Final = {
 }
 """Why a page's form has no endpoint."""
 FOR_PROGRAMS: Final = {
+    "POST recipes/{recipe}/flows": "A person sends a sample first; a program knows the address.",
     "PUT sources/{source}/pretix": "Four pages ask pretix and propose; a program knows what it wants.",
     "POST registrations.ndjson": "A program sends many documents at once. A page takes one registration, or a file with columns.",
 }

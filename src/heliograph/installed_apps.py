@@ -15,6 +15,7 @@ INSTALLED_APPS: Final = (
     "heliograph.presets",
     "heliograph.sources",
     "heliograph.flows",
+    "heliograph.recipes",
     "heliograph.deliveries",
     "heliograph.retry",
     "heliograph.timeline",

@@ -10,7 +10,7 @@ from heliograph.registrations.views.registration_list_page import registrations_
 from heliograph.web.nearest_page import beginning
 
 NOUNS = (
-    *("administration", "setup", "registrations", "connections", "mappings", "presets", "sources", "flows"),
+    *("administration", "setup", "registrations", "connections", "mappings", "presets", "sources", "flows", "recipes"),
     *("retry", "timeline", "insights", "overview", "replay", "guide", "search"),
 )
 

@@ -109,6 +109,11 @@ THINGS: dict[str, Thing] = {
     "flow": Thing(
         "signal/flows/{id}/", of_account(lambda s, site, name: copy_flow(s, of(site.acme.flow), name=name)), gone_from_account(delete_flow)
     ),
+    "recipe-done": Thing(
+        "signal/recipes/slack/{id}/",
+        of_account(lambda s, site, name: copy_flow(s, of(site.acme.flow), name=name)),
+        gone_from_account(delete_flow),
+    ),
     "mapping": Thing(
         "signal/mappings/{id}/",
         of_account(lambda s, site, _name: copy_mapping(s, of(site.acme.mapping))),
@@ -205,7 +210,8 @@ def pages_of(thing: Thing) -> list[str]:
     """The addresses of its pages, with `{id}`."""
     found = []
     for _name, route in routes():
-        path = re.sub(r"<int:(?!change)\w+>", "{id}", route.replace("<segment:event>", EVENT).replace("<int:change>", "1"))
+        filled = route.replace("<segment:event>", EVENT).replace("<int:change>", "1").replace("<slug:recipe>", "slack")
+        path = re.sub(r"<int:(?!change)\w+>", "{id}", filled)
         if path.startswith(thing.part) and path.count("{id}") == 1:
             found += [path.replace("<slug:act>", act) for act in thing.acts] if "<slug:act>" in path else [path]
     return [f"/{path}" for path in found]

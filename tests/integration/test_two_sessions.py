@@ -350,6 +350,8 @@ NEW = {
     "connection-add": "a new thing",
     "registration-add": "a new thing",
     "tags": "a new thing",
+    "recipe": "new things",
+    "recipe-done": "a new registration",
     "source-add": "a new thing",
     "user-invite": "a new thing",
     "api-token-new": "a new thing",

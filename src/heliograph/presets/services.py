@@ -41,7 +41,7 @@ def preset(key: str) -> Preset:
 def suggested_name(account: int, chosen: Preset) -> str:
     """A free name for a connection of this preset: "Slack message", "Slack message 2"."""
     rows = Connection.objects.filter(account=account, deleted_at=None, name__istartswith=chosen.name)
-    return _first_free(chosen.name, rows.values_list("name", flat=True))
+    return first_free(chosen.name, rows.values_list("name", flat=True))
 
 
 def make(transaction: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
@@ -70,7 +70,7 @@ def make(transaction: SetupTransaction, key: str, values: Mapping[str, str], *, 
     rows = []
     for body in filled.mappings:
         usual = _("%(connection)s mapping") % {"connection": name[: MAX_NAME - 30]}
-        free = _first_free(usual, StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True))
+        free = first_free(usual, StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True))
         rows.append(save_mapping(transaction, FieldMapping.from_body({"name": free, **body})))
     return MadeFromPreset(chosen, connection, tuple(rows))
 
@@ -88,7 +88,7 @@ def _blank_of(chosen: Preset, field: str) -> str:
     return chosen.url_blank
 
 
-def _first_free(name: str, names: Iterable[str]) -> str:
+def first_free(name: str, names: Iterable[str]) -> str:
     """The name if it is not among the names, else the first free one of "name 2", "name 3" and so on. Case makes no difference."""
     taken = {each.casefold() for each in names}
     return next(each for each in itertools.chain([name], (f"{name} {n}" for n in itertools.count(2))) if each.casefold() not in taken)

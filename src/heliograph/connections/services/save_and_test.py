@@ -8,7 +8,7 @@ something is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from heliograph.accounts.vault import vault
 from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
-from heliograph.connections.services.test_limiter import NoRoom, limited_wait
+from heliograph.connections.services.test_limiter import NoRoom, limited_wait, unsaved_samples
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType
 from heliograph.domain.connection.diagnosis import (
@@ -44,8 +44,10 @@ from heliograph.domain.connection.response_rule import READ_REASON, RuleMatch, c
 from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping, trace_of_sample
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_response import TargetResponse, charset_of
+from heliograph.domain.connection.target_url import AddressError, split_address
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
@@ -56,8 +58,8 @@ from heliograph.outbound.one_request import ask
 from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.signature import signed
-from heliograph.outbound.target import InvalidTarget, read_target
-from heliograph.setup.setup_errors import SetupError
+from heliograph.outbound.target import InvalidTarget, read_target, with_ascii_host
+from heliograph.setup.setup_errors import Invalid, SetupError
 from heliograph.store import connection_tests
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -124,6 +126,47 @@ def try_connection(
     with transaction.atomic():  # its row exists since the test was counted
         connection_tests.keep(of_django(database), account, id, report.to_body())
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedConnection:
+    """A connection that is tried before it is saved."""
+
+    fields: Mapping[str, object] = field(repr=False)
+    """Of the connection's body, without origins and secrets."""
+    url: str = field(repr=False)
+    """Complete, as a preset's `fill` has checked it."""
+    secrets: Mapping[str, str] = field(repr=False)
+    """By name."""
+    mapping: FieldMapping
+
+
+def send_unsaved_sample(account: int, unsaved: UnsavedConnection, *, sender: Sender | None = None) -> DiagnosisReport:
+    """Sends one real request with sample values over a connection that is not saved. Nothing is stored.
+
+    Raises TooManyTests, CopyUnreleased, and Invalid if the URL cannot be used.
+    """
+    try:
+        address = split_address(with_ascii_host(unsaved.url), http=True)  # a preset has checked it; the sender checks each address again
+        secrets = {Secret.PATH.value: address.path_and_query} | {name: value for name, value in unsaved.secrets.items() if value}
+        connection = Connection.from_body({**unsaved.fields, "origin": address.origin, "secrets": sorted(secrets)})
+    except (AddressError, ConnectionSetupError) as error:
+        raise Invalid({"url": [str(error)]}) from None
+    with transaction.atomic(), scope(account=account):
+        if unreleased_copy(of_django(database), account) is not None:
+            raise CopyUnreleased
+        config = Committed(of_django(database)).account(account)
+        route = route_of(account, 0, connection, secrets, page_sender.policy(account), Limits())
+    if not unsaved_samples.may_begin(account):
+        raise TooManyTests(TooManyTests.__doc__ or "")
+    about = _About(
+        account, 0, connection, prepare(connection, secrets), secrets, route, True, unsaved.mapping, config.timezone, config.code
+    )
+    try:
+        with limited_wait(account):
+            return _Trial(about, sender or page_sender.sender()).run()
+    except NoRoom as error:
+        raise TooManyTests(str(error)) from None
 
 
 def last_reports(db: Database, account: int) -> dict[int, tuple[int, DiagnosisReport]]:

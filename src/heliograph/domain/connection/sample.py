@@ -39,6 +39,13 @@ _PROFILE: Final[Mapping[str, str]] = {
     "country": "United Kingdom",
     "website": "https://example.org",
 }
+_PLAIN: Final[Mapping[str, str]] = {
+    "macro.registrant": "Ada Sample",
+    "macro.change_type": "status changed",
+    "registration.status": "Registered",
+    "event.name": "Sample Event",
+}
+"""Fields whose label would make no message that reads like a real one."""
 _CODES: Final[Mapping[str, str]] = {"registration": "SAMPLE-1", "event": "SAMPLE-EVENT", "session": "SAMPLE-SESSION"}
 _INSTANTS: Final = frozenset({"start", "end", "created", "modified", "status_modified", "current_datetime"})
 _LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "session": SESSION_FIELDS}
@@ -60,6 +67,8 @@ class SampleFacts:
         """A sample value. Raises FieldError for an invalid key."""
         key = parse_source(source)
         area, _, name = source.removeprefix("previous.").partition(".")
+        if f"{area}.{name}" in _PLAIN:
+            return _PLAIN[f"{area}.{name}"]
         if area == "profile" and name in PROFILE_FIELDS:
             return _PROFILE.get(name, f"Sample {PROFILE_FIELDS[name]}")
         if key.group in (FieldGroup.STANDARD_PROPERTIES, FieldGroup.CUSTOM_PROPERTIES):

@@ -49,10 +49,12 @@ class FirstStep:
 @require_safe
 def first(request: AccountRequest) -> HttpResponse:
     """The page of the four steps, with the state of each."""
+    administers = may(request.user, Role.ADMINISTRATOR)
     with account_reader(request.account.pk) as reader:
-        steps = steps_of(reader, administers=may(request.user, Role.ADMINISTRATOR))
+        steps = steps_of(reader, administers=administers)
     following = next((step.number for step in steps if not step.done), None)
-    return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=sum(step.done for step in steps))
+    done = sum(step.done for step in steps)
+    return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=done, administers=administers)
 
 
 def steps_of(reader: AccountReader, *, administers: bool) -> list[FirstStep]:
@@ -91,7 +93,9 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             2,
             _("Apply those tags"),
             _("Registration Statuses, and in each event"),
-            _("An untagged status stops a flow. At least New must carry a tag: each registration passes through it."),
+            _(
+                "Only for flows that decide by statuses: a status without a tag would make them wait. One click gives all 11 their standard tags."
+            ),
             covered,
             applied % {"n": tagged, "all": len(config.statuses)} if tagged else begun,
             _("Apply tags"),
