@@ -21,6 +21,12 @@ WHO = {
     Role.PLANNER: _("A Planner or an Administrator of your account can do this. You can read it."),
     Role.ADMINISTRATOR: _("An Administrator of your account can do this. You can read it."),
 }
+WHO_MAY = {
+    Role.VIEWER: _("Sign in to see this."),
+    Role.PLANNER: _("Only planners and administrators of your account can do this. Ask one of them."),
+    Role.ADMINISTRATOR: _("Only administrators of your account can do this. Ask one of them."),
+}
+"""For a page that is refused. On one that is shown without its form, WHO says the same."""
 
 
 class AccountRequest(HttpRequest):
@@ -45,7 +51,7 @@ def needs[**P](
         @wraps(view)
         def guarded(request: AccountRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not may(request.user, role):
-                raise PermissionDenied(WHO[role])
+                raise PermissionDenied(WHO_MAY[role])
             return view(request, *args, **kwargs)
 
         return guarded

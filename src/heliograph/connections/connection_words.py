@@ -108,7 +108,7 @@ def note(row: ConnectionRow) -> str:
         case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.attempt.at):
             return diagnosis_words.remedy(row.tested[1])
         case Health.REFUSES | Health.SILENT:
-            return _("Test it: Save & Test says what is wrong and what mends it.")
+            return _("A test in Connection Setup says what is wrong and how to fix it. An administrator can run it.")
         case _:
             return ""
 

@@ -139,7 +139,14 @@ def _crm_mapping(tags: dict[str, int]) -> Mapping:
             MappingRow("LastName", (SourceValue("profile.last_name"),), trim=True),
             MappingRow("Email", (SourceValue("profile.email"),), trim=True, case=Case.LOWER, required=True),
             MappingRow("Company", (SourceValue("profile.organization"),)),
-            MappingRow("Title", (SourceValue("profile.position"), FixedText("  @"), SourceValue("profile.organization"))),
+            MappingRow(
+                "Title",
+                (
+                    SourceValue("profile.position", if_empty="Guest"),
+                    FixedText(", "),
+                    SourceValue("profile.organization", if_empty="independent"),
+                ),
+            ),
             MappingRow("Status", (SourceValue("registration.status"),)),
             MappingRow("StatusClass", (SourceValue("registration.status_class"),)),
             MappingRow("Event", (SourceValue("event.name"),)),

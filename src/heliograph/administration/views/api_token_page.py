@@ -150,7 +150,7 @@ def add(request: AccountRequest) -> HttpResponse:
         _("Make a token"),
         entry="users",
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
-        lead=_("For a program. It may do in this account what you select, and nothing else."),
+        lead=_("For a program. It can do only what you select here."),
         button=_("Make the token"),
         cancel_href=reverse("api-tokens"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.people import PersonRefused
 from heliograph.administration.views.one_time_links import PasswordForm, let_in
+from heliograph.setup.name_fields import CODE_LENGTH, code_for
 from heliograph.setup.services.account_creation import AccountFacts
 from heliograph.setup.services.first_start import look_at, set_up
 from heliograph.setup.setup_errors import Invalid
@@ -36,11 +38,22 @@ class FirstStartForm(PasswordForm):
     pairs = (("account", "code"), ("name", "email"), ("password", "again"))
 
     account = TextLine(gettext_lazy("Name"), required=True, autocomplete="organization")
-    code = TextLine(gettext_lazy("Code"), help=gettext_lazy("Letters, digits and dashes."), required=True, autocomplete="off")
+    code = TextLine(
+        gettext_lazy("Code"),
+        help=gettext_lazy("Letters, digits and dashes. If it is empty, it is made of the name."),
+        optional=True,
+        autocomplete="off",
+    )
     timezone = TimezoneField(initial="UTC", help=gettext_lazy("Times and whole days in reports are shown in it."))
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
     email = TextLine(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
     second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)
+
+
+def _proposed_code(name: str) -> str:
+    """A code made of the account's name: "Élan Events" → "ELAN-EVENTS"; "" without a name."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().replace("_", "-").upper()
+    return code_for(ascii_name, CODE_LENGTH, ()) if name.strip() else ""
 
 
 @login_not_required
@@ -57,7 +70,7 @@ def first_start(request: HttpRequest, token: str) -> HttpResponse:
     if form.is_valid():
         try:
             typed = form.cleaned_data
-            facts = AccountFacts(typed["code"], typed["account"], typed["timezone"])
+            facts = AccountFacts(typed["code"] or _proposed_code(typed["account"]), typed["account"], typed["timezone"])
             second_factor = bool(typed["second"])
             user = set_up(token, facts, name=typed["name"], email=typed["email"], password=typed["password"], second_factor=second_factor)
             return let_in(request, user, to=reverse("signal-first"))

@@ -51,14 +51,16 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
                 say(request, _("The retry intervals are saved. They hold for what fails from now on."))
                 return HttpResponseRedirect(request.path)
     for category in SEVERITY:
-        usual = _("Minutes until the first, second and third retry. Usual: %(minutes)s.") % {"minutes": minutes_of(STANDARD[category])}
+        usual = _("Minutes until the first, second and third retry; seconds as 30 s. Usual: %(minutes)s.") % {
+            "minutes": minutes_of(STANDARD[category])
+        }
         form.say(FIELDS[category], help=usual)
     return form_page(
         request,
         form,
         _("Retry Intervals"),
         entry="retry-intervals",
-        lead=_("The more serious the cause, the sooner it is tried again. Connections that are marked patient have times of their own."),
+        lead=_("How long we wait before each of three retries. Connections that are marked patient have times of their own."),
         cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_(c.value), _("%(minutes)s minutes") % {"minutes": minutes_of(waits[c])}) for c in SEVERITY],

@@ -57,7 +57,9 @@ class NewRegistrationForm(RegistrationForm):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
-    code = CodeLine(gettext_lazy("Code"), help=gettext_lazy("Unique in the event."), autocomplete="off")
+    code = CodeLine(
+        gettext_lazy("Code"), help=gettext_lazy("Unique in the event. If it is empty, one is made."), autocomplete="off", optional=True
+    )
     look = TextLine()
     """The button that shows another event's fields or makes a code, without saving."""
 
@@ -71,10 +73,8 @@ class NewRegistrationForm(RegistrationForm):
         return replace(field, value=self.registration.event.code) if name == "event" else field
 
     def clean(self) -> None:
-        """Requires a code for saving, but not for switching to another event."""
+        """Reads the fields of the event."""
         self.values |= self.typed(self.stored)
-        if not self.cleaned_data.get("look") and not self.cleaned_data.get("code") and "code" not in self.errors:
-            self.add_error("code", _("This is needed."))
 
 
 @shows_again
@@ -106,8 +106,8 @@ def add(request: AccountRequest) -> HttpResponse:
     given = {"event": chosen, "code": request.GET.get("code", "")}
     form = NewRegistrationForm(blank, codes, data, initial=given)
     if form.is_valid() and not form.cleaned_data["look"]:
-        code = form.cleaned_data["code"]
         with transaction.atomic():
+            code = form.cleaned_data["code"] or draft.free_code(of_django(connection), request.account.pk, chosen)
             _save(request, of_django(connection), form, code)
         if not form.errors:
             say(request, _("The registration is there."), link=_("Timeline"), href=reverse("timeline", args=(chosen, code)))

@@ -32,7 +32,7 @@ FIELDS: Mapping[Category, str] = {category: category.name.lower() for category i
 
 _BAD_INTERVALS = (
     f"Three times in minutes are needed, each longer than 0 and at most {LONGEST_INTERVAL // MINUTE:,} ({LONGEST_INTERVAL // DAY} days),"
-    " such as 15, 60, 240."
+    " such as 15, 60, 240; seconds as 30 s."
 )
 
 
@@ -95,18 +95,29 @@ def _save(transaction: SetupTransaction, read: Callable[[Category, Intervals], I
 
 
 def minutes_of(waits: Intervals) -> str:
-    """Intervals as they are typed: "0.5, 10, 30"."""
-    return ", ".join(f"{wait / MINUTE:.4f}".rstrip("0").rstrip(".") for wait in waits)
+    """Intervals as they are typed: "2 s, 5 s, 10" for two and five seconds and ten minutes; "0.5, 10, 30"."""
+    return ", ".join(_typed(wait) for wait in waits)
+
+
+def _typed(wait: int) -> str:
+    """Minutes, or seconds if that is shorter: "0.5", "2 s"."""
+    minutes = f"{wait / MINUTE:.4f}".rstrip("0").rstrip(".")
+    seconds = f"{wait / SECOND:.4f}".rstrip("0").rstrip(".") + " s"
+    return seconds if len(seconds) < len(minutes) else minutes
 
 
 def _read(category: Category, text: str) -> Intervals:
     """Parses typed intervals; "" means the standard ones. Raises BadIntervals."""
     if not text.strip():
         return STANDARD[category]
-    pieces = [piece.strip() for piece in text.replace(";", ",").split(",")]
-    if not all(piece.isascii() and piece.replace(".", "", 1).isdigit() and len(piece) <= 10 for piece in pieces):
-        raise BadIntervals(_BAD_INTERVALS, category)
-    return intervals_of(category, (float(piece) * MINUTE for piece in pieces))
+    waits = []
+    for piece in text.replace(";", ",").split(","):
+        number = piece.strip().removesuffix("min").removesuffix("s").strip()
+        unit = SECOND if piece.strip().endswith("s") else MINUTE
+        if not (number.isascii() and number.replace(".", "", 1).isdigit() and len(number) <= 10):
+            raise BadIntervals(_BAD_INTERVALS, category)
+        waits.append(float(number) * unit)
+    return intervals_of(category, waits)
 
 
 def _audit_values(intervals: Mapping[Category, Intervals]) -> dict[str, str]:

@@ -169,7 +169,6 @@
     const options = make("div", { class: "field-list", role: "listbox", id: "map-list", "aria-label": word("fields") });
     const first = make("div", { class: "entry first", role: "option", id: "map-option-0" });
     first.append(make("span", {}, typed ? word("text", typed) : word("type")));
-    if (typed) first.append(make("kbd", {}, word("enter")));
     const all = [first];
     options.append(first);
     known().forEach((/** @type {{ name: string, fields: string[][] }} */ group) => {
@@ -202,7 +201,7 @@
     entry.setAttribute("aria-expanded", "true");
     entry.setAttribute("aria-controls", "map-list");
     list = { line, box, options: all, at: 0 };
-    choose(0);
+    choose(begins(all, words));
     box.addEventListener("pointerdown", (e) => e.preventDefault()); // the focus stays where one types
     options.addEventListener("click", (e) => {
       const option = /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest("[role=option]"));
@@ -211,6 +210,11 @@
         take();
       }
     });
+  }
+  /** The first field whose name has a word that begins with what is typed: it is more likely meant than the text itself. 0 without one. */
+  function begins(/** @type {HTMLElement[]} */ options, /** @type {string} */ words) {
+    const at = options.findIndex((option) => words.length > 1 && ` ${(option.dataset.label ?? "").toLowerCase()}`.includes(` ${words}`));
+    return Math.max(at, 0);
   }
   function choose(/** @type {number} */ at) {
     if (!list) return;
