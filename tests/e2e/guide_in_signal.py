@@ -137,11 +137,11 @@ def activate_for(reader: Reader) -> None:
     assert set(offers(properties)) == {"Complete", "Badge Printed", "On To Do List", "Invoice Generated", "Test", "VIP"}
     chooses(statuses, "Registered", "Attended")
     chooses(properties, "VIP")
-    expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Registered or Attended")
+    expect(page.get_by_role("main")).to_contain_text("When a status becomes Registered or Attended")
     presses(page, "Save")
     is_at(page, FLOW)
     reader.panel("Flows")
-    expect(page.get_by_role("row").filter(has_text=FLOW)).to_contain_text("when status changes to one tagged Registered or Attended")
+    expect(page.get_by_role("row").filter(has_text=FLOW)).to_contain_text("When a status becomes Registered or Attended")
     page.get_by_role("link", name=FLOW, exact=True).click()
     is_at(page, FLOW)
 
@@ -170,7 +170,7 @@ def flow_filters(reader: Reader) -> None:
 def setting_up_a_destination(reader: Reader) -> None:
     """Webhooks, a Name, the Connection, Webhook as the Action."""
     page = reader.signal
-    page.get_by_role("button", name="Webhooks", exact=True).click()
+    page.get_by_role("button", name="Add a destination", exact=True).click()
     page.get_by_label("Destination name").fill("Our CRM")
     expect(page.get_by_role("button", name="New Connection")).to_be_visible()
     page.get_by_label("Connection", exact=True).select_option(label="Sales CRM")

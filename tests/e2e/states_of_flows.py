@@ -49,7 +49,7 @@ def _chosen(visit: Visit) -> None:
     expect(page.get_by_text("There is no Nowhere to choose")).to_be_visible()
     page.get_by_role("button", name="Add a filter").click()
     page.get_by_label("Field, row 1").select_option(label="Attendee Type Tags")
-    page.get_by_role("button", name="Webhooks").click()
+    page.get_by_role("button", name="Add a destination").click()
     expect(page.get_by_label("Destination name")).to_be_visible()
 
 

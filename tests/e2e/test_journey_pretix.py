@@ -102,7 +102,7 @@ def test_S4_from_an_empty_account_to_pretix_registrations_in_slack(page: Page, u
     signal.tick("Registration Status Change")
     expect(popup.value.get_by_label("Registration Statuses", exact=True)).to_have_attribute("autocomplete", "off")
     signal.fill("Registration Statuses", "Registered", press="Enter")
-    signal.click("button", "Webhooks")
+    signal.click("button", "Add a destination")
     signal.fill("Destination name", "Slack")
     signal.choose("Connection", "Slack message")
     signal.choose("Action", "Webhook")

@@ -104,7 +104,7 @@ def test_B5_a_pull_request_is_planned_as_a_comment_and_merging_it_applies_the_fi
     assert planned.returncode == 0, planned.stderr
     text = comment(github, 2)
     assert re.match(r"Plan: \d\d changes\n", text)
-    assert "- add flows “Leads to the CRM”\n  - now: –\n  - then: Live: when status changes to one tagged Registered" in text
+    assert "- add flows “Leads to the CRM”\n  - now: –\n  - then: Live: when a status becomes Registered" in text
     assert "s3cret" not in text
 
     forbidden = runner.run("apply", SECRETS=SECRETS)

@@ -374,7 +374,7 @@ def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: PlatformAccoun
 def test_F5_the_sentence_is_that_of_the_form(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     shown = text_of(client.post(url, form_of(client, url) | {"watch": Watch.REGISTRATION.value, "look": "1"}))
-    assert "Live : when a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
+    assert "When a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
 
 
 # --- concurrent saves

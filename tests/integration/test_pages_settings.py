@@ -96,7 +96,7 @@ def test_a_merge_is_shown_first_and_then_made(database: DatabaseFacts, client: C
         page = text_of(looked.content)
         assert "2 statuses will carry Confirmed" in page
         assert "1 flow may act on more from then on" in page
-        assert "when status changes to one tagged Confirmed" in page
+        assert "when a status becomes Confirmed" in page
         assert named(site, "Registered") is not None, "nothing is done by looking"
         assert client.post(url, {}).status_code == 422
         assert client.post(url, {"into": "99999999999999999999"}).status_code == 422
@@ -112,7 +112,7 @@ def test_P12_a_deletion_says_what_it_breaks_and_widens_no_rule(database: Databas
         url = f"/settings/tags/{tag.pk}/delete/"
         page = shown(client, url)
         assert "1 flow becomes incomplete and sends nothing" in page
-        assert "when status changes to one tagged choose statuses" in page
+        assert "when a status becomes choose statuses" in page
         assert "Left without a tag: 2 statuses" in page
         assert "Paid SUMMIT-26" in page
         assert confirms(client, url).status_code == 302

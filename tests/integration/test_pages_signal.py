@@ -506,7 +506,7 @@ def test_F1_the_flow_list(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
     shown = text_of(client.get("/signal/flows/").content)
     for said in (
-        ": when any registration is created or updated, send Lead to CRM .",
+        "When any registration is created or updated, send Lead to CRM .",
         "2 waiting",
         "1 failed",
         "1 validation error",

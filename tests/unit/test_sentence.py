@@ -42,13 +42,13 @@ def said(names: SentenceNames = NAMES, **flow) -> str:
         ),
         (
             {"watch": Watch.STATUS, "mode": Mode.LIVE, "statuses": (2,)},
-            "Live: when status changes to one tagged Attended, send Lead mapping to Sales CRM.",
+            "Live: when a status becomes Attended, send Lead mapping to Sales CRM.",
         ),
-        ({"watch": Watch.STATUS}, "Test: when status changes to one tagged [choose statuses], send Lead mapping to Sales CRM."),
-        ({"watch": Watch.STATUS, "statuses": (1,)}, "Test: when status changes to one tagged Registered, send Lead mapping to Sales CRM."),
+        ({"watch": Watch.STATUS}, "Test: when a status becomes [choose statuses], send Lead mapping to Sales CRM."),
+        ({"watch": Watch.STATUS, "statuses": (1,)}, "Test: when a status becomes Registered, send Lead mapping to Sales CRM."),
         (
             {"watch": Watch.SESSION_STATUS, "session_statuses": (2,), "statuses": (1,)},
-            "Test: when session status changes to one tagged Attended, and registration status is Registered, send Lead mapping to Sales CRM.",
+            "Test: when a session status becomes Attended, and registration status is Registered, send Lead mapping to Sales CRM.",
         ),
         (
             {"watch": Watch.EVENT, "event_statuses": (2,), "properties": (-1,)},
@@ -58,6 +58,19 @@ def said(names: SentenceNames = NAMES, **flow) -> str:
 )
 def test_F4_each_watch_has_its_sentence(flow: dict, sentence: str) -> None:
     assert said(**flow) == sentence
+
+
+@pytest.mark.parametrize(
+    ("watch", "sentence"),
+    [
+        (None, "When [choose what to watch], send Lead mapping to Sales CRM."),
+        (Watch.REGISTRATION, "When any registration is created or updated, send Lead mapping to Sales CRM."),
+        (Watch.STATUS, "When a status becomes Registered, send Lead mapping to Sales CRM."),
+    ],
+)
+def test_F1_where_a_page_says_live_or_test_elsewhere_the_sentence_leaves_it_out(watch: Watch | None, sentence: str) -> None:
+    statuses = (1,) if watch is Watch.STATUS else ()
+    assert plain(parts(Flow(id=1, watch=watch, statuses=statuses, destinations=(CRM,)), NAMES, mode=False)) == sentence
 
 
 def test_P12_a_list_that_lost_its_last_tag_is_said_to_be_missing() -> None:
@@ -71,6 +84,7 @@ def test_P12_a_list_that_lost_its_last_tag_is_said_to_be_missing() -> None:
     [
         (FilterRow("event.code", Op.IS_ANY_OF, ("A", "B")), ", and Event Code is A or B"),
         (FilterRow("profile.country", Op.IS_NONE_OF, ("Austria",)), ", and Country is not Austria"),
+        (FilterRow("event.code", Op.IS_NONE_OF, ("WEBINAR-11",)), ", except for WEBINAR-11"),
         (FilterRow("profile.country", Op.CONTAINS, ("land",)), ", and Country contains land"),
         (FilterRow("profile.country", Op.STARTS_WITH, ("A",)), ", and Country starts with A"),
         (FilterRow("event.start", Op.IS_BETWEEN, ("2027-01-01", "2027-01-31")), ", and Event Start is between 2027-01-01 and 2027-01-31"),
@@ -145,12 +159,12 @@ def test_F9_chips_show_how_far_a_change_came() -> None:
 
 def test_F5_a_translation_may_put_the_words_in_another_order() -> None:
     german = {
-        "{mode}: when status changes to one tagged {tags}": "{mode}: sobald der Status einer von {tags} wird",
+        "{mode}: when a status becomes {tags}": "{mode}: sobald ein Status {tags} wird",
         " or ": " oder ",
         ", send {mapping} to {connection}": ", geht an {connection} {mapping}",
     }
     flow = Flow(id=1, watch=Watch.STATUS, statuses=(1, 2), destinations=(CRM,))
     assert (
         plain(parts(flow, NAMES, lambda text: german.get(text, text)))
-        == "Test: sobald der Status einer von Registered oder Attended wird, geht an Sales CRM Lead mapping."
+        == "Test: sobald ein Status Registered oder Attended wird, geht an Sales CRM Lead mapping."
     )

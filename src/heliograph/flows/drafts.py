@@ -12,9 +12,11 @@ from typing import Any, Literal, NamedTuple
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.kept_form import AGAIN
+from heliograph.connections.preset_files import presets
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
+from heliograph.domain.flow.destination_defaults import with_defaults
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
@@ -162,24 +164,35 @@ def _destinations(form: FlowForm, config: AccountConfig, errors: dict[FieldPlace
     return tuple(destinations)
 
 
-def pressed(draft: FlowDraft, form: FlowForm) -> FlowDraft | None:
+def with_usual_parts(draft: FlowDraft, config: AccountConfig) -> FlowDraft:
+    """The draft whose destinations have a name, a mapping and what a request does, where their connection tells."""
+    subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
+    destinations = tuple(with_defaults(each, config, presets(), subject) for each in draft.flow.destinations)
+    return replace(draft, flow=replace(draft.flow, destinations=destinations))
+
+
+def pressed(draft: FlowDraft, form: FlowForm, config: AccountConfig) -> FlowDraft | None:
     """The draft after the pressed button, if the button only changes the form; None for any other button."""
     flow, posted = draft.flow, form.posted
     removed_filter, removed_destination = read_id(posted["remove_filter"]), read_id(posted["remove_destination"])
     if posted["add"] == "filter":
         return replace(draft, flow=replace(flow, filters=(*flow.filters, FilterRow("event.code", Op.IS_ANY_OF))[:MOST_FILTERS]))
     if posted["add"] == "destination":
-        return _with_destination(draft)
+        return with_usual_parts(_with_destination(draft, config), config)
     if removed_filter is not None:
         return _without(draft, "filters", removed_filter)
     if removed_destination is not None:
         return _without(draft, "destinations", removed_destination)
-    return draft if posted["look"] or AGAIN in form.data else None
+    if posted["look"]:
+        return with_usual_parts(draft, config)
+    return draft if AGAIN in form.data else None
 
 
-def _with_destination(draft: FlowDraft) -> FlowDraft:
+def _with_destination(draft: FlowDraft, config: AccountConfig) -> FlowDraft:
+    """The draft with one destination more. If the account has one connection, it has that."""
     destinations = draft.flow.destinations
-    new = Destination(min([0, *(d.id for d in destinations)]) - 1, integration=INTEGRATION, action=ACTION)
+    only = next(iter(config.connections)) if len(config.connections) == 1 and not destinations else None
+    new = Destination(min([0, *(d.id for d in destinations)]) - 1, integration=INTEGRATION, connection=only, action=ACTION)
     return replace(draft, flow=replace(draft.flow, destinations=(*destinations, new)[:MOST_DESTINATIONS]))
 
 
@@ -208,7 +221,7 @@ def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: s
     id: the id of the connection or mapping
     does: what a request over that connection does, if known
     """
-    draft = draft if draft.flow.destinations else _with_destination(draft)
+    draft = draft if draft.flow.destinations else _with_destination(draft, config)
     flow = draft.flow
     name = {"connection": "connection", "payload": "payload_mapping", "header": "header_mapping"}[part]
     places = range(len(flow.destinations))

@@ -11,7 +11,7 @@ from django_scopes import scope
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.domain.connection.connection_health import SENDS_NOTHING, UNUSABLE, Health
 from heliograph.domain.flow.account_config import AccountConfig
-from heliograph.domain.flow.flow import Flow
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows import flow_words
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
 from heliograph.store.config_cache import Committed
@@ -37,7 +37,18 @@ def flow_warnings(db: Database, flow: Flow, config: AccountConfig, rows: Mapping
 
     rows: the connections of the account, by id
     """
-    return [*_silent_connections(flow, rows), *_joined_answers(db, flow, config)]
+    return [*_silent_connections(flow, rows), *_no_live_event(db, flow, config), *_joined_answers(db, flow, config)]
+
+
+def _no_live_event(db: Database, flow: Flow, config: AccountConfig) -> list[FlowWarning]:
+    """A Live flow takes nothing while each event of the account is a test event."""
+    if flow.mode is not Mode.LIVE:
+        return []
+    rows = db.all("SELECT DISTINCT status_id FROM event WHERE account_id = :account", {"account": config.id})
+    if any(not config.is_test_event(status) for (status,) in rows):
+        return []
+    text = _("A Live flow takes live registrations of live events: it takes nothing until one of your events leaves Testing.")
+    return [FlowWarning(_("No event is live yet"), text)]
 
 
 def _silent_connections(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[FlowWarning]:

@@ -50,6 +50,7 @@ from heliograph.domain.connection.target_response import TargetResponse, charset
 from heliograph.domain.connection.target_url import AddressError, split_address
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.destination_defaults import usual_mapping
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import InvalidValues, ValueProblem
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
@@ -202,10 +203,8 @@ def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _Ab
     secrets = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
     route = route_of(account, id, connection, secrets, page_sender.policy(account), Limits())
     config = Committed(of_django(database)).account(account)
-    # The payload mapping of the first destination that uses the connection, because a strict target accepts nothing else.
-    destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
-    mappings = (config.mappings.get(each.payload_mapping or 0) for each in sorted(destinations, key=lambda each: each.id))
-    mapping = next((each for each in mappings if each is not None), sample_mapping())
+    # A strict target accepts nothing but what its flows send, or would send.
+    mapping = config.mappings.get(usual_mapping(config, id) or 0) or sample_mapping()
     return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, mapping, config.timezone, config.code)
 
 

@@ -8,12 +8,14 @@ other, and freely editable.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.response_rule import read_rule
 from heliograph.domain.connection.target_url import AddressError, split_address
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.errors import HeliographError
@@ -164,6 +166,21 @@ class Preset:
     def url_blank(self) -> str:
         """The blank to blame for a wrong URL."""
         return next(iter(_PLACE.findall(self.connection["url"])), "name")
+
+
+def preset_of(connection: Connection, presets: Iterable[Preset]) -> Preset | None:
+    """The preset that a connection was made from, as far as can be told: its host is that of the application, or its response rule is the
+    preset's. None for any other."""
+    host = connection.origin.partition("://")[2].partition(":")[0]
+    by_host: list[Preset] = []
+    by_rule: list[Preset] = []
+    for preset in presets:
+        hosts = [name for blank in preset.blanks for name in blank.hosts]
+        if host and any(host == name or host.endswith(f".{name}") for name in hosts):
+            by_host.append(preset)
+        if connection.rule and read_rule(Body({"rule": preset.connection.get("rule", [])})) == connection.rule:
+            by_rule.append(preset)
+    return next(iter([*(preset for preset in by_host if preset in by_rule), *by_rule, *by_host]), None)
 
 
 def read_preset(key: str, data: Mapping[str, Any]) -> Preset:

@@ -1,4 +1,4 @@
-"""The rule of a flow as one sentence: "Live: when status changes to one tagged Registered, send Lead mapping to Sales CRM" (F1, F3-F5).
+"""The rule of a flow as one sentence: "When a status becomes Registered, send Lead mapping to Sales CRM" (F1, F3-F5).
 
 Pages and the command line all use it. `parts` returns texts and chips in order; `marked` marks how far a change came (F9); `plain` writes
 the sentence without chips. Texts are templates, so that a translation can change the word order.
@@ -110,9 +110,15 @@ def _(message: str) -> str:
 
 
 _OPENINGS: Final[Mapping[Watch, str]] = {
+    Watch.REGISTRATION: _("When a registration is created or updated"),
+    Watch.STATUS: _("When a status becomes {tags}"),
+    Watch.SESSION_STATUS: _("When a session status becomes {tags}"),
+    Watch.EVENT: _("When an event is created or updated, and its status is {tags}"),
+}
+_OPENINGS_WITH_MODE: Final[Mapping[Watch, str]] = {
     Watch.REGISTRATION: _("{mode}: when a registration is created or updated"),
-    Watch.STATUS: _("{mode}: when status changes to one tagged {tags}"),
-    Watch.SESSION_STATUS: _("{mode}: when session status changes to one tagged {tags}"),
+    Watch.STATUS: _("{mode}: when a status becomes {tags}"),
+    Watch.SESSION_STATUS: _("{mode}: when a session status becomes {tags}"),
     Watch.EVENT: _("{mode}: when an event is created or updated, and its status is {tags}"),
 }
 _MODES: Final[Mapping[Mode, str]] = {Mode.LIVE: _("Live"), Mode.TEST: _("Test")}
@@ -142,13 +148,19 @@ _ROWS: Final[Mapping[Op, str]] = {
     Op.IS_EMPTY: _(", and {field} is empty"),
     Op.IS_NOT_EMPTY: _(", and {field} is not empty"),
 }
+_EXCEPT: Final = _(", except for {values}")
+_NAMES_OF_EVENTS: Final = ("event.code", "event.name")
+"""Fields whose values a reader knows as events, so that their label may be left out."""
 _TAG_FIELDS: Final[Mapping[str, str]] = {EVENT_TAGS: _("event tag"), ATTENDEE_TYPE_TAGS: _("attendee type tag")}
 _HOLE: Final = re.compile(r"\{([a-z]+)\}")
 
 
-def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[SentencePart]:
-    """The sentence of a flow, complete or not, without the full stop."""
-    return _Writer(names, translate).sentence(flow)
+def parts(flow: Flow, names: SentenceNames, translate: Translate = str, *, mode: bool = True) -> list[SentencePart]:
+    """The sentence of a flow, complete or not, without the full stop.
+
+    mode: whether it begins with Live or Test, which a page that says so elsewhere leaves out
+    """
+    return _Writer(names, translate, mode).sentence(flow)
 
 
 type Answers = Mapping[tuple[SentenceGate, str], PartState]
@@ -183,9 +195,10 @@ def plain(parts: Iterable[SentencePart]) -> str:
 class _Writer:
     """Writes one sentence."""
 
-    def __init__(self, names: SentenceNames, translate: Translate) -> None:
+    def __init__(self, names: SentenceNames, translate: Translate, mode: bool) -> None:
         self.names = names
         self.translate = translate
+        self.mode = mode
 
     def sentence(self, flow: Flow) -> list[SentencePart]:
         parts = self._opening(flow)
@@ -198,16 +211,17 @@ class _Writer:
     def _opening(self, flow: Flow) -> list[SentencePart]:
         mode = [SentencePart(self.translate(_MODES[flow.mode]), chip=True, gate=SentenceGate.MODE)]
         if flow.watch is None:
-            return self._filled(
-                _("{mode}: when {watch}"), mode=mode, watch=[self._missing(_("choose what to watch"), SentenceGate.WATCH, "watch")]
-            )
+            template = _("{mode}: when {watch}") if self.mode else _("When {watch}")
+            return self._filled(template, mode=mode, watch=[self._missing(_("choose what to watch"), SentenceGate.WATCH, "watch")])
+        opening = (_OPENINGS_WITH_MODE if self.mode else _OPENINGS)[flow.watch]
         if flow.watch is Watch.REGISTRATION:
             if flow.statuses or flow.properties or {STATUSES, PROPERTIES} & set(flow.emptied):
-                return self._filled(_OPENINGS[flow.watch], mode=mode)
+                return self._filled(opening, mode=mode)
             anyone = SentencePart(self.translate(_("any registration")), chip=True, gate=SentenceGate.ACTIVATION, place=STATUSES)
-            return self._filled(_("{mode}: when {anyone} is created or updated"), mode=mode, anyone=[anyone])
+            template = _("{mode}: when {anyone} is created or updated") if self.mode else _("When {anyone} is created or updated")
+            return self._filled(template, mode=mode, anyone=[anyone])
         name = _OPENING_LIST[flow.watch]
-        return self._filled(_OPENINGS[flow.watch], mode=mode, tags=self._tags(flow, name))
+        return self._filled(opening, mode=mode, tags=self._tags(flow, name))
 
     def _more_lists(self, flow: Flow) -> list[SentencePart]:
         parts: list[SentencePart] = []
@@ -245,7 +259,8 @@ class _Writer:
             if whole
             else [self._missing(_("choose values"), SentenceGate.FILTERS, place)]
         )
-        return self._filled(_ROWS[row.op], field=[label], values=chips)
+        is_except = row.op is Op.IS_NONE_OF and row.field in _NAMES_OF_EVENTS
+        return self._filled(_EXCEPT if is_except else _ROWS[row.op], field=[label], values=chips)
 
     def _destinations(self, destinations: tuple[Destination, ...]) -> list[SentencePart]:
         if not destinations:

@@ -100,7 +100,7 @@ def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
         config = reader.config
         draft = draft_of(request, reader, id)
     form = FlowForm(request.POST)
-    changed = drafts.pressed(draft, form)
+    changed = drafts.pressed(draft, form, config)
     if changed is not None:
         return draw(request, changed)
     if draft.errors:
@@ -208,6 +208,7 @@ def _with_created(request: AccountRequest, draft: FlowDraft, config: AccountConf
         does = member_of(Does, request.GET.get("does"), None)
         chosen = drafts.with_chosen(chosen, config, at, "connection", connection, does=does)
         names.append(config.connections[connection].name)
+        chosen = drafts.with_usual_parts(chosen, config)
     if mapping in config.mappings:
         chosen = drafts.with_chosen(chosen, config, at, config.mappings[mapping].kind.value, mapping)
         names.append(config.mappings[mapping].name)
@@ -264,7 +265,7 @@ def draw(
             "flow": {
                 "id": flow.id,
                 "name": stored.name or _("Without a name") if stored else _("New flow"),
-                "sentence": sentence.parts(flow, names, _),
+                "sentence": sentence.parts(flow, names, _, mode=False),
                 "stored": stored is not None,
                 "active": stored.active if stored else True,
                 "off": stored is not None and not stored.active,
@@ -306,6 +307,8 @@ def _alert(warning: FlowWarning) -> dict[str, str]:
     """A warning with its link."""
     if warning.connection is not None:
         link, href = _("Open the connection"), reverse("connection-overview", args=(warning.connection,))
+    elif not warning.event:
+        link, href = _("Open Events"), reverse("events")
     else:
         link, href = _("Open the questions"), reverse("questions", args=(warning.event,))
     icon = "" if warning.connection is None or warning.is_failure else "clock"

@@ -138,7 +138,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
             if known is None:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
-                parts = sentence.parts(known, sentence.SentenceNames.from_config(all_flows.config), _)
+                parts = sentence.parts(known, sentence.SentenceNames.from_config(all_flows.config), _, mode=False)
                 confirmation = _off_question(known, parts, all_flows.undelivered(flow), back)
                 if not is_agreed(request, confirmation):
                     return page(request, "confirmation.html", here="flows", **confirmation)
@@ -185,7 +185,7 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
     return {
         "id": flow.id,
         "name": flow.name or _("Without a name"),
-        "sentence": sentence.parts(flow, names, _),
+        "sentence": sentence.parts(flow, names, _, mode=False),
         "off": not flow.active,
         "active": flow.active,
         "live": flow.mode is Mode.LIVE,

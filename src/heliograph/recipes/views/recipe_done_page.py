@@ -83,7 +83,7 @@ def recipe_done(request: AccountRequest, recipe: str, flow: int) -> HttpResponse
             raise Http404
         codes, testing = _events(reader, stored)
         has_events = bool(reader.db.all("SELECT 1 FROM event WHERE account_id = :account LIMIT 1", {"account": reader.account}))
-        parts = sentence.parts(stored, sentence.SentenceNames.from_config(reader.config), _)
+        parts = sentence.parts(stored, sentence.SentenceNames.from_config(reader.config), _, mode=False)
         destination = next(iter(stored.destinations), None)
         connection_id = destination.connection if destination else None
         connection_facts = reader.config.connections.get(connection_id or 0)

@@ -239,4 +239,4 @@ def _sentence(reader: AccountReader, recipe: Recipe, events: list[str]) -> list[
         mapping=1,
         does=preset(recipe.preset).does,
     )
-    return sentence.parts(flow, names, _)
+    return sentence.parts(flow, names, _, mode=False)
