@@ -16,8 +16,10 @@ from tests.rest_platform import MINUTE, Manners, Platform, description_of
 from tests.rest_stub import RestStub
 
 from heliograph.accounts.models import Account
+from heliograph.domain.source.call_documents import documents_of
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.source_states import SourceState
+from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.recording.source_calls import process
 from heliograph.sources.models import Source
 
@@ -92,6 +94,67 @@ def test_S2_a_mapping_is_saved_tried_and_switched_on_and_calls_run_again(account
     assert api.ask("POST", f"{address}/calls/again", {"calls": ["999"]}) == {"calls": 0}
 
 
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"verification": {"proof": "token", "header": ["x-key"]}}, "verification.header"),
+        ({"verification": {"proof": "signature", "headers": ["x-s"], "id": {"member": "id", "place": "body"}}}, "verification.id.place"),
+        ({"verification": {"proof": "signature", "headers": ["x-s"], "signed": ["body", {"txt": "."}]}}, "verification.signed[1].txt"),
+        ({"handshake": {"method": "GET", "place": "query", "challenge": "c", "answer": "text"}}, "handshake.answer"),
+        (
+            {
+                "handshake": {
+                    "method": "GET",
+                    "place": "query",
+                    "challenge": "c",
+                    "members": [{"name": "n", "reply": "challenge", "hmac": 1}],
+                }
+            },
+            "handshake.members[0].hmac",
+        ),
+    ],
+)
+def test_S2_a_misspelt_member_of_a_proof_is_named_and_nothing_is_saved(
+    account: signal_account.SignalAccount, body: dict[str, object], place: str
+) -> None:
+    api = ApiClient.for_account(account.account.pk)
+    address = f"sources/{api.post('sources', {'platform': 'webhook', 'name': 'Shop'})['id']}/proof"
+    before = api.get(address)
+    misspelt = api.ask("PUT", address, {"verification": {"proof": "none"}} | body, status=400)
+    assert place in str(misspelt)
+    assert "has no such member." in str(misspelt)
+    assert api.get(address) == before
+
+
+def test_S2_every_known_sender_uses_only_members_that_are_known(account: signal_account.SignalAccount) -> None:
+    api = ApiClient.for_account(account.account.pk)
+    address = f"sources/{api.post('sources', {'platform': 'webhook', 'name': 'Shop'})['id']}/proof"
+    for preset in PRESETS:
+        proof = api.ask("PUT", address, {"preset": preset})
+        again = api.ask("PUT", address, {"verification": proof["verification"], "handshake": proof["handshake"]})
+        assert (again["verification"], again["handshake"]) == (proof["verification"], proof["handshake"])
+
+
+def test_S2_a_source_of_hi_events_begins_with_a_mapping_of_what_it_sends(account: signal_account.SignalAccount) -> None:
+    api = ApiClient.for_account(account.account.pk)
+    source = api.post("sources", {"platform": "hi-events", "name": "Hi"})["id"]
+    mapping = CallMapping.from_body(api.get(f"sources/{source}/mapping")["mapping"])
+    person = {"id": 7, "public_id": "A-7XK2", "event_id": 31, "first_name": " Mira", "last_name": "Okafor", "email": "Mira@Example.org"}
+    call = {"event_type": "attendee.created", "event_sent_at": "2026-10-14T12:11:38Z", "payload": person}
+    (document,) = documents_of(mapping, call).documents
+    assert document == {
+        "event": "31",
+        "code": "A-7XK2",
+        "modified": "2026-10-14T12:11:38+00:00",
+        "active": True,
+        "profile": {"first_name": "Mira", "last_name": "Okafor", "email": "mira@example.org"},
+    }
+    (gone,) = documents_of(mapping, call | {"event_type": "attendee.cancelled"}).documents
+    assert gone["active"] is False
+    assert documents_of(mapping, call | {"event_type": "order.created"}).documents == []
+    assert api.get(f"sources/{api.post('sources', {'platform': 'tito', 'name': 'T'})['id']}/mapping")["mapping"] == {"rows": []}
+
+
 def test_S3_a_description_of_a_list_is_tried_before_it_is_saved(account: signal_account.SignalAccount) -> None:
     api = ApiClient.for_account(account.account.pk)
     platform = Platform(Manners(), random.Random(5))
@@ -114,4 +177,4 @@ def test_S3_a_description_of_a_list_is_tried_before_it_is_saved(account: signal_
         unknown = api.ask("PUT", f"{address}/list", {"list": body | {"connection": 999_999}}, status=400)
         assert "There is no connection 999999 here." in str(unknown)
         api.ask("POST", f"sources/{api.post('sources', {'platform': 'tito', 'name': 'T'})['id']}/list/trial", {"list": body}, status=404)
-        assert api.get(f"{address}/list", status=404)
+        assert f"PUT {address}/list describes it." in str(api.get(f"{address}/list", status=404))

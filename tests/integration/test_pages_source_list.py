@@ -6,13 +6,17 @@ import html
 import json
 import random
 import re
+import threading
 import zlib
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
+from tests.builders.connection import connection
 from tests.builders.platform_account import PlatformAccount, made, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted as posted_fields
@@ -21,6 +25,7 @@ from tests.rest_platform import MINUTE, Manners, Platform
 from tests.rest_stub import RestStub
 
 from heliograph.accounts.models import Account, Role
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.source.source_states import SourceState
 from heliograph.sources.models import Source, SourceCall
 
@@ -252,3 +257,71 @@ def test_S3_a_sample_is_fetched_only_from_where_the_account_may_go(site: Platfor
             assert 'id="address-error"' in answer.content.decode()
         assert stub.urls == []
         assert client.post(page, fields("ftp://x", do="fetch")).status_code == 422
+
+
+class StrictList(BaseHTTPRequestHandler):
+    """A list that wants a page number, and that repeats the key which it was sent."""
+
+    def do_GET(self) -> None:
+        query = dict(parse_qsl(urlsplit(self.path).query))
+        if self.headers["X-Api-Key"] != KEY:
+            self.reply(401, {"message": f"The key {self.headers['X-Api-Key']} is not known"})
+        elif query.get("page") != "1":
+            self.reply(400, {"message": f"pageNumber must be 1 or more (key {KEY})"})
+        elif query.get("status") != "all":
+            self.reply(404, {"error": {"message": "There is no such workspace"}})
+        else:
+            self.reply(200, {"guests": [{"_id": "a", "updatedAt": "2026-03-01T09:00:00Z"}]})
+
+    def reply(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed."""
+
+
+KEY = "k3y-of-the-platform"
+
+
+@pytest.fixture
+def strict() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), StrictList) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_S3_C5_a_sample_is_asked_for_by_its_page_and_a_refusal_is_quoted_without_the_key(
+    site: PlatformAccount, client: Client, strict: str
+) -> None:
+    site.signs_in(client)
+    Account.objects.filter(pk=site.pk).update(allowed_networks=["127.0.0.0/8"])
+    keys = {}
+    with site.acme.setting_up() as transaction:
+        for name, key in (("right", KEY), ("wrong", "k3y-of-another-one")):
+            header = {"auth": "API Key / Token", "key_place": "header", "key_name": "X-Api-Key"}
+            keys[name] = connection(transaction, name, strict, secrets={Secret.KEY: key}, http=True, **header).pk
+    _id, page = added(client)
+
+    def fetch(**more: str) -> tuple[int, str]:
+        typed = as_posted(client.get(page)) | {"address": f"{strict}/guests", "do": "fetch", "connection": str(keys["right"]), **more}
+        answer = client.post(page, typed)
+        assert KEY not in answer.content.decode()
+        return answer.status_code, text_of(answer.content)
+
+    status, words = fetch(query="status=all")
+    assert (status, "Just fetched: 1 item" in words) == (200, True)
+    status, words = fetch(page_parameter="p", query="status=all")
+    assert status == 422
+    assert "The server answered 400 instead of a list. It says: “pageNumber must be 1 or more (key …)”" in words
+    status, words = fetch()
+    assert "There is no list at this address (404). It says: “There is no such workspace”" in words
+    status, words = fetch(connection=str(keys["wrong"]))
+    assert "Check the connection. It says: “The key … is not known”" in words

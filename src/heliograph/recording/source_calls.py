@@ -18,11 +18,12 @@ import structlog
 
 from heliograph import failpoints
 from heliograph.domain.mapping.row import MappingError
+from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_documents import MAX_REGISTRATIONS, CallProblem, MappedCall, documents_of
-from heliograph.domain.source.call_mapping import MODIFIED, CallMapping
+from heliograph.domain.source.call_mapping import EVENT, MODIFIED, CallMapping
 from heliograph.domain.source.doorbell import named_key
 from heliograph.domain.source.platforms import PLATFORMS
 from heliograph.domain.source.source_states import CallState, SourceState
@@ -266,13 +267,20 @@ def problems_of(result: ItemResult, number: int) -> list[CallProblem]:
             problem.field,
             "",
             problem.value,
-            f"Known are {', '.join(problem.allowed[:MOST_KEPT])}."
-            if problem.allowed
-            else "Correct the mapping, or ask the sender for another value.",
+            _cure_of(problem),
             number,
         )
         for problem in result.problems
     ]
+
+
+def _cure_of(problem: DocumentProblem) -> str:
+    """What to do about a value that record() did not take."""
+    known = f"Known are {', '.join(problem.allowed[:MOST_KEPT])}." if problem.allowed else ""
+    if problem.reason.endswith("is not known here."):
+        place = "Create the event" if problem.field == EVENT else "Add it in Event Setup"
+        return f"{known} {place}, or let the mapping make one that is known of it.".strip()
+    return known or "Correct the mapping, or ask the sender for another value."
 
 
 # --- problems as a row keeps them

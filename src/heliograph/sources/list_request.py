@@ -20,12 +20,16 @@ from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.oauth_access import Denied, Usable, stand
 from heliograph.domain.connection.request import PreparedConnection, Request, prepare
+from heliograph.domain.connection.rule_proposal import own_words
+from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.delivery.outcomes import parse_retry_after
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping.transform import one_line
 from heliograph.domain.source.pretix import PRETIX, PretixSettings
 from heliograph.domain.source.pretix_list import list_of
 from heliograph.domain.source.rest_list import RestList, origin_of
 from heliograph.outbound.exchange import KIB, CutOff, Failure, Response, Route
+from heliograph.outbound.masks import masks_of
 from heliograph.outbound.one_request import ask
 from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
@@ -38,6 +42,8 @@ LARGEST_ANSWER: Final = 8_192 * KIB
 LONGEST: Final = 20.0
 """Seconds for a request; the heartbeat of the job that waits for it must stay within its lease."""
 UNAUTHORIZED: Final = 401
+LONGEST_WORDS: Final = 300
+"""Characters of a server's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class ListAnswer:
     body: bytes = field(default=b"", repr=False)
     took: float = 0.0
     """Seconds."""
+    words: str = ""
+    """What the server says in place of a list, without credentials; "" for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +117,24 @@ class ListRequester:
             headers += [*self._prepared.auth, *self._prepared.fixed]
             if self._prepared.query:
                 url += ("&" if "?" in url else "?") + urlencode(self._prepared.query)
-        result = ask(self._sender or page_sender.sender(), Request("GET", url, tuple(headers), None), self._route)
-        match result:
-            case Response():
-                return _read(result)
+        request = Request("GET", url, tuple(headers), None)
+        match ask(self._sender or page_sender.sender(), request, self._route):
+            case Response() as response:
+                return _read(response, self._own_words(request, response))
             case Failure(message=message):
                 return ReadFailure(message)
             case CutOff():
                 return ReadFailure(_("Heliograph is stopping."))
+
+    def _own_words(self, request: Request, response: Response) -> str:
+        """The server's own reason for a refusal, without credentials that it repeats (C5); "" if it gives none, and for a list."""
+        if 200 <= response.status < 300:
+            return ""
+        credentials = self._prepared.credentials if self._prepared is not None else ()
+        sent = [value for name, value in request.headers if name == "Authorization"]
+        masks = masks_of([*self._secrets.values(), "?" + request.url.partition("?")[2]], credentials=[*credentials, *sent])
+        plain = TargetResponse(response.status, response.headers, response.body, masks.blotted, cut=response.truncated)
+        return one_line(masks.shortened(own_words(plain), LONGEST_WORDS), longest=LONGEST_WORDS)
 
     def _token(self, *, is_token_new: bool) -> str | Denied | None:
         """The access token; None for a connection without OAuth2."""
@@ -132,13 +150,13 @@ class ListRequester:
         return Asker(self._account, id, connection, self._secrets, self._route, sender).fresh_token()
 
 
-def _read(response: Response) -> ListAnswer | ReadFailure:
+def _read(response: Response, words: str) -> ListAnswer | ReadFailure:
     status, headers = response.status, tuple(response.headers)
     if status in (404, 410):
-        return ListAnswer(status, headers)
+        return ListAnswer(status, headers, words=words)
     if not 200 <= status < 300:
         retry_after = parse_retry_after(response.header("retry-after"), time.time_ns() // 1_000)
-        return ReadFailure(_refusal(status), status, retry_after)
+        return ReadFailure(quoting(_refusal(status), words), status, retry_after)
     if response.truncated:
         return ReadFailure(
             _("The answer is larger than %(most)d MB. Ask for fewer items a page.") % {"most": LARGEST_ANSWER // KIB // KIB}, status
@@ -147,6 +165,11 @@ def _read(response: Response) -> ListAnswer | ReadFailure:
         return ListAnswer(status, headers, json.loads(response.body), response.body)
     except (ValueError, RecursionError):
         return ReadFailure(_("The answer is not JSON."), status)
+
+
+def quoting(sentence: str, words: str) -> str:
+    """A sentence about a server, and what it says itself."""
+    return _("%(sentence)s It says: “%(words)s”") % {"sentence": sentence, "words": words} if words else sentence
 
 
 def _refusal(status: int) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from heliograph.domain.mapping.paths import format_path
+from heliograph.domain.mapping.paths import EntryWith, format_path
 from heliograph.domain.mapping.row import MappingRow, SourceValue
 from heliograph.domain.mapping.transform import Case
 from heliograph.domain.source.call_documents import MOST_LOOKED_AT
 from heliograph.domain.source.call_mapping import MAX_ROWS, CallMapping, CallRow, target_problem
 from heliograph.domain.source.certain_registrations import ANSWERS, PROFILE_ANSWERS, PROPERTIES, CertainItems, question_names
-from heliograph.domain.source.json_fields import ROOT_LIST, LineKind, lines_of, list_paths
+from heliograph.domain.source.json_fields import ROOT_LIST, LineKind, lines_of, list_paths, parse_field
 from heliograph.registrations.imports.columns import Known, guess_unchecked
 
 USUAL: Final = (
@@ -21,6 +21,8 @@ USUAL: Final = (
 )
 """The fields that a new mapping has rows for."""
 _CASES: Final = {"profile.first_name": Case.PROPER, "profile.last_name": Case.PROPER, "profile.email": Case.LOWER}
+_IDENTIFIERS: Final = ("_id", "id", "uuid", "guid")
+"""Members that are a registration's code where nothing else is."""
 _INSTANTS: Final = ("updated_at", "updated", "modified_at", "last_modified", "changed_at")
 
 
@@ -58,14 +60,22 @@ def proposed(value: object, known: Known) -> CallMapping:
 
     value: the call as decoded JSON
     """
-    lists = list(list_paths(value))
+    lists = list(list_paths(value, answers=False))
     each = ROOT_LIST if ROOT_LIST in lists else lists[0] if len(lists) == 1 else ""
     keys: dict[str, str] = {}
-    paths = [line.path for line in lines_of(value) if line.path and line.kind in (LineKind.TEXT, LineKind.LITERAL)]
+    paths = [line.path for line in lines_of(value, each=each) if line.path and line.kind in (LineKind.TEXT, LineKind.LITERAL)]
     for target, path in _guessed(paths, known):
         keys.setdefault(target, path)
+    inside = {_inside(path, each): path for path in paths}
+    if "code" not in keys and (name := next((name for name in _IDENTIFIERS if name in inside), "")):
+        keys["code"] = inside[name]
     rows = tuple(new_row(target, (SourceValue(path),)) for target, path in keys.items())
     return started(CallMapping(each, rows=rows))
+
+
+def _inside(path: str, each: str) -> str:
+    """The path of a field within the entry that is a registration; "" for a field outside of it."""
+    return path if each in ("", ROOT_LIST) else path.removeprefix(f"{each}.") if path.startswith(f"{each}.") else ""
 
 
 def with_names(mapping: CallMapping, value: object, known: Known) -> CallMapping:
@@ -97,7 +107,9 @@ def with_names(mapping: CallMapping, value: object, known: Known) -> CallMapping
 def _guessed(paths: Iterable[str], known: Known) -> Iterable[tuple[str, str]]:
     """Targets by the names of fields, as an import guesses them by the names of columns."""
     for path in paths:
-        name = path.rpartition(".")[2]
+        steps = parse_field(path)
+        questions = [step.text for step in steps if isinstance(step, EntryWith)]
+        name = questions[-1] if questions else str(steps[-1]) if steps else ""
         if name in _INSTANTS:
             yield "modified", path
             continue

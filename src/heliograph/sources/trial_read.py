@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,12 +16,16 @@ from heliograph.domain.source.list_page import ListPage, read_page
 from heliograph.domain.source.list_trial import SinceTrial, Turn, judge_since, judge_turn, time_to_ask
 from heliograph.domain.source.rest_list import Paging, Place, RestList
 from heliograph.setup.setup_errors import Invalid, NotThere
-from heliograph.sources.list_request import ListAnswer, ListRequester, ReadFailure
+from heliograph.sources.list_request import ListAnswer, ListRequester, ReadFailure, quoting
 
 LONGEST_SAMPLE: Final = 200_000
 """Characters of a sample on a page."""
 _SAMPLED: Final = (100, 50, 20, 5, 1)
 """Items that a sample keeps, of a list that is too long for a page."""
+
+
+_ASKED: Final = ("address", "connection", "query", "paging", "page_parameter", "first_page", "size_parameter", "size")
+"""The members of a description that say how the first page is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +59,36 @@ class TrialRead:
     requests: int = 1
 
 
-def fetch_sample(account: int, address: str, connection: int | None, query: Sequence[Sequence[str]] = ()) -> SampleAnswer:
-    """Requests a list once, of which only the address is known. Call it outside of a transaction. Raises Invalid, at the field."""
-    try:
-        description = RestList.from_body(
-            {"address": address, "connection": connection, "query": [list(pair) for pair in query], "paging": Paging.ONE.value}
-        )
-    except BodyError as error:
-        raise Invalid({error.where: [error.reason[:1].upper() + error.reason[1:]]}) from None
-    answer = _request(_requester(account, description), description.url(None, Place()))
+def fetch_sample(account: int, values: Mapping[str, object]) -> SampleAnswer:
+    """Requests the first page of a list that may not be described yet. Call it outside of a transaction. Raises Invalid, at the field.
+
+    values: what is known of its description, its address at least. A list that refuses to be asked for a page is asked once more without one.
+    """
+    asked = {name: values[name] for name in _ASKED if name in values}
+    if asked.get("paging") not in (Paging.NUMBER.value, Paging.OFFSET.value) or not asked.get("page_parameter"):
+        asked["paging"] = Paging.ONE.value
+    paged = _described(asked)
+    plain = replace(paged, paging=Paging.ONE, size_parameter="")
+    requester = _requester(account, plain)
+    answer, refusals = None, []
+    for url in dict.fromkeys(description.url(None, Place()) for description in (paged, plain)):
+        try:
+            answer = _request(requester, url)
+            break
+        except Invalid as error:
+            refusals.append(error)
+    if answer is None:
+        raise refusals[0]
     items_path = items_of(answer.json)
     items = list_at(answer.json, items_path) if items_path is not None else []
     return SampleAnswer(_shortened(answer.json, items_path), answer.headers, len(items), len(answer.body))
+
+
+def _described(values: Mapping[str, object]) -> RestList:
+    try:
+        return RestList.from_body(values)
+    except BodyError as error:
+        raise Invalid({error.where.split("[")[0]: [error.reason[:1].upper() + error.reason[1:]]}) from None
 
 
 def try_list(account: int, description: RestList) -> TrialRead:
@@ -132,7 +154,7 @@ def _request(requester: ListRequester, url: str, *, is_empty_404: bool = False) 
     if isinstance(answer, ReadFailure):
         raise Invalid({"address": [answer.message]})
     if answer.status >= 400 and not (is_empty_404 and answer.status == 404):
-        raise Invalid({"address": [f"There is no list at this address ({answer.status})."]})
+        raise Invalid({"address": [quoting(f"There is no list at this address ({answer.status}).", answer.words)]})
     return answer
 
 

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from dmr import Body, Path, Query, ResponseSpec, modify, validate
 from dmr.routing import path
 
+from heliograph.api.api_problems import Problem
 from heliograph.api.controller import ApiController
 from heliograph.api.documents.job_documents import JobDocument
 from heliograph.api.documents.shared_forms import Document, Id, number_of
@@ -37,17 +38,17 @@ from heliograph.api.documents.source_documents import (
 )
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
-from heliograph.domain.mapping.json_bodies import BodyError
-from heliograph.domain.source.certain import CertainEvent
-from heliograph.domain.source.handshake import Handshake
+from heliograph.domain.mapping.json_bodies import BodyError, unknown_member
+from heliograph.domain.source.certain import CERTAIN, CertainEvent
+from heliograph.domain.source.handshake import HANDSHAKE_MEMBERS, Handshake
 from heliograph.domain.source.platforms import COMMAND, has_described_list
-from heliograph.domain.source.pretix import PretixSettings
+from heliograph.domain.source.pretix import PRETIX, PretixSettings
 from heliograph.domain.source.rest_list import RestList
-from heliograph.domain.source.verification import Verification, VerificationError
+from heliograph.domain.source.verification import VERIFICATION_MEMBERS, Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.sources import source_removal
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
@@ -220,6 +221,9 @@ def _read_proof(body: NewProof) -> SourceProof:
             raise Invalid({"preset": [f"There is no sender {body.preset!r}. Known are: {', '.join(PRESETS)}."]})
         preset = PRESETS[body.preset]
         return SourceProof(preset.verification, preset.handshake)
+    for name, value, known in (("verification", body.verification, VERIFICATION_MEMBERS), ("handshake", body.handshake, HANDSHAKE_MEMBERS)):
+        if unknown := unknown_member(value, known):
+            raise Invalid({f"{name}.{unknown}"[:200]: [f"A {name} has no such member."]})
     try:
         verification = Verification.from_body(body.verification) if body.verification else None
         handshake = Handshake.from_body(body.handshake) if body.handshake else None
@@ -230,7 +234,7 @@ def _read_proof(body: NewProof) -> SourceProof:
 
 def _proof_document(source: Source) -> ProofDocument:
     if not source.path:
-        raise NotThere("This source is read, it is not called.")
+        raise Problem("not-found", "This source is read, it is not called, so no call proves itself.")
     body = source_proof.proof_body(source_proof.proof_of(source))
     return ProofDocument(
         address=source_proof.address_of(source),
@@ -251,7 +255,7 @@ class ListOfSource(SourceController):
         """Read how the list of a source is asked and read."""
         source = service.source_row(number_of(parsed_path.source))
         if "list" not in json.loads(source.settings):
-            raise NotThere("The list of this source is not described.")
+            raise Problem("not-found", _list_cure(source))
         return ListDocument(list=description_of(source.settings).to_body())
 
     def put(self, parsed_path: Path[SourcePath], parsed_body: Body[ListDocument]) -> ListDocument:
@@ -293,8 +297,18 @@ class TrialOfList(SourceController):
         """
         source = service.source_row(number_of(parsed_path.source))
         if not has_described_list(source.platform):
-            raise NotThere("This source does not read a list that is described.")
+            raise Problem("not-found", _list_cure(source))
         return ListTrialDocument.from_trial(try_list(self.account.pk, _read_list(parsed_body)))
+
+
+def _list_cure(source: Source) -> str:
+    """Why a source has no list, and what describes one."""
+    if has_described_list(source.platform):
+        place = "certain" if source.platform == CERTAIN else "list"
+        return f"The list of this source is not described yet. PUT sources/{source.pk}/{place} describes it."
+    if source.platform == PRETIX:
+        return f"The list of a pretix follows from what is read there: PUT sources/{source.pk}/pretix."
+    return f"This source reads no list. Its platform is {source.platform!r}; add a source with the platform 'rest' for a list."
 
 
 def _read_list(body: ListDocument) -> RestList:
@@ -316,7 +330,9 @@ class PretixOfSource(SourceController):
         """Read what a source reads from pretix."""
         settings = pretix_readings.pretix_settings(service.source_row(number_of(parsed_path.source)))
         if settings is None:
-            raise NotThere("What this source reads from pretix is not said.")
+            raise Problem(
+                "not-found", f"What this source reads from pretix is not said yet. PUT sources/{parsed_path.source}/pretix says it."
+            )
         return PretixDocument(pretix=settings.to_body())
 
     def put(self, parsed_path: Path[SourcePath], parsed_body: Body[PretixDocument]) -> PretixDocument:

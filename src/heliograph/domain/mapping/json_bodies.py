@@ -115,6 +115,30 @@ class Body:
         return tuple(pairs)
 
 
+type Members = Mapping[str, Members | None]
+"""The members that an object may have, each with those of its value, or of the entries of its list; None: they are not checked."""
+
+
+def unknown_member(value: object, known: Members) -> str:
+    """The place of the first member that an object does not have, such as `id.membr` or `signed[1].txt`; "" if it knows all.
+
+    For what a person sends, which may be misspelt: what is stored may come from a newer release, and is read without this.
+    """
+    if not isinstance(value, Mapping):
+        return ""
+    for name, inner in value.items():
+        if name not in known:
+            return str(name)
+        members = known[name]
+        if members is None:
+            continue
+        entries = [(f"{name}[{number}]", entry) for number, entry in enumerate(inner)] if isinstance(inner, list) else [(name, inner)]
+        for where, entry in entries:
+            if place := unknown_member(entry, members):
+                return f"{where}.{place}"
+    return ""
+
+
 def checked_text(text: str, where: str, *, longest: int) -> str:
     """The text, unchanged. Raises BodyError if it is too long or contains characters that no database stores."""
     if len(text) > longest:

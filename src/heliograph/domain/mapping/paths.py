@@ -8,11 +8,21 @@ entry of a list, counted from 0. A name that contains a dot, a bracket or a quot
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
 
-type PathStep = str | int
+
+@dataclass(frozen=True, slots=True)
+class EntryWith:
+    """The step to the entry of a list that has this text in a member: the answer to one question in a list of answers."""
+
+    member: str
+    text: str
+
+
+type PathStep = str | int | EntryWith
 type Path = tuple[PathStep, ...]
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
@@ -25,10 +35,11 @@ class PathError(HeliographError):
     """This is not a path."""
 
 
-def parse_path(text: str, *, in_list: bool = False) -> Path:
+def parse_path(text: str, *, in_list: bool = False, by_content: bool = False) -> Path:
     """Parses a path into steps. Raises PathError, which says what is wrong and where.
 
     in_list: the path may start with an index, for an answer that is a list
+    by_content: a bracket may choose an entry by one of its members: `answers[question="Diet"].value`
     """
     if len(text) > MAX_LENGTH:
         raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
@@ -36,7 +47,7 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
     at = 0
     while at < len(text) or not steps:
         if text[at : at + 1] == "[":
-            step, at = _bracket(text, at)
+            step, at = _entry_with(text, at) if by_content and _is_by_content(text, at) else _bracket(text, at)
         else:
             if steps:
                 at += 1  # skip the dot
@@ -46,7 +57,7 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
             step, at = text[at:end], end
             if not step:
                 raise PathError(f"A name is missing at character {at + 1} of “{text}”.")
-        if not steps and isinstance(step, int) and not in_list:
+        if not steps and not isinstance(step, str) and not in_list:
             raise PathError(f"“{text}” must start with a name, not with a number.")
         if at < len(text) and text[at] not in ".[":
             raise PathError(f"After character {at} of “{text}” a dot or a bracket must follow.")
@@ -54,6 +65,33 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
         if len(steps) > MAX_DEPTH:
             raise PathError(f"A path is at most {MAX_DEPTH} steps deep.")
     return tuple(steps)
+
+
+def _is_by_content(text: str, at: int) -> bool:
+    """Whether the bracket at `at` contains a sign of equality outside of quotes."""
+    if text[at + 1 : at + 2] == '"':
+        try:
+            _name, end = _DECODER.raw_decode(text, at + 1)
+        except ValueError:
+            return False
+        return text[end : end + 1] == "="
+    return text[at + 1 :].partition("]")[0].partition('"')[0].endswith("=")
+
+
+def _entry_with(text: str, at: int) -> tuple[EntryWith, int]:
+    """The member and the text in the bracket at `at`, and where it ends."""
+    if text[at + 1] == '"':
+        member, end = _DECODER.raw_decode(text, at + 1)
+    else:
+        end = text.index("=", at)
+        member = text[at + 1 : end]
+    try:
+        value, end = _DECODER.raw_decode(text, end + 1)
+    except ValueError:
+        raise PathError(f"The text in quotes at character {end + 2} of “{text}” does not end.") from None
+    if text[end : end + 1] != "]" or not isinstance(value, str) or not isinstance(member, str) or not member:
+        raise PathError(f"In the bracket at character {at + 1} of “{text}” there must be a name, = and a text in quotes.")
+    return EntryWith(member, value), end + 1
 
 
 def _bracket(text: str, at: int) -> tuple[PathStep, int]:
@@ -84,6 +122,9 @@ def format_path(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             written.append(f"[{step}]")
+        elif isinstance(step, EntryWith):
+            member = json.dumps(step.member, ensure_ascii=False) if any(c in step.member for c in '.[]"=') else step.member
+            written.append(f"[{member}={json.dumps(step.text, ensure_ascii=False)}]")
         elif not step or any(c in step for c in '.[]"'):
             written.append(f"[{json.dumps(step, ensure_ascii=False)}]")
         else:
@@ -118,8 +159,20 @@ def look_up(value: object, path: Path) -> object:
             if not isinstance(value, list) or step >= len(value):
                 return ABSENT
             value = value[step]
+        elif isinstance(step, EntryWith):
+            value = entry_with(value, step)
         else:
             if not isinstance(value, dict) or step not in value:
                 return ABSENT
             value = value[step]
     return value
+
+
+def entry_with(value: object, step: EntryWith) -> object:
+    """The first entry of a list that has the text in the member, or ABSENT."""
+    entries = value if isinstance(value, list) else []
+    return next((entry for entry in entries if isinstance(entry, dict) and _has_text(entry.get(step.member), step.text)), ABSENT)
+
+
+def _has_text(value: object, text: str) -> bool:
+    return value == text or (isinstance(value, int) and not isinstance(value, bool) and str(value) == text)

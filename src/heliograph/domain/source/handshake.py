@@ -10,12 +10,12 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.mapping import headers as header_rules
-from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.json_bodies import Body, BodyError, Members
 from heliograph.domain.mapping.paths import look_up, parse_path
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.inbound_request import InboundRequest, RefusalReason, Refused, SourceSecret
@@ -133,6 +133,12 @@ class Handshake:
             )
         except BodyError as error:
             raise VerificationError(error.where or "handshake", error.reason) from None
+
+
+HANDSHAKE_MEMBERS: Final[Members] = dict.fromkeys(field.name for field in fields(Handshake)) | {
+    "members": dict.fromkeys(field.name for field in fields(ReplyMember))
+}
+"""The members of its JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from heliograph.domain.mapping.paths import ABSENT, MAX_DEPTH, MAX_LENGTH, Path, PathError, format_path, parse_path
+from heliograph.domain.mapping.paths import ABSENT, MAX_DEPTH, MAX_LENGTH, EntryWith, Path, PathError, entry_with, format_path, parse_path
 from heliograph.domain.mapping.transform import Unfit, one_line, text_of_plain
 from heliograph.domain.registration.document_values import clean
 from heliograph.domain.setup.fields import Value
@@ -21,6 +21,24 @@ ROOT_LIST: Final = "[]"
 """The path of a JSON that is a list itself."""
 MAX_LINES: Final = 400
 MAX_LEVEL: Final = 12
+QUESTIONS: Final = (
+    "questionId",
+    "question_id",
+    "question_identifier",
+    "question",
+    "fieldId",
+    "field_id",
+    "field",
+    "key",
+    "identifier",
+    "name",
+    "label",
+)
+"""Members that name a question in a list of answers, the most certain first."""
+ANSWERS: Final = ("value", "values", "answer", "answers", "response", "text", "content")
+"""Members that hold the answer in it."""
+MOST_ANSWERS: Final = 40
+"""Entries of a list of answers that are shown."""
 LONGEST_LINE: Final = 60  # characters of a value on a line
 MAX_VALUES: Final = 200  # of one field: what a question takes
 LONGEST_VALUE: Final = 20_000  # characters: what a question takes
@@ -28,7 +46,7 @@ LONGEST_VALUE: Final = 20_000  # characters: what a question takes
 
 def parse_field(text: str) -> Path:
     """The steps of a field's or a list's path. Raises PathError."""
-    return () if text == ROOT_LIST else parse_path(text, in_list=True)
+    return () if text == ROOT_LIST else parse_path(text, in_list=True, by_content=True)
 
 
 def format_field(path: Path) -> str:
@@ -45,6 +63,8 @@ def value_at(value: object, path: Path) -> object:
     for step in path:
         if isinstance(step, int):
             values = [each[step] for each in values if isinstance(each, list) and step < len(each)]
+        elif isinstance(step, EntryWith):
+            values = [entry for each in values if (entry := entry_with(each, step)) is not ABSENT]
         else:
             if any(isinstance(each, list) for each in values):
                 goes_through_list = True
@@ -111,7 +131,7 @@ class Entry:
         """Where a field is read: the entry it belongs to, and its path within that."""
         for list_path, entry in reversed(self.bound):
             rest = path[len(list_path) :]
-            if path[: len(list_path)] == list_path and not (rest and isinstance(rest[0], int)):
+            if path[: len(list_path)] == list_path and not (rest and not isinstance(rest[0], str)):
                 return entry, rest
         return self.bound[0][1], path
 
@@ -131,6 +151,12 @@ def _entries(value: object, bound: tuple[tuple[Path, object], ...], done: Path, 
             yield from _entries(value[rest[0]], bound, (*done, rest[0]), rest[1:])
         else:
             yield Entry(bound, is_there=False)
+    elif isinstance(value, list) and rest and isinstance(rest[0], EntryWith):
+        chosen = entry_with(value, rest[0])
+        if chosen is ABSENT:
+            yield Entry(bound, is_there=False)
+        else:
+            yield from _entries(chosen, bound, (*done, rest[0]), rest[1:])
     elif isinstance(value, list):
         for entry in value:
             inner = (*bound, (done, entry))
@@ -182,13 +208,15 @@ class JsonLine:
     """The path of the list of objects that begins here; "" for any other line."""
 
 
-def lines_of(value: object, opened: Mapping[str, int] | None = None) -> tuple[JsonLine, ...]:
+def lines_of(value: object, opened: Mapping[str, int] | None = None, *, each: str | None = None) -> tuple[JsonLine, ...]:
     """The JSON as lines: of a list of objects one entry, the others counted. At most MAX_LINES, and MAX_LEVEL levels.
 
     opened: by a list's path, the number of the entry to show, from 0; else the first
+    each: the path of the list whose entries are registrations, "" for none: then lists of answers are shown whole, so that the answer to one
+        question can be chosen. None: they are shown as other lists
     """
     lines: list[JsonLine] = []
-    for line in _lines(value, "", (), 0, opened or {}):
+    for line in _lines(value, "", (), 0, _Shown(opened or {}, each)):
         if len(lines) == MAX_LINES:
             lines.append(JsonLine(0, LineKind.CUT))
             break
@@ -196,17 +224,29 @@ def lines_of(value: object, opened: Mapping[str, int] | None = None) -> tuple[Js
     return tuple(lines)
 
 
-def _lines(value: object, name: str, path: Path, level: int, opened: Mapping[str, int]) -> Iterator[JsonLine]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How the lines of a JSON are made: as for `lines_of`."""
+
+    opened: Mapping[str, int]
+    each: str | None
+
+
+def _lines(value: object, name: str, path: Path, level: int, shown: _Shown) -> Iterator[JsonLine]:
     field, name = _field(path), clean(name, LONGEST_LINE)
     if isinstance(value, dict) and value and level < MAX_LEVEL:
         yield JsonLine(level, LineKind.BRACKET, name, "{")
         for member, inner in value.items():
-            yield from _lines(inner, member, (*path, member), level + 1, opened)
+            yield from _lines(inner, member, (*path, member), level + 1, shown)
         yield JsonLine(level, LineKind.BRACKET, "", "}")
     elif isinstance(value, list) and level < MAX_LEVEL and any(isinstance(entry, (dict, list)) for entry in value):
         yield JsonLine(level, LineKind.BRACKET, name, "[", list_path=field or ("" if path else ROOT_LIST))
-        number = opened.get(field or ROOT_LIST, 0)
-        yield from _lines(value[number if 0 <= number < len(value) else 0], "", path, level + 1, opened)
+        place = field or ("" if path else ROOT_LIST)
+        if shown.each not in (None, place) and (question := question_member(value)):
+            yield from _answer_lines(value, question, path, level, shown)
+            return
+        number = shown.opened.get(field or ROOT_LIST, 0)
+        yield from _lines(value[number if 0 <= number < len(value) else 0], "", path, level + 1, shown)
         if len(value) > 1:
             yield JsonLine(level + 1, LineKind.OTHERS, others=len(value) - 1)
         yield JsonLine(level, LineKind.BRACKET, "", "]")
@@ -216,12 +256,40 @@ def _lines(value: object, name: str, path: Path, level: int, opened: Mapping[str
         yield JsonLine(level, kind, name, _written(value), field if is_field else "")
 
 
+def question_member(value: list[object]) -> str:
+    """The member by which the entries of a list of answers differ: each is a question and its answer. "" for any other list."""
+    entries = [entry for entry in value if isinstance(entry, dict)]
+    if len(entries) != len(value):
+        return ""
+    for name in QUESTIONS:
+        texts = [entry.get(name) for entry in entries]
+        has_answers = all(any(answer in entry for answer in ANSWERS if answer != name) for entry in entries)
+        if has_answers and all(isinstance(text, (str, int)) and text != "" for text in texts) and len(set(map(str, texts))) == len(texts):
+            return name
+    return ""
+
+
+def _answer_lines(value: list[object], question: str, path: Path, level: int, shown: _Shown) -> Iterator[JsonLine]:
+    """The lines of a list of answers: each of its entries, so that the answer to one question can be chosen."""
+    for entry in value[:MOST_ANSWERS]:
+        assert isinstance(entry, dict)
+        inside: Path = (*path, EntryWith(question, str(entry[question])))
+        yield JsonLine(level + 1, LineKind.BRACKET, "", "{")
+        for member, inner in entry.items():
+            whole = path if member == question else inside  # the question itself is chosen of all entries
+            yield from _lines(inner, member, (*whole, member), level + 2, shown)
+        yield JsonLine(level + 1, LineKind.BRACKET, "", "}")
+    if len(value) > MOST_ANSWERS:
+        yield JsonLine(level + 1, LineKind.OTHERS, others=len(value) - MOST_ANSWERS)
+    yield JsonLine(level, LineKind.BRACKET, "", "]")
+
+
 def _field(path: Path) -> str:
     """The spelling of a path that a mapping can hold, or ""."""
     if len(path) > MAX_DEPTH or len(text := format_path(path)) > MAX_LENGTH:
         return ""
     try:
-        return text if parse_path(text, in_list=True) == path and clean(text, MAX_LENGTH) == text else ""
+        return text if parse_field(text) == path and clean(text, MAX_LENGTH) == text else ""
     except PathError:
         return ""
 
@@ -243,14 +311,19 @@ def _written(value: object) -> str:
         return "…"
 
 
-def list_paths(value: object) -> dict[str, int]:
-    """The lists of objects in a JSON, by path, with the number of their entries in it: what a registration can be made of each of."""
+def list_paths(value: object, *, answers: bool = True) -> dict[str, int]:
+    """The lists of objects in a JSON, by path, with the number of their entries in it: what a registration can be made of each of.
+
+    answers: False leaves out lists of questions with their answers
+    """
     numbers: dict[str, int] = {}
     values: list[tuple[Path, object]] = [((), value)]
     while values and len(numbers) < MAX_LINES:
         path, each = values.pop(0)
         if isinstance(each, list):
             objects = [entry for entry in each if isinstance(entry, dict)]
+            if objects and not answers and question_member(each):
+                continue
             if objects and (text := _field(path) or ("" if path else ROOT_LIST)):
                 numbers[text] = len(each)
             values += [(path, objects[0])] if objects else []

@@ -10,13 +10,13 @@ rows of known senders.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
-from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.json_bodies import Body, BodyError, Members
 from heliograph.domain.mapping.paths import PathError, parse_path
 
 DEFAULT_TOLERANCE: Final = 300
@@ -238,6 +238,13 @@ class Verification:
             raise VerificationError(error.where or "verification", error.reason) from None
 
 
+_PLACE_MEMBERS: Final[Members] = dict.fromkeys(PlaceKind)
+VERIFICATION_MEMBERS: Final[Members] = (
+    dict.fromkeys(field.name for field in fields(Verification))
+    | {"signed": {"text": None}}
+    | dict.fromkeys(("timestamp", "id"), _PLACE_MEMBERS)
+)
+"""The members of its JSON."""
 _NO_HEADER: Final = "is not a header name: letters, digits and dashes make one"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS
+from heliograph.domain.source.ready_mappings import READY_MAPPINGS
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.setup.services.transaction import SetupTransaction
@@ -47,6 +48,8 @@ def add_source(transaction: SetupTransaction, platform: str, name: str) -> Sourc
         row.path = new_path()
     if platform in PRESETS:
         row.settings = json.dumps(preset_settings(platform))
+    if platform in READY_MAPPINGS:
+        row.mapping = json.dumps(READY_MAPPINGS[platform].to_body())
     check(row)
     row.save()
     transaction.note(Deed.CREATED, KIND, row, None, _audited(row))

@@ -213,7 +213,7 @@ class CallEditor:
         if self.value is None:
             return ()
         each = self.editing.mapping.each
-        return lines_of(self.value, {each: entry} if each else None)
+        return lines_of(self.value, {each: entry} if each else None, each=each)
 
     def _lines(self, entry: int) -> list[dict[str, Any]]:
         """The lines of the shown call, each with where it goes."""

@@ -14,7 +14,6 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections.models import Connection
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.ids import read_id
 from heliograph.domain.source.platforms import PLATFORMS, Way, has_described_list
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid, NotThere
@@ -32,7 +31,6 @@ from heliograph.sources.views.list_sample_form import (
     ListEditing,
     ListForm,
     posted_copy,
-    query_pairs,
     stored_fields,
 )
 from heliograph.web.forms import posted
@@ -94,12 +92,8 @@ def _act(request: AccountRequest, editing: ListEditing, do: str, pick: str) -> I
     elif verb == "sample":
         editing.take_pasted()
     elif verb == "fetch":
-        typed = editing.typed
-        pairs = query_pairs(typed.get("query", ""))
         try:
-            editing.take_fetched(
-                fetch_sample(request.account.pk, typed.get("address", "").strip(), read_id(typed.get("connection", "")), pairs)
-            )
+            editing.take_fetched(fetch_sample(request.account.pk, editing.first_request))
         except Invalid as error:
             return error
     return None

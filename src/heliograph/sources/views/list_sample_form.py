@@ -238,6 +238,13 @@ class ListEditing:
         except NoCallBody:
             return None
 
+    @property
+    def first_request(self) -> dict[str, object]:
+        """How the first page is asked for, as far as it was typed, as members of a description."""
+        numbers = {name: int(self._text(name)) for name in ("first_page", "size") if self._text(name).isdecimal()}
+        texts = {name: self._text(name) for name in ("address", "paging", "page_parameter", "size_parameter")}
+        return {**texts, **numbers, "connection": read_id(self._text("connection")), "query": query_pairs(self._text("query"))}
+
     def take_fetched(self, sample: SampleAnswer) -> None:
         """Shows an answer that was fetched, and fills in what it proposes."""
         if sample.value is None:
