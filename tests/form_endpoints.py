@@ -175,6 +175,9 @@ REASONS: Final = {
 FOR_PROGRAMS: Final = {
     "POST recipes/{recipe}/flows": "A person sends a sample first; a program knows the address.",
     "PUT sources/{source}/pretix": "Four pages ask pretix and propose; a program knows what it wants.",
+    "POST sources/{source}/pretix/look": "A button of the page of matches, beside what is matched there.",
+    "POST sources/{source}/pretix/webhook": "A button of the last page of the set-up, which switches the source on, too.",
+    "DELETE sources/{source}/pretix/webhook": "As the endpoint before.",
     "POST registrations.ndjson": "A program sends many documents at once. A page takes one registration, or a file with columns.",
 }
 """Why an endpoint that writes, or that asks by POST, has no form."""

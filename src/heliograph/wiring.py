@@ -233,7 +233,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
-    from heliograph.sources import folder_files, folder_watch, gap_counter, read_schedule  # noqa: PLC0415
+    from heliograph.sources import folder_files, folder_watch, gap_counter, pretix_looks, read_schedule  # noqa: PLC0415
     from heliograph.store.backup import backup_schedule  # noqa: PLC0415
     from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
 
@@ -256,5 +256,6 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         ("downloads", downloads.care),
         ("reading", read_schedule.care),
         ("gaps", gap_counter.care),
+        ("pretix looks", pretix_looks.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

@@ -42,6 +42,7 @@ LARGEST_ANSWER: Final = 8_192 * KIB
 LONGEST: Final = 20.0
 """Seconds for a request; the heartbeat of the job that waits for it must stay within its lease."""
 UNAUTHORIZED: Final = 401
+NO_CONTENT: Final = 204
 LONGEST_WORDS: Final = 300
 """Characters of a server's own words."""
 
@@ -101,13 +102,20 @@ class ListRequester:
     def get(self, url: str) -> ListAnswer | ReadFailure:
         """Requests a page, or an item. Blocks for LONGEST at most; no transaction may be open."""
         began = time.monotonic()
-        answer = self._get(url, is_token_new=False)
+        answer = self._ask("GET", url, None, is_token_new=False)
         if isinstance(answer, ReadFailure) and answer.status == UNAUTHORIZED and self._connection and self._connection.auth is Auth.OAUTH2:
-            answer = self._get(url, is_token_new=True)
+            answer = self._ask("GET", url, None, is_token_new=True)
         return replace(answer, took=time.monotonic() - began) if isinstance(answer, ListAnswer) else answer
 
-    def _get(self, url: str, *, is_token_new: bool) -> ListAnswer | ReadFailure:
+    def send(self, method: str, url: str, body: object = None) -> ListAnswer | ReadFailure:
+        """Creates or removes something beside the list, by JSON. Once: nobody knows whether a request without an answer arrived."""
+        content = None if body is None else json.dumps(body).encode()
+        return self._ask(method, url, content, is_token_new=False)
+
+    def _ask(self, method: str, url: str, content: bytes | None, *, is_token_new: bool) -> ListAnswer | ReadFailure:
         headers: list[tuple[str, str]] = [("Accept", "application/json")]
+        if content is not None:
+            headers.append(("Content-Type", "application/json"))
         if self._prepared is not None:
             token = self._token(is_token_new=is_token_new)
             if isinstance(token, Denied):
@@ -117,7 +125,7 @@ class ListRequester:
             headers += [*self._prepared.auth, *self._prepared.fixed]
             if self._prepared.query:
                 url += ("&" if "?" in url else "?") + urlencode(self._prepared.query)
-        request = Request("GET", url, tuple(headers), None)
+        request = Request(method, url, tuple(headers), content)
         match ask(self._sender or page_sender.sender(), request, self._route):
             case Response() as response:
                 return _read(response, self._own_words(request, response))
@@ -161,6 +169,8 @@ def _read(response: Response, words: str) -> ListAnswer | ReadFailure:
         return ReadFailure(
             _("The answer is larger than %(most)d MB. Ask for fewer items a page.") % {"most": LARGEST_ANSWER // KIB // KIB}, status
         )
+    if status == NO_CONTENT:
+        return ListAnswer(status, headers)
     try:
         return ListAnswer(status, headers, json.loads(response.body), response.body)
     except (ValueError, RecursionError):

@@ -38,6 +38,19 @@ LONGEST_LOOK: Final = 45.0
 """Seconds for all requests of one look; a person waits for the page."""
 MOST_CHOSEN: Final = 50
 """Events of a source whose products are looked at: four requests each."""
+COMMENT: Final = "Heliograph"
+"""By which people recognise its webhook in pretix."""
+ACTIONS: Final = [
+    *(
+        f"pretix.event.order.{name}"
+        for name in (
+            *("placed", "paid", "canceled", "reactivated", "expired", "modified", "contact.changed", "changed.*", "deleted"),
+            *("approved", "denied"),
+        )
+    ),
+    *("pretix.event.checkin", "pretix.event.checkin.reverted"),
+]
+"""What pretix calls about."""
 MOST_SAMPLES: Final = 5
 LARGEST_SAMPLE: Final = 256 * 1_024
 """Characters of an order that is kept as a sample; a larger one is left out."""
@@ -111,6 +124,31 @@ class PretixRequests:
         events = tuple(read.get(each.slug, each) for each in catalogue.events)
         return PretixSample(replace(catalogue, events=events), tuple(orders[:MOST_SAMPLES]))
 
+    def check_webhooks(self, organizer: str) -> None:
+        """Raises PretixRefusal if the token may not set up webhooks, and NotPretix."""
+        answer = self._requester.get(f"{self._api}organizers/{quote(organizer, safe='')}/webhooks/")
+        if isinstance(answer, ReadFailure):
+            raise _webhook_refusal(answer)
+        if answer.status >= 400:
+            raise PretixRefusal(_("This pretix has no webhooks (%(status)d).") % {"status": answer.status})
+
+    def add_webhook(self, organizer: str, address: str) -> int:
+        """Has pretix call an address when an order changes. Returns the id of the webhook. Raises PretixRefusal, NotPretix."""
+        body = {"enabled": True, "target_url": address, "all_events": True, "limit_events": [], "action_types": ACTIONS, "comment": COMMENT}
+        answer = self._requester.send("POST", f"{self._api}organizers/{quote(organizer, safe='')}/webhooks/", body)
+        if isinstance(answer, ReadFailure):
+            raise _webhook_refusal(answer)
+        id = answer.json.get("id") if isinstance(answer.json, dict) else None
+        if not isinstance(id, int):
+            raise NotPretix
+        return id
+
+    def end_webhook(self, organizer: str, id: int) -> None:
+        """Has pretix call no more. One that is gone there is no failure. Raises PretixRefusal."""
+        answer = self._requester.send("DELETE", f"{self._api}organizers/{quote(organizer, safe='')}/webhooks/{id}/")
+        if isinstance(answer, ReadFailure):
+            raise _webhook_refusal(answer)
+
     def _list(self, path: str, *, most: int) -> list[object]:
         """The entries of a list, page after page."""
         url = f"{self._api}{path}?page_size={PAGE_SIZE}"
@@ -154,6 +192,18 @@ def _results(page: dict[str, Any]) -> list[object]:
     if not isinstance(results, list):
         raise NotPretix
     return results
+
+
+def _webhook_refusal(failure: ReadFailure) -> PretixRefusal:
+    if failure.status == 403:
+        return PretixRefusal(
+            _(
+                "The token’s team may not set up webhooks (403). Let it change the organizer’s settings, or make the address and paste it in pretix."
+            )
+        )
+    if failure.status == 401:
+        return _refusal(failure)
+    return PretixRefusal(_("pretix did not set up the webhook. %(why)s") % {"why": failure.message})
 
 
 def _refusal(failure: ReadFailure) -> PretixRefusal:

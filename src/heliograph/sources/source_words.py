@@ -155,10 +155,24 @@ def _new_in_pretix(row: SourceRow, word: str) -> HealthWords | None:
         says = _("Most often pretix has something new, such as a product: look again, and match it. What waits then runs by itself.")
         return HealthWords(word, _("Orders wait"), "wait", "warn", says, match)
     if not names:
-        return None
+        return _new_events(row, word)
     says = ngettext("“%(name)s” has no place here yet.", "“%(name)s” and %(n)d more have no place here yet.", len(names))
     words = says % {"name": names[0], "n": len(names) - 1}
     return HealthWords(word, _("New in pretix"), "wait", "warn", words, match)
+
+
+def _new_events(row: SourceRow, word: str) -> HealthWords | None:
+    """What to do about events that came to pretix since somebody has chosen its events; None if there are none."""
+    names = list(setup_of(row.source).new_events) if row.source.platform == PRETIX else []
+    if not names:
+        return None
+    says = ngettext(
+        "The event “%(name)s” is new there, and is not read.",
+        "The event “%(name)s” and %(n)d more are new there, and are not read.",
+        len(names),
+    )
+    fix = (_("Choose events"), reverse("source-pretix-events", args=(row.source.pk,)))
+    return HealthWords(word, _("New in pretix"), "wait", "warn", says % {"name": names[0], "n": len(names) - 1}, fix)
 
 
 def _doing(row: SourceRow) -> str:

@@ -238,6 +238,18 @@ class PretixDocument(Document):
     ]
 
 
+class PretixLookDocument(Document):
+    """What a look at a pretix found."""
+
+    new: Annotated[list[str], msgspec.Meta(description="Products and questions that came after the last match.")]
+
+
+class PretixWebhookDocument(Document):
+    """The webhook that was set up in pretix."""
+
+    webhook: Annotated[int | None, msgspec.Meta(description="Its id in pretix.")]
+
+
 class ListDocument(Document):
     """How a list is asked and read."""
 

@@ -120,7 +120,7 @@ type Members = Mapping[str, Members | None]
 
 
 def unknown_member(value: object, known: Members) -> str:
-    """The place of the first member that an object does not have, such as `id.membr` or `signed[1].txt`; "" if it knows all.
+    """The place of the first member that an object does not have, such as “signed[1].txt”; "" if it knows all.
 
     For what a person sends, which may be misspelt: what is stored may come from a newer release, and is read without this.
     """

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, Mapping, MappingKind, MappingRow, ValueType
-from heliograph.domain.mapping.paths import Json, Path, form_name, without_index
+from heliograph.domain.mapping.paths import EntryWith, Json, Path, form_name, without_index
 from heliograph.domain.mapping.source_readers import EMPTY, LEFT_OUT, Marker, ReadRow, compile_row
 from heliograph.domain.mapping.transform import Unfit, text_of_plain
 from heliograph.domain.setup.fields import Value
@@ -129,11 +129,12 @@ def _compile(mapping: Mapping) -> _Template:
     root = _Node(is_list=False, members={})
     for number, row in enumerate(mapping.rows):
         node = root
-        for step, following in zip(row.path, row.path[1:], strict=False):
+        *inner, last = [step for step in row.path if not isinstance(step, EntryWith)]  # only a source's mapping chooses entries by content
+        for step, following in zip(inner, row.path[1:], strict=True):
             child = node.members.setdefault(step, _Node(is_list=isinstance(following, int), members={}))
             assert isinstance(child, _Node), "the mapping has refused a value beside its own members"
             node = child
-        node.members[row.path[-1]] = number
+        node.members[last] = number
     _sort_lists(root)
     return _Template(
         kind=mapping.kind,

@@ -216,7 +216,7 @@ def lines_of(value: object, opened: Mapping[str, int] | None = None, *, each: st
         question can be chosen. None: they are shown as other lists
     """
     lines: list[JsonLine] = []
-    for line in _lines(value, "", (), 0, _Shown(opened or {}, each)):
+    for line in _lines(value, "", (), 0, _LineOptions(opened or {}, each)):
         if len(lines) == MAX_LINES:
             lines.append(JsonLine(0, LineKind.CUT))
             break
@@ -225,28 +225,28 @@ def lines_of(value: object, opened: Mapping[str, int] | None = None, *, each: st
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _LineOptions:
     """How the lines of a JSON are made: as for `lines_of`."""
 
     opened: Mapping[str, int]
     each: str | None
 
 
-def _lines(value: object, name: str, path: Path, level: int, shown: _Shown) -> Iterator[JsonLine]:
+def _lines(value: object, name: str, path: Path, level: int, options: _LineOptions) -> Iterator[JsonLine]:
     field, name = _field(path), clean(name, LONGEST_LINE)
     if isinstance(value, dict) and value and level < MAX_LEVEL:
         yield JsonLine(level, LineKind.BRACKET, name, "{")
         for member, inner in value.items():
-            yield from _lines(inner, member, (*path, member), level + 1, shown)
+            yield from _lines(inner, member, (*path, member), level + 1, options)
         yield JsonLine(level, LineKind.BRACKET, "", "}")
     elif isinstance(value, list) and level < MAX_LEVEL and any(isinstance(entry, (dict, list)) for entry in value):
         yield JsonLine(level, LineKind.BRACKET, name, "[", list_path=field or ("" if path else ROOT_LIST))
         place = field or ("" if path else ROOT_LIST)
-        if shown.each not in (None, place) and (question := question_member(value)):
-            yield from _answer_lines(value, question, path, level, shown)
+        if options.each not in (None, place) and (question := question_member(value)):
+            yield from _answer_lines(value, question, path, level, options)
             return
-        number = shown.opened.get(field or ROOT_LIST, 0)
-        yield from _lines(value[number if 0 <= number < len(value) else 0], "", path, level + 1, shown)
+        number = options.opened.get(field or ROOT_LIST, 0)
+        yield from _lines(value[number if 0 <= number < len(value) else 0], "", path, level + 1, options)
         if len(value) > 1:
             yield JsonLine(level + 1, LineKind.OTHERS, others=len(value) - 1)
         yield JsonLine(level, LineKind.BRACKET, "", "]")
@@ -269,7 +269,7 @@ def question_member(value: list[object]) -> str:
     return ""
 
 
-def _answer_lines(value: list[object], question: str, path: Path, level: int, shown: _Shown) -> Iterator[JsonLine]:
+def _answer_lines(value: list[object], question: str, path: Path, level: int, options: _LineOptions) -> Iterator[JsonLine]:
     """The lines of a list of answers: each of its entries, so that the answer to one question can be chosen."""
     for entry in value[:MOST_ANSWERS]:
         assert isinstance(entry, dict)
@@ -277,7 +277,7 @@ def _answer_lines(value: list[object], question: str, path: Path, level: int, sh
         yield JsonLine(level + 1, LineKind.BRACKET, "", "{")
         for member, inner in entry.items():
             whole = path if member == question else inside  # the question itself is chosen of all entries
-            yield from _lines(inner, member, (*whole, member), level + 2, shown)
+            yield from _lines(inner, member, (*whole, member), level + 2, options)
         yield JsonLine(level + 1, LineKind.BRACKET, "", "}")
     if len(value) > MOST_ANSWERS:
         yield JsonLine(level + 1, LineKind.OTHERS, others=len(value) - MOST_ANSWERS)

@@ -75,7 +75,7 @@ def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: 
             if event is None:
                 raise Invalid({choice.slug: ["This event is no longer in pretix."]})
             codes.append((choice.slug, _our_event(transaction, event, choice)))
-        save_setup(transaction, row, replace(setup, catalogue=sample.catalogue, events=tuple(codes), refusal=""))
+        save_setup(transaction, row, replace(setup, catalogue=sample.catalogue, events=tuple(codes), refusal="", new_events=()))
         if sample.orders:
             body = json.dumps(list(sample.orders), ensure_ascii=False).encode("utf-8", "replace")
             source_reads.store_sample(transaction.db, account, id, body, transaction.db.now())

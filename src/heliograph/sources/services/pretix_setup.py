@@ -65,6 +65,12 @@ class PretixSetup:
     """The slugs of the chosen events, each with the code of our event."""
     matched: tuple[str, ...] = ()
     """The products and questions that a person has seen and saved, by `part_keys`."""
+    webhook: int | None = None
+    """The id of the webhook that was set up in pretix; None if there is none, or a person made it."""
+    looked_at: int = 0
+    """When pretix was looked at by itself for the last time (microseconds)."""
+    new_events: tuple[str, ...] = ()
+    """The slugs of events that came since a person has chosen events."""
 
     @property
     def is_connected(self) -> bool:
@@ -98,6 +104,9 @@ class PretixSetup:
             "catalogue": self.catalogue.to_body(),
             "events": [list(pair) for pair in self.events],
             "matched": list(self.matched),
+            "webhook": self.webhook,
+            "looked_at": self.looked_at,
+            "new_events": list(self.new_events),
         }
 
     @classmethod
@@ -112,6 +121,9 @@ class PretixSetup:
             PretixCatalogue.from_body(catalogue),
             body.pairs("events", most=MOST_EVENTS, longest=LONGEST_SLUG),
             body.texts("matched", most=MOST_MATCHED),
+            body.number("webhook", least=1, most=2**53),
+            body.number("looked_at", least=0, most=2**63 - 1) or 0,
+            body.texts("new_events", most=MOST_EVENTS, longest=LONGEST_SLUG),
         )
 
 
@@ -221,18 +233,23 @@ def look(account: int, id: int, *, by: str, organizer: str = "") -> str:
     """Asks pretix for its organizers and events. Returns why it could not be asked, or "". Call it outside of a transaction. Raises NotThere."""
     setup = setup_of(pretix_row(id))
     try:
-        catalogue = requests_of(account, setup).overview(organizer or setup.catalogue.organizer)
+        catalogue = overview_of(requests_of(account, setup), setup, organizer)
     except (PretixRefusal, NotPretix) as error:
-        found = replace(setup, refusal=str(error)[:1_000])
+        after = replace(setup, refusal=str(error)[:1_000])
     else:
-        known = {event.slug: event for event in setup.catalogue.events} if catalogue.organizer == setup.catalogue.organizer else {}
-        events = tuple(_with_setup(event, known.get(event.slug)) for event in catalogue.events)
-        slugs = {event.slug for event in events}
+        slugs = {event.slug for event in catalogue.events}
         chosen = tuple(pair for pair in setup.events if pair[0] in slugs)
-        found = replace(setup, refusal="", catalogue=replace(catalogue, events=events), events=chosen)
+        after = replace(setup, refusal="", catalogue=catalogue, events=chosen)
     with saving(account, by=by) as transaction:
-        save_setup(transaction, lock_source(id), found)
-    return found.refusal
+        save_setup(transaction, lock_source(id), after)
+    return after.refusal
+
+
+def overview_of(requests: PretixRequests, setup: PretixSetup, organizer: str = "") -> PretixCatalogue:
+    """The organizers and events as they are now, with the products and questions that were read before. Raises PretixRefusal, NotPretix."""
+    catalogue = requests.overview(organizer or setup.catalogue.organizer)
+    known = {event.slug: event for event in setup.catalogue.events} if catalogue.organizer == setup.catalogue.organizer else {}
+    return replace(catalogue, events=tuple(_with_setup(event, known.get(event.slug)) for event in catalogue.events))
 
 
 def _with_setup(event: CatalogueEvent, known: CatalogueEvent | None) -> CatalogueEvent:

@@ -26,7 +26,7 @@ from heliograph.sources import source_words as words
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import TriedCall, try_newest
 from heliograph.sources.models import CallKind, Source, SourceCall, SourceItem
-from heliograph.sources.services import source_mappings, source_proof
+from heliograph.sources.services import pretix_webhook, source_mappings, source_proof
 from heliograph.sources.services.pretix_readings import pretix_settings
 from heliograph.sources.services.pretix_setup import PretixSetup, pretix_row, setup_of
 from heliograph.sources.services.source_mappings import KeptCalls
@@ -41,7 +41,7 @@ from heliograph.web.templatetags.moments import moment
 
 MOST_SHOWN: Final = 12
 """Registrations of the newest orders that are shown."""
-CALLED, NOT_CALLED = "called", "not"
+CALLED, NOT_CALLED, SET_UP, TAKE_AWAY = "called", "not", "set up", "take away"
 TICKS: Final = (
     gettext_lazy("Order placed, paid, canceled, expired, approved, denied, reactivated, changed"),
     gettext_lazy("Order information or contact address changed"),
@@ -77,8 +77,9 @@ def source_pretix_start(request: AccountRequest, id: int) -> HttpResponse:
         source = pretix_row(id)
         if not made and not errors:
             return HttpResponseRedirect(reverse("source-pretix-start", args=(id,)))
-    told = {"tone": "failed", "title": _("Not switched on"), "text": "", "items": errors} if errors else None
     is_on = source.state != SourceState.DRAFT
+    title = _("The webhook is not set up") if is_on else _("Not switched on")
+    told = {"tone": "failed", "title": title, "text": "", "items": errors} if errors else None
     return settings_page(
         request,
         "sources/pretix_start.html",
@@ -88,13 +89,14 @@ def source_pretix_start(request: AccountRequest, id: int) -> HttpResponse:
         is_on=is_on,
         going=_going(source, setup) if is_on else None,
         made=made,
-        hook=_hook(source),
+        hook=_hook(source, setup_of(source)),
         ticks=TICKS,
         codes=", ".join(code for _, code in setup.events),
         sums=_sums(setup),
         preview=[] if is_on else _preview(request, source),
         hooks=[
-            Choice(CALLED, _("Show me the address for its webhook"), True, _("Changes arrive within seconds. You paste it in pretix.")),
+            Choice(SET_UP, _("Set it up in pretix"), True, _("Changes arrive within seconds. Its token must be allowed to.")),
+            Choice(CALLED, _("Show me the address for its webhook"), sub=_("Changes arrive within seconds. You paste it in pretix.")),
             Choice(NOT_CALLED, _("No webhook"), sub=_("Changes arrive within 5 minutes")),
         ],
         **frame(source, 4),
@@ -103,17 +105,22 @@ def source_pretix_start(request: AccountRequest, id: int) -> HttpResponse:
 
 def _act(request: AccountRequest, source: Source, form: StartForm) -> str:
     """Switches the source on, or makes an address. Returns an address that is shown this once, or "". Raises Invalid."""
-    wants_address = form.posted["hook"] == CALLED or form.posted["do"] == "address"
+    if form.posted["do"] in (SET_UP, TAKE_AWAY) and source.state != SourceState.DRAFT:
+        act = pretix_webhook.set_up_webhook if form.posted["do"] == SET_UP else pretix_webhook.end_webhook
+        act(request.account.pk, source.pk, by=request.user.actor)
+        return ""
+    wants_address, secret = form.posted["hook"] == CALLED or form.posted["do"] == "address", ""
     with saving(request.account.pk, by=request.user.actor) as transaction:
         if source.state == SourceState.DRAFT:
             seen = read_id(form.posted["version"]) or 0
             source_mappings.switch_on(transaction, source.pk, source_mappings.mapping_of(source), KeptCalls.LEAVE, seen=seen)
         elif form.posted["do"] != "address":
             return ""
-        if not wants_address:
-            return ""
-        secret = source_proof.add_secret(transaction, source.pk)
-    return f"{source_proof.address_of(source)}/{secret}"
+        if wants_address:
+            secret = source_proof.add_secret(transaction, source.pk)
+    if form.posted["hook"] == SET_UP:
+        pretix_webhook.set_up_webhook(request.account.pk, source.pk, by=request.user.actor)
+    return f"{source_proof.address_of(source)}/{secret}" if secret else ""
 
 
 def _sums(setup: PretixSetup) -> list[tuple[str, str]]:
@@ -122,12 +129,13 @@ def _sums(setup: PretixSetup) -> list[tuple[str, str]]:
     return [(code, intcomma(event.orders or 0)) for code, event in events if event is not None]
 
 
-def _hook(source: Source) -> dict[str, Any]:
-    """Whether pretix has called, in words."""
+def _hook(source: Source, setup: PretixSetup) -> dict[str, Any]:
+    """Whether pretix has called, in words, and whether its webhook was set up from here."""
     has_secret = any(secret.ends is None for secret in source_proof.secrets_of(source))
+    hook = {"has_secret": has_secret, "is_set_up": setup.webhook is not None}
     if source.last_call_at is not None:
-        return {"has_secret": has_secret, "tone": "", "words": _("pretix called %(when)s.") % {"when": moment(source.last_call_at)}}
-    return {"has_secret": has_secret, "tone": "wait", "words": _("No call came yet.")}
+        return hook | {"tone": "", "words": _("pretix called %(when)s.") % {"when": moment(source.last_call_at)}}
+    return hook | {"tone": "wait", "words": _("No call came yet.")}
 
 
 def _going(source: Source, setup: PretixSetup) -> dict[str, Any]:
