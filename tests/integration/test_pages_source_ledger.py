@@ -136,6 +136,7 @@ def test_S9_the_last_file_of_a_watched_folder_is_named(site: PlatformAccount, cl
         ).save()
     page = text_of(client.get(LEDGER))
     assert "“guests.csv”" in page
+    assert "Rows refused" in page
     assert "212 rows, 3 were refused" in page
 
 

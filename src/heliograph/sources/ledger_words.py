@@ -134,6 +134,13 @@ def file_words(file: SourceCall) -> str:
     return _("%(rows)s, %(refused)s") % {"rows": rows, "refused": refused}
 
 
+def file_state(file: SourceCall) -> str:
+    """What is to be looked at of a file of a watched folder; "" if all is well."""
+    if file.state != CallState.RECORDED:
+        return _("Not imported")
+    return _("Rows refused") if file.refused else ""
+
+
 def announced(count: int) -> str:
     """Changes that calls announced, for a column of the chart."""
     return ngettext("%(n)s announced", "%(n)s announced", count) % {"n": intcomma(count)}

@@ -170,13 +170,13 @@ class SourceLedger:
     def _balances_of_sources(self) -> list[LedgerRow]:
         called = [source.pk for source in self.sources if not is_read(source)]
         counts = self._counts
-        here = {(source, event): count for source, event, count in ledger_reads.recorded_counts(self.db, called)}
+        counts_here = {(source, event): count for source, event, count in ledger_reads.recorded_counts(self.db, called)}
         gaps: dict[tuple[int, str], list[Gap]] = {}
         for gap in self.gaps:
             gaps.setdefault((gap.source or 0, gap.event), []).append(gap)
         rows = []
         by_id = {source.pk: source for source in self.sources}
-        for place in counts.keys() | here.keys() | gaps.keys():
+        for place in counts.keys() | counts_here.keys() | gaps.keys():
             source, of_place = by_id[place[0]], gaps.get(place, [])
             waiting = len({gap.call for gap in of_place if gap.call is not None})
             if is_read(source):
@@ -184,7 +184,7 @@ class SourceLedger:
                 rows.append(LedgerRow(source, place[1], balance, waiting, doorbell=self._doorbells[source.pk]))
             else:
                 missing = sum(gap.verdict.kind is GapKind.MISSING for gap in of_place)
-                balance = SourceBalance(None, here.get(place, 0), missing, len(of_place) - missing)
+                balance = SourceBalance(None, counts_here.get(place, 0), missing, len(of_place) - missing)
                 rows.append(LedgerRow(source, place[1], balance, waiting, silence=self._silences[source.pk]))
         return rows
 
@@ -282,13 +282,13 @@ def _read_balance(count: ListedCount | None, gaps: Sequence[Gap]) -> SourceBalan
     """
     by_items = Counter(gap.verdict.kind for gap in gaps if gap.item is not None)
     by_calls = Counter(gap.verdict.kind for gap in gaps if gap.item is None)
-    there, not_here, older, only_here = (count.there, count.missing, count.older, count.only_here) if count else (0, 0, 0, 0)
-    here = there - not_here + only_here
+    there, missing_items, older, only_here = (count.there, count.missing, count.older, count.only_here) if count else (0, 0, 0, 0)
+    recorded = there - missing_items + only_here
     if by_items.total() < MOST_GAPS:  # items of erased people are no gaps, and not counted there
-        there -= not_here - by_items[GapKind.MISSING]
-        not_here, older = by_items[GapKind.MISSING], by_items[GapKind.OLDER]
+        there -= missing_items - by_items[GapKind.MISSING]
+        missing_items, older = by_items[GapKind.MISSING], by_items[GapKind.OLDER]
     missing = by_calls[GapKind.MISSING]
-    return SourceBalance(there + missing, here, not_here + missing, older + by_calls[GapKind.OLDER], only_here)
+    return SourceBalance(there + missing, recorded, missing_items + missing, older + by_calls[GapKind.OLDER], only_here)
 
 
 def doorbell(db: Database, source: Source, now: int) -> Doorbell | None:

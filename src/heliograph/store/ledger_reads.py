@@ -158,9 +158,9 @@ def _count(condition: str) -> str:
 def recorded_counts(db: Database, sources: Iterable[int]) -> list[tuple[int, str, int]]:
     """(source, code of the event, registrations of it that the source has recorded)."""
     rows = db.all(
-        "SELECT found.source_id, e.code, found.n FROM (SELECT s.source_id, r.event_id, COUNT(*) AS n FROM source_registration s"
-        f" JOIN registration r ON r.id = s.registration_id WHERE {db.member('s.source_id', 'sources')} GROUP BY s.source_id, r.event_id) found"
-        " JOIN event e ON e.id = found.event_id ORDER BY 1, 2",
+        "SELECT per_event.source_id, e.code, per_event.n FROM (SELECT s.source_id, r.event_id, COUNT(*) AS n FROM source_registration s"
+        f" JOIN registration r ON r.id = s.registration_id WHERE {db.member('s.source_id', 'sources')} GROUP BY s.source_id, r.event_id) per_event"
+        " JOIN event e ON e.id = per_event.event_id ORDER BY 1, 2",
         {"sources": list(sources)},
     )
     return [(source, event, int(count)) for source, event, count in rows]

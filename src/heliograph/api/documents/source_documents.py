@@ -179,7 +179,9 @@ class SourceRemoval(Document):
 
     registrations: Annotated[
         Become,
-        msgspec.Meta(description="What becomes of those that came only by it. `inactive`: flows act; `inactive quietly`: no flow does."),
+        msgspec.Meta(
+            description="What becomes of the registrations that came only by this source. `inactive`: flows act; `inactive quietly`: no flow does."
+        ),
     ]
 
 

@@ -97,7 +97,7 @@ class LedgerComparing(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[LedgerComparison]) -> ComparedSources:
-        """Compare the sources of an event now: all keys of those that are read. Sources that only call are always compared."""
+        """Compare the sources of an event now, by all keys of each source that is read. Sources that only call are always compared."""
         return ComparedSources(sources=ledger_repairs.compare_event(self.account.pk, parsed_body.event, by=self.actor))
 
 

@@ -34,7 +34,7 @@ class CommandOfSource(SourceController):
         return _document(source)
 
     def put(self, parsed_path: Path[SourcePath], parsed_body: Body[CommandDocument]) -> CommandDocument:
-        """Choose which program a source runs, of those that are offered to the account. Another program begins without a state."""
+        """Choose which of the account's programs a source runs. Another program begins without a state."""
         try:
             settings = CommandSettings.from_body({"name": parsed_body.name, "every": parsed_body.every})
         except BodyError as error:

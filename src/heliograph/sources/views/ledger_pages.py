@@ -21,7 +21,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.source.ledger_rules import FlowBalance, GapKind
 from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.silence import HOUR, Doorbell, HourOfChanges
-from heliograph.domain.source.source_states import CallState, SourceState
+from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.source_times import DAY
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.registrations.imports.preparation import load_known
@@ -91,7 +91,7 @@ def _folder(source: Source) -> Mapping[str, Any]:
         "name": source.name,
         "href": reverse("source", args=(source.pk,)),
         "says": words.file_words(file) if file is not None else _("No file was imported yet."),
-        "is_bad": file is not None and (file.refused > 0 or file.state != CallState.RECORDED),
+        "state": "" if file is None else words.file_state(file),
     }
 
 
