@@ -41,7 +41,7 @@ def test_M1_a_mapping_from_a_sample_with_chips_by_keyboard_alone(page: Page, sho
     keys = page.keyboard
     title.focus()
     keys.type("posit")
-    expect(page.get_by_role("option", name=re.compile("^Position"))).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("option", name=re.compile("^Position")).first).to_have_attribute("aria-selected", "true")
     keys.press("Enter")
     keys.type("  @ ")
     keys.press("Enter")

@@ -57,9 +57,7 @@ class NewRegistrationForm(RegistrationForm):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
-    code = CodeLine(
-        gettext_lazy("Code"), help=gettext_lazy("Unique in the event. If it is empty, one is made."), autocomplete="off", optional=True
-    )
+    code = CodeLine(gettext_lazy("Code"), help=gettext_lazy("Unique in the event. If it is empty, one is made."), autocomplete="off")
     look = TextLine()
     """The button that shows another event's fields or makes a code, without saving."""
 
