@@ -32,6 +32,8 @@ class Instant(StrEnum):
     LEASE_RENEWED = "lease-renewed"
     SLOTS_GIVEN_UP = "slots-given-up"
     CRASH_RECORDED = "crash-recorded"
+    NOTIFICATION_CLAIMED = "notification-claimed"
+    NOTIFICATION_SENT = "notification-sent"
 
 
 MEANINGS: Final = {
@@ -45,6 +47,8 @@ MEANINGS: Final = {
     Instant.LEASE_RENEWED: "a worker has renewed its lease, and has not noted the new end of it; on SQLite, its report is not committed",
     Instant.SLOTS_GIVEN_UP: "a worker that was asked to stop has given up its share, with requests in flight",
     Instant.CRASH_RECORDED: "the requests in flight at a crash are recorded, and the dead worker's journal is still there",
+    Instant.NOTIFICATION_CLAIMED: "a notification is claimed, and nothing of it was sent",
+    Instant.NOTIFICATION_SENT: "a mail server or target has taken a notification, and that is not recorded",
 }
 
 

@@ -22,6 +22,7 @@ INSTALLED_APPS: Final = (
     "heliograph.insights",
     "heliograph.overview",
     "heliograph.replay",
+    "heliograph.notifications",
     "heliograph.administration",
     "heliograph.guide",
     "heliograph.search",

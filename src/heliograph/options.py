@@ -244,6 +244,11 @@ class Options(BaseSettings):
         description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
     )
     mail_from: str = Field(default="Heliograph <heliograph@localhost>", description="Sender of mail.")
+    operator_mail: str = Field(
+        default="",
+        description="Who is told about trouble of the installation, such as a full disk: e-mail addresses, separated by commas."
+        " Empty: the Administrators of the only account, and nobody if there are several accounts.",
+    )
     admin_email: str = Field(
         default="",
         description="For containers: if there is no user yet, `heliograph serve` creates this Administrator and an account.",

@@ -12,6 +12,7 @@ from heliograph.web.nearest_page import beginning
 NOUNS = (
     *("administration", "setup", "registrations", "connections", "mappings", "presets", "sources", "flows", "recipes"),
     *("retry", "timeline", "insights", "overview", "replay", "guide", "search"),
+    "notifications",
 )
 
 BEGINNINGS: list[URLPattern] = [
@@ -39,6 +40,8 @@ BEGINNINGS: list[URLPattern] = [
     beginning("signal/metrics/records/", "insights"),
     beginning("signal/metrics/exports/", "insights"),
     beginning("signal/metrics/posts/", "insights"),
+    beginning("signal/notifications/rules/<slug:scope>/", "notification-rules"),
+    beginning("unsubscribe/", "account_login"),
 ]
 """Beginnings of pages' addresses, and where each leads. They come last, so that a page at the same address takes precedence."""
 

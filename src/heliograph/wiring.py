@@ -227,10 +227,11 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """The work on threads of the pages' process, by name: scheduled backups, folding, retention, jobs, and the deletion of old uploads, exports and downloads.
-    Each runs until its event is set."""
+    """The work on threads of the pages' process, by name: scheduled backups, folding, retention, jobs, notifications, and the deletion of old uploads, exports and
+    downloads. Each runs until its event is set."""
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
+    from heliograph.notifications import post_office  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
     from heliograph.sources import folder_files, folder_watch, gap_counter, pretix_looks, read_schedule  # noqa: PLC0415
@@ -257,5 +258,6 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         ("reading", read_schedule.care),
         ("gaps", gap_counter.care),
         ("pretix looks", pretix_looks.care),
+        ("notifications", post_office.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

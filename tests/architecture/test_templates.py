@@ -93,6 +93,8 @@ def test_every_visible_string_goes_through_gettext(template: Path) -> None:
 
 @pytest.mark.parametrize("template", source.templates(), ids=lambda path: str(path.relative_to(source.PACKAGE)))
 def test_nothing_the_content_security_policy_refuses(template: Path) -> None:
+    if template.name == "mail.html":  # it is no page: the reader's own program shows it
+        return
     text = _COMMENTS.sub(_blank, template.read_text("utf-8"))
     assert not re.search(r"<[^>]*\sstyle\s*=", text), "style= is refused; use a class or an SVG attribute"
     assert not re.search(r"<style\b", text), "inline styles are refused"

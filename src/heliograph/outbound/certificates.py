@@ -4,6 +4,7 @@ used."""
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
@@ -68,3 +69,11 @@ def _certificates(text: str) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(text.encode())
     except (ValueError, UnicodeEncodeError):
         raise BadCertificate("No certificate can be read. A certificate begins with -----BEGIN CERTIFICATE-----.") from None
+
+
+def first_end(text: str) -> datetime | None:
+    """When the first of these certificates ends; None if there is none that can be read."""
+    try:
+        return min((certificate.not_valid_after_utc for certificate in x509.load_pem_x509_certificates(text.encode())), default=None)
+    except ValueError:
+        return None

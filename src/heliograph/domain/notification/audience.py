@@ -1,0 +1,149 @@
+"""Who is told about a problem, and on which way (B4).
+
+    trouble of the installation   operators
+    an import or replay ended     whoever started it
+    any other                     those whom the rules of its connection and flows name for its kind;
+                                  without such a rule, everybody who wants it, and what the account has chosen
+
+A person is always told by their own settings, so what they have switched off stays off. A connection never carries news of its own trouble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from heliograph.domain.notification import notification_settings as defaults
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import MAIL, Rule, Settings, connection_of
+from heliograph.domain.notification.quiet_hours import NEVER_QUIET, QuietHours
+
+type Scope = Literal["connection", "flow"]
+BY_CONNECTION: Final = "connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person who may sign in."""
+
+    id: int
+    address: str
+    is_administrator: bool = False
+    is_operator: bool = False
+    settings: Settings | None = None
+    """None if they have not saved any."""
+
+    @property
+    def wants(self) -> Settings:
+        """Their settings."""
+        return self.settings or defaults.OF_PERSON
+
+    @property
+    def chooses(self) -> bool:
+        """Whether they are told about things without a rule: Administrators from the start, others once they have saved settings."""
+        return self.is_administrator or self.settings is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What somebody is told about."""
+
+    kind: Kind
+    connection: int | None = None
+    flows: frozenset[int] = frozenset()
+    started_by: int | None = None
+    """For ENDED: the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One address or connection, once, however many settings lead to it."""
+
+    way: Literal["mail", "connection"]
+    address: str
+    """An e-mail address, or a connection's id."""
+    user: int = 0
+    """The person whose settings lead there; 0 for those of the account or a rule."""
+    quiet: QuietHours = NEVER_QUIET
+    waits_minutes: int = 30
+    instead_of: int = 0
+    """The connection in whose place it is told, because that is in trouble itself; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Everybody in an account who can be told."""
+
+    people: Sequence[Person] = ()
+    account: Settings = defaults.OF_ACCOUNT
+    rules: Mapping[tuple[str, int], Rule] = field(default_factory=dict)
+    """By scope ("connection", "flow") and id."""
+    usable: frozenset[int] = frozenset()
+    """Connections that exist, and over which something can be sent."""
+    in_trouble: frozenset[int] = frozenset()
+    """Connections that refuse or are paused."""
+
+    def recipients(self, topic: Topic) -> list[Recipient]:
+        """Who is told, each address once."""
+        recipients: list[Recipient] = []
+        people, ways, settings = self._chosen(topic)
+        for person in people:
+            wants = person.wants
+            quiet = NEVER_QUIET if topic.kind is Kind.TROUBLE and wants.urgent else wants.quiet
+            for way in sorted(wants.ways_of(topic.kind)):
+                recipients += self._on(way, topic, person.address, Recipient(MAIL, "", person.id, quiet, wants.waits_minutes))
+        for way in ways:
+            recipients += self._on(way, topic, "", Recipient(MAIL, "", 0, settings.quiet, settings.waits_minutes))
+        return _each_once(recipients)
+
+    def _chosen(self, topic: Topic) -> tuple[list[Person], Iterable[str], Settings]:
+        """The people and the ways beside them, with the settings that hold for those ways."""
+        if topic.kind is Kind.TROUBLE:
+            return [person for person in self.people if person.is_operator], (), self.account
+        if topic.kind is Kind.ENDED:
+            return [person for person in self.people if person.id == topic.started_by], (), self.account
+        things = [("connection", topic.connection or 0), *(("flow", flow) for flow in sorted(topic.flows))]
+        rules = [rule for thing in things if (rule := self.rules.get(thing)) is not None and topic.kind in rule.kinds]
+        if not rules:
+            return [person for person in self.people if person.chooses], sorted(self.account.ways_of(topic.kind)), self.account
+        users = frozenset[int]().union(*(rule.users for rule in rules))
+        return [person for person in self.people if person.id in users], [way for rule in rules for way in rule.ways], self.account
+
+    def _on(self, way: str, topic: Topic, own_address: str, recipient: Recipient) -> list[Recipient]:
+        """The recipients of a way. One over a connection in trouble, or that is gone, leads to its person, or else to the Administrators."""
+        if way == MAIL:
+            return [replace(recipient, address=own_address)] if own_address else []
+        connection = connection_of(way)
+        if connection is None:
+            return [replace(recipient, address=way)]
+        if connection in self.usable - self.in_trouble and connection != topic.connection:
+            return [replace(recipient, way="connection", address=str(connection))]
+        if own_address:
+            return [replace(recipient, address=own_address, instead_of=connection)]
+        return [
+            replace(recipient, address=person.address, user=person.id, quiet=person.wants.quiet, instead_of=connection)
+            for person in self.people
+            if person.is_administrator
+        ]
+
+
+def _each_once(recipients: Iterable[Recipient]) -> list[Recipient]:
+    """Each address once, as the most impatient of those that lead there: without quiet hours if one has none, after the shortest wait."""
+    merged: dict[tuple[str, str], Recipient] = {}
+    for each in recipients:
+        key = (each.way, each.address.lower())
+        other = merged.get(key)
+        if other is None:
+            merged[key] = each
+            continue
+        quiet = other.quiet if other.quiet == each.quiet else NEVER_QUIET
+        instead_of = other.instead_of if each.instead_of else 0
+        merged[key] = replace(
+            other,
+            user=other.user or each.user,
+            quiet=quiet,
+            waits_minutes=min(other.waits_minutes, each.waits_minutes),
+            instead_of=instead_of,
+        )
+    return list(merged.values())

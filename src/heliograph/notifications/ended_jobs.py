@@ -1,0 +1,45 @@
+"""Imports and replays that ended lately: whoever started them is told (B4)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import Q
+
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.problem_plan import Observed
+from heliograph.jobs.models import Job, JobState
+from heliograph.store.instants import from_micros, to_micros
+
+LATELY: Final = timedelta(hours=24)
+"""What ended longer ago is no news, such as after a day without any process."""
+MOST: Final = 200
+"""The newest jobs of an account that are looked at."""
+TOLD: Final = ("import", "replay")
+"""The kinds of jobs; dry runs are looked at by whoever asked for them."""
+_ENDS: Final = (JobState.DONE, JobState.FAILED)
+
+
+def observed(account: int, now: int) -> list[Observed]:
+    """Those of the account in scope. One that its person cancelled is no news to them."""
+    rows = (
+        Job.objects.filter(account_id=account)
+        .filter(Q(kind__in=TOLD), state__in=_ENDS, finished__gte=from_micros(now) - LATELY)
+        .order_by("-id")
+    )
+    found = []
+    for row in rows[:MOST]:
+        kind, _colon, user = row.created_by.partition(":")
+        if kind != "user" or not user.isdecimal() or row.parameters.get("dry_run") or row.finished is None:
+            continue
+        counts = {name: int(number) for name, number in row.counts.items() if isinstance(number, int)}
+        facts = {
+            "job": row.kind,
+            "id": row.pk,
+            "failed": row.state == JobState.FAILED,
+            "counts": counts,
+            "replay": row.parameters.get("replay"),
+        }
+        found.append(Observed(f"ended:job:{row.pk}", Kind.ENDED, to_micros(row.finished), started_by=int(user), facts=facts))
+    return found

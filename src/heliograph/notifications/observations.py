@@ -1,0 +1,257 @@
+"""What is wrong in an account now: the facts that domain.notification.problem_plan compares with the open problems (B4, O5).
+
+There is no second truth: the health of connections is the one of the Connection List, and the items are those of Retry, with the connection
+that Retry blames. Nothing of a registration is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.models import Account
+from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.refusals import last_failures, refusals
+from heliograph.domain.connection.connection_health import Health
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
+from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import WAITS_MINUTES
+from heliograph.domain.notification.problem_plan import Observed
+from heliograph.domain.notification.quotes import quotable
+from heliograph.domain.source.read_failure import VISIBLE_FROM
+from heliograph.domain.source.source_states import SourceState
+from heliograph.notifications import ending_secrets
+from heliograph.retry.retry_conditions import BLAMED, SOURCES
+from heliograph.sources.models import Source
+from heliograph.store.instants import to_micros
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY
+
+MOST: Final = 10_000
+"""The newest items of each status that are looked at, as in Retry."""
+LATELY: Final = DAY
+"""What failed for good longer ago is no news: it stands in Retry, and in the morning summary."""
+SEVERAL: Final = 3
+"""Items that an answer about single records must have stopped before the connection itself counts as refusing."""
+_REFUSING: Final = frozenset({Health.REFUSES, Health.SILENT, Health.BLOCKED})
+_BY_PEOPLE: Final = frozenset(
+    {
+        Cause.ERASED,
+        Cause.DISCARDED,
+        Cause.REPLAY_CANCELLED,
+        Cause.FLOW_DELETED,
+        Cause.DESTINATION_REMOVED,
+        Cause.SUPERSEDED,
+        Cause.NOT_SELECTED,
+        Cause.CONTENT_REMOVED,
+        Cause.UNTAGGED,
+    }
+)
+"""Causes of what somebody ended on purpose, and of what waits for a tag, which has not failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at an account."""
+
+    observed: Sequence[Observed]
+    remaining: frozenset[str] = frozenset()
+    """Keys of FAILED whose items are still there, although nothing has failed lately: such a problem ends without a word."""
+    waiting: int = 0
+    """Items that wait, up to MOST of each status."""
+    failed: int = 0
+    """Items that have failed for good."""
+    in_trouble: frozenset[int] = frozenset()
+    """Connections that refuse or are paused, from the first moment."""
+    lines: Sequence[Observed] = ()
+    """The causes of what waits, however short, and of all that has failed, for the summary."""
+
+
+@dataclass(slots=True)
+class _Items:
+    """The items of one cause."""
+
+    number: int = 0
+    since: int = 0
+    newest: int = 0
+    flows: set[int] = field(default_factory=set)
+
+    def add(self, number: int, since: int, newest: int, flow: int) -> None:
+        self.number += number
+        self.since = min(self.since or since, since)
+        self.newest = max(self.newest, newest)
+        self.flows.add(flow)
+
+
+def look(account: Account, reader: AccountReader, now: int) -> Look:
+    """Everything that is wrong in the account in scope.
+
+    now: microseconds of the database's clock
+    """
+    rows = ConnectionList(reader.db, account.pk).rows(ConnectionListFilter())
+    connections, in_trouble = _connections(account, reader, rows, now)
+    waits, failed = _items(reader)
+    recent = [each for each in failed if each.facts["newest"] >= now - LATELY]
+    long_waits = [each for each in waits if now - each.since >= WAITS_MINUTES[0] * MINUTE]
+    return Look(
+        [*connections, *_sources(), *long_waits, *recent, *ending_secrets.observed(reader, now)],
+        frozenset(each.key for each in failed) - {each.key for each in recent},
+        sum(each.number for each in waits),
+        sum(each.number for each in failed),
+        in_trouble,
+        [*waits, *failed],
+    )
+
+
+def _connections(account: Account, reader: AccountReader, rows: Sequence[ConnectionRow], now: int) -> tuple[list[Observed], frozenset[int]]:
+    """Connections that refuse, do not answer, have lost their access or are paused; and the ids of all that carry nothing now."""
+    failing_since: dict[int, int] = dict(
+        reader.db.all(
+            "SELECT connection_id, failing_since FROM connection_state WHERE account_id = :account AND failing_since IS NOT NULL",
+            {"account": account.pk},
+        )
+    )
+    bad = [row for row in rows if row.health in _REFUSING or row.health in (Health.PAUSED, Health.LOST)]
+    actors = Actors.from_stored(account, [row.pause.by for row in bad if row.pause and row.pause.by])
+    observed = []
+    for row in bad:
+        evidence = row.evidence.attempt if row.evidence else None
+        is_refusing = row.health in _REFUSING
+        if is_refusing and (row.id not in failing_since or _is_about_records(row)):
+            continue
+        since = failing_since.get(row.id) if is_refusing else row.pause.at if row.pause else (row.access.failed_at if row.access else None)
+        action = evidence.action if is_refusing and evidence and evidence.category is Category.CONFIG else 0
+        answer = refusals(reader, last_failures(reader, [action])).get(action) if action else None
+        observed.append(
+            Observed(
+                f"refuses:connection:{row.id}",
+                Kind.REFUSES,
+                since or now - MINUTE,
+                row.waiting + (row.pause.held_count if row.pause else 0),
+                row.id,
+                frozenset(id for id, _name in row.flows),
+                facts={
+                    "name": row.connection.name,
+                    "health": row.health.value,
+                    "status": evidence.status if is_refusing and evidence else None,
+                    "words": quotable(answer.says) if answer else "",
+                    "by": actors.name(row.pause.by) if row.pause and row.pause.by else "",
+                    "failed": row.failed,
+                },
+            )
+        )
+    return observed, frozenset(row.id for row in bad)
+
+
+def _is_about_records(row: ConnectionRow) -> bool:
+    """Whether the last answer is about single records, and few of them failed: that does not say that the target refuses everything."""
+    evidence = row.evidence.attempt if row.evidence else None
+    is_general = evidence is not None and evidence.category not in (Category.CONFIG, Category.CONNECTION)
+    return is_general and row.waiting + row.failed < SEVERAL
+
+
+def _sources() -> list[Observed]:
+    """Sources of the account in scope that cannot be read."""
+    rows = Source.objects.filter(deleted_at=None, state=SourceState.ON, failures__gte=VISIBLE_FROM)
+    return [
+        Observed(
+            f"refuses:source:{row.pk}",
+            Kind.REFUSES,
+            to_micros(row.failing_since or row.changed),
+            facts={"name": row.name, "source": row.pk},
+        )
+        for row in rows
+    ]
+
+
+def _items(reader: AccountReader) -> tuple[list[Observed], list[Observed]]:
+    """What waits, and what has failed for good, by cause."""
+    waits: dict[tuple[str, int], _Items] = {}
+    failed: dict[tuple[str, int, str], _Items] = {}
+    for cause, blamed, flow, queue, number, since, newest in _retry_items(reader):
+        of_flow = cause in CURED_BY_FLOW
+        thing = ("flow", flow) if of_flow else ("connection", blamed)
+        if queue != QueueStatus.FAILED.code:
+            waits.setdefault(thing, _Items()).add(number, since, newest, flow)
+        elif cause not in _BY_PEOPLE:
+            failed.setdefault((*thing, cause), _Items()).add(number, since, newest, flow)
+    for connection, flow, number, since in _untried(reader):
+        waits.setdefault(("connection", connection), _Items()).add(number, since, since, flow)
+    connections = reader.connection_names({int(thing[1]) for thing in [*waits, *failed] if thing[0] == "connection"})
+    flows = reader.flow_names({flow for items in [*waits.values(), *failed.values()] for flow in items.flows})
+    observed_waits = [
+        _of_items(f"waits:{kind}:{id}", Kind.WAITS, (kind, id), each, (connections, flows)) for (kind, id), each in waits.items()
+    ]
+    observed_failed = [
+        _of_items(f"failed:{kind}:{id}:{cause}", Kind.FAILED, (kind, id), each, (connections, flows), cause=cause)
+        for (kind, id, cause), each in failed.items()
+    ]
+    return [*observed_waits, *_untagged(reader)], observed_failed
+
+
+def _of_items(
+    key: str, kind: Kind, thing: tuple[str, int], items: _Items, names: tuple[Mapping[int, str], Mapping[int, str]], **facts: Any
+) -> Observed:
+    connections, flows = names
+    scope, id = thing
+    name = connections.get(id, "") if scope == "connection" else flows.get(id, "")
+    flow_names = sorted(flows[flow] for flow in items.flows if flow in flows)[:5]
+    return Observed(
+        key,
+        kind,
+        items.since,
+        items.number,
+        id if scope == "connection" else None,
+        frozenset(items.flows),
+        facts={"name": name, "scope": scope, "thing": id, "flows": flow_names, "newest": items.newest, **facts},
+    )
+
+
+def _retry_items(reader: AccountReader) -> Iterable[tuple[str, int, int, int, int, int, int]]:
+    """Items of Retry: cause, blamed connection, flow, status, number, when the oldest was made, when the newest ended or was made."""
+    each = [
+        f"SELECT * FROM (SELECT q.cause, {BLAMED} AS blamed, q.flow_id, q.queue, q.created, COALESCE(q.ended, q.created) AS latest FROM {SOURCES['action']}"
+        f" WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE} AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST}) newest{status.code}"
+        for status in (*OPEN_STATUSES, QueueStatus.FAILED)
+    ]
+    return reader.db.all(
+        "SELECT cause, blamed, flow_id, queue, count(*), min(created), max(latest)"
+        f" FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, blamed, flow_id, queue",
+        {"account": reader.account},
+    )
+
+
+def _untried(reader: AccountReader) -> Iterable[tuple[int, int, int, int]]:
+    """What is due and was never tried, such as everything while no worker runs: connection, flow, number, when the oldest was made."""
+    connections = sorted(reader.config.connections)
+    if not connections:
+        return []
+    lanes = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT id, connection_id FROM lane WHERE connection_id = {int(id)} AND {LANE_READY} ORDER BY rank, pos LIMIT {MOST // 10}) l{id}"
+        for id in connections[:100]
+    )
+    return reader.db.all(
+        f"SELECT l.connection_id, a.flow_id, count(*), min(a.created) FROM ({lanes}) l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} AND a.queue = 0"
+        " GROUP BY l.connection_id, a.flow_id"
+    )
+
+
+def _untagged(reader: AccountReader) -> list[Observed]:
+    """What waits for a tag: one problem, which is never called failed."""
+    rows = reader.db.all(
+        "SELECT event_id, count(*), min(created) FROM (SELECT event_id, created FROM stuck_run"
+        f" WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' ORDER BY id DESC LIMIT {MOST}) q GROUP BY event_id",
+        {"account": reader.account},
+    )
+    if not rows:
+        return []
+    events = reader.events(event for event, _number, _since in rows)
+    codes = sorted(event.code for event in events.values())[:5]
+    since = min(since for _event, _number, since in rows)
+    return [
+        Observed("waits:tag", Kind.WAITS, since, sum(number for _event, number, _since in rows), facts={"scope": "tag", "events": codes})
+    ]

@@ -1,0 +1,216 @@
+"""Settings and rules as they are stored, and everybody who can be told (B4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from django.conf import settings as django_settings
+from django.db import connections, transaction
+
+from heliograph.accounts import audit
+from heliograph.accounts.models import Account, Role, User
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.notification import notification_settings as defaults
+from heliograph.domain.notification.audience import Audience, Person
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import BadSettings, Rule, Settings, connection_of
+from heliograph.notifications.models import NotificationRule, NotificationSettings
+from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.store.django_database import of_django
+from heliograph.store.instants import from_micros
+
+ACCOUNT: Final = 0
+"""The user of the account's own settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Settings with the version that a form shows."""
+
+    settings: Settings
+    version: int = 0
+    """0: nothing was saved yet."""
+
+
+def saved_settings(account: int, user: int) -> Saved:
+    """The settings of a person, or of the account (user ACCOUNT), in the account's scope."""
+    row = NotificationSettings.objects.filter(account_id=account, user_id=user).first()
+    if row is None:
+        return Saved(defaults.OF_ACCOUNT if user == ACCOUNT else defaults.OF_PERSON)
+    return Saved(_settings(row.body, defaults.OF_PERSON if user else defaults.OF_ACCOUNT), row.version)
+
+
+def save_settings(account: int, user: int, settings: Settings, config: AccountConfig, *, by: str) -> Saved:
+    """Saves the settings of a person, or of the account. Raises Invalid."""
+    try:
+        settings.check()
+    except BadSettings as error:
+        raise Invalid({"": [str(error)]}) from None
+    _check_ways(settings.ways, config, addresses=user == ACCOUNT)
+    with transaction.atomic():
+        db = of_django(connections["default"])
+        row, _is_new = NotificationSettings.objects.select_for_update().get_or_create(
+            account_id=account, user_id=user, defaults={"body": "{}", "changed": db.now(), "version": 0}
+        )
+        before = json.loads(row.body)
+        row.body, row.changed, row.version = json.dumps(settings.to_body()), from_micros(db.now()), row.version + 1
+        row.save(update_fields=["body", "changed", "version"])
+        if user == ACCOUNT:  # what a person wants is theirs
+            audit.note(
+                db, account, by=by, what=audit.Deed.CHANGED, kind="notifications", id=0, name="", before=before, after=settings.to_body()
+            )
+    return Saved(settings, row.version)
+
+
+def rules_of(account: int) -> dict[tuple[str, int], Rule]:
+    """The rules of the account in scope, by scope and id."""
+    rows = NotificationRule.objects.filter(account_id=account)
+    return {(row.scope, row.thing_id): rule for row in rows if (rule := _rule(row.body)) is not None}
+
+
+def save_rule(account: int, scope: str, thing: int, rule: Rule | None, config: AccountConfig, *, by: str) -> None:
+    """Saves or removes (None) the rule of a connection or flow. Raises Invalid and NotThere."""
+    things: Mapping[int, Any] = config.connections if scope == "connection" else config.flows
+    if thing not in things:
+        raise NotThere
+    if rule is not None:
+        try:
+            rule.check()
+        except BadSettings as error:
+            raise Invalid({"": [str(error)]}) from None
+        _check_ways(rule.ways, config, addresses=True)
+        known = set(User.objects.filter(account_id=account, pk__in=rule.users).values_list("pk", flat=True))
+        if rule.users - known:
+            raise Invalid({"users": ["Choose people of this account."]})
+    with transaction.atomic():
+        db = of_django(connections["default"])
+        row = NotificationRule.objects.select_for_update().filter(account_id=account, scope=scope, thing_id=thing).first()
+        before = json.loads(row.body) if row else {}
+        if rule is None:
+            if row is not None:
+                row.delete()
+        elif row is None:
+            NotificationRule.objects.create(
+                account_id=account, scope=scope, thing_id=thing, body=json.dumps(rule.to_body()), changed=db.now()
+            )
+        else:
+            row.body, row.changed, row.version = json.dumps(rule.to_body()), from_micros(db.now()), row.version + 1
+            row.save(update_fields=["body", "changed", "version"])
+        after = rule.to_body() if rule else {}
+        audit.note(
+            db, account, by=by, what=audit.Deed.CHANGED, kind="notifications", id=thing, name=things[thing].name, before=before, after=after
+        )
+
+
+def unsubscribe(account: int, user: int, address: str, kinds: list[Kind]) -> None:
+    """Stops messages of these kinds to an address, in the account's scope: in its person's settings, or in the account's and its rules."""
+    if user:
+        settings = saved_settings(account, user).settings
+        stopped = {kind for kind in kinds if defaults.MAIL in settings.ways_of(kind)}
+        _store(account, user, settings.without(kinds), sorted(stopped | set(_stopped(account, user))))
+        return
+    stored = saved_settings(account, ACCOUNT)
+    _store(account, ACCOUNT, stored.settings.without(kinds, address))
+    for row in NotificationRule.objects.filter(account_id=account):
+        rule = _rule(row.body)
+        if rule is None or address not in rule.ways:
+            continue
+        ways = tuple(way for way in rule.ways if way != address)
+        if ways or rule.users:
+            row.body = json.dumps(Rule(rule.users, ways, rule.kinds).to_body())
+            row.version += 1
+            row.save(update_fields=["body", "version"])
+        else:  # nobody is left in it: everybody is told again, in place of nobody
+            row.delete()
+
+
+def subscribe(account: int, user: int, kinds: list[Kind]) -> None:
+    """Takes an `unsubscribe` of a person back, in the account's scope: what they had before is told again."""
+    stopped = [kind for kind in kinds if kind in _stopped(account, user)]
+    settings = saved_settings(account, user).settings
+    chosen = dict(settings.chosen) | {kind: settings.ways_of(kind) | {defaults.MAIL} for kind in stopped}
+    _store(account, user, replace(settings, chosen=chosen))
+
+
+def _stopped(account: int, user: int) -> list[Kind]:
+    """The kinds that links have stopped since the person saved their settings."""
+    row = NotificationSettings.objects.filter(account_id=account, user_id=user).first()
+    return [Kind(name) for name in (json.loads(row.body) if row else {}).get("stopped", ()) if name in set(Kind)]
+
+
+def _store(account: int, user: int, settings: Settings, stopped: Sequence[Kind] = ()) -> None:
+    """stopped: the kinds that a link has just stopped, which it can begin again."""
+    body = json.dumps(settings.to_body() | ({"stopped": [kind.value for kind in stopped]} if stopped else {}))
+    now = of_django(connections["default"]).now()
+    row, is_new = NotificationSettings.objects.select_for_update().get_or_create(
+        account_id=account, user_id=user, defaults={"body": body, "changed": now}
+    )
+    if not is_new:
+        row.body, row.changed, row.version = body, from_micros(now), row.version + 1
+        row.save(update_fields=["body", "changed", "version"])
+
+
+def audience_of(account: Account, config: AccountConfig, in_trouble: frozenset[int]) -> Audience:
+    """Everybody in the account in scope who can be told.
+
+    in_trouble: connections that refuse or are paused
+    """
+    stored = {row.user_id: row for row in NotificationSettings.objects.filter(account_id=account.pk)}
+    operators = operator_users(account)
+    people = [
+        Person(
+            user.pk,
+            user.email,
+            user.role == Role.ADMINISTRATOR,
+            user.pk in operators,
+            _settings(stored[user.pk].body, defaults.OF_PERSON) if user.pk in stored else None,
+        )
+        for user in User.objects.filter(account=account, is_active=True, invited=False).order_by("pk")
+    ]
+    own = _settings(stored[ACCOUNT].body, defaults.OF_ACCOUNT) if ACCOUNT in stored else defaults.OF_ACCOUNT
+    usable = frozenset(id for id, connection in config.connections.items() if not set(connection.lacks) - {"connected"})
+    return Audience(people, own, rules_of(account.pk), usable, in_trouble)
+
+
+def operator_users(account: Account | None) -> frozenset[int]:
+    """The users of an account who look after the installation: those whose address the operator has named; if none are, the Administrators
+    of the only account."""
+    named = operator_addresses()
+    users = User.objects.filter(account=account, is_active=True, invited=False)
+    if named:
+        return frozenset(users.filter(email__in=named).values_list("pk", flat=True))
+    if Account.objects.count() != 1:
+        return frozenset()
+    return frozenset(users.filter(role=Role.ADMINISTRATOR).values_list("pk", flat=True))
+
+
+def operator_addresses() -> list[str]:
+    """The addresses that HELIOGRAPH_OPERATOR_MAIL names, in lower case."""
+    return [address.strip().lower() for address in django_settings.HELIOGRAPH.operator_mail.split(",") if address.strip()]
+
+
+def _settings(body: str, otherwise: Settings) -> Settings:
+    try:
+        return Settings.from_body(json.loads(body))
+    except BadSettings:
+        return otherwise
+
+
+def _rule(body: str) -> Rule | None:
+    try:
+        return Rule.from_body(json.loads(body))
+    except BadSettings:
+        return None
+
+
+def _check_ways(ways: tuple[str, ...], config: AccountConfig, *, addresses: bool) -> None:
+    """Raises Invalid if a way is a connection of nobody, or an address where none may be."""
+    for way in ways:
+        connection = connection_of(way)
+        if connection is not None and connection not in config.connections:
+            raise Invalid({"ways": ["This connection is gone. Choose another one."]})
+        if connection is None and not addresses:
+            raise Invalid({"ways": ["Messages go to your own address. Ask an Administrator to tell another one."]})

@@ -1,0 +1,60 @@
+"""The morning summary: once a day, and only if something waits or has failed (B4)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from heliograph.domain.notification.audience import Recipient
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import MAIL, Settings, connection_of
+from heliograph.notifications.letter_words import Summary, summary_letter
+from heliograph.notifications.letters import Phase
+from heliograph.notifications.observations import Look
+from heliograph.notifications.watch import Watched, put_message
+from heliograph.store.instants import from_micros
+
+LATE_BY: Final = 120
+"""Minutes after its time in which a summary is still made, such as after an update. Later it would be no morning summary."""
+
+
+def put_summaries(watched: Watched, looked: Look) -> None:
+    """Puts the summaries into the outbox whose time has come. In the caller's transaction and scope."""
+    if not looked.waiting and not looked.failed:
+        return
+    recipients = _recipients(watched)
+    if not recipients:
+        return
+    letter = summary_letter(Summary(looked.lines, looked.waiting, looked.failed), watched.name, watched.now)
+    day = from_micros(watched.now).astimezone(watched.zone).date()
+    for recipient in recipients:
+        put_message(watched, f"summary:{day}", Kind.SUMMARY, Phase.SUMMARY, letter, recipient)
+
+
+def _recipients(watched: Watched) -> list[Recipient]:
+    """Whoever wants a summary at this time of the day. In quiet hours there is none."""
+    audience = watched.audience
+    found = []
+    for person in audience.people:
+        if person.chooses and _is_time(person.wants, watched):
+            found += _on(person.wants, person.id, person.address, watched)
+    if _is_time(audience.account, watched):
+        found += _on(audience.account, 0, "", watched)
+    return found
+
+
+def _is_time(settings: Settings, watched: Watched) -> bool:
+    local = from_micros(watched.now).astimezone(watched.zone)
+    return 0 <= local.hour * 60 + local.minute - settings.summary_at < LATE_BY and not settings.quiet.contains(local)
+
+
+def _on(settings: Settings, user: int, own_address: str, watched: Watched) -> list[Recipient]:
+    recipients = []
+    for way in sorted(settings.ways_of(Kind.SUMMARY)):
+        connection = connection_of(way)
+        if connection is None:
+            recipients.append(Recipient("mail", own_address if way == MAIL else way, user))
+        elif connection in watched.audience.usable - watched.audience.in_trouble:
+            recipients.append(Recipient("connection", str(connection), user))
+        elif own_address:
+            recipients.append(Recipient("mail", own_address, user))
+    return recipients

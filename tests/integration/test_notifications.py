@@ -1,0 +1,419 @@
+"""People are told: each kind, storms, resolve, quiet hours, by real mail of a real server (B4, O5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django_scopes import scope
+from tests.mail_server import Mailbox, html_of, text_of
+from tests.receiver import Answer
+from tests.story import BY, Story
+from tests.told import Told
+
+from heliograph.accounts import api_tokens
+from heliograph.accounts.models import ApiToken, Role, User
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import Rule
+from heliograph.domain.notification.quiet_hours import QuietHours
+from heliograph.jobs.models import Job, JobState
+from heliograph.notifications import operator_watch, stored_settings
+from heliograph.notifications.models import Message, Problem
+from heliograph.store.disk_room import DiskRoom
+from heliograph.store.instants import from_micros
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOST = "http://127.0.0.1:8700"
+
+
+@pytest.fixture
+def told(story: Story) -> Iterator[Told]:
+    with Mailbox() as mailbox, mailbox.settings():
+        yield Told(story, mailbox)
+
+
+@pytest.fixture
+def ada(told: Told) -> User:
+    return told.story.person(name="Ada", email="ada@example.org")
+
+
+def refusing(told: Told, *codes: str, status: int = 401, body: str = "The token has expired") -> int:
+    """A CRM that refuses these registrations, which wait for a retry."""
+    told.story.receiver.answer("/crm", Answer(status, body))
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    with told.story.worker():
+        for code in codes:
+            told.story.record(code, status="Attended", first="Zaphodina")
+            told.story.until(code, "queued")
+    return crm
+
+
+def test_B4_a_connection_refuses_and_works_again(told: Told, ada: User) -> None:
+    crm = refusing(told, "R1", "R2")
+    assert told.turn() == []  # not for a minute yet
+    told.passes(2)
+    assert told.turn() == ["CRM refuses what we send"]
+    (mail,) = told.mailbox.to("ada@example.org")
+    text = text_of(mail)
+    assert '"The token has expired"' in text
+    assert "2 are waiting, and no new ones reach CRM." in text
+    assert "Enter a new key:" in text
+    assert f"{HOST}/signal/connections/{crm}/" in text
+    assert "“The token has expired”" in html_of(mail)
+    told.passes(5)
+    assert told.turn() == []  # one message per cause
+
+    told.story.receiver.answer("/crm", Answer(200))
+    with told.story.worker():
+        told.story.change_connection(crm, path="/crm", timeout=5)
+        told.story.submit(*(each["key"] for each in told.story.actions()))
+        for code in ("R1", "R2"):
+            told.story.until(code, "success")
+    assert told.turn() == []  # it has to stay well for a moment
+    told.passes(1)
+    assert told.turn() == ["Resolved: CRM works again"]
+    opened, resolved = told.mailbox.mails
+    assert resolved["In-Reply-To"] == opened["Message-ID"]
+    told.passes(60)
+    assert told.turn() == []
+
+
+def test_O5_alerts_are_on_from_the_start_for_administrators_alone(told: Told, ada: User) -> None:
+    told.story.person(Role.PLANNER, name="Pia")
+    told.story.person(Role.VIEWER, name="Vic")
+    refusing(told, "R1")
+    told.passes(2)
+    told.turn()
+    assert [str(mail["To"]) for mail in told.mailbox.mails] == ["ada@example.org"]
+
+
+def test_B4_a_paused_connection_is_told_with_who_paused_it(told: Told, ada: User) -> None:
+    crm = told.story.connection("CRM", "/crm")
+    told.story.pause(crm, "Maintenance")
+    told.passes(2)
+    assert told.turn() == ["CRM is paused"]
+    told.story.resume(crm)
+    told.turn()
+    told.passes(1)
+    assert told.turn() == ["Resolved: CRM is no longer paused"]
+
+
+def test_B4_what_waits_longer_than_a_person_wants(told: Told, ada: User) -> None:
+    bob = told.story.person(Role.PLANNER, name="Bob", email="bob@example.org")
+    told.settings(bob, waits_minutes=240)
+    told.story.record("R1", status="Waitlist Hold")  # no tag
+    told.story.flow("By status", [told.story.to(told.story.connection("CRM", "/crm"))], statuses=["Attended"])
+    told.story.record("R2", status="Waitlist Hold")
+    told.passes(20)
+    assert told.turn() == []
+    told.passes(11)
+    assert told.turn() == ["1 is waiting for a tag"]
+    assert str(told.mailbox.mails[-1]["To"]) == "ada@example.org"
+    assert "Something in SUMMIT has no tag that a flow needs." in text_of(told.mailbox.mails[-1])
+    told.passes(240)
+    told.turn()
+    assert "bob@example.org" in [str(mail["To"]) for mail in told.mailbox.mails]
+
+
+def failed_for_good(told: Told, code: str, connection: int) -> None:
+    told.story.receiver.answer("/crm", Answer(422, f"'{code}' is not one of AT, CZ"))
+    told.story.retries(0.01, 0.01, 0.01)
+    with told.story.worker():
+        told.story.record(code, status="Attended")
+        told.story.until(code, "failed")
+
+
+def test_B4_something_failed_for_good_once_per_cause(told: Told, ada: User) -> None:
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    failed_for_good(told, "R1", crm)
+    assert told.turn() == ["1 failed for good: CRM"]
+    assert f"{HOST}/signal/retry/?status=Failed&connection={crm}" in text_of(told.mailbox.mails[0])
+    failed_for_good(told, "R2", crm)
+    assert told.turn() == []
+    with scope(account=told.story.account):
+        assert Problem.objects.get(kind="failed").number == 2
+    told.story.receiver.answer("/crm", Answer(200))
+    with told.story.worker():
+        told.story.submit(*(each["key"] for each in told.story.actions()))
+        told.story.until("R1", "success")
+        told.story.until("R2", "success")
+    told.turn()
+    told.passes(1)
+    assert told.turn() == ["Resolved: nothing failed is left of CRM"]
+
+
+@pytest.mark.parametrize(
+    ("takes_others", "subject"), [(True, "10,000 failed for good: CRM"), (False, "CRM refuses what we send")], ids=["single", "everything"]
+)
+def test_B4_a_storm_is_one_message(forgetful_story: Story, takes_others: bool, subject: str) -> None:
+    """10,000 failures of one cause, each with an answer of its own: of single records, or of a target that refuses everything."""
+    with Mailbox() as mailbox, mailbox.settings():
+        told = Told(forgetful_story, mailbox)
+        told.story.person(name="Ada", email="ada@example.org")
+        crm = told.story.connection("CRM", "/crm")
+        told.story.flow("Leads", [told.story.to(crm)])
+        failed_for_good(told, "R0", crm)
+        if takes_others:
+            told.story.receiver.answer("/crm", Answer(200))
+            with told.story.worker():
+                told.story.record("R1", status="Attended")
+                told.story.until("R1", "success")
+        storm(told, told.story.action("R0")["id"], 10_000)
+        subjects = []
+        for _turn in range(4):
+            subjects += told.turn()
+            told.passes(10)
+        assert subjects == [subject]
+        assert len(told.messages()) == 1
+
+
+def storm(told: Told, copied: int, number: int) -> None:
+    """Copies of a failed action, as if so many registrations had failed: what is read of them is their row and their lane."""
+    db = told.story.db
+    columns = [name for name in columns_of(told, "action") if name not in ("id", "uid", "message")]
+    listed = ", ".join(columns)
+    with db.transaction():
+        ((last,),) = db.all("SELECT max(id) FROM action")
+        numbers = (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :most)"
+            if db.vendor == "sqlite"
+            else "WITH n AS (SELECT generate_series(1, :most) AS i)"
+        )
+        db.run(
+            f"INSERT INTO action (id, uid, message, {listed}) {numbers}"
+            f" SELECT :last + n.i, 'storm-' || n.i, 'It answers ' || n.i, {', '.join(f'a.{name}' for name in columns)} FROM action a, n WHERE a.id = :copied",
+            {"last": last, "copied": copied, "most": number},
+        )
+
+
+def columns_of(told: Told, table: str) -> list[str]:
+    db = told.story.db
+    if db.vendor == "sqlite":
+        return [name for (name,) in db.all(f"SELECT name FROM pragma_table_info('{table}')")]
+    sql = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped"
+    return [name for (name,) in db.all(sql, {"table": table})]
+
+
+def test_B4_what_a_refusing_connection_stops_is_no_message_of_its_own(told: Told, ada: User) -> None:
+    told.story.retries(0.01, 0.01, 0.01)
+    told.story.receiver.answer("/crm", Answer(401, "The token has expired"))
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    with told.story.worker():
+        told.story.record("R1", status="Attended")
+        told.story.until("R1", "failed")
+    assert told.turn() == []
+    told.passes(60)
+    assert told.turn() == ["CRM refuses what we send"]
+
+
+@pytest.mark.parametrize("ended", [JobState.DONE, JobState.FAILED])
+def test_B4_an_import_or_replay_that_ended_is_told_to_whoever_started_it(told: Told, ada: User, ended: JobState) -> None:
+    bob = told.story.person(Role.VIEWER, name="Bob", email="bob@example.org")
+    at = from_micros(told.now)
+    with scope(account=told.story.account):
+        common = {"account_id": told.story.account, "created_by": bob.actor, "finished": at, "state": ended}
+        Job.objects.create(kind="import", parameters={"dry_run": False}, counts={"created": 146, "refused": 3}, **common)
+        Job.objects.create(kind="import", parameters={"dry_run": True}, counts={"created": 146}, **common)
+        Job.objects.create(kind="replay", parameters={"replay": 7}, counts={"sent": 12}, **common)
+    word = "ended" if ended is JobState.DONE else "stopped"
+    assert sorted(told.turn()) == [f"Your import {word}: 146 created, 3 refused", f"Your replay {word}: 12 sent"]
+    assert {str(mail["To"]) for mail in told.mailbox.mails} == {"bob@example.org"}
+    told.passes(30)
+    assert told.turn() == []
+    told.passes(26 * 60)
+    assert told.turn() == []
+
+
+def test_B4_a_token_that_ends_soon_is_told_twice(told: Told, ada: User) -> None:
+    with scope(account=told.story.account):
+        made = api_tokens.create_token(told.story.account, "Web site", by=BY)
+        ApiToken.objects.filter(pk=made.row.pk).update(expires=from_micros(told.now) + timedelta(days=13))
+    assert told.turn() == ["The API token Web site ends within 14 days"]
+    told.passes(60 * 24)
+    assert told.turn() == []
+    told.passes(60 * 24 * 10.5)
+    assert told.turn() == ["The API token Web site ends within 2 days"]
+    told.passes(60 * 24 * 3)
+    assert told.turn() == []
+
+
+def test_O5_operators_are_told_of_a_full_disk_and_of_missing_workers(told: Told, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    told.has_worker = False
+    assert told.turn() == []  # a worker has two minutes to appear
+    told.passes(3)
+    assert told.turn() == ["No worker is sending"]
+    monkeypatch.setattr(operator_watch, "disk_rooms", lambda _folders: {"data": DiskRoom(10_000_000, 1_000_000_000_000)})
+    assert told.turn() == ["The disk of the folder “data” is nearly full: 0 % free"]
+    monkeypatch.setattr(operator_watch, "disk_rooms", lambda _folders: {"data": DiskRoom(10**12, 10**12)})
+    told.turn()
+    told.passes(1)
+    assert told.turn() == ["Resolved: The disk of “data” has room again"]
+
+
+def test_O5_operators_of_several_accounts_are_those_whom_the_operator_named(story: Story) -> None:
+    with Mailbox() as mailbox, mailbox.settings(operator_mail="Ops@example.org, ada@example.org"):
+        told = Told(story, mailbox, has_worker=False)
+        ada = story.person(name="Ada", email="ada@example.org")
+        story.person(name="Eve", email="eve@example.org")
+        told.settings(ada, chosen={Kind.TROUBLE: frozenset()})
+        told.turn()
+        told.passes(3)
+        assert told.turn() == ["No worker is sending"]
+        assert [str(mail["To"]) for mail in mailbox.mails] == ["ops@example.org"]
+
+
+def local(told: Told) -> datetime:
+    return from_micros(told.now).astimezone(ZoneInfo("Europe/Berlin"))
+
+
+def until_local(told: Told, hour: int, minute: int = 0) -> None:
+    """Passes to the next time of this hour on a working day."""
+    now = local(told)
+    then = now.replace(hour=hour, minute=minute, second=0)
+    while then <= now or then.weekday() >= 5:
+        then += timedelta(days=1)
+    told.passes((then - now) / timedelta(minutes=1))
+
+
+def test_B4_quiet_hours_hold_messages_and_leave_out_what_is_resolved(told: Told, ada: User) -> None:
+    told.settings(ada, quiet=QuietHours(22 * 60, 7 * 60, weekend=True))
+    until_local(told, 23)
+    fair = told.story.connection("Fair", "/fair")
+    gate = told.story.connection("Gate", "/gate")
+    wall = told.story.connection("Wall", "/wall")
+    for connection in (fair, gate, wall):
+        told.story.pause(connection)
+    told.passes(5)
+    assert told.turn() == []
+    assert {state for _to, _title, state in told.messages()} == {"waiting"}
+    told.story.resume(wall)
+    told.turn()
+    told.passes(5)
+    told.turn()
+    assert ("ada@example.org", "Wall is paused", "not_needed") in told.messages()
+    told.passes(6 * 60)
+    assert told.turn() == []
+    until_local(told, 7, 1)
+    assert told.turn() == ["2 messages"]
+    text = text_of(told.mailbox.mails[0])
+    assert "Fair is paused" in text
+    assert "Gate is paused" in text
+    assert "Wall" not in text
+    assert told.turn() == []
+
+
+def test_B4_trouble_of_the_installation_does_not_wait_for_the_morning(told: Told, ada: User) -> None:
+    told.settings(ada, quiet=QuietHours(0, 24 * 60 - 1))
+    told.has_worker = False
+    told.turn()
+    told.passes(3)
+    assert told.turn() == ["No worker is sending"]
+
+
+def test_B4_the_morning_summary_comes_once_and_only_if_something_waits(told: Told, ada: User) -> None:
+    until_local(told, 8, 5)
+    assert told.turn() == []
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    failed_for_good(told, "R1", crm)
+    subjects = told.turn()
+    assert "This morning: 1 failed" in subjects
+    summary = text_of(told.mailbox.mails[subjects.index("This morning: 1 failed")])
+    assert "Needs you\n- CRM: 1 failed (Leads)" in summary
+    assert "This morning: 1 failed" not in told.turn()
+    until_local(told, 11)
+    assert "This morning: 1 failed" not in told.turn()
+    until_local(told, 8, 1)
+    assert told.turn() == ["This morning: 1 failed"]
+
+
+def test_B4_a_target_that_fails_and_recovers_in_turn_stays_one_problem(told: Told, ada: User) -> None:
+    crm = told.story.connection("CRM", "/crm")
+    subjects = []
+    for _flap in range(6):
+        told.story.pause(crm)
+        told.passes(2)
+        subjects += told.turn()
+        told.story.resume(crm)
+        subjects += told.turn()
+        told.passes(1)
+        subjects += told.turn()
+    assert subjects == ["CRM is paused", "Resolved: CRM is no longer paused", "CRM is paused"]
+    told.passes(6)
+    assert told.turn() == ["Resolved: CRM is no longer paused"]
+
+
+def test_B4_a_rule_names_who_is_told_about_a_connection(told: Told, ada: User) -> None:
+    crm = refusing(told, "R1")
+    other = told.story.connection("Other", "/other")
+    told.story.pause(other)
+    bob = told.story.person(Role.VIEWER, name="Bob", email="bob@example.org")
+    with scope(account=told.story.account):
+        rule = Rule(frozenset({bob.pk}), ("crm-team@example.org",), frozenset({Kind.REFUSES}))
+        stored_settings.save_rule(told.story.account, "connection", crm, rule, told.config, by=BY)
+    told.passes(2)
+    told.turn()
+    assert {(address, title) for address, title, _state in told.messages()} == {
+        ("bob@example.org", "CRM refuses what we send"),
+        ("crm-team@example.org", "CRM refuses what we send"),
+        ("ada@example.org", "Other is paused"),
+    }
+
+
+def test_B4_mail_that_cannot_be_sent_is_tried_again_and_none_is_lost(told: Told, ada: User) -> None:
+    told.story.pause(told.story.connection("CRM", "/crm"))
+    told.passes(2)
+    told.mailbox.close()
+    assert told.turn() == []
+    assert told.messages() == [("ada@example.org", "CRM is paused", "waiting")]
+    told.mailbox.reopen()
+    assert told.turn() == []  # not due yet
+    told.passes(2)
+    assert told.turn() == ["CRM is paused"]
+
+
+def test_B4_an_address_that_its_server_refuses_is_given_up_and_the_log_says_why(told: Told, ada: User) -> None:
+    told.mailbox.refuse("ada@example.org", "550 mailbox full")
+    told.story.pause(told.story.connection("CRM", "/crm"))
+    for _try in range(8):
+        told.passes(61)
+        told.turn()
+    with scope(account=told.story.account):
+        (message,) = Message.objects.all()
+    assert (message.tries, message.result) == (5, "The mail server answers 550: mailbox full")
+    assert told.messages() == [("ada@example.org", "CRM is paused", "not_sent")]
+
+
+def test_B4_a_message_has_no_value_of_a_registration_and_no_secret(told: Told, ada: User) -> None:
+    """The target repeats values and the key in its answer."""
+    told.story.receiver.answer("/crm", Answer(401, "No access for zaphodina@planted.example with key sk-0123456789"))
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    with told.story.worker():
+        told.story.record("PLNT-77", status="Attended", first="Zaphodina")
+        told.story.until("PLNT-77", "queued")
+    told.passes(2)
+    assert told.turn() == ["CRM refuses what we send"]
+    with scope(account=told.story.account):
+        stored = [row.body for row in Message.objects.all()] + [row.facts for row in Problem.objects.all()]
+    everything = "\n".join([str(mail) + text_of(mail) + html_of(mail) for mail in told.mailbox.mails] + stored)
+    for planted in ("zaphodina", "planted.example", "sk-0123456789", "PLNT-77"):
+        assert planted.lower() not in everything.lower()
+
+
+def test_B4_a_mail_has_the_headers_that_stop_it_by_one_click(told: Told, ada: User) -> None:
+    told.story.pause(told.story.connection("CRM", "/crm"))
+    told.passes(2)
+    told.turn()
+    (mail,) = told.mailbox.mails
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert mail["List-Unsubscribe"].startswith(f"<{HOST}/unsubscribe/")
+    assert "?=" not in mail["List-Unsubscribe"]
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail.get_content_type() == "multipart/alternative"
