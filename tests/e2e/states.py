@@ -18,6 +18,7 @@ from tests.e2e import (
     states_of_flows,
     states_of_insights,
     states_of_mappings,
+    states_of_notifications,
     states_of_people,
     states_of_recipes,
     states_of_replay,
@@ -258,6 +259,7 @@ STATES = (
     *states_of_flows.STATES,
     *states_of_insights.STATES,
     *states_of_replay.STATES,
+    *states_of_notifications.STATES,
     *states_of_people.STATES,
     *states_of_recipes.STATES,
     *states_of_api.STATES,
@@ -273,7 +275,7 @@ STATES = (
 )
 
 ACTIONS = (
-    {"flow-toggle", "flow-new-test", "replay-act", "sync-now", "job-refused"}
+    {"flow-toggle", "flow-new-test", "notification-test", "replay-act", "sync-now", "job-refused"}
     | states_of_people.ACTIONS
     | states_of_api.ACTIONS
     | states_of_configuration.ACTIONS

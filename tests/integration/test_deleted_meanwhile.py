@@ -124,6 +124,11 @@ THINGS: dict[str, Thing] = {
         of_account(lambda s, _site, name: add_source(s, "tito", name)),
         gone_from_account(remove_source),
     ),
+    "notification rule": Thing(
+        "signal/notifications/rules/connection/{id}/",
+        of_account(lambda s, site, name: copy_connection(s, of(site.acme.connection), name)),
+        gone_from_account(delete_connection),
+    ),
     "replay": Thing("signal/replay/{id}/", makes_replay, deletes_replay),
     "tag": Thing(
         "settings/tags/{id}/",

@@ -29,6 +29,10 @@ READ = (
     "/signal/find/",
     "/find/",
     "/signal/replay/",
+    "/signal/notifications/",
+    "/signal/notifications/rules/",
+    "/signal/notifications/rules/everything/",
+    "/signal/notifications/sent/",
     "/help/",
     "/help/tags/",
 )
@@ -113,7 +117,10 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {
         f"erase{more}" for more in ("", "-proposed", "-person", "-told", "-confirm", "-done", "-resume", "-report")
     }  # test_pages_erase.py
-    open_to_all = {"openid_connect_login", "openid_connect_callback"}  # test_openid.py
+    # test_pages_notifications.py
+    tried |= {"notifications", *(f"notification-{more}" for more in ("test", "rules", "everything", "rule", "log"))}
+    open_to_all = {"notifications-unsubscribe"}  # test_pages_notifications.py
+    open_to_all |= {"openid_connect_login", "openid_connect_callback"}  # test_openid.py
     open_to_all |= {"first-start", "invitation", "new-password", "account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     tried |= {f"mapping{more}" for more in ("", "-list", "-new", "-copy", "-delete", "-versions")}  # test_pages_mappings.py
     assert names - tried - open_to_all - {"start", "signal"} == set()

@@ -285,6 +285,11 @@ DECIDED = {
         socialaccount_socialapp client_id key name provider provider_id secret settings
         socialaccount_socialtoken token token_secret
         usersessions_usersession data ip session_key user_agent""",
+    "who is told, and what they were told: addresses of people who sign in, names and codes, no value of a registration": """
+        notification_message address body key kind owner phase result title uid way
+        notification_problem facts key kind
+        notification_rule body scope
+        notification_settings body""",
 }
 """Every column that can hold a text, by what becomes of it when a person is erased. A new one has to be put here, and into the code that erases."""
 ONE_VENDOR = {

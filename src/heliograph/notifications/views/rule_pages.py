@@ -116,6 +116,7 @@ def notification_rule(request: AccountRequest, scope: str, thing: int) -> HttpRe
         name=name,
         href=reverse(scope, args=(thing,)),
         has_rule=rule is not None,
+        row=_row(scope, thing, name, rule, config, _people(request)),
         readonly=readonly(request, Role.PLANNER),
     )
 

@@ -38,10 +38,12 @@ class ClockLine(TextLine):
 class SettingsForm(SharedForm):
     """Kinds by ways, and the quiet hours."""
 
-    waits = Select(gettext_lazy("Something waits longer than"), options=lambda: [Choice(str(n), minutes_words(n)) for n in WAITS_MINUTES])
+    waits_minutes = Select(
+        gettext_lazy("Something waits longer than"), options=lambda: [Choice(str(n), minutes_words(n)) for n in WAITS_MINUTES]
+    )
     summary_at = Select(gettext_lazy("Morning summary at"), options=lambda: [Choice(str(n), clock_words(n)) for n in SUMMARY_MINUTES])
-    quiet_from = ClockLine(gettext_lazy("From"), type="time", autocomplete="off")
-    quiet_to = ClockLine(gettext_lazy("to"), type="time", autocomplete="off")
+    quiet_from = ClockLine(gettext_lazy("From"), placeholder="22:00", inputmode="numeric", autocomplete="off")
+    quiet_to = ClockLine(gettext_lazy("to"), placeholder="07:00", inputmode="numeric", autocomplete="off")
     weekend = Box(gettext_lazy("All day on Saturday and Sunday"))
     urgent = Box(
         gettext_lazy("Except when the disk or the worker is in trouble"), sub=gettext_lazy("For operators: don’t wait until morning.")
@@ -60,7 +62,7 @@ class SettingsForm(SharedForm):
         self.settings, self.kinds, self.connections = settings, kinds, connections
         self.ways = [*([MAIL] if own_way else []), *settings.ways]
         stored: dict[str, Any] = {
-            "waits": str(settings.waits_minutes),
+            "waits_minutes": str(settings.waits_minutes),
             "summary_at": str(settings.summary_at),
             "quiet_from": clock_words(settings.quiet.first) if settings.quiet.first != settings.quiet.last else "",
             "quiet_to": clock_words(settings.quiet.last) if settings.quiet.first != settings.quiet.last else "",
@@ -93,7 +95,7 @@ class SettingsForm(SharedForm):
         return Settings(
             tuple(way for way in [*self.settings.ways, *added] if way in used),
             chosen,
-            int(values["waits"] or self.settings.waits_minutes),
+            int(values["waits_minutes"] or self.settings.waits_minutes),
             int(values["summary_at"] or self.settings.summary_at),
             QuietHours(values["quiet_from"], values["quiet_to"], values["weekend"]),
             values.get("urgent", self.settings.urgent),

@@ -157,7 +157,7 @@ def _way(way: str, config: AccountConfig, own_address: str) -> Way:
 
 def _row(form: SettingsForm, kind: Kind, config: AccountConfig, own_address: str) -> KindRow:
     value = {str(each) for each in form[kind.value].value() or ()}
-    select = {Kind.WAITS: "waits", Kind.SUMMARY: "summary_at"}.get(kind)
+    select = {Kind.WAITS: "waits_minutes", Kind.SUMMARY: "summary_at"}.get(kind)
     return KindRow(
         str(NAMES[kind]),
         str(NOTES.get(kind, "")),

@@ -1,0 +1,210 @@
+"""The pages of Notifications: settings, rules, what was sent, a test, and stopping e-mails without signing in (B4, P1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django_scopes import scope
+from tests.mail_server import Mailbox, text_of
+from tests.receiver import Answer
+from tests.story import Story
+from tests.told import Told
+
+from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import MAIL, Rule, Settings
+from heliograph.notifications import stored_settings
+from heliograph.notifications.unsubscribe_links import Subscription, path_of
+from heliograph.setup.services.account_creation import AccountFacts, create_account
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def told(story: Story) -> Iterator[Told]:
+    Account.objects.filter(pk=story.account).update(allowed_networks=["127.0.0.0/8"])
+    with Mailbox() as mailbox, mailbox.settings():
+        yield Told(story, mailbox)
+
+
+@pytest.fixture
+def ada(told: Told) -> User:
+    return told.story.person(name="Ada", email="ada@example.org")
+
+
+def saved(told: Told, user: int) -> Settings:
+    with scope(account=told.story.account):
+        return stored_settings.saved_settings(told.story.account, user).settings
+
+
+def fields_of(page: str) -> dict[str, list[str]]:
+    """What a browser would post of the page's largest form."""
+    fields: dict[str, list[str]] = {}
+    form = max(re.findall(r"<form.*?</form>", page, re.DOTALL), key=len)
+    for tag in re.findall(r"<input[^>]*>", form, re.DOTALL):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and ("checkbox" not in tag or re.search(r"\bchecked\b", tag)):
+            text = (value[1] if value else "").replace("&quot;", '"').replace("&#x27;", "'").replace("&amp;", "&")
+            fields.setdefault(name[1], []).append(text)
+    for name, body in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)"[^>]*selected', body)
+        fields[name] = [chosen[1] if chosen else ""]
+    return fields
+
+
+def test_B4_a_person_chooses_kinds_ways_and_quiet_hours(told: Told, ada: User, client: Client) -> None:
+    slack = told.story.connection("Slack #events", "/slack")
+    client.force_login(ada)
+    url = reverse("notifications")
+    fields = fields_of(client.get(url).text)
+    fields |= {
+        "failed": [],
+        "waits_minutes": ["60"],
+        "quiet_from": ["22:00"],
+        "quiet_to": ["07:00"],
+        "weekend": ["1"],
+        "add_connection": [f"c{slack}"],
+    }
+    assert client.post(url, fields).status_code == 302
+    settings = saved(told, ada.pk)
+    assert settings.ways_of(Kind.REFUSES) == {MAIL, f"c{slack}"}
+    assert settings.ways_of(Kind.FAILED) == {f"c{slack}"}
+    assert (settings.waits_minutes, settings.quiet.first, settings.quiet.last, settings.quiet.weekend) == (60, 1320, 420, True)
+    page = client.get(url).text
+    assert "Slack #events" in page
+    fields = fields_of(page)
+    assert client.post(url, fields | {"refuses": [MAIL], "failed": []}).status_code == 302
+    assert saved(told, ada.pk).ways == ()  # a way that is told nothing goes
+    refused = client.post(url, fields_of(client.get(url).text) | {"quiet_from": ["25:99"]})
+    assert refused.status_code == 422
+    assert "Give a time, such as 22:00." in refused.text
+
+
+def test_B4_a_viewer_chooses_for_themselves_and_adds_no_connection(told: Told, client: Client) -> None:
+    slack = told.story.connection("Slack #events", "/slack")
+    viewer = told.story.person(Role.VIEWER, name="Vic", email="vic@example.org")
+    client.force_login(viewer)
+    url = reverse("notifications")
+    client.post(url, fields_of(client.get(url).text) | {"add_connection": [f"c{slack}"], "refuses": [MAIL, f"c{slack}"]})
+    assert saved(told, viewer.pk).ways == ()
+    assert client.post(reverse("notification-everything"), {}).status_code == 403
+    assert client.post(reverse("notification-rule", args=("connection", slack)), {"users": [str(viewer.pk)]}).status_code == 403
+    for name in ("notification-rules", "notification-everything", "notification-log"):
+        assert client.get(reverse(name)).status_code == 200
+
+
+def test_B4_rules_are_saved_removed_and_audited(told: Told, ada: User, client: Client) -> None:
+    crm = told.story.connection("CRM", "/crm")
+    flow = told.story.flow("Leads", [told.story.to(crm)])
+    client.force_login(ada)
+    for name, id in (("connection", crm), ("flow", flow)):
+        url = reverse("notification-rule", args=(name, id))
+        posted = fields_of(client.get(url).text) | {
+            "users": [str(ada.pk)],
+            "addresses": ["Team@example.org"],
+            "kinds": ["refuses", "failed"],
+        }
+        assert client.post(url, posted).status_code == 302
+        with scope(account=told.story.account):
+            rule = stored_settings.rules_of(told.story.account)[name, id]
+        assert (rule.users, rule.ways, rule.kinds) == ({ada.pk}, ("team@example.org",), {Kind.REFUSES, Kind.FAILED})
+        for wrong in ({"addresses": ["nobody"]}, {"users": [], "addresses": [""]}, {"kinds": []}):
+            assert client.post(url, fields_of(client.get(url).text) | wrong).status_code == 422
+    assert "team@example.org" in client.get(reverse("notification-rules")).text
+    client.post(reverse("notification-rule", args=("flow", flow)), {"do": "remove"})
+    with scope(account=told.story.account):
+        assert list(stored_settings.rules_of(told.story.account)) == [("connection", crm)]
+        assert AuditEntry.objects.filter(kind="notifications").count() == 3
+
+
+def test_P1_a_rule_names_nobody_and_nothing_of_another_account(told: Told, ada: User, client: Client) -> None:
+    other = create_account(AccountFacts("OTHER", "Other", "UTC"), by="user:1")
+    stranger = User.objects.create_user("eve@example.org", name="Eve", account=other)
+    crm = told.story.connection("CRM", "/crm")
+    client.force_login(ada)
+    url = reverse("notification-rule", args=("connection", crm))
+    posted = fields_of(client.get(url).text) | {"users": [str(stranger.pk), str(ada.pk)], "connections": ["c999999"]}
+    client.post(url, posted)
+    with scope(account=told.story.account):
+        rule = stored_settings.rules_of(told.story.account)["connection", crm]
+    assert (rule.users, rule.ways) == ({ada.pk}, ())
+    client.force_login(stranger)
+    assert client.get(url).status_code == 404
+    assert "CRM" not in client.get(reverse("notification-rules")).text
+
+
+def test_B4_a_test_says_what_each_way_answered(told: Told, ada: User, client: Client) -> None:
+    told.story.receiver.answer("/slack", Answer(404, "no_service"))
+    slack = told.story.connection("Slack #events", "/slack")
+    told.settings(ada, ways=(f"c{slack}",), chosen={Kind.REFUSES: frozenset({MAIL, f"c{slack}"})})
+    client.force_login(ada)
+    sent = client.post(reverse("notification-test"))
+    assert "Being sent" in client.get(sent["Location"]).text
+    told.office.send_due()
+    page = client.get(sent["Location"]).text
+    assert "Taken" in page
+    assert "It answers 404: “no_service”" in page
+    (mail,) = told.mailbox.mails
+    assert mail["Subject"] == "A test from Heliograph"
+    assert "A test was just sent." in client.post(reverse("notification-test"), follow=True).text
+
+
+def test_B4_the_log_says_what_was_sent_to_whom_and_why_not(told: Told, ada: User, client: Client) -> None:
+    told.mailbox.refuse("team@example.org", "550 no such user")
+    with scope(account=told.story.account):
+        everything = Settings(("team@example.org",), {Kind.REFUSES: frozenset({"team@example.org"})})
+        stored_settings.save_settings(told.story.account, stored_settings.ACCOUNT, everything, told.config, by="user:1")
+    told.story.pause(told.story.connection("CRM", "/crm"))
+    for _try in range(6):
+        told.passes(61)
+        told.turn()
+    client.force_login(ada)
+    page = client.get(reverse("notification-log")).text
+    assert page.count("CRM is paused") == 2
+    assert "The mail server answers 550: no such user" in page
+    assert "team@example.org" not in client.get(f"{reverse('notification-log')}?to=me").text
+    assert "Ada" not in client.get(f"{reverse('notification-log')}?state=not-sent").text.partition("<tbody>")[2]
+
+
+def test_B4_one_click_stops_a_kind_without_signing_in(told: Told, ada: User, client: Client) -> None:
+    told.story.pause(told.story.connection("CRM", "/crm"))
+    told.passes(2)
+    told.turn()
+    (mail,) = told.mailbox.mails
+    path = mail["List-Unsubscribe"].strip("<>").removeprefix("http://127.0.0.1:8700")
+    assert path in text_of(mail)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert MAIL in saved(told, ada.pk).ways_of(Kind.REFUSES)  # opening it changes nothing
+    assert Client(enforce_csrf_checks=True).post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    settings = saved(told, ada.pk)
+    assert MAIL not in settings.ways_of(Kind.REFUSES)
+    assert MAIL in settings.ways_of(Kind.FAILED)
+    client.post(path, {"do": "all"})
+    assert not any(saved(told, ada.pk).ways_of(kind) for kind in Kind)
+    client.post(path, {"do": "undo"})
+    assert all(saved(told, ada.pk).ways_of(kind) == {MAIL} for kind in Kind)
+
+
+def test_B4_an_address_of_the_account_leaves_the_settings_and_every_rule(told: Told, ada: User, client: Client) -> None:
+
+    crm = told.story.connection("CRM", "/crm")
+    team = "team@example.org"
+    with scope(account=told.story.account):
+        everything = Settings((team,), {Kind.REFUSES: frozenset({team}), Kind.FAILED: frozenset({team})})
+        stored_settings.save_settings(told.story.account, stored_settings.ACCOUNT, everything, told.config, by="user:1")
+        stored_settings.save_rule(told.story.account, "connection", crm, Rule(frozenset({ada.pk}), (team,)), told.config, by="user:1")
+    client.post(path_of(Subscription(told.story.account, 0, team, Kind.REFUSES)), {"do": "stop"})
+    with scope(account=told.story.account):
+        assert stored_settings.rules_of(told.story.account)["connection", crm].ways == ()
+    assert not saved(told, stored_settings.ACCOUNT).ways_of(Kind.REFUSES)
+    assert saved(told, stored_settings.ACCOUNT).ways_of(Kind.FAILED) == {team}
+
+
+@pytest.mark.parametrize("token", ["x", "W10~3A1~3Aforged", "a" * 2_000])
+def test_B4_a_link_that_was_not_signed_here_stops_nothing(told: Told, client: Client, token: str) -> None:
+    assert client.post(f"/unsubscribe/{token}/", {"do": "all"}).status_code == 404
