@@ -384,6 +384,29 @@ def _events() -> Iterator[Deed]:
         )
 
 
+def _notifications() -> Iterator[Deed]:
+    team = {"address": "team@example.org", "kinds": ["refuses", "failed"]}
+    told = PagePost("/signal/notifications/rules/connection/{spare}/", {"addresses": "team@example.org"}, "form")
+    rule = ApiRequest(
+        "PUT",
+        "notifications/rules/connection/{spare}",
+        {"addresses": ["team@example.org"], "kinds": ["refuses", "waits", "failed", "ends"]},
+    )
+    yield Deed(
+        "an address is told everything",
+        PagePost("/signal/notifications/rules/everything/", {"add_address": "team@example.org"}, "told-form"),
+        ApiRequest("PUT", "notifications", {"places": [team]}),
+        "audit_entry notification_settings",
+    )
+    yield Deed("an address is told about a connection", told, rule, "audit_entry notification_rule")
+    yield Deed(
+        "the rule of a connection is removed",
+        (told, PagePost("/signal/notifications/rules/connection/{spare}/", {"do": "remove"})),
+        (rule, ApiRequest("DELETE", "notifications/rules/connection/{spare}")),
+        "audit_entry",
+    )
+
+
 def _connections() -> Iterator[Deed]:
     new = {"name": "CRM 2", "url": "https://crm.example/hook/s3cr3t"} | KEY
     yield Deed(
@@ -885,4 +908,14 @@ def _replays() -> Iterator[Deed]:
     )
 
 
-DEEDS: Final = (*_settings(), *_tags(), *_events(), *_connections(), *_sources(), *_flows(), *_registrations(), *_replays())
+DEEDS: Final = (
+    *_settings(),
+    *_tags(),
+    *_events(),
+    *_connections(),
+    *_notifications(),
+    *_sources(),
+    *_flows(),
+    *_registrations(),
+    *_replays(),
+)

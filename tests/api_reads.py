@@ -43,6 +43,7 @@ TABLES: Final = {
     "source": ("source",),
     "status": ("registration_status", "event_status", "session_status"),
     "tag": ("tag",),
+    "thing": ("connection", "flow"),
     "token": ("api_token",),
     "user": ("accounts_user",),
 }
@@ -81,6 +82,7 @@ def ids_of(db: Database, presets: Sequence[str], recipes: Sequence[str], kinds: 
         "preset": list(presets),
         "recipe": list(recipes),
         "kind": list(kinds),
+        "scope": ["connection", "flow"],
     }
 
 

@@ -64,6 +64,13 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "actions/{action}/attempts"): _READ,
     ("GET", "registrations.ndjson"): _EXPORT,
     ("POST", "registrations.ndjson"): _SEND,
+    ("GET", "notifications"): _READ,
+    ("PUT", "notifications"): _SET_UP,
+    ("GET", "notifications/messages"): _READ,
+    ("GET", "notifications/rules"): _READ,
+    ("GET", "notifications/rules/{scope}/{thing}"): _READ,
+    ("PUT", "notifications/rules/{scope}/{thing}"): _SET_UP_EVENTS,
+    ("DELETE", "notifications/rules/{scope}/{thing}"): _SET_UP_EVENTS,
     ("GET", "retry"): _READ,
     ("GET", "retry/counts"): _READ,
     ("GET", "retry/causes"): _READ,
@@ -311,6 +318,7 @@ OF_SIGNAL: Final = frozenset(
         *("mappings", "presets", "records", "replays", "retry"),
         *("actions", "changes", "connections", "exports", "feed", "figures", "flows", "integrations"),
         *("mappings", "presets", "recipes", "records", "replays", "retry"),
+        *("mappings", "notifications", "presets", "records", "replays", "retry"),
     }
 )
 """The first parts of the addresses of Signal: their endpoints are closed while Signal is off for the account (N4)."""

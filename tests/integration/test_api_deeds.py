@@ -43,6 +43,8 @@ READS: Final[dict[str, tuple[str, ...]]] = {
     "insights": ("GET figures",),
     "mapping-list": ("GET mappings",),
     "overview": ("GET overview",),
+    "notification-rules": ("GET notifications/rules",),
+    "notification-log": ("GET notifications/messages",),
     "profile-data": ("GET profile-data",),
     "profile-data-delete": ("GET profile-data/{field}/uses",),
     "questions-delete": ("GET events/{event}/questions/{question}/uses",),
@@ -68,6 +70,7 @@ READS: Final[dict[str, tuple[str, ...]]] = {
 LOOK_FIRST: Final = frozenset(
     {
         *("attendee-types", "configure", "connection", "connection-versions", "custom-statuses", "job", "mapping", "mapping-versions"),
+        "notification-rule",
         *("questions", "retry-job", "sessions", "tag"),
     }
 )

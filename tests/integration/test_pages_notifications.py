@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django_scopes import scope
+from tests.api_client import ApiClient
 from tests.mail_server import Mailbox, text_of
 from tests.receiver import Answer
 from tests.story import Story
@@ -111,7 +112,7 @@ def test_B4_rules_are_saved_removed_and_audited(told: Told, ada: User, client: C
         assert client.post(url, posted).status_code == 302
         with scope(account=told.story.account):
             rule = stored_settings.rules_of(told.story.account)[name, id]
-        assert (rule.users, rule.ways, rule.kinds) == ({ada.pk}, ("team@example.org",), {Kind.REFUSES, Kind.FAILED})
+        assert rule == Rule(frozenset({ada.pk}), ("team@example.org",), frozenset({Kind.REFUSES, Kind.FAILED}))
         for wrong in ({"addresses": ["nobody"]}, {"users": [], "addresses": [""]}, {"kinds": []}):
             assert client.post(url, fields_of(client.get(url).text) | wrong).status_code == 422
     assert "team@example.org" in client.get(reverse("notification-rules")).text
@@ -131,7 +132,7 @@ def test_P1_a_rule_names_nobody_and_nothing_of_another_account(told: Told, ada: 
     client.post(url, posted)
     with scope(account=told.story.account):
         rule = stored_settings.rules_of(told.story.account)["connection", crm]
-    assert (rule.users, rule.ways) == ({ada.pk}, ())
+    assert rule == Rule(frozenset({ada.pk}))
     client.force_login(stranger)
     assert client.get(url).status_code == 404
     assert "CRM" not in client.get(reverse("notification-rules")).text
@@ -208,3 +209,28 @@ def test_B4_an_address_of_the_account_leaves_the_settings_and_every_rule(told: T
 @pytest.mark.parametrize("token", ["x", "W10~3A1~3Aforged", "a" * 2_000])
 def test_B4_a_link_that_was_not_signed_here_stops_nothing(told: Told, client: Client, token: str) -> None:
     assert client.post(f"/unsubscribe/{token}/", {"do": "all"}).status_code == 404
+
+
+def test_B4_programs_set_what_is_told_and_read_what_was_sent(told: Told, ada: User) -> None:
+    crm = told.story.connection("CRM", "/crm")
+    api = ApiClient.for_account(told.story.account)
+    places = [{"address": "team@example.org", "kinds": ["refuses"]}]
+    hours = {"first": "22:00", "last": "07:00"}
+    answer = api.ask("PUT", "notifications", {"places": places, "quiet_hours": hours, "summary_at": "09:00"})
+    assert answer == api.get("notifications")
+    stored = saved(told, stored_settings.ACCOUNT)
+    assert (stored.ways, stored.quiet.first, stored.summary_at) == (("team@example.org",), 1320, 540)
+    for wrong in ([{"kinds": []}], [{"connection": "1", "address": "a@b.c", "kinds": []}], [{"address": "nobody", "kinds": ["failed"]}]):
+        api.ask("PUT", "notifications", {"places": wrong}, status=400)
+    rule = f"notifications/rules/connection/{crm}"
+    assert api.get(rule)["users"] == []
+    api.ask("PUT", rule, {"users": [str(ada.pk)], "kinds": ["refuses"]})
+    assert [each["thing"] for each in api.get("notifications/rules")["items"]] == [str(crm)]
+    api.ask("PUT", "notifications/rules/flow/999", {"users": [str(ada.pk)], "kinds": ["refuses"]}, status=404)
+    told.story.pause(crm)
+    told.passes(2)
+    told.turn()
+    (message,) = api.get("notifications/messages")["items"]
+    assert (message["title"], message["address"], message["state"]) == ("CRM is paused", "ada@example.org", "sent")
+    api.delete(rule)
+    assert api.get("notifications/rules")["items"] == []

@@ -235,7 +235,7 @@ def _untried(reader: AccountReader) -> Iterable[tuple[int, int, int, int]]:
         for id in connections[:100]
     )
     return reader.db.all(
-        f"SELECT l.connection_id, a.flow_id, count(*), min(a.created) FROM ({lanes}) l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} AND a.queue = 0"
+        f"SELECT l.connection_id, a.flow_id, count(*), min(a.created) FROM ({lanes}) l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} AND NOT (a.{ACTION_IN_QUEUE})"
         " GROUP BY l.connection_id, a.flow_id"
     )
 
