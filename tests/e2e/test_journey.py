@@ -98,7 +98,8 @@ def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation:
     # A status is changed, and goes out.
     page.bring_to_front()
     page.get_by_role("searchbox", name="Search registrations").fill("zoë marin")
-    page.get_by_role("button", name="Filter").click()
+    if not scripted:
+        page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name="S26-1", exact=True).click()
     expect(page.get_by_role("heading", name="Zoë Marin", level=1)).to_be_visible()
     set_status(page, "Attended")

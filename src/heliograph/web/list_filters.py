@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from django import forms
 from django.http import HttpRequest
@@ -212,10 +213,27 @@ class ColumnsFilter(Filter):
         return [] if tuple(value) == self.usual else list(value)
 
 
+@dataclass(frozen=True, slots=True)
+class FilterChip:
+    """A filter that is set, with the address of the list without it."""
+
+    name: str
+    value: str
+    href: str
+
+
+IN_LINE: Final = 3
+"""Filters beside the search where there are more than fit in one line of a wide page; the others are below "More filters"."""
+FIT: Final = 4
+"""Filters that fit in one line beside the search."""
+
+
 class ListFilters(Form):
     """The filters of a list. If no row matches, the page shows the title no_match, no_match_text, and the link show_all."""
 
     button: ClassVar[AnyText] = gettext_lazy("Filter")
+    acts_at_once: ClassVar[bool] = True
+    """Whether a change of a filter shows the list anew; if not, its button does."""
     no_match: ClassVar[AnyText] = gettext_lazy("Nothing matches")
     show_all: ClassVar[AnyText] = gettext_lazy("Show everything")
 
@@ -273,6 +291,36 @@ class ListFilters(Form):
             for name in self.fields
             if self._filter(name).place == "bar" and not isinstance(self.fields[name], SearchFilter)
         ]
+
+    @property
+    def in_line(self) -> list[FormField]:
+        """The filters beside the search."""
+        others = self.others
+        return others if len(others) <= FIT else others[:IN_LINE]
+
+    @property
+    def folded(self) -> list[FormField]:
+        """The filters below "More filters"."""
+        return self.others[len(self.in_line) :]
+
+    @property
+    def folded_set(self) -> int:
+        """How many of the filters below "More filters" are set."""
+        return sum(bool(field.value) for field in self.folded)
+
+    @property
+    def chips(self) -> list[FilterChip]:
+        """The filters that are set, besides the search, in the order of the bar."""
+        chips = []
+        for name, field in self.fields.items():
+            filter_field = self._filter(name)
+            if isinstance(field, SearchFilter) or filter_field.place not in ("bar", "link") or not self._texts(name):
+                continue
+            value = self.draw_field(name).value
+            words = next((str(option.label) for option in filter_field.current_options if option.value == value), value)
+            if filter_field.label and words:
+                chips.append(FilterChip(str(filter_field.label), words, _with(self.path, self.query(name))))
+        return chips
 
     @property
     def set_apart(self) -> int:

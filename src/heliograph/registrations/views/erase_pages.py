@@ -66,6 +66,8 @@ class PeopleFilters(ListFilters):
     no_match_text = gettext_lazy("Try the e-mail address, one name alone, or a registration’s code.")
     show_all = gettext_lazy("Search again")
 
+    acts_at_once = False
+
     q = SearchFilter(gettext_lazy("E-mail, name or registration code"), placeholder=gettext_lazy("E-mail, name or code"))
 
 

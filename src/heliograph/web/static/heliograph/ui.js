@@ -153,7 +153,7 @@ document.addEventListener("keydown", (e) => {
 });
 
 /** A table with data-tick-all: a box in its head ticks all rows of the page; .ticked of the form says how many are ticked. */
-document.querySelectorAll("table[data-tick-all]").forEach((table) => {
+const tickAll = (/** @type {ParentNode} */ part) => part.querySelectorAll("table[data-tick-all]").forEach((table) => {
   const head = table.querySelector("th.row-tick");
   const boxes = /** @type {HTMLInputElement[]} */ ([...table.querySelectorAll("td.row-tick input")]);
   const said = table.closest("form")?.querySelector(".ticked");
@@ -181,6 +181,8 @@ document.querySelectorAll("table[data-tick-all]").forEach((table) => {
   });
   count();
 });
+tickAll(document);
+document.addEventListener("list:load", (e) => tickAll(/** @type {ParentNode} */ (e.target))); // what lists.js has put into the page since
 
 /** <button data-copy="ID" hidden>: shown where there is a clipboard; says Copied for 2 s. */
 if (navigator.clipboard)
