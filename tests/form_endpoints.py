@@ -142,7 +142,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The endpoints that do what a page's form does."""
 
-A_PERSON: Final = "A person signs in, and manages the own password and second factor, in a browser: a token is no person."
+A_PERSON: Final = "A person signs in, and manages the own password, second factor and saved views, in a browser: a token is no person."
 REASONS: Final = {
     "recipe": "It asks for a sample first, and then does what POST recipes/{recipe}/flows does (test_recipes.py).",
     "recipe-done": "It registers somebody to see the first delivery; a program sends POST registrations.",
@@ -157,6 +157,9 @@ REASONS: Final = {
     "account_logout": A_PERSON,
     "account_reauthenticate": A_PERSON,
     "end-session": A_PERSON,
+    "view-save": A_PERSON,
+    "view-rename": A_PERSON,
+    "view-delete": A_PERSON,
     "first-start": A_PERSON,
     "invitation": A_PERSON,
     "me": A_PERSON,

@@ -17,7 +17,6 @@ LISTS = (
     "/signal/retry/",
     "/signal/mappings/",
     "/settings/audit/",
-    "/settings/tags/",
     "/events/",
 )
 
@@ -50,7 +49,7 @@ def test_a_choice_acts_at_once_and_its_chip_takes_it_away(signed_in: Page, showc
     page = signed_in
     page.goto(f"{showcase.url}/signal/flows/")
     before = page.locator("table.flow-list tbody tr").count()
-    choice = page.get_by_label("Live or Test")
+    choice = page.get_by_role("combobox", name="Live or Test")
     choice.focus()
     choice.select_option("Test")
     expect(page.locator("table.flow-list tbody tr")).to_have_count(1)
@@ -86,11 +85,12 @@ def test_a_row_opens_by_a_click_but_not_on_its_controls(signed_in: Page, showcas
     row.get_by_text("Zoë Marin").evaluate(
         "(name) => { const range = document.createRange(); range.selectNodeContents(name); getSelection().addRange(range); }"
     )
-    row.locator("td").last.dispatch_event("click")
+    event = row.locator("td").filter(has_text="SUMMIT-26")
+    event.dispatch_event("click")
     assert page.url == f"{showcase.url}/registrations/", "a text is selected"
     page.evaluate("getSelection().removeAllRanges()")
     with page.expect_navigation():
-        row.locator("td").last.click()
+        event.click()
     assert page.url == f"{showcase.url}/registrations/SUMMIT-26/S26-1/"
 
 
@@ -116,7 +116,7 @@ def test_nothing_moves_while_a_list_loads(signed_in: Page, showcase: Showcase, a
     )
     page.goto(f"{showcase.url}{address}")
     page.wait_for_load_state("networkidle")
-    assert page.evaluate("moved") < 0.02
+    assert page.evaluate("moved") < 0.05, "more than the letters of the font, once it is there"
 
 
 def test_more_filters_unfold_by_keyboard_and_on_a_phone_stand_in_the_drawer(signed_in: Page, showcase: Showcase) -> None:

@@ -111,6 +111,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"restored-copy"}  # test_pages_restored_copy.py
     # test_retry_queue.py, test_retry_again.py
     tried |= {"retry-job", "retry-resend", *(f"retry-download{more}" for more in ("", "-ready", "-file", "-again"))}
+    tried |= {"view-save", "view-rename", "view-delete"}  # test_saved_views.py
     tried |= {"find-all", "find-results"}  # test_pages_search.py
     tried |= {"find", "why", "why-others", "flow-decisions"}  # test_pages_find.py, test_pages_why.py
     tried |= {f"replay{more}" for more in ("", "-run", "-send", "-act")}  # test_pages_replay.py

@@ -276,6 +276,7 @@ DECIDED = {
         account_emailconfirmation key
         accounts_user email name password role
         api_token created_by digest name prefix role scopes
+        saved_view list_name name query
         django_session session_key
         entry_link created_by digest purpose
         mfa_authenticator data type

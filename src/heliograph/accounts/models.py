@@ -182,6 +182,28 @@ class KeptForm(models.Model):
         return self.path
 
 
+class SavedView(models.Model):
+    """The filters of a list that a user keeps under a name (`accounts.saved_views`). Only that user sees it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)  # the constraint's index has it
+    list_name = models.CharField(max_length=40)  # of the list's URL
+    name = models.CharField(max_length=60)
+    query = models.TextField()  # of the list's address; never the words of its search
+    created = MicrosField()
+
+    class Meta:
+        db_table = "saved_view"
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ("id",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=("user", "list_name", "name"), name="saved_view_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class TokenScope(models.TextChoices):
     """What a token may do, besides what its role limits."""
 

@@ -96,6 +96,9 @@ PLACES: dict[str, str] = {
     "configure-delete": "tags#custom-registration-properties",
     # registrations
     "registrations": "registrations#finding-a-registration",
+    "view-save": "registrations#filters-and-saved-views",
+    "view-rename": "registrations#filters-and-saved-views",
+    "view-delete": "registrations#filters-and-saved-views",
     "registration": "registrations#changing-a-registration",
     "registration-active": "registrations#deleting-a-registration",
     "registration-add": "registrations#adding-a-registration",

@@ -21,16 +21,20 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
 from django import forms
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.accounts.models import User
+from heliograph.accounts.saved_views import LISTS, query_of, views_of
 from heliograph.domain.ids import read_id
 from heliograph.web.form_fields import Select, WidgetKind
 from heliograph.web.forms import Form
@@ -222,6 +226,16 @@ class FilterChip:
     href: str
 
 
+@dataclass(frozen=True, slots=True)
+class ViewLink:
+    """A saved view of the list."""
+
+    id: int
+    name: str
+    href: str
+    current: bool
+
+
 IN_LINE: Final = 3
 """Filters beside the search where there are more than fit in one line of a wide page; the others are below "More filters"."""
 FIT: Final = 4
@@ -240,6 +254,7 @@ class ListFilters(Form):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request.GET)
         self.path = request.path
+        self._request = request
         self.full_clean()
         for name in self.errors:  # a refused filter has no value; its text stays in its field
             self.cleaned_data[name] = self._filter(name).read("")
@@ -316,11 +331,48 @@ class ListFilters(Form):
             filter_field = self._filter(name)
             if isinstance(field, SearchFilter) or filter_field.place not in ("bar", "link") or not self._texts(name):
                 continue
-            value = self.draw_field(name).value
+            value = str(self.draw_field(name).value)
             words = next((str(option.label) for option in filter_field.current_options if option.value == value), value)
             if filter_field.label and words:
                 chips.append(FilterChip(str(filter_field.label), words, _with(self.path, self.query(name))))
         return chips
+
+    @property
+    def list_name(self) -> str:
+        """The name of the list's URL if its filters can be kept as a view (`accounts.saved_views`); else ""."""
+        match = self._request.resolver_match
+        name = (match.url_name or "") if match and not match.kwargs else ""
+        return name if name in LISTS and isinstance(getattr(self._request, "user", None), User) else ""
+
+    @property
+    def view_query(self) -> str:
+        """The filters as a view keeps them; "" if none is set."""
+        return query_of(urlencode(self.query(*(name for name, field in self.fields.items() if isinstance(field, SearchFilter)))))
+
+    @cached_property
+    def views(self) -> list[ViewLink]:
+        """The person's saved views of this list."""
+        if not self.list_name:
+            return []
+        user: User = self._request.user  # type: ignore[assignment]  # list_name has checked it
+        current = "" if self.refused else self.view_query
+        rows = views_of(user, self.list_name)
+        return [ViewLink(row.pk, row.name, f"{self.path}?{row.query}", row.query == current) for row in rows]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no filter is set that a view keeps."""
+        return not self.view_query
+
+    @property
+    def may_be_saved(self) -> bool:
+        """Whether the filters can be kept as a view, and are not yet."""
+        return bool(self.list_name and not self.refused and self.view_query) and not any(view.current for view in self.views)
+
+    @property
+    def csrf_token(self) -> str:
+        """For the forms of the views."""
+        return get_token(self._request)
 
     @property
     def set_apart(self) -> int:

@@ -60,8 +60,8 @@
     running?.abort();
     running = new AbortController();
     const { signal } = running;
-    const answer = await fetch(address, { signal, headers: { Accept: "text/html" } }).catch((error) => (error.name === "AbortError" ? null : undefined));
-    if (answer === null) return; // a later choice
+    const answer = await fetch(address, { signal, headers: { Accept: "text/html" } }).catch(() => undefined);
+    if (signal.aborted) return; // a later choice
     const text = await answer?.text().catch(() => "");
     if (signal.aborted) return;
     const page = new DOMParser().parseFromString(text ?? "", "text/html");
@@ -107,14 +107,14 @@
 
   // A chip's × and "Clear" are links to the list without that filter. The focus goes to the search, or to the next filter: the link is gone.
   document.addEventListener("click", (e) => {
-    const link = e.target instanceof Element ? /** @type {HTMLAnchorElement | null} */ (e.target.closest("[data-part=chips] a")) : null;
-    const form = formOf(link);
+    const link = e.target instanceof Element ? /** @type {HTMLAnchorElement | null} */ (e.target.closest(".filter-chips li a")) : null;
+    const form = /** @type {HTMLFormElement | null} */ (link ? document.querySelector("form[data-instant]") : null);
     if (!link || !form || e.ctrlKey || e.metaKey || e.shiftKey || e.button) return;
     e.preventDefault();
     clearTimeout(timer);
     const keyed = link.matches(":focus-visible");
     void show(form, link.getAttribute("href") ?? "", true).then(() => {
-      const chip = form.querySelector("[data-part=chips] a") ?? form.querySelector("input:not([type=hidden]), select");
+      const chip = document.querySelector(".filter-chips li a") ?? form.querySelector("input:not([type=hidden]), select");
       if (keyed || !document.activeElement || document.activeElement === document.body) /** @type {HTMLElement | null} */ (chip)?.focus();
     });
   });
