@@ -156,6 +156,7 @@ REASONS: Final = {
     "account_login": A_PERSON,
     "account_logout": A_PERSON,
     "account_reauthenticate": A_PERSON,
+    "appearance": A_PERSON,
     "end-session": A_PERSON,
     "view-save": A_PERSON,
     "view-rename": A_PERSON,

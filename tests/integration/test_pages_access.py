@@ -87,7 +87,19 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"flow-new", "flow", "flow-copy", "flow-delete", "flow-versions", "flow-test", "flow-new-test", "flow-send"}
     tried |= {"recipes", "recipe", "recipe-done"}  # test_recipes.py
     # test_people.py
-    tried |= {"users", "user-invite", "user", "user-act", "api-tokens", "api-token-new", "api-token-revoke", "audit", "me", "end-session"}
+    tried |= {
+        "users",
+        "user-invite",
+        "user",
+        "user-act",
+        "api-tokens",
+        "api-token-new",
+        "api-token-revoke",
+        "audit",
+        "me",
+        "appearance",
+        "end-session",
+    }
     tried |= {"account_change_password", "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"}
     tried |= {"sign-in-rules"}  # test_sign_in_rules.py
     tried |= {"api-reference", "api-endpoint", "api-problems", "api-openapi"}  # test_api_reference.py

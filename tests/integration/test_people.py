@@ -376,6 +376,20 @@ def test_who_is_switched_off_is_out_at_once(site: SignalAccount, client: Client)
     assert deeds(site, site.planner)[-3:] == ["switched off", "switched on", "signed in"]
 
 
+def test_each_browser_has_the_appearance_that_was_chosen_in_it(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    assert "data-theme" not in client.get("/accounts/me/").content.decode()
+    for theme in ("dark", "light"):
+        chosen = client.post("/accounts/me/appearance/", {"theme": theme})
+        assert chosen["Location"] == "/accounts/me/"
+        assert (chosen.cookies["theme"]["httponly"], chosen.cookies["theme"]["samesite"]) == (True, "Lax")
+        assert f'data-theme="{theme}"' in client.get("/signal/flows/").content.decode()
+    for nothing in ("", '"><script>', "neon"):
+        client.post("/accounts/me/appearance/", {"theme": "dark"})
+        client.post("/accounts/me/appearance/", {"theme": nothing})
+        assert "data-theme" not in client.get("/accounts/me/").content.decode()
+
+
 def test_sessions_are_listed_and_end(site: SignalAccount, client: Client) -> None:
     here, there, third = Client(), Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}), Client()
     for each in (here, there, third):

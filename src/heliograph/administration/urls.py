@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern] = [
     path("accounts/invitation/<segment:token>/", one_time_links.invitation, name="invitation"),
     path("accounts/new-password/<segment:token>/", one_time_links.new_password, name="new-password"),
     path("accounts/me/", profile_page.me, name="me"),
+    path("accounts/me/appearance/", profile_page.appearance, name="appearance"),
     path("accounts/me/sessions/", profile_page.end_session, name="end-session"),
     path("accounts/me/views/", saved_view_forms.save, name="view-save"),
     path("accounts/me/views/<int:id>/", saved_view_forms.rename, name="view-rename"),

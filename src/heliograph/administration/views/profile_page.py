@@ -7,6 +7,7 @@ from typing import Any, cast
 from allauth.account.views import PasswordChangeView
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -22,11 +23,15 @@ from heliograph.accounts.recovery_codes import count_codes
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.form_fields import TextLine
+from heliograph.web.context import THEMES
+from heliograph.web.form_fields import Radios, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
+A_YEAR = 365 * 24 * 3600
+"""Seconds for which a browser remembers a choice."""
 SHOWN = 50
 """Sessions listed; the rest can be ended by "Sign out everywhere else"."""
 
@@ -35,6 +40,16 @@ class NameForm(SharedForm):
     """The user's own name."""
 
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
+
+
+class AppearanceForm(Form):
+    """Light or dark; "" follows the device."""
+
+    theme = Radios(
+        gettext_lazy("Appearance"),
+        options=[Choice("", gettext_lazy("System")), Choice("light", gettext_lazy("Light")), Choice("dark", gettext_lazy("Dark"))],
+        help=gettext_lazy("System follows your device, also at night. The choice holds for this browser."),
+    )
 
 
 class EndSessionForm(Form):
@@ -65,6 +80,7 @@ def me(request: AccountRequest) -> HttpResponse:
         section="me",
         here="me",
         fields=form.draw_fields(),
+        appearance=AppearanceForm(initial={"theme": request.COOKIES.get("theme", "")}).draw_fields(),
         has_password=user.has_usable_password(),
         second=_second_factor(request),
         sessions=_sessions(request),
@@ -87,6 +103,19 @@ class ChangePasswordView(PasswordChangeView):  # type: ignore[misc]
         response: HttpResponse = super().form_valid(form)
         say(self.request, _("Your password is changed. Elsewhere you are signed out."))
         return response
+
+
+@require_POST
+def appearance(request: AccountRequest) -> HttpResponse:
+    """Chooses light or dark pages for this browser: a cookie, since the same person may want the one in the office and the other at night."""
+    form = AppearanceForm(request.POST)
+    response = HttpResponseRedirect(reverse("me"))
+    theme = form.cleaned_data["theme"] if form.is_valid() else ""
+    if theme in THEMES:
+        response.set_cookie("theme", theme, max_age=A_YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response
 
 
 @require_POST
