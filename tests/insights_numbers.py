@@ -17,7 +17,7 @@ def number_in(inside: str) -> int | None:
     inside = re.sub(r"<svg.*?</svg>", "", inside, flags=re.DOTALL)
     said = re.search(r'class="said">[^<]*: ([^<]*)<', inside)
     if said:
-        return sum(int(n) for n in re.findall(r"(\d+) (?:change|retr|deliver|failed)", said[1]))
+        return sum(int(n) for n in re.findall(r"(\d+) (?:change|retr|deliver|failed|waiting|invalid)", said[1]))
     value = re.search(r'class="value">([\d,]+)<', inside) or re.fullmatch(r"\s*([\d,]+)(?: \w+)?\s*(?:<.*)?", inside, re.DOTALL)
     return int(value[1].replace(",", "")) if value else None
 

@@ -109,7 +109,7 @@ def test_C3_D6_every_page_explains_a_refusal_by_its_own_facts(story: Story, clie
     pages = {"setup": text_of(client.get(f"/signal/connections/{connection}/").content), "groups": text_of(client.get(RETRY).content)}
     assert (report.sign_in, report.says) == (sign_in, "invalid_token")
     assert "The target says: “invalid_token”." in pages["setup"]
-    groups = html.unescape(client.get(RETRY).content.decode()).split("<li>")
+    groups = html.unescape(client.get(RETRY).content.decode()).split('<li class="cause">')
     for code, answer in ANSWERS.items():
         error = WORDS[code] if code in ("B400", "U401", "F403", "S403") else ""
         shown = callout(client, story.action(code)["key"])
@@ -235,7 +235,7 @@ def test_D6_a_run_whose_action_was_superseded_is_not_counted_as_sent(story: Stor
         story.resume(crm)
         story.wait_for(lambda: Counter(story.states()) == {"success": 2, "superseded": 1})
     shown = client.get(RETRY).content.decode()
-    assert "2 sent, 1 superseded" in text_of(shown.encode())
+    assert "2 sent, 1 replaced by newer data" in text_of(shown.encode())
     link = re.search(r'href="(/signal/retry/\?[^"#]+)#items"[^>]*>.{0,200}?2 sent', shown, re.DOTALL)
     assert link
     assert client.get(html.unescape(link[1])).content.decode().partition("<tbody>")[2].count("<tr>") == 3
@@ -311,7 +311,7 @@ def test_D6_a_cure_is_credited_only_to_a_save_that_can_have_cured_the_cause(
     shown = text_of(client.get(RETRY).content)
     assert "1 sent" in shown
     assert ("Connection Setup was saved" in shown) is is_credited
-    assert ("It has passed, or somebody submitted them." in shown) is not is_credited
+    assert ("Recovered, or resubmitted." in shown) is not is_credited
 
 
 @pytest.mark.parametrize("is_mended_by_a_save", [False, True])

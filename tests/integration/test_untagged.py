@@ -99,7 +99,7 @@ def test_D7_what_is_judged_again_is_not_said_to_be_on_its_way_while_a_pause_keep
 def test_P1_a_viewer_reads_who_can_give_what_waits_its_tag(waiting: Story, client: Client) -> None:
     waiting.signs_in(client, Role.VIEWER)
     summary = summary_of(client)
-    assert "A Planner or an Administrator can give it one; then they are judged at once." in summary
+    assert "A planner or administrator can give it one; then they are checked right away." in summary
     assert "Give it one" not in summary
 
 

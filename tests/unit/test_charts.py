@@ -35,3 +35,19 @@ def test_the_parts_of_a_share_fill_the_bar_and_none_vanishes() -> None:
     assert float(missing.width) > 0.4
     assert float(missing.begin) + float(missing.width) == pytest.approx(100, abs=0.2)
     assert [part.width for part in share([SharePart("The same", 0, "ink")])] == ["0.00"]
+
+
+def test_X3_a_bar_is_as_high_as_its_number() -> None:
+    """3 % that look like 10 % hide the trend: what is rare has a chart of its own."""
+    buckets = [Bucket(str(n), f"minute {n}", f"/records/{n}/") for n in range(2)]
+    chart = plot(buckets, [Series("ink", [1000, 1000], str), Series("failed", [10, 100], str)], title="Attempts", height=120)
+    heights = [float(column.rects[1][2]) for column in chart.columns]
+    assert heights == [1.0, 8.0]  # of 1,500
+
+
+def test_X3_only_columns_with_a_label_are_thinned_and_the_last_is_not_cut() -> None:
+    labels = ["Mon 23", "", "", "", "Tue 24", "", "", ""] * 4
+    chart = plot([Bucket(label, "", "") for label in labels], [Series("ink", [1] * 32, str)], title="")
+    assert [column.label for column in chart.columns if column.label] == ["Mon 23"] * 4
+    days = plot([Bucket(str(n), "", "") for n in range(6)], [Series("ink", [1] * 6, str)], title="")
+    assert [column.at_end for column in days.columns] == [False] * 5 + [True]

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.insights.period import MOST_DAYS, Rolling, Window, WrongPeriod, rolling_window, whole_days, window_of
+from heliograph.insights.period import (
+    MOST_DAYS,
+    CalendarPeriod,
+    Rolling,
+    Window,
+    WrongPeriod,
+    calendar_window,
+    rolling_window,
+    whole_days,
+    window_of,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 60 * MINUTE
@@ -111,3 +121,45 @@ def test_X1_a_number_of_days_may_be_typed() -> None:
     assert window_of({"days": " 3 "}, NOW, BERLIN).days == 3
     assert window_of({"days": str(MOST_DAYS)}, NOW, BERLIN).days == MOST_DAYS
     is_sound(window_of({"days": "365"}, NOW, BERLIN))
+
+
+def local(window: Window) -> tuple[str, str]:
+    """Its ends by the clocks of Berlin."""
+    since, until = (
+        datetime.datetime.fromtimestamp(end / 1_000_000, BERLIN).strftime("%a %d %b %H:%M") for end in (window.since, window.until)
+    )
+    return since, until
+
+
+@given(st.sampled_from(CalendarPeriod), st.integers(2**40, 2**51), st.sampled_from(["Europe/Berlin", "Asia/Kathmandu", "UTC"]))
+def test_X1_a_period_of_the_calendar_begins_at_midnight(calendar: CalendarPeriod, now: int, zone: str) -> None:
+    window = calendar_window(calendar, now, ZoneInfo(zone))
+    is_sound(window)
+    begin = datetime.datetime.fromtimestamp(window.since / 1_000_000, ZoneInfo(zone))
+    assert (begin.hour, begin.minute) == (0, 0)
+    assert begin.weekday() == 0 or calendar is not CalendarPeriod.WEEK
+    assert window.since <= now + MINUTE
+    before = window.before(ZoneInfo(zone))
+    assert before.since < before.until <= window.until
+
+
+@pytest.mark.parametrize(
+    ("query", "ends", "before"),
+    [
+        ({"period": "today"}, ("Wed 14 Oct 00:00", "Wed 14 Oct 14:33"), ("Tue 13 Oct 00:00", "Tue 13 Oct 14:33")),
+        ({"period": "yesterday"}, ("Tue 13 Oct 00:00", "Wed 14 Oct 00:00"), ("Mon 12 Oct 00:00", "Tue 13 Oct 00:00")),
+        ({"period": "week"}, ("Mon 12 Oct 00:00", "Wed 14 Oct 14:33"), ("Mon 05 Oct 00:00", "Wed 07 Oct 14:33")),
+        ({"period": "4h"}, ("Wed 14 Oct 10:33", "Wed 14 Oct 14:33"), ("Wed 14 Oct 06:33", "Wed 14 Oct 10:33")),
+        ({"from": "2026-10-12", "to": "2026-10-13"}, ("Mon 12 Oct 00:00", "Wed 14 Oct 00:00"), ("Sat 10 Oct 00:00", "Mon 12 Oct 00:00")),
+    ],
+)
+def test_X1_a_period_is_compared_with_the_one_before(query: dict[str, str], ends: tuple[str, str], before: tuple[str, str]) -> None:
+    window = window_of(query, NOW, BERLIN)
+    assert (local(window), local(window.before(BERLIN))) == (ends, before)
+
+
+def test_X1_yesterday_is_compared_by_the_clock_where_the_clocks_were_changed() -> None:
+    now = int(datetime.datetime(2026, 10, 25, 12, 0, tzinfo=BERLIN).timestamp()) * 1_000_000  # 25 hours
+    window = calendar_window(CalendarPeriod.TODAY, now, BERLIN)
+    assert (window.until - window.since) // HOUR == 13
+    assert local(window.before(BERLIN)) == ("Sat 24 Oct 00:00", "Sat 24 Oct 12:01")

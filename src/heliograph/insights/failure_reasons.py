@@ -19,6 +19,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble
+from heliograph.retry.retry_items import action_key
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of, attempts_of
 from heliograph.store.row_states import ACTION_FAILURE
 
@@ -45,8 +46,12 @@ class FailureReason:
     """The kind of the list that has these actions."""
     action: int
     """The newest of them; the list has those that failed like it."""
+    key: str
+    """The key of the group that they are in Retry."""
     cause: str
     """In words."""
+    says: str
+    """What the target said of its refusal; "" if it said nothing."""
     cure: str
     """In words; "" if nothing is known."""
     trouble: Trouble
@@ -88,10 +93,12 @@ def failure_reasons(
                 state=action.state,
                 kind=_KINDS[action.state],
                 action=action.id,
+                key=action_key(action, connection, status),
+                says=failure.refusal.says,
                 cause=delivery_words.did(action, last, connections.get(connection, "")),
                 cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
                 if action.state is not ActionState.VALIDATION
-                else _("Not retried. Fill it in on the registration: that change is judged as any other."),
+                else _("Not sent, and not tried again. Fill it in on the registration; that change is then sent automatically."),
                 trouble=Trouble(failure, action.flow, action.destination, prospect),
             )
         )

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.ids import read_id
+from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.forms import member_of
 
 HOUR: Final = 60 * MINUTE
@@ -67,6 +68,15 @@ _MINUTES: Final = {
 }
 
 
+class CalendarPeriod(StrEnum):
+    """The periods that begin at midnight, in the account's time zone."""
+
+    TODAY = "today"
+    YESTERDAY = "yesterday"
+    WEEK = "week"
+    """From Monday on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A period, with the columns of its charts."""
@@ -75,6 +85,8 @@ class Window:
     """The instants at which columns begin and end, including the two ends of the period."""
     rolling: Rolling | None = None
     """The rolling period that it is; else None."""
+    calendar: CalendarPeriod | None = None
+    """The period of the calendar that it is; else None."""
     days: int = 0
     """The number of days that was typed; else 0."""
     first: datetime.date | None = None
@@ -103,6 +115,20 @@ class Window:
         """The largest number of minutes that divides the width of every column but the first and the last."""
         return math.gcd(*((end - self.edges[1]) // MINUTE for end in self.edges[1:-1])) or 60
 
+    def before(self, zone: ZoneInfo) -> Window:
+        """The period before, in one column: as long, and for one of the calendar as far into its day or week."""
+        shift = (
+            {CalendarPeriod.WEEK: 7}.get(self.calendar, 1)
+            if self.calendar
+            else (self.last - self.first).days + 1
+            if self.first and self.last
+            else 0
+        )
+        if not shift:
+            return Window((2 * self.since - self.until, self.since))
+        since, until = (_shifted(at, shift, zone) for at in (self.since, self.until))
+        return Window((since, max(until, since + MINUTE)))
+
 
 class WrongPeriod(HeliographError):
     """A URL asks for a period that does not exist. The message says why, translated.
@@ -121,7 +147,7 @@ def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
         since, until   the ends, in minutes since 1970
         from, to       the first and the last of a range of days
         days           a number of days until now
-        period         a rolling period, such as "4h"
+        period         a rolling period, such as "4h", or "today", "yesterday" or "week"
 
     Raises WrongPeriod if there is no such period, or if the URL names two. No other period is shown in its place.
     """
@@ -142,6 +168,8 @@ def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
         until = (now // MINUTE + 1) * MINUTE
         step = 60 if days <= 1 else 360 if days * 4 <= MOST_COLUMNS else DAY * math.ceil(days / MOST_COLUMNS)
         return Window(_edges(until - days * DAY * MINUTE, until, step), days=days)
+    if calendar := member_of(CalendarPeriod, typed.get("period", ""), None):
+        return calendar_window(calendar, now, zone)
     rolling = member_of(Rolling, typed.get("period", Rolling.DAY.value), None)
     if rolling is None:
         raise WrongPeriod("period", _("This address asks for a period that there is not."))
@@ -152,6 +180,19 @@ def rolling_window(rolling: Rolling, now: int) -> Window:
     """The window that ends with the current minute."""
     until = (now // MINUTE + 1) * MINUTE
     return Window(_edges(until - rolling.minutes * MINUTE, until, rolling.step), rolling=rolling)
+
+
+def calendar_window(calendar: CalendarPeriod, now: int, zone: ZoneInfo) -> Window:
+    """A period of the calendar. Today and this week end with the current minute."""
+    today = from_micros(now).astimezone(zone).date()
+    until = (now // MINUTE + 1) * MINUTE
+    match calendar:
+        case CalendarPeriod.TODAY:
+            return Window(_edges(_midnight(today, zone), until, 60), calendar=calendar)
+        case CalendarPeriod.YESTERDAY:
+            return Window(_edges(_midnight(today - datetime.timedelta(days=1), zone), _midnight(today, zone), 60), calendar=calendar)
+        case CalendarPeriod.WEEK:
+            return Window(_edges(_midnight(today - datetime.timedelta(days=today.weekday()), zone), until, 360), calendar=calendar)
 
 
 def whole_days(first: datetime.date, last: datetime.date, zone: ZoneInfo) -> Window:
@@ -215,6 +256,12 @@ def _day(typed: Mapping[str, str], name: str) -> datetime.date:
         words = {"text": text[:40], "first": FIRST_YEAR, "last": LAST_YEAR}
         raise WrongPeriod(name, _("“%(text)s” is no day of the years %(first)d to %(last)d. Give one like 2027-01-31.") % words)
     return day
+
+
+def _shifted(at: int, days: int, zone: ZoneInfo) -> int:
+    """The same time of day so many days before, which is no fixed time before where the clocks were changed."""
+    local = from_micros(at).astimezone(zone)
+    return to_micros((local - datetime.timedelta(days=days)).astimezone(datetime.UTC)) // MINUTE * MINUTE
 
 
 def _midnight(day: datetime.date, zone: ZoneInfo) -> int:

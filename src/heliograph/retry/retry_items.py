@@ -223,13 +223,21 @@ def group_key(item: RetryItem) -> str:
     The message is in the key only if the cause has no words of its own.
     """
     if item.action is not None:
-        action = item.action
-        if action.cause in CURED_BY_FLOW:
-            return f"{action.cause.value}~f{action.flow}~~"
-        message = "" if action.cause in CAUSES else action.message
-        return f"{action.cause.value if action.cause else ''}~{item.blamed}~{item.answered or ''}~{message}"
+        return action_key(item.action, item.blamed, item.answered)
     assert item.run is not None
     return run_key(item.run, item.lacks)
+
+
+def action_key(action: StoredAction, blamed: int | None, answered: int | None) -> str:
+    """The key of an action's group.
+
+    blamed: the connection that its last failed attempt went over
+    answered: the HTTP status of that attempt; None if nothing was answered
+    """
+    if action.cause in CURED_BY_FLOW:
+        return f"{action.cause.value}~f{action.flow}~~"
+    message = "" if action.cause in CAUSES else action.message
+    return f"{action.cause.value if action.cause else ''}~{blamed}~{answered or ''}~{message}"
 
 
 def run_key(run: StuckItem, lacks: Untagged) -> str:

@@ -20,8 +20,10 @@ type Tone = Literal["ink", "ink-3", "wait", "failed", "invalid"]
 
 LABELS = 6
 """The most labels of an axis that fit on a phone."""
-THIN, THIN_EXCEPTION = 1.0, 3.0
-"""The least height of a bar that is not zero, in pixels: one failure among thousands stays visible."""
+THIN = 1.0
+"""The least height of a bar that is not zero, in pixels. Heights are true to scale otherwise: what is rare has a chart of its own (`outcomes`)."""
+AT_END = 12
+"""A label within the last twelfth of a chart would be cut off if it stood in the middle of its column."""
 THIN_PART = 0.6
 """The least length of a part of a share bar, in percent."""
 THIN_SLICE = 0.015
@@ -44,7 +46,7 @@ class Bucket:
     """The span of time of a column."""
 
     label: str
-    """On the axis."""
+    """On the axis; "" for none."""
     words: str
     """For the tooltip."""
     href: str
@@ -62,6 +64,9 @@ class ChartColumn:
     """(tone, y, height) in pixels of the plot, from the top."""
     label: str
     minor: bool
+    """True for every second label, which a phone has no room for."""
+    at_end: bool = False
+    """True for a label so near to the end that it ends with its column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,15 @@ class Plot:
     def has_links(self) -> bool:
         """Whether any column leads to its records."""
         return any(column.href for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomePlots:
+    """What became of each column: delivered above, and below it, on a scale of its own, what was not."""
+
+    delivered: Plot
+    undelivered: Plot | None
+    """None if everything was delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +156,45 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
     """
     totals = [sum(each.values[index] for each in series) for index in range(len(buckets))]
     scale = scale_of(top or max(totals, default=0), steps)
-    every = max(math.ceil(len(buckets) / LABELS), 1)
+    labelled = [index for index, bucket in enumerate(buckets) if bucket.label]
+    shown_labels = labelled[:: max(math.ceil(len(labelled) / LABELS), 1)]
     columns = []
     for index, bucket in enumerate(buckets):
         foot = float(height)
         rects: list[tuple[str, str, str]] = []
         for each in series:
             if value := each.values[index]:
-                tall = max(height * value / scale[-1], THIN if each.tone == "ink" else THIN_EXCEPTION)
+                tall = max(height * value / scale[-1], THIN)
                 foot -= tall + (1 if rects else 0)
                 rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
         description = ", ".join(each.words(each.values[index]) for each in series if each.values[index]) or _("nothing")
-        label = bucket.label if index % every == 0 else ""
+        is_labelled = index in shown_labels
         columns.append(
             ChartColumn(
-                bucket.href if totals[index] else "", f"{bucket.words}: {description}", rects, label, minor=index % (every * 2) != 0
+                bucket.href if totals[index] else "",
+                f"{bucket.words}: {description}",
+                rects,
+                bucket.label if is_labelled else "",
+                minor=is_labelled and shown_labels.index(index) % 2 != 0,
+                at_end=is_labelled and (index + 1) * AT_END > len(buckets) * (AT_END - 1) and index > 0,
             )
         )
     return Plot(
         title, height, columns, [intcomma(tick) for tick in reversed(scale)], [f"{height * (1 - tick / scale[-1]):.1f}" for tick in scale]
     )
+
+
+def outcomes(
+    buckets: Sequence[Bucket], delivered: Series, undelivered: Sequence[Series], *, title: str, buckets_of_undelivered: Sequence[Bucket]
+) -> OutcomePlots:
+    """The charts of what became of each column.
+
+    buckets_of_undelivered: the columns with the pages of what was not delivered
+    """
+    bad = None
+    if any(any(series.values) for series in undelivered):
+        bad = plot(buckets_of_undelivered, undelivered, title=_("Not delivered"), height=40, steps=2)
+    return OutcomePlots(plot(buckets, [delivered], title=title, height=96, steps=2), bad)
 
 
 def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:

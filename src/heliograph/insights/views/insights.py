@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
-from heliograph.domain.delivery.retry_policy import SEVERITY
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import SEVERITY, Category
 from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.failure_reasons import FailureReason, failure_reasons
@@ -24,8 +27,10 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_words import FACETS
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.retry.fix_links import cured_at
-from heliograph.web.charts import ChartTable, Plot, Series, Slice, pie, plot, row_bars
+from heliograph.retry.retry_items import StatusChoice
+from heliograph.web.charts import ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
+from heliograph.web.percentages import percent
 
 NOT_REPORTED = "-"
 """Shown for a figure that no connection reports (X2)."""
@@ -65,14 +70,17 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = figures.reports_leads
-        reasons, all_reasons = failure_reasons(reader, frame.window, frame.mode, frame.replays)
-        reason_rows = [_reason_row(reason, reader, frame) for reason in reasons]
+        reason_rows, all_reasons = _reasons(reader, frame)
+        delivered_before = frame.figures_before(reader).sums.success
     success, failures = tiles.pie
     return page(
         request,
         "insights/summary.html",
         **frame.context("summary"),
         **frame.replays_context(figures.replayed),
+        answer=_answer(tiles.success, delivered_before, frame),
+        hours=_hours(figures, frame),
+        hours_legend=_outcome_legend(tiles, frame),
         tiles=_summary_tiles(tiles, frame, reports_leads=reports_leads),
         nothing=not tiles.changes and not tiles.triggered and not any(map(any, activity.values())),
         equation=_equation(tiles, frame),
@@ -87,7 +95,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
             (_("Successes"), "ink", success, frame.number_at(RecordKind.SUCCESS, success)),
             (_("Failures"), "failed", failures, frame.number_at(RecordKind.FAILURES, failures)),
         ],
-        neither=_("%(superseded)s superseded (newer data was delivered) and %(pending)s pending are in neither part.")
+        neither=_("%(superseded)s replaced by newer data and %(pending)s being sent are in neither part.")
         % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
         reasons=reason_rows,
         all_reasons=all_reasons,
@@ -112,6 +120,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         retries = figures.by_column(Measure.RETRIED)
         categories = figures.retried_by_category()
         connections, connections_table = _connections(figures, reader, frame)
+        reason_rows, all_reasons = _reasons(reader, frame)
     calm = not (tiles.in_retry_queue or tiles.retried or tiles.abandoned or tiles.validation_errors)
     buckets = frame.buckets(RecordKind.RETRIES)
     return page(
@@ -120,6 +129,8 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         **frame.context("troubleshooting"),
         **frame.replays_context(figures.replayed),
         tiles=_trouble_tiles(tiles, frame),
+        reasons=reason_rows,
+        all_reasons=all_reasons,
         calm=calm,
         retries=plot(buckets, [Series("ink", retries, _retries)], title=_("Retry Activity"), height=96),
         retries_table=ChartTable(
@@ -130,7 +141,12 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         ),
         categories=row_bars(
             [
-                (category.value, categories[category], frame.records_at(RecordKind.RETRIES, category=category.value), "")
+                (
+                    _(category.value),
+                    categories[category],
+                    frame.records_at(RecordKind.RETRIES, category=category.value),
+                    str(_CATEGORIES[category]),
+                )
                 for category in SEVERITY
             ]
         ),
@@ -138,6 +154,54 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         connections=connections,
         connections_table=connections_table,
     )
+
+
+def _reasons(reader: AccountReader, frame: Frame) -> tuple[list[dict[str, Any]], bool]:
+    """Why actions of the period failed, for insights/reasons.html, and whether these are all reasons."""
+    reasons, all_reasons = failure_reasons(reader, frame.window, frame.mode, frame.replays)
+    return [_reason_row(reason, reader, frame) for reason in reasons], all_reasons
+
+
+def _answer(delivered: int, before: int, frame: Frame) -> str:
+    """ "3,211 delivered, 12 % more than yesterday by this time."""
+    text = ngettext("%(n)s delivered", "%(n)s delivered", delivered) % {"n": intcomma(delivered)}
+    if not before:
+        return f"{text}."
+    facts = {"delivered": text, "share": percent(abs(delivered - before) / before), "before": frame.before_text}
+    if delivered == before:
+        return _("%(delivered)s, as many as %(before)s.") % facts
+    if delivered > before:
+        return _("%(delivered)s, %(share)s more than %(before)s.") % facts
+    return _("%(delivered)s, %(share)s fewer than %(before)s.") % facts
+
+
+def _hours(figures: PeriodFigures, frame: Frame) -> OutcomePlots:
+    """What became of the actions of each column, by their state now."""
+    delivered = Series("ink", figures.by_column(Measure.SUCCESS), _delivered)
+    undelivered = [
+        Series("wait", figures.by_column(Measure.QUEUED), _waiting),
+        Series("failed", figures.by_column(Measure.FAILED), _failed),
+        Series("invalid", figures.by_column(Measure.VALIDATION), _invalid),
+    ]
+    buckets, of_undelivered = frame.buckets(RecordKind.SUCCESS), frame.buckets(RecordKind.FAILURES)
+    empty = frame.columns_before_account
+    if any(any(series.values[:empty]) for series in (delivered, *undelivered)):
+        empty = 0
+    cut = [replace(series, values=series.values[empty:]) for series in (delivered, *undelivered)]
+    return outcomes(
+        buckets[empty:], cut[0], cut[1:], title=_("Delivered, and not delivered"), buckets_of_undelivered=of_undelivered[empty:]
+    )
+
+
+def _outcome_legend(tiles: Figures, frame: Frame) -> list[tuple[str, str, int, str]]:
+    """The outcomes with their numbers, each with the page of its records. What there is nothing of is left out, except what was delivered."""
+    parts = (
+        (_("Delivered"), "ink", tiles.success, RecordKind.SUCCESS),
+        (_("Waiting"), "wait", tiles.queued, RecordKind.QUEUED),
+        (_("Failed"), "failed", tiles.failed, RecordKind.FAILED),
+        (_("Invalid"), "invalid", tiles.validation, RecordKind.VALIDATION),
+    )
+    return [(name, tone, n, frame.number_at(kind, n) if n else "") for name, tone, n, kind in parts if n or tone == "ink"]
 
 
 def _reason_row(reason: FailureReason, reader: AccountReader, frame: Frame) -> dict[str, Any]:
@@ -153,24 +217,36 @@ def _reason_row(reason: FailureReason, reader: AccountReader, frame: Frame) -> d
         "href": frame.number_at(reason.kind, reason.number, alike=reason.action),
         "fix": fix.text,
         "fix_href": fix.href,
+        **_list_of(reason, frame),
     }
+
+
+def _list_of(reason: FailureReason, frame: Frame) -> dict[str, str]:
+    """The link to the actions of a reason: in Retry, where they can be sent again, or to their records."""
+    if reason.state is ActionState.VALIDATION:
+        text = ngettext("Open the registration", "Open the %(n)s registrations", reason.number) % {"n": intcomma(reason.number)}
+        href = frame.number_at(reason.kind, reason.number, alike=reason.action)
+        return {"list": text if href else "", "list_href": href}
+    status = StatusChoice.FAILED if reason.state is ActionState.FAILED else StatusChoice.WAITING
+    query = urlencode({"cause": reason.key, "status": status.value})
+    return {"list": _("See them in Retry"), "list_href": f"{reverse('retry')}?{query}#items"}
 
 
 def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:
     at = frame.number_at
     summary_tiles = [
-        Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES, tiles.changes), _("judged by at least one flow")),
-        Tile(_("Unique Registrations"), tiles.unique, at(RecordKind.REGISTRATIONS, tiles.unique), _("each counted once")),
-        Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("retries do not add")),
+        Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES, tiles.changes), _("changes a flow looked at")),
+        Tile(_("Unique Registrations"), tiles.unique, at(RecordKind.REGISTRATIONS, tiles.unique), _("people, each counted once")),
+        Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("first sends only")),
     ]
     if tiles.not_triggered:
         parts = [_("%(n)s not selected") % {"n": intcomma(tiles.not_selected)}, delivery_words.waits_for_tag(tiles.untagged)]
         if tiles.not_judged:
-            parts.append(_("%(n)s not judged") % {"n": intcomma(tiles.not_judged)})
+            parts.append(_("%(n)s not checked") % {"n": intcomma(tiles.not_judged)})
         sub = ", ".join(parts)
         summary_tiles.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED, tiles.not_triggered), sub))
     summary_tiles.append(
-        Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS, tiles.active_flows), _("judged a change in this period"))
+        Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS, tiles.active_flows), _("checked a change in this period"))
     )
     for name, value, kind in (
         (_("Leads Created"), tiles.leads_created, RecordKind.LEADS_CREATED),
@@ -190,7 +266,7 @@ def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
         delivery_words.waits_for_tag(tiles.untagged),
     ]
     if tiles.undecided:
-        parts.append(_("%(n)s not judged yet") % {"n": intcomma(tiles.undecided)})
+        parts.append(_("%(n)s not checked yet") % {"n": intcomma(tiles.undecided)})
     waiting = ", ".join(parts)
     return [
         Tile(
@@ -222,11 +298,11 @@ def _equation(tiles: Figures, frame: Frame) -> list[dict[str, Any]]:
     """The parts that add up to Actions Triggered."""
     parts = (
         (tiles.success, _("success"), "", RecordKind.SUCCESS),
-        (tiles.superseded, _("superseded"), "", RecordKind.SUPERSEDED),
-        (tiles.queued, _("queued"), "wait", RecordKind.QUEUED),
+        (tiles.superseded, _("replaced by newer data"), "", RecordKind.SUPERSEDED),
+        (tiles.queued, _("waiting"), "wait", RecordKind.QUEUED),
         (tiles.failed, _("failed"), "failed", RecordKind.FAILED),
-        (tiles.validation, _("validation"), "invalid", RecordKind.VALIDATION),
-        (tiles.pending, _("pending"), "", RecordKind.PENDING),
+        (tiles.validation, _("invalid"), "invalid", RecordKind.VALIDATION),
+        (tiles.pending, _("being sent"), "", RecordKind.PENDING),
     )
     whole = {"number": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.number_at(RecordKind.TRIGGERED, tiles.triggered)}
     return [
@@ -301,3 +377,13 @@ _retries = _counted("%(n)s retry", "%(n)s retries")
 _changes = _counted("%(n)s change", "%(n)s changes")
 _delivered = _counted("%(n)s delivered", "%(n)s delivered")
 _failed = _counted("%(n)s failed", "%(n)s failed")
+_waiting = _counted("%(n)s waiting", "%(n)s waiting")
+_invalid = _counted("%(n)s invalid", "%(n)s invalid")
+_CATEGORIES: Final = {
+    Category.SYSTEM: gettext_lazy("Heliograph itself had trouble"),
+    Category.CONNECTION: gettext_lazy("the target didn’t answer"),
+    Category.SOURCE_API: gettext_lazy("a source of registrations couldn’t be read"),
+    Category.GENERAL: gettext_lazy("the target refused what it got"),
+    Category.CONFIG: gettext_lazy("the key, the address or another setting is wrong"),
+}
+"""The categories of the guide in plain words."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import datetime
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
@@ -16,12 +17,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
+from heliograph.insights.current_event import current_event
 from heliograph.insights.figure_scope import FigureScope
 from heliograph.insights.integrations import integration_of
-from heliograph.insights.period import DAY, Rolling, WrongPeriod, rolling_window, window_of
+from heliograph.insights.period import DAY, HOUR, MOST_DAYS, CalendarPeriod, Rolling, WrongPeriod, rolling_window, window_of
+from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros, to_micros
@@ -118,19 +121,51 @@ class Frame(FigureScope):
 
     def buckets(self, kind: RecordKind, **narrowed: object) -> list[Bucket]:
         """The columns of a chart, each with the URL of its records."""
-        label_format = "j M" if self.window.step >= DAY * MINUTE else "H:i"
         return [
             Bucket(
-                formats.date_format(self._local(since), label_format),
+                self._label(since),
                 self._stretch(since, until),
                 self.records_at(kind, since, until, **narrowed),
             )
             for since, until in pairwise(self.window.edges)
         ]
 
+    def _label(self, since: int) -> str:
+        """What the axis says below the column that begins then. In a period of several days only the first column of each day has a label."""
+        window, local = self.window, self._local(since)
+        if window.step >= DAY * MINUTE:
+            return formats.date_format(local, "j M")
+        if window.until - window.since <= 2 * DAY * MINUTE:
+            return formats.date_format(local, "H:i")
+        is_first = since == window.since or self._local(since - 1).date() != local.date() or local.hour < window.step // HOUR
+        return formats.date_format(local, "D j") if is_first else ""
+
+    def figures_before(self, reader: AccountReader) -> PeriodFigures:
+        """The figures of the period before, to compare with."""
+        return replace(self, window=self.window.before(ZoneInfo(self.request.account.timezone))).figures(reader)
+
+    @property
+    def before_text(self) -> str:
+        """The period before in words, after "than"."""
+        match self.window.calendar:
+            case CalendarPeriod.TODAY:
+                return _("yesterday by this time")
+            case CalendarPeriod.YESTERDAY:
+                return _("the day before")
+            case CalendarPeriod.WEEK:
+                return _("last week by this time")
+            case _:
+                return _("in the period before")
+
+    @property
+    def columns_before_account(self) -> int:
+        """How many columns of a chart end before the account was created: a new account's chart fits its age."""
+        created = to_micros(self.request.account.created)
+        return min(sum(1 for end in self.window.edges[1:] if end <= created), len(self.window.edges) - 2)
+
     def context(self, tab: str) -> dict[str, Any]:
         """The context of insights/head.html."""
-        window = self.window
+        window, periods = self.window, self._periods()
         return {
             "here": self.key,
             "heading": self.heading,
@@ -147,13 +182,16 @@ class Frame(FigureScope):
                 (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
                 (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
             ],
-            "periods": [
+            "periods": periods,
+            "rolling": [
                 (_PERIODS[each](), self._page_url(period=each.value), window.rolling is each and not self.wrong) for each in Rolling
             ],
+            "period_name": self._period_name(),
+            "period_now": self._period_name() or next((text for text, _href, is_open in periods if is_open), _("Other period")),
             "feed_href": self.tab("feed"),
             "period_text": "" if self.wrong else self.period_text,
             "kept_text": "" if self.wrong else self.kept_text,
-            "other": bool(window.days or window.first or self.wrong),
+            "other": bool(self.wrong),
             **self._typed(),
             "wrong": self.wrong,
             "kept": [
@@ -163,6 +201,29 @@ class Frame(FigureScope):
             ],
             "now_href": self._page_url(period=Rolling.DAY.value) if window.fixed else "",
         }
+
+    def _periods(self) -> list[tuple[str, str, bool]]:
+        """The periods that are chosen most: of the calendar, and since the event of now was created."""
+        window, zone = self.window, ZoneInfo(self.request.account.timezone)
+        periods = [
+            (_CALENDAR[each](), self._page_url(period=each.value), window.calendar is each and not self.wrong) for each in CalendarPeriod
+        ]
+        if event := current_event():
+            today = timezone.now().astimezone(zone).date()
+            first = max(event.created.astimezone(zone).date(), today - datetime.timedelta(days=MOST_DAYS - 1))
+            query = {"from": first.isoformat(), "to": today.isoformat()}
+            is_open = (window.first, window.last) == (first, today)
+            periods.append((_("%(event)s so far") % {"event": event.code}, self._page_url(period=None, **query), is_open))
+        return periods
+
+    def _period_name(self) -> str:
+        """The period in a word, for the button that opens the others; "" for one of the periods that stand beside it."""
+        window = self.window
+        if window.rolling:
+            return _PERIODS[window.rolling]()
+        if window.days:
+            return ngettext("%(n)d day", "%(n)d days", window.days) % {"n": window.days}
+        return ""
 
     def _typed(self) -> dict[str, str]:
         """The values of the fields for another period: the present period, or the typed values if they are no period."""
@@ -226,11 +287,16 @@ class Frame(FigureScope):
         return self.request.path + self._query(**changed)
 
 
+_CALENDAR = {
+    CalendarPeriod.TODAY: lambda: _("Today"),
+    CalendarPeriod.YESTERDAY: lambda: _("Yesterday"),
+    CalendarPeriod.WEEK: lambda: _("This week"),
+}
 _PERIODS = {
     Rolling.MINUTES_15: lambda: _("Last 15 min"),
-    Rolling.HOUR: lambda: _("1 hour"),
-    Rolling.HOURS_4: lambda: _("4 hours"),
-    Rolling.DAY: lambda: _("1 day"),
-    Rolling.WEEK: lambda: _("7 days"),
-    Rolling.MONTH: lambda: _("30 days"),
+    Rolling.HOUR: lambda: _("Last hour"),
+    Rolling.HOURS_4: lambda: _("Last 4 hours"),
+    Rolling.DAY: lambda: _("Last 24 hours"),
+    Rolling.WEEK: lambda: _("Last 7 days"),
+    Rolling.MONTH: lambda: _("Last 30 days"),
 }
