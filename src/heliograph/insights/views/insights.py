@@ -183,14 +183,12 @@ def _hours(figures: PeriodFigures, frame: Frame) -> OutcomePlots:
         Series("failed", figures.by_column(Measure.FAILED), _failed),
         Series("invalid", figures.by_column(Measure.VALIDATION), _invalid),
     ]
-    buckets, of_undelivered = frame.buckets(RecordKind.SUCCESS), frame.buckets(RecordKind.FAILURES)
     empty = frame.columns_before_account
     if any(any(series.values[:empty]) for series in (delivered, *undelivered)):
         empty = 0
     cut = [replace(series, values=series.values[empty:]) for series in (delivered, *undelivered)]
-    return outcomes(
-        buckets[empty:], cut[0], cut[1:], title=_("Delivered, and not delivered"), buckets_of_undelivered=of_undelivered[empty:]
-    )
+    buckets, of_undelivered = (frame.buckets(kind, empty) for kind in (RecordKind.SUCCESS, RecordKind.FAILURES))
+    return outcomes(buckets, cut[0], cut[1:], title=_("Delivered, and not delivered"), buckets_of_undelivered=of_undelivered)
 
 
 def _outcome_legend(tiles: Figures, frame: Frame) -> list[tuple[str, str, int, str]]:

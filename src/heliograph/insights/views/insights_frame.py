@@ -31,6 +31,9 @@ from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.charts import Bucket
 from heliograph.web.pages import page
 
+FEWEST_COLUMNS = 6
+"""Columns that a chart keeps, however new the account is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame(FigureScope):
@@ -119,26 +122,29 @@ class Frame(FigureScope):
         }
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
 
-    def buckets(self, kind: RecordKind, **narrowed: object) -> list[Bucket]:
-        """The columns of a chart, each with the URL of its records."""
+    def buckets(self, kind: RecordKind, skipped: int = 0, **narrowed: object) -> list[Bucket]:
+        """The columns of a chart, each with the URL of its records.
+
+        skipped: the number of columns that are left out at the beginning
+        """
+        edges = self.window.edges[skipped:]
         return [
             Bucket(
-                self._label(since),
+                self._label(since, is_first=since == edges[0]),
                 self._stretch(since, until),
                 self.records_at(kind, since, until, **narrowed),
             )
-            for since, until in pairwise(self.window.edges)
+            for since, until in pairwise(edges)
         ]
 
-    def _label(self, since: int) -> str:
+    def _label(self, since: int, *, is_first: bool) -> str:
         """What the axis says below the column that begins then. In a period of several days only the first column of each day has a label."""
         window, local = self.window, self._local(since)
         if window.step >= DAY * MINUTE:
             return formats.date_format(local, "j M")
         if window.until - window.since <= 2 * DAY * MINUTE:
             return formats.date_format(local, "H:i")
-        is_first = since == window.since or self._local(since - 1).date() != local.date() or local.hour < window.step // HOUR
-        return formats.date_format(local, "D j") if is_first else ""
+        return formats.date_format(local, "D j") if is_first or local.hour < window.step // HOUR else ""
 
     def figures_before(self, reader: AccountReader) -> PeriodFigures:
         """The figures of the period before, to compare with."""
@@ -161,7 +167,7 @@ class Frame(FigureScope):
     def columns_before_account(self) -> int:
         """How many columns of a chart end before the account was created: a new account's chart fits its age."""
         created = to_micros(self.request.account.created)
-        return min(sum(1 for end in self.window.edges[1:] if end <= created), len(self.window.edges) - 2)
+        return max(0, min(sum(1 for end in self.window.edges[1:] if end <= created), len(self.window.edges) - 1 - FEWEST_COLUMNS))
 
     def context(self, tab: str) -> dict[str, Any]:
         """The context of insights/head.html."""
