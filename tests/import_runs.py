@@ -11,8 +11,8 @@ from heliograph.jobs.models import JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.registrations.imports import import_job
-from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
+from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 EXPORT = Path(__file__).parent / "data" / "registrations-export.csv"

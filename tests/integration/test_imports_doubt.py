@@ -11,8 +11,8 @@ import pytest
 from django_scopes import scope
 from tests.import_runs import account, no_scope, run
 
-from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import Wishes
+from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import PROCESS
 from heliograph.store.models import Event, Registration
 

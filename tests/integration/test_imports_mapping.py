@@ -11,8 +11,8 @@ from django_scopes import scope
 from tests.import_runs import account, no_scope, run
 
 from heliograph.registrations.imports.columns import read_given
-from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft
+from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import PROCESS
 from heliograph.store.models import Registration
 

@@ -24,8 +24,10 @@ from heliograph.domain.registration.change import Facet
 from heliograph.domain.setup.tag_kinds import StandardProperty
 from heliograph.jobs.models import Job, JobState
 from heliograph.recording.contents import read_state, write_state
-from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
+from heliograph.registrations.imports.missing_setup import Lack
+from heliograph.registrations.imports.name_corrections import NameCorrection
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
+from heliograph.registrations.imports.setup_choice import SetupChoice
 
 
 def run(site: PlatformAccount, path: Path, choice: SetupChoice, *, dry: bool) -> Job:
@@ -222,9 +224,9 @@ def test_I4_a_code_twice_is_refused_in_ndjson_as_in_csv(database: DatabaseFacts,
 @pytest.mark.parametrize(
     ("text", "name", "like"),
     [
-        ("code,status\nS-1,Invited by partnr\n", "Invited by partnr", "invited by partner"),
-        ("code,status\n" + "".join(f"S-{n},Atended\n" for n in range(4)), "Atended", "attended"),
-        ("code,answers.diet\nS-1,Vegann\n", "Vegann", "vegan"),
+        ("code,status\nS-1,Invited by partnr\n", "Invited by partnr", "Invited by partner"),
+        ("code,status\n" + "".join(f"S-{n},Atended\n" for n in range(4)), "Atended", "Attended"),
+        ("code,answers.diet\nS-1,Vegann\n", "Vegann", "Vegan"),
     ],
 )
 def test_I4_a_slip_is_doubted_though_few_rows_say_anything(
@@ -237,3 +239,52 @@ def test_I4_a_slip_is_doubted_though_few_rows_say_anything(
         (lack,) = job.result["lacks"]
         assert (lack["name"], lack["created"]) == (name, False)
         assert f"looks like {like}" in lack["doubt"]
+
+
+def test_I4_an_event_like_one_that_more_rows_name_is_doubted(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+    with planned(database) as site:
+        path = tmp_path / "rows.csv"
+        path.write_text("event,code\n" + "".join(f"SUMMIT-26,S-{n}\n" for n in range(3)) + "SUMMIT-27,S-4\nGALA,G-1\n")
+        job = run(site, path, SetupChoice(everything=True), dry=True)
+        assert {lack["event"]: (lack["created"], lack["meant"]) for lack in job.result["lacks"]} == {
+            "GALA": (True, ""),
+            "SUMMIT-27": (False, "SUMMIT-26"),
+        }
+
+
+@pytest.mark.parametrize("file", ["table", "documents"])
+def test_I4_a_typing_error_is_read_as_what_was_meant(database: DatabaseFacts, client: Client, tmp_path: Path, file: str) -> None:
+    with planned(database) as site:
+        rows = [("SUMMIT-26", "Attended", "Vegan"), ("SUMMIT-26", "atended", "Vegann"), ("SUMIT-26", "Atended", "Vegan")]
+        if file == "table":
+            path = tmp_path / "rows.csv"
+            path.write_text(
+                "event,code,status,answers.diet\n"
+                + "".join(f"{event},S-{n},{status},{diet}\n" for n, (event, status, diet) in enumerate(rows))
+            )
+        else:
+            documents = [
+                {"event": event, "code": f"S-{n}", "status": status, "answers": {"diet": diet}}
+                for n, (event, status, diet) in enumerate(rows)
+            ]
+            path = ndjson(tmp_path / "rows.ndjson", documents)
+        corrections = (
+            NameCorrection("events", "", "SUMIT-26", "SUMMIT-26"),
+            NameCorrection("statuses", "SUMMIT-26", "Atended", "Attended"),
+            NameCorrection("options", "SUMMIT-26", "Vegann", "Vegan", parent="diet"),
+        )
+        for dry in (True, False):
+            job = run(site, path, SetupChoice(corrections=corrections), dry=dry)
+            assert (job.result["lacks"], job.counts["created"], job.counts["refused"]) == ([], 3, 0)
+
+
+def test_I4_an_e_mail_that_is_none_is_refused_with_what_would_be(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+    with planned(database) as site:
+        path = tmp_path / "rows.csv"
+        emails = ["zoë@example.org", "not-an-email", "", "o'brien+x@例え.jp", "a@b@c", "a b@example.org"]
+        path.write_text("code,email\n" + "".join(f"S-{n},{email}\n" for n, email in enumerate(emails)))
+        for dry in (True, False):
+            job = run(site, path, SetupChoice(), dry=dry)
+            assert (job.counts["created"], job.counts["refused"]) == (3, 3)
+            (group,) = job.result["refused"]
+            assert (group["first"][0]["reason"], group["first"][0]["accepted"]) == ("Is not an e-mail address.", ["name@example.org"])

@@ -16,8 +16,8 @@ from tests.import_runs import account, no_scope, run
 from tests.unknown_rows import FORMATS, Row
 
 from heliograph.recording.contents import read_state
-from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import Wishes
+from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import PROCESS, Committed
 from heliograph.store.django_database import of_django
 from heliograph.store.models import Event, Registration, SessionRegistration

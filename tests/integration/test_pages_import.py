@@ -70,10 +70,10 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         text = text_of(page.encode())
         assert count_changes(site) == before
         for words in (
-            "New registrations 3",
-            "Changed registrations",
-            "Refused",
-            "Rows in the file 5",
+            "What the 5 rows would do",
+            "New 3",
+            "Changed 1",
+            "Skipped 1",
             "Visa pending",
             "Custom status",
             "Volunteer",
@@ -403,3 +403,21 @@ def test_A8_how_a_file_is_read_is_chosen_from_a_list(database: DatabaseFacts, cl
         for text in ("a\0b", "x" * 300_000):
             for field in ("encoding", "separator", "sheet"):
                 assert client.post(url, {"do": "read", field: text}).status_code == 400
+
+
+def test_I4_a_typing_error_is_corrected_with_one_click_and_undone(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, HEAD + "\n".join([*ROWS, "A-9;Max;Weber;max@example.org;Atended;Guest;Vegan"]))
+        page = to_dry_run(site, client, id, c_6="attendee_type", c_7="answers.diet")
+        (number,) = [n for n, lack in enumerate(_result(site)["lacks"]) if lack["name"] == "Atended"]
+        assert "Use Attended" in text_of(page.encode())
+        address = f"/import/{id}/dry-run/"
+        assert client.post(address, posted(page, "dry") | {"use": [str(number)]}).status_code == 302
+        site.run_jobs()
+        page = client.get(address).content.decode()
+        assert "“Atended” is read as Attended" in text_of(page.encode())
+        assert "Atended" not in {lack["name"] for lack in _result(site)["lacks"]}
+        assert client.post(address, posted(page, "dry") | {"undo": ["0"]}).status_code == 302
+        site.run_jobs()
+        assert "Use Attended" in text_of(client.get(address).content)

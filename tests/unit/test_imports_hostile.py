@@ -17,6 +17,7 @@ from heliograph.registrations.imports.census import Census
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.file_reader import look, open_rows
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
+from heliograph.registrations.imports.likeness import Likeness
 
 _TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _SCHEMAS = "http://schemas.openxmlformats.org"
@@ -130,7 +131,7 @@ def test_A4_looking_for_slips_has_a_bound_whatever_a_file_holds(questions: int, 
 
 
 def test_I4_a_slip_is_still_found_among_names_of_a_usual_length() -> None:
-    likeness = missing_setup.Likeness()
+    likeness = Likeness()
     assert likeness.most_alike("Vegetarain", ["Vegan", "Vegetarian", "None"]) == "Vegetarian"
     assert likeness.most_alike("x" * 101, ["x" * 100]) == ""
-    assert missing_setup.Likeness(comparisons_left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""
+    assert Likeness(comparisons_left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from heliograph.jobs.models import Job
-    from heliograph.registrations.imports.missing_setup import SetupChoice
+    from heliograph.registrations.imports.setup_choice import SetupChoice
 
 ASKED, REFUSED, PAUSED = 3, 4, 5  # exit codes
 
@@ -126,7 +126,8 @@ def _account(code: str) -> int:
 
 def _choice(create: Sequence[str], plan: Path | None) -> tuple[SetupChoice, bool]:
     """Which missing things to create, and whether the import stops first to ask."""
-    from heliograph.registrations.imports.missing_setup import KINDS, Lack, SetupChoice  # noqa: PLC0415
+    from heliograph.registrations.imports.missing_setup import KINDS, Lack  # noqa: PLC0415
+    from heliograph.registrations.imports.setup_choice import SetupChoice  # noqa: PLC0415
 
     if plan is not None:
         if create:

@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-type Tone = Literal["ink", "ink-3", "wait", "failed", "invalid"]
+type Tone = Literal["ink", "ink-2", "ink-3", "wait", "failed", "invalid"]
 
 LABELS = 6
 """The most labels of an axis that fit on a phone."""
@@ -128,6 +128,7 @@ class SharePart:
     value: int
     tone: Tone
     href: str = ""
+    sub: str = ""
     begin: str = ""
     """Where it begins, in percent of the bar."""
     width: str = ""

@@ -39,13 +39,15 @@ from heliograph.registrations.imports.columns import Mapper, from_json, with_dat
 from heliograph.registrations.imports.empty_cells import prune
 from heliograph.registrations.imports.file_reader import Format, open_rows
 from heliograph.registrations.imports.import_errors import RowProblem
-from heliograph.registrations.imports.missing_setup import EVENTS, SetupChoice, lacking
+from heliograph.registrations.imports.missing_setup import EVENTS, lacking
+from heliograph.registrations.imports.name_corrections import NameCorrections
 from heliograph.registrations.imports.notes import Notes
 from heliograph.registrations.imports.property_names import PropertyNames
 from heliograph.registrations.imports.refusal_file import RefusedRow, write_report
-from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
+from heliograph.registrations.imports.row_problems import no_email, no_event, of_problem, unknown_event, used_before
 from heliograph.registrations.imports.rows import FileRow, FileRows
-from heliograph.registrations.imports.values import DateOrder
+from heliograph.registrations.imports.setup_choice import SetupChoice
+from heliograph.registrations.imports.values import DateOrder, is_email
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
@@ -99,6 +101,7 @@ class ImportRun:
             )
         self._format = Format.from_json(self._parameters["form"])
         self._columns = from_json(self._parameters["columns"])
+        self._corrections = NameCorrections(SetupChoice.from_json(self._parameters["choice"]).corrections)
         self._counts = Counter(job.counts)
         # in a dry run: on how many changes each flow (by its id as text) would act, and how many changes flows would judge
         self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
@@ -267,6 +270,7 @@ class ImportRun:
         document, problems = self._mapper.document(row) if self._mapper is not None else self._read_document(row)
         if document is not None:
             self._properties.settle(document)
+            self._corrections.apply(document)
         return document, problems
 
     def _read_document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
@@ -313,6 +317,8 @@ class ImportRun:
             return item, [*problems, unknown_event(self._column("event"), event_code, self._event_codes)]
         if self._mapper is not None:
             prune(document, event)
+        if (email := _email(document)) and not is_email(email):
+            problems.append(no_email(self._column("profile.email"), email))
         prepared = prepare(item, code, self._known.account, event)
         return item, [*problems, *(of_problem(p, self._column, self._known.account, event) for p in prepared.problems)]
 
@@ -378,3 +384,9 @@ class ImportRun:
     @property
     def _scanned_rows(self) -> int:
         return int(self._result.get("rows", 0))
+
+
+def _email(document: Mapping[str, Any]) -> str:
+    profile = document.get("profile")
+    email = profile.get("email") if isinstance(profile, Mapping) else None
+    return email if isinstance(email, str) else ""

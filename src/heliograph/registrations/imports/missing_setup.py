@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from difflib import SequenceMatcher
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from heliograph.domain.flow.account_config import AccountConfig
@@ -22,6 +21,7 @@ from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.answer_types import is_yes_and_no, kind_of
 from heliograph.registrations.imports.census import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
 from heliograph.registrations.imports.columns import Known
+from heliograph.registrations.imports.likeness import Likeness
 from heliograph.registrations.imports.values import flag
 
 EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
@@ -48,9 +48,6 @@ WORDS: Final[Mapping[str, str]] = {
 _RARE: Final = 100  # a name is doubtful if it is rarer than one in this many rows ...
 _RARER: Final = 10  # ... and than a tenth of the median of the other names
 _FEW: Final = 20  # in fewer rows than this, a name like an existing one is taken for a misspelling of it
-_ALIKE: Final = 0.8  # ratio of SequenceMatcher from which two names look alike
-LONGEST_COMPARED: Final = 100  # characters of a name
-MOST_COMPARED: Final = 3_000_000  # pairs of letters per file: those of 20,000 pairs of usual names, some tenths of a second
 _CLASSES: Final = (
     (StatusClass.CANCELLED, ("cancel", "storn", "annul", "withdr", "abgesagt")),
     (StatusClass.DENIED, ("declin", "denied", "reject", "refus", "abgelehn")),
@@ -77,6 +74,8 @@ class Lack:
     """The facts that it would be created with, such as the class of a status."""
     tags: tuple[str, ...] = ()
     """Names of the tags that it would carry."""
+    meant: str = ""
+    """The name that was most likely meant; "" if none is alike. Of an event: its code."""
 
     @property
     def words(self) -> str:
@@ -105,7 +104,7 @@ def lacking(census: Census, known: Known) -> list[Lack]:
     for code, event in census.events.items():
         if code not in by_code:
             facts, doubt = event.usual_facts, _event_doubt(code, event, census, by_code, likeness)
-            lack = Lack(EVENTS, code, facts.get("name", code), event.rows, doubt=doubt, facts=facts)
+            lack = Lack(EVENTS, code, facts.get("name", code), event.rows, doubt=doubt.words, meant=doubt.meant, facts=facts)
             lacks.append(lack)
             if lack.doubt:
                 doubtful_events.add(code)
@@ -125,13 +124,14 @@ def lacking(census: Census, known: Known) -> list[Lack]:
     return sorted(lacks, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, natural_order(lack.name), lack.name))
 
 
-def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> set[str]:
-    """The codes and names in the account or event, folded."""
+def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> dict[str, str]:
+    """The codes and names in the account or event: folded -> as they are written."""
     rows: list[Status | Named | Session] = []
     if kind == STATUSES:
         rows += account.statuses.values()
     if kind == PROPERTIES:
-        return {label.casefold() for label in STANDARD_PROPERTY_NAMES.values()} | (_folded(event.properties.values()) if event else set())
+        standard = {label.casefold(): label for label in STANDARD_PROPERTY_NAMES.values()}
+        return standard | (_folded(event.properties.values()) if event else {})
     if event is not None:
         own: dict[str, Iterable[Status | Named | Session]] = {
             STATUSES: event.statuses.values(),
@@ -142,17 +142,17 @@ def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> set[
     return _folded(rows)
 
 
-def _folded(rows: Iterable[Status | Named | Session]) -> set[str]:
-    return {code_of(text).casefold() for row in rows for text in (row.code, row.name) if text}
+def _folded(rows: Iterable[Status | Named | Session]) -> dict[str, str]:
+    return {code_of(text).casefold(): text for row in rows for text in (row.code, row.name) if text}
 
 
 def _missing(
-    kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
+    kind: str, event: str, uses: Uses, have: Mapping[str, str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
 ) -> list[Lack]:
     """The names that are not in `have`. Doubts about each come from the rows of its event, else from those of the whole file.
 
     uses: the names in the event's rows
-    have: the names that the account or event has, with folded case
+    have: the names that the account or event has: folded -> as they are written
     rows: how many rows the event has
     whole: the names in the rows of all events
     rows_with: name -> how many rows the events have that use it
@@ -162,9 +162,9 @@ def _missing(
         if name.casefold() in have:
             continue
         doubt = _doubt(name, count, uses.names, rows, have, likeness)
-        doubt = doubt or _doubt(name, whole.names[name], whole.names, rows_with.get(name, 0), have, likeness)
+        doubt = doubt if doubt.words else _doubt(name, whole.names[name], whole.names, rows_with.get(name, 0), have, likeness)
         facts = {"class": status_class(name).value} if kind == STATUSES else {}
-        lacks.append(Lack(kind, event, name, count, doubt=doubt, facts=facts))
+        lacks.append(Lack(kind, event, name, count, doubt=doubt.words, meant=doubt.meant, facts=facts))
     return lacks
 
 
@@ -179,53 +179,39 @@ def _together(lists: Iterable[Uses]) -> Uses:
 # --- doubt
 
 
-def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, have: Collection[str], likeness: Likeness) -> str:
-    """Why a name looks like a typing error; "" if it does not.
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a name looks like a typing error."""
+
+    words: str = ""
+    """ "" if it does not."""
+    meant: str = ""
+    """The name that was most likely meant; "" if none is alike."""
+
+
+NO_DOUBT: Final = Doubt()
+
+
+def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, have: Mapping[str, str], likeness: Likeness) -> Doubt:
+    """Whether a name looks like a typing error.
 
     own_count: rows with this name.
     all_names: the names of its list in the file, with their rows.
     rows: all rows that could have such a name.
-    have: the names that the account has, with folded case.
+    have: the names that the account has: folded -> as they are written.
     """
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
+    share = f"{own_count:,} of {rows:,} rows"
     alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * own_count])
     if alike and 3 * own_count < usual:
-        return f"{own_count:,} of {rows:,} rows; it looks like {alike}"
-    if own_count < _FEW and name.casefold() not in have and (known := likeness.most_alike(name, have)):
-        return f"{own_count:,} of {rows:,} rows; it looks like {known}, which is there already"
+        return Doubt(f"{share}; it looks like {alike}", alike)
+    if own_count < _FEW and name.casefold() not in have and (known := have.get(likeness.most_alike(name, have), "")):
+        return Doubt(f"{share}; it looks like {known}", known)
     if not others or (own_count * _RARE >= rows) or (own_count * _RARER >= usual):
-        return ""
-    close = likeness.most_alike(name, have)
-    return f"only {own_count:,} of {rows:,} rows" + (f"; it looks like {close}" if close else "")
-
-
-class Likeness:
-    """Finds the name that another one was most likely meant to be.
-
-    A comparison takes time quadratic in the length of the names, and each name is compared with many others. So long names are not
-    compared, and the work per file is bounded (D9): hints do not help with a file that has so many odd names.
-    """
-
-    def __init__(self, comparisons_left: int = MOST_COMPARED) -> None:
-        self.comparisons_left = comparisons_left
-
-    def most_alike(self, name: str, others: Iterable[str]) -> str:
-        """The most similar of the other names; "" if none is similar enough."""
-        best, ratio = "", _ALIKE
-        folded = name.casefold()
-        if len(folded) > LONGEST_COMPARED:
-            return ""
-        for other in others:
-            if self.comparisons_left <= 0:
-                break
-            if not 2 / 3 <= len(other) / max(len(folded), 1) <= 3 / 2:  # the difference in length alone makes it less similar than _ALIKE
-                continue
-            self.comparisons_left -= len(folded) * len(other)
-            matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
-            if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (similarity := matcher.ratio()) >= ratio:
-                best, ratio = other, similarity
-        return best
+        return NO_DOUBT
+    close = have.get(likeness.most_alike(name, have), "")
+    return Doubt(f"only {share}" + (f"; it looks like {close}" if close else ""), close)
 
 
 _FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "timezone": "time zone"}
@@ -233,25 +219,26 @@ _FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "t
 _VALUES_NAMED: Final = 3
 
 
-def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> str:
+def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> Doubt:
     for part in event.facts:
         values = event.values_of_fact(part)
         if len(values) > 1:
             counts = ", ".join(f"“{value}” in {rows:,}" for value, rows in values.most_common(_VALUES_NAMED))
             more = f" and {len(values) - _VALUES_NAMED:,} more" if len(values) > _VALUES_NAMED else ""
-            return f"its {event.rows:,} rows disagree about the {_FACTS.get(part, part)} of the event: {counts}{more}"
+            return Doubt(f"its {event.rows:,} rows disagree about the {_FACTS.get(part, part)} of the event: {counts}{more}")
     name = event.facts.get("name", "").casefold()
     for other, its in census.events.items():
         if other == code or event.rows * 20 >= its.rows:
             continue
         if name and its.facts.get("name", "").casefold() == name:
-            return f"{event.rows:,} rows; {other} has the same name and {its.rows:,} rows"
+            return Doubt(f"{event.rows:,} rows; {other} has the same name and {its.rows:,} rows", other)
         if likeness.most_alike(code, [other]):
-            return f"{event.rows:,} rows; it looks like {other}, which {its.rows:,} rows name"
+            return Doubt(f"{event.rows:,} rows; it looks like {other}, which {its.rows:,} rows name", other)
     for other in known:
-        if event.rows * _RARE < census.rows and likeness.most_alike(code, [other]):
-            return f"{event.rows:,} rows; it looks like {other}"
-    return ""
+        beside = census.events[other].rows if other in census.events else 0
+        if (event.rows * _RARE < census.rows or event.rows < min(_FEW, beside)) and likeness.most_alike(code, [other]):
+            return Doubt(f"{event.rows:,} rows; it looks like {other}", other)
+    return NO_DOUBT
 
 
 # --- questions and fields
@@ -268,9 +255,9 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
         answered = sum(e.answered[question] for e in asking_events.values())
         several = any(question in e.several for e in asking_events.values())
         option_lists = [has.options for code in asking_events if (has := _question(known.get(code), question))]
-        have = {code_of(option).casefold() for options in option_lists for option in options}
+        have = {code_of(option).casefold(): option for options in option_lists for option in options}
         doubts = _option_doubts(uses.names, answered, have, likeness)
-        type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
+        type_, options = kind_of(uses, [n for n in uses.names if not doubts[n].words], answered, several=several)
         for code, event in asking_events.items():
             if not event.answered[question]:
                 continue
@@ -283,20 +270,20 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
                 continue
             known_options = {code_of(option).casefold() for option in own_options}
             lacks += [
-                Lack(OPTIONS, code, name, count, parent=question, doubt=doubts[name])
+                Lack(OPTIONS, code, name, count, parent=question, doubt=doubts[name].words, meant=doubts[name].meant)
                 for name, count in event.answers[question].names.items()
                 if name.casefold() not in known_options
             ]
     return lacks
 
 
-def _option_doubts(names: Mapping[str, int], answered: int, have: Collection[str], likeness: Likeness) -> dict[str, str]:
-    """Answer -> why it is doubtful as an option; "" if it is not."""
+def _option_doubts(names: Mapping[str, int], answered: int, have: Mapping[str, str], likeness: Likeness) -> dict[str, Doubt]:
+    """Answer -> whether it is doubtful as an option."""
     contradictions = {name for name in names if is_yes_and_no(name)}
     others = names.keys() - contradictions
     is_yes_or_no = bool(contradictions) and bool(others) and all(isinstance(flag(name), bool) for name in others)
     return {
-        name: f"{count:,} of {answered:,} rows; it holds both Yes and No"
+        name: Doubt(f"{count:,} of {answered:,} rows; it holds both Yes and No")
         if is_yes_or_no and name in contradictions
         else _doubt(name, count, names, answered, have, likeness)
         for name, count in names.items()
@@ -316,10 +303,12 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
     lacks = []
     for name, uses in census.answers.items():
         has = _field(account.profile_fields.values(), name)
-        have = {code_of(option).casefold() for option in has.options} if has else set()
+        have = {code_of(option).casefold(): option for option in has.options} if has else {}
         doubts = _option_doubts(uses.names, census.answered[name], have, likeness)
         if has is None:
-            type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], census.answered[name], several=name in census.several)
+            type_, options = kind_of(
+                uses, [n for n in uses.names if not doubts[n].words], census.answered[name], several=name in census.several
+            )
             lacks.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
             if not options:
                 continue
@@ -328,7 +317,11 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
         else:
             options = list(has.options)
         known_options = {code_of(o).casefold() for o in options}
-        lacks += [Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n]) for n, c in uses.names.items() if n.casefold() not in known_options]
+        lacks += [
+            Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n].words, meant=doubts[n].meant)
+            for n, c in uses.names.items()
+            if n.casefold() not in known_options
+        ]
     return lacks
 
 
@@ -336,72 +329,3 @@ def status_class(name: str) -> StatusClass:
     """The likeliest class of a custom status with this name (P3)."""
     folded = name.casefold()
     return next((cls for cls, stems in _CLASSES if any(stem in folded for stem in stems)), StatusClass.ACCEPTED)
-
-
-# --- choosing
-
-
-@dataclass(frozen=True, slots=True)
-class SetupChoice:
-    """Which missing things to create."""
-
-    everything: bool = False
-    """All except doubtful ones."""
-    kinds: frozenset[str] = frozenset()
-    """All of these kinds except doubtful ones."""
-    names: frozenset[tuple[str, str]] = frozenset()
-    """(kind, name) of things that are created even if they are doubtful; a kind of "" stands for any."""
-    plan: tuple[Lack, ...] | None = None
-    """Exactly these; the other fields are then ignored."""
-    in_events: bool = False
-    """Limits `everything` to what belongs to an event. The rest belongs to the account and needs an Administrator (P1)."""
-
-    @property
-    def is_empty(self) -> bool:
-        """True if nothing was chosen."""
-        return not (self.everything or self.kinds or self.names or self.plan)
-
-    def select_lacks(self, lacks: Sequence[Lack]) -> list[Lack]:
-        """The missing things to create. A thing is left out if its event, or the question or field of an option, neither exists nor is chosen."""
-        if self.plan is not None:
-            planned = {_key(lack): lack for lack in self.plan}
-            chosen = [
-                replace(lack, facts=planned[_key(lack)].facts, tags=planned[_key(lack)].tags) for lack in lacks if _key(lack) in planned
-            ]
-        else:
-            chosen = [lack for lack in lacks if self._is_chosen(lack)]
-        missing = {lack.event for lack in lacks if lack.kind == EVENTS} - {lack.event for lack in chosen if lack.kind == EVENTS}
-        parents, chosen_parents = ({(x.event, x.name) for x in rows if x.kind in (QUESTIONS, FIELDS)} for rows in (lacks, chosen))
-        missing_parents = parents - chosen_parents
-        return [x for x in chosen if x.event not in missing and (x.kind != OPTIONS or (x.event, x.parent) not in missing_parents)]
-
-    def _is_chosen(self, lack: Lack) -> bool:
-        if any(kind in ("", lack.kind) and name in (lack.name, lack.event if lack.kind == EVENTS else None) for kind, name in self.names):
-            return True
-        return not lack.doubt and ((self.everything and bool(lack.event or not self.in_events)) or lack.kind in self.kinds)
-
-    def as_json(self) -> dict[str, Any]:
-        """For a job's parameters."""
-        return {
-            "everything": self.everything,
-            "kinds": sorted(self.kinds),
-            "names": sorted(map(list, self.names)),
-            "plan": None if self.plan is None else [lack.as_json() for lack in self.plan],
-            "in_events": self.in_events,
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> SetupChoice:
-        """Reads what `as_json` returned."""
-        plan = stored.get("plan")
-        return cls(
-            bool(stored.get("everything")),
-            frozenset(stored.get("kinds", ())),
-            frozenset((k, n) for k, n in stored.get("names", ())),
-            None if plan is None else tuple(Lack.from_json(lack) for lack in plan),
-            bool(stored.get("in_events")),
-        )
-
-
-def _key(lack: Lack) -> tuple[str, str, str, str]:
-    return lack.kind, lack.event, lack.parent, code_of(lack.name)

@@ -20,7 +20,7 @@ from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
 from heliograph.registrations.imports.file_reader import Format, look, open_rows
 from heliograph.registrations.imports.import_errors import FileUnreadable
-from heliograph.registrations.imports.missing_setup import SetupChoice
+from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django

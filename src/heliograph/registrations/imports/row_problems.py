@@ -49,6 +49,11 @@ def used_before(column: str, code: object, line: int, row: int) -> RowProblem:
     return RowProblem(column, str(code), f"Line {place(line, row)} has this code already.", ("a code that no other row of the file has",))
 
 
+def no_email(column: str, value: str) -> RowProblem:
+    """The e-mail is no address. Every target would refuse it, or mail nobody."""
+    return RowProblem(column, value, "Is not an e-mail address.", ("name@example.org",))
+
+
 def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:
     """The accepted values, with the one that was most likely meant first."""
     folded = {text.casefold(): text for text in reversed(allowed)}

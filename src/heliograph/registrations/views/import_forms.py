@@ -17,7 +17,8 @@ from heliograph.jobs.models import Job
 from heliograph.registrations.imports.encodings import OFFERED
 from heliograph.registrations.imports.file_reader import CSV, NDJSON, XLSX, Format
 from heliograph.registrations.imports.missing_setup import QUESTIONS, STATUSES, Lack
-from heliograph.registrations.imports.missing_setup import SetupChoice as Chosen
+from heliograph.registrations.imports.name_corrections import NameCorrection
+from heliograph.registrations.imports.setup_choice import SetupChoice as Chosen
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, creatable
 from heliograph.setup.views.tag_chips import TagChoices
@@ -96,6 +97,10 @@ class DryRunForm(Form):
     """The numbers of the things that the import creates, and whether flows act on it, which has no default."""
 
     create = Ticks()
+    use = TextLine()
+    """The number of the missing thing in whose place the name that was meant is used: a typing error."""
+    undo = TextLine()
+    """The number of the correction that is undone."""
     quiet = Select(options=[Choice("0", ""), Choice("1", "")])
     do = TextLine()
 
@@ -130,13 +135,16 @@ class DryRunForms:
     tags: Mapping[str, TagChoices]
     """The tags to choose from, by kind of missing thing."""
     config: AccountConfig
+    corrections: Sequence[NameCorrection]
+    """Those of the last dry run."""
 
     @classmethod
     def build(cls, lacks: Sequence[Lack], job: Job, config: AccountConfig, data: QueryDict | None) -> DryRunForms:
         """The form with the choices of the last dry run, and guesses for the rest."""
         kinds = {lack.kind for lack in lacks}
         tags = {kind: TagChoices(config.tags, carried) for kind, carried in TAG_KINDS.items() if kind in kinds}
-        plan = {_key(lack): lack for lack in reversed(Chosen.from_json(job.parameters["choice"]).plan or ())}
+        before = Chosen.from_json(job.parameters["choice"])
+        plan = {_key(lack): lack for lack in reversed(before.plan or ())}
 
         def row(number: int, lack: Lack) -> LackForm:
             planned = plan.get(_key(lack), lack)
@@ -144,7 +152,7 @@ class DryRunForms:
             text = tags[lack.kind].text(ids) if lack.kind in tags else ""
             return LackForm(lack, data, prefix=str(number), initial={"tags": text, "class": str(planned.facts.get("class", ""))})
 
-        return cls(DryRunForm(data), [row(n, lack) for n, lack in enumerate(lacks[:SHOWN])], tags, config)
+        return cls(DryRunForm(data), [row(n, lack) for n, lack in enumerate(lacks[:SHOWN])], tags, config, before.corrections)
 
     @property
     def refused(self) -> bool:
@@ -170,16 +178,23 @@ class DryRunForms:
                     row.add_error("tags", _("A question has one tag."))
             names = tuple(self.config.tags[id].name for id in typed.ids) if typed else ()
             plan.append(replace(lack, facts=facts, tags=names))
-        return Chosen(plan=tuple(plan))
+        return Chosen(plan=tuple(plan), corrections=self._corrections(lacks))
+
+    def _corrections(self, lacks: Sequence[Lack]) -> tuple[NameCorrection, ...]:
+        """The corrections of the last dry run, with what this form adds or takes back."""
+        undone, used = self.form.cleaned_data["undo"], self.form.cleaned_data["use"]
+        corrections = [correction for number, correction in enumerate(self.corrections) if str(number) != undone]
+        added = (NameCorrection.of_lack(lack) for number, lack in enumerate(lacks[:SHOWN]) if str(number) == used)
+        return (*corrections, *filter(None, added))
 
 
 def same_choice(lacks: Sequence[Lack], one: Chosen, other: Chosen) -> bool:
-    """Whether both create the same, with the same classes and tags."""
+    """Whether both create the same, with the same classes and tags, and correct the same names."""
 
     def created(choice: Chosen) -> list[dict[str, Any]]:
         return [lack.as_json() for lack in choice.select_lacks(lacks)]
 
-    return created(one) == created(other)
+    return created(one) == created(other) and one.corrections == other.corrections
 
 
 def _key(lack: Lack) -> tuple[str, ...]:

@@ -25,9 +25,10 @@ from heliograph.jobs import page as job_page
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports import import_job, uploads
 from heliograph.registrations.imports.import_errors import ImportFileError
-from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
+from heliograph.registrations.imports.missing_setup import WORDS, Lack
 from heliograph.registrations.imports.preparation import KIND
 from heliograph.registrations.imports.reader_slots import ReadingBusy
+from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
@@ -322,10 +323,16 @@ def _dry(
         steps=words.steps_of(file_upload.id, 3),
         file=file_upload.name,
         told=notice,
-        sums=words.sums_of(job),
+        outlook=words.outlook_of(job),
+        share=words.share_of(job),
         lacks=[_lack(request, number, lack, job, forms) for number, lack in enumerate(lacks[:SHOWN])],
         datalists=[(f"tags-of-{kind}", choices.options) for kind, choices in forms.tags.items()],
-        lacks_more=_("%(n)s more things are lacking; those not in doubt are created too.") % {"n": f"{more:,}"} if more else "",
+        lacks_text=ngettext("%(n)d name isn’t in Heliograph yet", "%(n)d names aren’t in Heliograph yet", len(lacks)) % {"n": len(lacks)},
+        lacks_more=_("%(n)s more names are missing; those that aren’t in doubt are created, too.") % {"n": f"{more:,}"} if more else "",
+        corrections=[
+            {"n": n, "name": each.name, "use": each.use, "event": each.event, "kind": _(WORDS.get(each.kind, ""))}
+            for n, each in enumerate(forms.corrections)
+        ],
         refused=refused,
         acts=words.acts_of(job, config),
         flows_act=ngettext("Flows act %(n)s time", "Flows act %(n)s times", acting) % {"n": f"{acting:,}"},
@@ -333,7 +340,7 @@ def _dry(
         quiet=forms.form.sends is False,
         unsaid=unsaid,
         button=ngettext("Import %(n)s row", "Import %(n)s rows", good) % {"n": f"{good:,}"},
-        nothing=not good and not lacks,
+        nothing=not good and not lacks and not forms.corrections,
         note=note,
         back=reverse("import-columns", args=(file_upload.id,)),
     )  # fmt: skip
@@ -361,6 +368,7 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
         "rows": f"{lack.rows:,}",
         "on": str(number) in ticked if ticked is not None else bool(job.result["lacks"][number].get("created")),
         "doubt": _(lack.doubt) if lack.doubt else "",
+        "meant": lack.meant,
         "classes": row.draw_field("class").options,
         "cls": row["class"].value(),
         "tags": text,

@@ -15,6 +15,7 @@ from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
+from heliograph.web.charts import SharePart, share
 from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 5
@@ -113,6 +114,35 @@ def sums_of(job: Job) -> list[Sum]:
     return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
 
 
+def outlook_of(job: Job) -> str:
+    """The heading of a dry run."""
+    rows = int(job.result.get("rows", job.counts.get("rows", 0)))
+    return ngettext("What the %(n)s row would do", "What the %(n)s rows would do", rows) % {"n": f"{rows:,}"}
+
+
+def share_of(job: Job) -> list[SharePart]:
+    """What the rows of a file would do, as parts of a bar."""
+    counts: Mapping[str, Any] = job.counts
+    cleared, rows_cleared = int(counts.get("cleared", 0)), int(counts.get("rows_cleared", 0))
+    sub = ngettext("empty cells clear %(n)s value in %(rows)s of them", "empty cells clear %(n)s values in %(rows)s of them", cleared)
+    parts = [
+        SharePart(_("New"), int(counts.get("created", 0)), "ink"),
+        SharePart(
+            _("Changed"),
+            int(counts.get("updated", 0)),
+            "ink-2",
+            sub=sub % {"n": f"{cleared:,}", "rows": f"{rows_cleared:,}"} if cleared else "",
+        ),
+        SharePart(_("The same"), int(counts.get("unchanged", 0)), "ink-3", sub=_("no change is made")),
+    ]
+    if counts.get("stale"):
+        parts.append(SharePart(_("Older than what is stored"), int(counts["stale"]), "ink-3", sub=_("no change is made")))
+    if counts.get("erased"):
+        parts.append(SharePart(_("Of people who were erased"), int(counts["erased"]), "ink-3", sub=_("nothing is recorded")))
+    parts.append(SharePart(_("Skipped"), int(counts.get("refused", 0)), "failed", href="#refused", sub=_("the other rows are imported")))
+    return share(parts)
+
+
 def acting_of(job: Job, config: AccountConfig) -> int:
     """How many times today's flows would act on the import, by the dry run."""
     counted: Mapping[str, int] = job.result.get("acts") or {}
@@ -148,10 +178,8 @@ def refused_of(job: Job) -> RefusedRows | None:
     heads = [_("Field"), _("Lines"), _("First lines"), _("Reason"), _("Would be accepted")]
     rows = [_group(group, heads) for group in groups]
     if dry:
-        title = ngettext("%(n)s row would be refused", "%(n)s rows would be refused", refused_count)
-        text = _(
-            "The others are not held up by them. The file has these lines as they are, with their reasons: correct them and import that file alone, now or later."
-        )
+        title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
+        text = _("The other rows are imported. Download these, fix them and import that file.")
     else:
         title = ngettext("%(n)s line was refused", "%(n)s lines were refused", refused_count)
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
