@@ -125,7 +125,7 @@ def lacking(census: Census, known: Known) -> list[Lack]:
 
 
 def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> dict[str, str]:
-    """The codes and names in the account or event: folded -> as they are written."""
+    """The codes and names in the account or event, by their folded form."""
     rows: list[Status | Named | Session] = []
     if kind == STATUSES:
         rows += account.statuses.values()
@@ -152,7 +152,7 @@ def _missing(
     """The names that are not in `have`. Doubts about each come from the rows of its event, else from those of the whole file.
 
     uses: the names in the event's rows
-    have: the names that the account or event has: folded -> as they are written
+    have: the names that the account or event has, by their folded form
     rows: how many rows the event has
     whole: the names in the rows of all events
     rows_with: name -> how many rows the events have that use it
@@ -198,7 +198,7 @@ def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, h
     own_count: rows with this name.
     all_names: the names of its list in the file, with their rows.
     rows: all rows that could have such a name.
-    have: the names that the account has: folded -> as they are written.
+    have: the names that the account has, by their folded form.
     """
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
@@ -318,9 +318,9 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
             options = list(has.options)
         known_options = {code_of(o).casefold() for o in options}
         lacks += [
-            Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n].words, meant=doubts[n].meant)
-            for n, c in uses.names.items()
-            if n.casefold() not in known_options
+            Lack(OPTIONS, "", option, count, parent=name, doubt=doubts[option].words, meant=doubts[option].meant)
+            for option, count in uses.names.items()
+            if option.casefold() not in known_options
         ]
     return lacks
 

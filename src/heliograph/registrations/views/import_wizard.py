@@ -330,8 +330,8 @@ def _dry(
         lacks_text=ngettext("%(n)d name isn’t in Heliograph yet", "%(n)d names aren’t in Heliograph yet", len(lacks)) % {"n": len(lacks)},
         lacks_more=_("%(n)s more names are missing; those that aren’t in doubt are created, too.") % {"n": f"{more:,}"} if more else "",
         corrections=[
-            {"n": n, "name": each.name, "use": each.use, "event": each.event, "kind": _(WORDS.get(each.kind, ""))}
-            for n, each in enumerate(forms.corrections)
+            {"number": number, "name": each.name, "use": each.use, "event": each.event, "kind": _(WORDS.get(each.kind, ""))}
+            for number, each in enumerate(forms.corrections)
         ],
         refused=refused,
         acts=words.acts_of(job, config),
