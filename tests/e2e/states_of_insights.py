@@ -44,7 +44,7 @@ def _without_replays(visit: Visit) -> None:
 
 
 def _any_event(visit: Visit) -> None:
-    expect(visit.page.get_by_label("Code of another event")).to_be_visible()
+    expect(visit.page.get_by_role("textbox", name="Code of another event")).to_be_visible()
 
 
 STATES = (
