@@ -787,7 +787,10 @@ def _sources() -> Iterator[Deed]:
     )
     yield Deed(
         "it is said which event of Certain a source reads",
-        PagePost("/settings/sources/{certain_source}/certain/", {"server": "https://app.certain.example", "account": "A", "event": "E"}),
+        PagePost(
+            "/settings/sources/{certain_source}/certain/",
+            {"server": "https://app.certain.example", "account": "A", "event": "E", "part": "registrations"},
+        ),
         ApiRequest("PUT", "sources/{certain_source}/certain", {"server": "https://app.certain.example", "account": "A", "event": "E"}),
         "audit_entry config_version source",
     )

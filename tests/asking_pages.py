@@ -667,7 +667,7 @@ PAGES: dict[str, Asking] = {
         lambda site: missing_of(site) == 0,
     ),
     "all gaps of a kind are repaired": Asking(
-        "sources.views.ledger_pages.ledger_repair_all",
+        "sources.views.ledger_repair_pages.ledger_repair_all",
         lambda site: f"/settings/sources/ledger/repair-all/?event={EVENT}&kind=missing",
         lambda site: misses_in_ledger(site, "HALL-3"),
         f"Repair 3 gaps of {EVENT}?",

@@ -238,5 +238,14 @@ STATES = (
     ),
 )
 
-ACTIONS = {"appearance", "view-save", "view-rename", "view-delete", "end-session", "first-start", "openid_connect_login", "openid_connect_callback"}
+ACTIONS = {
+    "appearance",
+    "view-save",
+    "view-rename",
+    "view-delete",
+    "end-session",
+    "first-start",
+    "openid_connect_login",
+    "openid_connect_callback",
+}
 """Addresses that only take a form; the first start needs an installation without users: tests/e2e/test_first_start.py, and OpenID Connect a provider: test_openid.py."""

@@ -190,6 +190,8 @@ STAYS = {
     "retry-download-file": "as a job",
     "retry-download-again": "as a job",
     "records-download": "as a job",
+    "view-rename": "only its own person sees and deletes it: test_saved_views.py tries one that is gone",
+    "view-delete": "as view-rename",
     "why": "of a change, which only retention removes",
     "why-others": "of a change, which only retention removes",
 }
@@ -216,6 +218,7 @@ def pages_of(thing: Thing) -> list[str]:
     found = []
     for _name, route in routes():
         filled = route.replace("<segment:event>", EVENT).replace("<int:change>", "1").replace("<slug:recipe>", "slack")
+        filled = filled.replace("<slug:scope>", "connection")
         path = re.sub(r"<int:(?!change)\w+>", "{id}", filled)
         if path.startswith(thing.part) and path.count("{id}") == 1:
             found += [path.replace("<slug:act>", act) for act in thing.acts] if "<slug:act>" in path else [path]
