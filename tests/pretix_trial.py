@@ -49,6 +49,8 @@ class Result:
     """Registrations whose erasure is proposed after pretix erased everybody."""
     changed_by_erasing: int
     """Registrations that are other ones because pretix erased everybody."""
+    problems: tuple[object, ...] = ()
+    """Of calls that could not be recorded the first: why, and when they came."""
     differences: tuple[object, ...] = ()
     """Of stale registrations the first: theirs and ours."""
 
@@ -106,6 +108,7 @@ def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int
             resurrected=len(ours.keys() - theirs.keys()),
             gaps=gaps,
             waiting=_count(source, "source_call WHERE problem <> ''"),
+            problems=tuple(site.store.all("SELECT problem, kind, at FROM source_call WHERE problem <> '' ORDER BY id LIMIT 5")),
             doorbells=_count(source, "source_call WHERE kind = 0"),
             announced=int(announced),
             unannounced=int(unannounced),
