@@ -25,6 +25,8 @@ def test_the_skip_link_is_the_first_and_leads_past_everything(signed_in: Page, s
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Start from a recipe")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="ADD A FLOW")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("searchbox", name="Search flows")).to_be_focused()
