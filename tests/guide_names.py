@@ -209,7 +209,7 @@ INSIGHTS: Sequence[Row] = (
     *_rows(_METRICS, "posts", Kind.LINK, ("all work in the same way", "Summary"), "Troubleshooting", "Activity Feed"),
     *_rows(_INSIGHTS, "insights", Kind.HEADING, "Account Insights"),
     *_rows(_INSIGHTS, "insights", Kind.LINK, "Live Flows", "Test Flows"),
-    *_rows(_INSIGHTS, "insights", Kind.LINK, ("the last 15 minutes", "Last 15 min"), "1 hour", "4 hours"),
+    *_rows(_INSIGHTS, "insights", Kind.LINK, ("the last 15 minutes", "Last 15 min"), ("1 hour", "Last hour"), ("4 hours", "Last 4 hours")),
     *_rows(_INSIGHTS, "insights", Kind.FIELD, ("a number of days", "A number of days")),
     *_rows(_INSIGHTS, "insights", Kind.LINK, "Summary", "Troubleshooting", "Activity Feed"),
     *_rows(_INSIGHTS, "insights", Kind.TEXT, "Changes Processed", "Unique Registrations", "Actions Triggered", "Active Flows"),

@@ -74,7 +74,7 @@ def test_what_was_typed_is_there_after_signing_in(database: DatabaseFacts, clien
 
 def test_what_is_refused_then_stands_in_its_form(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
-        written(site, client, code="")
+        written(site, client, code="x" * 300)
         site.signs_in(client, Role.PLANNER)
         shown = client.post(URL, posted(client.get(URL).content.decode(), "dialog"))
         assert shown.status_code == 422

@@ -113,7 +113,7 @@ TO_DO = re.compile(
 )
 READS = ("Choose a longer period", "Choose a later beginning", "Set them in your own shell")
 """What a Viewer can do, too: other periods and filters, and a command in a terminal of their own."""
-WHO = re.compile(r"A Planner or an Administrator|An Administrator")
+WHO = re.compile(r"A [Pp]lanner or (?:an )?[Aa]dministrator|An [Aa]dministrator")
 
 
 @pytest.mark.parametrize("is_empty", [True, False])

@@ -378,7 +378,7 @@ _failed = _counted("%(n)s failed", "%(n)s failed")
 _waiting = _counted("%(n)s waiting", "%(n)s waiting")
 _invalid = _counted("%(n)s invalid", "%(n)s invalid")
 _CATEGORIES: Final = {
-    Category.SYSTEM: gettext_lazy("Heliograph itself had trouble"),
+    Category.SYSTEM: gettext_lazy("an error of Heliograph’s own"),
     Category.CONNECTION: gettext_lazy("the target didn’t answer"),
     Category.SOURCE_API: gettext_lazy("a source of registrations couldn’t be read"),
     Category.GENERAL: gettext_lazy("the target refused what it got"),
