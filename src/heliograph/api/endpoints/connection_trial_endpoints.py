@@ -23,11 +23,12 @@ class TrialOfConnection(ConnectionController):
 
     def get(self, parsed_path: Path[ConnectionPath]) -> ConnectionTrial:
         """Read the last test of a connection, or the one that runs, step by step. The answer is 404 if there was none."""
-        row = self.listed_row(parsed_path)
+        id = self.listed_row(parsed_path).id
         with read_database() as db:
-            progress = test_progress.under_way(db, self.account.pk, row.id)
+            progress = test_progress.under_way(db, self.account.pk, id)
         if progress is not None:
             return ConnectionTrial.from_progress(progress)
+        row = self.listed_row(parsed_path)  # once more: the test may have ended since it was read
         if row.tested is None:
             raise NotThere
         at, report = row.tested
