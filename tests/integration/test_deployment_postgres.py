@@ -172,7 +172,7 @@ def test_O20_connections_are_counted(server: postgres.Server, database: str, tmp
     enough, short = host.checks(HELIOGRAPH_PAGE_THREADS="4")["connections"], host.checks(HELIOGRAPH_PAGE_THREADS="32")["connections"]
     assert (enough["ok"], enough["cure"]) == (True, "")
     assert enough["sentence"].startswith("PostgreSQL takes 57 connections of this user.")
-    assert short["cure"].startswith("One `web` with 1 workers needs 91: raise max_connections of the server")
+    assert short["cure"].startswith("One `web` with 1 workers needs 97: raise max_connections of the server")
 
 
 def test_O20_a_host_with_another_key_does_not_start(server: postgres.Server, database: str, tmp_path: Path) -> None:

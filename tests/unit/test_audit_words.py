@@ -41,7 +41,12 @@ DESTINATION = {"id": 1, "name": "Leads", "connection": 7, "payload_mapping": 9, 
         ("connection", "secrets", ["path", "client_secret"], "URL, Client Secret"),
         ("flow", "restored", 3, "version 3"),
         ("flow", "filters", [{"field": "event.code", "op": "is none of", "values": ["WEBINAR-11"]}], "Event Code is none of WEBINAR-11"),
-        ("flow", "destinations", [DESTINATION], "Name: Leads, Connection: Sales CRM, Payload mapping: Lead mapping, Does: updates"),
+        (
+            "flow",
+            "destinations",
+            [DESTINATION],
+            "Name: Leads, Connection: Sales CRM, Payload mapping: Lead mapping, At the target: Updates a record",
+        ),
         (
             "mapping",
             "rows",

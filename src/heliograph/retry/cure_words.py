@@ -104,7 +104,7 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
     if failure.is_of_mapping:
         return _("It does not take what is sent. Correct the mapping or the connection, then submit them again.")
     if used_up:
-        return _("Fix the cause, then send it again.")
+        return _("Fix the cause, then submit it again.")
     match failure.cause:
         case Cause.NO_NAME_SERVER:
             return _("It is not the URL: Heliograph’s own network has trouble with names. Usually passes by itself.")

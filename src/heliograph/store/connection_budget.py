@@ -18,9 +18,9 @@ DOOR: Final = 4
 """The batch writer, tokens, refusals, and NOTIFY; the pages have a door, too."""
 PAGE_THREAD: Final = 2
 """Django's aliases `default` and `read`."""
-BESIDE_PAGES: Final = 18
-"""Folding, retention, backups, the lock of jobs, and threads that use Django, with two aliases each: two runners of jobs, notifications, the removal of old files, ends of
-sessions."""
+BESIDE_PAGES: Final = 22
+"""Folding, retention, backups, the lock of jobs, and threads that use Django, with two aliases each: two runners of jobs, notifications, gaps of the ledger, looks at
+pretix, the removal of old files, ends of sessions."""
 PACED_JOB: Final = 2
 """Each replay, release or marking that sends at the moment; up to 30 in a process."""
 
