@@ -29,7 +29,6 @@ class SearchedPage:
 
 PAGES: Final = (
     SearchedPage(gettext_lazy("Add a flow"), "flow-new", Role.ADMINISTRATOR, signal=True, icon="plus", operation=True),
-    SearchedPage(gettext_lazy("Start from a recipe"), "recipes", Role.ADMINISTRATOR, signal=True, icon="plus", operation=True),
     SearchedPage(gettext_lazy("Add a connection"), "connection-new", Role.ADMINISTRATOR, signal=True, icon="plus", operation=True),
     SearchedPage(gettext_lazy("Import registrations"), "import", Role.PLANNER, icon="plus", operation=True),
     SearchedPage(gettext_lazy("Add a registration"), "registration-add", Role.PLANNER, icon="plus", operation=True),
@@ -38,6 +37,7 @@ PAGES: Final = (
     SearchedPage(gettext_lazy("Events"), "events", icon="calendar"),
     SearchedPage(gettext_lazy("Overview"), "overview", signal=True, icon="home"),
     SearchedPage(gettext_lazy("Notifications"), "notifications", signal=True, icon="bell"),
+    SearchedPage(gettext_lazy("Start from a recipe"), "recipes", Role.ADMINISTRATOR, signal=True, icon="plus"),
     SearchedPage(gettext_lazy("Flow List"), "flow-list", signal=True, icon="flow"),
     SearchedPage(gettext_lazy("Connection List"), "connection-list", signal=True, icon="plug"),
     SearchedPage(gettext_lazy("Mappings"), "mapping-list", signal=True, icon="map"),
