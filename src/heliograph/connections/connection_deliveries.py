@@ -21,7 +21,7 @@ SHOWN: Final = 20
 MEASURED: Final = 1_000
 """The newest attempts that are read for the time of an answer and for the beginning of a refusal."""
 FOLLOWED: Final = 15 * MINUTE
-"""Microseconds after a save for which the page says what came of the items that waited."""
+"""Microseconds after a save for which the page says what became of the items that waited."""
 SEARCHED: Final = 200
 """The newest attempts of a connection that are searched for one that was delivered."""
 MOST_SENT: Final = 10_000
@@ -55,7 +55,7 @@ class ConnectionPace:
 
 @dataclass(frozen=True, slots=True)
 class SentSince:
-    """What came of the items of the Retry Queue that go over a connection, since an instant."""
+    """What became of the items of the Retry Queue that go over a connection, since an instant."""
 
     sent: int
     """Delivered since then; at most MOST_SENT."""
@@ -148,7 +148,7 @@ def last_refusal(reader: AccountReader, attempt: StoredAttempt) -> Refusal:
 
 
 def sent_since(reader: AccountReader, connection: int, at: int) -> SentSince:
-    """What came of the connection's items of the Retry Queue since an instant (microseconds)."""
+    """What became of the connection's items of the Retry Queue since an instant (microseconds)."""
     params = {"account": reader.account, "connection": connection, "at": at, "now": reader.db.now()}
     ((sent,),) = reader.db.all(
         "SELECT count(*) FROM (SELECT q.lane_id FROM action q WHERE q.account_id = :account"

@@ -1,4 +1,4 @@
-"""Where registrations stand: the last delivery of each at each destination, and what of them waits to be decided (X5)."""
+"""Where registrations stand: the last delivery of each at each destination, and which of their changes wait to be decided (X5)."""
 
 from __future__ import annotations
 

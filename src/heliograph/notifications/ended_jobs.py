@@ -28,7 +28,7 @@ def observed(account: int, now: int) -> list[Observed]:
         .filter(Q(kind__in=TOLD), state__in=_ENDS, finished__gte=from_micros(now) - LATELY)
         .order_by("-id")
     )
-    found = []
+    endings = []
     for row in rows[:MOST]:
         kind, _colon, user = row.created_by.partition(":")
         if kind != "user" or not user.isdecimal() or row.parameters.get("dry_run") or row.finished is None:
@@ -41,5 +41,5 @@ def observed(account: int, now: int) -> list[Observed]:
             "counts": counts,
             "replay": row.parameters.get("replay"),
         }
-        found.append(Observed(f"ended:job:{row.pk}", Kind.ENDED, to_micros(row.finished), started_by=int(user), facts=facts))
-    return found
+        endings.append(Observed(f"ended:job:{row.pk}", Kind.ENDED, to_micros(row.finished), started_by=int(user), facts=facts))
+    return endings

@@ -27,12 +27,12 @@ def observed(reader: AccountReader, now: int) -> list[Observed]:
     """Those of the account in scope whose end is near. After it, nobody is told any more: what used them fails, and is told as that."""
     last = from_micros(now + DAYS_BEFORE[0] * DAY)
     tokens = ApiToken.objects.filter(account_id=reader.account, revoked=None, expires__gt=from_micros(now), expires__lte=last)
-    found = [_of(f"ends:token:{row.pk}", row.name, to_micros(row.expires), now, "token") for row in tokens if row.expires is not None]
+    endings = [_of(f"ends:token:{row.pk}", row.name, to_micros(row.expires), now, "token") for row in tokens if row.expires is not None]
     for id, ends in _certificates(reader).items():
         if now < to_micros(ends) <= now + DAYS_BEFORE[0] * DAY:
             name = reader.config.connections[id].name
-            found.append(_of(f"ends:certificate:{id}", name, to_micros(ends), now, "certificate", id))
-    return found
+            endings.append(_of(f"ends:certificate:{id}", name, to_micros(ends), now, "certificate", id))
+    return endings
 
 
 def _of(key: str, name: str, ends: int, now: int, scope: str, connection: int | None = None) -> Observed:

@@ -126,8 +126,8 @@ def as_chat(letter: Letter, origin: str, kind: str, phase: str) -> dict[str, Any
     lines = chat_lines(letter)
     link = letter.address
     if host in _SLACK_HOSTS:
-        shown = [f"*{_slack(letter.title)}*", *map(_slack, lines), *([f"<{link}|{_slack(letter.button)}>"] if link else [])]
-        return {"text": "\n".join(shown), "unfurl_links": False}
+        texts = [f"*{_slack(letter.title)}*", *map(_slack, lines), *([f"<{link}|{_slack(letter.button)}>"] if link else [])]
+        return {"text": "\n".join(texts), "unfurl_links": False}
     if host.endswith(_TEAMS_ENDS):
         return _teams_card(letter, lines, link)
     plain = "\n".join([letter.title, *lines, *([f"{letter.button}: {link}"] if link else [])])

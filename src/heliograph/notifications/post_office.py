@@ -103,8 +103,8 @@ class PostOffice:
                 look_at(account, now)
             except driver_errors.operational(DjangoDatabaseError):
                 raise
-            except Exception:
-                log.exception("notifications_not_watched", account=account.pk)  # the others are
+            except Exception:  # a bug of ours that one account meets: the others are watched
+                log.exception("notifications_not_watched", account=account.pk)
         self._look_at_installation(now)
 
     def _look_at_installation(self, at: int | None) -> None:

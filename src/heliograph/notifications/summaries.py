@@ -17,14 +17,14 @@ LATE_BY: Final = 120
 """Minutes after its time in which a summary is still made, such as after an update. Later it would be no morning summary."""
 
 
-def put_summaries(watched: Watched, looked: Look) -> None:
+def put_summaries(watched: Watched, look: Look) -> None:
     """Puts the summaries into the outbox whose time has come. In the caller's transaction and scope."""
-    if not looked.waiting and not looked.failed:
+    if not look.waiting and not look.failed:
         return
     recipients = _recipients(watched)
     if not recipients:
         return
-    letter = summary_letter(Summary(looked.lines, looked.waiting, looked.failed), watched.name, watched.now)
+    letter = summary_letter(Summary(look.lines, look.waiting, look.failed), watched.name, watched.now)
     day = from_micros(watched.now).astimezone(watched.zone).date()
     for recipient in recipients:
         put_message(watched, f"summary:{day}", Kind.SUMMARY, Phase.SUMMARY, letter, recipient)
@@ -33,13 +33,13 @@ def put_summaries(watched: Watched, looked: Look) -> None:
 def _recipients(watched: Watched) -> list[Recipient]:
     """Whoever wants a summary at this time of the day. In quiet hours there is none."""
     audience = watched.audience
-    found = []
+    recipients = []
     for person in audience.people:
         if person.chooses and _is_time(person.wants, watched):
-            found += _on(person.wants, person.id, person.address, watched)
+            recipients += _on(person.wants, person.id, person.address, watched)
     if _is_time(audience.account, watched):
-        found += _on(audience.account, 0, "", watched)
-    return found
+        recipients += _on(audience.account, 0, "", watched)
+    return recipients
 
 
 def _is_time(settings: Settings, watched: Watched) -> bool:

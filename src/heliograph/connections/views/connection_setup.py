@@ -163,7 +163,7 @@ def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bo
 
 
 def _with_save(url: str, saved_at: int) -> str:
-    """The URL of a page that says what came of the items that waited, if any did.
+    """The URL of a page that says what became of the items that waited, if any did.
 
     saved_at: when the connection was saved (microseconds); 0 if nothing waited for it
     """
@@ -224,7 +224,7 @@ def _form_page(
 
 
 def _trouble_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
-    """What is wrong with the connection; after a save, what came of the items that waited for it."""
+    """What is wrong with the connection; after a save, what became of the items that waited for it."""
     saved_at = read_id(request.GET.get(SAVED_AT, "")) or 0
     with account_reader(request.account.pk) as reader:
         now = reader.db.now()

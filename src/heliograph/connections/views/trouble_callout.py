@@ -1,5 +1,5 @@
 """The callout of a connection that refuses or does not answer: the target's own words first, then what is most likely wrong, since when, and how
-many wait (C3). After a save it says what came of them."""
+many wait (C3). After a save it says what became of them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def trouble_callout(
 
 
 def sent_text(sent: SentSince) -> str:
-    """What came of what waited, after a save: "2 of 3 are sent"."""
+    """What became of what waited, after a save: "2 of 3 are sent"."""
     total = sent.sent + sent.under_way
     if sent.under_way:
         if sent.sent:
