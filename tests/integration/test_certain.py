@@ -26,6 +26,7 @@ from heliograph.domain.source.certain_registrations import CertainPart
 from heliograph.domain.source.source_states import SourceState
 from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.models import Source
+from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.trial_read import try_list
 
 
@@ -90,6 +91,26 @@ def test_S5_sessions_are_read_by_a_source_of_their_own_and_wait_for_their_regist
         assert people_here(people) == people_there(people)
         assert sessions_here(sessions) == sessions_there(sessions)
         assert not sessions.db.all("SELECT problem FROM source_call WHERE problem <> ''")
+
+
+@pytest.mark.parametrize("late", CertainPart)
+def test_S5_either_list_may_be_recorded_after_what_was_read_later_of_the_other_one(site: PlatformAccount, late: CertainPart) -> None:
+    with CertainStub(CertainPlatform(Manners(), random.Random(3))) as stub:
+        stub.edit(80)
+        people, sessions = certain_source(site, stub), certain_source(site, stub, part=CertainPart.SESSIONS)
+        people.read()
+        sessions.read()
+        stub.edit(80)
+        first, second = (people, sessions) if late is CertainPart.REGISTRATIONS else (sessions, people)
+        first.due_now()
+        queue_due_sources()
+        first.run_job()
+        second.read()
+        first.record()
+        settle(people)
+        settle(sessions)
+        assert people_here(people) == people_there(people)
+        assert sessions_here(sessions) == sessions_there(sessions)
 
 
 def test_S5_questions_and_properties_of_our_names_are_proposed(site: PlatformAccount, client: Client) -> None:

@@ -82,6 +82,37 @@ def test_what_is_deleted_becomes_inactive_after_two_sweeps_and_a_request(source:
     assert source.state() == source.expected()  # it came back
 
 
+def test_I2_what_was_deleted_comes_back_with_the_change_that_it_had(source: ListSource, stub: RestStub) -> None:
+    """It was only hidden, or the platform's clock is behind ours: its change is older than our last document of it."""
+    for number in range(30):
+        stub.write(f"k{number}", {"state": "new", "number": number})
+    source.read()
+    with stub.lock:
+        hidden = stub.platform.rows.pop("k7")
+    source.sweep()
+    source.sweep()
+    assert "k7" not in source.state()
+    with stub.lock:
+        stub.platform.rows["k7"] = hidden
+    source.sweep()
+    assert source.state() == source.expected()
+
+
+def test_calls_that_run_again_bring_nothing_back_that_was_deleted(source: ListSource, stub: RestStub) -> None:
+    for number in range(30):
+        stub.write(f"k{number}", {"state": "new", "number": number})
+    source.read()
+    pages = [call.id for call in newest_calls(source.db, source.id, 20)]
+    stub.write("k7", None)
+    source.sweep()
+    source.sweep()
+    with saving(source.account, by=BY) as transaction:
+        assert run_again(transaction, source.id, pages) == len(pages)
+    source.record()
+    source.read()
+    assert source.state() == source.expected()
+
+
 def test_no_mapping_reads_what_was_noticed_as_deleted(site: PlatformAccount, source: ListSource, stub: RestStub, client: Client) -> None:
     """It runs never again, is no sample for a mapping, and its page says what it is."""
     for number in range(30):

@@ -132,9 +132,11 @@ def mapped_call(mapping: CallMapping, stored: StoredCall, *, first: int = MAX_RE
 def items_of(row: RecordedSource, mapping: CallMapping, stored: StoredCall, mapped: MappedCall) -> list[RecordItem]:
     """The documents of a call, for record().
 
-    Where no field says when a registration was modified, the arrival of the call does: recorded late, it does not undo what came after it.
+    Where no field says when a registration was modified, the arrival of the call does: recorded late, it does not undo what came after it. Not so
+    for a list that only adds to what another source reads: two sources take turns in any order, and neither makes the other one stale.
     """
-    arrival = {} if mapping.row_of(MODIFIED) else {MODIFIED: from_micros(stored.at).isoformat()}
+    has_time = mapping.row_of(MODIFIED) or mapping.needs_registration
+    arrival = {} if has_time else {MODIFIED: from_micros(stored.at).isoformat()}
     quiet = stored.id <= row.quiet_until
     return [RecordItem(row.account, arrival | document, by=f"source:{row.id}", quiet=quiet) for document in mapped.documents]
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.source.call_documents import documents_of, sent_modified
 from heliograph.domain.source.call_mapping import CODE, EVENT, SESSIONS, CallMapping
-from heliograph.domain.source.certain_registrations import CertainItems
 from heliograph.domain.source.list_page import ListItem
 from heliograph.store.database import Database
 from heliograph.store.source_reads import DELETED_THERE, ItemRow, registrations_here
@@ -66,7 +65,7 @@ def item_documents(
 def recordable_items(db: Database, account: int, mapping: CallMapping, items: Sequence[ListItem]) -> list[ListItem]:
     """The items that can be recorded now. One that only says something of a registration waits until another source has brought that: it is not
     noted, so the next reading finds it as new."""
-    if not (isinstance(mapping.shape, CertainItems) and mapping.shape.needs_registration):
+    if not mapping.needs_registration:
         return list(items)
     registrations: dict[str, set[tuple[str, str]]] = {}
     for item in items:
@@ -77,16 +76,17 @@ def recordable_items(db: Database, account: int, mapping: CallMapping, items: Se
     return [item for item in items if registrations[item.key] <= here]
 
 
-def deletion_documents(became: Sequence[Became], modified: str) -> list[dict[str, Any]]:
-    """The last documents of what is gone: a registration becomes inactive; a session of one that stays is cancelled."""
+def deletion_documents(became: Sequence[Became]) -> list[dict[str, Any]]:
+    """The last documents of what is gone: a registration becomes inactive; a session of one that stays is cancelled.
+
+    They have no `modified`: the platform gave none, and our own time would make its next change stale where its clock is behind ours (I2).
+    """
     registrations = {each for each in became if len(each) == 2}
-    documents: list[dict[str, Any]] = [
-        {"event": event, "code": code, "modified": modified, "active": False} for event, code in sorted(registrations)
-    ]
+    documents: list[dict[str, Any]] = [{"event": event, "code": code, "active": False} for event, code in sorted(registrations)]
     for each in became:
         if len(each) == 3 and each[:2] not in registrations:
             event, code, session = each
-            documents.append({"event": event, "code": code, "modified": modified, "sessions": [{"code": session, "status": "Cancelled"}]})
+            documents.append({"event": event, "code": code, "sessions": [{"code": session, "status": "Cancelled"}]})
     return documents
 
 
@@ -115,7 +115,7 @@ def _became(mapping: CallMapping, value: object) -> tuple[list[Became], int | No
     for registration in call.registrations:
         event, code = registration.document.get(EVENT), registration.document.get(CODE)
         if event and code:
-            if not (isinstance(mapping.shape, CertainItems) and mapping.shape.needs_registration):
+            if not mapping.needs_registration:
                 became.append((str(event), str(code)))
             sessions = registration.document.get(SESSIONS)
             if mapping.shape is not None and isinstance(sessions, list):

@@ -43,7 +43,6 @@ from heliograph.store import source_reads, source_rings
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.store.instants import from_micros
 from heliograph.store.source_reads import DELETED_THERE, MissingItem, ReadSource
 from heliograph.store.source_rings import Ring
 
@@ -337,8 +336,7 @@ class SourceReader:
 
     def _record_deletions(self, db: Database, source: ReadSource, items: Sequence[MissingItem], now: int) -> None:
         """The last document of each of the items' registrations: not active any more."""
-        modified = from_micros(now).isoformat()
-        by_item = [deletion_documents([*read_became(item.documents), *read_became(item.sessions)], modified) for item in items]
+        by_item = [deletion_documents([*read_became(item.documents), *read_became(item.sessions)]) for item in items]
         documents = [document for of_item in by_item for document in of_item]
         results = record(db, [RecordItem(source.account, document, by=f"source:{source.id}") for document in documents], Committed(db))
         changed = sum(result.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED) for result in results)

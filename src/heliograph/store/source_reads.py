@@ -348,6 +348,14 @@ def settle_missing(db: Database, items: Iterable[int], *, gone: bool) -> None:
     db.run(f"UPDATE source_item SET missing = 0, gone = :gone WHERE {db.member('id', 'items')}", {"gone": int(gone), "items": list(items)})
 
 
+def check_deleted_again(db: Database, source: int) -> int:
+    """Has items that were set inactive set inactive once more, unless they are read again before. Returns their number."""
+    return db.run(
+        f"UPDATE source_item SET gone = 0, missing = {DELETED_THERE}, digest = :none WHERE source_id = :source AND gone = 1",
+        {"source": source, "none": b""},
+    )
+
+
 def forgive_missing(db: Database, source: int) -> None:
     """Counts all missing items as there: the next sweeps decide anew."""
     db.run("UPDATE source_item SET missing = 0 WHERE source_id = :source AND gone = 0 AND missing > 0", {"source": source})

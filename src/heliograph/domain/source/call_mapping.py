@@ -129,6 +129,11 @@ class CallMapping:
     compiled: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
     """The readers of its rows, set by `source.call_documents`."""
 
+    @property
+    def needs_registration(self) -> bool:
+        """Whether it only adds to registrations that another source makes."""
+        return isinstance(self.shape, CertainItems) and self.shape.needs_registration
+
     def __post_init__(self) -> None:
         for name, text in (("each", self.each), ("only_field", self.only_field)):
             path = _path(SourceValue(text), name) if text else None

@@ -18,8 +18,9 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources.models import Source
 from heliograph.sources.services.list_readings import items_may_differ
+from heliograph.sources.services.source_mappings import set_calls_back
 from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
-from heliograph.store import source_reads, stored_calls
+from heliograph.store import source_reads
 from heliograph.store.instants import from_micros
 
 
@@ -55,9 +56,9 @@ def save_pretix(transaction: SetupTransaction, id: int, settings: PretixSettings
     row.version += 1
     row.changed = now
     ask_for_reading(transaction, row)
-    row.save()
     if row.state == SourceState.ON:
-        stored_calls.set_back(transaction.db, row.pk)
+        set_calls_back(transaction, row)
+    row.save()
     transaction.note(Deed.CHANGED, KIND, row, {PRETIX: before}, {PRETIX: body})
     return row
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -11,13 +12,14 @@ from heliograph.accounts.audit import Deed
 from heliograph.domain.mapping.row import FixedText, MappingError
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
 from heliograph.domain.source.platforms import FOLDER
+from heliograph.domain.source.source_progress import SourceProgress
 from heliograph.domain.source.source_states import SourceState
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.folder_columns import reading_of
 from heliograph.sources.models import Source
-from heliograph.sources.services.sources import KIND, lock_source
-from heliograph.store import stored_calls
+from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
+from heliograph.store import source_reads, stored_calls
 from heliograph.store.instants import from_micros
 
 
@@ -83,9 +85,27 @@ def run_again(transaction: SetupTransaction, id: int, calls: Iterable[int] | Non
     row = lock_source(id)
     if row.state == SourceState.DRAFT:
         raise Invalid({"source": ["It is not switched on yet, so none of its calls is recorded."]})
-    count = stored_calls.set_back(transaction.db, row.pk, calls)
+    count = set_calls_back(transaction, row, calls)
     if count:
+        row.save()
         transaction.note(Deed.CHANGED, KIND, row, {}, {"calls that run again": count})
+    return count
+
+
+def set_calls_back(transaction: SetupTransaction, row: Source, calls: Iterable[int] | None = None) -> int:
+    """Has calls of a locked source recorded once more. Returns their number. The caller saves the row.
+
+    calls: their ids; None: all that wait
+    What was read or deleted since then comes after them once more, so that none of them undoes it.
+    """
+    count = stored_calls.set_back(transaction.db, row.pk, calls)
+    if count and mapping_of(row).needs_registration:
+        source_reads.count_items_as_changed(transaction.db, row.pk)
+        ask_for_reading(transaction, row)
+    if count and source_reads.check_deleted_again(transaction.db, row.pk):
+        progress = SourceProgress.from_body(json.loads(row.cursor or "{}"))
+        row.cursor = json.dumps(replace(progress, is_removing=True).to_body())
+        ask_for_reading(transaction, row)
     return count
 
 
@@ -102,9 +122,9 @@ def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, oper
     row.mapping = json.dumps(mapping.to_body(), ensure_ascii=False)
     row.version += 1
     row.changed = from_micros(transaction.db.now())
-    row.save()
     if row.state == SourceState.ON:
-        stored_calls.set_back(transaction.db, row.pk)
+        set_calls_back(transaction, row)
+    row.save()
     transaction.note(operation, KIND, row, before, _audited(row))
     return row
 
