@@ -1,6 +1,6 @@
 # One verb per wish; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check advisories format docs pictures bench trials wheel release failover
+.PHONY: help setup run test test-fast check advisories format docs texts pictures bench trials wheel release failover
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ format: setup ## Format the code
 
 docs: setup ## Write the settings' and commands' reference from the code
 	@.venv/bin/python scripts/reference.py
+
+texts: setup ## Bring the translations up to date with the sources; says what has none
+	@.venv/bin/python scripts/texts.py
 
 pictures: setup ## Take the README's pictures from a demo, the guide's from the tests
 	@.venv/bin/python scripts/pictures.py

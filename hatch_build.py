@@ -1,4 +1,4 @@
-"""Build hook of the wheel and the sdist: makes the pages' font, which is not committed (scripts/build_font.py)."""
+"""Build hook of the wheel and the sdist: makes what is not committed: the pages' font and the compiled translations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class FontHook(BuildHookInterface):
-    """Sees to it that src/heliograph/web/static/heliograph/fonts is there; pyproject.toml names it as an artifact."""
+class MadeFiles(BuildHookInterface):
+    """Runs the scripts that make files of the package; pyproject.toml names their results as artifacts."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        script = Path(self.root) / "scripts" / "build_font.py"
-        if script.exists():  # an unpacked sdist brings the font itself
-            runpy.run_path(str(script))["build"]()
+        for name in ("build_font.py", "build_texts.py"):
+            script = Path(self.root) / "scripts" / name
+            if script.exists():
+                runpy.run_path(str(script))["build"]()

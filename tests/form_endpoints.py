@@ -157,6 +157,8 @@ REASONS: Final = {
     "account_logout": A_PERSON,
     "account_reauthenticate": A_PERSON,
     "appearance": A_PERSON,
+    "own-language": A_PERSON,
+    "language": A_PERSON,
     "find-all": "It finds what a person looks for; a program reads the lists, which have the same search.",
     "find-results": "As find-all.",
     "end-session": A_PERSON,

@@ -63,6 +63,9 @@ NEEDED: Final = (
     Needed("libfaketime", "libfaketime", "libfaketime, which sets clocks", lambda: machine_clocks.library() is not None),
     Needed("prometheus", "prometheus", "Prometheus with promtool", _programs("prometheus", "promtool")),
     Needed("systemd", "systemd", "systemd-analyze, which checks the units", _program("systemd-analyze")),
+    Needed(
+        "gettext", "gettext", "gettext, which reads the texts from the sources", _programs("xgettext", "msguniq", "msgmerge", "msgattrib")
+    ),
     Needed("nginx", "nginx-light", "nginx, a proxy with TLS", _program("nginx")),
     Needed("caddy", "caddy", "Caddy, a proxy with TLS", _program("caddy")),
     Needed("pgbouncer", "pgbouncer", "PgBouncer, a pooler", _program("pgbouncer")),

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.utils.csp import CSP
-from django.utils.translation import gettext_lazy
 
 from heliograph import __version__, installed_apps
 from heliograph.guide.folder import PICTURES
@@ -42,10 +41,10 @@ MIDDLEWARE = [
     "heliograph.web.url_segments.NoDotSegments",
     "heliograph.web.texts.TextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "heliograph.accounts.language_middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -194,7 +193,9 @@ SECURE_CSP = {
 # --- language, time, static files, mail
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", gettext_lazy("English"))]
+# Each in its own words: whoever looks for a language may read no other.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}heliograph_language"
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -240,6 +240,8 @@ STATES = (
 
 ACTIONS = {
     "appearance",
+    "own-language",
+    "language",
     "view-save",
     "view-rename",
     "view-delete",

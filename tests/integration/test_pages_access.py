@@ -101,6 +101,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "end-session",
     }
     tried |= {"account_change_password", "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"}
+    tried |= {"own-language", "language"}  # test_languages.py
     tried |= {"sign-in-rules"}  # test_sign_in_rules.py
     tried |= {"api-reference", "api-endpoint", "api-problems", "api-openapi"}  # test_api_reference.py
     # test_pages_configuration.py

@@ -144,7 +144,7 @@ ELSEWHERE: dict[str, Any] = {
     "HTTP_CF_CONNECTING_IP": "192.0.2.{}",
     "HTTP_USER_AGENT": "agent {}",
     "HTTP_ORIGIN": "",
-    "HTTP_ACCEPT_LANGUAGE": "de-{}",
+    "HTTP_ACCEPT_LANGUAGE": "en-{}",
     "SERVER_NAME": "s{}.example",
     "SERVER_PORT": "{}",
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from heliograph.accounts.languages import chosen_language
 from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, Purpose, User
 
@@ -17,6 +19,12 @@ def mail_link(account: Account, who: str, row: User, made: NewLink) -> bool | No
     """
     if not settings.HELIOGRAPH.smtp_url.get_secret_value():
         return None
+    # Whoever has chosen no language may well read that of the person who writes to them.
+    with translation.override(chosen_language(row) or translation.get_language()):
+        return _send_link(account, who, row, made)
+
+
+def _send_link(account: Account, who: str, row: User, made: NewLink) -> bool:
     words = {"account": account.name, "who": who, "link": made.address, "until": f"{made.expires:%Y-%m-%d %H:%M} UTC"}
     if made.row.purpose == Purpose.INVITATION:
         subject = _("Your invitation to %(account)s") % words

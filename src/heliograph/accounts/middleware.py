@@ -49,10 +49,11 @@ WAYS_IN: Final = frozenset(
         "invitation",
         "new-password",
         "first-start",
+        "language",
     }
 )
 """The views open to everyone; they show nothing of an account."""
-LETS_NOBODY_IN: Final = frozenset({"account_inactive", "account_logout"})
+LETS_NOBODY_IN: Final = frozenset({"account_inactive", "account_logout", "language"})
 """Those of WAYS_IN that let nobody in."""
 
 

@@ -88,6 +88,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(_("may sign in"), default=True)
     invited = models.BooleanField(_("has not been here yet"), default=False, db_default=False)
     second_factor_required = models.BooleanField(_("has to have a second factor"), default=False, db_default=False)  # until cleared (A6)
+    language = models.CharField(
+        max_length=12, default="", db_default="", blank=True, editable=False
+    )  # of settings.LANGUAGES; "": the browser's
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

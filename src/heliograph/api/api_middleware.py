@@ -24,6 +24,7 @@ class ApiMiddleware:
         if not request.path_info.startswith(PREFIX):
             return self.get_response(request)
         request.META.pop("HTTP_COOKIE", None)
+        request.META.pop("HTTP_ACCEPT_LANGUAGE", None)  # programs read one language
         if request.method == "DELETE":
             # It answers without content, which no Accept excludes. Postman asks for problem documents alone: the OpenAPI file has no other answer.
             request.META.pop("HTTP_ACCEPT", None)

@@ -6,6 +6,7 @@ import threading
 import time
 import zoneinfo
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
 from heliograph import failpoints
+from heliograph.accounts.languages import chosen_language, in_language_of
 from heliograph.accounts.models import Account, User
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.errors import HeliographError
@@ -170,7 +172,7 @@ def _operators() -> Audience:
         users = User.objects.filter(pk__in=ids) if ids else ()
         for user in users:
             settings = stored_settings.saved_settings(account.pk, user.pk).settings
-            people.append(Person(user.pk, user.email, is_operator=True, settings=settings))
+            people.append(Person(user.pk, user.email, is_operator=True, settings=settings, language=chosen_language(user)))
     known = {person.address for person in people}
     outside = [address for address in stored_settings.operator_addresses() if address not in known]
     operators = User.objects.filter(account=None, is_active=True).exclude(email__in=[*known, *outside])
@@ -181,6 +183,13 @@ def _operators() -> Audience:
 
 def _send(claimed: Claimed) -> tuple[Result, str]:
     """Sends claimed messages as one letter."""
+    first = claimed.first
+    reader = User.objects.filter(pk=first.user_id).first() if first.way == MAIL and first.user_id else None
+    with in_language_of(reader):
+        return _send_letters(claimed)
+
+
+def _send_letters(claimed: Claimed) -> tuple[Result, str]:
     first = claimed.first
     letters = [Letter.from_body(message.body) for message in claimed.messages]
     letter = letters[0] if len(letters) == 1 else digest_of(letters, *digest_title(len(letters)))
@@ -216,8 +225,8 @@ def _tell_otherwise(claimed: Claimed) -> None:
             people = people or [person for person in audience.people if person.is_administrator]
             for person in people:
                 recipient = Recipient("mail", person.address, person.id, person.wants.quiet)
-                letter, about = Letter.from_body(row.body), row.key.split(f":{row.way}:")[0]
-                watch.put_message(watched, about, Kind(row.kind), Phase(row.phase), letter, recipient, problem=row.problem_id)
+                write, about = partial(Letter.from_body, row.body), row.key.split(f":{row.way}:")[0]
+                watch.put_message(watched, about, Kind(row.kind), Phase(row.phase), write, recipient, problem=row.problem_id)
 
 
 def remove_old() -> None:

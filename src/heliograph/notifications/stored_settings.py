@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.db import connections, transaction
 
 from heliograph.accounts import audit
+from heliograph.accounts.languages import chosen_language
 from heliograph.accounts.models import Account, Role, User
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.notification import notification_settings as defaults
@@ -167,6 +168,7 @@ def audience_of(account: Account, config: AccountConfig, in_trouble: frozenset[i
             user.role == Role.ADMINISTRATOR,
             user.pk in operators,
             _settings(stored[user.pk].body, defaults.OF_PERSON) if user.pk in stored else None,
+            chosen_language(user),
         )
         for user in User.objects.filter(account=account, is_active=True, invited=False).order_by("pk")
     ]

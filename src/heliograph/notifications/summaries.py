@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from heliograph.domain.notification.audience import Recipient
@@ -24,10 +25,11 @@ def put_summaries(watched: Watched, look: Look) -> None:
     recipients = _recipients(watched)
     if not recipients:
         return
-    letter = summary_letter(Summary(look.lines, look.waiting, look.failed), watched.name, watched.now)
+    summary = Summary(look.lines, look.waiting, look.failed)
+    write = partial(summary_letter, summary, watched.name, watched.now)
     day = from_micros(watched.now).astimezone(watched.zone).date()
     for recipient in recipients:
-        put_message(watched, f"summary:{day}", Kind.SUMMARY, Phase.SUMMARY, letter, recipient)
+        put_message(watched, f"summary:{day}", Kind.SUMMARY, Phase.SUMMARY, write, recipient)
 
 
 def _recipients(watched: Watched) -> list[Recipient]:

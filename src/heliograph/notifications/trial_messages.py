@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import zoneinfo
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
 from django.db import connections, transaction
 from django.utils.translation import gettext as _
 
+from heliograph.accounts.languages import chosen_language
 from heliograph.accounts.models import Account, User
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.account_config import AccountConfig
-from heliograph.domain.notification.audience import Audience, Recipient
+from heliograph.domain.notification.audience import Audience, Person, Recipient
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import connection_of
 from heliograph.notifications import outbox, stored_settings, watch
@@ -42,11 +44,13 @@ def send_test(account: Account, user: User, config: AccountConfig) -> str:
         now = of_django(connections["default"]).now()
         if Message.objects.filter(account_id=account.pk, user_id=user.pk, phase=Phase.TEST, created__gt=from_micros(now) - EVERY).exists():
             raise TooSoon
-        watched = Watched(account.pk, account.name, zoneinfo.ZoneInfo(account.timezone), Audience(), now)
+        person = Person(user.pk, user.email, language=chosen_language(user))
+        watched = Watched(account.pk, account.name, zoneinfo.ZoneInfo(account.timezone), Audience([person]), now)
         ids = [id for way in ways if (id := connection_of(way)) is not None and id in config.connections]
         recipients = [Recipient("mail", user.email, user.pk), *(Recipient("connection", str(id), user.pk) for id in ids)]
+        write = partial(test_letter, account.name)
         for recipient in recipients:
-            watch.put_message(watched, f"test:{test}", Kind.SUMMARY, Phase.TEST, test_letter(account.name), recipient)
+            watch.put_message(watched, f"test:{test}", Kind.SUMMARY, Phase.TEST, write, recipient)
     outbox.WAKE.set()
     return test
 

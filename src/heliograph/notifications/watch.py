@@ -7,12 +7,16 @@ the database refuses a second open problem of the same cause, and a second messa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
+from django.utils import translation
+
+from heliograph.accounts.languages import STORED
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.notification.audience import Audience, Recipient, Topic
 from heliograph.domain.notification.kinds import Kind
@@ -104,9 +108,14 @@ def _resolve(watched: Watched, row: Problem, *, silently: bool) -> None:
     if silently:
         return
     seen = observed_of(row)
-    letter = resolved_letter(seen, watched.name, watched.now)
     told = list(about.filter(state__in=_TOLD))
-    _put(watched, row, Phase.RESOLVED, letter, [_recipient_of(message, watched) for message in told])
+    _put(
+        watched,
+        row,
+        Phase.RESOLVED,
+        lambda: resolved_letter(seen, watched.name, watched.now),
+        [_recipient_of(message, watched) for message in told],
+    )
 
 
 def _recipient_of(message: Message, watched: Watched) -> Recipient:
@@ -144,21 +153,24 @@ def _tell(watched: Watched, problems: Iterable[tuple[Problem, Observed]], begun:
             if not is_known and watched.now >= waits_for:
                 recipients.append(recipient)
         if recipients:
-            _put(watched, row, Phase.OPENED, letter_of(seen, watched.name), recipients)
+            _put(watched, row, Phase.OPENED, partial(letter_of, seen, watched.name), recipients)
 
 
-def _put(watched: Watched, row: Problem, phase: Phase, letter: Letter, recipients: Sequence[Recipient]) -> None:
+def _put(watched: Watched, row: Problem, phase: Phase, write: Callable[[], Letter], recipients: Sequence[Recipient]) -> None:
     for recipient in recipients:
-        put_message(watched, f"{row.pk}:{phase}", Kind(row.kind), phase, letter, recipient, problem=row.pk)
+        put_message(watched, f"{row.pk}:{phase}", Kind(row.kind), phase, write, recipient, problem=row.pk)
 
 
 def put_message(
-    watched: Watched, about: str, kind: Kind, phase: Phase, letter: Letter, recipient: Recipient, *, problem: int = 0
+    watched: Watched, about: str, kind: Kind, phase: Phase, write: Callable[[], Letter], recipient: Recipient, *, problem: int = 0
 ) -> Message | None:
     """Puts a message into the outbox, in the caller's transaction. Returns None if it is there already.
 
     about: what it tells, such as "7:opened": the same is told once to each recipient
+    write: the letter, in the recipient's language, which is active while it is called
     """
+    with translation.override(watched.audience.language_of(recipient) or STORED):
+        letter = write()
     now = from_micros(watched.now)
     due = recipient.quiet.end(now, watched.zone)
     message, is_new = Message.objects.get_or_create(

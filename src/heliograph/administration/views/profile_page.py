@@ -22,6 +22,7 @@ from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.recovery_codes import count_codes
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
+from heliograph.administration.views.language_forms import language_fields
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.context import THEMES
 from heliograph.web.form_fields import Radios, TextLine
@@ -80,6 +81,7 @@ def me(request: AccountRequest) -> HttpResponse:
         section="me",
         here="me",
         fields=form.draw_fields(),
+        language=language_fields(user),
         appearance=AppearanceForm(initial={"theme": request.COOKIES.get("theme", "")}).draw_fields(),
         has_password=user.has_usable_password(),
         second=_second_factor(request),

@@ -33,6 +33,8 @@ class Person:
     is_operator: bool = False
     settings: Settings | None = None
     """None if they have not saved any."""
+    language: str = ""
+    """The code of the language that they have chosen, such as "de"; "" for none."""
 
     @property
     def wants(self) -> Settings:
@@ -96,6 +98,11 @@ class Audience:
         for way in ways:
             recipients += self._on(way, topic, "", Recipient(MAIL, "", 0, settings.quiet, settings.waits_minutes))
         return _each_once(recipients)
+
+    def language_of(self, recipient: Recipient) -> str:
+        """The language of an e-mail to a person; "" for one who has chosen none, and for any connection or other address, which many people read."""
+        people = self.people if recipient.way == MAIL and recipient.user else ()
+        return next((person.language for person in people if person.id == recipient.user), "")
 
     def _chosen(self, topic: Topic) -> tuple[list[Person], Iterable[str], Settings]:
         """The people and the ways beside them, with the settings that hold for those ways."""

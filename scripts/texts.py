@@ -1,0 +1,147 @@
+"""Brings the translations up to date with the sources: `make texts` (docs/design/languages.md).
+
+    .venv/bin/python scripts/texts.py            # writes src/heliograph/locale/*/LC_MESSAGES/django.po, and says what has no translation
+    .venv/bin/python scripts/texts.py --missing  # lists each message without a translation
+    .venv/bin/python scripts/texts.py --list     # lists every message in English, by the package and the file that shows it; writes nothing
+
+A message whose English is the same keeps its translation; one whose English has changed is a new one, without. Nothing is guessed (gettext's
+"fuzzy"), and what no source has any more goes. A message names its files without line numbers, so that a change of code changes no translation.
+Needs xgettext and msguniq of gettext.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import django
+import polib
+from django.core.management import call_command
+from django.core.management.commands import makemessages
+from django.test.utils import override_settings
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGE: Final = ROOT / "src" / "heliograph"
+LOCALE: Final = PACKAGE / "locale"
+PLURAL_FORMS: Final = {"de": "nplurals=2; plural=(n != 1);", "fr": "nplurals=2; plural=(n > 1);"}
+"""The rule of each language: which of the two forms a number takes. Their keys are the languages besides English."""
+
+type Key = tuple[str | None, str, str]
+"""A message: context, English, English plural."""
+
+
+def key_of(entry: polib.POEntry) -> Key:
+    """What tells a message from others."""
+    return entry.msgctxt, entry.msgid, entry.msgid_plural
+
+
+def messages_of_sources() -> polib.POFile:
+    """Every message that Python files and templates mark for translation, in the order of their files."""
+    django.setup()
+    with tempfile.TemporaryDirectory() as folder:
+        # A copy: Django's command writes a file beside each template, and the list into a folder `locale` that it finds.
+        copy, command, here = Path(folder) / "heliograph", makemessages.Command(), Path.cwd()
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("locale", "static", "__pycache__", "migrations"))
+        os.chdir(copy)
+        try:
+            with override_settings(LOCALE_PATHS=[copy / "locale"]):
+                call_command(command, locale=["de"], keep_pot=True, no_wrap=True, add_location="file", verbosity=0)
+        finally:
+            os.chdir(here)
+        return polib.pofile(str(copy / "locale" / "django.pot"), wrapwidth=0)
+
+
+def refreshed(language: str, sources: polib.POFile, old: polib.POFile | None) -> polib.POFile:
+    """The messages of the sources with the translations that the language has had."""
+    known = {key_of(entry): entry for entry in old or ()}
+    catalogue = polib.POFile(wrapwidth=0)
+    catalogue.metadata = {
+        "Project-Id-Version": "Heliograph",
+        "Language": language,
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Plural-Forms": PLURAL_FORMS[language],
+    }
+    for source in sources:
+        before = known.get(key_of(source))
+        entry = polib.POEntry(
+            msgctxt=source.msgctxt,
+            msgid=source.msgid,
+            msgid_plural=source.msgid_plural,
+            comment=source.comment,
+            tcomment=before.tcomment if before else "",
+            occurrences=[(file, "") for file in dict.fromkeys(file for file, _line in source.occurrences)],
+            flags=[flag for flag in source.flags if flag != "fuzzy"],
+        )
+        if source.msgid_plural:
+            entry.msgstr_plural = dict(before.msgstr_plural) if before else {0: "", 1: ""}
+        else:
+            entry.msgstr = before.msgstr if before else ""
+        catalogue.append(entry)
+    return catalogue
+
+
+def file_of(language: str) -> Path:
+    """The file with a language's translations."""
+    return LOCALE / language / "LC_MESSAGES" / "django.po"
+
+
+def untranslated(catalogue: polib.POFile) -> list[polib.POEntry]:
+    """The messages that lack a translation, or one of its two forms."""
+    return [entry for entry in catalogue if not all(entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr])]
+
+
+def refresh() -> None:
+    """Writes the file of each language anew."""
+    sources = messages_of_sources()
+    for language in PLURAL_FORMS:
+        file = file_of(language)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = str(refreshed(language, sources, polib.pofile(str(file)) if file.exists() else None)) + "\n"
+        if not file.exists() or file.read_text("utf-8") != text:
+            file.write_text(text, "utf-8")
+    runpy.run_path(str(ROOT / "scripts" / "build_texts.py"))["build"]()
+
+
+def by_file(messages: polib.POFile) -> Iterator[str]:
+    """The lines of a list: each package, its files, and their messages; a message of several files stands under each."""
+    pairs = sorted({(file, entry.msgid, entry.msgid_plural) for entry in messages for file, _line in entry.occurrences})
+    for package, of_package in groupby(pairs, lambda pair: pair[0].partition("/")[0]):
+        yield f"== {package}"
+        for file, of_file in groupby(of_package, lambda pair: pair[0]):
+            yield f"-- {file}"
+            for _file, message, plural in of_file:
+                yield "   " + message.replace("\n", "\\n") + (f" | {plural}" if plural else "")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    sys.path.insert(0, str(ROOT))
+    if arguments == ["--list"]:
+        print("\n".join(by_file(messages_of_sources())))
+        return 0
+    if arguments not in ([], ["--missing"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    if not arguments:
+        refresh()
+    for language in PLURAL_FORMS:
+        catalogue = polib.pofile(str(file_of(language)))
+        missing = untranslated(catalogue)
+        print(f"{language}: {len(missing)} of {len(catalogue)} messages have no translation")
+        if arguments:
+            print("\n".join(f"   {', '.join(file for file, _line in entry.occurrences)}: {entry.msgid!r}" for entry in missing))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
