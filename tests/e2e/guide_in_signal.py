@@ -242,7 +242,7 @@ def http_header(reader: Reader) -> None:
     page.go_back()
     is_at(page, FLOW)
     presses(page, "Save")
-    expect(page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("Saved. It acts on changes from now on.")).to_be_visible()
     expect(page.get_by_text("Complete", exact=True).first).to_be_visible()
 
 
@@ -261,7 +261,7 @@ def a_live_flow(reader: Reader) -> None:
     signal.get_by_role("switch", name="Live", exact=True).press("Space")
     presses(signal, "Save")
     presses(signal, "Save, and go Live")
-    expect(signal.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+    expect(signal.get_by_role("status").get_by_text("Saved. It acts on changes from now on.")).to_be_visible()
     page = reader.turns_to(reader.platform)
     reader.goes_to("Plan", "Event Setup", "Details")
     page.get_by_label("Event status").select_option(label="Live")

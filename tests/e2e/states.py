@@ -203,7 +203,7 @@ STATES = (
     State(
         "back from nowhere",
         "connections/oauth_unknown.html",
-        "This sign-in is not known here",
+        "We don’t know this sign-in",
         "/oauth/return?state=x",
         "setting-up",
         ("oauth-return",),

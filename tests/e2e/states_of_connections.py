@@ -83,8 +83,8 @@ def _new_secret(visit: Visit) -> None:
 
 
 def _asked_before_stopping(visit: Visit) -> None:
-    visit.press("Sign no more")
-    assert visit.page.get_by_role("heading", name="Sign no more?").is_visible()
+    visit.press("Stop signing")
+    assert visit.page.get_by_role("heading", name="Stop signing?").is_visible()
 
 
 def _clauses(visit: Visit) -> None:

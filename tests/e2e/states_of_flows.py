@@ -63,7 +63,7 @@ def _refused(visit: Visit) -> None:
 def _saved(visit: Visit) -> None:
     visit.page.get_by_label("Name", exact=True).fill("Leads")
     _save(visit)
-    expect(visit.page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+    expect(visit.page.get_by_role("status").get_by_text("Saved. It acts on changes from now on.")).to_be_visible()
 
 
 def _tried(visit: Visit) -> None:
@@ -108,12 +108,12 @@ def _conflict(visit: Visit) -> None:
     other = visit.page.context.new_page()
     other.goto(visit.page.url)
     for page, mode in ((other, "adds"), (visit.page, "updates")):
-        page.get_by_label("Adds a message or row" if mode == "adds" else "Updates a record").check()
+        page.get_by_label("Posts a new message each time (chat, sheet)" if mode == "adds" else "Updates the same record (CRM)").check()
         if mode == "updates":
             page.get_by_label("Destination name").fill("The CRM")
         with page.expect_navigation():
             page.locator(".savebar").get_by_role("button", name="Save").click()
-    other.get_by_label("Updates a record").check()
+    other.get_by_label("Updates the same record (CRM)").check()
     with other.expect_navigation():
         other.locator(".savebar").get_by_role("button", name="Save").click()
     other.close()

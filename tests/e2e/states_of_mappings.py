@@ -53,7 +53,7 @@ def _doubtful_sample(visit: Visit) -> None:
     page.get_by_label("Sample JSON").fill('{"id": 12345678901234567890123, "half": "\\ud800", "more": {}}')
     page.get_by_label("Keep its values as typed text").check()
     page.get_by_role("button", name="Show its rows").click()
-    expect(page.get_by_role("heading", name="Not everything in it is taken over")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not everything in it was used")).to_be_visible()
 
 
 def _long_query(visit: Visit) -> None:

@@ -126,7 +126,7 @@ def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_re
     expect(after).to_have_value("/leads")
     expect(url).to_have_value(receiver.url("/events/{event.code}/leads"))
     page.get_by_label("API Key / Token", exact=True).fill("wrong")
-    page.get_by_label("Own header").check()
+    page.get_by_label("Custom header").check()
     page.get_by_label("Name of the header or parameter").fill("X-Api-Key")
     page.get_by_role("textbox", name=re.compile("^Test Connection URL ?optional$")).fill(receiver.url("/me"))
     page.get_by_text("Insert a field: Test Connection URL").click()

@@ -98,9 +98,9 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     else:
         values.fill("Nowhere")
         presses(page, "Save")
-        expect(page.get_by_text("There is no “Nowhere” to choose.").first).to_be_visible()
+        expect(page.get_by_text("“Nowhere” can’t be chosen here.").first).to_be_visible()
     presses(page, "Remove row 1")
-    expect(page.get_by_text("No filters: every change that the source takes goes on.")).to_be_visible()
+    expect(page.get_by_text("No filters: the flow acts on every change of its source.")).to_be_visible()
 
     # Destination: the connection is made on the way, and the flow is kept.
     page.get_by_role("button", name="Add a destination").click()
@@ -117,7 +117,7 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     expect(page.get_by_label("Destination name")).to_have_value("Our CRM")
     page.get_by_label("Payload mapping").select_option(label="Lead")
     presses(page, "Save")
-    expect(page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("Saved. It acts on changes from now on.")).to_be_visible()
 
     if scripted:  # what is missing follows the form, before anything is saved
         expect(page.get_by_text("Complete", exact=True)).to_be_visible()

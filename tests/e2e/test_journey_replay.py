@@ -58,7 +58,7 @@ def test_Y1_a_wider_rule_is_replayed_with_its_differences(page: Page, installati
     expect(page.get_by_role("button", name="Remove Cancelled")).to_be_visible()
     with page.expect_navigation():
         page.locator(".savebar").get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("status").get_by_text("1 change of the last 7 days would be decided otherwise.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("1 change of the last 7 days would turn out differently.")).to_be_visible()
     page.get_by_role("link", name="Replay it").click()
 
     # The form is filled in; the dry run shows what is new, and field by field what differs.

@@ -8,7 +8,7 @@ from tests.e2e.showcase import Showcase
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
 
-NOTE = "No tag: a flow decides by it, and changes wait for one in Retry."
+NOTE = "No tag yet: a flow needs one, so changes wait in Retry."
 
 
 def test_P11_the_note_of_a_missing_tag_follows_the_chips(page: Page, showcase: Showcase) -> None:

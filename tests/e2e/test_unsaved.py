@@ -73,7 +73,7 @@ def test_tags_that_are_not_saved_are_asked_about_and_no_button_discards_them(
     assert questions.n == asked, "the form itself is sent without a question"
     expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     expect(chips).to_have_count(1)
-    expect(page.get_by_text("The tags that you have changed are still to be saved.")).to_be_visible()
+    expect(page.get_by_text("Your changes to tags are not saved yet.")).to_be_visible()
     page.locator("main h1").click()
     questions.comes(page, lambda: leaves_by_link(page))
 

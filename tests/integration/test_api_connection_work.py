@@ -153,7 +153,7 @@ def test_P1_a_viewer_reads_how_requests_are_signed_on_the_page_and_by_rest(story
     for method, words, state in (
         ("GET", "Not signed", (False, False)),
         ("POST", "Each request is signed (Standard Webhooks)", (True, False)),
-        ("POST", "Each request is signed, with the new secret and with the one before (Standard Webhooks)", (True, True)),
+        ("POST", "Each request is signed with the new secret and with the previous one (Standard Webhooks)", (True, True)),
     ):
         api.send(method, f"connections/{id}/signing")
         assert words in text_of(client.get(f"/signal/connections/{id}/").content)

@@ -117,7 +117,7 @@ def test_F9_what_is_not_saved_is_tested_too(story: Story, api: ApiClient) -> Non
     new = without_secrets(api.post("flows/test", {"flow": flow, **subject}, status=200))
     assert (new["verdict"], new["would_send"], new["requests"][0]["destination"]) == ("triggered", True, None)
     empty = api.post("flows/test", {"flow": {}, **subject}, status=200)
-    assert empty["answer"].startswith("What the flow takes is not said yet")
+    assert empty["answer"].startswith("First choose the flow’s source")
     assert empty["requests"] == []
     assert api.get(f"flows/{id}") == before
     assert len(api.get("flows")["items"]) == 1
@@ -147,7 +147,7 @@ def test_F9_a_rule_is_tried_on_past_changes(story: Story, api: ApiClient) -> Non
     assert api.post(f"flows/{id}/count", {"statuses": []}, status=200)["taken"] == 3
     assert api.post("flows/count", {"mode": "Live", "watch": Watch.REGISTRATION.value}, status=200)["taken"] == 3
     for path in ("flows/trial", "flows/count"):
-        assert "fill in its source" in api.post(path, {}, status=409)["detail"]
+        assert "First choose the flow’s source" in api.post(path, {}, status=409)["detail"]
     assert api.post("flows/trial", {}, status=400, idempotency_key="one")["errors"][0]["field"] == "Idempotency-Key"
 
 

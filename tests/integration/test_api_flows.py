@@ -97,7 +97,7 @@ def test_F2_an_empty_flow_says_what_it_lacks(api: ApiClient) -> None:
     made = api.post("flows", {})
     assert made["complete"] is False
     assert [(each["lack"], each["place"]) for each in made["missing"]] == [("name", ""), ("watch", ""), ("destination", "")]
-    assert made["missing"][0]["text"] == "It has no name"
+    assert made["missing"][0]["text"] == "A name"
     to = api.patch(f"flows/{made['id']}", {"destinations": [{}]})
     place = to["destinations"][0]["id"]
     assert {(each["lack"], each["place"]) for each in to["missing"]} == {
@@ -217,8 +217,8 @@ def test_F4_F8_every_field_of_the_editor_is_read_and_written(plan: PlatformAccou
         ({"statuses": ["-9"]}, "statuses", "no id"),
         ({"statuses": ["-1"]}, "statuses", "is not made for"),
         ({"filters": [{"field": "event.colour", "op": "is any of", "values": ["x"]}]}, "filters[0]", "event.colour"),
-        ({"filters": [{"field": "event.code", "op": "is any of", "values": ["NONE"]}]}, "filters[0]", "There is no “NONE” to choose."),
-        ({"filters": [{"field": "event.tags", "op": "is any of", "values": ["99999"]}]}, "filters[0]", "There is no “99999” to choose."),
+        ({"filters": [{"field": "event.code", "op": "is any of", "values": ["NONE"]}]}, "filters[0]", "“NONE” can’t be chosen here."),
+        ({"filters": [{"field": "event.tags", "op": "is any of", "values": ["99999"]}]}, "filters[0]", "“99999” can’t be chosen here."),
         ({"filters": [{"field": "event.code", "op": "is before", "values": ["2027-01-01"]}]}, "filters[0]", "“is before” does not fit"),
         ({"filters": [{"field": "event.start", "op": "is before", "values": ["soon"]}]}, "filters[0]", "“soon” cannot be compared"),
         ({"filters": [{"field": "event.code", "op": "equals", "values": []}]}, "filters[0].op", "Invalid enum value"),

@@ -419,7 +419,7 @@ def test_C8_a_release_says_that_the_target_still_asks_for_a_rest(story: Story, c
     connection = plain(story, Answer(429, headers={"retry-after": "3600"}), codes=("R1",))
     story.pause(connection)
     said = confirms(client, f"{LIST}{connection}/release/", {"do": "once", "rate": "60"}, follow=True).content.decode()
-    assert "It rests until" in said
+    assert "Its target asked us to wait until" in said
     assert "sends again" not in said
 
 

@@ -175,8 +175,8 @@ def test_N3_the_steps_say_what_is_done(database: DatabaseFacts, client: Client) 
     client.post("/settings/tags/", {"label": "Registered", "name": "Registered", "objects": TagKind.REGISTRATION_STATUS.value})
     shown = client.get("/signal/first/").content.decode()
     assert "Done: 1 tag" in shown
-    assert "New carries no tag" in shown
-    assert "10 more registration statuses carry no tag" in shown
+    assert "New has no tag" in shown
+    assert "10 more registration statuses have no tag" in shown
 
 
 def test_N3_the_steps_ask_no_more_with_more_set_up(database: DatabaseFacts, client: Client) -> None:

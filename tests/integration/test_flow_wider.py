@@ -53,8 +53,8 @@ ONE = (FilterRow("profile.country", Op.IS_ANY_OF, ("DE",)),)
 def test_F2_a_live_flow_that_loses_its_last_filter_asks_with_last_weeks_changes(site: PlatformAccount, client: Client) -> None:
     flow = flow_of(site, filters=ONE)
     _status, said, again = saves(client, flow, row=None)
-    assert "Let Leads take more?" in said
-    assert "It would have taken 3 of last week’s 3 changes that it watches. As it is saved now: 1." in said
+    assert "Let Leads act on more?" in said
+    assert "It would have acted on 3 of last week’s 3 changes that it watches. With the saved rules: 1." in said
     assert site.acme.flow_facts().filters == ONE, "nothing is saved before it is asked"
     assert confirms(client, f"/signal/flows/{flow.id}/", again).status_code == 302
     assert site.acme.flow_facts().filters == ()
@@ -64,7 +64,7 @@ def test_F2_a_live_flow_that_loses_the_last_tag_of_a_list_asks(site: PlatformAcc
     vip = site.acme.tags["VIP"].pk
     flow = flow_of(site, watch=Watch.REGISTRATION, statuses=(), properties=(vip,))
     _status, said, again = saves(client, flow, properties="")
-    assert "Let Leads take more?" in said
+    assert "Let Leads act on more?" in said
     assert site.acme.flow_facts().properties == (vip,)
     assert confirms(client, f"/signal/flows/{flow.id}/", again).status_code == 302
     assert site.acme.flow_facts().properties == ()
@@ -74,7 +74,7 @@ def test_F2_a_test_flow_that_goes_live_asks(site: PlatformAccount, client: Clien
     flow = flow_of(site, mode=Mode.TEST)
     _status, said, again = saves(client, flow, live="on")
     assert "Take Leads Live?" in said
-    assert "It would have taken 3 of last week’s 3 changes that it watches." in said
+    assert "It would have acted on 3 of last week’s 3 changes that it watches." in said
     assert site.acme.flow_facts().mode is Mode.TEST
     assert confirms(client, f"/signal/flows/{flow.id}/", again).status_code == 302
     assert site.acme.flow_facts().mode is Mode.LIVE
@@ -98,7 +98,7 @@ def test_F2_F10_restoring_a_wider_version_asks(site: PlatformAccount, client: Cl
     asked = posted(client.get(f"{url}?version=1&restore=1").content.decode(), "actions")
     wider = client.post(url, asked)
     assert wider.status_code == 409
-    assert "takes changes by it that it leaves out now" in text_of(wider.content)
+    assert "would act on changes that it leaves out now" in text_of(wider.content)
     assert site.acme.flow_facts().filters == ONE
     assert client.post(url, posted(wider.content.decode(), "actions")).status_code == 302
     assert site.acme.flow_facts().filters == ()

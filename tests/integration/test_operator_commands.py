@@ -64,11 +64,14 @@ def test_F1_flow_lists_and_shows(story: Story, heliograph: Starter) -> None:
     assert (one["id"], one["name"], one["active"], one["complete"], one["figures"]["queued"]) == (str(leads), "Leads", False, True, 0)
     (lacking,) = answer(heliograph.run("flow", "list", "--account", "ACME", "--status", "incomplete", "--mode", "live", "--json"))
     assert lacking["id"] == str(empty)
-    assert "No flow is like this." in heliograph.run("flow", "list", "--account", "ACME", "--words", "nothing").output
+    assert (
+        "Nothing matches the search and filters. Change one of them."
+        in heliograph.run("flow", "list", "--account", "ACME", "--words", "nothing").output
+    )
     shown = heliograph.run("flow", "show", "leads", "--account", "ACME").output
-    for text in (f"Leads ({leads}): Live, off, version 2", "Attended", "Sales CRM", "Lead", "Updates a record"):
+    for text in (f"Leads ({leads}): Live, off, version 2", "Attended", "Sales CRM", "Lead", "Updates the same record (CRM)"):
         assert text in shown
-    assert "Missing: Destination: none yet" in heliograph.run("flow", "show", str(empty), "--account", "ACME").output
+    assert "Missing: A destination" in heliograph.run("flow", "show", str(empty), "--account", "ACME").output
     document = answer(heliograph.run("flow", "show", "Leads", "--account", "ACME", "--json"))
     assert (document["id"], document["version"], document["destinations"][0]["connection"]) == (str(leads), 2, str(crm))
 

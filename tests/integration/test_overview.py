@@ -214,7 +214,7 @@ def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, re
     story.signs_in(client)
     for path in (f"/signal/connections/{crm}/", f"/signal/connections/{crm}/overview/"):
         shown = text_of(client.get(path).content)
-        for words in ("Refuses since", "invalid_token", "401 Unauthorized", "Most likely: enter the key", "2 wait"):
+        for words in ("Refusing since", "invalid_token", "401 Unauthorized", "Most likely: enter the key", "2 wait"):
             assert words in shown, (path, words)
     shown = text_of(client.get(OVERVIEW).content)
     for words in ("1 thing needs you", "Sales CRM refuses what we send", "invalid_token", "Enter a new key", "2 waiting"):
@@ -236,7 +236,7 @@ def test_C3_after_a_save_the_page_says_what_came_of_what_waited(story: Story, re
     story.change_connection(crm, secrets={Secret.KEY: "a new one"})
     first = client.get(f"{page}?saved={saved}").content.decode()
     assert "2 are being sent" in first
-    assert "Refuses since" not in first
+    assert "Refusing since" not in first
     assert f'hx-get="{page}?saved={saved}" hx-trigger="every 1s"' in " ".join(first.split())
     with story.worker():
         story.until("A-1", "success")

@@ -66,7 +66,7 @@ def test_P11_what_a_flow_asks_for_and_every_custom_status_and_property(database:
             "1 flow decides by them: Leads.",
             "Invited by partner SUMMIT-26 Registered as in 2 other events",
             "1 mapping reads answers by their tags: Lead.",
-            "Every untagged one",
+            "Flows can’t act on a property without a tag",
         ):
             assert words in page, words
         assert "untagged" in text_of(client.get("/settings/tags/").content)
@@ -121,7 +121,7 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
         client.post(URL, {"row": [attended.key], "tag": site.acme.tags["Registered"].pk})
         assert site.acme.config().statuses[attended.id].tags == frozenset()
         wrong = client.post(URL, {"row": [vip.key], "tag": site.acme.tags["Registered"].pk})
-        assert "the tag is not made for such objects" in text_of(wrong.content)
+        assert "the tag is not for such objects" in text_of(wrong.content)
         client.post(URL, {"row": [vip.key], "tag": site.acme.tags["VIP"].pk})
         assert site.acme.event_config().properties[vip.id].tags == {site.acme.tags["VIP"].pk}
 

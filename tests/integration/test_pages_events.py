@@ -266,7 +266,7 @@ def test_P3_P5_custom_statuses_and_types_are_added_tagged_and_changed(database: 
         url = f"/events/{EVENT}/custom-statuses/"
         page = shown(client, url)
         assert "Paid PAID Accepted 1" in page
-        assert "No tag: a flow decides by it, and changes wait for one in Retry." in page
+        assert "No tag yet: a flow needs one, so changes wait in Retry." in page
         partner = site.ids["Invited by partner"]
         form = posted(client.get(url).content.decode(), "rows") | {f"tags-{partner}": ["Registered"]}
         assert client.post(url, form).status_code == 302

@@ -88,7 +88,7 @@ def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: PlatformAcc
     made = stored(plan, id)
     assert (made.active, made.mode, made.watch, made.destinations) == (True, Mode.TEST, None, ())
     shown = text_of(client.get(answer["Location"]))
-    for said in ("Saved incomplete.", "It has no name", "What it watches for is not chosen", "Destination: none yet"):
+    for said in ("Saved as a draft.", "A name", "What the flow watches for", "A destination"):
         assert said in shown, said
 
 
@@ -158,18 +158,18 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: PlatformAccount, c
     ("typed", "said"),
     [
         ({"name": "x" * 201}, "Name: At most 200 characters are possible; this has 201."),
-        ({"statuses": "Registered; Nobody knows"}, "There is no tag “Nobody knows” for these. There are: Registered."),
-        ({"properties": "Diet"}, "There is no tag “Diet” for these."),
+        ({"statuses": "Registered; Nobody knows"}, "The tag “Nobody knows” can’t be used for these. Choose from: Registered."),
+        ({"properties": "Diet"}, "The tag “Diet” can’t be used for these."),
         (
             {"row": "0", "f0-key": "event.code", "f0-op": "is any of", "f0-values": "WINTER-99"},
-            "There is no “WINTER-99” to choose. There are: SUMMIT-26.",
+            "“WINTER-99” can’t be chosen here. Choose from: SUMMIT-26.",
         ),
-        ({"row": "0", "f0-key": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "There is no “Dreamt of” to choose."),
-        ({"row": "0", "f0-key": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "There is no “Speaker” to choose."),
+        ({"row": "0", "f0-key": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "“Dreamt of” can’t be chosen here."),
+        ({"row": "0", "f0-key": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "“Speaker” can’t be chosen here."),
         ({"row": "0", "f0-key": "profile.nonsense", "f0-op": "is empty"}, "There is no field"),
         ({"row": "0", "f0-key": "question.1", "f0-op": "is empty"}, "A flow cannot filter by"),
-        ({"d0-connection": "999999"}, "What was chosen here is gone."),
-        ({"d0-payload": "999999"}, "What was chosen here is gone."),
+        ({"d0-connection": "999999"}, "What you chose here was deleted."),
+        ({"d0-payload": "999999"}, "What you chose here was deleted."),
         ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
         ({"destination": ["0", "0"]}, "A destination occurs twice."),
         ({"d0-integration": "Fax"}, "Webhooks is the only integration."),
@@ -292,7 +292,7 @@ def test_F2_stopping_a_running_flow_asks_first(plan: PlatformAccount, client: Cl
     asked = client.post(url, form)
     assert asked.status_code == 200
     assert "Stop Without a mapping?" in text_of(asked)
-    assert "has no payload mapping" in text_of(asked)
+    assert "A payload mapping for destination" in text_of(asked)
     assert stored(plan).name == "Leads"
     typed = posted(asked.content.decode(), "dialog")
     back = client.post(url, typed | {"look": "1"})
@@ -547,7 +547,7 @@ def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: PlatformA
     assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": plan.pk}) == [(0,)]
     assert plan.store.all("SELECT is_test FROM registration WHERE account_id = :a AND code = 'TEST-1'", {"a": plan.pk}) == [(1,)]
     gone = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-2", "try_event": "NOWHERE"}))
-    assert "There is no such event any more." in gone
+    assert "This event no longer exists." in gone
 
 
 def test_F6_a_test_registration_meets_comparisons_too(plan: PlatformAccount, client: Client) -> None:
@@ -569,15 +569,15 @@ def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: PlatformAccoun
         plan.record(f"R{n}", status="New", profile={"last_name": "Marin" if n else "Citizen"})
     plan.record("R9", status="Cancelled", profile={"last_name": "Marin"})
     url, form = f"/signal/flows/{leads(plan)}/test/", form_of(client, f"/signal/flows/{leads(plan)}/")
-    assert "It would have taken 3 of the 4 changes of the last 7 days that it watches for. 1 more lacks a tag." in text_of(
+    assert "It would have acted on 3 of the 4 changes of the last 7 days that it watches for. 1 more lacks a tag." in text_of(
         client.post(url, form | {"count": "1"})
     )
     narrowed = form | {"row": "0", "f0-key": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
-    assert "It would have taken 1 of the 4 changes" in text_of(client.post(url, narrowed | {"count": "1"}))
-    assert "What the flow takes is not said yet" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "count": "1"}))
+    assert "It would have acted on 1 of the 4 changes" in text_of(client.post(url, narrowed | {"count": "1"}))
+    assert "First choose the flow’s source" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "count": "1"}))
     sessions = form | {"watch": Watch.SESSION_STATUS.value, "session_statuses": "Present", "count": "1"}
     plan.tag("Present", TagKind.SESSION_STATUS)
-    assert "nothing was recorded that it watches for" in text_of(client.post(url, sessions))
+    assert "No change that it watches for was recorded" in text_of(client.post(url, sessions))
 
 
 def test_F9_the_panel_says_what_would_differ_and_what_would_fail(plan: PlatformAccount, client: Client) -> None:
@@ -596,7 +596,7 @@ def test_F9_the_panel_says_what_would_differ_and_what_would_fail(plan: PlatformA
     assert "By both 3 Only by this rule 0 Only by today’s 6" in shown
     assert "All 6 that differ or would fail" in shown or "All 9 that differ or would fail" in shown
     assert html.content.decode().count(f'/{flow}/"><bdi>Zoë') in (6, 9), "each leads to why"
-    assert "What the flow takes is not said yet" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "past": "1"}))
+    assert "First choose the flow’s source" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "past": "1"}))
     assert form_of(client, f"/signal/flows/{flow}/") == form, "nothing was saved"
 
 
@@ -665,11 +665,11 @@ def test_F1_a_copy_is_off_and_in_test(plan: PlatformAccount, client: Client) -> 
 def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"email": "z@example.org"})
     asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
-    assert "1 action of it is not delivered yet. It ends as Failed." in asked
+    assert "1 of its actions is not delivered yet. It ends as Failed." in asked
     assert "in Retry for a tag" not in asked
     plan.record("R2", status="Invited by partner", profile={"email": "y@example.org"})
     asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
-    assert "1 action of it is not delivered yet. It ends as Failed." in asked
+    assert "1 of its actions is not delivered yet. It ends as Failed." in asked
     assert "1 change waits for a tag. It will not be sent any more." in asked
     assert confirms(client, f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
     ((run, queue),) = plan.store.all("SELECT id, queue FROM stuck_run WHERE account_id = :a", {"a": plan.pk})
@@ -686,7 +686,14 @@ def test_F10_versions_are_compared_and_restored(plan: PlatformAccount, client: C
     url = f"/signal/flows/{leads(plan)}/"
     client.post(url, form_of(client, url) | {"name": "Second", "d0-does": "adds"})
     shown = text_of(client.get(f"{url}versions/"))
-    for said in ("Version 2", "Version 1", "From version 1 to version 2, now in use", "Leads", "Second", "Adds a message or row"):
+    for said in (
+        "Version 2",
+        "Version 1",
+        "From version 1 to version 2, now in use",
+        "Leads",
+        "Second",
+        "Posts a new message each time (chat, sheet)",
+    ):
         assert said in shown, said
     assert "Restore version 1?" in text_of(client.get(f"{url}versions/?version=1&restore=1"))
     assert client.get(f"{url}versions/?version=9").status_code == 404
@@ -703,7 +710,7 @@ def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: PlatformAcc
     assert plan.acme.mapping is not None
     client.post(url, form_of(client, url) | {"d0-payload": str(plan.acme.mapping.pk)})
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
-    assert "The flow stops by it, since it lacks:" in asked
+    assert "The flow stops, because this is missing:" in asked
     again = client.post(f"{url}versions/", {"version": "2", "seen": "3"})
     assert again.status_code == 409
     assert "Restore version 2?" in text_of(again)
@@ -746,9 +753,14 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
         "Destination “CRM”: the payload mapping Badge (deleted)",
         "Destination “CRM”: the header mapping Version (deleted)",
     )
-    lacks = ("Registration Statuses: at least one tag", "A filter row has no values", "has no usable connection", "has no payload mapping")
+    lacks = (
+        "Registration Statuses: at least one tag",
+        "Values for each filter row",
+        "A usable connection for destination",
+        "A payload mapping for destination",
+    )
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
-    for said in (*lost, *lacks, "It names what is gone. This is left out:", "The flow stops by it, since it lacks:"):
+    for said in (*lost, *lacks, "Some of its parts no longer exist. These are left out:", "The flow stops, because this is missing:"):
         assert said in asked, said
     after = text_of(confirms(client, f"{url}versions/", {"version": "2", "seen": "3"}, follow=True))
     for said in (*lost, *lacks, "Version 2 is restored", "The flow is incomplete."):
@@ -763,8 +775,8 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
     assert plan.acme.mapping is not None
     form = form_of(client, url) | {"statuses": "Registered", "row": [], "d0-connection": str(plan.acme.connection.pk)}
     mended = text_of(client.post(url, form | {"d0-payload": str(plan.acme.mapping.pk)}, follow=True))
-    assert "The header mapping of “CRM” is gone" in mended
-    assert "The one that was here was deleted." in mended
+    assert "The header mapping of “CRM” was deleted" in mended
+    assert "What you chose here was deleted." in mended
     assert stored(plan).destinations[0].header_mapping == GONE
     client.post(url, form_of(client, url) | {"d0-header": ""})
     assert stored(plan).destinations[0].header_mapping is None
@@ -825,7 +837,7 @@ def test_nothing_of_another_account_is_reached(plan: PlatformAccount, client: Cl
     assert client.post(mine, form | {"d0-connection": str(plan.acme.connection.pk)}).status_code == 422
     assert "No registration has this code or name." in text_of(client.post(f"{mine}test/", form | {"try_text": "R1", "trial": "1"}))
     ((theirs,),) = plan.store.all("SELECT id FROM registration WHERE account_id = :a", {"a": plan.pk})
-    assert "is not there any more" in text_of(client.post(f"{mine}test/", form | {"pick": str(theirs)}))
+    assert "no longer exists" in text_of(client.post(f"{mine}test/", form | {"pick": str(theirs)}))
     shown = client.get(f"{mine}?connection={plan.acme.connection.pk}").content.decode()
     assert "is chosen" not in shown
 

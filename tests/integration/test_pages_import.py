@@ -88,7 +88,7 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         form |= {"create": [str(status)], f"class-{status}": ["Denied"], f"tags-{status}": ["Nonsense"]}
         bad = client.post(f"/import/{id}/dry-run/", form | {"do": ["import"], "quiet": ["1"]})
         assert bad.status_code == 422
-        assert "There is no tag “Nonsense”" in bad.content.decode()
+        assert "The tag “Nonsense” can’t be used" in bad.content.decode()
         form |= {f"tags-{status}": ["registered"]}
         assert client.post(f"/import/{id}/dry-run/", form | {"do": ["again"]}).status_code == 302
         (job,) = site.run_jobs()

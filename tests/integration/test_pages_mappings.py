@@ -444,7 +444,7 @@ def test_M7_every_row_says_what_it_gives_for_a_real_registration(site: PlatformA
 
 def test_M8_joined_answers_are_warned_about(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
-    said = "In SUMMIT-26 2 questions carry the tag Dietary needs: “Dietary needs”, “Allergies and intolerances”. Their answers are joined with “; ”. Questions"
+    said = "In SUMMIT-26 2 questions have the tag Dietary needs: “Dietary needs”, “Allergies and intolerances”. Their answers are joined with “; ”. Questions"
     assert said in text_of(client.get(at(made.lead)).content)
     assert "are joined" not in text_of(client.get(at(made.contact)).content)
 
@@ -586,11 +586,11 @@ def test_M6_a_header_is_never_null(site: PlatformAccount, made: Examples, client
 def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     before = stored(site, made.header)
-    assert "beyond ASCII" not in text_of(client.get(at(made.header)).content)
+    assert "outside ASCII" not in text_of(client.get(at(made.header)).content)
     with site.acme.setting_up() as transaction:
         row = MappingRow("X-Room", (FixedText("Grüner Saal"),))
         save_mapping(transaction, replace(before, rows=(*before.rows, row)), made.header.pk)
-    assert "X-Room: it has letters beyond ASCII" in text_of(client.get(at(made.header)).content)
+    assert "X-Room: letters outside ASCII" in text_of(client.get(at(made.header)).content)
 
 
 # --- saved meanwhile, versions, copies, deletions
@@ -644,15 +644,15 @@ def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: 
     url, number = at(made.lead, "versions/"), mapping_examples.names_what_is_gone(site, made.lead)
     lost = (
         "Email: the field Extra (answer) (deleted)",
-        "Title: the field Badge colour (deleted), and with it the text “Badge ”. The row has no source then",
-        "Dietary: the field Extra (answer) (deleted). The row has no source then",
+        "Title: the field Badge colour (deleted), and with it the text “Badge ”. The row will have no source",
+        "Dietary: the field Extra (answer) (deleted). The row will have no source",
     )
     asked = text_of(client.get(f"{url}?version={number}&restore=1").content)
-    for said in (*lost, "It names what is gone. This is left out:", "Required, and without a source by it."):
+    for said in (*lost, "Some of its parts no longer exist. These are left out:", "These required fields would have no source."):
         assert said in asked, said
     assert asked.count("Badge colour (deleted)") == 2, "in the list, and in the row of the comparison"
     after = text_of(confirms(client, url, {"version": str(number), "seen": str(newest_of(site, made.lead))}, follow=True).content)
-    for said in (*lost, f"Version {number} is restored", "Required and without a source: Title.", "No source yet: it is always empty"):
+    for said in (*lost, f"Version {number} is restored", "Required, but without a source: Title.", "No source yet: it is always empty"):
         assert said in after, said
     email, title, dietary = stored(site, made.lead).rows
     assert (email.parts, title.parts, dietary.parts) == ((SourceValue("profile.email"), FixedText(" ")), (), ())

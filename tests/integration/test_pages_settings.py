@@ -67,7 +67,7 @@ def test_a_tag_is_added_and_what_is_refused_is_still_in_the_form(database: Datab
         found = named(site, "wait")
         assert found is not None
         assert found.label == "Wait; list"
-        assert "The tag Wait; list is there." in client.get("/settings/tags/").content.decode()
+        assert "Tag Wait; list created." in client.get("/settings/tags/").content.decode()
 
 
 def test_a_tag_is_renamed_and_everything_keeps_it(database: DatabaseFacts, client: Client) -> None:
@@ -76,11 +76,11 @@ def test_a_tag_is_renamed_and_everything_keeps_it(database: DatabaseFacts, clien
         tag = site.acme.tags["Registered"]
         url = f"/settings/tags/{tag.pk}/"
         page = client.get(url).content.decode()
-        assert "Carried by 2 statuses: stays" in page
+        assert "Assigned to 2 statuses: stays" in page
         form = posted(page, "form") | {"name": ["enrolled"], "label": ["Enrolled"]}
         refused = client.post(url, form | {"objects": ["event"]})
         assert refused.status_code == 422
-        assert "Take it off these first" in refused.content.decode()
+        assert "Remove it from these first" in refused.content.decode()
         assert client.post(url, form).status_code == 302
         assert site.acme.config().tags[tag.pk].label == "Enrolled"
         assert site.acme.flow_facts().statuses == (tag.pk,)
@@ -162,7 +162,7 @@ def test_tags_are_put_on_statuses_and_only_what_was_changed_is_saved(
         typed = form | {f"tags-{first}": ["Chosn; Chosen"]}
         refused = client.post(url, typed)
         assert refused.status_code == 422
-        assert "There is no tag “Chosn” for these" in refused.content.decode()
+        assert "The tag “Chosn” can’t be used for these" in refused.content.decode()
         assert 'value="Chosn; Chosen"' in refused.content.decode()
         assert getattr(site.acme.config(), of)[first].tags == {made.pk}
 
@@ -224,7 +224,7 @@ def test_P6_custom_fields_are_added_changed_and_deleted(database: DatabaseFacts,
         url = f"/settings/{here}/"
         refused = client.post(url, {"label": "Cost centre", "code": "cost", "type": "select", "options": ""})
         assert refused.status_code == 422
-        assert "There must be options to choose from" in refused.content.decode()
+        assert "Add at least one option to choose from" in refused.content.decode()
         assert 'value="Cost centre"' in refused.content.decode()
         assert client.post(url, {"label": "Cost centre", "code": "cost centre", "type": "text"}).status_code == 422
         good = {"label": "Cost centre", "code": "cost", "type": "select", "options": "4410\r\n\r\n4420 \r\n"}

@@ -112,23 +112,23 @@ def test_O9_a_release_that_waits_says_so_wherever_its_connection_is_named(story:
         assert "HX-Refresh" not in answer
         assert 'hx-select-oob="#release-state"' in answer.content.decode()
         text = text_of(answer.content)
-        assert "Waiting to send what was held 1 job of this account goes first." in text
-        assert "Waits to be released, 120 a minute" in text
+        assert "Waiting to send held items 1 job of this account goes first." in text
+        assert "Waiting to be released, 120 a minute" in text
         assert "requests made" not in text
     for path in ("/signal/connections/", f"/signal/connections/{crm}/"):
         text = text_of(client.get(path).content)
-        assert "Waits to be released, 120 a minute" in text, path
+        assert "Waiting to be released, 120 a minute" in text, path
         assert "1 job of this account goes first." in text, path
-    assert "CRM (waits to be released, 120 a minute)" in text_of(client.get(f"/signal/flows/{flow}/").content)
+    assert "CRM (waiting to be released, 120 a minute)" in text_of(client.get(f"/signal/flows/{flow}/").content)
     has_runner(kind="release")
     text = text_of(client.get(release).content)
-    assert "Sending what was held" in text
+    assert "Sending held items" in text
     assert "Being released, 120 a minute" in text
     between_turns(kind="release", done=40, total=100)
     text = text_of(client.get(release).content)
-    assert "Waiting to send what was held 40 requests made, 60 still held. 1 job of this account goes first." in text
+    assert "Waiting to send held items 40 requests made, 60 still held. 1 job of this account goes first." in text
     for path in (release, "/signal/connections/", f"/signal/connections/{crm}/"):
-        assert "Waits to be released, 120 a minute" in text_of(client.get(path).content), path
+        assert "Waiting to be released, 120 a minute" in text_of(client.get(path).content), path
 
 
 def test_O9_a_replay_between_two_turns_says_that_it_waits(story: Story, client: Client, settings: Any) -> None:

@@ -370,13 +370,13 @@ def test_F1_Y1_switching_on_offers_what_passed_meanwhile(story: Story, client: C
     story.record("R2", status="Cancelled")
     story.record("R3", status="Attended")
     said = offered(client, f"/signal/flows/{flow}/active/", {"active": "on"})
-    assert "2 changes passed meanwhile." in said
+    assert "2 changes happened meanwhile." in said
     found = re.search(r'href="(/signal/replay/\?flow=\d+&amp;from=[\d-]+&amp;to=[\d-]+)"', said)
     assert found is not None
     page = client.get(found[1].replace("&amp;", "&")).content.decode()
     assert re.search(rf'<option value="{flow}"[^>]* selected', page)
     confirms(client, f"/signal/flows/{flow}/active/", {"active": "off"})
-    assert "passed meanwhile" not in offered(client, f"/signal/flows/{flow}/active/", {"active": "on"})
+    assert "happened meanwhile" not in offered(client, f"/signal/flows/{flow}/active/", {"active": "on"})
 
 
 def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story, int]) -> None:

@@ -201,14 +201,14 @@ def test_C7_a_path_that_no_answer_has_is_asked_about_once(story: Story, client: 
     url = f"/signal/connections/{crm}/rule/"
     asked = client.post(url, ruled(path))
     assert asked.status_code == 409
-    assert "nothing stands at" in text_of(asked.content)
+    assert "has nothing at" in text_of(asked.content)
     assert rule_of(story, crm) == []
     form = posted(asked.content.decode(), "rule-editor")
     assert client.post(url, form | {"c0-0-name": ["other"], "do": ["save"]}).status_code == 409  # another path is another question
     assert client.post(url, form | {"do": ["save"]}).status_code == 302
     page = text_of(client.get(f"/signal/connections/{crm}/").content)
     assert "Part of the rule has never matched" in page
-    assert "nothing stands at" in page
+    assert "has nothing at" in page
     story.signs_in(client, Role.VIEWER)
     assert "Part of the rule has never matched" in text_of(client.get(f"/signal/connections/{crm}/").content)
 

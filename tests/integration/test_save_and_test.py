@@ -163,7 +163,7 @@ FAILURES: dict[str, tuple[Callable[[Stage], int], str, Finding, str]] = {
     "no TLS there": (hanging, "ddf--", Finding.TLS, "secure connection"),
     "blocked address": (lambda s: s.connection("https://169.254.169.254/latest"), "df---", Finding.BLOCKED, "public addresses only"),
     "401": (answering(Answer(401)), "dd.f-", Finding.UNAUTHORIZED, "again"),
-    "403": (answering(Answer(403)), "dd.f-", Finding.FORBIDDEN, "right to write"),
+    "403": (answering(Answer(403)), "dd.f-", Finding.FORBIDDEN, "permission to write"),
     "404": (answering(Answer(404)), "dd.-f", Finding.NOT_FOUND, "letter by letter"),
     "405": (answering(Answer(405)), "dd.-f", Finding.METHOD, "Request Method"),
     "410": (answering(Answer(410)), "dd.-f", Finding.GONE, "new webhook"),
@@ -171,12 +171,17 @@ FAILURES: dict[str, tuple[Callable[[Stage], int], str, Finding, str]] = {
     "415": (answering(Answer(415)), "dd.-f", Finding.CONTENT_TYPE, "application/x-www-form-urlencoded"),
     "422": (answering(Answer(422, {"error": "email is missing"})), "dd.-f", Finding.NOT_UNDERSTOOD, "mapping"),
     "429": (answering(Answer(429)), "dd.-f", Finding.BUSY, "Wait"),
-    "500": (answering(Answer(500)), "dd.-f", Finding.BROKEN, "error of its own"),
+    "500": (answering(Answer(500)), "dd.-f", Finding.BROKEN, "internal error"),
     "503": (answering(Answer(503)), "dd.-f", Finding.AWAY, "tried again"),
     "slow": (answering(Answer(then="hang")), "dd.-f", Finding.SLOW, "longer timeout"),
     "closed without an answer": (answering(Answer(then="close")), "dd.-f", Finding.CLOSED, "client certificate"),
-    "no HTTP": (answering(Answer(raw=b"220 mail.example ESMTP\r\n")), "dd.-f", Finding.NOT_HTTP, "no web server"),
-    "redirect to a sign-in": (answering(Answer(302, headers={"Location": "/login?next=/test"})), "dd.f-", Finding.LOGIN, "people sign in"),
+    "no HTTP": (answering(Answer(raw=b"220 mail.example ESMTP\r\n")), "dd.-f", Finding.NOT_HTTP, "not as a web server"),
+    "redirect to a sign-in": (
+        answering(Answer(302, headers={"Location": "/login?next=/test"})),
+        "dd.f-",
+        Finding.LOGIN,
+        "sign-in page for people",
+    ),
     "redirect elsewhere": (
         answering(Answer(301, headers={"Location": "https://new.example.org/s3cr3t"})),
         "dd.-f",
@@ -454,7 +459,7 @@ def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
     with ThreadPoolExecutor(test_limiter.MOST_OF_ACCOUNT) as pool:
         slow = [pool.submit(_alone, stage, id) for _ in range(test_limiter.MOST_OF_ACCOUNT)]
         receiver.wait_for(test_limiter.MOST_OF_ACCOUNT)
-        with pytest.raises(save_and_test.TooManyTests, match="under way"):
+        with pytest.raises(save_and_test.TooManyTests, match="running"):
             stage.run(id)
         receiver.drop_connections()
         assert {each.result().finding for each in slow} == {Finding.CLOSED}
@@ -526,7 +531,7 @@ def test_C3_a_redirect_within_the_same_host_names_that_host(stage: Stage, locati
     id = stage.connection(receiver.url("/hook"), receiver.url("/test"))
     report = stage.run(id, sample=sample)
     assert (report.finding, report.moved) == (Finding.MOVED, host)
-    assert words.remedy(report) == f"Enter the new address as the URL. It is on: {host}"
+    assert words.remedy(report) == f"Enter the new address as the URL. It is: {host}"
 
 
 @pytest.mark.parametrize("headers", [{}, {"Location": ""}, {"Location": "http://[::"}, {"Location": "mailto:ada@example.org"}])

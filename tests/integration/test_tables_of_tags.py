@@ -64,7 +64,7 @@ def test_adding_a_row_keeps_the_tags_that_were_typed_for_others(site: PlatformAc
     assert table.shown()[table.field] == stored, "it is added, and nothing else is saved"
     kept = table.shown(page)
     assert kept[table.field] == [table.tag]
-    assert "The tags that you have changed are still to be saved." in text_of(page.encode())
+    assert "Your changes to tags are not saved yet." in text_of(page.encode())
     assert 'data-unsaved="typed"' in page
     assert not any(kept[name] == text for name, text in table.new.items()), "what was added is not offered once more"
     table.form = kept
@@ -91,7 +91,7 @@ def test_saving_the_tags_keeps_what_was_begun_to_add(site: PlatformAccount, clie
     assert not table.is_there()
     kept = table.shown(page)
     assert all(kept[name] == text for name, text in table.new.items())
-    assert "What you have begun to add is still to be added." in text_of(page.encode())
+    assert "The new row is not added yet." in text_of(page.encode())
 
 
 @pytest.mark.parametrize("here", TABLES)

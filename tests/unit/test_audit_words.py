@@ -45,7 +45,7 @@ DESTINATION = {"id": 1, "name": "Leads", "connection": 7, "payload_mapping": 9, 
             "flow",
             "destinations",
             [DESTINATION],
-            "Name: Leads, Connection: Sales CRM, Payload mapping: Lead mapping, At the target: Updates a record",
+            "Name: Leads, Connection: Sales CRM, Payload mapping: Lead mapping, At the target: Updates the same record (CRM)",
         ),
         (
             "mapping",

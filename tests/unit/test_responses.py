@@ -284,7 +284,7 @@ def test_C7_an_answer_too_long_to_judge_is_never_delivered() -> None:
     outcome = classify_response(made, long, NOW)
     assert isinstance(outcome, Refused)
     assert (outcome.category, outcome.cause, outcome.left) == (Category.GENERAL, Cause.RULE, True)
-    assert "longer than what is read" in outcome.message
+    assert "too long to read" in outcome.message
     assert first_match(made, long) is None
     assert not refuses_token(rule(failed(OK_FALSE, renew=True)), long)
     by_status = classify_response(made, TargetResponse(503, [], b"{", cut=True), NOW)

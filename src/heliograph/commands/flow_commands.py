@@ -63,7 +63,7 @@ def list_(
         if as_json:
             print_documents(documents)
         elif not documents:
-            print_text("No flow is like this." if flows.config.flows else "There are no flows.")
+            print_text("Nothing matches the search and filters. Change one of them." if flows.config.flows else "There are no flows.")
         else:
             print_table(
                 ("Flow", "Name", "Mode", "State", "Waits", "Untagged", "Failed", "Validation", "Last run"),

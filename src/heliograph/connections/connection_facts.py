@@ -28,11 +28,11 @@ SECRETS: Final[Mapping[Secret, Promise]] = {
     Secret.ACCESS_TOKEN_QUERY: gettext_lazy("Query of the Access Token URL"),
     Secret.REFRESH_TOKEN_QUERY: gettext_lazy("Query of the Refresh Token URL"),
     Secret.SIGNING: gettext_lazy("Signing secret"),
-    Secret.SIGNING_BEFORE: gettext_lazy("Signing secret before"),
+    Secret.SIGNING_BEFORE: gettext_lazy("Previous signing secret"),
 }
 KEY_PLACES: Final[Mapping[KeyPlace, Promise]] = {
     KeyPlace.BEARER: gettext_lazy("Header Authorization: Bearer"),
-    KeyPlace.HEADER: gettext_lazy("Own header"),
+    KeyPlace.HEADER: gettext_lazy("Custom header"),
     KeyPlace.QUERY: gettext_lazy("Query parameter of the URL"),
 }
 CLIENT_AUTHS: Final[Mapping[ClientAuth, Promise]] = {

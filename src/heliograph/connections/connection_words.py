@@ -31,7 +31,7 @@ HEALTH: Final[Mapping[Health, Promise]] = {
     Health.CONNECTED: gettext_lazy("Connected"),
     Health.PAUSED: gettext_lazy("Paused"),
     Health.RELEASED: gettext_lazy("Being released"),
-    Health.RESTS: gettext_lazy("Rests"),
+    Health.RESTS: gettext_lazy("Rate limit"),
     Health.NOT_YET: gettext_lazy("Not connected yet"),
     Health.LOST: gettext_lazy("No longer connected"),
     Health.INCOMPLETE: gettext_lazy("Incomplete"),
@@ -74,11 +74,11 @@ _LACKS: Final[Mapping[str, Promise]] = {
 def headline(row: ConnectionRow) -> str:
     """The connection's state in two or three words; every page that shows the state uses these."""
     if row.health is Health.RELEASED and row.waiting_release is not None:
-        return _("Waits to be released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
+        return _("Waiting to be released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RELEASED:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RESTS:
-        return _("Rests until %(time)s") % {"time": soon(from_micros(row.state.held_until))}
+        return _("Paused until %(time)s (rate limit)") % {"time": soon(from_micros(row.state.held_until))}
     return str(HEALTH[row.health])
 
 
@@ -88,21 +88,21 @@ def note(row: ConnectionRow) -> str:
         case Health.RELEASED if row.waiting_release is not None:
             return queue_place(row.waiting_release)
         case Health.RELEASED:
-            return _("What was held goes out at this rate, in its order; then the connection is open as before.")
+            return _("Held items go out in order at this rate. Then the connection works as usual.")
         case Health.PAUSED:
             return paused(row.pause) if row.pause else ""
         case Health.INCOMPLETE:
             return _("Missing: %(fields)s.") % {"fields": ", ".join(lacking(row.connection))}
         case Health.RESTS:
-            return _("The target application asked for a rest. What waits is due afterwards.")
+            return _("The target application asked us to wait. Waiting items are sent afterwards.")
         case Health.NOT_YET:
             return _("Somebody has to press Connect and sign in there.")
         case Health.LOST:
-            return _("Somebody has to press Connect and sign in there once more.")
+            return _("Somebody has to press Connect and sign in there again.")
         case Health.CONNECTED:
             return _("Nothing has been sent over it since.")
         case Health.MIXED:
-            return _("The last attempt was delivered. What failed over it stands in Retry.")
+            return _("The last attempt was delivered. Earlier failures are in Retry.")
         case Health.BLOCKED:
             return diagnosis_words.remedy_of(Finding.BLOCKED, None)
         case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.attempt.at):
@@ -120,7 +120,7 @@ def lacking(connection: Connection) -> list[str]:
 
 def paused(pause: Pause) -> str:
     """Why a paused connection sends nothing, and what happens to the actions that it holds."""
-    consequence = _("It holds what would be sent, in its order, and loses nothing.")
+    consequence = _("Items are held in order until somebody releases it. Nothing is lost.")
     return f"{pause.why.rstrip('.')}. {consequence}" if pause.why else consequence
 
 
@@ -155,7 +155,7 @@ def test(row: ConnectionRow) -> str:
         return _("None yet")
     at, report = row.tested
     if row.is_test_stale:
-        return _("%(when)s: failed; it works since") % {"when": short_moment(from_micros(at))}
+        return _("%(when)s: failed; it has worked since") % {"when": short_moment(from_micros(at))}
     return f"{short_moment(from_micros(at))}: {result(report)}"
 
 
@@ -177,5 +177,5 @@ def retries(connection: Connection) -> str:
 def signing(connection: Connection) -> str:
     """How requests are signed (C7)."""
     if Secret.SIGNING_BEFORE in connection.secrets:
-        return _("Each request is signed, with the new secret and with the one before (Standard Webhooks)")
+        return _("Each request is signed with the new secret and with the previous one (Standard Webhooks)")
     return _("Each request is signed (Standard Webhooks)") if connection.is_signed else _("Not signed")

@@ -48,7 +48,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         gettext_lazy("Copy the whole address again from the target application."),
     ),
     Finding.NO_SUCH_NAME: (
-        gettext_lazy("Nobody knows a server called %(target)s."),
+        gettext_lazy("No server is called %(target)s."),
         gettext_lazy(
             "Check the URL for typing mistakes. If it is right, the name may be known only inside a company's network: ask who hosts Heliograph."
         ),
@@ -66,7 +66,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         ),
     ),
     Finding.REFUSED: (
-        gettext_lazy("%(target)s is there, but does not take connections."),
+        gettext_lazy("%(target)s was found, but refuses connections."),
         gettext_lazy(
             "Check the port in the URL. If it is right, the target application is not running, or a firewall turns us away: ask its administrator."
         ),
@@ -77,7 +77,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.PROXY: (gettext_lazy("%(detail)s"), gettext_lazy("Ask who hosts Heliograph: its proxy for outgoing requests does not work.")),
     Finding.CERTIFICATE_NAME: (
-        gettext_lazy("%(target)s shows a certificate that was made for another name."),
+        gettext_lazy("%(target)s has a certificate for another name."),
         gettext_lazy("Check the host in the URL. If it is right, ask the target's administrator for a certificate with this name in it."),
     ),
     Finding.CERTIFICATE_EXPIRED: (
@@ -91,7 +91,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         ),
     ),
     Finding.SELF_SIGNED: (
-        gettext_lazy("%(target)s vouches for itself: its certificate is self-signed."),
+        gettext_lazy("%(target)s uses a self-signed certificate."),
         gettext_lazy(
             "Ask the target's administrator for a certificate of a known authority, or paste this one under Certificate Authorities."
         ),
@@ -99,14 +99,15 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.UNTRUSTED: (
         gettext_lazy("The certificate of %(target)s was issued by an authority that is not known here."),
         gettext_lazy(
-            "Ask the target's administrator for the certificate of their authority and paste it under Certificate Authorities."
-            " If the authority is a well-known one, the target forgets to send the certificates between: tell its administrator."
+            "Ask the target's administrator for the certificate of their authority and paste it under Certificate "
+            "Authorities. If the authority is a well-known one, the target doesn't send its intermediate certificates: "
+            "tell its administrator."
         ),
     ),
     Finding.TLS: (
         gettext_lazy("No secure connection to %(target)s could be made."),
         gettext_lazy(
-            "Check that the URL begins as the target's documentation says, and its port. The target may also want a client certificate, or know only outdated encryption: ask its administrator."
+            "Check that the start of the URL and its port are as in the target's documentation. The target may also want a client certificate, or support only outdated encryption: ask its administrator."
         ),
     ),
     Finding.CLIENT: (
@@ -133,23 +134,23 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.FORBIDDEN: (
         gettext_lazy("%(target)s does not allow this (%(status)s)."),
-        gettext_lazy("Ask the target's administrator for the right to write. Some targets also want our server's address on a list."),
+        gettext_lazy("Ask the target's administrator for permission to write. Some targets also want our server's address on a list."),
     ),
     Finding.LACKS_SCOPE: (
-        gettext_lazy("%(target)s knows who sends, but a right (scope) is missing for this (%(status)s)."),
-        gettext_lazy("Ask the target's administrator which right is needed, and to give it to this connection."),
+        gettext_lazy("%(target)s accepted the credentials, but they lack a permission (scope) for this (%(status)s)."),
+        gettext_lazy("Ask the target's administrator which permission is needed, and to grant it to this connection."),
     ),
     Finding.LOGIN: (
-        gettext_lazy("%(target)s sends us to a page where people sign in."),
+        gettext_lazy("%(target)s redirects us to a sign-in page for people."),
         gettext_lazy(
             "This address is for people with a browser. Ask the target's administrator for the address of its API or webhook, and which credentials it takes."
         ),
     ),
     Finding.MOVED: (
         gettext_lazy(
-            "%(target)s says that the address has moved (%(status)s). Heliograph does not follow: your data would go where nobody has looked."
+            "%(target)s says that the address has moved (%(status)s). Heliograph doesn't follow, because your data would go to an address that nobody has checked."
         ),
-        gettext_lazy("Enter the new address as the URL. It is on: %(moved)s"),
+        gettext_lazy("Enter the new address as the URL. It is: %(moved)s"),
     ),
     Finding.PAGE: (
         gettext_lazy("%(target)s answered with a web page, where an application would answer with data."),
@@ -158,17 +159,17 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         ),
     ),
     Finding.NOT_FOUND: (
-        gettext_lazy("%(target)s is there, but knows nothing at this address (404)."),
+        gettext_lazy("%(target)s has nothing at this address (404)."),
         gettext_lazy(
             "Check what follows the host in the URL, letter by letter. A webhook that was deleted at the target must be created again there."
         ),
     ),
     Finding.METHOD: (
         gettext_lazy("%(target)s does not take this Request Method at this address (405)."),
-        gettext_lazy("Choose the method that the target's documentation names. A Test Connection URL is always asked by GET."),
+        gettext_lazy("Choose the method that the target's documentation names. A Test Connection URL is always called with GET."),
     ),
     Finding.GONE: (
-        gettext_lazy("%(target)s says that this address is gone for good (410)."),
+        gettext_lazy("%(target)s says that this address no longer exists (410)."),
         gettext_lazy("Make a new webhook at the target and enter its address."),
     ),
     Finding.TOO_LARGE: (
@@ -190,18 +191,18 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         gettext_lazy("Its answer below usually names what is missing or wrong: most often a field of the mapping."),
     ),
     Finding.BROKEN: (
-        gettext_lazy("%(target)s has had an error of its own (%(status)s)."),
-        gettext_lazy("Nothing is wrong here. Test again later; if it stays, tell the target's administrator, with its answer below."),
+        gettext_lazy("%(target)s had an internal error (%(status)s)."),
+        gettext_lazy("Nothing is wrong here. Test again later. If it lasts, tell the target's administrator and include its answer below."),
     ),
     Finding.AWAY: (
         gettext_lazy("%(target)s is not available just now. %(detail)s"),
         gettext_lazy(
-            "Nothing is wrong here. Test again in some minutes; what fails meanwhile waits in Retry and is tried again up to three times."
+            "Nothing is wrong here. Test again in a few minutes. Until then, failed items wait in Retry and are tried again up to three times."
         ),
     ),
     Finding.SLOW: (
         gettext_lazy("%(target)s took the request, but did not answer in time."),
-        gettext_lazy("Test again. If it is always so slow, set a longer timeout in the connection, or tell the target's administrator."),
+        gettext_lazy("Test again. If it is always this slow, set a longer timeout in the connection, or tell the target's administrator."),
     ),
     Finding.CLOSED: (
         gettext_lazy("%(target)s took the connection and closed it without an answer."),
@@ -210,11 +211,11 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         ),
     ),
     Finding.NOT_HTTP: (
-        gettext_lazy("What answers at %(target)s is no web server. %(detail)s"),
+        gettext_lazy("%(target)s answers, but not as a web server. %(detail)s"),
         gettext_lazy("Check the port in the URL, and whether it begins with https://."),
     ),
     Finding.LONG_ANSWER: (
-        gettext_lazy("The answer of %(target)s is longer than what is read of it."),
+        gettext_lazy("The answer of %(target)s is too long to read."),
         gettext_lazy("Choose a Test Connection URL with a short answer, such as one that says who is signed in."),
     ),
     Finding.RULE: (
@@ -227,7 +228,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.OURSELVES: (
         gettext_lazy("Heliograph itself could not send. %(detail)s"),
-        gettext_lazy("Test again; if it stays, tell who hosts Heliograph."),
+        gettext_lazy("Test again. If it lasts, tell whoever hosts Heliograph."),
     ),
 }
 
@@ -252,10 +253,10 @@ def summary(report: DiagnosisReport) -> str:
             return _("Tested: %(target)s answered as it should.") % named
         case DiagnosisVerdict.REACHED:
             if any(each.step is DiagnosisStep.CREDENTIALS and each.state is StepState.DONE for each in report.steps):
-                return _("Reached: %(target)s is there and gives us access. Nothing was sent.") % named
+                return _("Reached: %(target)s answers and gives us access. Nothing was sent.") % named
             if not report.tries_credentials:
-                return _("Reached: %(target)s is there. Nothing was sent.") % named
-            return _("Reached: %(target)s is there. Nothing was sent, so the credentials were not tried.") % named
+                return _("Reached: %(target)s answers. Nothing was sent.") % named
+            return _("Reached: %(target)s answers. Nothing was sent, so the credentials were not tried.") % named
         case DiagnosisVerdict.FAILED:
             number = next((n for n, each in enumerate(report.steps, 1) if each.state is StepState.FAILED), 0)
             return _("Failed at step %(number)d: %(wrong)s") % {"number": number, "wrong": wrong(report)}
@@ -271,7 +272,7 @@ def field_of(report: DiagnosisReport) -> str:
     """The sentence that names the field of Connection Setup with the URL that failed; "" if none failed."""
     if report.field is None or report.verdict is not DiagnosisVerdict.FAILED or report.finding in _NO_FIELD:
         return ""
-    return _("Its address stands in the field “%(field)s”.") % {"field": _FIELDS[report.field]}
+    return _("Its address is in the field “%(field)s”.") % {"field": _FIELDS[report.field]}
 
 
 def remedy(report: DiagnosisReport) -> str:
@@ -303,8 +304,8 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
         SignIn.CLIENT_TOKEN: (
             gettext_lazy("%(target)s did not accept the access token (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator whether this Client Id may use this address, and with which Scope. Nothing has to be renewed by"
-                " hand: Heliograph asks for new access tokens itself."
+                "Ask the target's administrator whether this Client Id may use this address, and with which Scope. You don't "
+                "need to renew anything: Heliograph gets new access tokens automatically."
             ),
         ),
         SignIn.PERSON_TOKEN: (
@@ -325,39 +326,39 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
         SignIn.PASSWORD: (
             gettext_lazy("%(target)s does not allow this user to do it (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator to give this user the right to write. Some targets also want our server's address on a list."
+                "Ask the target's administrator to give this user permission to write. Some targets also want our server's address on a list."
             ),
         ),
         SignIn.KEY: (
             gettext_lazy("%(target)s does not allow this with this key (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator to give this key the right to write. Some targets also want our server's address on a list."
+                "Ask the target's administrator to give this key permission to write. Some targets also want our server's address on a list."
             ),
         ),
         SignIn.CLIENT_TOKEN: (
             gettext_lazy("%(target)s does not allow this client to do it (%(status)s)."),
-            gettext_lazy("Ask the target's administrator to give this Client Id the right to write, and which Scope that needs."),
+            gettext_lazy("Ask the target's administrator to give this Client Id permission to write, and which Scope that needs."),
         ),
         SignIn.PERSON_TOKEN: (
-            gettext_lazy("%(target)s does not allow this to the user who is connected (%(status)s)."),
+            gettext_lazy("%(target)s does not allow this for the connected user (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator to give that user the right to write, or press Connect and sign in as one who has it."
+                "Ask the target's administrator to give that user permission to write, or press Connect and sign in as somebody who has it."
             ),
         ),
     },
     Finding.LACKS_SCOPE: {
         SignIn.CLIENT_TOKEN: (
-            gettext_lazy("%(target)s took the access token, but it lacks a scope for this (%(status)s)."),
+            gettext_lazy("%(target)s accepted the access token, but it lacks a scope for this (%(status)s)."),
             gettext_lazy("Ask the target's administrator which scope is needed, and enter it as the Scope."),
         ),
         SignIn.PERSON_TOKEN: (
-            gettext_lazy("%(target)s took the access token, but it lacks a scope for this (%(status)s)."),
+            gettext_lazy("%(target)s accepted the access token, but it lacks a scope for this (%(status)s)."),
             gettext_lazy("Ask the target's administrator which scope is needed, enter it as the Scope, and press Connect again."),
         ),
     },
     Finding.NOT_FOUND: {
         SignIn.NOTHING: (
-            gettext_lazy("%(target)s is there, but knows nothing at this address (404)."),
+            gettext_lazy("%(target)s has nothing at this address (404)."),
             gettext_lazy(
                 "Check what follows the host in the URL, letter by letter. If it was right before, most likely the webhook was deleted at the"
                 " target: make a new one there and enter its address."

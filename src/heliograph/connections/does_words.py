@@ -6,4 +6,4 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.domain.delivery.action import Does
 
-DOES = {Does.UPDATES: gettext_lazy("Updates a record"), Does.ADDS: gettext_lazy("Adds a message or row")}
+DOES = {Does.UPDATES: gettext_lazy("Updates the same record (CRM)"), Does.ADDS: gettext_lazy("Posts a new message each time (chat, sheet)")}

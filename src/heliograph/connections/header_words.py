@@ -12,7 +12,5 @@ def doubtful(names: Sequence[str]) -> str:
 
     names: the names of the headers
     """
-    warning = _(
-        "%(names)s: it has letters beyond ASCII. They are sent as UTF-8, and many applications read headers otherwise, or refuse them."
-    )
+    warning = _("%(names)s: letters outside ASCII are sent as UTF-8, which many applications misread or refuse.")
     return warning % {"names": ", ".join(names)}

@@ -73,7 +73,7 @@ class ClauseForm(Form):
         any_value=True,
     )
     lead = Select(
-        gettext_lazy("Of what is delivered"),
+        gettext_lazy("If delivered"),
         options=[
             Choice("", gettext_lazy("Nothing more is known")),
             Choice(Lead.CREATED.value, gettext_lazy("A lead was created")),
@@ -85,18 +85,18 @@ class ClauseForm(Form):
         gettext_lazy("Category"),
         options=[Choice(each.value, gettext_lazy(each.value)) for each in FAILURES],
         any_value=True,
-        help=gettext_lazy("It decides when it is tried again: Connection the soonest, Config the latest."),
+        help=gettext_lazy("Decides when it is tried again: Connection soonest, Config last."),
     )
     says = TypedLine(gettext_lazy("What the item says"), longest=LONGEST, optional=True)
-    shows = TypedLine(gettext_lazy("The reason stands in"), longest=LONGEST, optional=True, placeholder="errors[0].message")
+    shows = TypedLine(gettext_lazy("Take the reason from"), longest=LONGEST, optional=True, placeholder="errors[0].message")
     retry_after = TypedLine(
-        gettext_lazy("The connection rests"),
+        gettext_lazy("Pause the connection for"),
         longest=LONGEST,
         optional=True,
         inputmode="numeric",
         help=gettext_lazy("Seconds, at most a day."),
     )
-    renew = Box(gettext_lazy("It was refused: ask for another one"), legend=gettext_lazy("Access token"), sub=gettext_lazy("OAuth2 only"))
+    renew = Box(gettext_lazy("Refused: get a new one"), legend=gettext_lazy("Access token"), sub=gettext_lazy("OAuth2 only"))
 
 
 @dataclass(slots=True)

@@ -71,8 +71,8 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
     if each.place is ResponsePlace.HEADER:
         return _("Clause %(n)d: this answer has no header %(name)s.") % named
     if not is_json:
-        return _("Clause %(n)d looks for “%(name)s” in JSON, and this answer is no JSON.") % named
-    return _("Clause %(n)d: nothing stands at “%(name)s” in this answer’s JSON.") % named
+        return _("Clause %(n)d looks for “%(name)s” in JSON, and this answer is not JSON.") % named
+    return _("Clause %(n)d: this answer’s JSON has nothing at “%(name)s”.") % named
 
 
 def nowhere(each: UnmatchedCondition) -> str:
@@ -99,8 +99,8 @@ def nowhere(each: UnmatchedCondition) -> str:
         )
     return (
         ngettext(
-            "Clause %(n)d: nothing stands at “%(name)s” in the newest answer that is JSON.",
-            "Clause %(n)d: nothing stands at “%(name)s” in any of the newest %(answers)s answers that are JSON.",
+            "Clause %(n)d: the newest answer that is JSON has nothing at “%(name)s”.",
+            "Clause %(n)d: none of the newest %(answers)s answers that are JSON has anything at “%(name)s”.",
             answers,
         )
         % named
@@ -158,10 +158,10 @@ def then(clause: Clause) -> str:
     if clause.category is not Category.GENERAL:
         parts.append(_("category %(category)s") % {"category": _(clause.category.value)})
     if clause.renew:
-        parts.append(_("with a new access token and once more"))
+        parts.append(_("sent again with a new access token"))
     if clause.retry_after:
         parts.append(
-            ngettext("the connection rests %(n)s second", "the connection rests %(n)s seconds", clause.retry_after)
+            ngettext("the connection is paused for %(n)s second", "the connection is paused for %(n)s seconds", clause.retry_after)
             % {"n": f"{clause.retry_after:,}"}
         )
     if clause.says:

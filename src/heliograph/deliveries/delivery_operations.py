@@ -167,7 +167,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         configuration_versions.lock_shared(db, [account])
         recorded = read_changes(db, [change]).get(change)
         if recorded is None or recorded[1][0] != account:
-            raise NothingToSync("There is no such change.")
+            raise NothingToSync("This change does not exist.")
         if recorded[0] is None:
             raise NothingToSync("The content of this change is no longer kept.")
         provider = Committed(db)

@@ -147,7 +147,7 @@ def _destinations(form: FlowForm, config: AccountConfig, errors: dict[FieldPlace
         }
         for name, known in lost.items():
             if row[name] and ids[name] not in known:
-                errors[FieldPlace(name, "destinations", at)] = _("What was chosen here is gone. Choose another one.")
+                errors[FieldPlace(name, "destinations", at)] = _("What you chose here was deleted. Choose another one.")
                 ids[name] = None
         destinations.append(
             Destination(

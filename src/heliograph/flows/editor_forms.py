@@ -22,8 +22,8 @@ from heliograph.web.shown_fields import Choice
 LONGEST: Final = 20_000
 """Most characters of one chip input that are parsed."""
 DOES_WHAT: Final = {
-    Does.UPDATES: gettext_lazy("Newer data is never overwritten by a late retry"),
-    Does.ADDS: gettext_lazy("Every one is sent; a late retry may follow newer ones"),
+    Does.UPDATES: gettext_lazy("A late retry never overwrites newer data"),
+    Does.ADDS: gettext_lazy("Everything is sent; a late retry may follow newer data"),
 }
 
 

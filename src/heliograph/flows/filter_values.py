@@ -138,7 +138,7 @@ class FilterValues:
             usual = {Shape.NUMBER: usual_number, Shape.DATE: usual_day}.get(field.shape or Shape.TEXT) if field else None
             return Read(tuple(dict.fromkeys(map(usual, values))) if usual and not offered.closed else values)
         some = ", ".join(list(offered.labels.values())[:8]) or _("none yet")
-        return Read(values, _("There is no “%(value)s” to choose. There are: %(values)s.") % {"value": unknown[0][:100], "values": some})
+        return Read(values, _("“%(value)s” can’t be chosen here. Choose from: %(values)s.") % {"value": unknown[0][:100], "values": some})
 
     def checked(self, flow: Flow, stored: Flow | None) -> Flow:
         """The flow with the values of its filters as the account has them: "summit-26" becomes the event's code, SUMMIT-26.
@@ -157,7 +157,7 @@ class FilterValues:
             rows.append(replace(row, values=read.values))
             ops = self.ops(row.field)
             if row.op not in ops:
-                sentence = _("“%(op)s” does not fit this field. There are: %(ops)s.")
+                sentence = _("“%(op)s” does not fit this field. Choose from: %(ops)s.")
                 wrong[f"filters[{position}]"] = [sentence % {"op": row.op.value, "ops": ", ".join(op.value for op in ops)}]
             elif read.error:
                 wrong[f"filters[{position}]"] = [read.error]
@@ -192,10 +192,10 @@ def _bounds(op: Op, words: Sequence[str]) -> Read:
     values = tuple(usual_day(word) if word[4:5] == "-" else usual_number(word) for word in words)
     wrong = [value for value in values if bounds_of(op, (value,) * op.bounds) is None]
     if wrong:
-        problem = _("“%(value)s” cannot be compared: days are written as 2027-01-31, numbers as 12.5.")
+        problem = _("“%(value)s” cannot be compared: write days as 2027-01-31, numbers as 12.5.")
         return Read(values, problem % {"value": wrong[0][:100]})
     if len(values) == op.bounds and bounds_of(op, values) is None:
-        return Read(values, _("A day and a number cannot be compared."))
+        return Read(values, _("A day and a number cannot be compared. Give two days or two numbers."))
     return Read(values)
 
 

@@ -33,7 +33,7 @@ JUDGED = 2_000
 """Most changes that the flow decides: the newest that it watches."""
 
 
-NO_RULE: Final = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
+NO_RULE: Final = gettext_lazy("First choose the flow’s source and the values of its filters.")
 
 
 class NothingToTry(HeliographError):
@@ -102,7 +102,7 @@ def change_to_try(reader: AccountReader, flow: Flow, subject: TrialSubject) -> C
     if name == "change":
         recorded = reader.changes([id]).get(id)
         if recorded is None:
-            raise Invalid({"change": [_("There is no such change.")]})
+            raise Invalid({"change": [_("This change does not exist.")]})
         if recorded[0] is None:
             raise NothingToTry(_("The content of this change is no longer kept."))
         return ChangeToTry(id, recorded[0], recorded[1][1], _registration_of(reader, id))
@@ -111,9 +111,9 @@ def change_to_try(reader: AccountReader, flow: Flow, subject: TrialSubject) -> C
         sentence = _("A flow that watches events is tried on an event.") if watches_events else _("This flow is tried on a registration.")
         raise Invalid({name: [sentence]})
     if name == "registration" and not reader.people([id]):
-        raise Invalid({"registration": [_("This registration is not there any more.")]})
+        raise Invalid({"registration": [_("This registration no longer exists.")]})
     if name == "event" and not reader.events([id]):
-        raise Invalid({"event": [_("There is no such event any more. Choose another one.")]})
+        raise Invalid({"event": [_("This event no longer exists. Choose another one.")]})
     return latest_change(reader, flow, id)
 
 
@@ -121,7 +121,7 @@ def latest_change(reader: AccountReader, flow: Flow, subject: int) -> ChangeToTr
     """The latest change of a registration (or event) on which a flow is tried. Raises NothingToTry."""
     latest = subject_change(reader, flow, subject)
     if latest is None:
-        raise NothingToTry(_("Nothing of it has been recorded yet."))
+        raise NothingToTry(_("No change of it has been recorded yet."))
     id, change, event = latest
     if change is None:
         raise NothingToTry(_("The content of its last change is no longer kept. Save it once, then test again."))

@@ -58,11 +58,11 @@ def _silent_connections(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[F
     return [
         FlowWarning(
             f"{row.connection.name}: {troubles[id].words}",
-            _("What this flow triggers fails until somebody has connected it again, and waits in Retry for its three retries.")
+            _("Everything this flow sends fails until somebody connects it again. Failed items wait in Retry for their three retries.")
             if row.health is Health.LOST
-            else _("What this flow triggers fails at its target, and waits in Retry for its three retries.")
+            else _("Everything this flow sends fails at its target. Failed items wait in Retry for their three retries.")
             if row.health in flow_words.FAILING
-            else _("What this flow triggers waits in its order, and is due once the connection goes on."),
+            else _("Everything this flow sends waits in order until the connection continues."),
             connection=row.id,
             is_failure=row.health in flow_words.FAILING,
         )

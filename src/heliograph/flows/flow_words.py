@@ -31,28 +31,28 @@ def lacking(missing: Missing, flow: Flow) -> str:
     named = {"name": destination or _("without a name")}
     match missing.lack:
         case FlowLack.NAME:
-            return _("It has no name")
+            return _("A name")
         case FlowLack.WATCH:
-            return _("What it watches for is not chosen")
+            return _("What the flow watches for")
         case FlowLack.LIST:
             return _("%(list)s: at least one tag") % {"list": list_name(missing.place)}
         case FlowLack.FILTER_VALUES:
-            return _("A filter row has no values")
+            return _("Values for each filter row")
         case FlowLack.DESTINATION:
-            return _("Destination: none yet")
+            return _("A destination")
         case FlowLack.DESTINATION_NAME:
-            return _("A destination has no name")
+            return _("A name for each destination")
         case FlowLack.CONNECTION:
-            return _("Destination “%(name)s” has no usable connection") % named
+            return _("A usable connection for destination “%(name)s”") % named
         case FlowLack.ACTION:
-            return _("Destination “%(name)s” has no action") % named
+            return _("An action for destination “%(name)s”") % named
         case FlowLack.PAYLOAD_MAPPING:
-            return _("Destination “%(name)s” has no payload mapping") % named
+            return _("A payload mapping for destination “%(name)s”") % named
         case FlowLack.FITTING_MAPPING:
             return _("The payload mapping of “%(name)s” does not fit what the flow watches") % named
         case FlowLack.HEADER_MAPPING:
             gone = any(str(d.id) == missing.place and d.header_mapping == GONE for d in flow.destinations)
-            text = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
+            text = _("The header mapping of “%(name)s” was deleted") if gone else _("The header mapping of “%(name)s” does not fit")
             return text % named
         case FlowLack.CLASH:
             return _("The mappings of “%(name)s” do not go with its connection") % named

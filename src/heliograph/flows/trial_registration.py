@@ -34,7 +34,7 @@ def event_for(reader: AccountReader, flow: Flow, event: int) -> EventConfig:
         raise Invalid({"": [_("A flow that watches events is tried on an event.")]})
     config = reader.events([event]).get(event)
     if config is None:
-        raise Invalid({"event": [_("There is no such event any more. Choose another one.")]})
+        raise Invalid({"event": [_("This event no longer exists. Choose another one.")]})
     return config
 
 

@@ -89,7 +89,7 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
             "label": job_page.label,
             "text": how_far(job),
             "done": min(100, job.done * 100 // total) if job.total else 0,
-            "note": _("You can leave this page; it goes on, also after a restart."),
+            "note": _("You can leave this page. It continues, even after a restart."),
             "poll": poll,
         }
     lead = job_page.lead

@@ -41,14 +41,12 @@ def gone_texts(restorable_mapping: RestorableMapping, fields: SourceFields) -> l
 
 def _gone_text(gone: GonePart, fields: SourceFields) -> str:
     if not gone.key:
-        return _("%(target)s: the secret that stood there, which is not kept any more. The row has no source then") % {
-            "target": gone.target
-        }
+        return _("%(target)s: the secret that was here, which is no longer stored. The row will have no source") % {"target": gone.target}
     named = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
     if gone.text:
-        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % named
+        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row will have no source") % named
     if gone.alone:
-        return _("%(target)s: the field %(name)s. The row has no source then") % named
+        return _("%(target)s: the field %(name)s. The row will have no source") % named
     return _("%(target)s: the field %(name)s") % named
 
 

@@ -34,7 +34,7 @@ def address_warning(config: AccountConfig, uses: Sequence[tuple[Flow, Destinatio
 
 def credential_warning(target: str) -> str:
     """The warning about a header that is a credential by its name."""
-    advice = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
+    advice = _("The name %(name)s looks like a credential. Better keep it in the connection, which sends it to its own host only. ")
     more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
     return f"{(advice % {'name': target}).strip()} {more}"
 
@@ -44,7 +44,7 @@ def joined_warning(answers: Joined, label: str) -> str:
 
     label: the label of their tag
     """
-    return _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
+    return _("In %(event)s %(n)s questions have the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
         "event": answers.event,
         "n": len(answers.questions),
         "tag": label,

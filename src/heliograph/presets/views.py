@@ -143,7 +143,7 @@ def _test_and_redirect(request: AccountRequest, made: MadeFromPreset, to_flow: R
     names = ", ".join(mapping.name for mapping in made.mappings)
     say(
         request,
-        _("“%(connection)s” is there, with the mapping “%(mapping)s”. %(test)s")
+        _("Saved “%(connection)s” and a first mapping, “%(mapping)s”. %(test)s")
         % {"connection": made.connection.name, "mapping": names, "test": test_text},
     )
     to_flow = replace(to_flow, mapping=next((mapping.pk for mapping in made.mappings), None))

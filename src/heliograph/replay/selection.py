@@ -109,7 +109,7 @@ def selection_of(reader: AccountReader, facts: SelectionFacts, zone: ZoneInfo, n
     if not (facts.since or facts.until or facts.event):
         raise Invalid({"from": [_("Give dates, an event, or both.")]})
     if facts.event is not None and not reader.events([facts.event]):
-        raise Invalid({"event": [_("There is no such event any more. Choose another one.")]})
+        raise Invalid({"event": [_("This event no longer exists. Choose another one.")]})
     if facts.status and facts.status not in Registrations(reader.db, reader.account).statuses():
         raise Invalid({"status": [_("There is no status of this name.")]})
     return Selection(

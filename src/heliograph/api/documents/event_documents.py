@@ -19,7 +19,7 @@ from heliograph.setup.mark_test_job import Leaving
 from heliograph.setup.services.events import new_event
 
 Name = Annotated[str, msgspec.Meta(description="What pages and mappings call it.")]
-Code = Annotated[str, msgspec.Meta(description="1 to 25 letters, digits and dashes. Senders and flow filters know the event by it.")]
+Code = Annotated[str, msgspec.Meta(description="1 to 25 letters, digits and dashes. Identifies the event for senders and flow filters.")]
 Status = Annotated[Id, msgspec.Meta(description="The id of its status: `GET event-statuses`.")]
 Zone = Annotated[str, msgspec.Meta(description="An IANA time zone, such as Europe/Vienna.")]
 Tags = Annotated[list[Id], msgspec.Meta(description="The ids of its tags, each made for events.")]

@@ -112,7 +112,7 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Conne
     try:
         begun = json.loads(vault().open(_pending_place(account, id), pending.encode("ascii", "replace")))
     except SecretError:
-        raise NotConnected(_("This sign-in cannot be continued. Press Connect again.")) from None
+        raise NotConnected(_("We can’t continue this sign-in. Press Connect again.")) from None
     client = asker(account, id)
     db = of_django(database)
     asked_at = db.now()
@@ -129,7 +129,7 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Conne
         with limited_wait(account):
             response = client.exchange(oauth_token_store.read_access(db, vault(), account, id), ask)
     except NoRoom:
-        raise NotConnected(_("Other tests or sign-ins are under way. Wait until they have ended, and press Connect again.")) from None
+        raise NotConnected(_("Other tests or sign-ins are running. Wait until they have ended, and press Connect again.")) from None
     if isinstance(response, Denied):
         log.warning("connect_denied", connection=id, category=response.refused.category.value)
         raise NotConnected(response.refused.message)
@@ -200,7 +200,7 @@ def access(db: Database, account: int, id: int) -> ConnectionAccess:
 def asker(account: int, id: int) -> Asker:
     """The Asker that requests a connection's tokens. Raises NotThere, and NotConnected in a restored copy that is not released."""
     if unreleased_copy(of_django(database), account) is not None:
-        raise NotConnected(_("This is a restored copy: it asks nobody for access until an Administrator lets it send."))
+        raise NotConnected(_("This is a restored copy. It can’t connect until an Administrator lets it send."))
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     stored = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})

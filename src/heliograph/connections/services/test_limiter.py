@@ -46,7 +46,7 @@ class UnsavedSamples:
 
 
 class NoRoom(HeliographError):
-    """Other tests or sign-ins are under way. Wait until they have ended, and try again."""
+    "Other tests or sign-ins are running. Wait until they have ended, and try again."
 
 
 @contextmanager

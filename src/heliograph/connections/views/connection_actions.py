@@ -70,7 +70,7 @@ class ReleaseForm(Form):
         gettext_lazy("Requests a minute"),
         extra="short",
         inputmode="numeric",
-        help=gettext_lazy("What was held goes out at this rate, in its order; then the connection is open as before."),
+        help=gettext_lazy("Held items go out in order at this rate. Then the connection works as usual."),
     )
 
     @property
@@ -128,13 +128,11 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
     """Pauses the connection."""
     row = get_row(request, connection)
     form = PauseForm(request.POST if request.method == "POST" else None)
-    form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
+    form.say("why", help=_("At most %(n)d characters. Shown to whoever opens the paused connection.") % {"n": WHY_LENGTH})
     confirmation = _question(
         row,
         _("Pause %(name)s?") % {"name": row.connection.name},
-        lead=_(
-            "Nothing is sent over it until somebody releases it. What would be sent is held in its order; nothing is lost, and no try is used up."
-        ),
+        lead=_("Nothing is sent over it until somebody releases it. Items are held in order; nothing is lost, and no retry is used up."),
         breaks=_used_by(row.flows),
         thing=(services.connection_row(connection).number, _paused_by(row)),
         button=_("Pause it"),
@@ -145,7 +143,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         return page(request, "confirmation.html", here="connections", **with_fields(confirmation, form))
     with _saving(request) as transaction:
         holding.pause(transaction, connection, form.cleaned_data["why"])
-    say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
+    say(request, _("“%(name)s” is paused. Items are held in order until somebody releases it.") % {"name": row.connection.name})
     return redirect("connection", connection)
 
 
@@ -179,7 +177,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         }
         total = max(int(job.total or 0), 1)
         progress = {
-            "label": _("Waiting to send what was held") if waits else _("Sending what was held"),
+            "label": _("Waiting to send held items") if waits else _("Sending held items"),
             "live": not waits,
             "done": min(100, job.done * 100 // total) if job.total else 0,
             "text": after_progress(made if job.done else "", job) if waits else made,
@@ -213,7 +211,7 @@ def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> 
                     holding.resume(transaction, row.id)
                     text = _("“%(name)s” sends again.") % {"name": row.connection.name}
                     if row.state.held_until > time_ns() // 1_000:  # a retry-after pause of the target goes on
-                        text = _("“%(name)s” is released. It rests until %(time)s, as its target asked; what is due is sent then.") % {
+                        text = _("“%(name)s” is released. Its target asked us to wait until %(time)s; sending continues then.") % {
                             "name": row.connection.name,
                             "time": soon(from_micros(row.state.held_until)),
                         }
@@ -234,7 +232,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     row = get_row(request, connection)
     usual = _("%(name)s (copy)") % {"name": row.connection.name}
     form = CopyConnectionForm(request.POST if request.method == "POST" else None, initial={"name": usual})
-    notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
+    notes = [_("Copies its URL, settings and credentials. No flow uses the copy until you choose it in one.")]
     if row.connection.needs_connecting:
         notes.append(_("The sign-in is not copied: press Connect in the copy."))
     confirmation = _question(row, _("Copy %(name)s") % {"name": row.connection.name}, notes=notes, button=_("Copy it"))
@@ -245,7 +243,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
         else:
-            say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
+            say(request, _("“%(name)s” created, with the same settings and credentials.") % {"name": made.name})
             return redirect("connection", made.pk)
     return page(request, "confirmation.html", here="connections", **with_fields(confirmation, form))
 
@@ -262,8 +260,8 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             row,
             _("“%(name)s” is in use") % {"name": row.connection.name},
             lead=ngettext(
-                "%(n)d flow sends over it. Choose another connection there, or delete the flow, and it can be deleted.",
-                "%(n)d flows send over it. Choose another connection there, or delete the flows, and it can be deleted.",
+                "%(n)d flow uses it. Choose another connection there or delete the flow. Then you can delete this connection.",
+                "%(n)d flows use it. Choose another connection there or delete the flows. Then you can delete this connection.",
                 len(uses),
             )
             % {"n": len(uses)},
@@ -302,7 +300,7 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
         do, rotating = form.cleaned_data["do"], Secret.SIGNING_BEFORE in row.connection.secrets
         if form.cleaned_data["seen"] != str(signing_secrets.edition(connection)):
             conflict = _(
-                "Nothing was done: the secrets have changed since this page was shown. A new secret is shown once, when it is made."
+                "Nothing was done: the secrets have changed since you opened this page. Open it again. A new secret is shown once, when it is made."
             )
         elif not form.cleaned_data["confirmed"] and (do in ("finish", "stop") or (do == "new" and rotating)):
             question = {"do": do} | _signing_question(do, rotating=rotating)
@@ -334,10 +332,10 @@ def _sign(request: AccountRequest, connection: int, do: str) -> str:
                 return signing_secrets.rotate(transaction, connection, again=True)
             case "finish":
                 signing_secrets.finish(transaction, connection)
-                say(request, _("Finished: requests are signed with the newest secret alone."))
+                say(request, _("Finished: requests are signed with the newest secret only."))
             case "stop":
                 signing_secrets.stop(transaction, connection)
-                say(request, _("Requests are not signed any more."))
+                say(request, _("Requests are no longer signed."))
     return ""
 
 
@@ -347,22 +345,22 @@ def _signing_question(do: str, *, rotating: bool) -> dict[str, str]:
         case "finish":
             return {
                 "title": _("Does the target know the new secret?"),
-                "text": _("Requests are then signed with the new secret alone. A target that knows only the one before refuses them."),
+                "text": _("Requests are then signed with the new secret only. A target that knows only the previous one refuses them."),
                 "button": _("Yes, finish"),
             }
         case "stop":
             return {
-                "title": _("Sign no more?"),
+                "title": _("Stop signing?"),
                 "text": _("The secrets are deleted, and requests carry no signature. A target that checks it refuses them.")
-                + (" " + _("The new secret that is not finished is deleted, too.") if rotating else ""),
-                "button": _("Sign no more"),
+                + (" " + _("The unfinished new secret is deleted, too.") if rotating else ""),
+                "button": _("Stop signing"),
             }
         case _:
             return {
                 "title": _("Make yet another secret?"),
                 "text": _(
-                    "A new secret was made and is not finished. Another one takes its place: where the target was given that one, give it the newest."
-                    " The secret before both goes on signing until you finish."
+                    "There is already a new secret that you have not finished. Another one replaces it: if the target has that "
+                    "one, give it the newest. The oldest secret keeps signing until you finish."
                 ),
                 "button": _("Make another secret"),
             }

@@ -69,7 +69,7 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
     "code": (
         gettext_lazy("An OAuth2 app with the redirect URL from this page"),
         gettext_lazy("Its Client Id and Client Secret"),
-        gettext_lazy("Authorization URL, Access Token URL, and Refresh Token URL if it is another"),
+        gettext_lazy("Authorization URL, Access Token URL, and the Refresh Token URL if it differs"),
         gettext_lazy("The Scope that may create and update records; it can be blank"),
         gettext_lazy("A user to sign in as, with no more rights than needed"),
         gettext_lazy("The URL to send to, the Content Type, and a sample JSON of one record, for the mapping"),
@@ -153,7 +153,7 @@ class ConnectionForm(UrlForm, SharedForm):
         gettext_lazy("Where it goes"),
         options=[
             Choice(KeyPlace.BEARER.value, gettext_lazy("Header Authorization: Bearer"), sub=gettext_lazy("The usual place")),
-            Choice(KeyPlace.HEADER.value, gettext_lazy("Own header"), sub=gettext_lazy("The administrator tells you its name")),
+            Choice(KeyPlace.HEADER.value, gettext_lazy("Custom header"), sub=gettext_lazy("The administrator tells you its name")),
             Choice(
                 KeyPlace.QUERY.value,
                 gettext_lazy("Query parameter of the URL"),
@@ -204,7 +204,7 @@ class ConnectionForm(UrlForm, SharedForm):
     patient = Radios(
         gettext_lazy("Retries"),
         options=[
-            Choice("", gettext_lazy("As the account has it"), sub=gettext_lazy("The more serious the cause, the sooner")),
+            Choice("", gettext_lazy("As set for the account"), sub=gettext_lazy("The more serious the cause, the sooner")),
             Choice("1", gettext_lazy("Patient"), sub=capfirst(connection_words.PATIENT_RETRIES)),
         ],
     )
@@ -219,7 +219,7 @@ class ConnectionForm(UrlForm, SharedForm):
                 "One a line, Name: value. The value of a header that is a credential by its name (X-API-Key, Token, Secret …) is kept encrypted."
             ),
             gettext_lazy(
-                "“…” stands for it: leave it as it is, or type over it. A single key is better kept above: API Key / Token, in its own header."
+                "“…” stands for the stored value: leave it, or type over it. For a single key, use API Key / Token above, in its own header."
             ),
         ),
     )
@@ -228,7 +228,9 @@ class ConnectionForm(UrlForm, SharedForm):
         longest=LONGEST,
         optional=True,
         extra="code",
-        help=gettext_lazy("Only if the application’s certificate is not of a public authority: the certificates to trust instead, as PEM."),
+        help=gettext_lazy(
+            "Only if the application’s certificate is not from a public authority: the certificates to trust instead, as PEM."
+        ),
     )
     client_certificate = SecretLines(
         gettext_lazy("Client certificate"), longest=LONGEST, optional=True, extra="code", help=_CERTIFICATE_HELP
@@ -236,7 +238,7 @@ class ConnectionForm(UrlForm, SharedForm):
     forget_certificate = Box(gettext_lazy("Remove the client certificate"))
     forget_signing = Box(
         gettext_lazy("Stop signing"),
-        sub=gettext_lazy("The signing secret was made for the host before. Sign anew once this is saved."),
+        sub=gettext_lazy("The signing secret belongs to the previous host. Make a new one once this is saved."),
     )
 
     def __init__(self, stored_secrets: frozenset[Secret], *args: Any, edition: int = 0, **given: Any) -> None:
@@ -295,7 +297,7 @@ class ConnectionForm(UrlForm, SharedForm):
             return AddressNote("failed", checked.reason)
         if not url.lower().startswith("http://"):
             return None
-        plain = _("Without https:// everybody on the way can read and change what is sent.")
+        plain = _("Without https://, anyone on the way can read and change what is sent.")
         if checked is not None:
             return AddressNote("wait", f"{plain} {_('It is possible because your operator allowed this network.')}")
         return AddressNote(

@@ -30,7 +30,7 @@ from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
 
 GROUP_WORDS = {
-    PresetGroup.ANY: (gettext_lazy("Any application"), gettext_lazy("Whatever takes a web request.")),
+    PresetGroup.ANY: (gettext_lazy("Any application"), gettext_lazy("Anything that takes a web request.")),
     PresetGroup.CHAT: (gettext_lazy("Chat"), gettext_lazy("A short message for each registration.")),
     PresetGroup.LISTS: (gettext_lazy("Lists and other tools"), gettext_lazy("A row in a list, or the start of an automation.")),
     PresetGroup.CRM: (gettext_lazy("CRM and marketing"), gettext_lazy("People are created once, then kept up to date.")),
@@ -41,7 +41,7 @@ GROUP_WORDS = {
 class PresetFilters(ListFilters):
     """The search of Add A Connection."""
 
-    no_match = gettext_lazy("No application of this name")
+    no_match = gettext_lazy("No application has this name")
     no_match_text = gettext_lazy("If it takes a web request, start from Any webhook.")
     show_all = gettext_lazy("Show all applications")
 
@@ -56,7 +56,7 @@ class ConnectionListFilters(ListFilters):
     """The filters of the Connection List."""
 
     no_match = gettext_lazy("No connection matches")
-    no_match_text = gettext_lazy("No connection is like this.")
+    no_match_text = gettext_lazy("Nothing matches the search and filters. Change one of them.")
     show_all = gettext_lazy("Show all connections")
 
     q = SearchFilter(gettext_lazy("Search connections"), placeholder=gettext_lazy("Name, host, flow"))

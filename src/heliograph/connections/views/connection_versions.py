@@ -33,7 +33,7 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
     def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
         saved = restore_connection(transaction, connection, version.number, confirmed=sure)
         lacks = connection_words.lacking(Connection.from_body(saved.body))
-        notes = [_("Its URLs and secrets are those it had before that.")]
+        notes = [_("Its URLs and secrets stay as they were before that.")]
         return [*notes, _("Missing: %(fields)s.") % {"fields": ", ".join(lacks)}] if lacks else notes
 
     return versions_page(
@@ -58,7 +58,9 @@ def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
     names = list(dict.fromkeys(name or _("Without a name") for _id, name in row.flows))
     if names:
         text = ngettext(
-            "The flow that uses it sends by it at once: %(flows)s.", "The flows that use it send by it at once: %(flows)s.", len(names)
+            "It takes effect right away in the flow that uses it: %(flows)s.",
+            "It takes effect right away in the flows that use it: %(flows)s.",
+            len(names),
         )
         consequences.append(text % {"flows": ", ".join(names)})
     else:
@@ -67,4 +69,4 @@ def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
         lacks = connection_words.lacking(restorable(row.connection, version))
     except ConnectionSetupError:  # written by an older release and no longer valid; restoring says why
         lacks = []
-    return RestoreQuestion(consequences, [ListedConsequence(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
+    return RestoreQuestion(consequences, [ListedConsequence(_("This leaves the connection incomplete. Missing:"), lacks)] if lacks else ())

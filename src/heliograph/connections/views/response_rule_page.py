@@ -56,15 +56,15 @@ class RuleForm(Form):
 
     do = Hidden()
     """The button."""
-    answer = Select(gettext_lazy("An answer that is logged"), any_value=True, placeholder=gettext_lazy("Choose one"))
+    answer = Select(gettext_lazy("A logged answer"), any_value=True, placeholder=gettext_lazy("Choose one"))
     """The answer on which the rule is tried: the action's id and the number of the attempt, such as "12.1"."""
     opened = Hidden()
     """The version of the connection that is being edited."""
     person = TypedLine(
-        gettext_lazy("Of which registration"),
+        gettext_lazy("For which registration"),
         longest=200,
         optional=True,
-        help=gettext_lazy("Its code or a part of the name. Older answers are found by it."),
+        help=gettext_lazy("Its code or part of the name. Finds older answers, too."),
     )
     """The registration whose answers are offered."""
 
@@ -109,7 +109,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
                 if not asks or agrees(request, _promise_of(asks)):
                     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                         save_rule(transaction, connection, [clause.to_body() for clause in rule], opened=opened)
-                    say(request, _("The response rule is saved. It holds for every answer from now on."))
+                    say(request, _("Response rule saved. It applies to every answer from now on."))
                     return HttpResponseRedirect(reverse("connection", args=(connection,)))
         except Invalid as error:
             errors, others = _errors(error)
@@ -272,7 +272,7 @@ def _answer(logged: Logged) -> dict[str, Any]:
 def _effect_text(effect: RuleEffect) -> str:
     """The sentence that says how the rule in the form decides about the answer."""
     if effect.delivered is None:
-        return _("No verdict: only the beginning of this answer was kept, and the rule looks at the rest.")
+        return _("Can’t tell: only the start of this answer was stored, and the rule looks at the rest.")
     by = _("by its status, no clause fits") if effect.clause is None else _("by clause %(n)d") % {"n": effect.clause + 1}
     if effect.delivered:
         return _("Delivered, %(by)s.") % {"by": by}

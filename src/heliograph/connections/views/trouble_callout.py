@@ -56,9 +56,9 @@ def trouble_callout(
     finding = refusal_finding(last.status, refusal.error) if last.status is not None else None
     since = pace.failing_since or last.at
     state = {
-        Health.REFUSES: _("Refuses since %(time)s"),
-        Health.SILENT: _("Does not answer since %(time)s"),
-        Health.BLOCKED: _("Address not allowed, since %(time)s"),
+        Health.REFUSES: _("Refusing since %(time)s"),
+        Health.SILENT: _("Not answering since %(time)s"),
+        Health.BLOCKED: _("Address not allowed since %(time)s"),
     }[row.health]
     time = clock_minute(from_micros(last.at))
     quote, source = last.message.rstrip("."), _("At %(time)s") % {"time": time}

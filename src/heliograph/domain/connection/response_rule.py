@@ -286,7 +286,7 @@ def first_match(rule: Rule, response: TargetResponse) -> int | None:
     return match_of(rule, response).number
 
 
-TOO_LONG: Final = "The answer was longer than what is read of it, so the response rule could not judge it."
+TOO_LONG: Final = "The answer was too long to read, so the response rule could not check it."
 
 
 def with_reason(sentence: str, reason: str) -> str:

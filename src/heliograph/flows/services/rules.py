@@ -118,7 +118,7 @@ def _bounds(row: FilterRow, where: str) -> tuple[str, ...]:
         if bounds_of(row.op, (value,) * row.op.bounds) is None:
             raise Invalid({where: [f"“{value[:100]}” cannot be compared: days are written as 2027-01-31, numbers as 12.5."]})
     if len(values) == row.op.bounds and bounds_of(row.op, values) is None:
-        raise Invalid({where: ["A day and a number cannot be compared."]})
+        raise Invalid({where: ["A day and a number cannot be compared. Give two days or two numbers."]})
     return values
 
 

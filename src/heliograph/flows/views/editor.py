@@ -139,11 +139,11 @@ def _say_saved(request: AccountRequest, before: Flow | None, row: StoredFlow) ->
         with account_reader(request.account.pk) as reader:
             offer = decided_otherwise(reader, before, reader.config.flows[row.pk])
     if not row.is_active:
-        text = _("Saved. It takes changes once it is switched on.")
+        text = _("Saved. It starts once you switch it on.")
     elif row.is_complete:
-        text = _("Saved. It takes changes from now on.")
+        text = _("Saved. It acts on changes from now on.")
     else:
-        text = _("Saved incomplete. It takes changes once nothing is missing.")
+        text = _("Saved as a draft. It starts when it’s complete.")
     say_with_offer(request, text, row.pk, offer, saved=True)
 
 

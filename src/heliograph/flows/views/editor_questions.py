@@ -40,18 +40,18 @@ def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, err
         waiting = FlowList(reader.db, reader.account).undelivered(draft.flow.id)
     lacks = [LinkedThing(flow_words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
     undelivered = ngettext(
-        "%(n)s action of it is not delivered yet. It waits in Retry.",
-        "%(n)s actions of it are not delivered yet. They wait in Retry.",
+        "%(n)s of its actions is not delivered yet. It waits in Retry.",
+        "%(n)s of its actions are not delivered yet. They wait in Retry.",
         waiting,
     )
     confirmation = question(
         _("Stop %(name)s?") % {"name": draft.flow.name or _("Without a name")},
         frame="signal.html",
-        lead=_("The flow is running. Saved like this it is incomplete."),
+        lead=_("The flow is running. Saved like this, it is incomplete and stops."),
         notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
         sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
-        breaks=[Breaks(_("It takes no change until these are filled"), tone="wait", items=lacks)],
+        breaks=[Breaks(_("It stays stopped until these are filled"), tone="wait", items=lacks)],
         hidden=typed(form.data, "look"),
         button=_("Save, and stop it"),
         button_class="danger",
@@ -68,26 +68,26 @@ def wider_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, er
         config = reader.config
         now, then = (count_taken(reader, each) for each in (config.flows[flow.id], flow))
     taken = ngettext(
-        "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
-        "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
+        "It would have acted on %(shown)s of last week’s %(judged)s changes that it watches.",
+        "It would have acted on %(shown)s of last week’s %(judged)s changes that it watches.",
         then.taken,
     ) % {"shown": f"{then.taken:,}", "judged": f"{then.judged:,}"}
     if not error.goes_live:
-        taken += " " + _("As it is saved now: %(shown)s.") % {"shown": f"{now.taken:,}"}
+        taken += " " + _("With the saved rules: %(shown)s.") % {"shown": f"{now.taken:,}"}
     if then.more:
-        taken += " " + _("Only the newest were looked at.")
+        taken += " " + _("Only the newest were checked.")
     name = {"name": draft.flow.name or _("Without a name")}
     confirmation = question(
-        (_("Take %(name)s Live?") if error.goes_live else _("Let %(name)s take more?")) % name,
+        (_("Take %(name)s Live?") if error.goes_live else _("Let %(name)s act on more?")) % name,
         frame="signal.html",
-        lead=_("From now on it takes what happens to real registrations, and sends it.")
+        lead=_("From now on, changes to real registrations are sent.")
         if error.goes_live
-        else _("The flow is Live. Saved like this it takes changes that it leaves out now."),
+        else _("The flow is Live. Saved like this, it acts on changes that it leaves out now."),
         notes=[taken],
         sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
         hidden=typed(form.data, "look"),
-        button=_("Save, and go Live") if error.goes_live else _("Save, and take more"),
+        button=_("Save, and go Live") if error.goes_live else _("Save, and act on more"),
         button_class="danger",
         cancel=_("Go on editing"),
         cancel_posts="look",

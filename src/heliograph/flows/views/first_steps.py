@@ -83,7 +83,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             1,
             _("Add tags in the account"),
             _("Account Settings > Management > Tags"),
-            _("Tags are the labels that flows speak of, so that one flow serves every event."),
+            _("Flows use tags instead of statuses, so one flow works for all events."),
             tags > 0,
             ngettext("Done: %(n)d tag", "Done: %(n)d tags", tags) % {"n": tags} if tags else begun,
             _("Open Tags"),
@@ -128,15 +128,15 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
 def _untagged_lines(config: AccountConfig, gaps: Coverage) -> list[str]:
     """The lines about untagged statuses: New first, then the account's others, then the statuses of each event."""
     untagged = [status.name for status in config.statuses.values() if not status.tags]
-    sentences = [_("New carries no tag")] if NEW in untagged else []
+    sentences = [_("New has no tag")] if NEW in untagged else []
     rest = len(untagged) - len(sentences)
     if rest:
         sentences.append(
-            ngettext("%(n)d more registration status carries no tag", "%(n)d more registration statuses carry no tag", rest) % {"n": rest}
+            ngettext("%(n)d more registration status has no tag", "%(n)d more registration statuses have no tag", rest) % {"n": rest}
         )
     by_event = Counter(gap.where for gap in gaps.gaps.get(TagKind.REGISTRATION_STATUS, ()) if gap.where)
     sentences += [
-        ngettext("%(event)s: %(n)d custom status carries no tag", "%(event)s: %(n)d custom statuses carry no tag", count)
+        ngettext("%(event)s: %(n)d custom status has no tag", "%(event)s: %(n)d custom statuses have no tag", count)
         % {"event": event, "n": count}
         for event, count in sorted(by_event.items(), key=lambda pair: natural_order(pair[0]))
     ]

@@ -83,11 +83,11 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
     with read_database() as db:
         flow_list = FlowList(db, request.account.pk)
         waiting, untagged = flow_list.undelivered(flow), flow_list.untagged(flow)
-    notes = [_("It takes no further change. What it sent, and its figures, stay.")]
+    notes = [_("It acts on no further change. What it sent, and its figures, stay.")]
     if waiting:
         text = ngettext(
-            "%(n)s action of it is not delivered yet. It ends as Failed.",
-            "%(n)s actions of it are not delivered yet. They end as Failed.",
+            "%(n)s of its actions is not delivered yet. It ends as Failed.",
+            "%(n)s of its actions are not delivered yet. They end as Failed.",
             waiting,
         )
         notes.append(Moving(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"}))

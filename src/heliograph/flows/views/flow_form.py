@@ -73,14 +73,14 @@ def _list(name: str, form: FlowForm, flow: Flow, config: AccountConfig, lacks: S
     if Missing(FlowLack.LIST, name) in lacks:
         todo = _("Still missing: at least one tag, because this flow watches for %(watch)s.") % {"watch": _(flow.watch.value)}
         if not needed:
-            todo = _("Its last tag was deleted. Choose another one, or say that it is empty on purpose.")
+            todo = _("Its last tag was deleted. Choose another one, or say that the list is empty on purpose.")
     help_text = (
         _("If filled, one of these must be set as well.")
         if name == PROPERTIES
-        else _("Any of these tags. A status that carries no tag at all goes to Retry and is judged again there.")
+        else _("Any of these tags. If a status has no tag at all, its changes wait in Retry until it has one.")
     )
     if not choices.label_by_id:
-        help_text = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
+        help_text = _("No tag for these yet. An Administrator can add one in Account Settings, under Tags.")
     form.say(name, label=flow_words.list_name(name), options=choices.options, optional=not needed, help=help_text, todo=todo)
     return {"field": form.draw_field(name), "emptied": name if emptied else "", "on_purpose": emptied and not needed}
 
@@ -201,7 +201,7 @@ def _mapping_options(
         if id == chosen or (mapping.kind == kind and (subject is None or fits(mapping.subject, subject)))
     ]
     gone = kind == "header" and chosen == GONE
-    todo = _("The one that was here was deleted. Choose another one, or none.") if gone else ""
+    todo = _("What you chose here was deleted. Choose another one, or none.") if gone else ""
     if gone:
         offered.append((GONE, _("(deleted)")))
     elif kind == "payload" and FlowLack.PAYLOAD_MAPPING in destination_lacks and draft.opened is not None:

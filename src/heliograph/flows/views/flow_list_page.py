@@ -72,7 +72,7 @@ class FlowListFilters(ListFilters):
     def no_match_text(self) -> str:
         if text := self.cleaned_data["q"]:
             return _("No flow has “%(text)s” in its name, tags or events.") % {"text": text}
-        return _("No flow is like this.")
+        return _("Nothing matches the search and filters. Change one of them.")
 
 
 class ToggleForm(Form):
@@ -153,14 +153,14 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
 
 def _off_question(flow: Flow, parts: Sequence[sentence.SentencePart], waiting: int, back: str) -> dict[str, Any]:
     undelivered = ngettext(
-        "%(n)s action of it is not delivered yet. It rests in Retry until the flow is switched on again.",
-        "%(n)s actions of it are not delivered yet. They rest in Retry until the flow is switched on again.",
+        "%(n)s of its actions is not delivered yet. It waits in Retry until the flow is switched on again.",
+        "%(n)s of its actions are not delivered yet. They wait in Retry until the flow is switched on again.",
         waiting,
     )
     return question(
         _("Switch off %(name)s?") % {"name": flow.name},
         frame="signal.html",
-        lead=_("It is a Live flow. From now on it takes no change; what passes meanwhile is not sent by itself."),
+        lead=_("It is a Live flow. While it is off, it acts on nothing, and changes made meanwhile are not sent automatically."),
         notes=[Moving(undelivered % {"n": f"{waiting:,}"})] if waiting else [],
         sentence=parts,
         hidden=[("active", "off"), *([("back", back)] if back else [])],

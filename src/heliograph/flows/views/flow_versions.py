@@ -41,21 +41,24 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
         stops = bool(lacks) and is_running(row)
         lists = []
         if restorable_flow.gone:
-            lists.append(ListedConsequence(_("It names what is gone. This is left out:"), gone_texts(restorable_flow.gone, names)))
+            lists.append(
+                ListedConsequence(_("Some of its parts no longer exist. These are left out:"), gone_texts(restorable_flow.gone, names))
+            )
         if lacks:
             lists.append(
                 ListedConsequence(
-                    _("The flow stops by it, since it lacks:") if stops else _("The flow is incomplete by it. It lacks:"), lacks
+                    _("The flow stops, because this is missing:") if stops else _("The flow becomes incomplete, because this is missing:"),
+                    lacks,
                 )
             )
-        note = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
+        note = _("It applies to changes right away. The flow stays on or off, as it is now.")
         return RestoreQuestion([note], lists, sentence.parts(restorable_flow.flow, names, _), stops=stops)
 
     def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
         gone = restorable(flow, version, config).gone
         saved = restore_flow(transaction, flow, version.number, confirmed=sure)
-        notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(gone_texts(gone, names))}] if gone else []
-        return notes if saved.is_complete else [*notes, _("The flow is incomplete. It takes changes once nothing is missing.")]
+        notes = [_("Left out because it no longer exists: %(what)s.") % {"what": "; ".join(gone_texts(gone, names))}] if gone else []
+        return notes if saved.is_complete else [*notes, _("The flow is incomplete. It starts when it’s complete.")]
 
     return versions_page(
         request,

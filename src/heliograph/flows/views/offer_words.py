@@ -26,11 +26,11 @@ def say_with_offer(request: HttpRequest, message: str, flow: int, offer: ReplayO
         return
     if saved:
         text = ngettext(
-            "%(n)s change of the last 7 days would be decided otherwise.",
-            "%(n)s changes of the last 7 days would be decided otherwise.",
+            "%(n)s change of the last 7 days would turn out differently.",
+            "%(n)s changes of the last 7 days would turn out differently.",
             offer.count,
         )
     else:
-        text = ngettext("%(n)s change passed meanwhile.", "%(n)s changes passed meanwhile.", offer.count)
+        text = ngettext("%(n)s change happened meanwhile.", "%(n)s changes happened meanwhile.", offer.count)
     count = _("More than %(n)s") % {"n": f"{offer.count:,}"} if offer.more else f"{offer.count:,}"
     say(request, f"{message} {text % {'n': count}}", link=ngettext("Replay it", "Replay them", offer.count), href=href)

@@ -35,7 +35,7 @@ def past_context(trial: PastTrial, reader: AccountReader, flow: Flow) -> dict[st
     cut          whether there are more than are shown
     """
     if not trial.changes_tried:
-        return {"answer": _("Nothing was recorded yet that it watches for.")}
+        return {"answer": _("No change that it watches for was recorded yet.")}
     rows = _rows(trial.notable[:MOST_SHOWN], reader, flow)
     notable, failing = len(trial.notable), trial.failing
     return {
@@ -67,7 +67,7 @@ def _answer(trial: PastTrial) -> str:
 def _notes(trial: PastTrial, *, off: bool) -> list[str]:
     notes = []
     if off:
-        notes.append(_("As if it were on: it is off."))
+        notes.append(_("Shown as if it were on: it is off."))
     if not trial.in_force:
         notes.append(_("No rule of this flow is in force yet."))
     if trial.gone:

@@ -72,7 +72,7 @@ def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, eve
     with account_reader(request.account.pk) as reader:
         event_config = reader.event_of_code(event)
     if event_config is None:
-        return _("There is no such event any more. Choose another one.")
+        return _("This event no longer exists. Choose another one.")
     answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=request.user.actor, now=timezone.now())
     if isinstance(answer, int):
         return answer
@@ -110,9 +110,7 @@ def _panel(
             "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
             {"account": reader.account, "code": text},
         )
-        return panel | (
-            _try_subject(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")}
-        )
+        return panel | (_try_subject(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("No event has this code.")})
     picked = made or read_id(posted["pick"]) or None
     picked_before = read_id(posted["picked"])
     if not picked and picked_before is not None and _label(reader, picked_before) == text:
@@ -124,9 +122,7 @@ def _panel(
             return panel | ({"choices": rows} if rows else {"problem": problem})
         picked = int(rows[0][0])
     label = _label(reader, picked)
-    return panel | (
-        _try_subject(request, reader, draft, picked, label) if label else {"problem": _("This registration is not there any more.")}
-    )
+    return panel | (_try_subject(request, reader, draft, picked, label) if label else {"problem": _("This registration no longer exists.")})
 
 
 def _matching_registrations(reader: AccountReader, text: str) -> list[tuple[str, str]]:
@@ -189,7 +185,7 @@ def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, tri
     if trial.running.verdict is not FlowVerdict.TRIGGERED or not may(request.user, Role.PLANNER):
         return "", ""
     if stored is None or draft.to_save.to_body() != stored.to_body():
-        return "", _("Save the flow to send this one now: what is sent is what is saved.")
+        return "", _("Save the flow to send this one now: only the saved flow is sent.")
     if not trial.triggers:
         return "", _("Switch the flow on to send this one now.") if not stored.active else ""
     return reverse("flow-send", args=(stored.id, change)), ""
@@ -218,14 +214,14 @@ def _request(destination: Destination, preview: RequestPreview, reader: AccountR
 def _count_text(counted: Counted) -> str:
     """The sentences that say how many of last week's changes the flow would have taken."""
     if not counted.judged:
-        return _("In the last %(days)d days nothing was recorded that it watches for.") % {"days": DAYS}
+        return _("No change that it watches for was recorded in the last %(days)d days.") % {"days": DAYS}
     text = ngettext(
-        "It would have taken %(taken)s of the %(n)s change of the last %(days)d days that it watches for.",
-        "It would have taken %(taken)s of the %(n)s changes of the last %(days)d days that it watches for.",
+        "It would have acted on %(taken)s of the %(n)s change of the last %(days)d days that it watches for.",
+        "It would have acted on %(taken)s of the %(n)s changes of the last %(days)d days that it watches for.",
         counted.judged,
     ) % {"taken": f"{counted.taken:,}", "n": f"{counted.judged:,}", "days": DAYS}
     if counted.more:
-        text = _("Of the newest %(n)s changes of the last %(days)d days that it watches for, it would have taken %(taken)s. Older ones were not counted.") % {
+        text = _("Of the newest %(n)s changes of the last %(days)d days that it watches for, it would have acted on %(taken)s. Older ones were not counted.") % {
             "taken": f"{counted.taken:,}",
             "n": f"{counted.judged:,}",
             "days": DAYS,

@@ -64,10 +64,14 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
 
     def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
         restored = restore_mapping(transaction, id, version.number, confirmed=sure)
-        notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(gone_texts(restored, fields))}] if restored.gone else []
+        notes = (
+            [_("Left out because it no longer exists: %(what)s.") % {"what": "; ".join(gone_texts(restored, fields))}]
+            if restored.gone
+            else []
+        )
         if restored.stops:
             notes.append(
-                _("Required and without a source: %(targets)s. Nothing is sent by it until that is mended.")
+                _("Required, but without a source: %(targets)s. Nothing is sent until you give them one.")
                 % {"targets": ", ".join(restored.stops)}
             )
         return notes
@@ -97,20 +101,22 @@ def _question(restorable_mapping: RestorableMapping | None, fields: SourceFields
     """
     lists = []
     if restorable_mapping is not None and restorable_mapping.gone:
-        lists.append(ListedConsequence(_("It names what is gone. This is left out:"), gone_texts(restorable_mapping, fields)))
+        lists.append(ListedConsequence(_("Some of its parts no longer exist. These are left out:"), gone_texts(restorable_mapping, fields)))
     if restorable_mapping is not None and restorable_mapping.stops:
         lists.append(
-            ListedConsequence(_("Required, and without a source by it. Nothing is sent until you give them one:"), restorable_mapping.stops)
+            ListedConsequence(
+                _("These required fields would have no source. Nothing is sent until you give them one:"), restorable_mapping.stops
+            )
         )
     names = list(dict.fromkeys(flows))
     if not names:
         return RestoreQuestion([_("No flow uses this mapping yet.")], lists)
     consequence = ngettext(
-        "The flow that uses this mapping sends by it at once: %(flows)s.",
-        "The flows that use this mapping send by it at once: %(flows)s.",
+        "It takes effect right away in the flow that uses this mapping: %(flows)s.",
+        "It takes effect right away in the flows that use this mapping: %(flows)s.",
         len(names),
     )
-    return RestoreQuestion([consequence % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
+    return RestoreQuestion([consequence % {"flows": ", ".join(names)}, _("It also applies to actions that wait in Retry.")], lists)
 
 
 def _mapping_differences(

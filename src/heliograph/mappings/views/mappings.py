@@ -52,7 +52,7 @@ EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
 class MappingListFilters(ListFilters):
     """The filters of the list of mappings."""
 
-    no_match_text = gettext_lazy("No mapping is like this. Change the search or the filters.")
+    no_match_text = gettext_lazy("Nothing matches the search and filters. Change one of them.")
     show_all = gettext_lazy("Show all mappings")
 
     q = SearchFilter(gettext_lazy("Search mappings"), placeholder=gettext_lazy("Name, target field, flow"))
@@ -314,7 +314,7 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
         return page(request, "confirmation.html", here="mappings", **confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         made = copy_mapping(transaction, id)
-    say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
+    say(request, _("%(name)s created. No flow uses it yet.") % {"name": made.name})
     return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
 
 
@@ -328,7 +328,7 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         confirmation = _question(
             row,
             _("%(name)s cannot be deleted yet") % {"name": row.name},
-            lead=_("These flows send by it. Choose another mapping in them first."),
+            lead=_("These flows use it. Choose another mapping in them first."),
             breaks=[Breaks(items=uses)],
             cancel=_("Back to the mapping"),
         )
@@ -336,7 +336,7 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         confirmation = _question(
             row,
             _("Delete %(name)s?") % {"name": row.name},
-            lead=_("No flow uses it. What was sent by it keeps its versions in the timelines."),
+            lead=_("No flow uses it. Its versions stay in the timelines of what was sent."),
             button=_("Delete it"),
             button_class="danger",
             cancel=_("Keep it"),

@@ -31,7 +31,7 @@ def possible_options(options: Any) -> None:
         if len(option) > OPTION_LENGTH:
             raise ValidationError(_("An option is at most %(most)s characters long."), params={"most": OPTION_LENGTH}, code="options")
     if len({folded(option) for option in options}) != len(options):
-        raise ValidationError(_("Each option can be there only once."), code="options")
+        raise ValidationError(_("List each option only once."), code="options")
 
 
 class Answerable(models.Model):
@@ -54,7 +54,7 @@ class Answerable(models.Model):
     def clean(self) -> None:
         super().clean()
         if self.type in QuestionType.ENUMERATED - {QuestionType.CHECKBOX} and not self.options:
-            raise ValidationError({"options": _("There must be options to choose from.")})
+            raise ValidationError({"options": _("Add at least one option to choose from.")})
         if self.type not in QuestionType.ENUMERATED and self.options:
             raise ValidationError({"options": _("Options are for selects, checkboxes and radio buttons only.")})
 

@@ -40,7 +40,7 @@ class AnswerableForm(SharedForm):
     label = TextLine(gettext_lazy("Label"), required=True, autocomplete="off")
     code = TextLine(
         gettext_lazy("Code"),
-        help=gettext_lazy("For files and the API. Left empty, it is made of the label."),
+        help=gettext_lazy("For files and the API. If it is empty, it is made from the label."),
         optional=True,
         autocomplete="off",
     )

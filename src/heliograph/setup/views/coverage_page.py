@@ -141,8 +141,8 @@ def _why(kind: TagKind, watchers: WatchedKinds) -> str:
             "names": _names(watchers.flows),
         }
     if kind is TagKind.REGISTRATION_PROPERTY:
-        return _("Every untagged one: no flow can activate for it.")
-    return _("New, and every custom one: flows that decide by status wait with it.")
+        return _("Flows can’t act on a property without a tag.")
+    return _("A flow that decides by status waits if a status has no tag.")
 
 
 def _names(names: Sequence[str]) -> str:
@@ -196,8 +196,8 @@ def _done(applied: Applied, *, chosen: bool) -> dict[str, Any]:
     tagged, left = applied.tagged, applied.left
     title = ngettext("%(n)d row got its tag", "%(n)d rows got their tag", tagged) % {"n": tagged}
     if not tagged and not left:
-        return {"tone": "wait", "title": _("No row was ticked"), "text": "", "items": []}
-    text = _("What waited for them is judged again now.") if tagged else ""
+        return {"tone": "wait", "title": _("No row was selected"), "text": "", "items": []}
+    text = _("Changes that waited for them are checked again now.") if tagged else ""
     items = [
         _("%(name)s, %(where)s: %(why)s") % {"name": gap.name, "where": gap.where or _("The account"), "why": _stayed(gap, chosen=chosen)}
         for gap in left[:NAMED]
@@ -210,7 +210,7 @@ def _done(applied: Applied, *, chosen: bool) -> dict[str, Any]:
 
 def _stayed(gap: Gap, *, chosen: bool) -> str:
     return (
-        _("the tag is not made for such objects, or you may not tag it")
+        _("the tag is not for such objects, or you may not tag it")
         if chosen
         else _("no suggestion, or you may not tag it")
         if gap.suggested is None

@@ -82,7 +82,7 @@ def fields(request: AccountRequest, url_name: str) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         if form.is_valid() and _saved(request, form, fields_page):
-            say(request, _("The field %(label)s is there.") % {"label": form.cleaned_data["label"]})
+            say(request, _("Field %(label)s created.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(request.path)
     fields_by_id = _read_fields(request, fields_page)
     closed = readonly(request, Role.ADMINISTRATOR)
@@ -162,7 +162,7 @@ def edit(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
     form = AnswerableForm(posted(request), stored=shown_at_first(row))
     try:
         if form.is_valid() and _saved(request, form, fields_page, id):
-            say(request, _("The field %(label)s is saved.") % {"label": form.cleaned_data["label"]})
+            say(request, _("Field %(label)s saved.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(reverse(url_name))
     except LosesValues as error:
         confirmation = losing(request, error, crumbs=[(fields_page.heading, reverse(url_name))], cancel_href=request.path)
@@ -197,7 +197,7 @@ def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
             confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs)
             mark_changed(confirmation, changed=True)
         else:
-            say(request, _("The field %(label)s is deleted.") % {"label": row.label})
+            say(request, _("Field %(label)s deleted.") % {"label": row.label})
             return HttpResponseRedirect(reverse(url_name))
     return settings_page(request, "confirmation.html", entry=url_name, **confirmation)
 
@@ -210,7 +210,7 @@ def deletion(name: str, uses: list[Use], *, thing: object, cancel_href: str, cru
     if uses:
         return question(
             _("“%(name)s” is in use") % {"name": name},
-            lead=_("It can be deleted once nothing uses it any more."),
+            lead=_("You can delete it once nothing uses it any more."),
             crumbs=crumbs,
             breaks=[Breaks(_("Used by"), items=items_of(uses))],
             cancel=_("Back"),

@@ -88,9 +88,7 @@ def _leaving(event: EventConfig, leaving: Leaving, now: str, status: Status) -> 
     )
     first = Breaks(
         Moving(marked % {"n": f"{unmarked:,}"}),
-        _(
-            "Quietly: it shows in each timeline, and no flow judges it. Some of them are real? Clear their Test property by hand afterwards."
-        ),
+        _("It shows in each timeline, and no flow acts on it. If some of them are real, clear their Test property by hand afterwards."),
         items=[LinkedThing(_("See the registrations"), listed)],
     )
     second = Breaks(
@@ -98,10 +96,10 @@ def _leaving(event: EventConfig, leaving: Leaving, now: str, status: Status) -> 
         _("Registrations made from then on are live. The switch itself is one change of the event."),
     )
     consequences = [
-        first if unmarked else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")),
+        first if unmarked else Breaks(_("No registration needs to be marked Test"), _("All of them are marked already.")),
         second,
     ]
-    return [*consequences, *_flows_after(leaving), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
+    return [*consequences, *_flows_after(leaving), Breaks(_("You can’t undo this"), _("If you return to %(now)s later, people who registered in between will be marked as tests.") % {"now": now}, "wait")]  # fmt: skip
 
 
 def _flows_after(leaving: Leaving) -> list[Breaks]:
@@ -149,7 +147,7 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
         except Invalid as error:
             form.refuse_event(error)
         else:
-            say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": original.code})
+            say(request, _("%(code)s created as a copy of %(from)s.") % {"code": state.code, "from": original.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     refused = form.draw_callout()
     confirmation |= {"lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
@@ -176,8 +174,8 @@ def _copied(event: EventConfig) -> list[Breaks]:
     consequences = [Breaks(_("What is copied"), summary)]
     if untagged:
         title = ngettext(
-            "%(n)d of them carries no tag here, and would carry none there",
-            "%(n)d of them carry no tag here, and would carry none there",
+            "%(n)d of them has no tag here, and its copy will have none",
+            "%(n)d of them have no tag here, and their copies will have none",
             len(untagged),
         )
         consequences.append(Breaks(title % {"n": len(untagged)}, tone="wait", items=shortened(untagged)))

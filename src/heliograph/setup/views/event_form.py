@@ -35,7 +35,7 @@ class EventNameForm(Form):
     code = TextLine(
         gettext_lazy("Code"),
         required=True,
-        help=gettext_lazy("1 to 25 letters, digits and dashes. Senders and flow filters know the event by it."),
+        help=gettext_lazy("1 to 25 letters, digits and dashes. Identifies the event for senders and flow filters."),
         autocomplete="off",
     )
     start = TextLine(gettext_lazy("Start"), optional=True, type="datetime-local")

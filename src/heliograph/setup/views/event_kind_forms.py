@@ -45,7 +45,7 @@ class NamedForm(KindForm):
     code = TextLine(
         gettext_lazy("Code"),
         optional=True,
-        help=gettext_lazy("For files and the API. Left empty, it is made of the name."),
+        help=gettext_lazy("For files and the API. If it is empty, it is made from the name."),
         autocomplete="off",
     )
 

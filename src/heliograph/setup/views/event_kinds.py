@@ -55,7 +55,7 @@ class SetupKind:
     heading: ClassVar[Promise]
     lead: ClassVar[Promise]
     untagged: ClassVar[Promise] = gettext_lazy("No tag.")
-    save_note: ClassVar[Promise] = gettext_lazy("It may be saved without a tag.")
+    save_note: ClassVar[Promise] = gettext_lazy("Tags are optional.")
     section: ClassVar[Promise | str] = ""
     empty: ClassVar[tuple[Promise, Promise]]
     add_title: ClassVar[Promise]
@@ -112,7 +112,7 @@ class Statuses(SetupKind):
     form = StatusForm
     heading = gettext_lazy("Custom Statuses")
     lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
-    untagged = gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry.")
+    untagged = gettext_lazy("No tag yet: a flow needs one, so changes wait in Retry.")
     empty = (
         gettext_lazy("No custom statuses"),
         gettext_lazy("This event uses the standard statuses only. They are tagged once for all events, under Account Settings."),
@@ -148,8 +148,8 @@ class Types(SetupKind):
 
     url_name, thing, tag_kind = "attendee-types", Thing.ATTENDEE_TYPE, TagKind.ATTENDEE_TYPE
     heading = gettext_lazy("Attendee Types")
-    lead = gettext_lazy("What people come as. Flows filter by the tags of types, so that one flow serves every event.")
-    untagged = gettext_lazy("No tag: the flows that filter by tags do not find it.")
+    lead = gettext_lazy("What people come as. Flows filter by the tags of types, so one flow works for all events.")
+    untagged = gettext_lazy("No tag yet: flows that filter by tags won’t find it.")
     empty = (gettext_lazy("No attendee types"), gettext_lazy("Registrations of this event have none. Add the first one below."))
     add_title = gettext_lazy("Add an attendee type")
 
@@ -173,8 +173,8 @@ class Properties(SetupKind):
     url_name, thing, tag_kind = "configure", Thing.REGISTRATION_PROPERTY, TagKind.REGISTRATION_PROPERTY
     heading = gettext_lazy("Configure")
     lead = gettext_lazy("Yes/No flags of this event, beside the five standard ones.")
-    untagged = gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry.")
-    save_note = gettext_lazy("It may be saved without a tag: flows then cannot activate for the property.")
+    untagged = gettext_lazy("No tag yet: a flow needs one, so changes wait in Retry.")
+    save_note = gettext_lazy("You can save it without a tag, but then flows can’t act on the property.")
     section = gettext_lazy("Custom Registration Properties")
     empty = (
         gettext_lazy("No custom registration properties"),
@@ -217,7 +217,7 @@ class Questions(SetupKind):
     heading = gettext_lazy("Questions")
     lead = gettext_lazy("Just one tag for each question: mappings find answers by it, in every event.")
     untagged = gettext_lazy("No tag: mappings cannot use it.")
-    save_note = gettext_lazy("It may be saved without a tag: mappings then cannot use the question.")
+    save_note = gettext_lazy("You can save it without a tag, but then mappings can’t use the question.")
     empty = (gettext_lazy("No questions"), gettext_lazy("Registrations of this event have a profile only. Add the first question below."))
     add_title = gettext_lazy("Add a question")
 

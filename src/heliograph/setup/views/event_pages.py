@@ -127,7 +127,7 @@ def add(request: AccountRequest) -> HttpResponse:
         except Invalid as error:
             form.refuse_event(error)
         else:
-            say(request, _("The event %(code)s is there, in Testing.") % {"code": state.code})
+            say(request, _("%(code)s created, in Testing.") % {"code": state.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     return page(
         request,
@@ -138,7 +138,7 @@ def add(request: AccountRequest) -> HttpResponse:
             form,
             _("Add an event"),
             crumbs=[(_("Events"), reverse("events"))],
-            lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
+            lead=_("New events start in Testing. People who register before you go live count as tests."),
             button=_("Add the event"),
             cancel_href=reverse("events"),
         ),
@@ -200,7 +200,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         try:
             state = save_confirmed(request, save)
         except MarksFirst:
-            form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
+            form.add_error("status", _("Somebody changed its status meanwhile. Open the page again."))
         except LosesValues as error:
             # Flows filter by the old code or name of the event (P12).
             place = reverse("event-details", args=(current_event.code,))
@@ -211,7 +211,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         else:
             if leaves_testing:
                 return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': chosen_status})}")
-            say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
+            say(request, _("Event saved.") if own_changes else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     then |= {name: stored[name] for name in met}  # the page shows these values, so saving again replaces them
     return _details(request, current_event, config, form, then=then)
@@ -229,9 +229,7 @@ def _details(
     registrations_text = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
     in_test = config.is_test_event(event.state.status)
     hint = (
-        _("Leaving %(status)s marks the registrations there are then as Test. You are asked before it happens.") % {"status": name}
-        if in_test
-        else ""
+        _("When you leave %(status)s, existing registrations are marked as tests. We’ll ask first.") % {"status": name} if in_test else ""
     )
     form.say("status", help=hint)
     fixed = _("%(status)s. It cannot be changed until the marking is done.") % {"status": name} if job is not None else ""

@@ -54,13 +54,13 @@ def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
         if adds and _saved(request, kind, current_event, form):
             if tags is None or not tags.is_unsaved:
                 return HttpResponseRedirect(request.path)
-            say(request, _("The tags that you have changed are still to be saved."))
+            say(request, _("Your changes to tags are not saved yet."))
             current_event, config = _read(request, event)  # with the new row
             tags, form, adds = _tags(kind, current_event, choices, data), kind.form(None, event=current_event, choices=choices), False
         elif not adds and tags is not None and not tags.refused and _tagged(request, kind, current_event, tags):
             if not is_begun(form):
                 return HttpResponseRedirect(request.path)
-            say(request, _("What you have begun to add is still to be added."))
+            say(request, _("The new row is not added yet."))
             current_event, config = _read(request, event)
             tags = _tags(kind, current_event, choices, None)
     if form.is_bound and not adds and not is_begun(form):
@@ -133,7 +133,7 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
     except Invalid as error:
         form.refuse(error)
         return False
-    message = _("%(name)s is saved.") if id else _("%(name)s is there.")
+    message = _("%(name)s saved.") if id else _("%(name)s created.")
     if not form.chosen:
         with account_reader(request.account.pk) as reader:
             message = f"{message} {_untagged(kind, reader.config)}".strip()

@@ -71,7 +71,7 @@ class SharedForm(Form):
             labels = {option.value: str(option.label) for option in field.current_options}
             texts = [labels.get(text, text) for text in texts]
         elif isinstance(field, Box):
-            texts = [_("ticked") if texts else _("not ticked")]
+            texts = [_("selected") if texts else _("not selected")]
         return said_of_theirs(", ".join(texts))
 
     def _is_compared(self, name: str) -> bool:

@@ -64,7 +64,7 @@ class TagChoices:
         if not unknown:
             return Typed(tuple(tag_ids))
         some = ", ".join(str(choice.label) for choice in self.options[:8]) or _("none yet")
-        message = _("There is no tag “%(tag)s” for these. There are: %(tags)s.") % {"tag": unknown[0][:100], "tags": some}
+        message = _("The tag “%(tag)s” can’t be used for these. Choose from: %(tags)s.") % {"tag": unknown[0][:100], "tags": some}
         return Typed(tuple(tag_ids), message)
 
 

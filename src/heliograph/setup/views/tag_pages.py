@@ -52,7 +52,7 @@ class TagForm(SharedForm):
 
     name = TextLine(
         gettext_lazy("Name"),
-        help=gettext_lazy("For files and the API. Unique in the account; capitals do not count."),
+        help=gettext_lazy("Used in files and the API. Must be unique."),
         required=True,
         autocomplete="off",
     )
@@ -70,7 +70,7 @@ class TagForm(SharedForm):
         if isinstance(error, Invalid):
             self.refuse(error, names={"kinds": "objects", "": "name"})
         else:
-            self.add_error("objects", _("%(what)s. Take it off these first.") % {"what": str(error).rstrip(".")})
+            self.add_error("objects", _("%(what)s. Remove it from these first.") % {"what": str(error).rstrip(".")})
 
     def say_carried(self, carried: Mapping[TagKind, int]) -> None:
         """Marks kinds that cannot be removed, with how many objects have the tag."""
@@ -80,11 +80,11 @@ class TagForm(SharedForm):
                 Choice(
                     kind.value,
                     name,
-                    sub=_("Carried by %(objects)s: stays") % {"objects": counted(kind, carried[kind])} if carried.get(kind) else "",
+                    sub=_("Assigned to %(objects)s: stays") % {"objects": counted(kind, carried[kind])} if carried.get(kind) else "",
                 )
                 for kind, name in KIND_NAMES.items()
             ],
-            help=_("An object kind whose records carry the tag cannot be taken away.") if any(carried.values()) else "",
+            help=_("You can’t remove an object kind while some of its records have the tag.") if any(carried.values()) else "",
         )
 
 
@@ -132,7 +132,7 @@ def _add(request: AccountRequest, form: TagForm) -> HttpResponse:
         except Invalid as error:
             form.refuse_tag(error)
         else:
-            say(request, _("The tag %(label)s is there.") % {"label": row.label})
+            say(request, _("Tag %(label)s created.") % {"label": row.label})
             return HttpResponseRedirect(reverse("tags"))
     return _listed(request, form)
 
@@ -251,7 +251,7 @@ def _save(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
         except (Invalid, InUse) as error:
             form.refuse_tag(error)
         else:
-            say(request, _("The tag %(label)s is saved.") % {"label": saved.label})
+            say(request, _("Tag %(label)s saved.") % {"label": saved.label})
             return HttpResponseRedirect(reverse("tags"))
     return _tag_page(request, row, form)
 
@@ -275,9 +275,9 @@ def _tag_page(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
         readonly=closed,
         facts=[(_("Name"), row.name), (_("Label"), row.label), (_("Object(s)"), kinds)],
         breaks=[
-            Breaks(_("Used in"), "" if users else _("No flow, mapping or connection names it."), items=items_of(users), anchor="used"),
+            Breaks(_("Used in"), "" if users else _("No flow, mapping or connection uses it."), items=items_of(users), anchor="used"),
             *(
-                Breaks(_("Carried by %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses)), anchor="" if index else "carried")
+                Breaks(_("Assigned to %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses)), anchor="" if index else "carried")
                 for index, (kind, uses) in enumerate(carried.items())
             ),
         ],
@@ -301,7 +301,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
     into = others.get(str(form["into"].value()))
     confirmation = question(
         _("Merge the tag “%(label)s”") % {"label": row.label},
-        lead=_("Whatever carries or uses %(label)s gets the other tag, and %(label)s is gone. This cannot be undone.")
+        lead=_("Everything that has or uses %(label)s gets the other tag, and %(label)s is deleted. You can’t undo this.")
         % {"label": row.label},
         crumbs=_crumbs(),
         look=_("See what it would do"),
@@ -334,7 +334,7 @@ def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> boo
 def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
     consequences = []
     for kind, uses in services.objects_of(row.pk).items():
-        title = _("%(objects)s will carry %(label)s") % {"objects": counted(kind, len(uses)), "label": into.label}
+        title = _("%(objects)s will get %(label)s") % {"objects": counted(kind, len(uses)), "label": into.label}
         consequences.append(Breaks(title, items=shortened(items_of(uses))))
     effects = dependents.tag_effects(request.account.pk, row.pk, into.pk)
     flows = [e for e in effects if e.after]
@@ -342,11 +342,11 @@ def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
         title = ngettext("%(n)d flow may act on more from then on", "%(n)d flows may act on more from then on", len(flows)) % {
             "n": len(flows)
         }
-        consequences.append(Breaks(title, _("What has passed is not sent."), "wait", flows=then(flows)))
+        consequences.append(Breaks(title, _("Past changes are not sent."), "wait", flows=then(flows)))
     others = [e.use for e in effects if not e.after]
     if others:
-        consequences.append(Breaks(_("It takes its place in these"), items=items_of(others)))
-    return consequences or [Breaks(_("Nothing carries or uses it"))]
+        consequences.append(Breaks(_("It replaces the tag in these"), items=items_of(others)))
+    return consequences or [Breaks(_("Nothing has or uses it"))]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -360,11 +360,11 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         _("The tag “%(label)s” cannot be deleted yet") % {"label": row.label}
         if holding
         else _("Delete the tag “%(label)s”?") % {"label": row.label},
-        lead=_("These name it where its deletion would make them say something else. Change them first, or merge the tag into another.")
+        lead=_("These use it, and deleting it would change what they do. Change them first, or merge the tag into another.")
         if holding
-        else _("No rule is ever widened by this. A flow that loses the last tag of a list or filter stops until you choose another."),
+        else _("This never makes a flow act on more. A flow that loses the last tag of a list or filter stops until you choose another."),
         crumbs=_crumbs(),
-        breaks=[Breaks(_("Who names it"), tone="wait", items=items_of(holding))] if holding else _broken(id, effects),
+        breaks=[Breaks(_("What uses it"), tone="wait", items=items_of(holding))] if holding else _broken(id, effects),
         thing=_facts(row),
         button="" if holding else _("Delete the tag"),
         button_class="danger",
@@ -375,7 +375,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         return settings_page(request, "confirmation.html", entry="tags", **confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         services.delete_tag(transaction, id)
-    say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
+    say(request, _("Tag %(label)s deleted.") % {"label": row.label})
     return HttpResponseRedirect(reverse("tags"))
 
 
@@ -386,7 +386,7 @@ def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:
         objects = ", ".join(counted(kind, len(uses)) for kind, uses in left.items())
         uses = [use for kind in left for use in left[kind]]
         title = _("Left without a tag: %(objects)s") % {"objects": objects}
-        consequences.append(Breaks(title, _("Flows that decide by these will wait in Retry with them."), "wait", shortened(items_of(uses))))
+        consequences.append(Breaks(title, _("Flows that need a tag of these will wait in Retry."), "wait", shortened(items_of(uses))))
     return consequences or [
         Breaks(
             _("Nothing is left without a tag, and no flow changes"),

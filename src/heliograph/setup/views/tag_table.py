@@ -237,5 +237,5 @@ def say_saved(request: AccountRequest, changed: int, released: int) -> None:
         return
     message = ngettext("%(n)d row is saved.", "%(n)d rows are saved.", changed) % {"n": changed}
     if released:
-        message += " " + _("What waited for its tag is judged again now.")
+        message += " " + _("Changes that waited for its tag are checked again now.")
     say(request, message)

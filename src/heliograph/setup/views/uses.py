@@ -64,7 +64,7 @@ def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, A
     data = request.POST
     confirmation = question(
         _("Take away “%(values)s”?") % {"values": values},
-        lead=_("Flows filter by it. No rule is ever widened by this: a flow that would take more stops until you choose another value."),
+        lead=_("Flows filter by it. This never makes a flow act on more: a flow that would do so stops until you choose another value."),
         breaks=losses(error.effects),
         hidden=typed(data),
         promise=promise_of_save(error),

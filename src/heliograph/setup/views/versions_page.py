@@ -314,7 +314,7 @@ def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
             versioned,
             number,
             question=question,
-            refused=RestoreRefusal(_("It would take more"), question.widens, "wait"),
+            refused=RestoreRefusal(_("It would act on more"), question.widens, "wait"),
             status=409,
         )
     except SavedMeanwhile as error:
@@ -322,7 +322,7 @@ def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
     except _AskedAnew:
         title = _("Nothing was done: something has changed")
         text = _(
-            "What this page is about has changed since you opened it. It now says what would happen: confirm it again, or leave it as it is."
+            "What this page is about has changed since you opened it. It now shows what would happen: confirm it again, or leave it as it is."
         )
         refused = RestoreRefusal(title, text, "wait") if form.cleaned_data["promise"] else None
         return _compared(request, versioned, number, shows_question=True, refused=refused, status=409)
@@ -358,11 +358,11 @@ def _restored(
 
 def _with_stops(question: RestoreQuestion, error: AsksFirst) -> RestoreQuestion:
     names = [stop.name or _("Without a name") for stop in error.stops]
-    return replace(question, lists=[*question.lists, ListedConsequence(_("These running flows stop by it:"), names)], stops=True)
+    return replace(question, lists=[*question.lists, ListedConsequence(_("This stops these running flows:"), names)], stops=True)
 
 
 def _with_more(question: RestoreQuestion, error: WidensFirst) -> RestoreQuestion:
-    message = _("It goes Live by it.") if error.goes_live else _("It is Live, and takes changes by it that it leaves out now.")
+    message = _("This makes it Live.") if error.goes_live else _("It is Live, and would act on changes that it leaves out now.")
     return replace(question, widens=message)
 
 
@@ -372,5 +372,5 @@ def _meanwhile(request: AccountRequest, versioned: Versioned, error: SavedMeanwh
         last = history(db, request.account.pk, versioned.kind, versioned.id, most=2)
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     title = _("Not restored: %(who)s saved version %(number)s meanwhile") % {"who": who, "number": error.number}
-    text = _("What it changed: %(what)s. Restored all the same, the version below takes its place.")
+    text = _("It changed: %(what)s. If you restore anyway, the version below replaces it.")
     return RestoreRefusal(title, text % {"what": _summary(versioned, last[1] if len(last) > 1 else None, last[0])}, "wait")
