@@ -227,7 +227,7 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """The work on threads of the pages' process, by name: scheduled backups, folding, retention, jobs, notifications, and the deletion of old uploads, exports and
+    """The work on threads of the pages' process, by name: scheduled backups, folding, roll-ups, retention, jobs, notifications, and the deletion of old uploads, exports and
     downloads. Each runs until its event is set."""
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
@@ -236,7 +236,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.retry import downloads  # noqa: PLC0415
     from heliograph.sources import folder_files, folder_watch, gap_counter, pretix_looks, read_schedule  # noqa: PLC0415
     from heliograph.store.backup import backup_schedule  # noqa: PLC0415
-    from heliograph.store.queue import figure_folder, retention_round  # noqa: PLC0415
+    from heliograph.store.queue import figure_folder, people_roll_up, retention_round  # noqa: PLC0415
 
     schedule = options.backup_schedule
     backups: list[tuple[str, Callable[[threading.Event], None]]] = []
@@ -250,6 +250,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         *backups,
         *folders,
         ("folding", lambda stop: figure_folder.care(lambda: open_database(options), stop)),
+        ("people sent", lambda stop: people_roll_up.care(lambda: open_database(options), stop)),
         ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention, options.retention_keys)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),

@@ -14,7 +14,7 @@ SEARCH_INDEX: Final = source.PACKAGE / "store" / "search_index.py"
 TABLES: Final = {
     *("registration", "session_registration", "change", "change_content", "change_content_rest", "run", "stuck_run"),
     *("lane", "action", "attempt", "attempt_content", "attempt_content_rest", "idempotency"),
-    *("figure_delta", "figure_sum", "figure_hour", "figure_bitmap"),
+    *("figure_delta", "figure_sum", "figure_hour", "figure_bitmap", "people_sent"),
 }
 INDEX: Final = re.compile(r'^index \| .*CREATE (?:UNIQUE )?INDEX "?(\w+)"? ON (?:ONLY )?(?:public\.)?"?(\w+)"?', re.MULTILINE)
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
+from pyroaring import BitMap
 from tests.builders.filled_tables import fill, ready_lanes, settlements
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
@@ -67,6 +68,7 @@ from heliograph.store.queue import (
     submissions,
 )
 from heliograph.store.queue.lane_reads import LaneWant
+from heliograph.store.queue.people_sent import PeopleSent, people_sent
 from heliograph.store.registrations import ids_of_code
 from heliograph.timeline.registration_search import RegistrationSearch
 from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
@@ -459,6 +461,32 @@ def test_X2_the_figures_go_by_minute_and_the_odd_edges_by_time(
         found = PeriodFigures(AccountReader(explaining, large[1]), window, mode)
         assert found._deltas == []  # no figures stand there
         assert not found._serials()
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_35_6_people_per_connection_go_by_roll_ups_and_by_time(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], mode: Mode
+) -> None:
+    """Of 20,000 deliveries, only those of the hours that no roll-up covers are read."""
+    db, account, hours = explaining._db, large[1], 400
+    db.run(
+        f"UPDATE action SET state = 10, created = (id - 1000000) * 50 * {MINUTE} / 41, mode = (id & 1) + 1 WHERE account_id = :a",
+        {"a": account},
+    )
+    count_figures(db)
+    before = people_sent(explaining, account, mode, 5 * MINUTE, 90 * MINUTE, 0)
+    assert before is not None
+    assert before.number() > 30
+    if explaining.vendor == "sqlite":
+        assert any("action_created" in how or "action_of_tests" in how for how in explaining.plans)
+    db.run(
+        "INSERT INTO people_sent (account_id, unit, bucket, mode, connection_id, replays, n, bits)"
+        " SELECT account_id, 60, hour, mode, 0, 0, SUM(n), :bits FROM figure_hour WHERE measure = 20 GROUP BY account_id, hour, mode",
+        {"bits": BitMap().serialize()},
+    )
+    explaining.plans.clear()
+    assert people_sent(explaining, account, mode, 0, hours * 60 * MINUTE, 0) == PeopleSent({})
+    assert not any("action" in how for how in explaining.plans), "whole hours need no row of an action"
 
 
 def test_X5_search_goes_by_code(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

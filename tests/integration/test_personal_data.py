@@ -232,6 +232,7 @@ DECIDED = {
         figure_delta serials
         idempotency endpoint request_hash
         jobs_job counts created_by kind owner phase state
+        people_sent bits
         remembered key value
         replay by choice flow_name started_by stopped_by
         replay_line note

@@ -87,9 +87,7 @@ class PeriodFigures:
 
     def connections(self) -> dict[int, ConnectionFigures]:
         """Connection Activity, by the connection's id."""
-        kinds = (Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, Measure.VALIDATION_ERRORS)
-        known = self._numbers(kinds)
-        ids = sorted({delta.connection for _column, delta in self._deltas if delta.measure in known and delta.count})
+        ids = self.connections_of(Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, Measure.VALIDATION_ERRORS)
         return {
             id: ConnectionFigures(
                 self.by_column(Measure.ATTEMPTS_OK, connection=id),
@@ -98,6 +96,11 @@ class PeriodFigures:
             )
             for id in ids
         }
+
+    def connections_of(self, *measures: Measure) -> list[int]:
+        """The connections that any of some measures counts something of, by id."""
+        numbers = self._numbers(measures)
+        return sorted({delta.connection for _column, delta in self._deltas if delta.measure in numbers and delta.count})
 
     def runs_by_flow(self) -> dict[int, int]:
         """How many changes each active flow decided on."""

@@ -21,6 +21,8 @@ class RecordKind(StrEnum):
     RECORDED = "recorded"
     TRIGGERED = "triggered"
     SUCCESS = "success"
+    PEOPLE = "people"
+    """Registrations that something was sent for, each once: at its newest delivery."""
     FAILURES = "failures"
     QUEUED = "queued"
     FAILED = "failed"
@@ -197,7 +199,7 @@ class RecordFilter:
     @property
     def _is_of_connection(self) -> bool:
         """Whether the figure itself is one of a connection, so that the connection is no narrowing."""
-        return self.kind is RecordKind.ATTEMPTS
+        return self.kind in (RecordKind.ATTEMPTS, RecordKind.PEOPLE)
 
     def as_json(self) -> dict[str, Any]:
         """The filter as a job stores it in its parameters."""

@@ -101,6 +101,8 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     # '+' keeps SQLite from the account's index
     where = Where(f"{'+' if are_few else ''}{shape.alias}.account_id = :account", account=reader.account)
     where &= _conditions(reader, record_filter, shape)
+    if record_filter.kind is RecordKind.PEOPLE:
+        where &= _has_no_newer_delivery(record_filter)
     is_newest_change = shape.row_kind is RowKind.REGISTRATION and not grouped
     if is_newest_change:
         # A registration is listed at its newest change. So a walk through time ends with the page, and millions of changes need not be grouped.
@@ -117,8 +119,26 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     needs_lane = record_filter.connection is not None or record_filter.alike is not None
     count_tables = "action a" if shape.row_kind is RowKind.ACTION and not needs_lane else shape.tables
     index = Where() if group or are_few else _index(reader, record_filter, shape)
-    scan_limit = SCAN_LIMIT_WITH_LOOKUP if is_newest_change or match is not None else SCAN_LIMIT
+    scan_limit = SCAN_LIMIT_WITH_LOOKUP if is_newest_change or match is not None or record_filter.kind is RecordKind.PEOPLE else SCAN_LIMIT
     return RecordSource(shape.tables, where, group, at, id, columns, count_tables, record_filter, index, scan_limit)
+
+
+def _has_no_newer_delivery(record_filter: RecordFilter) -> Where:
+    """The condition that an action is the newest in a list of deliveries that is of its registration, so that each registration is listed once."""
+    newer = Where(
+        "d.registration_id = a.registration_id",
+        "b.change_id = d.id",
+        "m.id = b.lane_id",
+        f"b.state = {ActionState.SUCCESS}",
+        f"b.mode = {record_filter.mode.code}",
+        "(b.created > a.created OR (b.created = a.created AND b.id > a.id))",
+        "b.flow_id = :flow" if record_filter.flow is not None else "",
+        "m.connection_id = :connection" if record_filter.connection is not None else "",
+        record_filter.replays.condition("b.origin"),
+    ) & _period("b.created", record_filter)
+    given = {"flow": record_filter.flow, "connection": record_filter.connection}
+    exists = f"SELECT 1 FROM change d CROSS JOIN action b CROSS JOIN lane m WHERE {newer.sql}"
+    return Where(f"NOT EXISTS ({exists})", **newer.params, **{name: id for name, id in given.items() if id is not None})
 
 
 def changes_in_list(reader: AccountReader, record_filter: RecordFilter) -> Where:
@@ -332,6 +352,7 @@ _STUCK: Final = (f"j.{STUCK_RUN_OPEN}", f"j.{ITEM_WAITING}", "r.id = j.run_id", 
 
 _CONDITIONS: Final[Mapping[RecordKind, tuple[str, ...]]] = {
     RecordKind.SUCCESS: (f"a.state = {ActionState.SUCCESS}",),
+    RecordKind.PEOPLE: (f"a.state = {ActionState.SUCCESS}", "a.registration_id IS NOT NULL"),
     RecordKind.FAILURES: (_AMONG_FAILED,),
     RecordKind.QUEUED: (_AMONG_FAILED, f"a.state = {ActionState.QUEUED}"),
     RecordKind.FAILED: (_AMONG_FAILED, f"a.state = {ActionState.FAILED}"),

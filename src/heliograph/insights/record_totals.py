@@ -15,6 +15,7 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import KIND_OF_STATE, STATES_OF, RecordFilter, RecordKind
 from heliograph.insights.record_sources import arrived_in, moved_from
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.queue.people_sent import people_sent
 from heliograph.store.row_states import ITEM_ENDED, RUN_TRIGGERED
 
 MOST_SINCE: Final = 20_000
@@ -47,6 +48,8 @@ _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
 
 def figure_of(reader: AccountReader, record_filter: RecordFilter, integration: int | None = None) -> int | None:
     """The figure that counts a whole list; None if no figure does, as for a part of a list or for changes of every facet."""
+    if record_filter.kind is RecordKind.PEOPLE:
+        return _people(reader, record_filter) if record_filter.is_whole else None
     if record_filter.replays is ReplayShare.ONLY:
         with_replays, without_replays = (
             figure_of(reader, replace(record_filter, replays=share), integration) for share in (ReplayShare.ALL, ReplayShare.WITHOUT)
@@ -68,6 +71,16 @@ def figure_of(reader: AccountReader, record_filter: RecordFilter, integration: i
     if record_filter.connection is not None:
         return sum(figures.by_column(Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, connection=record_filter.connection))
     return _TILES[record_filter.kind](figures)
+
+
+def _people(reader: AccountReader, record_filter: RecordFilter) -> int | None:
+    """How many registrations a list of PEOPLE has."""
+    kept_since = reader.removals.records_kept_since
+    sent = people_sent(reader.db, reader.account, record_filter.mode, record_filter.since, record_filter.until, kept_since)
+    share = record_filter.replays
+    if sent is None:
+        return None
+    return sent.number(record_filter.connection, firsts=share is not ReplayShare.ONLY, replays=share is not ReplayShare.WITHOUT)
 
 
 @dataclass(frozen=True, slots=True)

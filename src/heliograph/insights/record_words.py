@@ -14,6 +14,7 @@ HEADINGS = {
     RecordKind.RECORDED: gettext_lazy("Registration Activity"),
     RecordKind.TRIGGERED: gettext_lazy("Actions Triggered"),
     RecordKind.SUCCESS: gettext_lazy("Successes"),
+    RecordKind.PEOPLE: gettext_lazy("People reached"),
     RecordKind.FAILURES: gettext_lazy("Failures"),
     RecordKind.QUEUED: gettext_lazy("Actions in the Retry Queue"),
     RecordKind.FAILED: gettext_lazy("Failed actions"),

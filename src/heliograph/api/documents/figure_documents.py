@@ -14,6 +14,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
 from heliograph.domain.figures import Measure
 from heliograph.domain.registration.change import Facet
+from heliograph.insights.destination_figures import DestinationFigures, destination_figures
 from heliograph.insights.failure_reasons import FailureReason
 from heliograph.insights.figure_scope import FigureScope
 from heliograph.insights.integrations import Integration
@@ -66,6 +67,22 @@ class ConnectionNumber(Number):
     validation_errors: Annotated[int, msgspec.Meta(description="Found before anything was sent; not part of `value`.")]
 
 
+class DestinationNumber(Document):
+    """The actions of a period for one connection, by their state now."""
+
+    connection: NameOfThing
+    registrations: Annotated[
+        int | None,
+        msgspec.Meta(description="Registrations that something was delivered for, each counted once; null if that cannot be told."),
+    ]
+    registration_records: Address
+    delivered: Annotated[int, msgspec.Meta(description="Actions that were delivered.")]
+    queued: int
+    failed: int
+    validation: int
+    delivered_by_column: Columns
+
+
 class FigureDocument(Document):
     """Every number of a period. `triggered` is `success`, `superseded`, `queued`, `failed`, `validation` and `pending` together."""
 
@@ -104,6 +121,9 @@ class FigureDocument(Document):
     validation_errors: Number
     activity: Annotated[list[FacetNumber], msgspec.Meta(description="Registration Activity.")]
     connections: Annotated[list[ConnectionNumber], msgspec.Meta(description="Connection Activity, the busiest first.")]
+    destinations: Annotated[
+        list[DestinationNumber], msgspec.Meta(description="Sent to each destination, those with the most deliveries first.")
+    ]
 
     @classmethod
     def read(cls, reader: AccountReader, scope: FigureScope) -> FigureDocument:
@@ -170,7 +190,25 @@ class FigureDocument(Document):
                 for facet, columns in figures.activity().items()
             ],
             connections=_connections(reader, scope, figures.connections()),
+            destinations=_destinations(reader, scope, destination_figures(reader, scope, figures)),
         )
+
+
+def _destinations(reader: AccountReader, scope: FigureScope, figures: Sequence[DestinationFigures]) -> list[DestinationNumber]:
+    names = reader.connection_names([each.connection for each in figures])
+    return [
+        DestinationNumber(
+            connection=NameOfThing(id=str(each.connection), name=names.get(each.connection, "")),
+            registrations=each.people,
+            registration_records=records_address(scope, RecordKind.PEOPLE, connection=each.connection),
+            delivered=each.sent,
+            queued=each.waiting,
+            failed=each.failed,
+            validation=each.invalid,
+            delivered_by_column=list(each.delivered),
+        )
+        for each in figures
+    ]
 
 
 def _connections(reader: AccountReader, scope: FigureScope, figures: Mapping[int, ConnectionFigures]) -> list[ConnectionNumber]:

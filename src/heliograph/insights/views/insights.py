@@ -25,6 +25,7 @@ from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_words import FACETS
+from heliograph.insights.views.destination_rows import destination_rows
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.retry.fix_links import cured_at
 from heliograph.retry.retry_items import StatusChoice
@@ -71,14 +72,19 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = figures.reports_leads
         reason_rows, all_reasons = _reasons(reader, frame)
-        delivered_before = frame.figures_before(reader).sums.success
+        before = frame.figures_before(reader)
+        destinations = destination_rows(reader, frame, figures, before)
     success, failures = tiles.pie
     return page(
         request,
         "insights/summary.html",
         **frame.context("summary"),
         **frame.replays_context(figures.replayed),
-        answer=_answer(tiles.success, delivered_before, frame),
+        answer=_answer(tiles.success, before.sums.success, frame),
+        destinations=destinations,
+        people_known=all(row["people"] is not None for row in destinations),
+        hours_head=frame.columns_text,
+        before_head=frame.before_heading if any(row["before"] for row in destinations) else "",
         hours=_hours(figures, frame),
         hours_legend=_outcome_legend(tiles, frame),
         tiles=_summary_tiles(tiles, frame, reports_leads=reports_leads),

@@ -164,6 +164,29 @@ class Frame(FigureScope):
                 return _("in the period before")
 
     @property
+    def before_heading(self) -> str:
+        """The period before as the heading of a column of differences."""
+        match self.window.calendar:
+            case CalendarPeriod.TODAY:
+                return _("Than yesterday")
+            case CalendarPeriod.YESTERDAY:
+                return _("Than the day before")
+            case CalendarPeriod.WEEK:
+                return _("Than last week")
+            case _:
+                return _("Than before")
+
+    @property
+    def columns_text(self) -> str:
+        """The columns of a chart as a heading: from where to where in the period's time."""
+        window = self.window
+        if window.until - window.since <= DAY * MINUTE and window.calendar:
+            return _("From 00 h")
+        if window.step >= DAY * MINUTE:
+            return _("By day")
+        return _("By hour") if window.step <= HOUR else _("By quarter of a day")
+
+    @property
     def columns_before_account(self) -> int:
         """How many columns of a chart end before the account was created: a new account's chart fits its age."""
         created = to_micros(self.request.account.created)

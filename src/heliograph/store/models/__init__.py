@@ -9,7 +9,7 @@ from heliograph.store.models.changes import Change, ChangeContent, Run, SavedCur
 from heliograph.store.models.configuration_models import ConfigHistory, ConfigVersion
 from heliograph.store.models.connection_models import ConnectionState, OAuthAccess, Secret
 from heliograph.store.models.erasure_models import ErasedCode, Erasure, ErasureKey, ErasureProposal
-from heliograph.store.models.figure_models import FigureBitmap, FigureDelta, FigureHour, FigureSum
+from heliograph.store.models.figure_models import FigureBitmap, FigureDelta, FigureHour, FigureSum, PeopleSent
 from heliograph.store.models.idempotency import Idempotency
 from heliograph.store.models.operation_models import BackupRun, RestoredCopyRow
 from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, WorkerRow
@@ -38,6 +38,7 @@ __all__ = (
     "Idempotency",
     "Lane",
     "OAuthAccess",
+    "PeopleSent",
     "Registration",
     "RestoredCopyRow",
     "Retention",
