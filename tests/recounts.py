@@ -54,6 +54,7 @@ class Recount:
                     None if is_first else before.get(action),
                     abandoned=state == ActionState.FAILED and _KINDS[kind] is not AttemptKind.MANUAL,
                     invalid=category is Category.VALIDATION,
+                    delivered=state == ActionState.SUCCESS,
                     origin=made[action][1],
                 )
             )

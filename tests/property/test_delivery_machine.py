@@ -122,6 +122,7 @@ class LaneMachine(RuleBasedStateMachine):
                     attempt.retried.category,
                     attempt.abandoned,
                     isinstance(attempt.outcome, ValidationFailed),
+                    isinstance(attempt.outcome, Delivered),
                     attempt.retried.origin,
                 )
             )

@@ -27,7 +27,7 @@ LONGEST_NAME: Final = 60
 """Characters of a name."""
 LONGEST_QUERY: Final = 1_000
 """Characters of the filters."""
-NOT_KEPT: Final = frozenset({"q", "at", "paused", "jump", "csrfmiddlewaretoken"})
+NOT_KEPT: Final = frozenset({"q", "at", "paused", "jump", "hour", "csrfmiddlewaretoken"})
 """Parameters that are not part of a view: the words of a search, a place in the list, an instant."""
 
 

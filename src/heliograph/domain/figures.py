@@ -5,7 +5,7 @@ The hot path never counts: with each fact it appends a `Delta`, whose minute is 
     processed figures   the run's first decision          CHANGES RUNS NOT_TRIGGERED, and its parts UNTAGGED UNDECIDED ENDED
     action figures      the action's creation             TRIGGERED and one measure per state: -1 for the old, +1 for the new;
                                                           LEADS_CREATED LEADS_UPDATED, where a response rule tells (C7)
-    charts              the attempt, the failure          RETRIED ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
+    charts              the attempt, the failure          RETRIED RETRIED_OK ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
 
 A figure is the sum of its deltas in a period. `count` computes the same from the rows themselves: tests
 compare with it. Instants are microseconds, minutes count from the epoch.
@@ -64,6 +64,8 @@ class Measure(IntEnum):
     VALIDATION_ERRORS = 32
     ATTEMPTS_OK = 33
     ATTEMPTS_FAILED = 34
+    RETRIED_OK = 35
+    """Of RETRIED: retries that delivered."""
 
     @classmethod
     def of_state(cls, state: ActionState) -> Measure:
@@ -209,6 +211,8 @@ def of_attempt(facts: FigureKey, attempt: Attempted, at: int) -> Iterator[Delta]
     match attempt.outcome:
         case Delivered(lead=lead):
             yield delta(Measure.ATTEMPTS_OK)
+            if attempt.kind is not AttemptKind.FIRST:
+                yield delta(Measure.RETRIED_OK)
             if lead is not None:
                 measure = Measure.LEADS_CREATED if lead is Lead.CREATED else Measure.LEADS_UPDATED
                 yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, 1, facts.flow, facts.connection)
@@ -255,6 +259,8 @@ class Figures:
     ended: int = 0
     """Of not_triggered: runs that were never judged to the end, and are not judged any more."""
     retried: int = 0
+    retried_ok: int = 0
+    """Of `retried`: retries that delivered."""
     abandoned: int = 0
     validation_errors: int = 0
     retried_by_category: dict[Category, int] = field(default_factory=dict)
@@ -272,6 +278,8 @@ class Figures:
             raise FiguresDoNotAddUp(f"{self.unique} registrations cannot have {self.changes} changes.")
         if sum(self.retried_by_category.values()) != self.retried:
             raise FiguresDoNotAddUp("The categories of retries do not add up to all of them.")
+        if self.retried_ok > self.retried:
+            raise FiguresDoNotAddUp(f"{self.retried_ok} of {self.retried} retries cannot have delivered.")
         if self.leads_created + self.leads_updated > self.success:
             raise FiguresDoNotAddUp(f"{self.success} deliveries cannot have made {self.leads_created + self.leads_updated} leads.")
 
@@ -330,6 +338,7 @@ class AttemptRow:
     retried: Category | None = None
     abandoned: bool = False
     invalid: bool = False
+    delivered: bool = False
     origin: Origin = Origin.RECORDED
 
 
@@ -373,6 +382,7 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
         undecided=sum(r.state is RunState.UNDECIDED for r in period_runs),
         ended=sum(r.state is RunState.ENDED for r in period_runs),
         retried=len(retries),
+        retried_ok=sum(t.delivered for t in retries),
         abandoned=sum(t.abandoned for t in tries),
         validation_errors=sum(t.invalid for t in tries),
         retried_by_category=dict(Counter(t.retried or Category.GENERAL for t in retries)),
@@ -414,6 +424,7 @@ def total(period: Period, deltas: Iterable[Delta]) -> Figures:
         undecided=sums[Measure.UNDECIDED],
         ended=sums[Measure.ENDED],
         retried=sums[Measure.RETRIED],
+        retried_ok=sums[Measure.RETRIED_OK],
         abandoned=sums[Measure.ABANDONED],
         validation_errors=sums[Measure.VALIDATION_ERRORS],
         retried_by_category=dict(by_category),

@@ -21,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099
 MOST_CHOSEN = 5_000
 """Most checked boxes of one list that a form accepts."""
 
-type WidgetKind = Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]
+type WidgetKind = Literal["text", "password", "date", "moment", "select", "textarea", "chips", "checks", "url"]
 """The kinds of controls that components/fields.html renders."""
 type OptionSource = Sequence[Choice] | Callable[[], Sequence[Choice]]
 

@@ -157,7 +157,16 @@ class IdFilter(Filter):
         return read_id(text)
 
 
-class DayFilter(Filter):
+class _CalendarFilter(Filter):
+    """A field of the browser's calendar."""
+
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        """The field. A refused text is shown in a text field, because a browser would show a date field empty."""
+        kind: WidgetKind = "text" if errors else self.kind
+        return FormField(kind=kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors))
+
+
+class DayFilter(_CalendarFilter):
     """A day, 2027-01-31. Refuses any other text, and the ends of the calendar, where some time zones have no moments."""
 
     kind: ClassVar[WidgetKind] = "date"
@@ -173,14 +182,11 @@ class DayFilter(Filter):
             raise forms.ValidationError(_("“%(text)s” is no day. Give one like 2027-01-31.") % {"text": text[:40]})
         return day
 
-    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """The field. A refused text is shown in a text field, because a browser would show a date field empty."""
-        kind: WidgetKind = "text" if errors else self.kind
-        return FormField(kind=kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors))
 
-
-class MomentFilter(Filter):
+class MomentFilter(_CalendarFilter):
     """A minute, 2027-01-31T09:30, in the account's time zone. Refuses any other text, and the ends of the calendar, like `DayFilter`."""
+
+    kind: ClassVar[WidgetKind] = "moment"
 
     def read(self, text: str) -> datetime.datetime | None:
         if not text.strip():

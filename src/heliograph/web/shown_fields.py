@@ -27,7 +27,7 @@ class Choice:
 class FormField:
     """One field of a form."""
 
-    kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url", "hidden"] = "text"
+    kind: Literal["text", "password", "date", "moment", "select", "textarea", "chips", "checks", "url", "hidden"] = "text"
     id: str
     """Also the field's name in the post."""
     label: AnyText

@@ -115,6 +115,7 @@ class FigureDocument(Document):
     leads_updated: ReportedNumber
     in_retry_queue: Number
     retries: Annotated[Number, msgspec.Meta(description="Total Retried: tries of actions, automatic and by hand.")]
+    retries_delivered: Annotated[int, msgspec.Meta(description="Of `retries`: those that delivered; the others failed again.")]
     retries_by_column: Columns
     retries_by_category: list[CategoryNumber]
     abandoned: Annotated[Number, msgspec.Meta(description="Retried Abandoned: failed three retries.")]
@@ -169,6 +170,7 @@ class FigureDocument(Document):
             leads_updated=lead(tiles.leads_updated, RecordKind.LEADS_UPDATED),
             in_retry_queue=number(tiles.in_retry_queue, RecordKind.IN_RETRY_QUEUE),
             retries=number(tiles.retried, RecordKind.RETRIES),
+            retries_delivered=tiles.retried_ok,
             retries_by_column=list(figures.by_column(Measure.RETRIED)),
             retries_by_category=[
                 CategoryNumber(

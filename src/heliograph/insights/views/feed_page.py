@@ -18,6 +18,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, event_of_code, flow_choices
+from heliograph.deliveries.outcome_hours import HOUR
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
@@ -26,6 +27,7 @@ from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
 from heliograph.insights.outcome_words import chip_of, notes_of
 from heliograph.insights.record_words import REPLAYS
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.insights.views.feed_hours import HourFilter, feed_hours, hour_words
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, read_cursor
@@ -51,7 +53,7 @@ class FeedFilters(FiltersByEvent):
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     mode = ChoiceFilter(options=[Choice(TEST, "")], place="view")
     paused = IdFilter(place="view")
-    jump = MomentFilter(place="view")
+    hour = HourFilter(place="view")
     result = EnumFilter(gettext_lazy("Result"), FeedResult, RESULTS.__getitem__, every=gettext_lazy("Success and failure"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
     event_code = EventCodeFilter()
@@ -59,13 +61,16 @@ class FeedFilters(FiltersByEvent):
     connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
     replays = EnumFilter(gettext_lazy("Replays"), ReplayShare, REPLAYS.__getitem__, every=gettext_lazy("With replays"))
     date = DayFilter(gettext_lazy("Date"))
+    jump = MomentFilter(gettext_lazy("Jump to"))
 
     @property
     def feed_filter(self) -> FeedFilter:
         """The chosen filters, as Feed takes them."""
         values = self.cleaned_data
-        day = values["date"]
+        day, hour = values["date"], values["hour"]
         between = None if day is None else ends_of_day(day, timezone.get_current_timezone())
+        if hour is not None:
+            between = hour * HOUR, (hour + 1) * HOUR
         mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
         return FeedFilter(
             mode, values["result"], values["q"], self.event_id, values["flow"], between, values["connection"], values["replays"]
@@ -99,12 +104,14 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     filters, frame = FeedFilters(request), Frame.from_request(request, integration, has_period=False)
     feed_filter, paused, jump = filters.feed_filter, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
     cursor = read_cursor(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
-    follows = cursor is None and paused is None and not filters.refused
+    hour = filters.cleaned_data["hour"]
+    follows = cursor is None and paused is None and hour is None and not filters.refused
     with account_reader(request.account.pk) as reader:
         activity_feed = Feed(reader, feed_filter, until=paused)
         sample = activity_feed.sample(reader.db.now()) if follows else None
         rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or activity_feed.page(cursor)
         changes = [_row(row, reader, request.user) for row in rows.rows]
+        hours = None if filters.refused else feed_hours(request, reader, feed_filter, hour)
         filters.offer("flow", flow_choices(reader.config))
         filters.offer("connection", connection_choices(reader.config))
         newer_changes = activity_feed.newer_than(paused) if paused is not None else 0
@@ -122,6 +129,9 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         heading=frame.heading,
         about=frame.context("feed")["about"],
         changes=changes,
+        hours=hours,
+        hour_text=hour_words(hour) if hour is not None else "",
+        all_hours_href=address(request, hour=None, at=None),
         modes=[
             (_("Live Flows"), address(request, mode=None, at=None, paused=None), feed_filter.mode is Mode.LIVE),
             (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), feed_filter.mode is Mode.TEST),
@@ -138,13 +148,21 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=newer_changes,
-        pause_href=address(request, paused=NOW),
         go_on_href=address(request, paused=None, at=None, jump=None),
+        beside=_beside(request, follows=follows, paused=paused is not None, jumped=jump is not None),
         jump=jump,
         status=filters.status,
-        jump_field=filters.draw_field("jump"),
-        jump_kept=filters.query("jump"),
     )
+
+
+def _beside(request: AccountRequest, *, follows: bool, paused: bool, jumped: bool) -> dict[str, str]:
+    """The button at the end of the filters' line: Pause, or back to the newest; {} for none."""
+    if follows:
+        return {"text": _("Pause"), "href": address(request, paused=NOW), "icon": "pause"}
+    newest = address(request, paused=None, at=None, jump=None)
+    if paused:
+        return {"text": _("Go on"), "href": newest}
+    return {"text": _("To the newest"), "href": newest} if jumped else {}
 
 
 def _pager(request: AccountRequest, rows: ListPage[FeedRow] | FeedSample, count: int) -> Pager:

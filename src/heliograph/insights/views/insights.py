@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
 from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.registration.change import Facet
+from heliograph.insights import outcome_numbers as numbers
 from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
@@ -29,7 +30,7 @@ from heliograph.insights.views.destination_rows import destination_rows
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.retry.fix_links import cured_at
 from heliograph.retry.retry_items import StatusChoice
-from heliograph.web.charts import ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
+from heliograph.web.charts import Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
 
@@ -123,7 +124,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         frame = replace(frame, seen=reader.db.now())
         figures = frame.figures(reader)
         tiles = figures.tiles
-        retries = figures.by_column(Measure.RETRIED)
+        retries, delivered = figures.by_column(Measure.RETRIED), figures.by_column(Measure.RETRIED_OK)
         categories = figures.retried_by_category()
         connections, connections_table = _connections(figures, reader, frame)
         reason_rows, all_reasons = _reasons(reader, frame)
@@ -138,12 +139,17 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         reasons=reason_rows,
         all_reasons=all_reasons,
         calm=calm,
-        retries=plot(buckets, [Series("ink", retries, _retries)], title=_("Retry Activity"), height=96),
+        retries=_retry_plot(buckets, retries, delivered),
+        retries_legend=[(_("Delivered"), "ink", sum(delivered)), (_("Failed again"), "failed", sum(retries) - sum(delivered))],
         retries_table=ChartTable(
             _("Retry Activity"),
-            [_("From"), _("Retries")],
-            [(bucket.words, [(n, bucket.href)]) for bucket, n in zip(buckets, retries, strict=True) if n],
-            [sum(retries)],
+            [_("From"), _("Retries"), _("Delivered"), _("Failed again")],
+            [
+                (bucket.words, [(n, bucket.href), (ok, ""), (n - ok, "")])
+                for bucket, n, ok in zip(buckets, retries, delivered, strict=True)
+                if n
+            ],
+            [sum(retries), sum(delivered), sum(retries) - sum(delivered)],
         ),
         categories=row_bars(
             [
@@ -159,6 +165,17 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         retried=tiles.retried,
         connections=connections,
         connections_table=connections_table,
+    )
+
+
+def _retry_plot(buckets: Sequence[Bucket], retries: Sequence[int], delivered: Sequence[int]) -> Plot:
+    """The retries by column: those that delivered, and above them those that failed again."""
+    failed = tuple(n - ok for n, ok in zip(retries, delivered, strict=True))
+    return plot(
+        buckets,
+        [Series("ink", tuple(delivered), numbers.delivered), Series("failed", failed, numbers.failed_again)],
+        title=_("Retry Activity"),
+        height=96,
     )
 
 
@@ -183,11 +200,11 @@ def _answer(delivered: int, before: int, frame: Frame) -> str:
 
 def _hours(figures: PeriodFigures, frame: Frame) -> OutcomePlots:
     """What became of the actions of each column, by their state now."""
-    delivered = Series("ink", figures.by_column(Measure.SUCCESS), _delivered)
+    delivered = Series("ink", figures.by_column(Measure.SUCCESS), numbers.delivered)
     undelivered = [
-        Series("wait", figures.by_column(Measure.QUEUED), _waiting),
-        Series("failed", figures.by_column(Measure.FAILED), _failed),
-        Series("invalid", figures.by_column(Measure.VALIDATION), _invalid),
+        Series("wait", figures.by_column(Measure.QUEUED), numbers.waiting),
+        Series("failed", figures.by_column(Measure.FAILED), numbers.failed),
+        Series("invalid", figures.by_column(Measure.VALIDATION), numbers.invalid),
     ]
     empty = frame.columns_before_account
     if any(any(series.values[:empty]) for series in (delivered, *undelivered)):
@@ -321,7 +338,7 @@ def _activity(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> list[Plot
     for facet, values in activity.items():
         name = str(FACETS[facet])
         buckets = frame.buckets(RecordKind.RECORDED, facet=facet.value)
-        chart = plot(buckets, [Series("ink", values, _changes)], title=name, height=56, top=top, steps=2)
+        chart = plot(buckets, [Series("ink", values, numbers.changes)], title=name, height=56, top=top, steps=2)
         sub = _("also created or updated") if facet is Facet.STATUS_CHANGED else ""
         rows.append(PlotRow(name, sum(values), frame.records_at(RecordKind.RECORDED, facet=facet.value), chart, sub))
     return rows
@@ -351,7 +368,7 @@ def _connections(figures: PeriodFigures, reader: AccountReader, frame: Frame) ->
     rows, cells = [], []
     for id, each in sorted(figures_of.items(), key=lambda item: -sum(item[1].delivered) - sum(item[1].failed)):
         name = names.get(id, "")
-        series = [Series("ink", each.delivered, _delivered), Series("failed", each.failed, _failed)]
+        series = [Series("ink", each.delivered, numbers.delivered), Series("failed", each.failed, numbers.failed)]
         buckets = frame.buckets(RecordKind.ATTEMPTS, connection=id)
         chart = plot(buckets, series, title=name, height=56, top=top, steps=2)
         sub = ngettext(
@@ -373,16 +390,6 @@ def _connections(figures: PeriodFigures, reader: AccountReader, frame: Frame) ->
     return rows, table
 
 
-def _counted(one: str, many: str) -> Callable[[int], str]:
-    return lambda n: ngettext(one, many, n) % {"n": intcomma(n)}
-
-
-_retries = _counted("%(n)s retry", "%(n)s retries")
-_changes = _counted("%(n)s change", "%(n)s changes")
-_delivered = _counted("%(n)s delivered", "%(n)s delivered")
-_failed = _counted("%(n)s failed", "%(n)s failed")
-_waiting = _counted("%(n)s waiting", "%(n)s waiting")
-_invalid = _counted("%(n)s invalid", "%(n)s invalid")
 _CATEGORIES: Final = {
     Category.SYSTEM: gettext_lazy("an error of Heliograph’s own"),
     Category.CONNECTION: gettext_lazy("the target didn’t answer"),

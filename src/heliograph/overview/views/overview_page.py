@@ -156,6 +156,7 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
         "bars": hour_bars(hours.delivered, hours.undelivered, columns=24),
         "label": _("%(name)s today: %(sent)s delivered, %(rest)s not delivered")
         % {"name": connection.connection.name, "sent": intcomma(hours.sent), "rest": intcomma(hours.due - hours.sent)},
+        "hours_href": f"{reverse('feed')}?connection={connection.id}",
         "sent": hours.sent,
         "sent_href": f"{reverse('feed')}?connection={connection.id}&result=success",
         "rate": percent(hours.rate) if hours.rate is not None else "",
