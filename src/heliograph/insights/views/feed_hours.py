@@ -59,12 +59,8 @@ def feed_hours(request: AccountRequest, reader: AccountReader, feed_filter: Feed
     if counted is None or (not any(counted.delivered) and not any(counted.undelivered)):
         return None
     buckets = [
-        Bucket(
-            _label(of_period.first + n),
-            hour_words(of_period.first + n),
-            address(request, hour=of_period.first + n, at=None, date=None, jump=None, paused=None),
-        )
-        for n in range(of_period.count)
+        Bucket(_label(each), hour_words(each), address(request, hour=each, at=None, date=None, jump=None, paused=None))
+        for each in range(of_period.first, of_period.first + of_period.count)
     ]
     delivered, undelivered = _series(counted, feed_filter.result)
     plots = outcomes(buckets, delivered, undelivered, title=_("Delivered, and not delivered"), buckets_of_undelivered=buckets)

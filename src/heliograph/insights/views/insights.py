@@ -26,7 +26,7 @@ from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_words import FACETS
-from heliograph.insights.views.destination_rows import destination_rows
+from heliograph.insights.views.destination_table import destination_rows
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.retry.fix_links import cured_at
 from heliograph.retry.retry_items import StatusChoice
@@ -145,9 +145,9 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
             _("Retry Activity"),
             [_("From"), _("Retries"), _("Delivered"), _("Failed again")],
             [
-                (bucket.words, [(n, bucket.href), (ok, ""), (n - ok, "")])
-                for bucket, n, ok in zip(buckets, retries, delivered, strict=True)
-                if n
+                (bucket.words, [(number, bucket.href), (good, ""), (number - good, "")])
+                for bucket, number, good in zip(buckets, retries, delivered, strict=True)
+                if number
             ],
             [sum(retries), sum(delivered), sum(retries) - sum(delivered)],
         ),

@@ -94,13 +94,13 @@ def people_sent(db: Database, account: int, mode: Mode, since: int, until: int, 
             elif number:
                 spans.append((hour * HOUR, hour * HOUR + HOUR))
         hour += length
-    edges = ((first, begin * HOUR), (end * HOUR, last)) if begin <= end else ((first, last),)
-    spans += [edge for edge in edges if edge[0] < edge[1] and numbers.get(edge[0] // HOUR, 0)]
+    ends = ((first, begin * HOUR), (end * HOUR, last)) if begin <= end else ((first, last),)
+    spans += [span for span in ends if span[0] < span[1] and numbers.get(span[0] // HOUR, 0)]
     if sum(numbers[span[0] // HOUR] for span in spans) > MOST_ROWS or any(span[0] * MINUTE < kept_since for span in spans):
         return None
     serials: defaultdict[Place, BitMap] = defaultdict(BitMap)
-    for found in (_of_units(db, account, mode, units), *(_of_rows(db, account, mode, *span) for span in _joined(spans))):
-        for place, bits in found.items():
+    for part in (_of_units(db, account, mode, units), *(_of_rows(db, account, mode, *span) for span in _joined(spans))):
+        for place, bits in part.items():
             serials[place] |= bits
     return PeopleSent(serials)
 
@@ -118,9 +118,9 @@ def renew(db: Database, account: int, first: int, last: int, kept_since: int, st
                 return renewed
             if not number or stored.get((HOUR, hour)) == number or hour * HOUR * MINUTE < kept_since:
                 continue
-            found = _of_rows(db, account, mode, hour * HOUR, hour * HOUR + HOUR)
+            serials = _of_rows(db, account, mode, hour * HOUR, hour * HOUR + HOUR)
             if _deliveries(db, account, mode, hour, hour + 1).get(hour) == number:  # else a delivery was settled meanwhile: next time
-                _put(db, account, mode, (HOUR, hour), found, number)
+                _put(db, account, mode, (HOUR, hour), serials, number)
                 renewed += 1
         _renew_days(db, account, mode, -(-first // 24), last // 24)
     return renewed
