@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
@@ -78,8 +78,17 @@ class PretixShop:
             ],
             "gala.26": [_question("DIET", "Any dietary needs?", "C", "Vegan", "Kosher"), _question("POSITION", "Job title")],
         }
+        self.subevents: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
         self.lock = threading.Lock()
+
+    def add_series(self, slug: str, name: str, dates: Iterable[tuple[int, str]]) -> None:
+        """An event series with one ticket. dates: number and beginning of each; all have the name of the series"""
+        facts = {"slug": slug, "name": {"en": name}, "date_from": "2020-01-01T09:00:00+01:00", "date_to": None, "timezone": "Europe/Vienna"}
+        self.events.append({**facts, "testmode": False, "has_subevents": True})
+        self.items[slug], self.categories[slug], self.questions[slug] = [_product(41, "Tour ticket")], [], [_question("LANG", "Language")]
+        for id, begins in dates:
+            self.subevents.append({"id": id, "event": slug, "name": {"en": name}, "date_from": begins, "date_to": None, "active": True})
 
     def sell(self, code: str, *places: dict[str, Any], event: str = "summit26", **fields: Any) -> None:
         """Takes or changes an order, now."""
@@ -130,6 +139,8 @@ class PretixShop:
                 return 404, {}, {"detail": "No Organizer matches the given query."}
             case [_, "events"]:
                 return self._page(parts.path, query, self.events)
+            case [_, "subevents"]:
+                return self._page(parts.path, query, sorted(self.subevents, key=lambda each: each["date_from"], reverse=True))
             case [_, "events", slug, "items" | "categories" | "questions" as what] if slug in self.items:
                 return self._page(parts.path, query, getattr(self, what)[slug])
             case [_, *_, "orders"] | [_, "orders", _] if not self.may_see_orders:

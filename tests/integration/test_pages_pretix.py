@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -20,9 +21,12 @@ from tests.pretix_shop import TOKEN, PretixShop
 from heliograph.accounts.models import Account, Role
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import delete_connection
+from heliograph.domain.source.call_documents import documents_of
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.models import AttendeeType, Question, RegistrationStatus, Session, Tag
+from heliograph.sources.item_documents import read_mapping
 from heliograph.sources.models import Source, SourceCall
+from heliograph.sources.pretix_looks import look_at_due
 from heliograph.sources.services.pretix_readings import pretix_settings
 from heliograph.store.models import Event
 
@@ -302,3 +306,96 @@ def test_S4_only_an_administrator_of_the_account_sets_a_pretix_up(site: Platform
         assert {client.get(url).status_code for url in [NEW, *pages]} == {client.post(url).status_code for url in [NEW, *pages]} == {403}
     made(site.store).signs_in(client)
     assert {client.get(url).status_code for url in pages} == {client.post(url).status_code for url in pages} == {404}
+
+
+def _match(client: Client, page: str, fields: dict[str, list[str]]) -> None:
+    """From the choice of events to a source that is on, without another change."""
+    answer = client.post(f"{page}pretix/events/", fields)
+    assert answer["Location"] == f"{page}pretix/match/", text_of(answer.content)
+    for step in ("match", "start"):
+        posted = as_shown(client, f"{page}pretix/{step}/") | {"hook": ["not"]}
+        assert client.post(f"{page}pretix/{step}/", posted).status_code == 302
+
+
+TOURS = (
+    (51, "2030-05-03T09:00:00+02:00"),
+    (52, "2030-05-03T12:00:00Z"),
+    (53, "2030-05-04T09:00:00+02:00"),
+    (54, "2021-05-04T09:00:00+02:00"),
+)
+
+
+def test_S4_a_series_is_one_event_unless_its_dates_are_chosen(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    shop.add_series("tour", "City Tour", TOURS)
+    shop.sell("TTTTT", *(place(10 + n, n, 41, subevent=50 + n) for n in (1, 2, 3)), event="tour")
+    site.signs_in(client)
+    page = connected(client, shop)
+    shown = text_of(client.get(f"{page}pretix/events/").content)
+    for name in ("City Tour, 2030-05-03 09:00", "City Tour, 2030-05-03 14:00", "City Tour, 2030-05-04"):
+        assert name in shown
+    assert "2021-05-04" not in shown  # a date that is over
+    assert "Tuesday, 4 May 2021 to Saturday, 4 May 2030" in shown
+    fields = as_shown(client, f"{page}pretix/events/")
+    assert "tour" in fields["event"]
+    assert not any("/" in key for key in fields["event"])
+
+    _match(client, page, fields | {"event": ["tour", "tour/51", "tour/53"]})
+    with scopes_disabled():
+        source = Source.objects.get(platform="pretix")
+        settings = pretix_settings(source)
+        tour = Event.objects.get(code="TOUR-2030-05-04")
+        assert tour.name == "City Tour, 2030-05-04"
+        assert str(tour.start) == "2030-05-04 07:00:00+00:00"
+        assert tour.timezone == "Europe/Vienna"
+        codes = {"TOUR", "TOUR-2030-05-03-09-00", "TOUR-2030-05-04"}
+        for model in (AttendeeType, Question):  # what the series sells and asks is there in each event
+            assert set(model.objects.filter(event__code__startswith="TOUR").values_list("event__code", flat=True)) == codes
+    assert settings is not None
+    assert set(settings.event_codes) == {"tour", "tour/51", "tour/53"}
+    assert [item.key for item in settings.items] == ["41"]
+    assert settings.event_codes["tour/51"] == "TOUR-2030-05-03-09-00"
+    documents = documents_of(read_mapping(source.mapping), shop.orders[-1]).documents
+    assert [(each["code"], each["event"]) for each in documents] == [
+        ("TTTTT-1", "TOUR-2030-05-03-09-00"),
+        ("TTTTT-2", "TOUR"),
+        ("TTTTT-3", "TOUR-2030-05-04"),
+    ]
+    assert set(as_shown(client, f"{page}pretix/events/")["event"]) == {"tour", "tour/51", "tour/53"}
+
+
+def test_S4_of_dates_alone_the_others_stay_away_and_a_new_one_is_named(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    shop.add_series("tour", "City Tour", TOURS)
+    shop.sell("TTTTT", *(place(10 + n, n, 41, subevent=50 + n) for n in (1, 2, 3)), event="tour")
+    site.signs_in(client)
+    page = connected(client, shop)
+    fields = as_shown(client, f"{page}pretix/events/")
+    answer = client.post(
+        f"{page}pretix/events/", fields | {"event": ["tour/51", "tour/53"], "to-tour/53": ["SUMMIT-26"], "to-tour/51": ["SUMMIT-26"]}
+    )
+    assert answer.status_code == 422
+    assert text_of(answer.content).count("Another event becomes this one, too.") == 2
+    _match(client, page, fields | {"event": ["tour/51", "tour/53"], "to-tour/53": ["SUMMIT-26"]})
+    with scopes_disabled():
+        source = Source.objects.get(platform="pretix")
+        assert not Event.objects.filter(code="TOUR").exists()
+    documents = documents_of(read_mapping(source.mapping), shop.orders[-1]).documents
+    assert [(each["code"], each["event"]) for each in documents] == [("TTTTT-1", "TOUR-2030-05-03-09-00"), ("TTTTT-3", "SUMMIT-26")]
+
+    shop.subevents.append({**shop.subevents[0], "id": 55, "date_from": "2030-06-01T09:00:00+02:00"})
+    assert look_at_due() == 1
+    assert "The event “City Tour, 2030-06-01” is new there, and is not read." in text_of(client.get(page).content)
+
+
+def test_S4_the_dates_of_a_series_can_be_many(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
+    start = datetime(2030, 1, 1, 8, tzinfo=UTC)
+    shop.add_series("museum", "Museum visit", [(n, (start + timedelta(days=n)).isoformat()) for n in range(1, 601)])
+    site.signs_in(client)
+    page = connected(client, shop)
+    fields = as_shown(client, f"{page}pretix/events/")
+    assert len([name for name in fields if name.startswith("to-museum/")]) == 100
+    answer = client.post(f"{page}pretix/events/", fields | {"event": [f"museum/{n}" for n in range(101, 152)]})
+    assert answer.status_code == 422
+    assert "At most 50 events are possible." in text_of(answer.content)
+    _match(client, page, fields | {"event": [f"museum/{n}" for n in range(101, 151)]})
+    with scopes_disabled():
+        assert Event.objects.filter(code__startswith="MUSEUM-2030-").count() == 50

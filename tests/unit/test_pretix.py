@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.builders.pretix_order import SHIRT, SPEAKER, TICKET, WORKSHOP, order, place, pretix_settings
 
@@ -166,6 +168,17 @@ def test_a_date_of_a_series_can_be_an_event() -> None:
     events = (PretixEvent("summit26", "SUMMIT-26"), PretixEvent("summit26", "SUMMIT-DAY-2", 5))
     found = mapped(order(place(7, subevent=4), place(8, 2, subevent=5)), settings=pretix_settings(events=events)).documents
     assert [each["event"] for each in found] == ["SUMMIT-26", "SUMMIT-DAY-2"]
+
+
+def test_S4_of_a_series_whose_dates_alone_are_events_the_other_dates_are_left_out() -> None:
+    settings = pretix_settings(events=(PretixEvent("tour", "TOUR-1", 5), PretixEvent("summit26", "SUMMIT-26")))
+    places = [place(n, n, subevent=date, attendee_email=None) for n, date in enumerate((4, 5, None), 1)]
+    found: list[Any] = list(mapped(order(*places, event="tour"), settings=settings).documents)
+    assert [(each["event"], each["code"]) for each in found] == [("TOUR-1", "A2B3C-2")]
+    assert not found[0]["profile"].get("email")  # it is one of three in the order: who ordered does not stand in
+    assert [each["event"] for each in mapped(order(*places), settings=settings).documents] == ["SUMMIT-26"] * 3
+    assert PretixEvent.from_key("tour/5", "TOUR-1") == settings.events[0]
+    assert CallMapping.from_body(mapping_of(settings).to_body()) == mapping_of(settings)
 
 
 @pytest.mark.parametrize("body", [None, 7, "x", {"code": "A"}, {"code": "A", "positions": [None, {}]}, {"positions": [{"id": 1}]}])

@@ -71,13 +71,12 @@ def _look(account: int, id: int) -> bool:
         try:
             requests = requests_of(account, setup)
             catalogue = overview_of(requests, setup)
-            chosen = {slug for slug, _ in setup.events}
-            catalogue = requests.sample(catalogue, [event.slug for event in catalogue.events if event.slug in chosen]).catalogue
+            catalogue = requests.sample(catalogue, setup.chosen).catalogue
         except (PretixRefusal, NotPretix) as error:
             log.info("pretix_look_refused", account=account, source=id, reason=str(error)[:200])
             return False
-        known = {event.slug for event in setup.catalogue.events}
-        new = [event.slug for event in catalogue.events if event.slug not in known]
+        known = {event.key for event in setup.catalogue.events}
+        new = [event.key for event in catalogue.events if event.key not in known and setup.is_asked_about(event)]
         with saving(account, by=by) as transaction:
             row = lock_source(id)
             latest = setup_of(row)

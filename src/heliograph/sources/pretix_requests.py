@@ -28,6 +28,7 @@ from heliograph.domain.source.pretix_catalogue import (
     read_organizers,
     read_questions,
 )
+from heliograph.domain.source.pretix_dates import MOST_DATES, with_dates
 from heliograph.domain.source.rest_list import Paging, Place, RestList, RestListError
 from heliograph.outbound.sender import Sender
 from heliograph.sources.list_request import ListRequester, ReadFailure
@@ -37,7 +38,7 @@ PAGE_SIZE: Final = 50
 LONGEST_LOOK: Final = 45.0
 """Seconds for all requests of one look; a person waits for the page."""
 MOST_CHOSEN: Final = 50
-"""Events of a source whose products are looked at: four requests each."""
+"""Events and dates of a source. The products of each are looked at, by four requests, and all of them are created in one transaction."""
 COMMENT: Final = "Heliograph"
 """By which people recognise its webhook in pretix."""
 ACTIONS: Final = [
@@ -90,38 +91,39 @@ class PretixRequests:
             raise PretixRefusal(_("The token’s team sees no organizer. Ask for a token of a team that may see the events you want here."))
         slugs = [slug for slug, _ in organizers]
         chosen = organizer if organizer in slugs else slugs[0]
-        events = read_events(self._list(f"organizers/{quote(chosen, safe='')}/events/", most=MOST_EVENTS))
+        path = f"organizers/{quote(chosen, safe='')}"
+        events = read_events(self._list(f"{path}/events/", most=MOST_EVENTS))
+        if any(event.is_series for event in events):
+            events = with_dates(events, self._list(f"{path}/subevents/", most=MOST_DATES, ordering="-date_from"))
         return PretixCatalogue(organizers, chosen, events)
 
-    def sample(self, catalogue: PretixCatalogue, slugs: Sequence[str]) -> PretixSample:
-        """Reads products, questions and the newest orders of some of the catalogue's events. Raises PretixRefusal, NotPretix."""
+    def sample(self, catalogue: PretixCatalogue, keys: Sequence[str]) -> PretixSample:
+        """Reads products, questions and the newest orders of some of the catalogue's events; of dates, those of their series. Raises PretixRefusal,
+        NotPretix."""
         read: dict[str, CatalogueEvent] = {}
         orders: list[dict[str, Any]] = []
         parts = 0
-        for slug in slugs[:MOST_CHOSEN]:
-            event = catalogue.event(slug)
-            if event is None:
-                continue
-            path = f"organizers/{quote(catalogue.organizer, safe='')}/events/{quote(slug, safe='')}"
+        for event in catalogue.series_of(keys)[:MOST_CHOSEN]:
+            path = f"organizers/{quote(catalogue.organizer, safe='')}/events/{quote(event.slug, safe='')}"
             items = self._list(f"{path}/items/", most=MOST_PRODUCTS)
             categories = self._list(f"{path}/categories/", most=MOST_PRODUCTS)
             questions = self._list(f"{path}/questions/", most=MOST_PRODUCTS)
             query = {"ordering": "-datetime", "include_canceled_positions": "true", "page_size": str(MOST_SAMPLES)}
             page = self._page(f"{self._api}{path}/orders/?{urlencode(query)}")
             count = page.get("count")
-            read[slug] = replace(
+            read[event.key] = replace(
                 event,
                 orders=count if isinstance(count, int) and count >= 0 else len(_results(page)),
                 items=read_items(items),
                 categories=read_categories(categories),
                 questions=read_questions(questions),
             )
-            parts += _count_parts(read[slug])
+            parts += _count_parts(read[event.key])
             if parts > MOST_PARTS:
                 raise PretixRefusal(_("These events have too many products and questions for one source. Choose fewer events."))
             orders += [each for each in _results(page)[:MOST_SAMPLES] if isinstance(each, dict) and len(json.dumps(each)) <= LARGEST_SAMPLE]
         orders.sort(key=lambda order: str(order.get("datetime", "")), reverse=True)
-        events = tuple(read.get(each.slug, each) for each in catalogue.events)
+        events = tuple(read.get(each.key, each) for each in catalogue.events)
         return PretixSample(replace(catalogue, events=events), tuple(orders[:MOST_SAMPLES]))
 
     def check_webhooks(self, organizer: str) -> None:
@@ -149,9 +151,9 @@ class PretixRequests:
         if isinstance(answer, ReadFailure):
             raise _webhook_refusal(answer)
 
-    def _list(self, path: str, *, most: int) -> list[object]:
+    def _list(self, path: str, *, most: int, **query: str) -> list[object]:
         """The entries of a list, page after page."""
-        url = f"{self._api}{path}?page_size={PAGE_SIZE}"
+        url = f"{self._api}{path}?{urlencode({'page_size': PAGE_SIZE, **query})}"
         entries: list[object] = []
         while url and len(entries) < most:
             page = self._page(url)

@@ -163,7 +163,10 @@ def _new_in_pretix(row: SourceRow, word: str) -> HealthWords | None:
 
 def _new_events(row: SourceRow, word: str) -> HealthWords | None:
     """What to do about events that came to pretix since somebody has chosen its events; None if there are none."""
-    names = list(setup_of(row.source).new_events) if row.source.platform == PRETIX else []
+    if row.source.platform != PRETIX:
+        return None
+    setup = setup_of(row.source)
+    names = [event.name if (event := setup.catalogue.event(key)) else key for key in setup.new_events]
     if not names:
         return None
     says = ngettext(

@@ -54,12 +54,18 @@ class PretixEvent:
     code: str
     """Of the event here."""
     date: int | None = None
-    """The number of one date of an event series; None: the event itself, or all its dates."""
+    """The number of one date of an event series; None: the event itself, or all dates of a series that are not events of their own."""
 
     @property
     def key(self) -> str:
-        """As `pretix_orders` writes the event of a place."""
+        """As `pretix_orders` writes the event of a place: tour for an event or a series, tour/12 for a date."""
         return self.slug if self.date is None else f"{self.slug}/{self.date}"
+
+    @classmethod
+    def from_key(cls, key: str, code: str) -> PretixEvent:
+        """The event with this key."""
+        slug, _, date = key.partition("/")
+        return cls(slug, code, int(date)) if date.isdecimal() else cls(key, code)
 
 
 @dataclass(frozen=True, slots=True)

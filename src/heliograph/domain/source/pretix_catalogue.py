@@ -7,7 +7,7 @@ objects in pretix's own words, which `pretix_proposals` reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from heliograph.domain.errors import HeliographError
@@ -15,6 +15,8 @@ from heliograph.domain.mapping.json_bodies import Body, BodyError
 
 MOST_ORGANIZERS: Final = 20
 MOST_EVENTS: Final = 500
+MOST_STORED: Final = 2 * MOST_EVENTS
+"""Events, series and dates of series of one catalogue."""
 MOST_PRODUCTS: Final = 200
 """Of an event; the same for its questions, and for the choices of one question."""
 LONGEST_TEXT: Final = 300
@@ -29,7 +31,7 @@ class NotPretix(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEvent:
-    """An event of a pretix, or a series of events."""
+    """An event of a pretix, a series of events, or one date of a series."""
 
     slug: str
     name: str
@@ -44,11 +46,24 @@ class CatalogueEvent:
     items: Objects = ()
     categories: Objects = ()
     questions: Objects = ()
+    date: int | None = None
+    """The number of a date in its series, whose slug it has; None for an event or a series."""
+    moment: str = ""
+    """What tells a date from the others of its series, such as 2027-05-03."""
+
+    @property
+    def key(self) -> str:
+        """As `PretixEvent.key`: tour for an event or a series, tour/12 for a date."""
+        return self.slug if self.date is None else f"{self.slug}/{self.date}"
 
     @property
     def was_read(self) -> bool:
         """Whether its products and questions were read."""
         return self.orders is not None
+
+    def with_parts_of(self, other: CatalogueEvent) -> CatalogueEvent:
+        """This event with the products and questions of another one, or of itself as it was read before."""
+        return replace(self, orders=other.orders, items=other.items, categories=other.categories, questions=other.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +75,18 @@ class PretixCatalogue:
     organizer: str = ""
     """The slug of the one whose events these are."""
     events: tuple[CatalogueEvent, ...] = ()
+    """With the dates of series, whose products and questions stand in the series only: `event` brings them together."""
 
-    def event(self, slug: str) -> CatalogueEvent | None:
-        """The event with this slug."""
-        return next((each for each in self.events if each.slug == slug), None)
+    def event(self, key: str) -> CatalogueEvent | None:
+        """The event, series or date with this key. A date has the products and questions of its series."""
+        event = next((each for each in self.events if each.key == key), None)
+        series = self.event(event.slug) if event is not None and event.date is not None else None
+        return event if event is None or series is None else event.with_parts_of(series)
+
+    def series_of(self, keys: Iterable[str]) -> list[CatalogueEvent]:
+        """The events with these keys, and in place of dates their series: what has products and questions of its own, each once."""
+        slugs = dict.fromkeys(event.slug for event in self.events if event.key in set(keys))
+        return [event for event in self.events if event.date is None and event.slug in slugs]
 
     def to_body(self) -> dict[str, Any]:
         """The catalogue as JSON; `from_body` reads it back."""
@@ -83,6 +106,8 @@ class PretixCatalogue:
                     "items": list(event.items),
                     "categories": list(event.categories),
                     "questions": list(event.questions),
+                    "date": event.date,
+                    "moment": event.moment,
                 }
                 for event in self.events
             ],
@@ -94,7 +119,8 @@ class PretixCatalogue:
         body = Body(value)
         organizers = body.pairs("organizers", most=MOST_ORGANIZERS)
         try:
-            events = tuple(_stored_event(entry) for entry in _objects(item for _, item in body.items("events", most=MOST_EVENTS)))
+            stored = _objects((item for _, item in body.items("events", most=MOST_STORED)), MOST_STORED)
+            events = tuple(_stored_event(entry) for entry in stored)
         except NotPretix as error:
             raise BodyError("events", str(error)) from None
         return cls(organizers, body.text("organizer", longest=LONGEST_SLUG), events)
@@ -107,6 +133,8 @@ def _stored_event(entry: Mapping[str, Any]) -> CatalogueEvent:
         read_items(entry.get("items", ())),
         read_categories(entry.get("categories", ())),
         read_questions(entry.get("questions", ())),
+        Body(entry).number("date", least=0, most=2**63 - 1),
+        _text(entry.get("moment")),
     )
 
 
@@ -121,6 +149,20 @@ def read_organizers(entries: Iterable[object]) -> tuple[tuple[str, str], ...]:
 def read_events(entries: Iterable[object]) -> tuple[CatalogueEvent, ...]:
     """Reads events, those that begin last first. Raises NotPretix."""
     return tuple(sorted((_event(entry) for entry in _objects(entries, MOST_EVENTS)), key=lambda event: event.starts, reverse=True))
+
+
+def read_listed_dates(entries: Iterable[object], most: int) -> tuple[CatalogueEvent, ...]:
+    """Reads dates of event series, as /subevents/ lists them: with slug and number, without a zone and maybe without a name. Raises NotPretix."""
+    return tuple(
+        CatalogueEvent(
+            _slug(entry, "event"),
+            _text(entry.get("name")),
+            _text(entry.get("date_from")),
+            _text(entry.get("date_to")),
+            date=_number(entry, "id"),
+        )
+        for entry in _objects(entries, most)
+    )
 
 
 def _event(entry: Mapping[str, Any], *more: Any) -> CatalogueEvent:

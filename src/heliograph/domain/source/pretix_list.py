@@ -124,6 +124,7 @@ def _orders_of(settings: PretixSettings) -> PretixOrders:
         ),
         choices=tuple(question.identifier for question in questions.values() if question.options),
         dates=tuple(event.key for event in settings.events if event.date is not None),
+        partial_series=tuple(dict.fromkeys(event.slug for event in settings.events if event.slug not in settings.event_codes)),
         checkin_lists=settings.checkin_lists,
         orderer_stands_in=settings.orderer_stands_in,
     )

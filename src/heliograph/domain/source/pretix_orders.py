@@ -75,6 +75,8 @@ class PretixOrders:
     """Those of them of which the identifiers of the chosen options are taken, instead of the text."""
     dates: tuple[str, ...] = ()
     """Dates of event series that are events here, as slug/number."""
+    partial_series: tuple[str, ...] = ()
+    """Slugs of the series of which only those dates are read."""
     checkin_lists: tuple[int, ...] = ()
     orderer_stands_in: bool = True
 
@@ -92,7 +94,11 @@ class PretixOrders:
             if place.get("addon_to") is not None:
                 addons.setdefault(_number(place["addon_to"]), []).append(place)
         own = [place for place in places if place.get("addon_to") is None and not self._is_left_out(place)]
-        return [self._registration(order, place, addons.get(_number(place.get("id")), ()), is_only=len(own) == 1) for place in own]
+        return [
+            self._registration(order, place, addons.get(_number(place.get("id")), ()), is_only=len(own) == 1)
+            for place in own
+            if self._event(order, place) not in self.partial_series
+        ]
 
     def _registration(
         self, order: Mapping[str, Any], place: Mapping[str, Any], addons: Sequence[Mapping[str, Any]], *, is_only: bool
@@ -195,8 +201,9 @@ class PretixOrders:
         return answers
 
     def to_body(self) -> dict[str, Any]:
-        """Its JSON; `from_body` reads it back."""
-        return {
+        """Its JSON; `from_body` reads it back. A member that came later is left out while it is empty: another mapping has everything read again."""
+        body: dict[str, Any] = {"partial_series": list(self.partial_series)} if self.partial_series else {}
+        return body | {
             "variations": list(self.variations),
             "left_out": list(self.left_out),
             "questions": list(self.questions),
@@ -219,6 +226,7 @@ class PretixOrders:
             aliases=body.pairs("aliases", most=MOST_QUESTIONS),
             choices=body.texts("choices", most=MOST_QUESTIONS),
             dates=body.texts("dates", most=MOST_ITEMS),
+            partial_series=body.texts("partial_series", most=MOST_ITEMS),
             checkin_lists=tuple(item for item in lists if isinstance(item, int) and not isinstance(item, bool)),
             orderer_stands_in=body.flag("orderer_stands_in", default=True),
         )

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.setup.compiled_setup import EventState
-from heliograph.domain.source.pretix_catalogue import CatalogueEvent, NotPretix
+from heliograph.domain.source.pretix_catalogue import CatalogueEvent, NotPretix, PretixCatalogue
 from heliograph.setup.name_fields import CODE_LENGTH
 from heliograph.setup.services.events import new_event, save_event
 from heliograph.setup.services.setup_save import saving
@@ -32,20 +32,27 @@ NEW: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class EventChoice:
-    """An event of a pretix, and the code of our event; NEW for one that is created."""
+    """An event of a pretix, or a date of a series, and the code of our event; NEW for one that is created."""
 
-    slug: str
+    key: str
+    """See `CatalogueEvent.key`."""
     code: str = NEW
 
 
-def suggested_code(slug: str) -> str:
-    """The code of our event for a slug: "SUMMIT-26" for "summit.26"."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", slug).strip("-").upper()[:CODE_LENGTH].strip("-") or "EVENT"
+def suggested_code(event: CatalogueEvent) -> str:
+    """The code of our event: "SUMMIT-26" for "summit.26", "TOUR-2027-05-03" for a date of "tour"."""
+    moment = f"-{_code(event.moment)}" if event.moment else ""
+    return (_code(event.slug)[: CODE_LENGTH - len(moment)].strip("-") or "EVENT"[: CODE_LENGTH - len(moment)]) + moment
 
 
-def proposed_code(slug: str, codes: Iterable[str]) -> str:
-    """The code of the existing event that has the same letters and digits as the slug; NEW if there is none."""
-    return next((code for code in codes if _plain(code) == _plain(slug)), NEW)
+def _code(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").upper()
+
+
+def proposed_code(event: CatalogueEvent, codes: Iterable[str]) -> str:
+    """The code of the existing event that has the letters and digits of this one's slug, or of the code of a date; NEW if there is none."""
+    plain = _plain(suggested_code(event) if event.moment else event.slug)
+    return next((code for code in codes if _plain(code) == plain), NEW)
 
 
 def _plain(text: str) -> str:
@@ -57,12 +64,12 @@ def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: 
 
     Returns why pretix could not be asked, or "". Call it outside of a transaction.
     seen: the version of the source that the page showed
-    Raises NotThere, SavedMeanwhile, and Invalid by the slugs of the events, "" for all.
+    Raises NotThere, SavedMeanwhile, and Invalid by the keys of the events, "" for all.
     """
     setup = setup_of(pretix_row(id))
-    _check(choices)
+    _check(setup.catalogue, choices)
     try:
-        sample = requests_of(account, setup).sample(setup.catalogue, [each.slug for each in choices])
+        sample = requests_of(account, setup).sample(setup.catalogue, [each.key for each in choices])
     except (PretixRefusal, NotPretix) as error:
         return str(error)
     with saving(account, by=by) as transaction:
@@ -71,10 +78,10 @@ def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: 
             raise SavedMeanwhile({"": ["Somebody else saved this source in the meantime. Look at it, and save again."]})
         codes: list[tuple[str, str]] = []
         for choice in choices:
-            event = sample.catalogue.event(choice.slug)
+            event = sample.catalogue.event(choice.key)
             if event is None:
-                raise Invalid({choice.slug: ["This event is no longer in pretix."]})
-            codes.append((choice.slug, _our_event(transaction, event, choice)))
+                raise Invalid({choice.key: ["This event is no longer in pretix."]})
+            codes.append((choice.key, _our_event(transaction, event, choice)))
         save_setup(transaction, row, replace(setup, catalogue=sample.catalogue, events=tuple(codes), refusal="", new_events=()))
         if sample.orders:
             body = json.dumps(list(sample.orders), ensure_ascii=False).encode("utf-8", "replace")
@@ -87,7 +94,7 @@ def look_again(account: int, id: int, *, by: str) -> str:
     transaction. Raises NotThere."""
     setup = setup_of(pretix_row(id))
     try:
-        sample = requests_of(account, setup).sample(setup.catalogue, [slug for slug, _ in setup.events])
+        sample = requests_of(account, setup).sample(setup.catalogue, setup.chosen)
     except (PretixRefusal, NotPretix) as error:
         return str(error)
     with saving(account, by=by) as transaction:
@@ -95,33 +102,35 @@ def look_again(account: int, id: int, *, by: str) -> str:
     return ""
 
 
-def _check(choices: Sequence[EventChoice]) -> None:
+def _check(catalogue: PretixCatalogue, choices: Sequence[EventChoice]) -> None:
     if not choices:
         raise Invalid({"": ["Choose at least one event."]})
     if len(choices) > MOST_CHOSEN:
         raise Invalid({"": [f"At most {MOST_CHOSEN} events are possible. Add another source for more."]})
-    counted = Counter((each.code or suggested_code(each.slug)).lower() for each in choices)
-    twice = {
-        each.slug: ["Another event becomes this one, too. Choose different ones."]
-        for each in choices
-        if counted[(each.code or suggested_code(each.slug)).lower()] > 1
-    }
+    codes = {each.key: (each.code or _suggested(catalogue, each.key)).lower() for each in choices}
+    counted = Counter(codes.values())
+    twice = {key: ["Another event becomes this one, too. Choose different ones."] for key, code in codes.items() if counted[code] > 1}
     if twice:
         raise Invalid(twice)
 
 
+def _suggested(catalogue: PretixCatalogue, key: str) -> str:
+    event = catalogue.event(key)
+    return suggested_code(event) if event is not None else key
+
+
 def _our_event(transaction: SetupTransaction, event: CatalogueEvent, choice: EventChoice) -> str:
     """The code of our event, which is created if it is not there. Raises Invalid."""
-    code = choice.code or suggested_code(choice.slug)
+    code = choice.code or suggested_code(event)
     existing = Event.objects.filter(account_id=transaction.account, code__iexact=code).values_list("code", flat=True).first()
     if existing is not None:
         return str(existing)
     if choice.code != NEW:
-        raise Invalid({choice.slug: [f"There is no event {code} any more."]})
+        raise Invalid({choice.key: [f"There is no event {code} any more."]})
     try:
         save_event(transaction, event_state(event, code, transaction.provider.account(transaction.account)))
     except Invalid as error:
-        raise Invalid({choice.slug: [sentence for sentences in error.fields.values() for sentence in sentences]}) from None
+        raise Invalid({choice.key: [sentence for sentences in error.fields.values() for sentence in sentences]}) from None
     return code
 
 

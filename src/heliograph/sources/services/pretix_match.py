@@ -115,7 +115,7 @@ def save_match(transaction: SetupTransaction, id: int, match: PretixMatch, *, se
     if gone is not None:
         raise Invalid({"": [f"There is no event {gone} any more. Go back, and choose the events again."]})
     transaction.lock_more_events(ids.values())
-    making = _Making(transaction, [(setup.catalogue.event(slug), ids[code]) for slug, code in setup.events])
+    making = _Making(transaction, [(setup.catalogue.event(key), ids[code]) for key, code in setup.events])
     statuses = [(each.state, making.status(each)) for each in match.statuses]
     items = [PretixItem(key, each.use, making.item(each)) for each in match.items for key in each.keys]
     questions = [question for each in match.questions if each.target and (question := making.question(each)) is not None]
@@ -131,7 +131,7 @@ def _settings(setup: PretixSetup, statuses: Any, items: Any, questions: Any, inc
             server=address_of(setup),
             organizer=setup.catalogue.organizer,
             connection=setup.connection,
-            events=tuple(PretixEvent(slug, code) for slug, code in setup.events),
+            events=tuple(PretixEvent.from_key(key, code) for key, code in setup.events),
             statuses=tuple(statuses),
             items=tuple(items),
             questions=tuple(questions),

@@ -23,7 +23,7 @@ from heliograph.domain.connection.connection import Auth, KeyPlace, Method
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.source.pretix import PRETIX, PretixSettings
-from heliograph.domain.source.pretix_catalogue import LONGEST_SLUG, MOST_EVENTS, CatalogueEvent, NotPretix, PretixCatalogue
+from heliograph.domain.source.pretix_catalogue import LONGEST_SLUG, MOST_STORED, CatalogueEvent, NotPretix, PretixCatalogue
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
@@ -34,6 +34,8 @@ from heliograph.store.instants import from_micros
 
 NAME: Final = "pretix"
 MOST_MATCHED: Final = 20_000
+LONGEST_KEY: Final = LONGEST_SLUG + 20
+"""Characters of a slug with the number of a date."""
 MEMBER: Final = "setup"
 """The member of a source's settings."""
 SCHEME: Final = "Token "
@@ -62,7 +64,7 @@ class PretixSetup:
     """Why pretix could not be asked the last time; "" if it could."""
     catalogue: PretixCatalogue = field(default_factory=PretixCatalogue)
     events: tuple[tuple[str, str], ...] = ()
-    """The slugs of the chosen events, each with the code of our event."""
+    """The keys of the chosen events, series and dates (`CatalogueEvent.key`), each with the code of our event."""
     matched: tuple[str, ...] = ()
     """The products and questions that a person has seen and saved, by `part_keys`."""
     webhook: int | None = None
@@ -70,7 +72,7 @@ class PretixSetup:
     looked_at: int = 0
     """When pretix was looked at by itself for the last time (microseconds)."""
     new_events: tuple[str, ...] = ()
-    """The slugs of events that came since a person has chosen events."""
+    """The keys of events and dates that came since a person has chosen events."""
 
     @property
     def is_connected(self) -> bool:
@@ -80,12 +82,29 @@ class PretixSetup:
     @property
     def is_read(self) -> bool:
         """Whether the products and questions of all chosen events were read."""
-        chosen = [self.catalogue.event(slug) for slug, _ in self.events]
-        return bool(chosen) and all(event is not None and event.was_read for event in chosen)
+        events = [self.catalogue.event(key) for key in self.chosen]
+        return bool(events) and all(event is not None and event.was_read for event in events)
+
+    @property
+    def chosen(self) -> list[str]:
+        """The keys of the chosen events."""
+        return [key for key, _ in self.events]
+
+    @property
+    def chosen_series(self) -> list[CatalogueEvent]:
+        """The chosen events as they were read, in place of dates their series."""
+        return self.catalogue.series_of(self.chosen)
+
+    def is_asked_about(self, event: CatalogueEvent) -> bool:
+        """Whether an event that came to pretix is one to decide about. A date is if dates of its series were chosen, and not the whole series: with
+        that it comes along."""
+        if event.date is None:
+            return True
+        return event.slug not in self.chosen and any(key.startswith(f"{event.slug}/") for key in self.chosen)
 
     def part_keys(self) -> dict[str, str]:
         """The products and questions of the chosen events: a key of each, and its name."""
-        events = [event for slug, _ in self.events if (event := self.catalogue.event(slug)) is not None]
+        events = self.chosen_series
         products = {f"item {item['id']}": str(item["name"]) for event in events for item in event.items}
         return products | {f"question {each['identifier']}": str(each["question"]) for event in events for each in event.questions}
 
@@ -119,11 +138,11 @@ class PretixSetup:
             body.flag("own", default=True),
             body.text("refusal", longest=1_000),
             PretixCatalogue.from_body(catalogue),
-            body.pairs("events", most=MOST_EVENTS, longest=LONGEST_SLUG),
+            body.pairs("events", most=MOST_STORED, longest=LONGEST_KEY),
             body.texts("matched", most=MOST_MATCHED),
             body.number("webhook", least=1, most=2**53),
             body.number("looked_at", least=0, most=2**63 - 1) or 0,
-            body.texts("new_events", most=MOST_EVENTS, longest=LONGEST_SLUG),
+            body.texts("new_events", most=MOST_STORED, longest=LONGEST_KEY),
         )
 
 
@@ -133,7 +152,7 @@ def setup_of(source: Source) -> PretixSetup:
         settings = json.loads(source.settings or "{}")
         if MEMBER not in settings and PRETIX in settings:  # from a configuration file
             read = PretixSettings.from_body(settings[PRETIX])
-            pairs = tuple((event.slug, event.code) for event in read.events)
+            pairs = tuple((event.key, event.code) for event in read.events)
             return PretixSetup(read.connection, is_own=False, catalogue=PretixCatalogue(organizer=read.organizer), events=pairs)
         return PretixSetup.from_body(settings.get(MEMBER, {}))
     except (BodyError, ValueError, AttributeError):
@@ -237,8 +256,8 @@ def look(account: int, id: int, *, by: str, organizer: str = "") -> str:
     except (PretixRefusal, NotPretix) as error:
         after = replace(setup, refusal=str(error)[:1_000])
     else:
-        slugs = {event.slug for event in catalogue.events}
-        chosen = tuple(pair for pair in setup.events if pair[0] in slugs)
+        keys = {event.key for event in catalogue.events}
+        chosen = tuple(pair for pair in setup.events if pair[0] in keys)
         after = replace(setup, refusal="", catalogue=catalogue, events=chosen)
     with saving(account, by=by) as transaction:
         save_setup(transaction, lock_source(id), after)
@@ -248,17 +267,8 @@ def look(account: int, id: int, *, by: str, organizer: str = "") -> str:
 def overview_of(requests: PretixRequests, setup: PretixSetup, organizer: str = "") -> PretixCatalogue:
     """The organizers and events as they are now, with the products and questions that were read before. Raises PretixRefusal, NotPretix."""
     catalogue = requests.overview(organizer or setup.catalogue.organizer)
-    known = {event.slug: event for event in setup.catalogue.events} if catalogue.organizer == setup.catalogue.organizer else {}
-    return replace(catalogue, events=tuple(_with_setup(event, known.get(event.slug)) for event in catalogue.events))
-
-
-def _with_setup(event: CatalogueEvent, known: CatalogueEvent | None) -> CatalogueEvent:
-    """The event as it was listed now, with the products and questions that were read before."""
-    return (
-        event
-        if known is None
-        else replace(event, orders=known.orders, items=known.items, categories=known.categories, questions=known.questions)
-    )
+    known = {event.key: event for event in setup.catalogue.events} if catalogue.organizer == setup.catalogue.organizer else {}
+    return replace(catalogue, events=tuple(event.with_parts_of(known.get(event.key, event)) for event in catalogue.events))
 
 
 def requests_of(account: int, setup: PretixSetup) -> PretixRequests:

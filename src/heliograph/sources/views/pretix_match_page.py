@@ -173,7 +173,7 @@ class MatchPage:
             provider = Committed(db)
             self._config: AccountConfig = provider.account(request.account.pk)
             self._events: list[EventConfig] = [provider.event(id) for id in ids]
-        self._catalogue = [event for slug, _ in setup.events if (event := setup.catalogue.event(slug)) is not None]
+        self._catalogue = setup.chosen_series
         data = posted(request)
         self._statuses = {state: self._status_row(state) for state in STATES}
         self._items = self._item_rows()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -41,6 +42,8 @@ STEPS: Final = (
 )
 MOST_OFFERED: Final = 50
 """Our events that each row offers, the newest."""
+MOST_DATES_SHOWN: Final = 100
+"""Dates of a series that are offered, besides those that were chosen: the next ones."""
 
 
 def frame(source: Source | None, at: int) -> dict[str, Any]:
@@ -136,7 +139,7 @@ class EventsForm(Form):
 
 
 class _OurEvent(Form):
-    """Our event of a row, posted as to-<slug>."""
+    """Our event of a row, posted as to-<key>."""
 
     to = Select(options=())
 
@@ -160,9 +163,9 @@ def source_pretix_events(request: AccountRequest, id: int) -> HttpResponse:
     if pressed(request) == "look":
         pretix_setup.look(request.account.pk, id, by=request.user.actor, organizer=values["organizer"])
         return HttpResponseRedirect(reverse("source-pretix-events", args=(id,)))
-    rows = [_EventRow(event, setup, ours, form) for event in setup.catalogue.events]
+    rows = _event_rows(setup, ours, form)
     if form.is_bound:
-        choices = [EventChoice(row.event.slug, row.code) for row in rows if row.is_chosen]
+        choices = [EventChoice(row.event.key, row.code) for row in rows if row.is_chosen]
         try:
             refusal = choose_events(request.account.pk, id, choices, by=request.user.actor, seen=read_id(values["version"]) or 0)
         except Invalid as error:
@@ -182,23 +185,40 @@ def source_pretix_events(request: AccountRequest, id: int) -> HttpResponse:
         told=told,
         organizers=[Choice(slug, name, slug == setup.catalogue.organizer, slug) for slug, name in setup.catalogue.organizers],
         events=[row.shown(errors) for row in rows],
+        has_series=any(event.is_series for event in setup.catalogue.events),
         **frame(pretix_row(id), 2),
     )
 
 
+def _event_rows(setup: PretixSetup, ours: Sequence[str], form: EventsForm) -> list[_EventRow]:
+    """The rows of the table. Of each series the dates that were chosen, and the next ones that are not over."""
+    rows: list[_EventRow] = []
+    dates: Counter[str] = Counter()
+    for event in setup.catalogue.events:
+        if event.date is None or event.key in setup.chosen:
+            rows.append(_EventRow(event, setup, ours, form))
+        elif not _is_over(event) and dates[event.slug] < MOST_DATES_SHOWN:
+            dates[event.slug] += 1
+            rows.append(_EventRow(event, setup, ours, form))
+    return rows
+
+
 class _EventRow:
-    """An event of the pretix in the table of the page."""
+    """An event of the pretix in the table of the page, or a date of a series."""
 
     def __init__(self, event: CatalogueEvent, setup: PretixSetup, ours: Sequence[str], form: EventsForm) -> None:
         chosen = dict(setup.events)
         self.event = event
-        proposed = proposed_code(event.slug, ours)
-        stored = chosen.get(event.slug, proposed)
+        proposed = proposed_code(event, ours)
+        stored = chosen.get(event.key, proposed)
         offered = dict.fromkeys(code for code in (stored, proposed, *ours[:MOST_OFFERED]) if code in ours)
-        new = _("Create %(code)s") % {"code": suggested_code(event.slug)}
-        self._to = _OurEvent(form.data if form.is_bound else None, prefix=event.slug, initial={"to": stored if stored in ours else ""})
+        new = _("Create %(code)s") % {"code": suggested_code(event)}
+        self._to = _OurEvent(form.data if form.is_bound else None, prefix=event.key, initial={"to": stored if stored in ours else ""})
         self._to.say("to", options=[Choice("", new), *(Choice(code, code) for code in offered)])
-        self.is_chosen = event.slug in form.posted["event"] if form.is_bound else event.slug in chosen if chosen else not _is_over(event)
+        if form.is_bound:
+            self.is_chosen = event.key in form.posted["event"]
+        else:  # by default a series is one event: its dates come along
+            self.is_chosen = event.key in chosen if chosen else event.date is None and not _is_over(event)
 
     @property
     def code(self) -> str:
@@ -211,16 +231,17 @@ class _EventRow:
         notes = [
             *([_("test mode")] if event.is_test else []),
             *([_("over")] if _is_over(event) else []),
-            *([_("a series")] if event.is_series else []),
+            *([_("a series: all dates that are not ticked below")] if event.is_series else []),
         ]
         return {
-            "slug": event.slug,
+            "key": event.key,
+            "is_date": event.date is not None,
             "name": event.name,
-            "note": ", ".join([event.slug, *notes]),
+            "note": ", ".join([event.key, *notes]),
             "when": _day(event),
             "on": self.is_chosen,
             "to": self._to.draw_field("to"),
-            "error": " ".join(_(sentence) for sentence in errors.get(event.slug, ())),
+            "error": " ".join(_(sentence) for sentence in errors.get(event.key, ())),
         }
 
 
@@ -230,7 +251,10 @@ def _is_over(event: CatalogueEvent) -> bool:
 
 
 def _day(event: CatalogueEvent) -> str:
-    start = _instant(event.starts)
+    """When it begins; of a series also when its last date is."""
+    start, end = _instant(event.starts), _instant(event.ends)
+    if event.is_series and start is not None and end is not None and start.date() != end.date():
+        return _("%(first)s to %(last)s") % {"first": day(start), "last": day(end)}
     return day(start) if start is not None else ""
 
 

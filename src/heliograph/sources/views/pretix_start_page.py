@@ -124,9 +124,9 @@ def _act(request: AccountRequest, source: Source, form: StartForm) -> str:
 
 
 def _sums(setup: PretixSetup) -> list[tuple[str, str]]:
-    """The orders of each event, by our code."""
-    events = [(code, setup.catalogue.event(slug)) for slug, code in setup.events]
-    return [(code, intcomma(event.orders or 0)) for code, event in events if event is not None]
+    """The orders of each event, by our code; of dates those of their series, by its name: an order can have places of several dates."""
+    codes = dict(setup.events)
+    return [(codes.get(event.key, event.name), intcomma(event.orders or 0)) for event in setup.chosen_series]
 
 
 def _hook(source: Source, setup: PretixSetup) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _hook(source: Source, setup: PretixSetup) -> dict[str, Any]:
 def _going(source: Source, setup: PretixSetup) -> dict[str, Any]:
     """How far the first reading is."""
     progress = progress_of(source)
-    orders = sum(event.orders or 0 for slug, _ in setup.events if (event := setup.catalogue.event(slug)) is not None)
+    orders = sum(event.orders or 0 for event in setup.chosen_series)
     read = SourceItem.objects.filter(source=source).count()
     pages = SourceCall.objects.filter(source=source, kind=CallKind.PAGE)
     counts = pages.filter(state__in=(CallState.RECORDED, CallState.WAITING)).aggregate(changed=Sum("changed"), refused=Sum("refused"))
