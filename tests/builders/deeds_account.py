@@ -20,10 +20,12 @@ from heliograph.domain.source.source_states import SourceState
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.sources.models import Source, SourceItem, SourceSecret
+from heliograph.sources.services.pretix_setup import MEMBER, PretixSetup
 from heliograph.store import erasures
 from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds
 from tests.api_client import ApiClient
+from tests.builders.planted_pretix import catalogue
 from tests.databases import DatabaseFacts
 from tests.receiver import Answer, Receiver
 from tests.retry_story import queued, refused
@@ -217,7 +219,11 @@ def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
     folder = api.post("sources", {"platform": "rest", "name": "Drop box"})["id"]  # as a folder it would need one of the operator
     command = api.post("sources", {"platform": "rest", "name": "Members"})["id"]  # as a program, likewise
     reading = {"folder": {"event": "REHEARSAL", "columns": {"Reg no": {"to": "code"}}}}
+    read_there = PretixSetup(catalogue=catalogue(), events=(("summit26", "SUMMIT"),))
     with scopes_disabled():
+        looked_at = Source.objects.get(pk=pretix)
+        looked_at.settings = json.dumps(json.loads(looked_at.settings) | {MEMBER: read_there.to_body()})
+        looked_at.save(update_fields=["settings"])
         Source.objects.filter(pk=asking).update(cursor=json.dumps({"filled": True, "missing": 120, "known": 800}))
         Source.objects.filter(pk__in=[listed, lacking]).update(state=SourceState.ON)
         Source.objects.filter(pk=command).update(

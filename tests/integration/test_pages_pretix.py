@@ -6,7 +6,6 @@ import json
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 
 import pytest
 from django.test import Client
@@ -17,6 +16,7 @@ from tests.builders.pretix_order import SPEAKER, TICKET, WORKSHOP, place
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.pretix_shop import TOKEN, PretixShop
+from tests.shown_form import as_shown
 
 from heliograph.accounts.models import Account, Role
 from heliograph.connections.models import Connection
@@ -48,39 +48,6 @@ def shop() -> Iterator[PretixShop]:
         shop.sell("AAAAA", place(1, answers=news), place(2, 2, SPEAKER, attendee_name_parts={"full_name": "Grace Hopper"}))
         shop.sell("BBBBB", place(3), place(4, 2, WORKSHOP, variation=1, addon_to=3), status="n")
         yield shop
-
-
-class _Fields(HTMLParser):
-    """What a browser would post of a page's form with the hidden field `version`."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.values: dict[str, list[str]] = {}
-        self._select = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        names = dict(attrs)
-        if tag == "select":
-            self._select = given.get("name", "")
-        elif tag == "option" and self._select and ("selected" in names or self._select not in self.values):
-            self.values[self._select] = [given.get("value", "")]
-        elif tag == "input" and given.get("name") and given.get("type") not in ("checkbox", "radio"):
-            self.values[given["name"]] = [given.get("value", "")]
-        elif tag == "input" and "checked" in names:
-            self.values.setdefault(given["name"], []).append(given.get("value", ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "select":
-            self._select = ""
-
-
-def as_shown(client: Client, url: str) -> dict[str, list[str]]:
-    """The fields of a page as they are shown, to be posted without a change."""
-    answer = client.get(url)
-    assert answer.status_code == 200, answer
-    return _Fields(answer.content.decode()).values
 
 
 def connected(client: Client, shop: PretixShop) -> str:

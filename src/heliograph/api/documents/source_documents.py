@@ -231,27 +231,6 @@ class SourceChange(Document):
     name: Name
 
 
-class PretixDocument(Document):
-    """What is read from a pretix."""
-
-    pretix: Annotated[
-        dict[str, Any],
-        msgspec.Meta(description="Whose orders, and what events, products, states and questions are here: docs/guide/configuration.md."),
-    ]
-
-
-class PretixLookDocument(Document):
-    """What a look at a pretix found."""
-
-    new: Annotated[list[str], msgspec.Meta(description="Products and questions that came after the last match.")]
-
-
-class PretixWebhookDocument(Document):
-    """The webhook that was set up in pretix."""
-
-    webhook: Annotated[int | None, msgspec.Meta(description="Its id in pretix.")]
-
-
 class ListDocument(Document):
     """How a list is asked and read."""
 

@@ -26,7 +26,6 @@ from heliograph.api.documents.source_documents import (
     NewProof,
     NewSecret,
     NewSource,
-    PretixDocument,
     ProofDocument,
     ReadDocument,
     SecretDocument,
@@ -42,7 +41,7 @@ from heliograph.domain.mapping.json_bodies import BodyError, unknown_member
 from heliograph.domain.source.certain import CERTAIN, CertainEvent
 from heliograph.domain.source.handshake import HANDSHAKE_MEMBERS, Handshake
 from heliograph.domain.source.platforms import COMMAND, has_described_list
-from heliograph.domain.source.pretix import PRETIX, PretixSettings
+from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.rest_list import RestList
 from heliograph.domain.source.verification import VERIFICATION_MEMBERS, Verification, VerificationError
 from heliograph.domain.source.verification_presets import PRESETS
@@ -52,7 +51,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.sources import source_removal
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
-from heliograph.sources.services import certain_events, command_runs, list_readings, pretix_readings, source_proof
+from heliograph.sources.services import certain_events, command_runs, list_readings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
@@ -321,31 +320,6 @@ def _read_list(body: ListDocument) -> RestList:
     return description
 
 
-class PretixOfSource(SourceController):
-    """What a source reads from pretix."""
-
-    access: ClassVar = {"GET": READ_SET_UP, "PUT": SET_UP}
-
-    def get(self, parsed_path: Path[SourcePath]) -> PretixDocument:
-        """Read what a source reads from pretix."""
-        settings = pretix_readings.pretix_settings(service.source_row(number_of(parsed_path.source)))
-        if settings is None:
-            raise Problem(
-                "not-found", f"What this source reads from pretix is not said yet. PUT sources/{parsed_path.source}/pretix says it."
-            )
-        return PretixDocument(pretix=settings.to_body())
-
-    def put(self, parsed_path: Path[SourcePath], parsed_body: Body[PretixDocument]) -> PretixDocument:
-        """Say what a source reads from pretix. Its mapping follows from it; everything is read once more, without flows acting on it."""
-        try:
-            settings = PretixSettings.from_body(parsed_body.pretix)
-        except BodyError as error:
-            raise Invalid({error.where or "pretix": [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
-        with self.saving() as transaction:
-            pretix_readings.save_pretix(transaction, number_of(parsed_path.source), settings)
-        return PretixDocument(pretix=settings.to_body())
-
-
 class ReadingOfSource(SourceController):
     """Reading a source now."""
 
@@ -406,7 +380,6 @@ ROUTES: Final = [
     path("sources/<str:source>/list", ListOfSource.as_view()),
     path("sources/<str:source>/certain", CertainOfSource.as_view()),
     path("sources/<str:source>/list/trial", TrialOfList.as_view()),
-    path("sources/<str:source>/pretix", PretixOfSource.as_view()),
     path("sources/<str:source>/read", ReadingOfSource.as_view()),
     path("sources/<str:source>/missing", MissingOfSource.as_view()),
     path("sources/<str:source>/pause", PauseOfSource.as_view()),

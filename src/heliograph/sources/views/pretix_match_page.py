@@ -16,28 +16,23 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
-from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.domain.source.pretix import ItemUse
 from heliograph.domain.source.pretix_orders import PretixState
-from heliograph.domain.source.pretix_proposals import ItemProposal, QuestionProposal, propose_items, propose_questions, propose_status
-from heliograph.setup.name_fields import NAME_LENGTH, folded
+from heliograph.domain.source.pretix_proposals import propose_status
+from heliograph.setup.name_fields import folded
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import settings_page
-from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
+from heliograph.setup.views.tag_chips import SEPARATOR
 from heliograph.sources.models import Source
 from heliograph.sources.services.pretix_events import look_again
 from heliograph.sources.services.pretix_match import ANSWERS, PROFILE, ItemMatch, PretixMatch, QuestionMatch, StatusMatch, save_match
-from heliograph.sources.services.pretix_readings import pretix_settings
-from heliograph.sources.services.pretix_setup import PretixSetup, pretix_row, setup_of
+from heliograph.sources.services.pretix_match_proposals import MatchProposals, ProposedItem, ProposedQuestion
+from heliograph.sources.services.pretix_setup import pretix_row, setup_of
 from heliograph.sources.views.pretix_pages import ENTRY, frame
-from heliograph.store.config_cache import Committed
-from heliograph.store.django_database import read_database
-from heliograph.store.models import Event
 from heliograph.web.form_fields import Chips, Hidden, Select
 from heliograph.web.forms import Form, not_saved, posted
 from heliograph.web.shown_fields import Choice
@@ -131,10 +126,9 @@ class MatchRow:
 def source_pretix_match(request: AccountRequest, id: int) -> HttpResponse:
     """The third step: what becomes of what. The usual case needs no change."""
     source = pretix_row(id)
-    setup = setup_of(source)
-    if not setup.is_read:
+    if not setup_of(source).is_read:
         return HttpResponseRedirect(reverse("source-pretix-events", args=(id,)))
-    page = MatchPage(request, source, setup)
+    page = MatchPage(request, source)
     errors: Mapping[str, Sequence[str]] = {}
     if page.form.posted.get("do") == "look":
         refusal = look_again(request.account.pk, id, by=request.user.actor)
@@ -163,21 +157,13 @@ def source_pretix_match(request: AccountRequest, id: int) -> HttpResponse:
 class MatchPage:
     """The rows of the page, with proposals by name and what was saved before."""
 
-    def __init__(self, request: AccountRequest, source: Source, setup: PretixSetup) -> None:
+    def __init__(self, request: AccountRequest, source: Source) -> None:
         self.form = MatchForm(posted(request))
-        self._setup = setup
-        self._saved = pretix_settings(source)
-        codes = {code for _, code in setup.events}
-        ids = Event.objects.filter(account_id=request.account.pk, code__in=codes).values_list("pk", flat=True)
-        with read_database() as db:
-            provider = Committed(db)
-            self._config: AccountConfig = provider.account(request.account.pk)
-            self._events: list[EventConfig] = [provider.event(id) for id in ids]
-        self._catalogue = setup.chosen_series
+        self._proposals = MatchProposals(request.account.pk, source)
         data = posted(request)
         self._statuses = {state: self._status_row(state) for state in STATES}
-        self._items = self._item_rows()
-        self._questions = self._question_rows()
+        self._items = [(self._item_row(each), each) for each in self._proposals.proposed_items()]
+        self._questions = [(self._question_row(each), each) for each in self._proposals.proposed_questions()]
         for row in self._rows():
             row.bind(data)
 
@@ -189,122 +175,66 @@ class MatchPage:
         return PretixMatch(
             [StatusMatch(state, row.to, row.tag_names) for state, row in self._statuses.items()],
             [
-                ItemMatch(row.id, tuple(each.key for each in group), *_use(row.to), row.tag_names if row.to.startswith(TYPE) else ())
-                for row, group in self._items
+                ItemMatch(row.id, each.match.keys, *_use(row.to), row.tag_names if row.to.startswith(TYPE) else ())
+                for row, each in self._items
             ],
-            [QuestionMatch(row.id, each.identifier, row.to, next(iter(row.tag_names), "")) for row, each in self._questions],
+            [QuestionMatch(row.id, each.match.identifier, row.to, next(iter(row.tag_names), "")) for row, each in self._questions],
             include_test_mode=bool(self.form.posted.get("test_mode")),
         )
 
     # --- rows
 
-    def _labels(self, kind: TagKind, ids: Iterable[int]) -> str:
-        return TagChoices(self._config.tags, kind).text(ids)
-
-    def _tag_names(self, kind: TagKind) -> list[str]:
-        return list(TagChoices(self._config.tags, kind).label_by_id.values())
-
     def _status_row(self, state: PretixState) -> MatchRow:
-        known = {folded(each.name): each for each in self._config.statuses.values()}
-        for event in self._events:
-            for each in event.statuses.values():
-                known.setdefault(folded(each.name), each)
-        proposal = propose_status(state, [each.name for each in known.values()], self._tag_names(TagKind.REGISTRATION_STATUS))
-        name = dict(self._saved.statuses).get(state, "") if self._saved else ""
-        name = name or proposal.name
-        there = known.get(folded(name))
-        has = self._labels(TagKind.REGISTRATION_STATUS, there.tags) if there is not None else ""
-        offered = dict.fromkeys([name, proposal.name, *(each.name for each in known.values())])
+        known, match = self._proposals.statuses, self._proposals.status_match(state)
+        proposed = propose_status(state, [each.name for each in known.values()]).name
+        offered = dict.fromkeys([match.name, proposed, *(each.name for each in known.values())])
         theirs, sub = STATES[state]
         return MatchRow(
             f"status-{state.value}",
             theirs,
             sub,
-            name,
+            match.name,
             [_option(each, each, folded(each) in known) for each in offered],
-            has or SEPARATOR.join(proposal.tags) or name,
+            _chips(match.tags),
             gettext_lazy("No tag yet. Flows that need one will wait."),
         )
 
-    def _item_rows(self) -> list[tuple[MatchRow, list[ItemProposal]]]:
-        """A row for each name of a product; of several events that have it, all."""
-        types = {folded(each.name): each for event in self._events for each in event.types.values()}
-        sessions = {folded(each.name): each for event in self._events for each in event.sessions.values()}
-        proposals = propose_items(
-            [item for event in self._catalogue for item in event.items],
-            [category for event in self._catalogue for category in event.categories],
-            [each.name for each in types.values()],
-            [each.name for each in sessions.values()],
-            self._tag_names(TagKind.ATTENDEE_TYPE),
-        )
-        new = self._setup.new_parts
-        groups: dict[tuple[str, ItemUse], list[ItemProposal]] = {}
-        for each in proposals:
-            groups.setdefault((folded(each.theirs), each.use), []).append(each)
-        saved = {item.key: item for item in self._saved.items} if self._saved else {}
-        rows = []
-        for group in groups.values():
-            first = group[0]
-            before = next((saved[each.key] for each in group if each.key in saved), None)
-            name = (first.ours.name or first.theirs)[:NAME_LENGTH].strip()
-            proposed = _value(first.use, name) if before is None else _value(before.use, before.name)
-            options = [(TYPE, each, folded(each) in types) for each in dict.fromkeys([name, *(each.name for each in types.values())])]
-            choices = [_option(f"{kind}{text}", text, there) for kind, text, there in options[:MOST_OFFERED]]
-            choices.append(Choice(f"{SESSION}{name}", _("A session: %(name)s") % {"name": name}))
-            choices += [
-                Choice(f"{SESSION}{each.name}", _("A session: %(name)s") % {"name": each.name})
-                for each in list(sessions.values())[:MOST_OFFERED]
-                if each.name != name
-            ]
-            choices.append(Choice("", _("Leave it out")))
-            if proposed not in {choice.value for choice in choices}:
-                choices.insert(0, Choice(proposed, proposed.partition(":")[2]))
-            there = types.get(folded(proposed.partition(":")[2])) if proposed.startswith(TYPE) else None
-            tags = (there and self._labels(TagKind.ATTENDEE_TYPE, there.tags)) or SEPARATOR.join(first.ours.tags)
-            todo = gettext_lazy("No tag yet. Flows that filter by it won’t find it.") if first.use is ItemUse.TYPE else ""
-            is_new = any(f"item {each.key.partition('/')[0]}" in new for each in group)
-            sub = gettext_lazy("New in pretix") if is_new else gettext_lazy("Add-on") if first.use is ItemUse.SESSION else ""
-            rows.append((MatchRow(f"item-{first.key.replace('/', '_')}", first.theirs, sub, proposed, choices, tags, todo), group))
-        return rows
+    def _item_row(self, item: ProposedItem) -> MatchRow:
+        types, sessions, name = self._proposals.types, self._proposals.sessions, item.name
+        use = item.proposals[0].use
+        proposed = _value(item.match.use, item.match.name)
+        names = dict.fromkeys([name, *(each.name for each in types.values())])
+        choices = [_option(f"{TYPE}{each}", each, folded(each) in types) for each in list(names)[:MOST_OFFERED]]
+        choices.append(Choice(f"{SESSION}{name}", _("A session: %(name)s") % {"name": name}))
+        choices += [
+            Choice(f"{SESSION}{each.name}", _("A session: %(name)s") % {"name": each.name})
+            for each in list(sessions.values())[:MOST_OFFERED]
+            if each.name != name
+        ]
+        choices.append(Choice("", _("Leave it out")))
+        if proposed not in {choice.value for choice in choices}:
+            choices.insert(0, Choice(proposed, proposed.partition(":")[2]))
+        todo = gettext_lazy("No tag yet. Flows that filter by it won’t find it.") if use is ItemUse.TYPE else ""
+        sub = gettext_lazy("New in pretix") if item.is_new else gettext_lazy("Add-on") if use is ItemUse.SESSION else ""
+        return MatchRow(item.match.row, item.theirs, sub, proposed, choices, _chips(item.match.tags or item.proposals[0].ours.tags), todo)
 
-    def _question_rows(self) -> list[tuple[MatchRow, QuestionProposal]]:
-        known = {each.code: each for event in self._events for each in event.questions.values() if each.code}
-        proposals = propose_questions(
-            [question for event in self._catalogue for question in event.questions],
-            [each.label for each in known.values()],
-            self._tag_names(TagKind.QUESTION),
-        )
-        by_label = {folded(each.label): each.code for each in known.values()}
-        saved = {each.identifier: each.target for each in self._saved.questions} if self._saved else None
-        rows = []
-        for each in proposals:
-            proposed = each.target
-            if proposed.startswith(ANSWERS):
-                proposed = f"{ANSWERS}{by_label.get(folded(proposed.removeprefix(ANSWERS)), each.ours.name)}"
-            is_new = f"question {each.identifier}" in self._setup.new_parts
-            if saved is not None and not is_new:
-                proposed = saved.get(each.identifier, "")
-            create = (
-                [] if folded(each.theirs) in by_label else [Choice(f"{ANSWERS}{each.theirs}", _("Create %(name)s") % {"name": each.theirs})]
-            )
-            options = [
-                *create,
-                *(Choice(f"{ANSWERS}{code}", question.label) for code, question in list(known.items())[:MOST_OFFERED]),
-                *(Choice(f"{PROFILE}{key}", _("Profile: %(name)s") % {"name": _(PROFILE_FIELDS[key])}) for key in OFFERED_FIELDS),
-                Choice("", _("Leave it out")),
-            ]
-            if proposed not in {option.value for option in options}:
-                options.insert(0, Choice(proposed, proposed.partition(".")[2]))
-            question = known.get(proposed.removeprefix(ANSWERS))
-            tag = (
-                self._labels(TagKind.QUESTION, [question.tag]) if question is not None and question.tag else next(iter(each.ours.tags), "")
-            )
-            todo = gettext_lazy("No tag yet. Mappings can’t use it.") if proposed.startswith(ANSWERS) else ""
-            count = len(each.options)
-            sub = ngettext("%(n)s choice", "%(n)s choices", count) % {"n": count} if count else ""
-            sub = _("New in pretix") if is_new else sub
-            rows.append((MatchRow(f"question-{each.identifier}", each.theirs, sub, proposed, options, tag, todo), each))
-        return rows
+    def _question_row(self, question: ProposedQuestion) -> MatchRow:
+        known, by_label = self._proposals.questions, self._proposals.code_by_label
+        theirs, proposed = question.proposal.theirs, question.match.target
+        create = [] if folded(theirs) in by_label else [Choice(f"{ANSWERS}{theirs}", _("Create %(name)s") % {"name": theirs})]
+        options = [
+            *create,
+            *(Choice(f"{ANSWERS}{code}", each.label) for code, each in list(known.items())[:MOST_OFFERED]),
+            *(Choice(f"{PROFILE}{key}", _("Profile: %(name)s") % {"name": _(PROFILE_FIELDS[key])}) for key in OFFERED_FIELDS),
+            Choice("", _("Leave it out")),
+        ]
+        if proposed not in {option.value for option in options}:
+            options.insert(0, Choice(proposed, proposed.partition(".")[2]))
+        todo = gettext_lazy("No tag yet. Mappings can’t use it.") if proposed.startswith(ANSWERS) else ""
+        count = len(question.proposal.options)
+        sub = ngettext("%(n)s choice", "%(n)s choices", count) % {"n": count} if count else ""
+        sub = _("New in pretix") if question.is_new else sub
+        return MatchRow(question.match.row, theirs, sub, proposed, options, _chips([question.match.tag]), todo)
 
     # --- the page
 
@@ -320,26 +250,26 @@ class MatchPage:
             ),
             (_("Questions"), _("Answers come along with each registration"), TagKind.QUESTION, [row for row, _ in self._questions]),
         ]
-        is_test = any(event.is_test for event in self._catalogue)
         return {
             "sections": [
                 {
                     "name": name,
                     "says": says,
                     "list": f"tags-{kind.value}",
-                    "choices": self._tag_names(kind),
+                    "choices": list(self._proposals.tag_names(kind).values()),
                     "rows": [row.shown(errors) for row in rows],
                 }
                 for name, says, kind, rows in sections
                 if rows
             ],
-            "test_mode": bool(self.form.posted["test_mode"])
-            if self.form.is_bound
-            else self._saved.include_test_mode
-            if self._saved
-            else is_test,
-            "codes": ", ".join(event.code for event in self._events),
+            "test_mode": bool(self.form.posted["test_mode"]) if self.form.is_bound else self._proposals.includes_test_mode,
+            "codes": ", ".join(event.code for event in self._proposals.events),
         }
+
+
+def _chips(tags: Iterable[str]) -> str:
+    """The value of a chip input with these tags."""
+    return SEPARATOR.join(tag.replace(";", ",") for tag in tags)
 
 
 def _option(value: str, name: str, is_there: bool) -> Choice:
