@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,8 @@ from tests.builders import signal_account
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
+from tests.rest_platform import Manners, Platform
+from tests.rest_stub import RestStub
 from tests.story import Story
 
 
@@ -16,6 +19,13 @@ from tests.story import Story
 def receiver() -> Iterator[Receiver]:
     """A receiver of webhooks."""
     with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def stub() -> Iterator[RestStub]:
+    """A platform with a REST list, on loopback."""
+    with RestStub(Platform(Manners(), random.Random(5))) as made:
         yield made
 
 

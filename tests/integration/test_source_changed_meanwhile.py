@@ -22,7 +22,7 @@ from tests.builders.pretix_source import prepare, pretix_source, settings_for
 from tests.databases import DatabaseFacts
 from tests.pretix_platform import PretixPlatform
 from tests.pretix_stub import PretixStub
-from tests.rest_platform import Answer, Manners, Platform
+from tests.rest_platform import Answer
 from tests.rest_stub import RestStub
 
 from heliograph.domain.source.rest_list import RestList
@@ -38,12 +38,6 @@ BY = "user:1"
 def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as site:
         yield site
-
-
-@pytest.fixture
-def stub() -> Iterator[RestStub]:
-    with RestStub(Platform(Manners(), random.Random(5))) as stub:
-        yield stub
 
 
 @pytest.fixture

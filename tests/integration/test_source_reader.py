@@ -36,12 +36,6 @@ def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
 
 
 @pytest.fixture
-def stub() -> Iterator[RestStub]:
-    with RestStub(Platform(Manners(), random.Random(5))) as stub:
-        yield stub
-
-
-@pytest.fixture
 def source(site: PlatformAccount, stub: RestStub) -> ListSource:
     return list_source(site.store, site.pk, stub.platform, stub.origin, overlap=60)
 
