@@ -795,6 +795,12 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source",
     )
     yield Deed(
+        "it is said which event of Eventbrite a source reads",
+        PagePost("/settings/sources/{eventbrite_source}/eventbrite/", {"event": "710598168", "event_here": "SUMMIT"}),
+        ApiRequest("PUT", "sources/{eventbrite_source}/eventbrite", {"event": "710598168", "event_here": "SUMMIT"}),
+        "audit_entry config_version source",
+    )
+    yield Deed(
         "the sources of an event are compared now",
         PagePost("/settings/sources/ledger/compare/", {"event": "SUMMIT"}),
         ApiRequest("POST", "ledger/comparison", {"event": "SUMMIT"}),

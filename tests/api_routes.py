@@ -102,6 +102,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "sources/{source}/list"): _READ_SET_UP,
     ("PUT", "sources/{source}/list"): _SET_UP,
     ("PUT", "sources/{source}/certain"): _SET_UP,
+    ("PUT", "sources/{source}/eventbrite"): _SET_UP,
     ("POST", "sources/{source}/list/trial"): _READ_SET_UP,
     ("GET", "sources/{source}/pretix"): _READ_SET_UP,
     ("PUT", "sources/{source}/pretix"): _SET_UP,

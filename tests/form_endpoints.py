@@ -75,6 +75,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "source-add": ("POST sources",),
     "source-again": ("POST sources/{source}/calls/again",),
     "source-certain": ("PUT sources/{source}/certain",),
+    "source-eventbrite": ("PUT sources/{source}/eventbrite",),
     "source-list-form": ("PUT sources/{source}/list", "POST sources/{source}/list/trial"),
     "source-command": ("PUT sources/{source}/command",),
     "source-folder": ("PUT sources/{source}/folder",),

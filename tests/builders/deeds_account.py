@@ -210,6 +210,7 @@ def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
     api.ask("PUT", f"sources/{made['Walk-in list']}/mapping", {"mapping": CALLS})
     listed = api.post("sources", {"platform": "rest", "name": "Partner list"})["id"]
     certain = api.post("sources", {"platform": "certain", "name": "Certain"})["id"]
+    eventbrite = api.post("sources", {"platform": "eventbrite", "name": "Eventbrite"})["id"]
     pretix = api.post("sources", {"platform": "pretix", "name": "pretix"})["id"]
     api.ask("PUT", f"sources/{pretix}/pretix", {"pretix": {"organizer": "acme"}})
     api.ask("PUT", f"sources/{listed}/list", {"list": {"address": "https://platform.example/list"}})
@@ -247,6 +248,7 @@ def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
         "folder_source": folder,
         "command_source": command,
         "certain_source": certain,
+        "eventbrite_source": eventbrite,
         "asking_source": asking,
         "gap": f"i{item.pk}.0",
     }

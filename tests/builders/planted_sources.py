@@ -53,6 +53,7 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
     failing = '{"cause": "status", "words": "It answers 401: the token was revoked."}'
     source("Cannot be read", "rest", SourceState.ON, failures=3, failing_since=from_micros(now - 20 * MINUTE), failure=failing)
     source("Reads Certain", "certain", SourceState.DRAFT)
+    source("Reads Eventbrite", "eventbrite", SourceState.DRAFT)
     asking = '{"filled": true, "passed": 37, "missing": 120, "known": 800}'
     source("Asks", "rest", SourceState.ON, cursor=asking, last_read_at=from_micros(now - 3 * MINUTE))
     columns = {"Reg no": {"to": "code"}, "Firm": {"to": "profile.organization"}, "Mail": {"to": "profile.email"}}

@@ -114,6 +114,13 @@ STATES: Final = (
     State("source items, none", "sources/items.html", "Source items", _of("Is paused", "items/"), "viewer"),
     State("a call of a source", "sources/call.html", "F-1-7, F-1-8", _of_call("Ticket desk"), names=("source-call",)),
     State("the event at Certain", "setup/form.html", "The event at Certain", _of("Reads Certain", "certain/"), names=("source-certain",)),
+    State(
+        "the event at Eventbrite",
+        "setup/form.html",
+        "The event at Eventbrite",
+        _of("Reads Eventbrite", "eventbrite/"),
+        names=("source-eventbrite",),
+    ),
     State("the list that is read", LISTED, "The list that is read", _of("Asks", "list/"), names=("source-list-form",)),
     State("the list that is read, refused", LISTED, "The list that is read", _of("Asks", "list/"), then=_no_address, after=422),
     State("the list that is read, a sample", LISTED, "The list that is read", _of("Asks", "list/"), then=_sampled),

@@ -45,6 +45,7 @@ def test_S1_sources_are_listed_with_their_day(account: signal_account.SignalAcco
         "Asks": "asks about missing registrations",
         "Drop box": "did not import its last file",
         "Reads Certain": "not switched on",
+        "Reads Eventbrite": "not switched on",
         "Members": "works",
     }
     day = listed["Works"]["day"]

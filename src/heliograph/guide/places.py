@@ -51,6 +51,7 @@ PLACES: dict[str, str] = {
     "source-name": "sources#adding-a-source",
     "source-list-form": "sources#reading-a-list",
     "source-certain": "sources#reading-from-certain",
+    "source-eventbrite": "sources#reading-from-eventbrite",
     "source-read": "sources#reading-a-list",
     "source-command": "sources#a-program",
     "source-run": "sources#a-program",

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.accounts.actors import Actors
 from heliograph.domain.source.certain import CERTAIN
+from heliograph.domain.source.eventbrite import EVENTBRITE
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Way, has_described_list
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_health import SourceHealth
@@ -259,6 +260,8 @@ def menu(source: Source) -> list[tuple[str, str]]:
     )
     if source.platform == CERTAIN:
         described.insert(0, (_("The event at Certain"), reverse("source-certain", args=(source.pk,))))
+    if source.platform == EVENTBRITE:
+        described.insert(0, (_("The event at Eventbrite"), reverse("source-eventbrite", args=(source.pk,))))
     if source.platform == PRETIX:
         described = [
             (_("Address and token of pretix"), reverse("source-pretix", args=(source.pk,))),

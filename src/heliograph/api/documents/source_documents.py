@@ -316,6 +316,17 @@ class CertainDocument(Document):
     ] = "registrations"
 
 
+class EventbriteDocument(Document):
+    """One event at Eventbrite."""
+
+    event: Annotated[str, msgspec.Meta(description="The event's number there.")]
+    connection: Annotated[Id | None, msgspec.Meta(description="The connection with the private token, as `Authorization: Bearer …`.")] = (
+        None
+    )
+    event_here: Annotated[str, msgspec.Meta(description="The code of the event here; empty if it is the same.")] = ""
+    server: Annotated[str, msgspec.Meta(description="Of the REST API.")] = "https://www.eventbriteapi.com"
+
+
 class ReadDocument(Document):
     """What became of a wish to read."""
 

@@ -19,6 +19,7 @@ from heliograph.api.documents.shared_forms import Document, Id, number_of
 from heliograph.api.documents.source_documents import (
     Become,
     CertainDocument,
+    EventbriteDocument,
     ListDocument,
     ListTrialDocument,
     MadeSecret,
@@ -39,6 +40,7 @@ from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
 from heliograph.domain.mapping.json_bodies import BodyError, unknown_member
 from heliograph.domain.source.certain import CERTAIN, CertainEvent
+from heliograph.domain.source.eventbrite import EVENTBRITE, EventbriteEvent
 from heliograph.domain.source.handshake import HANDSHAKE_MEMBERS, Handshake
 from heliograph.domain.source.platforms import COMMAND, has_described_list
 from heliograph.domain.source.pretix import PRETIX
@@ -51,7 +53,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.sources import source_removal
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source, SourceCall
-from heliograph.sources.services import certain_events, command_runs, list_readings, source_proof
+from heliograph.sources.services import certain_events, command_runs, eventbrite_events, list_readings, source_proof
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_proof import SourceProof
 from heliograph.sources.source_list import source_rows
@@ -282,6 +284,23 @@ class CertainOfSource(SourceController):
         return ListDocument(list=description_of(source.settings).to_body())
 
 
+class EventbriteOfSource(SourceController):
+    """The event at Eventbrite that a source reads."""
+
+    access: ClassVar = {"PUT": SET_UP}
+
+    def put(self, parsed_path: Path[SourcePath], parsed_body: Body[EventbriteDocument]) -> ListDocument:
+        """Say which event of Eventbrite a source reads. Its list follows from that, and its mapping if there is none yet.
+
+        From Eventbrite's public documentation, never run against the real service: try the list before the source is switched on.
+        """
+        connection = None if parsed_body.connection is None else number_of(parsed_body.connection)
+        event = EventbriteEvent.from_body(msgspec.structs.asdict(parsed_body) | {"connection": connection})
+        with self.saving() as transaction:
+            source = eventbrite_events.save_event(transaction, number_of(parsed_path.source), event)
+        return ListDocument(list=description_of(source.settings).to_body())
+
+
 class TrialOfList(SourceController):
     """Trying the description of a list."""
 
@@ -303,7 +322,7 @@ class TrialOfList(SourceController):
 def _list_cure(source: Source) -> str:
     """Why a source has no list, and what describes one."""
     if has_described_list(source.platform):
-        place = "certain" if source.platform == CERTAIN else "list"
+        place = source.platform if source.platform in (CERTAIN, EVENTBRITE) else "list"
         return f"The list of this source is not described yet. PUT sources/{source.pk}/{place} describes it."
     if source.platform == PRETIX:
         return f"The list of a pretix follows from what is read there: PUT sources/{source.pk}/pretix."
@@ -379,6 +398,7 @@ ROUTES: Final = [
     path("sources/<str:source>/removal", RemovalOfSource.as_view()),
     path("sources/<str:source>/list", ListOfSource.as_view()),
     path("sources/<str:source>/certain", CertainOfSource.as_view()),
+    path("sources/<str:source>/eventbrite", EventbriteOfSource.as_view()),
     path("sources/<str:source>/list/trial", TrialOfList.as_view()),
     path("sources/<str:source>/read", ReadingOfSource.as_view()),
     path("sources/<str:source>/missing", MissingOfSource.as_view()),

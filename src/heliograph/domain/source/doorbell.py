@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from heliograph.domain.source.eventbrite import EVENTBRITE, attendee_of
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_times import SECOND
 
@@ -24,6 +25,8 @@ def named_key(platform: str, value: object) -> str:
 
     value: the call as decoded JSON
     """
+    if platform == EVENTBRITE:
+        return attendee_of(value)
     if platform != PRETIX or not isinstance(value, dict):
         return ""
     code = value.get("code")

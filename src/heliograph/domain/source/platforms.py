@@ -46,6 +46,7 @@ PLATFORMS: Final = {
     each.key: each
     for each in (
         Platform("pretix", "pretix", Way.READ, has_doorbell=True),
+        Platform("eventbrite", "Eventbrite", Way.READ, has_doorbell=True, has_described_list=True),
         Platform("certain", "Certain", Way.READ, has_described_list=True),
         Platform("tito", "Tito", Way.CALLED),
         Platform("ticket-tailor", "Ticket Tailor", Way.CALLED),

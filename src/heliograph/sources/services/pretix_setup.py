@@ -26,10 +26,10 @@ from heliograph.domain.source.pretix import PRETIX, PretixSettings
 from heliograph.domain.source.pretix_catalogue import LONGEST_SLUG, MOST_STORED, CatalogueEvent, NotPretix, PretixCatalogue
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.models import Source
 from heliograph.sources.pretix_requests import PretixRefusal, PretixRequests
-from heliograph.sources.services.sources import add_source, lock_source, source_row
+from heliograph.sources.services.sources import add_source, lock_source, platform_row
 from heliograph.store.instants import from_micros
 
 NAME: Final = "pretix"
@@ -169,10 +169,7 @@ def next_step(source: Source) -> str:
 
 def pretix_row(id: int) -> Source:
     """A pretix source of the account in scope. Raises NotThere."""
-    row = source_row(id)
-    if row.platform != PRETIX:
-        raise NotThere(f"Source {id} is not a pretix.")
-    return row
+    return platform_row(id, PRETIX)
 
 
 # --- 1 connect

@@ -34,6 +34,14 @@ def source_row(id: int) -> Source:
     return row
 
 
+def platform_row(id: int, platform: str) -> Source:
+    """A source of the account in scope that is of this platform. Raises NotThere."""
+    row = source_row(id)
+    if row.platform != platform:
+        raise NotThere(f"Source {id} is of another platform.")
+    return row
+
+
 def add_source(transaction: SetupTransaction, platform: str, name: str) -> Source:
     """Adds a source that is not switched on. One that is called gets its address at once, and a known sender's settings. Raises Invalid."""
     if platform not in PLATFORMS:

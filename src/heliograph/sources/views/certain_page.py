@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,16 +13,16 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.connections.models import Connection
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.certain import CERTAIN, CertainEvent
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import form_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources.services import certain_events
-from heliograph.sources.services.sources import source_row
+from heliograph.sources.services.sources import platform_row
+from heliograph.sources.views.connection_choices import connection_choices
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import posted
 from heliograph.web.shown_fields import Choice
@@ -75,17 +75,11 @@ class CertainForm(SharedForm):
 @never_cache
 def source_certain(request: AccountRequest, id: int) -> HttpResponse:
     """Shows and saves which event is read. Its list and its mapping follow from it."""
-    try:
-        source = source_row(id)
-    except NotThere:
-        raise Http404 from None
-    if source.platform != CERTAIN:
-        raise Http404
+    source = platform_row(id, CERTAIN)
     event = certain_events.certain_event(source)
     stored = {name: "" if value is None else str(value) for name, value in event.to_body().items()} if event else {}
     form = CertainForm(posted(request), stored=stored)
-    rows = Connection.objects.filter(deleted_at=None)
-    form.say("connection", options=[Choice("", _("None")), *(Choice(str(row.pk), row.name) for row in rows)])
+    form.say("connection", options=connection_choices())
     if form.is_valid():
         try:
             typed = CertainEvent.from_body(form.cleaned_data | {"connection": read_id(form.cleaned_data["connection"])})

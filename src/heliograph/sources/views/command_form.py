@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -15,14 +15,13 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.source.platforms import COMMAND
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import form_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources.command_job import CommandSettings
 from heliograph.sources.commands_file import CommandsError, commands_of
-from heliograph.sources.models import Source
 from heliograph.sources.services import command_runs
-from heliograph.sources.services.sources import source_row
+from heliograph.sources.services.sources import platform_row
 from heliograph.sources.source_list import settings_of
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import posted
@@ -56,7 +55,7 @@ class CommandForm(SharedForm):
 @never_cache
 def source_command(request: AccountRequest, id: int) -> HttpResponse:
     """Shows and saves which program a source runs."""
-    source = _command_source(id)
+    source = platform_row(id, COMMAND)
     stored: dict[str, Any] = settings_of(source).get("command", {})
     form = CommandForm(posted(request), stored={"name": stored.get("name", ""), "every": str(stored.get("every", 60))})
     try:
@@ -101,7 +100,7 @@ def _nothing() -> str:
 @needs(Role.ADMINISTRATOR)
 def source_run(request: AccountRequest, id: int) -> HttpResponse:
     """Has the program run now. Of a source that is not switched on its first records are kept, as a sample for the mapping."""
-    _command_source(id)
+    platform_row(id, COMMAND)
     try:
         count = command_runs.run_now(request.account.pk, id, by=request.user.actor)
     except Invalid as error:
@@ -110,13 +109,3 @@ def source_run(request: AccountRequest, id: int) -> HttpResponse:
         kept = ngettext("%(n)d record is kept for the mapping.", "%(n)d records are kept for the mapping.", count or 0) % {"n": count or 0}
         say(request, _("It runs now.") if count is None else kept)
     return HttpResponseRedirect(reverse("source", args=(id,)))
-
-
-def _command_source(id: int) -> Source:
-    try:
-        source = source_row(id)
-    except NotThere:
-        raise Http404 from None
-    if source.platform != COMMAND:
-        raise Http404
-    return source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -18,7 +18,7 @@ from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.source_states import SourceState
 from heliograph.jobs.models import Job
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import form_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources.folder_columns import FolderReading, imports_to_remember, reading_of
@@ -26,7 +26,7 @@ from heliograph.sources.folder_place import folder_name
 from heliograph.sources.models import Source
 from heliograph.sources.services import source_mappings, watched_folders
 from heliograph.sources.services.source_mappings import KeptCalls, mapping_of
-from heliograph.sources.services.sources import source_row
+from heliograph.sources.services.sources import platform_row
 from heliograph.store.django_database import read_database
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import posted
@@ -63,7 +63,7 @@ class FolderForm(SharedForm):
 @never_cache
 def source_folder(request: AccountRequest, id: int) -> HttpResponse:
     """Shows and saves the remembered reading. The first save switches the source on."""
-    source = _folder_source(id)
+    source = platform_row(id, FOLDER)
     stored = reading_of(source.settings)
     imports = {str(job.pk): job for job in imports_to_remember(MOST_IMPORTS)}
     newest = next(iter(imports.values()), None)
@@ -148,7 +148,7 @@ def _events(request: AccountRequest) -> list[Choice]:
 @needs(Role.ADMINISTRATOR)
 def source_first_file(request: AccountRequest, id: int) -> HttpResponse:
     """Opens the oldest file of the folder in the import wizard, where its columns are chosen."""
-    _folder_source(id)
+    platform_row(id, FOLDER)
     try:
         upload = watched_folders.upload_of_first_file(request.account.pk, id, by=request.user.actor)
     except Invalid as error:
@@ -156,13 +156,3 @@ def source_first_file(request: AccountRequest, id: int) -> HttpResponse:
         return HttpResponseRedirect(reverse("source", args=(id,)))
     say(request, _("Choose its columns and import it. Then choose this import as the reading of the folder."))
     return HttpResponseRedirect(reverse("import-columns", args=(upload.id,)))
-
-
-def _folder_source(id: int) -> Source:
-    try:
-        source = source_row(id)
-    except NotThere:
-        raise Http404 from None
-    if source.platform != FOLDER:
-        raise Http404
-    return source

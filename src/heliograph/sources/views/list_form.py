@@ -12,11 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.connections.models import Connection
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.source.platforms import PLATFORMS, Way, has_described_list
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.list_request import description_of
 from heliograph.sources.list_trial_words import trial_result
@@ -24,6 +23,7 @@ from heliograph.sources.models import Source
 from heliograph.sources.services import list_readings
 from heliograph.sources.services.sources import source_row
 from heliograph.sources.trial_read import fetch_sample, try_list
+from heliograph.sources.views.connection_choices import connection_choices
 from heliograph.sources.views.list_sample_form import (
     PAGINGS,
     PICKED,
@@ -52,8 +52,7 @@ def source_list_form(request: AccountRequest, id: int) -> HttpResponse:
     do = buttons.posted.get("do", "") or ("save" if request.method == "POST" and not buttons.posted.get("pick") else "")
     refusal = _act(request, editing, do, buttons.posted.get("pick", "")) if request.method == "POST" else None
     form = ListForm(editing.typed if request.method == "POST" else None, stored=stored_fields(stored))
-    rows = Connection.objects.filter(deleted_at=None)
-    form.say("connection", options=[Choice("", _("None")), *(Choice(str(row.pk), row.name) for row in rows)])
+    form.say("connection", options=connection_choices())
     result = None
     if do in ("save", "next", "test"):
         description = form.description(stored) if form.is_valid() else None
@@ -156,7 +155,7 @@ def _page(request: AccountRequest, source: Source, form: ListForm, editing: List
 @needs(Role.ADMINISTRATOR)
 def source_read(request: AccountRequest, id: int) -> HttpResponse:
     """Has a source read now. Of one that is not switched on a page is kept, as a sample for its mapping."""
-    platform = PLATFORMS.get(_any_source(id).platform)
+    platform = PLATFORMS.get(source_row(id).platform)
     if platform is None or platform.way is not Way.READ:
         raise Http404
     try:
@@ -168,15 +167,8 @@ def source_read(request: AccountRequest, id: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("source", args=(id,)))
 
 
-def _any_source(id: int) -> Source:
-    try:
-        return source_row(id)
-    except NotThere:
-        raise Http404 from None
-
-
 def _read_source(id: int) -> Source:
-    source = _any_source(id)
+    source = source_row(id)
     if not has_described_list(source.platform):
         raise Http404
     return source

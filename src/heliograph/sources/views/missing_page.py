@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import NotThere
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.services import list_readings
 from heliograph.sources.services.sources import source_row
@@ -56,10 +55,7 @@ class MissingForm(Form):
 @never_cache
 def source_missing(request: AccountRequest, id: int) -> HttpResponse:
     """Asks what becomes of registrations that a source no longer lists, and does it."""
-    try:
-        source = source_row(id)
-    except NotThere:
-        raise Http404 from None
+    source = source_row(id)
     progress = progress_of(source)
     if not progress.missing:
         raise Http404

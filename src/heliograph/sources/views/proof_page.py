@@ -54,10 +54,7 @@ class SecretForm(Form):
 @never_cache
 def source_proof(request: AccountRequest, id: int) -> HttpResponse:
     """Shows and saves how calls of a source prove themselves, and its secrets."""
-    try:
-        source = source_row(id)
-    except NotThere:
-        raise Http404 from None
+    source = source_row(id)
     if not source.path:
         raise Http404
     stored = service.proof_of(source)

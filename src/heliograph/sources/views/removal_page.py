@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,7 +16,6 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, Sum
 from heliograph.setup.services.setup_save import saving
-from heliograph.setup.setup_errors import NotThere
 from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources import source_removal as service
 from heliograph.sources.models import Source
@@ -63,10 +62,7 @@ class RemovalForm(Form):
 @needs(Role.ADMINISTRATOR)
 def source_remove(request: AccountRequest, id: int) -> HttpResponse:
     """Asks what happens to its registrations, and removes a source."""
-    try:
-        source = source_row(id)
-    except NotThere:
-        raise Http404 from None
+    source = source_row(id)
     with read_database() as db:
         (row,) = source_rows(db, [source])
         preview = service.preview(db, request.account.pk, id)

@@ -18,12 +18,13 @@ from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.source.certain import CERTAIN
+from heliograph.domain.source.eventbrite import EVENTBRITE
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Platform, Way
 from heliograph.domain.source.pretix import PRETIX
 from heliograph.domain.source.source_states import CallState, SourceState
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import form_page, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.sources import source_words as words
@@ -57,6 +58,10 @@ NEEDS: Final = {
     "cvent": (gettext_lazy("Invitees and registrations"), gettext_lazy("a user who may set up push notifications")),
     "swoogo": (gettext_lazy("Registrants"), gettext_lazy("a header of your choice")),
     WEBHOOK: (gettext_lazy("Signed in whatever way, or put together from parts"), gettext_lazy("to know how calls are signed")),
+    EVENTBRITE: (
+        gettext_lazy("The attendees of one event. From public documentation, never run against the real service"),
+        gettext_lazy("a private token, and the event’s number"),
+    ),
     CERTAIN: (
         gettext_lazy("The registrations of one event. From public documentation, never run against the real service"),
         gettext_lazy("a user of the REST API, the account’s and the event’s code"),
@@ -74,8 +79,14 @@ NEEDS: Final = {
 """What each platform brings, and what is needed to set it up."""
 
 
-FIRST_PAGES: Final = {REST: "source-list-form", CERTAIN: "source-certain", FOLDER: "source-folder", COMMAND: "source-command"}
-"""The page on which a new source that is not called is set up."""
+FIRST_PAGES: Final = {
+    REST: "source-list-form",
+    CERTAIN: "source-certain",
+    EVENTBRITE: "source-eventbrite",
+    FOLDER: "source-folder",
+    COMMAND: "source-command",
+}
+"""The page on which a new source is set up that is read, or takes files; any other begins with its address and secret."""
 
 
 class CallFilters(ListFilters):
@@ -189,7 +200,7 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
             form.refuse(error)
         else:
             say(request, _("“%(name)s” is added. It records nothing before you switch it on.") % {"name": source.name})
-            return HttpResponseRedirect(reverse("source-proof" if source.path else FIRST_PAGES.get(platform, "source"), args=(source.pk,)))
+            return HttpResponseRedirect(reverse(FIRST_PAGES.get(platform, "source-proof" if source.path else "source"), args=(source.pk,)))
     return form_page(
         request,
         form,
@@ -205,7 +216,7 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
 @require_safe
 def source_page(request: AccountRequest, id: int) -> HttpResponse:
     """A source: how it is, and its calls and reads, newest first."""
-    source = _source(id)
+    source = service.source_row(id)
     with read_database() as db:
         (row,) = source_rows(db, [source])
     filters = CallFilters(request)
@@ -302,7 +313,7 @@ def _address_fact(request: AccountRequest, source: Source) -> list[tuple[str, st
 @never_cache
 def source_name(request: AccountRequest, id: int) -> HttpResponse:
     """Renames a source."""
-    source = _source(id)
+    source = service.source_row(id)
     form = SourceNameForm(posted(request), stored={"name": source.name})
     if form.is_valid():
         try:
@@ -334,17 +345,10 @@ def source_resume(request: AccountRequest, id: int) -> HttpResponse:
 
 def _switched(request: AccountRequest, id: int, switch: Callable[[SetupTransaction, int], Source], done: str) -> HttpResponse:
     """Pauses or resumes a source, and leads back to it with the sentence of what was done, or why it cannot be."""
-    _source(id)
+    service.source_row(id)
     try:
         with saving(request.account.pk, by=request.user.actor) as transaction:
             say(request, done % {"name": switch(transaction, id).name})
     except Invalid as error:
         say(request, _(error.fields["source"][0]))
     return HttpResponseRedirect(reverse("source", args=(id,)))
-
-
-def _source(id: int) -> Source:
-    try:
-        return service.source_row(id)
-    except NotThere:
-        raise Http404 from None
