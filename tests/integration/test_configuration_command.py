@@ -41,7 +41,7 @@ def test_B5_a_file_is_planned_applied_and_exported(heliograph: Starter, tmp_path
     planned = heliograph.run("plan", str(file), "--account", "ACME", **brought)
     assert planned.returncode == 0, planned.output
     words = " ".join(planned.output.split())
-    for line in ("Plan: 39 changes", "Add Tag VIP", "Add Flow Leads to the CRM", "Change Retry intervals", "0.5, 5, 15", "Europe/Vienna"):
+    for line in ("Plan: 42 changes", "Add Tag VIP", "Add Flow Leads to the CRM", "Change Retry intervals", "0.5, 5, 15", "Europe/Vienna"):
         assert line in words
     assert heliograph.run("plan", str(file), "--account", "ACME", "--check", **brought).returncode == 1
     done = heliograph.run("apply", str(file), "--account", "ACME", **brought)

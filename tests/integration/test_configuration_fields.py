@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db.models import Model
 from tests.configuration_files import WHOLE, applied, new_account
 
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, User
 from heliograph.api.configuration.configuration_plan import export_account
 from heliograph.connections.models import Connection as StoredConnection
 from heliograph.domain.connection.connection import Connection
@@ -20,9 +20,12 @@ from heliograph.domain.connection.secret import Secret
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow
 from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.mapping.row import FixedText, MappingRow, SourceValue, ValueMap
+from heliograph.domain.notification.notification_settings import Rule, Settings
+from heliograph.domain.notification.quiet_hours import QuietHours
 from heliograph.flows.models import Destination as StoredDestination
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.mappings.models import Mapping as StoredMapping
+from heliograph.notifications.models import NotificationRule, NotificationSettings
 from heliograph.sources.models import Source as StoredSource
 from heliograph.store.models import Event
 
@@ -59,6 +62,8 @@ IN_FILE: dict[type[Model], dict[str, str]] = {
         "settings": "sources[].verification",
         "mapping": "sources[].mapping",
     },
+    NotificationSettings: {},
+    NotificationRule: {"scope": "flow_notifications", "thing_id": "flow_notifications[].flow"},
     StoredDestination: {
         "name": "flows[].destinations[].name",
         "connection": "flows[].destinations[].connection",
@@ -150,6 +155,8 @@ NOT_IN_FILE: dict[str, dict[str, str]] = {
         ),
     },
     "destination": {"flow": "stands below it", "removed_at": "is noted"},
+    "notification_settings": {"user_id": "what a person wants to be told is theirs, like the person", "version": "counts saves"},
+    "notification_rule": {"version": "counts saves"},
 }
 """The columns that the file does not have, and why."""
 OF_TAGS = {"registration_status_tag", "session_status_tag", "event_status_tag", "attendee_type_tag", "registration_property_tag"}
@@ -194,12 +201,26 @@ BODIES: dict[type, dict[str, str]] = {
         name: f"connections[].rule[].{name}" for name in ("conditions", "then", "lead", "category", "says", "shows", "retry_after", "renew")
     },
     Condition: {name: f"connections[].rule[].conditions[].{name}" for name in ("place", "how", "name", "values", "unless")},
+    Settings: {
+        "ways": "notifications.places[].address",
+        "chosen": "notifications.places[].kinds",
+        "waits_minutes": "notifications.waits_minutes",
+        "summary_at": "notifications.summary_at",
+        "quiet": "notifications.quiet_hours",
+    },
+    QuietHours: {name: f"notifications.quiet_hours.{name}" for name in ("first", "last", "weekend")},
+    Rule: {
+        "users": "flow_notifications[].users",
+        "ways": "flow_notifications[].connections",
+        "kinds": "connection_notifications[].kinds",
+    },
 }
 """The parts of bodies, and the member of the file that has each."""
 NOT_OF_BODIES: dict[type, set[str]] = {
     Flow: {"id", "number"},
     Destination: {"id", "integration", "action"},  # Webhooks is the only integration, and Webhook its only action
     Connection: {"connected", "secrets"},  # somebody signs in; the secrets are members of their own, below
+    Settings: {"urgent"},  # only an operator's own settings have it
 }
 SECRETS: dict[Secret, str] = {
     Secret.PATH: "connections[].url",
@@ -247,6 +268,8 @@ def test_B5_the_whole_file_sets_every_member_and_an_export_has_it() -> None:
     """An export leaves out what has its default, so a member that is there was set, stored, and read again."""
     account = new_account("ACME")
     applied(account, WHOLE)
+    User.objects.create_user("ada@example.org", name="Ada", account_id=account)
+    applied(account, "flow_notifications: [{flow: Leads to the CRM, users: [ada@example.org], connections: [Chat of operations]}]")
     there = set(members(export_account(account)))
     expected = {path for table in (*IN_FILE.values(), *IN_FILE_OF_SETUP.values(), *BODIES.values()) for path in table.values()}
     assert sorted((expected | set(SECRETS.values())) - there - {"mappings[].subject"}) == []

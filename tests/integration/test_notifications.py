@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django_scopes import scope
+from tests.authority import Authority
 from tests.mail_server import Mailbox, html_of, text_of
 from tests.receiver import Answer
 from tests.story import BY, Story
@@ -15,9 +17,12 @@ from tests.told import Told
 
 from heliograph.accounts import api_tokens
 from heliograph.accounts.models import ApiToken, Role, User
+from heliograph.domain.connection.secret import Secret
+from heliograph.domain.notification.audience import Topic
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import Rule
 from heliograph.domain.notification.quiet_hours import QuietHours
+from heliograph.flows.models import Flow
 from heliograph.jobs.models import Job, JobState
 from heliograph.notifications import operator_watch, stored_settings
 from heliograph.notifications.models import Message, Problem
@@ -331,6 +336,57 @@ def test_B4_the_morning_summary_comes_once_and_only_if_something_waits(told: Tol
     assert "This morning: 1 failed" not in told.turn()
     until_local(told, 8, 1)
     assert told.turn() == ["This morning: 1 failed"]
+
+
+def test_B4_the_morning_summary_says_what_was_delivered_yesterday_by_flow(told: Told, ada: User) -> None:
+    today = local(told).date()
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    with told.story.worker():
+        for code in ("W1", "W2"):
+            told.story.record(code, status="Attended")
+            told.story.until(code, "success")
+    failed_for_good(told, "R1", crm)
+    until_local(told, 8, 1)
+    if local(told).date() == today:
+        until_local(told, 8, 1)
+    told.turn()
+    summary = next(text_of(mail) for mail in told.mailbox.mails if str(mail["Subject"]).startswith("This morning"))
+    assert "Delivered yesterday\n- Leads: 2\n- All: 2" in summary
+
+
+def test_B4_whoever_made_a_flow_is_told_about_it_until_a_rule_names_others(told: Told, ada: User) -> None:
+    eve = told.story.person(name="Eve", email="eve@example.org", role=Role.PLANNER)
+    crm = told.story.connection("CRM", "/crm")
+    flow = told.story.flow("Leads", [told.story.to(crm)])
+    with scope(account=told.story.account):
+        Flow.objects.filter(pk=flow).update(created_by=eve.actor)
+    failed_for_good(told, "R1", crm)
+    told.turn()
+    assert sorted(str(mail["To"]) for mail in told.mailbox.mails) == ["ada@example.org", "eve@example.org"]
+    with scope(account=told.story.account):
+        rule = Rule(frozenset({ada.pk}))
+        stored_settings.save_rule(told.story.account, "flow", flow, rule, told.config, by=BY)
+        topic = Topic(Kind.FAILED, crm, frozenset({flow}))
+        audience = stored_settings.audience_of(told.account, told.config, frozenset())
+    assert [each.address for each in audience.recipients(topic)] == ["ada@example.org"]
+
+
+def test_B4_a_client_certificate_that_ends_soon_is_told_and_a_new_one_ends_it(told: Told, ada: User, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    crm = told.story.connection("CRM", "/crm", secrets={Secret.CLIENT_CERTIFICATE: authority.identity("client", days=10)})
+    assert told.turn() == ["A certificate of CRM ends within 14 days"]
+    (mail,) = told.mailbox.to("ada@example.org")
+    assert f"{HOST}/signal/connections/{crm}/" in text_of(mail)
+    assert told.turn() == []
+    told.passes(9 * 24 * 60)
+    assert told.turn() == ["A certificate of CRM ends within 2 days"]
+    told.story.change_connection(crm, secrets={Secret.CLIENT_CERTIFICATE: authority.identity("client", days=300)})
+    assert told.turn() == []
+    told.passes(2 * 24 * 60)
+    assert told.turn() == []
+    with scope(account=told.story.account):
+        assert not Problem.objects.filter(resolved=None, kind=Kind.ENDS.value).exists()
 
 
 def test_B4_a_target_that_fails_and_recovers_in_turn_stays_one_problem(told: Told, ada: User) -> None:

@@ -23,12 +23,14 @@ def account(request: HttpRequest) -> dict[str, Any]:
     plans: True if the user may change events and registrations.
     administers: True if the user may change everything.
     restored_copy: what the account is restored from, while it sends nothing (O14).
-    places_frame: the frame of a 403 or 404.
+    places_frame: the frame of a 403 or 404, which keeps the places of where somebody who is signed in is.
     form_waits: True if this browser has posted a form after its session had ended.
     """
     user = getattr(request, "user", None)
     known = getattr(request, "account", None)
     member = user if isinstance(user, User) and known is not None else None
+    is_inside = member is not None and not member.second_factor_due
+    is_in_signal = known is not None and known.signal_enabled and request.path.startswith("/signal/")
     return {
         "account": known,
         "user": user,
@@ -37,14 +39,8 @@ def account(request: HttpRequest) -> dict[str, Any]:
         "form_waits": kept_form.is_waiting(request),
         "plans": member is not None and may(member, Role.PLANNER),
         "administers": member is not None and may(member, Role.ADMINISTRATOR),
-        "places_frame": _places_frame(request, known) if member is not None and not member.second_factor_due else "entry.html",
+        "places_frame": "entry.html" if not is_inside else "signal.html" if is_in_signal else "platform.html",
     }
-
-
-def _places_frame(request: HttpRequest, account: Account | None) -> str:
-    """The frame of a page that says one thing to somebody who is signed in: it keeps the places of where they are."""
-    is_in_signal = account is not None and account.signal_enabled and request.path.startswith("/signal/")
-    return "signal.html" if is_in_signal else "platform.html"
 
 
 def _restored_copy(account: Account) -> RestoredCopy | None:

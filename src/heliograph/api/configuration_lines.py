@@ -35,6 +35,9 @@ _PAGE_OF_SECTION: Final = {
     "event_statuses": "event-statuses",
     "retry_intervals": "retry-intervals",
     "retention": "retention",
+    "notifications": "notification-everything",
+    "connection_notifications": "notification-rules",
+    "flow_notifications": "notification-rules",
 }
 _PAGE_OF_EVENT: Final = {
     "registration_statuses": "custom-statuses",

@@ -18,9 +18,11 @@ from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.problem_plan import Observed
+from heliograph.notifications.delivered_yesterday import DeliveredYesterday
 from heliograph.notifications.letters import Letter, TableRow
 from heliograph.retry.retry_items import StatusChoice
 from heliograph.store.instants import from_micros
+from heliograph.web.percentages import percent
 from heliograph.web.templatetags.moments import short_moment, soon
 
 MOST_LINES: Final = 10
@@ -33,6 +35,7 @@ class Summary:
     lines: Sequence[Observed]
     waiting: int
     failed: int
+    delivered: DeliveredYesterday
 
 
 def letter_of(observed: Observed, account: str) -> Letter:
@@ -80,6 +83,8 @@ def summary_letter(summary: Summary, account: str, now: int) -> Letter:
         tables.append((_("Needs you"), failed[:MOST_LINES]))
     if waiting:
         tables.append((_("Still waiting"), waiting[:MOST_LINES]))
+    if summary.delivered.total:
+        tables.append((_("Delivered yesterday"), _delivered_rows(summary.delivered)))
     return Letter(
         _("This morning: %(numbers)s") % {"numbers": ", ".join(numbers)},
         _("%(account)s, %(time)s") % {"account": account, "time": short_moment(from_micros(now))},
@@ -88,6 +93,20 @@ def summary_letter(summary: Summary, account: str, now: int) -> Letter:
         path=reverse("retry"),
         why=_("You get this summary when something waits or failed. Otherwise we stay quiet."),
     )
+
+
+def _delivered_rows(delivered: DeliveredYesterday) -> list[TableRow]:
+    """The flows with the most deliveries, and the sum of all, compared with the day before."""
+    rows = [(isolated(name or _("Without a name")), "", intcomma(number)) for name, number in delivered.by_flow[:MOST_LINES]]
+    more = delivered.total - delivered.before
+    facts = {"share": percent(abs(more) / delivered.before)} if delivered.before else {}
+    if not facts:
+        compared = ""
+    elif not more:
+        compared = _("As many as on the day before")
+    else:
+        compared = (_("%(share)s more than on the day before") if more > 0 else _("%(share)s fewer than on the day before")) % facts
+    return [*rows, (_("All"), compared, intcomma(delivered.total))]
 
 
 def test_letter(account: str) -> Letter:

@@ -160,7 +160,7 @@ def look_at(account: Account, at: int | None = None) -> observations.Look:
             audience = stored_settings.audience_of(account, config, looked.in_trouble)
             watched = Watched(account.pk, account.name, zone, audience, now)
             watch.apply(watched, observed, looked.remaining)
-            summaries.put_summaries(watched, looked)
+            summaries.put_summaries(watched, looked, reader)
         return looked
 
 

@@ -18,6 +18,7 @@ from heliograph.domain.notification import notification_settings as defaults
 from heliograph.domain.notification.audience import Audience, Person
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import BadSettings, Rule, Settings, connection_of
+from heliograph.flows.models import Flow
 from heliograph.notifications.models import NotificationRule, NotificationSettings
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.store.django_database import of_django
@@ -25,6 +26,8 @@ from heliograph.store.instants import from_micros
 
 ACCOUNT: Final = 0
 """The user of the account's own settings."""
+USER: Final = "user:"
+"""The beginning of an actor that is a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,13 @@ def audience_of(account: Account, config: AccountConfig, in_trouble: frozenset[i
     ]
     own = _settings(stored[ACCOUNT].body, defaults.OF_ACCOUNT) if ACCOUNT in stored else defaults.OF_ACCOUNT
     usable = frozenset(id for id, connection in config.connections.items() if not set(connection.lacks) - {"connected"})
-    return Audience(people, own, rules_of(account.pk), usable, in_trouble)
+    return Audience(people, own, rules_of(account.pk), usable, in_trouble, makers_of_flows(config))
+
+
+def makers_of_flows(config: AccountConfig) -> dict[int, int]:
+    """The user who made each flow of the account in scope; none for a flow that a program or a file made."""
+    made_by = Flow.objects.filter(deleted_at=None, created_by__startswith=USER).values_list("pk", "created_by")
+    return {flow: int(by.removeprefix(USER)) for flow, by in made_by if flow in config.flows and by.removeprefix(USER).isdecimal()}
 
 
 def operator_users(account: Account | None) -> frozenset[int]:

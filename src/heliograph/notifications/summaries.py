@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.notification.audience import Recipient
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import MAIL, Settings, connection_of
+from heliograph.notifications.delivered_yesterday import delivered_yesterday
 from heliograph.notifications.letter_words import Summary, summary_letter
 from heliograph.notifications.letters import Phase
+from heliograph.notifications.models import Message
 from heliograph.notifications.observations import Look
 from heliograph.notifications.watch import Watched, put_message
 from heliograph.store.instants import from_micros
@@ -18,18 +21,20 @@ LATE_BY: Final = 120
 """Minutes after its time in which a summary is still made, such as after an update. Later it would be no morning summary."""
 
 
-def put_summaries(watched: Watched, look: Look) -> None:
+def put_summaries(watched: Watched, look: Look, reader: AccountReader) -> None:
     """Puts the summaries into the outbox whose time has come. In the caller's transaction and scope."""
     if not look.waiting and not look.failed:
         return
-    recipients = _recipients(watched)
+    about = f"summary:{from_micros(watched.now).astimezone(watched.zone).date()}"
+    stored = Message.objects.filter(account_id=watched.account, key__startswith=f"{about}:").values_list("way", "address")
+    sent_to = {(way, address.lower()) for way, address in stored}
+    recipients = [each for each in _recipients(watched) if (each.way, each.address.lower()) not in sent_to]
     if not recipients:
         return
-    summary = Summary(look.lines, look.waiting, look.failed)
+    summary = Summary(look.lines, look.waiting, look.failed, delivered_yesterday(reader, watched.zone, watched.now))
     write = partial(summary_letter, summary, watched.name, watched.now)
-    day = from_micros(watched.now).astimezone(watched.zone).date()
     for recipient in recipients:
-        put_message(watched, f"summary:{day}", Kind.SUMMARY, Phase.SUMMARY, write, recipient)
+        put_message(watched, about, Kind.SUMMARY, Phase.SUMMARY, write, recipient)
 
 
 def _recipients(watched: Watched) -> list[Recipient]:

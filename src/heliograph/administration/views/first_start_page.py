@@ -50,12 +50,6 @@ class FirstStartForm(PasswordForm):
     second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)
 
 
-def _proposed_code(name: str) -> str:
-    """A code made of the account's name: "Élan Events" → "ELAN-EVENTS"; "" without a name."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().replace("_", "-").upper()
-    return code_for(ascii_name, CODE_LENGTH, ()) if name.strip() else ""
-
-
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password", "again")
@@ -70,7 +64,10 @@ def first_start(request: HttpRequest, token: str) -> HttpResponse:
     if form.is_valid():
         try:
             typed = form.cleaned_data
-            facts = AccountFacts(typed["code"] or _proposed_code(typed["account"]), typed["account"], typed["timezone"])
+            # without a code, one is made of the name: "Élan Events" → "ELAN-EVENTS"
+            ascii_name = unicodedata.normalize("NFKD", typed["account"]).encode("ascii", "ignore").decode().replace("_", "-").upper()
+            code = typed["code"] or code_for(ascii_name, CODE_LENGTH, ())
+            facts = AccountFacts(code, typed["account"], typed["timezone"])
             second_factor = bool(typed["second"])
             user = set_up(token, facts, name=typed["name"], email=typed["email"], password=typed["password"], second_factor=second_factor)
             return let_in(request, user, to=reverse("signal-first"))

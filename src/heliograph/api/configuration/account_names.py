@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from heliograph.accounts.models import User
 from heliograph.connections.models import Connection
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.flow import GONE, LISTS
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.tag_kinds import STANDARD_TAGS
+from heliograph.flows.models import Flow
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.setup.models import CustomField, EventStatus, Tag
 from heliograph.setup.name_fields import folded
@@ -25,6 +27,8 @@ class Named(StrEnum):
     EVENT_STATUS = "event status"
     PROFILE_FIELD = "custom profile field"
     EVENT_FIELD = "custom event field"
+    FLOW = "flow"
+    PERSON = "person"
 
 
 type Mapped = Callable[[Named, str], str]
@@ -70,6 +74,8 @@ class AccountNames:
                 Named.EVENT_STATUS: _texts(EventStatus.objects.values_list("pk", "name")),
                 Named.PROFILE_FIELD: {str(id): code for kind, id, code in fields if kind == CustomField.Kind.PROFILE},
                 Named.EVENT_FIELD: {str(id): code for kind, id, code in fields if kind == CustomField.Kind.EVENT},
+                Named.FLOW: _texts(Flow.objects.filter(deleted_at=None).values_list("pk", "name")),
+                Named.PERSON: _texts(User.objects.filter(account_id=account).values_list("pk", "email")),
             },
         )
 

@@ -23,6 +23,7 @@ from heliograph.api.configuration.account_sections import (
     Tags,
 )
 from heliograph.api.configuration.event_sections import EVENT_SETUP, Events, EventSetup
+from heliograph.api.configuration.notification_sections import ConnectionRules, FlowRules, Notifications
 from heliograph.api.configuration.secret_references import BadReference, SecretReference, proposed_reference, take_references
 from heliograph.api.configuration.section import Entry, EntryRefused, Section, StoredEntry, at_entry, read_struct
 from heliograph.api.configuration.signal_sections import Connections, Flows, Mappings, without_secrets
@@ -51,6 +52,9 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Mappings(),
     Sources(),
     Flows(),
+    Notifications(),
+    ConnectionRules(),
+    FlowRules(),
 )
 """In the order in which they are saved: what an entry names stands before it."""
 TOP: Final = {section.name: section for section in SECTIONS if not isinstance(section, EventSetup)}
@@ -59,8 +63,8 @@ MOST_PROBLEMS: Final = 100
 """What is wrong with a file is looked for until there is so much."""
 WITH_SECRETS: Final = ("connections", "mappings")
 """The sections in whose entries secrets can stand."""
-OF_SIGNAL: Final = ("connections", "mappings", "flows")
-"""The sections of what sends. An account for which Signal is off does not have them (N4)."""
+OF_SIGNAL: Final = ("connections", "mappings", "flows", "notifications", "connection_notifications", "flow_notifications")
+"""The sections of what sends, and of who is told about it. An account for which Signal is off does not have them (N4)."""
 
 
 class FileRefused(HeliographError):

@@ -17,6 +17,7 @@ from heliograph.api.documents.event_documents import NewEvent
 from heliograph.api.documents.event_setup_documents import NewAttendeeType, NewProperty, NewQuestion, NewSession
 from heliograph.api.documents.flow_documents import NewFlow
 from heliograph.api.documents.mapping_documents import NewMapping
+from heliograph.api.documents.notification_documents import QuietHoursDocument, SummaryAt, WaitsMinutes
 from heliograph.api.documents.rule_documents import ClauseDocument
 from heliograph.api.documents.shared_forms import Document
 from heliograph.api.documents.status_documents import NewCustomStatus
@@ -24,6 +25,7 @@ from heliograph.api.documents.tag_documents import NewTag
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Op
+from heliograph.domain.notification.kinds import OF_THINGS, Kind
 
 NameOfThing = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 Code = Annotated[str, msgspec.Meta(min_length=1, description="Files, senders and this file know it by its code.")]
@@ -183,3 +185,49 @@ class FlowEntry(NewFlow):
     filters: list[FilterEntry] = msgspec.field(default_factory=list)  # type: ignore[assignment]  # names stand for ids
     destinations: list[DestinationEntry] = msgspec.field(default_factory=list)  # type: ignore[assignment]
     was: Was = ""
+
+
+class PlaceEntry(Document):
+    """A place that is told beside people: a connection, or an e-mail address; exactly one of the two."""
+
+    kinds: Annotated[list[Kind], msgspec.Meta(description="What it is told.")]
+    connection: NameOfThing | None = None
+    address: Annotated[str, msgspec.Meta(max_length=254)] | None = None
+
+
+class NotificationsEntry(Document):
+    """What connections and addresses are told about everything that no rule is about. An absent member stays as it is."""
+
+    places: Annotated[list[PlaceEntry], msgspec.Meta(description="All of them; an empty list tells nobody beside people.")] | UnsetType = (
+        UNSET
+    )
+    waits_minutes: WaitsMinutes | UnsetType = UNSET
+    summary_at: SummaryAt | UnsetType = UNSET
+    quiet_hours: Annotated[QuietHoursDocument, msgspec.Meta(description="Of these places.")] | UnsetType = UNSET
+
+
+class RuleEntry(Document, kw_only=True):
+    """Who is told about a connection or flow, in place of everybody else."""
+
+    users: Annotated[list[str], msgspec.Meta(description="People, by their e-mail addresses. They are told where they chose it.")] = (
+        msgspec.field(default_factory=list)
+    )
+    connections: list[NameOfThing] = msgspec.field(default_factory=list)
+    addresses: list[Annotated[str, msgspec.Meta(max_length=254)]] = msgspec.field(default_factory=list)
+    kinds: Annotated[
+        list[Literal["refuses", "waits", "failed", "ends"]],
+        msgspec.Meta(description="What it is about; for any other kind everybody is told. All four, if it is absent."),
+    ] = msgspec.field(default_factory=lambda: [kind.value for kind in OF_THINGS])  # type: ignore[misc]
+
+
+class ConnectionRuleEntry(RuleEntry):
+    """Who is told about a connection, in place of everybody else."""
+
+    connection: NameOfThing
+
+
+class FlowRuleEntry(RuleEntry):
+    """Who is told about a flow, in place of everybody else."""
+
+    flow: str
+    number: Annotated[int, msgspec.Meta(ge=1, description="Which one, of several flows of this name, in their order.")] = 1

@@ -221,6 +221,7 @@ class Flows(Section):
     label = "Flow"
     audited = "flow"
     entry = FlowEntry
+    defines = Named.FLOW
 
     def stored(self, names: AccountNames) -> list[StoredEntry]:
         stored = []

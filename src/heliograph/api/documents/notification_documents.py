@@ -18,6 +18,8 @@ Clock = Annotated[
     str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="A time of the day in the account's time zone, such as 22:00.")
 ]
 Scope = Literal["connection", "flow"]
+WaitsMinutes = Annotated[Literal[15, 30, 60, 240], msgspec.Meta(description="For `waits`: how long something may wait.")]
+SummaryAt = Annotated[Literal["07:00", "08:00", "09:00"], msgspec.Meta(description="When the morning summary comes.")]
 
 
 class PlaceDocument(Document):
@@ -40,8 +42,8 @@ class NotificationsDocument(Document):
     """What connections and other addresses are told about everything that no rule is about. People choose for themselves."""
 
     places: list[PlaceDocument]
-    waits_minutes: Annotated[Literal[15, 30, 60, 240], msgspec.Meta(description="For `waits`: how long something may wait.")] = 30
-    summary_at: Annotated[Literal["07:00", "08:00", "09:00"], msgspec.Meta(description="When the morning summary comes.")] = "08:00"
+    waits_minutes: WaitsMinutes = 30
+    summary_at: SummaryAt = "08:00"
     quiet_hours: QuietHoursDocument = msgspec.field(default_factory=QuietHoursDocument)
 
     @classmethod

@@ -3,7 +3,7 @@
     trouble of the installation   operators
     an import or replay ended     whoever started it
     any other                     those whom the rules of its connection and flows name for its kind;
-                                  without such a rule, everybody who wants it, and what the account has chosen
+                                  without such a rule, everybody who wants it, whoever made the flows, and what the account has chosen
 
 A person is always told by their own settings, so what they have switched off stays off. A connection never carries news of its own trouble.
 """
@@ -85,6 +85,8 @@ class Audience:
     """Connections that exist, and over which something can be sent."""
     in_trouble: frozenset[int] = frozenset()
     """Connections that refuse or are paused."""
+    makers: Mapping[int, int] = field(default_factory=dict)
+    """By flow, the user who made it."""
 
     def recipients(self, topic: Topic) -> list[Recipient]:
         """Who is told, each address once."""
@@ -113,7 +115,12 @@ class Audience:
         things = [("connection", topic.connection or 0), *(("flow", flow) for flow in sorted(topic.flows))]
         rules = [rule for thing in things if (rule := self.rules.get(thing)) is not None and topic.kind in rule.kinds]
         if not rules:
-            return [person for person in self.people if person.chooses], sorted(self.account.ways_of(topic.kind)), self.account
+            makers = {self.makers.get(flow) for flow in topic.flows}
+            return (
+                [person for person in self.people if person.chooses or person.id in makers],
+                sorted(self.account.ways_of(topic.kind)),
+                self.account,
+            )
         users = frozenset[int]().union(*(rule.users for rule in rules))
         return [person for person in self.people if person.id in users], [way for rule in rules for way in rule.ways], self.account
 

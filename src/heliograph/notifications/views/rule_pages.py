@@ -60,7 +60,11 @@ def notification_rules(request: AccountRequest) -> HttpResponse:
     things = [("connection", id, connection.name) for id, connection in config.connections.items()]
     things += [("flow", id, flow.name) for id, flow in config.flows.items()]
     named = sorted(things, key=lambda thing: ((thing[0], thing[1]) not in rules, thing[0], natural_order(thing[2]), thing[1]))
-    rows += [_row(scope, id, name, rules.get((scope, id)), config, people) for scope, id, name in named]
+    makers = stored_settings.makers_of_flows(config)
+    rows += [
+        _row(scope, id, name, rules.get((scope, id)), config, people, maker=makers.get(id, 0) if scope == "flow" else 0)
+        for scope, id, name in named
+    ]
     return page(
         request,
         "notifications/rules.html",
@@ -106,6 +110,7 @@ def notification_rule(request: AccountRequest, scope: str, thing: int) -> HttpRe
                 say(request, _("Saved."))
                 return HttpResponseRedirect(reverse("notification-rules"))
     name = things[thing].name
+    maker = stored_settings.makers_of_flows(config).get(thing, 0) if scope == "flow" else 0
     return page(
         request,
         "notifications/rule.html",
@@ -116,7 +121,8 @@ def notification_rule(request: AccountRequest, scope: str, thing: int) -> HttpRe
         name=name,
         href=reverse(scope, args=(thing,)),
         has_rule=rule is not None,
-        row=_row(scope, thing, name, rule, config, _people(request)),
+        row=_row(scope, thing, name, rule, config, _people(request), maker=maker),
+        maker="" if rule else _people(request).get(maker, ""),
         readonly=readonly(request, Role.PLANNER),
     )
 
@@ -165,20 +171,22 @@ def _jobs() -> RuleRow:
     return RuleRow(_("Imports and replays"), _("All"), "", [(_("Whoever started it"), _("e-mail"))], "", _("Ended, stopped"), "")
 
 
-def _row(scope: str, id: int, name: str, rule: Rule | None, config: AccountConfig, people: dict[int, str]) -> RuleRow:
+def _row(scope: str, id: int, name: str, rule: Rule | None, config: AccountConfig, people: dict[int, str], *, maker: int = 0) -> RuleRow:
+    """maker: the user who made the flow; 0 if it was none, and for a connection"""
     told: list[Told] = []
     about = ""
     if rule is not None:
         told = [(people[user], _("as they chose")) for user in sorted(rule.users) if user in people]
         told += [_told_way(way, config) for way in rule.ways]
         about = ", ".join(str(SHORT[kind]) for kind in OF_THINGS if kind in rule.kinds)
-    is_own_way = scope == "connection"
+    elif maker in people:
+        told = [(people[maker], _("made it"))]
     return RuleRow(
         name,
-        _("Connection") if is_own_way else _("Flow"),
+        _("Connection") if scope == "connection" else _("Flow"),
         reverse(scope, args=(id,)),
         told,
-        "" if rule else _("As Everything"),
+        "" if rule else _("And as Everything") if told else _("As Everything"),
         about,
         reverse("notification-rule", args=(scope, id)),
     )
