@@ -46,7 +46,13 @@ def changes(account: int) -> list[tuple[Any, ...]]:
 def test_the_account_is_read_and_changed(account: Acme) -> None:
     api = ApiClient.for_account(account.pk)
     stored = api.get("account")
-    assert stored == {"code": account.account.code, "name": "Acme", "timezone": "Europe/Berlin", "signal_enabled": True}
+    assert stored == {
+        "code": account.account.code,
+        "name": "Acme",
+        "timezone": "Europe/Berlin",
+        "signal_enabled": True,
+        "start_page": "overview",
+    }
     seen = api.send("GET", "account")["ETag"]
     changed = api.patch("account", {"name": "Acme Events"}, if_match=seen)
     assert changed == stored | {"name": "Acme Events"} == api.get("account")

@@ -38,6 +38,7 @@ IN_FILE: dict[type[Model], dict[str, str]] = {
     Account: {
         "name": "account.name",
         "timezone": "account.timezone",
+        "start_page": "account.start_page",
         "retry_intervals": "retry_intervals.system",
         "content_days": "retention.content",
         "row_days": "retention.rows",
@@ -269,7 +270,7 @@ def test_B5_the_whole_file_sets_every_member_and_an_export_has_it() -> None:
     account = new_account("ACME")
     applied(account, WHOLE)
     User.objects.create_user("ada@example.org", name="Ada", account_id=account)
-    applied(account, "flow_notifications: [{flow: Leads to the CRM, users: [ada@example.org], connections: [Chat of operations]}]")
+    applied(account, "flow_notifications: [{flow: Events, users: [ada@example.org], connections: [Chat of operations]}]")
     there = set(members(export_account(account)))
     expected = {path for table in (*IN_FILE.values(), *IN_FILE_OF_SETUP.values(), *BODIES.values()) for path in table.values()}
     assert sorted((expected | set(SECRETS.values())) - there - {"mappings[].subject"}) == []

@@ -14,7 +14,7 @@ from heliograph.accounts.models import Account, AuditEntry
 from heliograph.accounts.vault import vault
 from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.applied_configuration import drift_of, put_back, stop_managing
-from heliograph.api.configuration.configuration_file import SECTIONS, FileRefused, place_of
+from heliograph.api.configuration.configuration_file import OF_SIGNAL, SECTIONS, FileRefused, place_of
 from heliograph.api.configuration.configuration_plan import FileToApply, NotAllowed, apply_file, export_account, plan_file
 from heliograph.api.configuration.configuration_text import read_text, write_json, write_yaml
 from heliograph.api.configuration.planned_changes import ChangeKind, PlannedChange
@@ -98,7 +98,7 @@ def test_B5_a_plan_is_what_applying_does_and_saves_nothing() -> None:
         assert not AuditEntry.objects.filter(kind="flow").exists()
     done, row = apply_file(id, FileToApply(WHOLE, "account.yaml", value_of=value), by="test")
     assert names(done.changes) == names(plan.changes)
-    assert row.counts == {"added": 32, "changed": 7, "deleted": 0}
+    assert row.counts == {"added": 34, "changed": 8, "deleted": 0}
 
 
 def test_B5_applying_is_one_version(account: int) -> None:
@@ -126,7 +126,7 @@ def test_B5_the_same_file_applied_again_makes_no_new_record(account: int) -> Non
     applied(account, WHOLE)
     assert [row.number for row in AppliedFile.objects.all()] == [1]
     entries = AuditEntry.objects.filter(kind="configuration file")
-    assert [(entry.what, entry.after) for entry in entries] == [("applied", {"version": 1, "added": 32, "changed": 7, "deleted": 0})]
+    assert [(entry.what, entry.after) for entry in entries] == [("applied", {"version": 1, "added": 34, "changed": 8, "deleted": 0})]
     stop_managing(account, by="user:7")
     assert AuditEntry.objects.filter(kind="configuration file").count() == 2
     applied(account, WHOLE)
@@ -139,10 +139,10 @@ def test_N4_what_sends_is_neither_exported_nor_applied_while_signal_is_off(accou
         transaction.needs_account()
     content = export_account(account)
     assert "tags" in content
-    assert not {"connections", "mappings", "flows"} & content.keys()
+    assert not set(OF_SIGNAL) & content.keys()
     with pytest.raises(FileRefused) as refused:
         applied(account, WHOLE)
-    assert [each.where for each in refused.value.problems] == ["connections", "mappings", "flows"]
+    assert [each.where for each in refused.value.problems] == list(OF_SIGNAL)
     assert planned(account, WHOLE[: WHOLE.index("connections:\n")]).changes == []
 
 

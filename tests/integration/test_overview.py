@@ -12,6 +12,7 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.api_client import ApiClient
+from tests.audit_entries import audit_entries
 from tests.builders import signal_account
 from tests.builders.outcome import BUSY, REFUSED
 from tests.builders.registration import person
@@ -50,6 +51,20 @@ def delivered(site: SignalAccount, *codes: str) -> None:
     site.record(*(person(code, "Ana", "Roth") for code in codes))
     for code in codes:
         site.ends(site.actions(code)[0], Delivered(200))
+
+
+def test_35_1_an_account_may_begin_with_the_flow_list(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    page = "/settings/account/"
+    assert '<option value="overview" selected' in client.get(page).text
+    typed = {"name": "Acme", "code": site.account.code, "timezone": "Europe/Berlin", "start_page": "flows"}
+    assert client.post(page, typed).status_code == 302
+    assert client.get("/signal/", follow=True).redirect_chain == [("/signal/flows/", 302)]
+    assert client.post(page, typed | {"start_page": "moon"}).status_code == 422
+    *_others, (_kind, _what, _name, before, after) = audit_entries(site.account.pk, "account")
+    assert (before["start_page"], after["start_page"]) == ("overview", "flows")
+    assert ApiClient.for_account(site.account.pk).patch("account", {"start_page": "overview"})["start_page"] == "overview"
+    assert client.get("/signal/", follow=True).redirect_chain == [(OVERVIEW, 302)]
 
 
 def test_N2_all_is_well_while_everything_is_delivered(site: SignalAccount, client: Client) -> None:

@@ -23,6 +23,13 @@ def validate_timezone(name: str) -> None:
         raise ValidationError(_("“%(name)s” is no time zone; choose one such as Europe/Berlin."), params={"name": name}, code="timezone")
 
 
+class StartPage(models.TextChoices):
+    """The page that Signal opens with. The values are the names in the REST API and in configuration files."""
+
+    OVERVIEW = "overview", _("Overview")
+    FLOWS = "flows", _("Flow List")
+
+
 class Account(models.Model):
     """A tenant. Nothing in one account is ever visible from another."""
 
@@ -35,6 +42,9 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=200)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
+    start_page = models.CharField(
+        _("start page"), max_length=20, choices=StartPage, default=StartPage.OVERVIEW, db_default=StartPage.OVERVIEW
+    )
     retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}; null: the standard intervals
     content_days = models.PositiveIntegerField(null=True, blank=True, editable=False)  # O4; null: the installation's terms
     row_days = models.PositiveIntegerField(null=True, blank=True, editable=False)

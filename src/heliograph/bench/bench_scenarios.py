@@ -15,7 +15,7 @@ from heliograph.bench.fixture import Fixture, FixtureSize, make
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
 from heliograph.bench.scenario_figures import Gathered, ScenarioFigures
-from heliograph.bench.side_load import ApiReader, Busy, insights_readers, paused
+from heliograph.bench.side_load import ApiReader, Busy, insights_readers, overview_readers, paused
 from heliograph.bench.signed_calls import SignedCalls
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
@@ -60,6 +60,7 @@ class Bench:
             Scenario.BAD_TARGETS: self._bad_targets,
             Scenario.PAGES: self._pages,
             Scenario.INSIGHTS: self._insights,
+            Scenario.OVERVIEW: self._overview,
             Scenario.API: self._api,
             Scenario.CALLS: self._calls,
             Scenario.BACKUP: self._backup,
@@ -212,6 +213,17 @@ class Bench:
     @contextmanager
     def _readers(self, made: Fixture, *, there: bool) -> Iterator[None]:
         with insights_readers(self.site, made.account) if there else nullcontext():
+            yield
+
+    def _overview(self) -> ScenarioFigures:
+        """Four people on the Overview, which fetches itself again, and on what is beside it; in turn without them. The watch of notifications
+        looks in both, as in any `serve`."""
+        made = make(FixtureSize("OVERVIEW", self.receiver.url))
+        return self._with_and_without(made, "without readers", self._overview_readers)
+
+    @contextmanager
+    def _overview_readers(self, made: Fixture, *, there: bool) -> Iterator[None]:
+        with overview_readers(self.site, made.account, made.connections[0]) if there else nullcontext():
             yield
 
     def _api(self) -> ScenarioFigures:

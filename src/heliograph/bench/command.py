@@ -68,9 +68,9 @@ def bench(
     Scenarios. single: one registration per request. bulk: 100 per request. many-flows: 500 flows of which 5 trigger, compared with 5.
     backlog: 1,000,000 queued, compared with 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
     a dead, a hanging, a resetting, a busy, a slow and an unknown target, which all get every change, beside a healthy one. pages: people, a
-    full read and an import at the same time. insights: four people who read Metrics. api: a program that reads all registrations by REST.
-    calls: 100 signed calls of a live source a second. backup: backups, one after another. light: 300 single posts a second, compared with
-    50, each at its moment, then nothing at all.
+    full read and an import at the same time. insights: four people who read Metrics. overview: four people who read the Overview,
+    Notifications and the page of a connection. api: a program that reads all registrations by REST. calls: 100 signed calls of a live source
+    a second. backup: backups, one after another. light: 300 single posts a second, compared with 50, each at its moment, then nothing.
 
     With --compare, the exit code is 0 if no scenario is slower than in the earlier report, 1 if one takes more CPU per delivery, has a lower
     ratio or loses more, and 2 if the reports cannot be compared: from another machine, database or version of Python, or of other

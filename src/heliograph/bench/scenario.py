@@ -16,6 +16,7 @@ class Scenario(StrEnum):
     BAD_TARGETS = "bad-targets"
     PAGES = "pages"
     INSIGHTS = "insights"
+    OVERVIEW = "overview"
     API = "api"
     CALLS = "calls"
     BACKUP = "backup"

@@ -39,6 +39,7 @@ INSIGHTS_PAGES: Final = (
     "/signal/metrics/records/triggered/?period=1d",
     "/signal/metrics/feed/?result=not-triggered",
 )
+OVERVIEW_PAGES: Final = ("/signal/overview/", "/signal/notifications/", "/signal/notifications/rules/", "/signal/notifications/sent/")
 _OLDER: Final = re.compile(rb'href="(/registrations/\?[^"]*)"[^>]*rel="next"|rel="next"[^>]*href="(/registrations/\?[^"]*)"')
 
 
@@ -118,6 +119,12 @@ class PageReaders:
 def insights_readers(site: Site, account: int) -> PageReaders:
     """Four people who read Metrics."""
     return PageReaders(site, account, INSIGHTS_PAGES, INSIGHTS_READERS, INSIGHTS_MOMENT)
+
+
+def overview_readers(site: Site, account: int, connection: int) -> PageReaders:
+    """Four people who read the Overview, Notifications and the page of a connection."""
+    pages = (*OVERVIEW_PAGES, f"/signal/connections/{connection}/overview/")
+    return PageReaders(site, account, pages, INSIGHTS_READERS, INSIGHTS_MOMENT)
 
 
 class ApiReader:

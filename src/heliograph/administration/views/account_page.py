@@ -1,4 +1,4 @@
-"""Account Settings > Management > Account: its code, name and timezone (P1)."""
+"""Account Settings > Management > Account: its code, name, timezone and start page (P1)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
-from heliograph.accounts.models import Account, Role
+from heliograph.accounts.models import Account, Role, StartPage
 from heliograph.accounts.roles import AccountRequest
 from heliograph.setup.services.account_creation import AccountFacts, change_account
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.setup_frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.form_fields import TextLine
+from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import posted
+from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.timezone_field import TimezoneField
 from heliograph.web.toasts import say
@@ -36,6 +37,12 @@ class AccountForm(SharedForm):
         autocomplete="off",
     )
     timezone = TimezoneField()
+    start_page = Select(
+        gettext_lazy("Start page"),
+        help=gettext_lazy("What Signal opens with. The other one stays one click away."),
+        options=[Choice(value, label) for value, label in StartPage.choices],
+        any_value=True,
+    )
 
 
 @shows_again
@@ -43,12 +50,13 @@ class AccountForm(SharedForm):
 def account(request: AccountRequest) -> HttpResponse:
     """Shows and saves the account's own data."""
     row = Account.objects.get(pk=request.account.pk)  # the request's instance is older than its count of saves (accounts/save_order.py)
-    form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
+    stored = {"code": row.code, "name": row.name, "timezone": row.timezone, "start_page": row.start_page}
+    form = AccountForm(posted(request), stored=stored)
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         if form.is_valid():
             typed = form.cleaned_data
-            facts = AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled)
+            facts = AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled, typed["start_page"])
             try:
                 with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                     change_account(transaction, facts)
@@ -67,5 +75,10 @@ def account(request: AccountRequest) -> HttpResponse:
         lead=_("The organization whose events these are."),
         cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
-        facts=[(_("Code"), row.code), (_("Name"), row.name), (_("Timezone"), row.timezone)],
+        facts=[
+            (_("Code"), row.code),
+            (_("Name"), row.name),
+            (_("Timezone"), row.timezone),
+            (_("Start page"), StartPage(row.start_page).label),
+        ],
     )

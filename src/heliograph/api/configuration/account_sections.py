@@ -177,7 +177,7 @@ class OfAccount(Section):
 
 
 class AccountSettings(OfAccount):
-    """The account's name and time zone."""
+    """The account's name, time zone and start page."""
 
     name = "account"
     label = "Account"
@@ -185,12 +185,13 @@ class AccountSettings(OfAccount):
 
     def stored(self, names: AccountNames) -> list[StoredEntry]:
         row = Account.objects.get(pk=names.account)
-        return [StoredEntry(row.pk, (), "", {"name": row.name, "timezone": row.timezone})]
+        return [StoredEntry(row.pk, (), "", {"name": row.name, "timezone": row.timezone, "start_page": row.start_page})]
 
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         row = Account.objects.get(pk=saver.transaction.account)
-        settings = {"name": row.name, "timezone": row.timezone} | entry.document
-        return change_account(saver.transaction, AccountFacts(row.code, settings["name"], settings["timezone"], row.signal_enabled)).pk
+        settings = {"name": row.name, "timezone": row.timezone, "start_page": row.start_page} | entry.document
+        facts = AccountFacts(row.code, settings["name"], settings["timezone"], row.signal_enabled, settings["start_page"])
+        return change_account(saver.transaction, facts).pk
 
 
 class RetryIntervals(OfAccount):

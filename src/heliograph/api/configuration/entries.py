@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from heliograph.accounts.models import StartPage
 from heliograph.api.documents.connection_documents import ConnectionChange
 from heliograph.api.documents.custom_field_documents import NewCustomField
 from heliograph.api.documents.event_documents import NewEvent
@@ -102,6 +103,7 @@ class AccountEntry(Document):
 
     name: NameOfThing | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
+    start_page: Annotated[StartPage, msgspec.Meta(description="The page that Signal opens with.")] | UnsetType = UNSET
 
 
 class ConnectionEntry(ConnectionChange, kw_only=True):

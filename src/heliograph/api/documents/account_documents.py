@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, StartPage
 from heliograph.api.documents.shared_forms import Document, Instant, sent_or
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.retention import Terms
@@ -20,6 +20,7 @@ from heliograph.store.retention_record import Removed
 Code = Annotated[str, msgspec.Meta(description="Letters, digits and dashes. Commands and mappings name the account by it.")]
 Name = Annotated[str, msgspec.Meta(description="The organization whose events these are.")]
 Zone = Annotated[str, msgspec.Meta(description="An IANA time zone, such as Europe/Vienna. Whole days of reports are days of it.")]
+Start = Annotated[StartPage, msgspec.Meta(description="The page that Signal opens with.")]
 OwnDays = Annotated[int | None, msgspec.Meta(description="The account's own term in days; null: that of the installation.")]
 Days = Annotated[int, msgspec.Meta(description="In days.")]
 Minutes = Annotated[list[float], msgspec.Meta(description="Minutes until the first, second and third retry.")]
@@ -35,11 +36,18 @@ class AccountDocument(Document):
     name: Name
     timezone: Zone
     signal_enabled: Annotated[bool, msgspec.Meta(description="Whoever runs Heliograph turns it on and off.")]
+    start_page: Start
 
     @classmethod
     def from_row(cls, row: Account) -> AccountDocument:
         """The document of a row."""
-        return cls(code=row.code, name=row.name, timezone=row.timezone, signal_enabled=row.signal_enabled)
+        return cls(
+            code=row.code,
+            name=row.name,
+            timezone=row.timezone,
+            signal_enabled=row.signal_enabled,
+            start_page=StartPage(row.start_page),
+        )
 
 
 class AccountChange(Document):
@@ -48,11 +56,16 @@ class AccountChange(Document):
     code: Code | UnsetType = UNSET
     name: Name | UnsetType = UNSET
     timezone: Zone | UnsetType = UNSET
+    start_page: Start | UnsetType = UNSET
 
     def facts(self, row: Account) -> AccountFacts:
         """The account with the changes."""
         return AccountFacts(
-            sent_or(self.code, row.code), sent_or(self.name, row.name), sent_or(self.timezone, row.timezone), row.signal_enabled
+            sent_or(self.code, row.code),
+            sent_or(self.name, row.name),
+            sent_or(self.timezone, row.timezone),
+            row.signal_enabled,
+            sent_or(self.start_page, row.start_page),
         )
 
 

@@ -57,7 +57,7 @@ class AccountItself(AccountController):
         return AccountDocument.from_row(self.row("read"))
 
     def patch(self, parsed_body: Body[AccountChange]) -> AccountDocument:
-        """Change the account's code, name and time zone."""
+        """Change the account's code, name, time zone and start page."""
         with saving(self.account.pk, by=self.actor, whole_account=True) as transaction:
             return AccountDocument.from_row(change_account(transaction, parsed_body.facts(self.row())))
 

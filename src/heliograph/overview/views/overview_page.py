@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import AuditEntry, Role
+from heliograph.accounts.models import AuditEntry, Role, StartPage
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.connections import connection_words as words
 from heliograph.deliveries import delivery_words
@@ -48,14 +48,16 @@ _DEEDS = {
     Deed.SWITCHED_OFF: lambda kind: _("switched off the %(kind)s") % {"kind": kind},
     Deed.CONNECTED: lambda kind: _("connected the %(kind)s") % {"kind": kind},
 }
+_START_PAGES = {StartPage.OVERVIEW: "overview", StartPage.FLOWS: "flow-list"}
 _PLACES = {"flow": "flow", "connection": "connection", "mapping": "mapping", "source": "source"}
 
 
 @require_safe
 def start(request: AccountRequest) -> HttpResponse:
-    """The start page of Signal: the Overview, or the four steps while there is no flow."""
+    """The start page of Signal: the one that the account has chosen, or the four steps while there is no flow."""
     with account_reader(request.account.pk) as reader:
-        return HttpResponseRedirect(reverse("overview" if reader.config.flows else "signal-first"))
+        page_name = _START_PAGES[StartPage(request.account.start_page)] if reader.config.flows else "signal-first"
+    return HttpResponseRedirect(reverse(page_name))
 
 
 @require_safe

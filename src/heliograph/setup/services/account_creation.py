@@ -10,7 +10,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, StartPage
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.name_fields import folded, storable
@@ -31,6 +31,7 @@ class AccountFacts:
     timezone: str = "UTC"
     signal_enabled: bool = True
     """False if the operator has turned the pages of Signal off (N4)."""
+    start_page: str = StartPage.OVERVIEW
 
 
 def create_account(facts: AccountFacts, *, by: str) -> Account:
@@ -63,6 +64,7 @@ def change_account(transaction: SetupTransaction, facts: AccountFacts) -> Accoun
     row = Account.objects.get(pk=transaction.account)
     before = _audit_values(row)
     row.code, row.name, row.timezone, row.signal_enabled = facts.code.strip(), facts.name.strip(), facts.timezone, facts.signal_enabled
+    row.start_page = facts.start_page
     _check(row)
     row.save()
     if row.signal_enabled and not before["signal_enabled"]:
@@ -83,7 +85,8 @@ def _check(row: Account) -> None:
 
 
 def _audit_values(row: Account) -> dict[str, object]:
-    return {"code": row.code, "name": row.name, "timezone": row.timezone, "signal_enabled": row.signal_enabled}
+    values = {"code": row.code, "name": row.name, "timezone": row.timezone, "signal_enabled": row.signal_enabled}
+    return values | {"start_page": row.start_page}
 
 
 def _code(name: str) -> str:
