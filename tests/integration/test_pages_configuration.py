@@ -136,7 +136,7 @@ def test_B5_an_uploaded_file_is_planned_and_applied(site: PlatformAccount, ada: 
     assert "Applied as version 1: 1 added." in page
     assert "No drift: everything is as the file says." in page
     assert "File tags.yaml" in page
-    assert "Covers 1 of 14 sections: tags" in page
+    assert "Covers 1 of 17 sections: tags" in page
     with scope(account=site.pk):
         assert Tag.objects.filter(name="Exhibitor").exists()
         assert AppliedFile.objects.get().by == site.people[Role.ADMINISTRATOR].actor
