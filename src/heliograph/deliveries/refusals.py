@@ -42,17 +42,19 @@ TRIED_CAUSES: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for
 """The causes of actions whose last failure is that of an attempt, as the list of an IN."""
 
 
-def blamed_connection(action: str, lane: str) -> str:
+def blamed_connection(action: str, lane: str, tried: str = "") -> str:
     """The SQL expression of the connection that is to blame for an action: the one that its last failed attempt went over, which need not be
     the one that its flow has by now; for an action that was not tried, the one of its lane.
 
     action: the alias of its table
     lane: the alias of the table of its lane
+    tried: a further condition on an action whose attempts are read; others went over the connection of their lane
     """
     # The last attempt of a delivered action has not failed; the one before it has.
     attempt = f"t.action_id = {action}.id AND t.n = {action}.sent - CASE WHEN {action}.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
     last_failed = f"(SELECT t.connection_id FROM attempt t WHERE {attempt})"
-    return f"CASE WHEN {action}.cause IN ({TRIED_CAUSES}) THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
+    is_tried = f"{action}.cause IN ({TRIED_CAUSES}){f' AND {tried}' if tried else ''}"
+    return f"CASE WHEN {is_tried} THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
 
 
 def last_failures(reader: AccountReader, actions: Iterable[int]) -> dict[int, StoredAttempt]:

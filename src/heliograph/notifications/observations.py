@@ -14,7 +14,7 @@ from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Account
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.refusals import last_failures, refusals
+from heliograph.deliveries.refusals import blamed_connection, last_failures, refusals
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
@@ -26,7 +26,7 @@ from heliograph.domain.notification.quotes import quotable
 from heliograph.domain.source.read_failure import VISIBLE_FROM
 from heliograph.domain.source.source_states import SourceState
 from heliograph.notifications import ending_secrets
-from heliograph.retry.retry_conditions import BLAMED, SOURCES
+from heliograph.retry.retry_conditions import SOURCES
 from heliograph.sources.models import Source
 from heliograph.store.instants import to_micros
 from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY
@@ -92,9 +92,10 @@ def look(account: Account, reader: AccountReader, now: int) -> Look:
 
     now: microseconds of the database's clock
     """
-    rows = ConnectionList(reader.db, account.pk).rows(ConnectionListFilter())
+    connection_list = ConnectionList(reader.db, account.pk)
+    rows = connection_list.rows(ConnectionListFilter())
     connections, in_trouble = _connections(account, reader, rows, now)
-    waits, failed = _items(reader)
+    waits, failed = _items(reader, connection_list.unmoved)
     recent = [each for each in failed if each.facts["newest"] >= now - LATELY]
     long_waits = [each for each in waits if now - each.since >= WAITS_MINUTES[0] * MINUTE]
     return Look(
@@ -168,11 +169,14 @@ def _sources() -> list[Observed]:
     ]
 
 
-def _items(reader: AccountReader) -> tuple[list[Observed], list[Observed]]:
-    """What waits, and what has failed for good, by cause."""
+def _items(reader: AccountReader, unmoved: frozenset[int]) -> tuple[list[Observed], list[Observed]]:
+    """What waits, and what has failed for good, by cause.
+
+    unmoved: `ConnectionList.unmoved`
+    """
     waits: dict[tuple[str, int], _Items] = {}
     failed: dict[tuple[str, int, str], _Items] = {}
-    for cause, blamed, flow, queue, number, since, newest in _retry_items(reader):
+    for cause, blamed, flow, queue, number, since, newest in _retry_items(reader, unmoved):
         of_flow = cause in CURED_BY_FLOW
         thing = ("flow", flow) if of_flow else ("connection", blamed)
         if queue != QueueStatus.FAILED.code:
@@ -211,17 +215,18 @@ def _of_items(
     )
 
 
-def _retry_items(reader: AccountReader) -> Iterable[tuple[str, int, int, int, int, int, int]]:
+def _retry_items(reader: AccountReader, unmoved: frozenset[int]) -> Iterable[tuple[str, int, int, int, int, int, int]]:
     """Items of Retry: cause, blamed connection, flow, status, number, when the oldest was made, when the newest ended or was made."""
+    blamed = blamed_connection("q", "l", f"NOT {reader.db.member('q.destination_id', 'unmoved')}" if unmoved else "")
     each = [
-        f"SELECT * FROM (SELECT q.cause, {BLAMED} AS blamed, q.flow_id, q.queue, q.created, COALESCE(q.ended, q.created) AS latest FROM {SOURCES['action']}"
+        f"SELECT * FROM (SELECT q.cause, {blamed} AS blamed, q.flow_id, q.queue, q.created, COALESCE(q.ended, q.created) AS latest FROM {SOURCES['action']}"
         f" WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE} AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST}) newest{status.code}"
         for status in (*OPEN_STATUSES, QueueStatus.FAILED)
     ]
     return reader.db.all(
         "SELECT cause, blamed, flow_id, queue, count(*), min(created), max(latest)"
         f" FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, blamed, flow_id, queue",
-        {"account": reader.account},
+        {"account": reader.account} | ({"unmoved": sorted(unmoved)} if unmoved else {}),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import CAUSES
 from heliograph.deliveries.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
-from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, last_failures, refusals
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, blamed_connection, last_failures, refusals
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
@@ -134,10 +134,16 @@ def _listed(causes: Iterable[Cause]) -> str:
 
 
 _OF_FLOW: Final = f"q.cause IN ({_listed(CURED_BY_FLOW)})"
-_KEYS: Final = (
-    f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE {BLAMED} END AS blamed, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS cured_flow,"
-    f" CASE WHEN q.cause IN ({_listed({*CAUSES, *CURED_BY_FLOW})}) THEN '' ELSE q.message END AS text"
-)
+
+
+def _keys(blamed: str = BLAMED) -> str:
+    return (
+        f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE {blamed} END AS blamed, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS cured_flow,"
+        f" CASE WHEN q.cause IN ({_listed({*CAUSES, *CURED_BY_FLOW})}) THEN '' ELSE q.message END AS text"
+    )
+
+
+_KEYS: Final = _keys()
 """The columns that make actions one group, in agreement with `group_key`. The HTTP status is not among them, because the text contains it."""
 _FACTS: Final = (
     "q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id, q.mode"
@@ -178,6 +184,9 @@ class CauseGroups:
     reader: AccountReader
     most_runs: int = GROUPED_RUNS
     """How many runs of a status are read, newest first."""
+    unmoved: frozenset[int] = frozenset()
+    """Destinations whose items certainly went over the connections of their lanes (`ConnectionList.unmoved`): their attempts are not read. Of
+    20,000 items, reading them takes longer than all the rest of a page."""
 
     def overview(self) -> CauseOverview:
         """All causes: of items that wait, of items that have failed, and of those that were cured lately."""
@@ -190,9 +199,13 @@ class CauseGroups:
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
+        keys = _KEYS
         params: dict[str, object] = {"account": self.reader.account}
+        if self.unmoved:
+            keys = _keys(blamed_connection("q", "l", f"NOT {self.reader.db.member('q.destination_id', 'unmoved')}"))
+            params["unmoved"] = sorted(self.unmoved)
         each = [
-            f"SELECT * FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE}"
+            f"SELECT * FROM (SELECT {keys}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE}"
             f" AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST + 1}) newest{status.code}"
             for status in statuses
         ]

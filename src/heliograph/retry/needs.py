@@ -105,9 +105,9 @@ class Needs:
 
 def needs_of(reader: AccountReader) -> Needs:
     """What needs somebody in an account."""
-    groups = CauseGroups(reader)
-    causes = groups.open_causes()
-    rows = {row.id: row for row in ConnectionList(reader.db, reader.account).rows(ConnectionListFilter())}
+    connections = ConnectionList(reader.db, reader.account)
+    rows = {row.id: row for row in connections.rows(ConnectionListFilter())}
+    causes = CauseGroups(reader, unmoved=connections.unmoved).open_causes()
     used = {destination.connection for flow in reader.config.flows.values() if flow.active for destination in flow.destinations}
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
     return _sorted(reader, causes, rows, used, untagged)
