@@ -18,7 +18,7 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Account, Role, User
 from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
@@ -43,6 +43,8 @@ from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, RecordCount
 from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
+from heliograph.notifications import observations
+from heliograph.notifications.delivered_yesterday import delivered_yesterday
 from heliograph.overview.account_overview import AccountOverview
 from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
@@ -563,6 +565,7 @@ def test_N2_the_connection_list_goes_by_the_queue(explaining: Explaining, large:
     connections = ConnectionList(explaining, large[1])
     connections.rows(ConnectionListFilter())
     assert goes_by(explaining, "action_queue")
+    connections.unmoved = frozenset()
     connections._failed_over([RetryCountsOfDestination(connection=101, flow=8, destination=6, counts=RetryCounts(waiting=1), tried=1)])
     assert goes_by(explaining, "action_id=? AND n=?")
 
@@ -574,6 +577,17 @@ def test_N2_the_overview_goes_by_figures_and_by_the_queue(explaining: Explaining
     assert overview.delivered_yesterday >= 0
     assert overview.needs.retrying or overview.needs.needs
     assert goes_by(explaining, "action_queue")
+
+
+def test_B4_a_look_of_notifications_goes_by_the_queue(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    account = Account(pk=large[1], code="LARGE", name="Large")
+    reader = AccountReader(explaining, account.pk)
+    with scope(account=account.pk):
+        observations.look(account, reader, explaining.now())
+        observations._retry_items(reader, frozenset({6}))
+        delivered_yesterday(reader, UTC, explaining.now())
+    assert explaining.statements > 8
+    assert explaining.scans == []
 
 
 def test_C3_the_page_of_a_connection_goes_by_its_attempts(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

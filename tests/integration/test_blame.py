@@ -6,6 +6,7 @@ The histories are generated: what the domain makes of attempts over connections 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tests.story import Story
 
 from heliograph.connections import connection_list
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter
-from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.refusals import blamed_connection
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.delivery.action import (
@@ -37,6 +38,8 @@ from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered,
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import Records
+from heliograph.notifications import observations
+from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store.database import Database
@@ -236,7 +239,12 @@ def test_N2_the_connection_list_counts_failures_by_the_connection_to_blame(
                 f" VALUES (:account, :action, 1, 1, :at, 1, {int(ActionState.SUCCESS)}, '', 1, :connection, '')",
                 [{"account": story.account, "action": 9_000 + id, "at": now, "connection": id} for id in connections],
             )
-        rows = ConnectionList(story.db, story.account).rows(ConnectionListFilter())
+        listed = ConnectionList(story.db, story.account)
+        rows = listed.rows(ConnectionListFilter())
+        reader = AccountReader(story.db, story.account)
+        shortened = CauseGroups(reader, unmoved=listed.unmoved).open_causes()
+        assert shortened == CauseGroups(reader).open_causes(), "attempts that are not read do not matter"
+        assert Counter(observations._retry_items(reader, listed.unmoved)) == Counter(observations._retry_items(reader, frozenset()))
     assert {row.id: row.health for row in rows} == {id: Health.MIXED if id in refused_over else Health.ANSWERS for id in connections}
     for row in rows:
         queue = [h.action.queue for h in in_retry if h.over == row.id]
