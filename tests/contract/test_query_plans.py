@@ -18,7 +18,7 @@ from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Role, User
 from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
@@ -43,7 +43,7 @@ from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, RecordCount
 from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
-from heliograph.notifications import observations
+from heliograph.notifications import ending_secrets, observations
 from heliograph.notifications.delivered_yesterday import delivered_yesterday
 from heliograph.overview.account_overview import AccountOverview
 from heliograph.recording.contents import write_state
@@ -580,12 +580,11 @@ def test_N2_the_overview_goes_by_figures_and_by_the_queue(explaining: Explaining
 
 
 def test_B4_a_look_of_notifications_goes_by_the_queue(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
-    account = Account(pk=large[1], code="LARGE", name="Large")
-    reader = AccountReader(explaining, account.pk)
-    with scope(account=account.pk):
-        observations.look(account, reader, explaining.now())
-        observations._retry_items(reader, frozenset({6}))
-        delivered_yesterday(reader, UTC, explaining.now())
+    reader = AccountReader(explaining, large[1])
+    for unmoved in (frozenset[int](), frozenset({6})):
+        observations._items(reader, unmoved)
+    ending_secrets._certificates(reader)
+    delivered_yesterday(reader, UTC, explaining.now())
     assert explaining.statements > 8
     assert explaining.scans == []
 
