@@ -147,6 +147,7 @@ A_PERSON: Final = "A person signs in, and manages the own password, second facto
 REASONS: Final = {
     "recipe": "It asks for a sample first, and then does what POST recipes/{recipe}/flows does (test_recipes.py).",
     "recipe-done": "It registers somebody to see the first delivery; a program sends POST registrations.",
+    "recipe-undo": "What came with a recipe is known to the session that switched it on; a program deletes flow, mapping and connection.",
     "source-first-file": "It opens a file in the import wizard, which is for people.",
     "source-pretix": "A program adds a connection, and names it in PUT sources/{source}/pretix.",
     "source-pretix-events": "It asks pretix first: PUT sources/{source}/pretix/events does the same (test_api_pretix.py).",

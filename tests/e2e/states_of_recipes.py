@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from django.contrib.sessions.backends.db import SessionStore
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
-LIST, RECIPE, DONE = "recipes/recipes.html", "recipes/recipe.html", "recipes/done.html"
+from heliograph.recipes.recipe_undo import RecipeParts
+
+LIST, RECIPE, DONE, QUESTION = "recipes/recipes.html", "recipes/recipe.html", "recipes/done.html", "confirmation.html"
 
 
 def _done(of: Showcase) -> str:
     return f"/signal/recipes/slack/{of.ids['Leads']}/"
+
+
+def _undo(of: Showcase) -> str:
+    """Of a flow that the session has switched on, as far as it knows."""
+    session = SessionStore(of.sessions["setting-up"])
+    RecipeParts(of.ids["Leads"], of.ids["answered"], 0).remember(session)
+    session.save()
+    return f"{_done(of)}undo/"
 
 
 def _nowhere(visit: Visit) -> None:
@@ -35,5 +46,6 @@ STATES = (
     ),
     State("recipe, of any webhook", RECIPE, "Send registrations to any webhook", "/signal/recipes/webhook/", "setting-up"),
     State("recipe, on", DONE, "It’s on", _done, "setting-up", ("recipe-done",)),
+    State("recipe, undone", QUESTION, "Undo “Tell Slack when somebody registers”?", _undo, "setting-up", ("recipe-undo",)),
     State("recipe, on, without a name", DONE, "It’s on", _done, "setting-up", then=_nameless, after=422),
 )

@@ -26,6 +26,7 @@ FRAMES = {
     "guide/guide.html",
     "message.html",
     "metrics.html",
+    "notifications/frame.html",
     "platform.html",
     "signal.html",
     "sources/mapping_frame.html",

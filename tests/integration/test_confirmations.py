@@ -41,6 +41,7 @@ ELSEWHERE = {
     "connections.views.connection_actions.sign": "posts back the edition of its secrets, which each of its deeds raises",
     "mappings.views.mappings._save": "a stored mapping keeps its kind and its subject, so no flow stops by it; it asks all the same if one ever does",
     "connections.views.response_rule_page.response_rule": "test_response_rules: saved again, it is saved; what it asks is of the posted rule alone",
+    "recipes.views.recipe_undo_page.recipe_undo": "test_P15_B3_a_recipe_is_undone_by_what_was_shown: it needs a session that has switched one on",
     "retry.views.item_operations._discard_cause": "test_P15_items_are_discarded_by_what_was_said_of_their_flow",
     "replay.views.replay_steps.send": "test_P15_a_replay_is_sent_by_the_flow_that_was_shown",
     "administration.views.retention_page._begun": "test_P15_a_removal_begins_by_the_terms_that_were_shown",

@@ -85,7 +85,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= oauth | deeds | {"connection-list", "connection-new", "connection-add", "connection"}  # test_pages_connections.py
     # test_pages_flows.py
     tried |= {"flow-new", "flow", "flow-copy", "flow-delete", "flow-versions", "flow-test", "flow-new-test", "flow-send"}
-    tried |= {"recipes", "recipe", "recipe-done"}  # test_recipes.py
+    tried |= {"recipes", "recipe", "recipe-done", "recipe-undo"}  # test_recipes.py
     # test_people.py
     tried |= {
         "users",

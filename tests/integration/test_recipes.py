@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.builders.people import user
 from tests.builders.platform_account import planned
+from tests.confirming import promise_in
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.receiver import Answer
@@ -245,3 +247,60 @@ def test_B3_recipes_by_rest(story: Story) -> None:
     with scope(account=story.account):
         assert Mapping.objects.filter(pk=int(made["mapping"]["id"])).exists()
     assert isinstance(story.flow_facts(int(made["flow"]["id"])), Flow)
+
+
+def switched_on(story: Story, ada: Client) -> str:
+    """The address of the page of a recipe that was switched on."""
+    story.receiver.answer_all(Mattermost())
+    url = f"{LIST}mattermost/"
+    typed = {"url": story.receiver.url(HOOK), "events": ""}
+    sampled = ada.post(url, typed | {"do": "sample"})
+    waiting = re.search(r'name="typed" value="([^"]+)"', sampled.text)
+    done = ada.post(url, typed | {"do": "on", "typed": waiting[1] if waiting else ""})
+    assert done.status_code == 302, text_of(done.content)
+    return str(done["Location"])
+
+
+def tags_of_statuses(story: Story) -> dict[int, frozenset[int]]:
+    return {id: frozenset(status.tags) for id, status in story.provider.account(story.account).statuses.items()}
+
+
+def undone(ada: Client, place: str) -> Any:
+    """The answer to Undo, after its page was read."""
+    return ada.post(f"{place}undo/", promise_in(ada.get(f"{place}undo/")))
+
+
+def test_B3_a_recipe_is_undone_with_all_that_came_with_it(story: Story, ada: Client, people: dict[Role, User]) -> None:
+    before, tags = counts(story), tags_of_statuses(story)
+    place = switched_on(story, ada)
+    assert counts(story) != before
+    assert tags_of_statuses(story) != tags
+    assert f'href="{place}undo/"' in ada.get(place).text
+    asks = text_of(ada.get(f"{place}undo/").content)
+    assert "Undo “Tell Mattermost when somebody registers”?" in asks
+    assert "This stays" not in asks
+    answer = undone(ada, place)
+    assert answer.status_code == 302, text_of(answer.content)
+    assert counts(story) == before
+    assert tags_of_statuses(story) == tags
+    assert ada.get(f"{place}undo/").status_code == 404
+    eve = Client()
+    eve.force_login(people[Role.PLANNER])
+    assert eve.get(f"{place}undo/").status_code == 403
+
+
+def test_P15_B3_a_recipe_is_undone_by_what_was_shown_and_what_is_used_stays(story: Story, ada: Client) -> None:
+    place = switched_on(story, ada)
+    asks = promise_in(ada.get(f"{place}undo/"))
+    config = story.provider.account(story.account)
+    (connection,) = config.connections
+    mapping = max(config.mappings)
+    other = story.flow("Else", [story.to(connection, mapping=mapping)])
+    changed = ada.post(f"{place}undo/", asks)
+    assert changed.status_code == 409
+    assert "This stays, because something else uses it" in text_of(changed.content)
+    assert undone(ada, place).status_code == 302
+    config = story.provider.account(story.account)
+    assert (list(config.flows), list(config.connections)) == ([other], [connection])
+    assert mapping in config.mappings
+    assert all(status.tags for status in config.statuses.values())

@@ -24,7 +24,7 @@ from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.presets import services as preset_services
 from heliograph.presets.services import first_free
-from heliograph.setup.services.standard_tag_use import use_standard_tags
+from heliograph.setup.services.standard_tag_use import AppliedStandardTags, use_standard_tags
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.database import Database
@@ -45,6 +45,8 @@ class AppliedRecipe:
     """The names of the tags that were created."""
     tagged: int
     """The number of statuses that got their standard tag."""
+    standard_tags: AppliedStandardTags | None = None
+    """What using the standard tags did; None if the recipe needs none."""
 
 
 def apply_recipe(
@@ -66,6 +68,7 @@ def apply_recipe(
     made = preset_services.make(transaction, recipe.preset, {"name": connection_name(config.connections.values(), recipe)} | dict(values))
     created: tuple[str, ...] = ()
     tagged = 0
+    applied_tags: AppliedStandardTags | None = None
     if recipe.needs_tags:
         applied_tags = use_standard_tags(transaction)
         created, tagged = applied_tags.plan.new, len(applied_tags.tagged)
@@ -83,7 +86,7 @@ def apply_recipe(
         mapping=made.mappings[0].pk,
         does=preset.does,
     )
-    return AppliedRecipe(recipe, made.connection, made.mappings[0], save_flow(transaction, flow), created, tagged)
+    return AppliedRecipe(recipe, made.connection, made.mappings[0], save_flow(transaction, flow), created, tagged, applied_tags)
 
 
 def connection_name(connections: Iterable[ConnectionFacts], recipe: Recipe) -> str:

@@ -25,6 +25,7 @@ from heliograph.domain.flow.recipes import EVENT_CODE, Recipe
 from heliograph.domain.setup.tag_kinds import StandardProperty
 from heliograph.recipes.first_delivery import FlowDelivery, newest_delivery
 from heliograph.recipes.recipe_file import recipe_of
+from heliograph.recipes.recipe_undo import RecipeParts
 from heliograph.registrations import draft
 from heliograph.setup.name_fields import CODE_LENGTH, code_for
 from heliograph.setup.services.events import new_event, save_event
@@ -113,6 +114,7 @@ def recipe_done(request: AccountRequest, recipe: str, flow: int) -> HttpResponse
         is_test=stored.mode is Mode.TEST,
         made=made,
         testing=testing,
+        undo=reverse("recipe-undo", args=(chosen.key, flow)) if RecipeParts.of_flow(request.session, flow) else "",
         fields=form.draw_fields() if codes or not has_events else [],
         refused=[str(error) for error in form.non_field_errors()],
         delivery=_delivery_words(delivery, connection_facts.name if connection_facts else chosen.app),

@@ -32,6 +32,7 @@ from heliograph.presets.services import preset
 from heliograph.presets.views import PresetForm
 from heliograph.recipes.message_preview import preview_recipe
 from heliograph.recipes.recipe_file import recipe_of
+from heliograph.recipes.recipe_undo import RecipeParts
 from heliograph.recipes.services import AppliedRecipe, apply_recipe, connection_name, default_mode, send_sample
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
@@ -103,6 +104,7 @@ def recipe(request: AccountRequest, recipe: str) -> HttpResponse:
             if pressed(request) == ON:
                 applied = _switch_on(request, form, values)
                 typed_secrets.forget(request)
+                RecipeParts.from_applied(applied).remember(request.session)
                 return HttpResponseRedirect(reverse("recipe-done", args=(chosen.key, applied.flow.pk)))
             report = send_sample(request.account.pk, chosen, values)
         except Invalid as error:
