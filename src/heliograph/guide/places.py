@@ -116,6 +116,7 @@ PLACES: dict[str, str] = {
     "recipes": "flows#starting-from-a-recipe",
     "recipe": "flows#starting-from-a-recipe",
     "recipe-done": "flows#starting-from-a-recipe",
+    "recipe-undo": "flows#starting-from-a-recipe",
     "flow": _FLOW,
     "flow-new-test": "flows#trying-a-flow",
     "flow-test": "flows#trying-a-flow",
