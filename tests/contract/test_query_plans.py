@@ -22,7 +22,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.registration_deliveries import deliveries_of, registrations_in
+from heliograph.deliveries.registration_deliveries import DeliveryFilter, deliveries_of, registrations_in
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.item_state import ItemState
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
@@ -609,9 +609,14 @@ def test_X5_where_registrations_stand_goes_by_their_changes(explaining: Explaini
         registrations_in(explaining, large[1], state)
     listing = Registrations(explaining, large[1])
     for sort in RegistrationSort:
-        listing.page(ListOf(delivery=ItemState.FAILED), sort, None)
-    listing.count(ListOf(delivery=ItemState.WAITING))
+        listing.page(ListOf(delivery=DeliveryFilter.FAILED), sort, None)
+    listing.count(ListOf(delivery=DeliveryFilter.WAITING))
     assert goes_by(explaining, "action_queue")
+    for looked_at in (DeliveryFilter.INVALID, DeliveryFilter.DELIVERED, DeliveryFilter.NOT_SENT):
+        explaining.plans.clear()
+        listing.page(ListOf(delivery=looked_at), RegistrationSort.MODIFIED, None)
+        listing.count(ListOf(delivery=looked_at))
+        assert goes_by(explaining, "action_of_change")
 
 
 def test_O2_the_status_counts_open_actions_only(explaining: Explaining) -> None:

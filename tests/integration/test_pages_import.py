@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -94,6 +95,13 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         (job,) = site.run_jobs()
         assert job.counts["refused"] == 4
         page = client.get(f"/import/{id}/dry-run/").content.decode()
+        reasons = re.findall(rf'<a href="(/import/{id}/dry-run/\?kind=\d+)#refused"[^>]*>([^<]*?) <span class="count">(\d+)</span>', page)
+        assert sum(int(number) for _href, _reason, number in reasons) >= 4
+        assert len(reasons) > 1
+        assert page.count('class="row-lead"') > client.get(reasons[0][0]).content.decode().count('class="row-lead"')
+        for href, reason, _number in reasons:
+            of_reason = client.get(href).content.decode()
+            assert re.search(rf'href="{re.escape(href)}#refused" aria-current="true"', of_reason), reason
         form = posted(page, "dry")
         assert form["create"] == [str(status)]
         assert form[f"tags-{status}"] == ["Registered"]

@@ -56,7 +56,8 @@ def prepare(story: Story, key: str, **values: str) -> int:
     return int(made.connection.pk)
 
 
-def person(story: Story, code: str, last: str, **profile: str) -> None:
+def send(story: Story, code: str, last: str, *states: str, **profile: str) -> None:
+    """Records a person, and waits until the actions of this code have these states, if any are given."""
     given = {
         "first_name": "<!channel>",
         "last_name": last,
@@ -65,6 +66,8 @@ def person(story: Story, code: str, last: str, **profile: str) -> None:
         **profile,
     }
     story.record(code, status="Attended", profile=given)
+    if states:
+        story.until(code, *states)
 
 
 def outcome(story: Story, code: str) -> tuple[str, str, str]:
@@ -78,9 +81,8 @@ def test_B3_slack(story: Story, key: str) -> None:
     story.receiver.answer_all(slack)
     crm = prepare(story, key)
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
-        person(story, "R2", "Archived")
+        send(story, "R1", "Lindqvist", "success")
+        send(story, "R2", "Archived")
         story.wait_for(lambda: story.paused(crm)[0])
     assert len(slack.taken) == 1
     assert outcome(story, "R2") == ("queued", "Config", "answer")
@@ -94,10 +96,8 @@ def test_B3_what_is_good_is_taken(story: Story, key: str, imitation: type[Vendor
     story.receiver.answer_all(target)
     prepare(story, key)
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
-        person(story, "R2", "O'Neill")
-        story.until("R2", "success")
+        send(story, "R1", "Lindqvist", "success")
+        send(story, "R2", "O'Neill", "success")
     assert len(target.taken) == 2
 
 
@@ -110,10 +110,8 @@ def test_B3_a_chat_that_lost_its_webhook_says_so(story: Story, key: str, imitati
     story.receiver.answer_all(chat)
     prepare(story, key)
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
-        person(story, "R2", "Deleted")
-        story.until("R2", "queued")
+        send(story, "R1", "Lindqvist", "success")
+        send(story, "R2", "Deleted", "queued")
     assert len(chat.taken) == 1
     assert outcome(story, "R2")[:2] == ("queued", "Config")
     ((message,),) = story.db.all("SELECT message FROM attempt WHERE category IS NOT NULL")
@@ -127,8 +125,7 @@ def test_B3_C8_a_chats_limit_rests_the_connection(story: Story, key: str, imitat
     story.receiver.answer_all(imitation())
     chat = prepare(story, key)
     with story.worker():
-        person(story, "R1", "Busy")
-        story.until("R1", "queued")
+        send(story, "R1", "Busy", "queued")
     ((held,),) = story.db.all("SELECT held_until FROM connection_state WHERE connection_id = :c", {"c": chat})
     assert held - story.db.now() > 30_000_000
     assert outcome(story, "R1")[1] == "Connection"
@@ -139,8 +136,7 @@ def test_B3_a_200_of_rocket_chat_that_means_an_error_is_one(story: Story) -> Non
     story.receiver.answer_all(chat)
     prepare(story, "rocketchat")
     with story.worker():
-        person(story, "R1", "Muted")
-        story.until("R1", "queued")
+        send(story, "R1", "Muted", "queued")
     assert (outcome(story, "R1"), chat.taken) == (("queued", "General", "rule"), [])
 
 
@@ -148,8 +144,7 @@ def test_B3_mattermost_with_its_webhooks_disabled(story: Story) -> None:
     story.receiver.answer_all(Mattermost())
     prepare(story, "mattermost")
     with story.worker():
-        person(story, "R1", "Disabled")
-        story.until("R1", "queued")
+        send(story, "R1", "Disabled", "queued")
     assert outcome(story, "R1") == ("queued", "Config", "rule")
 
 
@@ -158,13 +153,10 @@ def test_B3_google_forms(story: Story) -> None:
     story.receiver.answer_all(form)
     prepare(story, "google_forms")
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
-        person(story, "R2", "Nobody", email="")
-        story.until("R2", "queued")
+        send(story, "R1", "Lindqvist", "success")
+        send(story, "R2", "Nobody", "queued", email="")
         form.closed = True
-        person(story, "R3", "Late")
-        story.until("R3", "queued")
+        send(story, "R3", "Late", "queued")
     assert outcome(story, "R2") == ("queued", "General", "rule")
     assert outcome(story, "R3") == ("queued", "Config", "rule")
     assert [answers["entry.2"] for answers in form.taken] == ["Lindqvist"]
@@ -176,8 +168,7 @@ def test_B3_hubspot_says_what_it_refused(story: Story) -> None:
     story.receiver.answer_all(form)
     prepare(story, "hubspot_form")
     with story.worker():
-        person(story, "R1", "Odd", email="nobody@nowhere")
-        story.until("R1", "queued")
+        send(story, "R1", "Odd", "queued", email="nobody@nowhere")
     ((message,),) = story.db.all("SELECT message FROM attempt")
     assert message == "HubSpot refused the submission: Error in 'fields.email'. Invalid email"
 
@@ -186,12 +177,9 @@ def test_B3_X2_hubspot_contacts(story: Story) -> None:
     story.receiver.answer_all(HubSpotContacts())
     prepare(story, "hubspot_contact")
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
-        person(story, "R1", "Lindqvist-Berg")
-        story.until("R1", "success", "success")
-        person(story, "R2", "Odd", email="nowhere")
-        story.until("R2", "queued")
+        send(story, "R1", "Lindqvist", "success")
+        send(story, "R1", "Lindqvist-Berg", "success", "success")
+        send(story, "R2", "Odd", "queued", email="nowhere")
     assert outcome(story, "R2") == ("queued", "General", "rule")
     figures = story.figures()
     assert (figures.leads_created, figures.leads_updated) == (1, 1)
@@ -201,8 +189,7 @@ def test_B3_salesforce_web_to_lead_of_an_unknown_organization(story: Story) -> N
     story.receiver.answer_all(WebToLead())
     prepare(story, "salesforce_web_to_lead", organization="00D000000000000")
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "queued")
+        send(story, "R1", "Lindqvist", "queued")
     assert outcome(story, "R1") == ("queued", "Config", "rule")
 
 
@@ -215,15 +202,11 @@ def test_B3_X2_salesforce_upsert(story: Story) -> None:
     story.receiver.answer_all(salesforce)
     prepare(story, "salesforce_upsert")
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
+        send(story, "R1", "Lindqvist", "success")
         authority.revoke()  # 401, as for an expired session
-        person(story, "R1", "Lindqvist-Berg")
-        story.until("R1", "success", "success")
-        person(story, "R2", "Locked")
-        story.until("R2", "success")
-        person(story, "R3", "Twice")
-        story.until("R3", "failed")
+        send(story, "R1", "Lindqvist-Berg", "success", "success")
+        send(story, "R2", "Locked", "success")
+        send(story, "R3", "Twice", "failed")
     assert [key for key, _ in salesforce.taken] == ["R1", "R1", "R2"]
     assert outcome(story, "R2")[1:] == ("Connection", "rule")
     assert outcome(story, "R3") == ("failed", "General", "rule")
@@ -239,13 +222,10 @@ def test_B3_X2_C4_marketo(story: Story) -> None:
     story.receiver.answer_all(marketo)
     prepare(story, "marketo_leads")
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
+        send(story, "R1", "Lindqvist", "success")
         authority.revoke()  # 602 in a 200: another token, and once more
-        person(story, "R1", "Lindqvist-Berg")
-        story.until("R1", "success", "success")
-        person(story, "R2", "Twice")
-        story.until("R2", "failed")
+        send(story, "R1", "Lindqvist-Berg", "success", "success")
+        send(story, "R2", "Twice", "failed")
     assert len(authority.given) == 2
     assert story.action("R1", 1)["tries"] == 1
     assert outcome(story, "R2") == ("failed", "General", "rule")
@@ -261,8 +241,7 @@ def test_B3_C8_marketos_limit_rests_the_connection(story: Story) -> None:
     story.receiver.answer_all(Marketo(authority.valid))
     crm = prepare(story, "marketo_leads")
     with story.worker():
-        person(story, "R1", "Busy")
-        story.until("R1", "queued")
+        send(story, "R1", "Busy", "queued")
     ((held,),) = story.db.all("SELECT held_until FROM connection_state WHERE connection_id = :c", {"c": crm})
     assert 10_000_000 < held - story.db.now() <= 20_000_000
     assert outcome(story, "R1") == ("queued", "Connection", "rule")
@@ -272,10 +251,8 @@ def test_B3_C8_a_full_queue_of_make_rests_the_connection(story: Story) -> None:
     story.receiver.answer_all(Make())
     crm = prepare(story, "make")
     with story.worker():
-        person(story, "R1", "Lindqvist")
-        story.until("R1", "success")
-        person(story, "R2", "Busy")
-        story.until("R2", "queued")
+        send(story, "R1", "Lindqvist", "success")
+        send(story, "R2", "Busy", "queued")
     ((held,),) = story.db.all("SELECT held_until FROM connection_state WHERE connection_id = :c", {"c": crm})
     assert held - story.db.now() > 40_000_000
 

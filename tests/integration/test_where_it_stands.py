@@ -69,6 +69,36 @@ def test_X5_it_is_sent_again_from_the_strip_by_who_may(site: SignalAccount, clie
     assert queue == 1, "it is tried again"
 
 
+def test_35_4_a_registrations_page_sends_again_and_is_shown_again(site: SignalAccount, client: Client) -> None:
+    path = "/registrations/SUMMIT-26/{}/"
+    site.signs_in(client, site.viewer)
+    assert "Resend" not in stands(client, path.format("S26-1"))
+    site.signs_in(client, site.planner)
+    for code, deed in (("S26-1", r"/signal/retry/a\d+/resend/"), ("S26-5", "/signal/retry/submit/")):
+        page = client.get(path.format(code)).content.decode()
+        (action, item) = re.search(rf'action="({deed})">.*?name="item" value="(a\d+)"', page, re.DOTALL).groups()
+        answer = client.post(action, {"item": item, "back": "here"}, headers={"referer": f"http://testserver{path.format(code)}"})
+        assert answer["Location"].endswith(path.format(code))
+        assert client.post(action, {"item": item, "back": "here"}, headers={"referer": "https://example.com/"}).status_code == 302
+    assert "CRM All Pending" in stands(client, path.format("S26-1"))
+
+
+def test_35_4_what_was_delivered_and_fails_since_is_not_delivered(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+
+    def codes(delivery: str) -> set[str]:
+        return {row["Code"] for row in table_rows(client.get(f"/registrations/?delivery={delivery}").content, "Code", "Delivery")}
+
+    assert "S26-1" in codes("delivered")
+    before = len(site.actions("S26-1"))
+    site.record({"code": "S26-1", "status": "New"})
+    assert len(site.actions("S26-1")) == before + 1
+    assert "S26-1" not in codes("delivered"), "a newer one is on its way"
+    site.ends(site.actions("S26-1")[-1], Delivered(200))
+    assert "S26-1" in codes("delivered")
+    assert not codes("delivered") & codes("not-sent")
+
+
 @pytest.mark.parametrize(("code", "flow"), [("S26-2", "All"), ("S26-4", "Cancellations to Slack"), ("S26-5", "All")])
 def test_F9_why_opens_on_what_failed_or_waits(site: SignalAccount, client: Client, code: str, flow: str) -> None:
     site.signs_in(client)
@@ -98,19 +128,28 @@ def test_X5_the_newest_delivery_of_each_destination_counts(site: SignalAccount) 
 
 def test_X5_the_list_says_what_became_of_each_and_is_narrowed_by_it(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
+    site.record({"code": "S26-9", "status": "Attended"}, quiet=True)
     rows = {row["Code"]: row["Delivery"] for row in table_rows(client.get("/registrations/").content, "Code", "Delivery")}
     assert rows["S26-1"] == "Delivered"
     assert rows["S26-2"] == "1 waiting"
     assert rows["S26-3"] == "1 invalid"
     assert rows["S26-4"] == "Waits for a tag"
     assert rows["S26-5"] == "1 failed"
-    for choice, codes in {"waiting": {"S26-2", "S26-6"}, "untagged": {"S26-4"}, "failed": {"S26-5"}}.items():
+    lists = {"waiting": {"S26-2", "S26-6"}, "untagged": {"S26-4"}, "failed": {"S26-5"}, "invalid": {"S26-3"}}
+    lists |= {
+        choice: {code for code, stands in rows.items() if stands == words}
+        for choice, words in (("delivered", "Delivered"), ("not-sent", "Not sent"))
+    }
+    assert all(lists.values())
+    for choice, codes in lists.items():
         for sort in ("", "&sort=name", "&sort=code"):
             listed = table_rows(client.get(f"/registrations/?delivery={choice}{sort}").content, "Code", "Delivery")
             assert {row["Code"] for row in listed} == codes, (choice, sort)
     assert not table_rows(client.get("/registrations/?delivery=failed&q=Joe").content, "Code", "Delivery")
     items = ApiClient.for_account(site.account.pk).get("registrations?delivery=failed")["items"]
     assert [item["code"] for item in items] == ["S26-5"]
+    items = ApiClient.for_account(site.account.pk).get("registrations?delivery=delivered&sort=name")["items"]
+    assert {item["code"] for item in items} == lists["delivered"]
 
 
 def test_X5_times_are_relative_with_the_exact_one_beside(site: SignalAccount, client: Client) -> None:

@@ -12,7 +12,7 @@ from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of
-from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_OPEN
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_OPEN, listed
 
 MOST_LISTED: Final = 20_000
 """The newest items of the Retry Queue whose registrations a list can be narrowed to."""
@@ -30,6 +30,28 @@ class DeliveryState(StrEnum):
     NOT_SENT = "not sent"
 
 
+class DeliveryFilter(StrEnum):
+    """What a list of registrations can be narrowed to."""
+
+    WAITING = "waiting"
+    UNTAGGED = "untagged"
+    FAILED = "failed"
+    INVALID = "invalid"
+    DELIVERED = "delivered"
+    NOT_SENT = "not-sent"
+
+    @property
+    def item_state(self) -> ItemState | None:
+        """The state of the items of the Retry Queue by which the registrations are found; None if each registration is looked at
+        (`delivery_condition`)."""
+        return _ITEM_STATES.get(self)
+
+
+_ITEM_STATES: Final = {
+    DeliveryFilter.WAITING: ItemState.WAITING,
+    DeliveryFilter.UNTAGGED: ItemState.UNTAGGED,
+    DeliveryFilter.FAILED: ItemState.FAILED,
+}
 _OF_ACTION: Final[Mapping[ActionState, DeliveryState]] = {
     ActionState.FAILED: DeliveryState.FAILED,
     ActionState.VALIDATION: DeliveryState.INVALID,
@@ -109,3 +131,34 @@ def registrations_in(db: Database, account: int, state: ItemState) -> list[int]:
         f"SELECT DISTINCT registration_id FROM ({' UNION ALL '.join(parts)}) found WHERE registration_id IS NOT NULL", {"account": account}
     )
     return [id for (id,) in rows]
+
+
+def delivery_condition(delivery: DeliveryFilter) -> str:
+    """The SQL condition that a registration `r` stands like this at its destinations, in agreement with `RegistrationDeliveries`.
+
+    Each registration costs a look at its changes and their actions, so a list bounds how many it reads.
+
+        INVALID    the newest action at any destination has a validation error
+        DELIVERED  something was sent, no destination's newest action is anything but delivered, and no decision waits or failed
+        NOT_SENT   nothing was sent, or is to be
+
+    Raises KeyError for the states of items, which `registrations_in` finds.
+    """
+    sent, stuck = f"EXISTS ({_ACTIONS})", f"EXISTS ({_STUCK})"
+    return {
+        DeliveryFilter.INVALID: f"EXISTS ({_ACTIONS} AND a.state = {ActionState.VALIDATION:d} AND {_IS_NEWEST})",
+        DeliveryFilter.DELIVERED: f"{sent} AND NOT EXISTS ({_ACTIONS} AND a.state NOT IN ({_DELIVERED}) AND {_IS_NEWEST}) AND NOT {stuck}",
+        DeliveryFilter.NOT_SENT: f"NOT {sent} AND NOT {stuck}",
+    }[delivery]
+
+
+_ACTIONS: Final = "SELECT 1 FROM change c CROSS JOIN action a WHERE c.registration_id = r.id AND a.change_id = c.id"
+_STUCK: Final = (
+    f"SELECT 1 FROM change c CROSS JOIN stuck_run j WHERE c.registration_id = r.id AND j.change_id = c.id AND j.{STUCK_RUN_OPEN}"
+)
+_IS_NEWEST: Final = (
+    "NOT EXISTS (SELECT 1 FROM change d CROSS JOIN action b WHERE d.registration_id = r.id AND b.change_id = d.id"
+    " AND b.flow_id = a.flow_id AND b.destination_id = a.destination_id AND b.id > a.id)"
+)
+"""The condition that an action is its registration's newest at its destination of its flow."""
+_DELIVERED: Final = listed(state for state, stands in _OF_ACTION.items() if stands is DeliveryState.DELIVERED)

@@ -51,6 +51,8 @@ class RefusedRows:
     rows: Sequence[Sequence[RefusedCell]]
     download: str = ""
     """The URL of all of them as a file."""
+    kinds: Sequence[tuple[str, str, str, bool]] = ()
+    """(words, number, URL, whether it is open) of the links that show the rows of one reason, or of all."""
 
 
 @dataclass(frozen=True, slots=True)

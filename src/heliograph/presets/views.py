@@ -149,4 +149,4 @@ def _test_and_redirect(request: AccountRequest, made: MadeFromPreset, to_flow: R
     to_flow = replace(to_flow, mapping=next((mapping.pk for mapping in made.mappings), None))
     if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         return HttpResponseRedirect(to_flow.back("", connection=id))
-    return HttpResponseRedirect(f"{to_flow.address(reverse('connection', args=(id,)))}#test")
+    return HttpResponseRedirect(to_flow.address(reverse("connection", args=(id,))))

@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from heliograph.deliveries.registration_deliveries import registrations_in
-from heliograph.domain.delivery.item_state import ItemState
+from heliograph.deliveries.registration_deliveries import DeliveryFilter, delivery_condition, registrations_in
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.compiled_setup import EventConfig
@@ -30,6 +29,8 @@ MOST = 10_000
 """Counting stops here: "more than 10,000"."""
 SCAN_LIMIT: Final = 30_000
 """Registrations that one page or one count reads at most."""
+SCAN_LIMIT_OF_DELIVERIES: Final = 10_000
+"""SCAN_LIMIT if the deliveries of each registration are looked at, too."""
 SCAN_LIMIT_OF_INDEX: Final = 300_000
 """SCAN_LIMIT for databases that read the covering index alone, which is ten times as fast."""
 NAMED: Final = 20_000
@@ -74,8 +75,8 @@ class RegistrationFilter:
     type: str = ""
     """By name, because attendee types belong to their event."""
     kind: ListScope = ListScope.ALL
-    delivery: ItemState | None = None
-    """Only those with an item of this state in the Retry Queue."""
+    delivery: DeliveryFilter | None = None
+    """Only those that stand like this at their destinations."""
 
     def as_json(self) -> dict[str, object]:
         """For a job's parameters."""
@@ -97,13 +98,22 @@ class RegistrationFilter:
             stored["status"],
             stored["type"],
             ListScope(stored["kind"]),
-            ItemState(state) if (state := stored.get("delivery")) else None,
+            DeliveryFilter(state) if (state := stored.get("delivery")) else None,
         )
 
     @property
     def narrows(self) -> bool:
         """True if it selects less than everything."""
         return self != RegistrationFilter()
+
+    @property
+    def looks_at_each(self) -> bool:
+        """True if each registration's deliveries are looked at, which no index has."""
+        return self.delivery is not None and self.delivery.item_state is None
+
+    def fitting_sort(self, sort: RegistrationSort) -> RegistrationSort:
+        """The order that a list with these filters can have: by code or name it would look at every registration."""
+        return RegistrationSort.MODIFIED if self.looks_at_each else sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +200,11 @@ class Registrations:
         """One page of the list.
 
         whole: True if the states are read too
+        sort: one that fits the filters (`RegistrationFilter.fitting_sort`)
         """
         where, are_few = self._narrowed(filters)
         is_by_time = sort is RegistrationSort.MODIFIED
-        scan_limit = self._scan_limit if is_by_time and filters.narrows and not are_few else None
+        scan_limit = self._scan_limit_of(filters) if is_by_time and filters.narrows and not are_few else None
         if filters.narrows and not are_few and not is_by_time and self.db.covering_index_suffices:
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             matching = self._of_account() & where
@@ -214,7 +225,11 @@ class Registrations:
         where, are_few = self._narrowed(filters)
         walk = self._walk(RegistrationSort.MODIFIED, cursor, are_few=are_few)
         rows = walk.page(
-            self.db, "SELECT r.modified, r.id FROM registration r", where, limit, scan_limit=None if are_few else self._scan_limit
+            self.db,
+            "SELECT r.modified, r.id FROM registration r",
+            where,
+            limit,
+            scan_limit=None if are_few else self._scan_limit_of(filters),
         )
         return WalkedRows([(modified, id) for modified, id in rows.rows], rows.scan_end)
 
@@ -245,12 +260,13 @@ class Registrations:
         """How many registrations match, counted up to MOST, among the newest that the scan limit allows."""
         where, are_few = self._narrowed(filters)
         walk = self._walk(RegistrationSort.MODIFIED, None, are_few=are_few)
-        end = None if are_few or not filters.narrows else walk.end(self.db, self._scan_limit)
+        end = None if are_few or not filters.narrows else walk.end(self.db, self._scan_limit_of(filters))
         count = walk.count(self.db, "registration r", where, MOST + 1, end=end)
         return ListCount(min(count, MOST), is_more=count > MOST or end is not None)
 
-    @property
-    def _scan_limit(self) -> int:
+    def _scan_limit_of(self, filters: RegistrationFilter) -> int:
+        if filters.looks_at_each:
+            return min(self.scan_limit or SCAN_LIMIT_OF_DELIVERIES, SCAN_LIMIT_OF_DELIVERIES)
         return self.scan_limit or (SCAN_LIMIT_OF_INDEX if self.db.covering_index_suffices else SCAN_LIMIT)
 
     def _walk(self, sort: RegistrationSort, cursor: Cursor | None, *, are_few: bool) -> Walk:
@@ -333,8 +349,10 @@ class Registrations:
         where = Where("r.version > 0", "r.search <> ''", account=self.account)
         words = folded(filters.text).split()
         few = few_with(self.db, self.account, words, NAMED) if words else None
-        if filters.delivery is not None:
-            of_queue = registrations_in(self.db, self.account, filters.delivery)
+        if filters.delivery is not None and filters.delivery.item_state is None:
+            where &= Where(delivery_condition(filters.delivery))
+        elif filters.delivery is not None and filters.delivery.item_state is not None:
+            of_queue = registrations_in(self.db, self.account, filters.delivery.item_state)
             few = of_queue if few is None else sorted(set(few) & set(of_queue))
         if few is not None:
             where &= Where(self.db.member("r.id", "few"), few=few)

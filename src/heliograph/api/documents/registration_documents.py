@@ -8,7 +8,7 @@ import msgspec
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, optional_number
-from heliograph.domain.delivery.item_state import ItemState
+from heliograph.deliveries.registration_deliveries import DeliveryFilter
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.engine.ingest.problem_documents import IngestReply
 from heliograph.registrations import draft
@@ -23,7 +23,11 @@ type OfEvent = Annotated[Id | None, msgspec.Meta(description="The id of an event
 type OfStatus = Annotated[FilterText, msgspec.Meta(description="The name of a status.")]
 type OfType = Annotated[FilterText, msgspec.Meta(description="The name of an attendee type.")]
 type OfDelivery = Annotated[
-    ItemState | None, msgspec.Meta(description="Only those with an item of this state in the Retry Queue, among its newest 20,000 items.")
+    DeliveryFilter | None,
+    msgspec.Meta(
+        description="Only those that stand like this at their destinations. `waiting`, `untagged` and `failed`: with such an item among the newest"
+        " 20,000 of the Retry Queue."
+    ),
 ]
 type OfScope = Annotated[ListScope, msgspec.Meta(description="Only Live or Test ones, or those that are not active.")]
 type Values = dict[str, list[str]]

@@ -88,10 +88,11 @@ class RegistrationList(ApiController):
 
     def get(self, parsed_query: Query[RegistrationQuery]) -> Items[RegistrationDocument]:
         """List registrations."""
-        sort, account = parsed_query.sort, self.account.pk
+        registration_filter, account = parsed_query.registration_filter, self.account.pk
+        sort = registration_filter.fitting_sort(parsed_query.sort)
         cursor = parsed_query.cursor_of(*sort.parts)
         with read_database() as db:
-            listed = Registrations(db, account).page(parsed_query.registration_filter, sort, cursor, size=parsed_query.limit)
+            listed = Registrations(db, account).page(registration_filter, sort, cursor, size=parsed_query.limit)
             registrations = draft.opened_many(db, account, [row.id for row in listed.rows])
         rows = [registrations[row.id] for row in listed.rows if row.id in registrations]
         return items_of(self.request, listed.with_rows(rows), RegistrationDocument.from_opened)

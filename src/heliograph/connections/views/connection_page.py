@@ -11,7 +11,6 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
@@ -24,6 +23,7 @@ from heliograph.connections.views.connection_list_page import get_row, menu, sta
 from heliograph.connections.views.connection_tabs import connection_tabs
 from heliograph.connections.views.trouble_callout import trouble_callout
 from heliograph.deliveries import delivery_words
+from heliograph.deliveries import outcome_numbers as numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
 from heliograph.domain.delivery.retry_policy import MINUTE
@@ -46,12 +46,13 @@ def connection_overview(request: AccountRequest, connection: int) -> HttpRespons
     with account_reader(request.account.pk) as reader:
         hours, edges = _hours(reader, row.id)
         pace = pace_of(reader, row.id)
+        good, bad = _charts(hours, edges, row.connection.name)
         context: dict[str, Any] = {
             "trouble": trouble_callout(reader, row, request.user, pace, on_setup=False),
             "tiles": _tiles(row, hours, pace),
             "period": _("%(since)s to %(until)s") % {"since": short_moment(edges[0]), "until": short_moment(from_micros(reader.db.now()))},
-            "good": _chart(hours, edges, row.connection.name),
-            "bad": _bad_chart(hours, edges, row.connection.name),
+            "good": good,
+            "bad": bad,
             "deliveries": [_delivery(delivery) for delivery in last_deliveries(reader, row.id)],
             "used": _used(reader, row),
         }
@@ -119,8 +120,9 @@ def _time(micros: int) -> str:
     return _("%(n)s ms") % {"n": intcomma(delivery_words.milliseconds(micros))}
 
 
-def _buckets(edges: Sequence[datetime.datetime]) -> list[Bucket]:
-    return [
+def _charts(hours: OutcomeHours, edges: Sequence[datetime.datetime], name: str) -> tuple[Plot, Plot | None]:
+    """What was delivered by hour; and what was not, on a scale of its own, or None if everything was."""
+    buckets = [
         Bucket(
             clock_minute(begin),
             _("%(since)s to %(until)s") % {"since": clock_minute(begin), "until": clock_minute(begin + datetime.timedelta(hours=1))},
@@ -128,35 +130,17 @@ def _buckets(edges: Sequence[datetime.datetime]) -> list[Bucket]:
         )
         for begin in edges
     ]
-
-
-def _chart(hours: OutcomeHours, edges: Sequence[datetime.datetime], name: str) -> Plot:
-    series = [Series("ink", hours.delivered, _delivered)]
-    return plot(_buckets(edges), series, title=_("%(name)s: delivered by hour") % {"name": name}, height=96, steps=2)
-
-
-def _bad_chart(hours: OutcomeHours, edges: Sequence[datetime.datetime], name: str) -> Plot | None:
-    """What was not delivered, on a scale of its own; None if everything was."""
-    if hours.due == hours.sent:
-        return None
-    series = [Series("wait", hours.waiting, _waiting), Series("failed", hours.failed, _failed), Series("invalid", hours.invalid, _invalid)]
-    return plot(_buckets(edges), series, title=_("%(name)s: not delivered by hour") % {"name": name}, height=56, steps=2)
-
-
-def _delivered(number: int) -> str:
-    return ngettext("%(n)s delivered", "%(n)s delivered", number) % {"n": intcomma(number)}
-
-
-def _waiting(number: int) -> str:
-    return ngettext("%(n)s waiting", "%(n)s waiting", number) % {"n": intcomma(number)}
-
-
-def _failed(number: int) -> str:
-    return ngettext("%(n)s failed", "%(n)s failed", number) % {"n": intcomma(number)}
-
-
-def _invalid(number: int) -> str:
-    return ngettext("%(n)s validation error", "%(n)s validation errors", number) % {"n": intcomma(number)}
+    good = [Series("ink", hours.delivered, numbers.delivered)]
+    bad = [
+        Series("wait", hours.waiting, numbers.waiting),
+        Series("failed", hours.failed, numbers.failed),
+        Series("invalid", hours.invalid, numbers.invalid),
+    ]
+    return plot(buckets, good, title=_("%(name)s: delivered by hour") % {"name": name}, height=96, steps=2), (
+        plot(buckets, bad, title=_("%(name)s: not delivered by hour") % {"name": name}, height=56, steps=2)
+        if hours.due != hours.sent
+        else None
+    )
 
 
 def _delivery(delivery: ConnectionDelivery) -> dict[str, Any]:

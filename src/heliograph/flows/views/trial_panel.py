@@ -97,7 +97,7 @@ def _panel(
     if posted["past"]:
         ready = has_rule(flow, reader.config)
         past = past_context(try_on_past(reader, flow, now=timezone.now()), reader, flow) if ready else None
-        return panel | {"picked": posted["picked"], "past": past, "problem": "" if ready else str(NO_RULE)}
+        return panel | {"picked": posted["picked"], "past": past, "past_problem": "" if ready else str(NO_RULE)}
     if isinstance(made, str):
         return panel | {"problem": made}
     if not any(posted[button] for button in ("trial", "pick", "make")) and not read_id(posted["picked"]):

@@ -9,9 +9,9 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries import outcome_numbers as numbers
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
-from heliograph.insights import outcome_numbers as numbers
 from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros

@@ -16,12 +16,12 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
+from heliograph.deliveries import outcome_numbers as numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
 from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.registration.change import Facet
-from heliograph.insights import outcome_numbers as numbers
 from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind

@@ -20,6 +20,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.ids import read_id
 from heliograph.jobs import control
 from heliograph.jobs import page as job_page
 from heliograph.jobs.models import Job, JobState
@@ -249,8 +250,8 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
         if request.method == "POST":
             return HttpResponseRedirect(reverse("job", args=(job.pk,)))
         return _progress(request, job)
-    if asks_for_part(request):
-        return HttpResponseClientRefresh()
+    if asks_for_part(request) and "kind" not in request.GET:
+        return HttpResponseClientRefresh()  # the page of the progress is over
     with account_reader(request.account.pk) as reader:
         config = reader.config
     lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in job.result.get("lacks", ())]
@@ -300,7 +301,7 @@ def _dry(
 ) -> HttpResponse:
     counts = job.counts
     good = sum(int(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "stale", "erased"))
-    refused = words.refused_of(job)
+    refused = words.refused_of(job, request.path, read_id(request.GET.get("kind", "")))
     refused_count = int(counts.get("refused", 0))
     more = max(0, len(lacks) - SHOWN) + int(job.result.get("lacks_more", 0))
     note = (

@@ -168,24 +168,41 @@ def acts_of(job: Job, config: AccountConfig) -> str:
     return f"{judged} {acting_text % {'n': len(acting), 'named': named}}"
 
 
-def refused_of(job: Job) -> RefusedRows | None:
-    """The refused rows by reason; None if there are none."""
+def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows | None:
+    """The refused rows by reason; None if there are none.
+
+    path: the page's path, for the links that show one reason; "" for none
+    kind: the number of the only reason to show; None, or one that there is not, for all
+    """
     refused_count = int(job.counts.get("refused", 0))
     groups: Sequence[Mapping[str, Any]] = job.result.get("refused") or ()
     if not refused_count or not groups:
         return None
     dry = bool(job.parameters["dry_run"])
     heads = [_("Field"), _("Lines"), _("First lines"), _("Reason"), _("Would be accepted")]
-    rows = [_group(group, heads) for group in groups]
+    reasons = list(dict.fromkeys(str(group["reason"]) for group in groups))
+    chosen = reasons[kind] if kind is not None and kind < len(reasons) else None
+    rows = [_group(group, heads) for group in groups if chosen in (None, group["reason"])]
+    kinds = []
+    if path and len(reasons) > 1:
+        kinds = [(_("All"), "", f"{path}?kind=all", chosen is None)]
+        for number, reason in enumerate(reasons):
+            alike = [group for group in groups if group["reason"] == reason]
+            count = sum(int(group["rows"]) for group in alike)
+            kinds.append((_reason(alike[0]), f"{count:,}", f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
     else:
         title = ngettext("%(n)s line was refused", "%(n)s lines were refused", refused_count)
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
-    return RefusedRows(
-        title % {"n": f"{refused_count:,}"}, text, heads, rows, reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
-    )
+    download = reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
+    return RefusedRows(title % {"n": f"{refused_count:,}"}, text, heads, rows, download, kinds)
+
+
+def _reason(group: Mapping[str, Any]) -> str:
+    """Why the rows of a group are refused: the words for its first row."""
+    return _(group["first"][0]["reason"]) if group["first"] else _(group["reason"])
 
 
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
@@ -196,7 +213,7 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
         RefusedCell(heads[0], group["field"] or _("The whole line")),
         RefusedCell(heads[1], f"{group['rows']:,}"),
         RefusedCell(heads[2], first_lines),
-        RefusedCell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
+        RefusedCell(heads[3], _reason(group)),
         RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
     ]
 

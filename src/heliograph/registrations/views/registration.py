@@ -167,11 +167,11 @@ def _show(request: AccountRequest, db: Database, registration: Opened, form: Cha
 
 
 def _stands(db: Database, request: AccountRequest, registration: Opened) -> list[dict[str, Any]]:
-    """Where the registration stands, for deliveries/destinations.html. It is sent again on its timeline."""
+    """Where the registration stands, for deliveries/destinations.html."""
     mode = Mode.TEST if registration.is_test else Mode.LIVE
     rows = destinations_of(AccountReader(db, request.account.pk), registration.id, mode)
     timeline = reverse("timeline", args=(registration.event.code, registration.code))
-    return destination_rows(rows, timeline, registration.last_change, may_send=False)
+    return destination_rows(rows, timeline, registration.last_change, may_send=may(request.user, Role.PLANNER))
 
 
 def _head(registration: Opened) -> dict[str, Any]:

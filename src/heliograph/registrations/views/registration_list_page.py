@@ -14,8 +14,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.deliveries.registration_deliveries import DeliveryState, RegistrationDeliveries, deliveries_of
-from heliograph.domain.delivery.item_state import ItemState
+from heliograph.deliveries.registration_deliveries import DeliveryFilter, DeliveryState, RegistrationDeliveries, deliveries_of
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.store.django_database import read_database
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
@@ -44,9 +43,12 @@ SCOPES = {ListScope.LIVE: gettext_lazy("Live"), ListScope.TEST: gettext_lazy("Te
 
 
 DELIVERIES = {
-    ItemState.WAITING: gettext_lazy("Waiting"),
-    ItemState.UNTAGGED: gettext_lazy("Waits for a tag"),
-    ItemState.FAILED: gettext_lazy("Failed"),
+    DeliveryFilter.WAITING: gettext_lazy("Waiting"),
+    DeliveryFilter.UNTAGGED: gettext_lazy("Waits for a tag"),
+    DeliveryFilter.FAILED: gettext_lazy("Failed"),
+    DeliveryFilter.INVALID: gettext_lazy("Invalid"),
+    DeliveryFilter.DELIVERED: gettext_lazy("Delivered"),
+    DeliveryFilter.NOT_SENT: gettext_lazy("Not sent"),
 }
 _TONES = {
     DeliveryState.FAILED: "failed",
@@ -70,7 +72,7 @@ class RegistrationFilters(ListFilters):
     status_name = Filter(gettext_lazy("Status"), every=gettext_lazy("All statuses"), param="status")
     type = Filter(gettext_lazy("Attendee type"), every=gettext_lazy("All types"))
     scope = EnumFilter(gettext_lazy("Live, Test, active"), ListScope, SCOPES.__getitem__, every=gettext_lazy("Live and Test"), param="is")
-    delivery = EnumFilter(gettext_lazy("Delivery"), ItemState, DELIVERIES.__getitem__, every=gettext_lazy("Any delivery"))
+    delivery = EnumFilter(gettext_lazy("Delivery"), DeliveryFilter, DELIVERIES.__getitem__, every=gettext_lazy("Any delivery"))
     sort = EnumFilter("", RegistrationSort, place="view")
     column = ColumnsFilter(COLUMNS, USUAL)
 
@@ -103,7 +105,8 @@ def registrations_of_event(request: AccountRequest, event: str) -> HttpResponse:
 def registrations(request: AccountRequest) -> HttpResponse:
     """Registrations of all events: searched, filtered, sorted."""
     filters = RegistrationFilters(request)
-    registration_filter, sort, columns = filters.registration_filter, filters.cleaned_data["sort"], filters.cleaned_data["column"]
+    registration_filter, columns = filters.registration_filter, filters.cleaned_data["column"]
+    sort = registration_filter.fitting_sort(filters.cleaned_data["sort"])
     cursor = read_cursor(request, sort.parts)
     with read_database() as db:
         listing = Registrations(db, request.account.pk)

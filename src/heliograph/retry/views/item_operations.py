@@ -37,6 +37,10 @@ AS_IT_WAS: Final = "was"
 WATCH: Final = "feed"
 
 
+HERE = "here"
+"""The value of `back` of a form on a page that is no list of items: it is shown again."""
+
+
 class SubmitForm(Form):
     """Which items are submitted, and how. The items are the ticked ones, all of one cause, or all that match the list's filters."""
 
@@ -47,7 +51,7 @@ class SubmitForm(Form):
     all = Hidden()
     """Set if all items that match the filters are meant."""
     back = Hidden()
-    """ "item" if the form is on the page of one item."""
+    """ "item" if the form is on the page of one item, "here" if it is on another page that is shown again."""
     how = TextLine()
     """ "was" to send with the mappings of the last attempt."""
 
@@ -127,19 +131,22 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
         retry_item = RetryQueue(reader).find(item)
         if retry_item is None:
             raise Http404
+    pressed = SubmitForm(request.POST).posted
     try:
-        resend(request.account.pk, action, as_it_was=SubmitForm(request.POST).posted.get("how", "") == AS_IT_WAS)
+        resend(request.account.pk, action, as_it_was=pressed.get("how", "") == AS_IT_WAS)
     except NothingToSync as error:
         say(request, _(str(error)))
     else:
         keeps = hindrance(retry_item.prospect)
         made = _("A new action is made, which sends it again.") if keeps else _("It is sent again, as a new action.")
         say(request, f"{made} {keeps}".strip(), link=_("Watch it"), href=reverse(WATCH))
-    return HttpResponseRedirect(reverse("retry-item", args=(item,)))
+    return _back_to(request, pressed.get("back", "") or "item", [item])
 
 
 def _back_to(request: HttpRequest, back: str, keys: list[str]) -> HttpResponse:
-    """Leads back to the page that sent the form: an item's page or the filtered list."""
+    """Leads back to the page that sent the form: an item's page, the filtered list, or where a registration stands."""
+    if back == HERE and (page_url := readable_page(request, request.headers.get("Referer", ""))):
+        return HttpResponseRedirect(page_url)
     if back == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
     page_url = readable_page(request, request.headers.get("Referer", ""))
