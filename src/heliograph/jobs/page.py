@@ -159,11 +159,15 @@ def progress_text(done: int, total: int | None, left: timedelta | None) -> str:
     text = _("%(n)s of %(of)s") % {"n": f"{done:,}", "of": f"{total:,}"} if total else f"{done:,}"
     if left is None:
         return text
-    seconds = max(1, round(left.total_seconds()))
-    minutes = round(seconds / 60)
-    time_left = (
-        ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
-        if seconds >= 60
-        else ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
-    )
-    return _("%(done)s, about %(time)s left") % {"done": text, "time": time_left}
+    return _("%(done)s, about %(time)s left") % {"done": text, "time": length_text(left)}
+
+
+def length_text(length: timedelta) -> str:
+    """ "15 seconds", from a minute on in whole minutes, from two hours on in hours."""
+    seconds = max(1, round(length.total_seconds()))
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if hours >= 2:
+        return ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours}
+    if seconds >= 60:
+        return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+    return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -17,11 +18,11 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow
-from heliograph.jobs.page import after_progress, how_far
+from heliograph.jobs.page import after_progress, how_far, length_text
 from heliograph.replay import replays
 from heliograph.replay.dry_run_lines import PARTS, DryRunLine, dry_run_page
 from heliograph.replay.replay_words import SAYS, TONES, VERDICTS, selected
-from heliograph.replay.replays import ReplayState, SentCounts, Stage
+from heliograph.replay.replays import USUAL_RATE, ReplayState, SentCounts, Stage
 from heliograph.replay.selection import Selection
 from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import promise_of
@@ -110,12 +111,15 @@ def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, fl
     subjects = int(state.check.result.get("subjects", 0))
     # With the last deliveries over these connections the dry run compares.
     connections = [reader.config.connections.get(each.connection or 0) for each in flow.destinations] if flow else []
+    changed = numbers[ReplayVerdict.NEW] + numbers[ReplayVerdict.DIFFERENT]
+    pace = _("New and different: %(n)s, about %(time)s at %(rate)s a minute.")
     return {
         "total": ngettext("%(n)s record matches", "%(n)s records match", subjects) % {"n": f"{subjects:,}"},
         "none": not sum(numbers.values()),
         "compared": ", ".join(dict.fromkeys(connection.name for connection in connections if connection)),
         "verdicts": [_verdict(each, numbers, state) for each in VERDICTS],
         "sendable": sum(n for each, n in numbers.items() if each.is_sent),
+        "pace": changed and pace % {"n": f"{changed:,}", "time": length_text(timedelta(minutes=changed / USUAL_RATE)), "rate": USUAL_RATE},
         "show": verdict.value,
         "shown_title": f"{VERDICTS[verdict]}: {numbers[verdict]:,}",
         "may_tick": verdict.is_sent,
