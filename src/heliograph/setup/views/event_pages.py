@@ -239,7 +239,7 @@ def _details(
         event,
         entry="details",
         status=form.status,
-        crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
+        crumbs=[(_("Events"), reverse("events"))],
         event={"code": event.code, "name": event.state.name, "status": name, "registrations": registrations_text, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
         readonly=closed,
         facts=facts_of(event, config) if closed else [],

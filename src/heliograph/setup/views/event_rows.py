@@ -151,7 +151,7 @@ def _context(
         more: dict[str, Any] = {
             "href": "" if closed else reverse(f"{kind.url_name}-edit", args=(event.code, row.id)),
             "delete_href": reverse(f"{kind.url_name}-delete", args=(event.code, row.id)),
-            "in_use": bool(counts.by_id and counts.by_id.get(row.id)),
+            "in_use": (counts.by_id or {}).get(row.id, 0),
             "warn": warnings.get(row.id, ""),
         }
         form = tags.forms[row.id] if tags else None
