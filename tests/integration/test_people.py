@@ -88,7 +88,9 @@ def test_P1_an_invitation_is_shown_once_and_lets_in_once(site: SignalAccount, cl
     answer = client.post("/settings/users/invite/", {"name": "Jonas Weiß", "email": "Jonas@Example.org", "role": "Planner"})
     address = shown_link(answer)
     assert address.startswith("http://127.0.0.1:8700/accounts/invitation/")
-    assert "no mail server is set up" in answer.content.decode()
+    page = answer.content.decode()
+    assert "no mail server is set up" in page
+    assert "invites you to" in page  # a message that can be copied
     user = User.objects.get(email="jonas@example.org")
     assert (user.role, user.invited, user.has_usable_password()) == (Role.PLANNER, True, False)
     row = EntryLink.objects.get(user=user)

@@ -1,4 +1,4 @@
-"""Mails a one-time link to its user, if the operator has set mail up."""
+"""The message that brings a user their one-time link, and mailing it if the operator has set mail up."""
 
 from __future__ import annotations
 
@@ -21,10 +21,15 @@ def mail_link(account: Account, who: str, row: User, made: NewLink) -> bool | No
         return None
     # Whoever has chosen no language may well read that of the person who writes to them.
     with translation.override(chosen_language(row) or translation.get_language()):
-        return _send_link(account, who, row, made)
+        subject, text = link_message(account, who, made)
+    try:
+        return bool(EmailMessage(subject, text, to=[row.email]).send())
+    except OSError:  # includes SMTPException
+        return False
 
 
-def _send_link(account: Account, who: str, row: User, made: NewLink) -> bool:
+def link_message(account: Account, who: str, made: NewLink) -> tuple[str, str]:
+    """Subject and text of the message. who: as in `mail_link`"""
     words = {"account": account.name, "who": who, "link": made.address, "until": f"{made.expires:%Y-%m-%d %H:%M} UTC"}
     if made.row.purpose == Purpose.INVITATION:
         subject = _("Your invitation to %(account)s") % words
@@ -32,7 +37,4 @@ def _send_link(account: Account, who: str, row: User, made: NewLink) -> bool:
     else:
         subject = _("A new password for %(account)s") % words
         text = _("%(who)s made this link for you. Choose a new password here, until %(until)s:\n\n%(link)s\n") % words
-    try:
-        return bool(EmailMessage(" ".join(subject.split()), text, to=[row.email]).send())
-    except OSError:  # includes SMTPException
-        return False
+    return " ".join(subject.split()), text

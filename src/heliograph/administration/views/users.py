@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from heliograph.accounts.kept_form import shows_again
-from heliograph.accounts.link_mail import mail_link
+from heliograph.accounts.link_mail import link_message, mail_link
 from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link, refusal_within
@@ -202,6 +202,7 @@ def _link_page(request: AccountRequest, row: User, made: NewLink) -> HttpRespons
         told={"title": _("Copy it now: it is shown once"), "text": mail_text},
         label=_("Link"),
         secret=made.address,
+        message=link_message(request.account, request.user.name, made)[1] if not mailed else "",
         note="",
         facts=[(_("E-mail"), row.email), (_("Role"), row.get_role_display())],
         done=_("Back to Users"),
