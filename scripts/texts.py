@@ -11,11 +11,14 @@ Needs xgettext and msguniq of gettext.
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import runpy
 import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -32,6 +35,10 @@ PACKAGE: Final = ROOT / "src" / "heliograph"
 LOCALE: Final = PACKAGE / "locale"
 PLURAL_FORMS: Final = {"de": "nplurals=2; plural=(n != 1);", "fr": "nplurals=2; plural=(n > 1);"}
 """The rule of each language: which of the two forms a number takes. Their keys are the languages besides English."""
+
+COMMANDS: Final = {"bench", "commands", "demo", "engine", "seed", "stage", "store", "verify"}
+"""Packages whose errors no page shows: the command line is English."""
+_RAISED: Final = re.compile(r"raise (\w+)(?:\(\))?(?: from \w+)?$", re.MULTILINE)
 
 type Key = tuple[str | None, str, str]
 """A message: context, English, English plural."""
@@ -55,7 +62,45 @@ def messages_of_sources() -> polib.POFile:
                 call_command(command, locale=["de"], keep_pot=True, no_wrap=True, add_location="file", verbosity=0)
         finally:
             os.chdir(here)
-        return polib.pofile(str(copy / "locale" / "django.pot"), wrapwidth=0)
+        messages = polib.pofile(str(copy / "locale" / "django.pot"), wrapwidth=0)
+    known = {entry.msgid: entry for entry in messages}
+    for file, text in [*texts_of_data(), *sentences_of_errors()]:
+        if text not in known:
+            known[text] = polib.POEntry(msgid=text)
+            messages.append(known[text])
+        known[text].occurrences.append((file, ""))
+    return messages
+
+
+def texts_of_data() -> Iterator[tuple[str, str]]:
+    """What pages show of the files of presets and recipes, with the name of the file."""
+    for path in sorted((PACKAGE / "connections" / "presets").glob("*.toml")):
+        preset = tomllib.loads(path.read_text("utf-8"))
+        texts = [preset[name] for name in ("name", "what", "needs", "sets")] + preset.get("ask", []) + preset.get("notes", [])
+        texts += [blank.get(name) for blank in preset.get("blank", ()) for name in ("label", "help")]
+        yield from ((path.relative_to(PACKAGE).as_posix(), text) for text in texts if text)
+    recipes = PACKAGE / "recipes" / "recipes.toml"
+    for recipe in tomllib.loads(recipes.read_text("utf-8"))["recipe"]:
+        yield recipes.relative_to(PACKAGE).as_posix(), recipe["name"]
+
+
+def sentences_of_errors() -> Iterator[tuple[str, str]]:
+    """The docstrings that people read: those of errors that are raised without words of their own (domain/errors.py), with the name of the file."""
+    files = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] not in COMMANDS}
+    raised = set(_RAISED.findall("\n".join(files.values())))
+    errors = [
+        (path, node, {getattr(base, "id", "") for base in node.bases})
+        for path, text in files.items()
+        if "Error" in text
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    names = {"HeliographError"}
+    while more := {node.name for _path, node, bases in errors if bases & names} - names:
+        names |= more
+    for path, node, bases in errors:
+        if node.name in raised and bases & names and (sentence := node.body[0]) and isinstance(sentence, ast.Expr):
+            yield path.relative_to(PACKAGE).as_posix(), sentence.value.value  # type: ignore[attr-defined]
 
 
 def refreshed(language: str, sources: polib.POFile, old: polib.POFile | None) -> polib.POFile:

@@ -17,6 +17,7 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -26,6 +27,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit, save_order
 from heliograph.accounts.audit import Deed
+from heliograph.accounts.languages import in_stored_language
 from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.domain.errors import HeliographError, NotInAccount
@@ -103,7 +105,9 @@ def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
         if not row.is_active:
             raise NoSuchPerson
         link = make_link(Purpose.INVITATION if row.invited else Purpose.RESET, row, by=by)
-        _note(row, Deed.LINKED, by, after={"link": str(link.row.get_purpose_display()), "expires": link.expires.isoformat()})
+        with in_stored_language():
+            purpose = str(link.row.get_purpose_display())
+        _note(row, Deed.LINKED, by, after={"link": purpose, "expires": link.expires.isoformat()})
     return row, link
 
 
@@ -239,7 +243,7 @@ def check_idle_minutes(minutes: int) -> None:
     """Checks the minutes without use after which an account ends sessions: from SHORTEST_IDLE to the operator's limit. Raises PersonRefused."""
     longest = settings.HELIOGRAPH.session_idle
     if not SHORTEST_IDLE <= minutes <= longest:
-        sentence = _("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST_IDLE, "most": f"{longest:,}"}
+        sentence = _("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST_IDLE, "most": intcomma(longest)}
         raise PersonRefused({"idle_minutes": [sentence]})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -63,7 +64,7 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
         _("At once"): _number(connection.parallel),
         _("Seconds to connect"): _number(connection.connect_timeout),
         _("Seconds for the whole request"): _number(connection.total_timeout),
-        _("How much of an answer is read"): _("%(n)s KiB") % {"n": f"{connection.answer_cap:,}"} if connection.answer_cap else "",
+        _("How much of an answer is read"): _("%(n)s KiB") % {"n": intcomma(connection.answer_cap)} if connection.answer_cap else "",
         _("Retries"): connection_words.retries(connection),
         _("Fixed headers"): "; ".join(headers),
         _("Certificate Authorities"): _("Of its own") if connection.authorities else "",
@@ -124,4 +125,4 @@ def _signs_in(connection: Connection) -> dict[str, str]:
 
 
 def _number(value: int | None) -> str:
-    return f"{value:,}" if value else ""
+    return intcomma(value) if value else ""

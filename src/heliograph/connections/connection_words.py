@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -74,9 +75,9 @@ _LACKS: Final[Mapping[str, Promise]] = {
 def headline(row: ConnectionRow) -> str:
     """The connection's state in two or three words; every page that shows the state uses these."""
     if row.health is Health.RELEASED and row.waiting_release is not None:
-        return _("Waiting to be released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
+        return _("Waiting to be released, %(n)s a minute") % {"n": intcomma(row.state.release_rate)}
     if row.health is Health.RELEASED:
-        return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
+        return _("Being released, %(n)s a minute") % {"n": intcomma(row.state.release_rate)}
     if row.health is Health.RESTS:
         return _("Paused until %(time)s (rate limit)") % {"time": soon(from_micros(row.state.held_until))}
     return str(HEALTH[row.health])
@@ -129,8 +130,8 @@ def held_text(pause: Pause) -> str:
     if not pause.held_count:
         return ""
     if pause.held_count > MOST_HELD:
-        return _("more than %(n)s held") % {"n": f"{MOST_HELD:,}"}
-    return ngettext("%(n)s held", "%(n)s held", pause.held_count) % {"n": f"{pause.held_count:,}"}
+        return _("more than %(n)s held") % {"n": intcomma(MOST_HELD)}
+    return ngettext("%(n)s held", "%(n)s held", pause.held_count) % {"n": intcomma(pause.held_count)}
 
 
 def kind(connection: Connection) -> str:
@@ -145,7 +146,7 @@ def attempt(last: LastAttempt | None) -> str:
     stored = last.attempt
     when = short_moment(from_micros(stored.at))
     if stored.succeeded:
-        return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": f"{max(1, round(stored.took / 1000)):,}"}
+        return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": intcomma(max(1, round(stored.took / 1000)))}
     return f"{when}: {stored.message.rstrip('.')}" if stored.message else _("%(when)s: not delivered") % {"when": when}
 
 

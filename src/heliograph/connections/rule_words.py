@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -78,7 +79,7 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
 def nowhere(each: UnmatchedCondition) -> str:
     """Says that none of the newest answers has the JSON path or the header that a condition reads."""
     name, answers = each.condition.name, each.json or each.answers
-    named = {"n": each.clause + 1, "name": name, "answers": f"{answers:,}"}
+    named = {"n": each.clause + 1, "name": name, "answers": intcomma(answers)}
     if each.condition.place is ResponsePlace.HEADER:
         return (
             ngettext(
@@ -162,7 +163,7 @@ def then(clause: Clause) -> str:
     if clause.retry_after:
         parts.append(
             ngettext("the connection is paused for %(n)s second", "the connection is paused for %(n)s seconds", clause.retry_after)
-            % {"n": f"{clause.retry_after:,}"}
+            % {"n": intcomma(clause.retry_after)}
         )
     if clause.says:
         parts.append(f"“{clause.says.removesuffix('.')}”")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -70,14 +71,14 @@ def once_connected(items: WaitingItems) -> str:
         "%(n)s action waits for it in Retry, and is due as soon as you have connected again.",
         "%(n)s actions wait for it in Retry, and are due as soon as you have connected again.",
         items.due,
-    ) % {"n": f"{items.due:,}"}
+    ) % {"n": intcomma(items.due)}
     return _sentences(items, due, _("Nothing waits for it."))
 
 
 def now_connected(items: WaitingItems) -> str:
     """The sentences that say what happened to items that were waiting when somebody connected."""
     due = ngettext("%(n)s action that waited for it is due now.", "%(n)s actions that waited for it are due now.", items.due) % {
-        "n": f"{items.due:,}"
+        "n": intcomma(items.due)
     }
     return _sentences(items, due, _("Nothing waited for it."))
 
@@ -91,7 +92,7 @@ def _sentences(items: WaitingItems, due: str, nothing: str) -> str:
                 "%(n)s wait for their flow, which is off, incomplete or in its other mode.",
                 items.waiting_for_flow,
             )
-            % {"n": f"{items.waiting_for_flow:,}"}
+            % {"n": intcomma(items.waiting_for_flow)}
         )
     if items.used_up:
         sentences.append(
@@ -100,7 +101,7 @@ def _sentences(items: WaitingItems, due: str, nothing: str) -> str:
                 "%(n)s have used up their retries: submit them in Retry once you are connected.",
                 items.used_up,
             )
-            % {"n": f"{items.used_up:,}"}
+            % {"n": intcomma(items.used_up)}
         )
     if items.is_paused:
         sentences.append(_("The connection is paused: nothing is sent before it is released."))

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
-from django.utils import formats
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -24,6 +24,7 @@ from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
+from heliograph.web.date_texts import date_text
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
@@ -176,7 +177,7 @@ def value_text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(str(v) for v in value)
     if isinstance(value, datetime):
-        return formats.date_format(value.astimezone(ZoneInfo("UTC")), "j M Y, H:i") + " UTC"
+        return date_text(value.astimezone(ZoneInfo("UTC")), "j M Y, H:i") + " UTC"
     return str(value)
 
 
@@ -327,7 +328,7 @@ def waits_for_tag(count: int, text: str = "") -> str:
 
     text: the number as shown, if it is not n
     """
-    return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", count) % {"n": text or f"{count:,}"}
+    return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", count) % {"n": text or intcomma(count)}
 
 
 def next_try(due: int | None) -> str:

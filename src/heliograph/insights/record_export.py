@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -105,7 +106,7 @@ def start(
     parameters = {"wanted": record_filter.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **list_facts}
     with transaction.atomic(), scope(account=account):
         job = control.create(KIND, account, parameters, by=by, rows=total)
-        records = total if is_exact else _("at least %(n)s") % {"n": f"{total:,}"}
+        records = total if is_exact else _("at least %(n)s") % {"n": intcomma(total)}
         audit_facts = {"records": records, "filter": list(filter_words), "CSV": form.value}
         audit.note(
             of_django(connection),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connections, transaction
 from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
@@ -120,7 +121,7 @@ def check_rows(account: int, more: int) -> None:
             "Stopped: the dry runs, downloads and exports of this account may leave %(most)s rows within 24 hours, and this would be more. Choose"
             " fewer records, try again tomorrow, or ask whoever runs Heliograph for more (HELIOGRAPH_JOBS_ROWS)."
         )
-        % {"most": f"{most:,}"}
+        % {"most": intcomma(most)}
     )
 
 

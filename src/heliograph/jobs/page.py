@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -29,7 +30,7 @@ class Sum:
     @property
     def text(self) -> str:
         """The number as pages show it."""
-        return f"{self.number:,}"
+        return intcomma(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def queue_place(job: Job) -> str:
 
 def progress_text(done: int, total: int | None, left: timedelta | None) -> str:
     """ "1,950 of 4,812, about 1 minute left"."""
-    text = _("%(n)s of %(of)s") % {"n": f"{done:,}", "of": f"{total:,}"} if total else f"{done:,}"
+    text = _("%(n)s of %(of)s") % {"n": intcomma(done), "of": intcomma(total)} if total else intcomma(done)
     if left is None:
         return text
     return _("%(done)s, about %(time)s left") % {"done": text, "time": length_text(left)}

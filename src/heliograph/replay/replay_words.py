@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Final
 
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +14,7 @@ from heliograph.domain.delivery.replay import ReplayNote, ReplayVerdict
 from heliograph.replay.replays import Stage
 from heliograph.replay.selection import Selection
 from heliograph.store.instants import from_micros
+from heliograph.web.date_texts import date_text
 
 VERDICTS: Final = {
     ReplayVerdict.NEW: gettext_lazy("New"),
@@ -74,4 +75,4 @@ def selected(selection: Selection, event: str) -> str:
 
 
 def _day(day: datetime.date) -> str:
-    return formats.date_format(day, "j M Y")
+    return date_text(day, "j M Y")

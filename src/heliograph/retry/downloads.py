@@ -151,7 +151,7 @@ def start(rows: FailedRows, columns: Sequence[str], *, exact: bool, by: str) -> 
         job = control.create(KIND, rows.account, parameters, by=by, total=rows.total, rows=rows.total)
         audit_facts = {"rows": rows.total, "filter": rows.filter_in_words, "columns": [name.replace("_", " ") for name in chosen]}
         db = of_django(connections["default"])
-        note(db, rows.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=_("Retry"), after=audit_facts)
+        note(db, rows.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name="Retry", after=audit_facts)
     return job
 
 

@@ -21,6 +21,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Final, Literal, TypedDict, Unpack
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, QueryDict
 from django.utils.crypto import salted_hmac
 from django.utils.functional import Promise
@@ -88,7 +89,7 @@ def shortened(items: Sequence[LinkedThing]) -> list[LinkedThing]:
     more = len(items) - SHOWN
     if more <= 0:
         return list(items)
-    return [*items[:SHOWN], LinkedThing(_("and %(n)s more") % {"n": f"{more:,}"}, rest=items[SHOWN:])]
+    return [*items[:SHOWN], LinkedThing(_("and %(n)s more") % {"n": intcomma(more)}, rest=items[SHOWN:])]
 
 
 class QuestionParts(TypedDict, total=False):

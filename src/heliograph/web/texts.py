@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 import django
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -115,7 +116,7 @@ def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator
         most = LONGEST_OPENED if name == "opened" else longest
         for text in texts:
             if len(text) > most:
-                words = {"name": name, "n": f"{len(text):,}", "most": f"{most:,}"}
+                words = {"name": name, "n": intcomma(len(text)), "most": intcomma(most)}
                 yield TextFlaw(name, _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words)
             elif control := _NO_TEXT.search(text):
                 words = {"name": name, "sign": f"U+{ord(control[0]):04X}"}

@@ -14,7 +14,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -65,7 +65,7 @@ class TokenForm(Form):
         autocomplete="off",
     )
     may = Choices(
-        gettext_lazy("May"),
+        pgettext_lazy("rights", "May"),
         options=[Choice(scope.value, scope.label, sub=allows) for scope, allows in SCOPES.items()],
         initial=(TokenScope.INGEST.value,),
     )
@@ -216,7 +216,7 @@ def _secret_page(request: AccountRequest, made: NewToken) -> HttpResponse:
         secret=made.secret,
         note=_("It goes into the header Authorization of each request, after the word Bearer and a space."),
         facts=[
-            (_("May"), ", ".join(str(scope.label) for scope in TokenScope if scope.value in row.scopes)),
+            (pgettext("rights", "May"), ", ".join(str(scope.label) for scope in TokenScope if scope.value in row.scopes)),
             (_("As"), Role(row.role).label),
             (_("Ends"), minute(made.expires) if made.expires else _("Never")),
         ],

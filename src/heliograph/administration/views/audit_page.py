@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -132,7 +133,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         tabs=tabs("audit"),
         entries=[_entry(row, actors, names[row.pk], jobs, whole=whole) for row in entries],
         filters=filters,
-        total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
+        total=_("more than %(n)s entries") % {"n": intcomma(MOST)} if total > MOST else _("%(n)s entries") % {"n": intcomma(total)},
         pager=Pager.from_page(request, rows, _("Changes of registrations stand in their timelines.")),
     )
 

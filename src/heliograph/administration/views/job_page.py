@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -55,7 +56,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         try:
             operate(request.account, id, operation)
         except control.NotPossible as error:
-            say(request, str(error))
+            say(request, _(str(error)))
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
         return HttpResponseClientRefresh()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
@@ -67,7 +68,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
     ) % {"n": missing}
     form.say("second", options=[Choice("1", _("Required of everybody"), sub=effect if missing else _("Everybody has one."))])
     form.say(
-        "idle", help=_("At most %(most)s, which is the case if you leave it empty.") % {"most": f"{longest:,}"}, placeholder=str(longest)
+        "idle", help=_("At most %(most)s, which is the case if you leave it empty.") % {"most": intcomma(longest)}, placeholder=str(longest)
     )
     minutes = row.session_idle_minutes or longest
     return form_page(
@@ -85,6 +86,6 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
                 _("Second factor"),
                 _("Required of everybody") if row.second_factor_required else _("Each user’s own choice, unless required in Users"),
             ),
-            (_("Sign out after"), _("%(n)s minutes without use") % {"n": f"{min(minutes, longest):,}"}),
+            (_("Sign out after"), _("%(n)s minutes without use") % {"n": intcomma(min(minutes, longest))}),
         ],
     )

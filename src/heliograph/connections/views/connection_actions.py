@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from time import time_ns
 from typing import Any, Unpack
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -172,8 +173,8 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         assert job is not None
         waits = job.is_waiting
         made = _("%(n)s requests made, %(left)s still held") % {
-            "n": f"{job.done:,}",
-            "left": f"{max(0, int(job.total or 0) - job.done):,}",
+            "n": intcomma(job.done),
+            "left": intcomma(max(0, int(job.total or 0) - job.done)),
         }
         total = max(int(job.total or 0), 1)
         progress = {
@@ -217,7 +218,7 @@ def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> 
                         }
                     say(request, text)
     except Invalid:
-        form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"})
+        form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": intcomma(FASTEST)})
     except NotPaused:
         say(request, _("“%(name)s” is not paused.") % {"name": row.connection.name})
     return not form.errors

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
 from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _
@@ -249,7 +250,7 @@ class ConnectionForm(UrlForm, SharedForm):
         self.stored_secrets, self.edition = stored_secrets, edition
         self.say("connect_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT})
         self.say("total_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL})
-        self.say("answer_cap", help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"})
+        self.say("answer_cap", help=_("KiB, 1 to %(n)s.") % {"n": intcomma(rules.LARGEST_ANSWER)})
         self._say_of_secrets(_("Stored; type to replace"), (secret.value for secret in stored_secrets))
 
     @property

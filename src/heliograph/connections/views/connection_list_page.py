@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -89,7 +90,7 @@ def connection_list(request: AccountRequest) -> HttpResponse:
         can=can,
         filters=filters,
         result=ngettext("%(shown)s of %(all)s connection", "%(shown)s of %(all)s connections", total)
-        % {"shown": f"{len(rows):,}", "all": f"{total:,}"},
+        % {"shown": intcomma(len(rows)), "all": intcomma(total)},
     )
 
 
@@ -133,9 +134,9 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
         "releasing": row.state.release_rate is not None,
         "held": words.held_text(row.pause) if row.pause else "",
-        "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": f"{row.waiting:,}"} if row.waiting else "",
+        "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
         "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
-        "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": f"{row.failed:,}"} if row.failed else "",
+        "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": intcomma(row.failed)} if row.failed else "",
         "failed_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'Failed'})}",
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -285,8 +286,8 @@ def _read_only_context(request: AccountRequest, row: ConnectionRow) -> dict[str,
         (_("Request Method"), facts.method.value),
         (_("Test Connection URL"), f"{facts.test_origin.partition('://')[2]}/…" if facts.test_origin else _("None")),
         (_("Is this a primary connection"), _("Yes") if facts.primary else _("No")),
-        (_("At most per minute"), f"{facts.rate:,}" if facts.rate else _("No limit")),
-        (_("At once"), f"{facts.parallel:,}" if facts.parallel else _("No limit")),
+        (_("At most per minute"), intcomma(facts.rate) if facts.rate else _("No limit")),
+        (_("At once"), intcomma(facts.parallel) if facts.parallel else _("No limit")),
         (_("Retries"), connection_words.retries(facts) or _("As set for the account")),
         (_("Fixed headers"), ", ".join(name for name, _value in facts.headers) or _("None")),
         (_("Signing"), connection_words.signing(facts)),
@@ -364,4 +365,4 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
 
 
 def _took(seconds: float | None) -> str:
-    return "" if seconds is None else _("%(n)s ms") % {"n": f"{max(1, round(seconds * 1000)):,}"}
+    return "" if seconds is None else _("%(n)s ms") % {"n": intcomma(max(1, round(seconds * 1000)))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -75,7 +76,7 @@ def trouble_callout(
         likely=_("Most likely: %(remedy)s") % {"remedy": _lowered(remedy)} if remedy else "",
         link=_("Open Setup") if may_change else "",
         href=reverse("connection", args=(row.id,)) if may_change else "",
-        waits=ngettext("See it", "See the %(n)s", row.waiting) % {"n": f"{row.waiting:,}"} if row.waiting else "",
+        waits=ngettext("See it", "See the %(n)s", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
         waits_href=f"{reverse('retry')}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
     )
 
@@ -85,15 +86,15 @@ def sent_text(sent: SentSince) -> str:
     total = sent.sent + sent.under_way
     if sent.under_way:
         if sent.sent:
-            return _("%(sent)s of %(all)s sent") % {"sent": f"{sent.sent:,}", "all": f"{total:,}"}
-        return ngettext("%(n)s is being sent", "%(n)s are being sent", total) % {"n": f"{total:,}"}
-    return ngettext("%(n)s sent", "%(n)s sent", sent.sent) % {"n": f"{sent.sent:,}"}
+            return _("%(sent)s of %(all)s sent") % {"sent": intcomma(sent.sent), "all": intcomma(total)}
+        return ngettext("%(n)s is being sent", "%(n)s are being sent", total) % {"n": intcomma(total)}
+    return ngettext("%(n)s sent", "%(n)s sent", sent.sent) % {"n": intcomma(sent.sent)}
 
 
 def _waiting_text(waiting: int, *, on_setup: bool) -> str:
     if not waiting:
         return ""
-    number = {"n": f"{waiting:,}"}
+    number = {"n": intcomma(waiting)}
     if on_setup:
         return (
             ngettext(

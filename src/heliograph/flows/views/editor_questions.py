@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -48,7 +49,7 @@ def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, err
         _("Stop %(name)s?") % {"name": draft.flow.name or _("Without a name")},
         frame="signal.html",
         lead=_("The flow is running. Saved like this, it is incomplete and stops."),
-        notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
+        notes=[undelivered % {"n": intcomma(waiting)}] if waiting else [],
         sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
         breaks=[Breaks(_("It stays stopped until these are filled"), tone="wait", items=lacks)],
@@ -71,9 +72,9 @@ def wider_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, er
         "It would have acted on %(shown)s of last week’s %(judged)s changes that it watches.",
         "It would have acted on %(shown)s of last week’s %(judged)s changes that it watches.",
         then.taken,
-    ) % {"shown": f"{then.taken:,}", "judged": f"{then.judged:,}"}
+    ) % {"shown": intcomma(then.taken), "judged": intcomma(then.judged)}
     if not error.goes_live:
-        taken += " " + _("With the saved rules: %(shown)s.") % {"shown": f"{now.taken:,}"}
+        taken += " " + _("With the saved rules: %(shown)s.") % {"shown": intcomma(now.taken)}
     if then.more:
         taken += " " + _("Only the newest were checked.")
     name = {"name": draft.flow.name or _("Without a name")}

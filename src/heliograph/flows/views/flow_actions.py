@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -90,14 +91,14 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
             "%(n)s of its actions are not delivered yet. They end as Failed.",
             waiting,
         )
-        notes.append(Moving(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"}))
+        notes.append(Moving(text % {"n": _("more than 10,000") if waiting > 10_000 else intcomma(waiting)}))
     if untagged:
         text = ngettext(
             "%(n)s change waits for a tag. It will not be sent any more.",
             "%(n)s changes wait for a tag. They will not be sent any more.",
             untagged,
         )
-        notes.append(Moving(text % {"n": _("more than 10,000") if untagged > 10_000 else f"{untagged:,}"}))
+        notes.append(Moving(text % {"n": _("more than 10,000") if untagged > 10_000 else intcomma(untagged)}))
     if stored_flow.mode is Mode.LIVE and stored_flow.active:
         notes.append(_("It is Live and on."))
     confirmation = _question(

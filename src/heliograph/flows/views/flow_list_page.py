@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -110,7 +111,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         here="flows",
         flows=[_row(row, names, people, edits=may(request.user, Role.ADMINISTRATOR)) for row in rows],
         result=ngettext("%(shown)s of %(all)s flow", "%(shown)s of %(all)s flows", total)
-        % {"shown": f"{len(flows):,}", "all": f"{total:,}"},
+        % {"shown": intcomma(len(flows)), "all": intcomma(total)},
         page=str(at) if at > 1 else "",
         pager=Pager(
             _("Page %(page)d of %(pages)d") % {"page": at, "pages": last},
@@ -161,7 +162,7 @@ def _off_question(flow: Flow, parts: Sequence[sentence.SentencePart], waiting: i
         _("Switch off %(name)s?") % {"name": flow.name},
         frame="signal.html",
         lead=_("It is a Live flow. While it is off, it acts on nothing, and changes made meanwhile are not sent automatically."),
-        notes=[Moving(undelivered % {"n": f"{waiting:,}"})] if waiting else [],
+        notes=[Moving(undelivered % {"n": intcomma(waiting)})] if waiting else [],
         sentence=parts,
         hidden=[("active", "off"), *([("back", back)] if back else [])],
         thing=flow.number,
@@ -203,7 +204,7 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
         "rate": percent(row.hours.rate) if row.hours.rate is not None else "",
         "due": row.hours.due,
         "bars_label": _("%(name)s in 24 hours: %(sent)s delivered, %(rest)s not delivered")
-        % {"name": flow.name, "sent": f"{row.hours.sent:,}", "rest": f"{row.hours.due - row.hours.sent:,}"},
+        % {"name": flow.name, "sent": intcomma(row.hours.sent), "rest": intcomma(row.hours.due - row.hours.sent)},
         "bars_href": f"{reverse('feed')}?flow={flow.id}{mode}",
         "by": people.get(row.by, ""),
         "changed": from_micros(row.changed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -32,5 +33,5 @@ def say_with_offer(request: HttpRequest, message: str, flow: int, offer: ReplayO
         )
     else:
         text = ngettext("%(n)s change happened meanwhile.", "%(n)s changes happened meanwhile.", offer.count)
-    count = _("More than %(n)s") % {"n": f"{offer.count:,}"} if offer.more else f"{offer.count:,}"
+    count = _("More than %(n)s") % {"n": intcomma(offer.count)} if offer.more else intcomma(offer.count)
     say(request, f"{message} {text % {'n': count}}", link=ngettext("Replay it", "Replay them", offer.count), href=href)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -219,18 +220,18 @@ def _count_text(counted: Counted) -> str:
         "It would have acted on %(taken)s of the %(n)s change of the last %(days)d days that it watches for.",
         "It would have acted on %(taken)s of the %(n)s changes of the last %(days)d days that it watches for.",
         counted.judged,
-    ) % {"taken": f"{counted.taken:,}", "n": f"{counted.judged:,}", "days": DAYS}
+    ) % {"taken": intcomma(counted.taken), "n": intcomma(counted.judged), "days": DAYS}
     if counted.more:
         text = _("Of the newest %(n)s changes of the last %(days)d days that it watches for, it would have acted on %(taken)s. Older ones were not counted.") % {
-            "taken": f"{counted.taken:,}",
-            "n": f"{counted.judged:,}",
+            "taken": intcomma(counted.taken),
+            "n": intcomma(counted.judged),
             "days": DAYS,
         }  # fmt: skip
     if counted.untagged:
-        text += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": f"{counted.untagged:,}"}
+        text += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": intcomma(counted.untagged)}
     if counted.gone:
         text += " " + ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", counted.gone) % {
-            "n": f"{counted.gone:,}"
+            "n": intcomma(counted.gone)
         }
     return text
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -29,6 +29,7 @@ from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.charts import Bucket
+from heliograph.web.date_texts import date_text
 from heliograph.web.pages import page
 
 FEWEST_COLUMNS = 6
@@ -141,10 +142,10 @@ class Frame(FigureScope):
         """What the axis says below the column that begins then. In a period of several days only the first column of each day has a label."""
         window, local = self.window, self._local(since)
         if window.step >= DAY * MINUTE:
-            return formats.date_format(local, "j M")
+            return date_text(local, "j M")
         if window.until - window.since <= 2 * DAY * MINUTE:
-            return formats.date_format(local, "H:i")
-        return formats.date_format(local, "D j") if is_first or local.hour < window.step // HOUR else ""
+            return date_text(local, "H:i")
+        return date_text(local, "D j") if is_first or local.hour < window.step // HOUR else ""
 
     def figures_before(self, reader: AccountReader) -> PeriodFigures:
         """The figures of the period before, to compare with."""
@@ -289,12 +290,12 @@ class Frame(FigureScope):
         """A column in words."""
         begin, end = self._local(since), self._local(until)
         if self.window.step >= DAY * MINUTE and (begin.hour, begin.minute) == (0, 0) and (end - begin).days <= 1:
-            return formats.date_format(begin, "j M Y")
+            return date_text(begin, "j M Y")
         if begin.date() == end.date():
-            return _("%(since)s to %(until)s") % {"since": formats.date_format(begin, "H:i"), "until": formats.date_format(end, "H:i")}
+            return _("%(since)s to %(until)s") % {"since": date_text(begin, "H:i"), "until": date_text(end, "H:i")}
         return _("%(since)s to %(until)s") % {
-            "since": formats.date_format(begin, "j M, H:i"),
-            "until": formats.date_format(end, "j M, H:i"),
+            "since": date_text(begin, "j M, H:i"),
+            "until": date_text(end, "j M, H:i"),
         }
 
     def _local(self, at: int) -> Any:

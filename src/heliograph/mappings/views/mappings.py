@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -81,7 +82,7 @@ def mapping_list(request: AccountRequest) -> HttpResponse:
         here="mappings",
         mappings=[_list_context(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in rows],
         result=ngettext("%(shown)s of %(all)s mapping", "%(shown)s of %(all)s mappings", total)
-        % {"shown": f"{len(rows):,}", "all": f"{total:,}"},
+        % {"shown": intcomma(len(rows)), "all": intcomma(total)},
         none=not total,
         filters=filters,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -94,7 +95,7 @@ def notification_log(request: AccountRequest) -> HttpResponse:
         here=ENTRY,
         tabs=tabs("notification-log"),
         filters=filters,
-        result=ngettext("%(n)s message", "%(n)s messages", total) % {"n": f"{total:,}"},
+        result=ngettext("%(n)s message", "%(n)s messages", total) % {"n": intcomma(total)},
         rows=_rows(request, list(listed.rows)),
         pager=Pager.from_page(request, listed, ""),
     )
@@ -133,7 +134,7 @@ def _row(message: Message, users: Mapping[int, str], connections: Mapping[int, s
     elif message.state == MessageState.WAITING and message.tries:
         note = _("Tried %(n)s times, next at %(time)s") % {"n": message.tries, "time": short_moment(message.due)}
     elif message.phase == "opened" and numbers.get(message.problem_id):
-        note = _("Now %(n)s") % {"n": f"{numbers[message.problem_id]:,}"}
+        note = _("Now %(n)s") % {"n": intcomma(numbers[message.problem_id])}
     return LogRow(
         message.ended or message.created,
         message.title,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -38,7 +39,7 @@ def recipe_undo(request: AccountRequest, recipe: str, flow: int) -> HttpResponse
         text = ngettext(
             "%(n)s delivery is not done yet. It ends as Failed.", "%(n)s deliveries are not done yet. They end as Failed.", undelivered
         )
-        notes.append(Moving(text % {"n": f"{undelivered:,}"}))
+        notes.append(Moving(text % {"n": intcomma(undelivered)}))
     confirmation = question(
         _("Undo “%(name)s”?") % {"name": _(chosen.name)},
         frame="signal.html",

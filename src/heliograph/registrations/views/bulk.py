@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -61,12 +62,12 @@ def set_status(request: AccountRequest) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
         config, preview = reader.config, bulk_change.preview(reader.db, reader.account, wish)
     confirmation = question(
-        Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", preview.total) % {"n": f"{preview.total:,}", "status": wish.status}),
+        Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", preview.total) % {"n": intcomma(preview.total), "status": wish.status}),
         crumbs=[(_("Registrations"), back)],
         lead=_("Each change is one change of its registration, judged by flows as if it were made by hand."),
         breaks=_breaks(preview, wish, config),
         thing=wish.status,
-        button=Moving(_("Set %(n)s to %(status)s") % {"n": f"{preview.changes:,}", "status": wish.status}) if preview.changes else "",
+        button=Moving(_("Set %(n)s to %(status)s") % {"n": intcomma(preview.changes), "status": wish.status}) if preview.changes else "",
         cancel_href=back,
     )  # fmt: skip
     if is_agreed(request, confirmation):
@@ -76,9 +77,9 @@ def set_status(request: AccountRequest) -> HttpResponse:
 
 
 def _breaks(preview: BulkPreview, wish: Wish, config: AccountConfig) -> list[Breaks]:
-    change = ngettext("%(n)s registration changes", "%(n)s registrations change", preview.changes) % {"n": f"{preview.changes:,}"}
+    change = ngettext("%(n)s registration changes", "%(n)s registrations change", preview.changes) % {"n": intcomma(preview.changes)}
     already = ngettext("%(n)s is %(status)s already", "%(n)s are %(status)s already", preview.already) % {
-        "n": f"{preview.already:,}",
+        "n": intcomma(preview.already),
         "status": wish.status,
     }
     breaks = [
@@ -91,8 +92,8 @@ def _breaks(preview: BulkPreview, wish: Wish, config: AccountConfig) -> list[Bre
         title = ngettext(
             "%(n)s cannot have it: its event has no such status", "%(n)s cannot have it: their events have no such status", preview.lacks
         )
-        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), Moving(f"{n:,}")) for code, n in preview.lacking]
-        breaks.append(Breaks(Moving(title % {"n": f"{preview.lacks:,}"}), tone="wait", items=shortened(items)))
+        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), Moving(intcomma(n))) for code, n in preview.lacking]
+        breaks.append(Breaks(Moving(title % {"n": intcomma(preview.lacks)}), tone="wait", items=shortened(items)))
     if preview.flows:
         names = sentence.SentenceNames.from_config(config)
         title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(preview.flows)) % {
@@ -145,6 +146,6 @@ def _refused(rows: list[dict[str, Any]], count: int) -> RefusedRows:
         ]
         for row in rows
     ]
-    title = ngettext("%(n)s was refused", "%(n)s were refused", count) % {"n": f"{count:,}"}
-    text = _("The first %(n)s of them:") % {"n": f"{len(rows):,}"} if count > len(rows) else ""
+    title = ngettext("%(n)s was refused", "%(n)s were refused", count) % {"n": intcomma(count)}
+    text = _("The first %(n)s of them:") % {"n": intcomma(len(rows))} if count > len(rows) else ""
     return RefusedRows(title, text, heads, table)

@@ -398,7 +398,7 @@ def erase_resume(request: AccountRequest, erasure: int) -> HttpResponse:
         if row.job is not None:
             control.resume(row.job, request.account.pk)
     except control.NotPossible as error:
-        say(request, str(error))
+        say(request, _(str(error)))
     return HttpResponseRedirect(reverse("erase-done", args=(erasure,)))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -105,8 +106,8 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
         "when": job.created,
         "file": job.parameters["name"],
         "by": names.get(job.created_by, _("Command line") if job.created_by == "command" else ""),
-        "rows": f"{int(job.result.get('rows', 0)):,}",
-        "refused": f"{refused:,}" if refused else "",
+        "rows": intcomma(int(job.result.get("rows", 0))),
+        "refused": intcomma(refused) if refused else "",
         "href": reverse("job", args=(job.pk,)),
     }
 
@@ -307,7 +308,7 @@ def _dry(
     note = (
         _("No row is refused, and nothing is missing.")
         if not refused_count and not lacks
-        else _("%(rows)s less the %(n)s refused.") % {"rows": f"{good + refused_count:,}", "n": f"{refused_count:,}"}
+        else _("%(rows)s less the %(n)s refused.") % {"rows": intcomma(good + refused_count), "n": intcomma(refused_count)}
         if refused_count
         else ""
     )
@@ -329,18 +330,18 @@ def _dry(
         lacks=[_lack(request, number, lack, job, forms) for number, lack in enumerate(lacks[:SHOWN])],
         datalists=[(f"tags-of-{kind}", choices.options) for kind, choices in forms.tags.items()],
         lacks_text=ngettext("%(n)d name isn’t in Heliograph yet", "%(n)d names aren’t in Heliograph yet", len(lacks)) % {"n": len(lacks)},
-        lacks_more=_("%(n)s more names are missing; those that aren’t in doubt are created, too.") % {"n": f"{more:,}"} if more else "",
+        lacks_more=_("%(n)s more names are missing; those that aren’t in doubt are created, too.") % {"n": intcomma(more)} if more else "",
         corrections=[
             {"number": number, "name": each.name, "use": each.use, "event": each.event, "kind": _(WORDS.get(each.kind, ""))}
             for number, each in enumerate(forms.corrections)
         ],
         refused=refused,
         acts=words.acts_of(job, config),
-        flows_act=ngettext("Flows act %(n)s time", "Flows act %(n)s times", acting) % {"n": f"{acting:,}"},
+        flows_act=ngettext("Flows act %(n)s time", "Flows act %(n)s times", acting) % {"n": intcomma(acting)},
         loud=forms.form.sends is True,
         quiet=forms.form.sends is False,
         unsaid=unsaid,
-        button=ngettext("Import %(n)s row", "Import %(n)s rows", good) % {"n": f"{good:,}"},
+        button=ngettext("Import %(n)s row", "Import %(n)s rows", good) % {"n": intcomma(good)},
         nothing=not good and not lacks and not forms.corrections,
         note=note,
         back=reverse("import-columns", args=(file_upload.id,)),
@@ -366,7 +367,7 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
         "name": lack.event if lack.kind == "events" else lack.name,
         "event": "" if lack.kind == "events" else lack.event,
         "becomes": becomes[:1].upper() + becomes[1:],
-        "rows": f"{lack.rows:,}",
+        "rows": intcomma(lack.rows),
         "on": str(number) in ticked if ticked is not None else bool(job.result["lacks"][number].get("created")),
         "doubt": _(lack.doubt) if lack.doubt else "",
         "meant": lack.meant,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -99,7 +100,7 @@ def sums_of(job: Job) -> list[Sum]:
     sub = ""
     if dry:
         some = ngettext("Empty cells clear %(n)s value in %(rows)s of them", "Empty cells clear %(n)s values in %(rows)s of them", cleared)
-        sub = some % {"n": f"{cleared:,}", "rows": f"{rows_cleared:,}"} if cleared else _("Empty cells clear nothing")
+        sub = some % {"n": intcomma(cleared), "rows": intcomma(rows_cleared)} if cleared else _("Empty cells clear nothing")
     refused = int(counts.get("refused", 0))
     sums = [
         Sum(_("New registrations"), int(counts.get("created", 0))),
@@ -117,7 +118,7 @@ def sums_of(job: Job) -> list[Sum]:
 def outlook_of(job: Job) -> str:
     """The heading of a dry run."""
     rows = int(job.result.get("rows", job.counts.get("rows", 0)))
-    return ngettext("What the %(n)s row would do", "What the %(n)s rows would do", rows) % {"n": f"{rows:,}"}
+    return ngettext("What the %(n)s row would do", "What the %(n)s rows would do", rows) % {"n": intcomma(rows)}
 
 
 def share_of(job: Job) -> list[SharePart]:
@@ -131,7 +132,7 @@ def share_of(job: Job) -> list[SharePart]:
             _("Changed"),
             int(counts.get("updated", 0)),
             "ink-2",
-            sub=sub % {"n": f"{cleared:,}", "rows": f"{rows_cleared:,}"} if cleared else "",
+            sub=sub % {"n": intcomma(cleared), "rows": intcomma(rows_cleared)} if cleared else "",
         ),
         SharePart(_("The same"), int(counts.get("unchanged", 0)), "ink-3", sub=_("no change is made")),
     ]
@@ -152,14 +153,14 @@ def acting_of(job: Job, config: AccountConfig) -> int:
 def acts_of(job: Job, config: AccountConfig) -> str:
     """How many changes flows would judge, and on how many each of today's flows would act, by the dry run. Flows deleted since are left out."""
     changes = int(job.result.get("judged", 0))
-    judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
+    judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": intcomma(changes)}
     counted: Mapping[str, int] = job.result.get("acts") or {}
     acting = sorted(
         ((int(n), config.flows[int(id)].name) for id, n in counted.items() if int(id) in config.flows), key=lambda x: (-x[0], x[1])
     )
     if not acting:
         return f"{judged} {_('By the rules of today no flow acts on them.')}" if changes else judged
-    named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": f"{n:,}"} for n, name in acting[:MOST_NAMED])
+    named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": intcomma(n)} for n, name in acting[:MOST_NAMED])
     more = len(acting) - MOST_NAMED
     named += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more} if more > 0 else ""
     acting_text = ngettext(
@@ -189,7 +190,7 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         for number, reason in enumerate(reasons):
             alike = [group for group in groups if group["reason"] == reason]
             count = sum(int(group["rows"]) for group in alike)
-            kinds.append((_reason(alike[0]), f"{count:,}", f"{path}?kind={number}", reason == chosen))
+            kinds.append((_reason(alike[0]), intcomma(count), f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
@@ -197,7 +198,7 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         title = ngettext("%(n)s line was refused", "%(n)s lines were refused", refused_count)
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
     download = reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
-    return RefusedRows(title % {"n": f"{refused_count:,}"}, text, heads, rows, download, kinds)
+    return RefusedRows(title % {"n": intcomma(refused_count)}, text, heads, rows, download, kinds)
 
 
 def _reason(group: Mapping[str, Any]) -> str:
@@ -211,7 +212,7 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
     accepted = list(dict.fromkeys(text for x in first for text in x["accepted"]))
     return [
         RefusedCell(heads[0], group["field"] or _("The whole line")),
-        RefusedCell(heads[1], f"{group['rows']:,}"),
+        RefusedCell(heads[1], intcomma(group["rows"])),
         RefusedCell(heads[2], first_lines),
         RefusedCell(heads[3], _reason(group)),
         RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
@@ -221,7 +222,7 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
 def _place(example: Mapping[str, Any]) -> str:
     """The place of a refused row: its line, and its row if a spreadsheet counts otherwise."""
     line, row = int(example["line"]), int(example["row"])
-    return f"{line:,}" if line == row else _("%(line)s (row %(row)s)") % {"line": f"{line:,}", "row": f"{row:,}"}
+    return intcomma(line) if line == row else _("%(line)s (row %(row)s)") % {"line": intcomma(line), "row": intcomma(row)}
 
 
 def job_page(job: Job) -> JobPage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -140,7 +141,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         columns=[(name, str(label), name in columns) for name, label in COLUMNS.items()],
         kept=filters.query("column"),
         statuses=statuses,
-        all=_("that match") if count.is_more else f"{count.number:,}",
+        all=_("that match") if count.is_more else intcomma(count.number),
         none=none,
         first_steps=not has_flows and request.account.signal_enabled,
         filters=filters,
@@ -166,15 +167,15 @@ def _counted(count: ListCount) -> str:
     if count.is_more and not number:
         return _("none found yet")
     if count.is_more:
-        return (_("more than %(n)s registrations") if number >= MOST else _("at least %(n)s registrations")) % {"n": f"{number:,}"}
-    return ngettext("%(shown)s registration", "%(shown)s registrations", number) % {"shown": f"{number:,}"}
+        return (_("more than %(n)s registrations") if number >= MOST else _("at least %(n)s registrations")) % {"n": intcomma(number)}
+    return ngettext("%(shown)s registration", "%(shown)s registrations", number) % {"shown": intcomma(number)}
 
 
 def _page_count_text(rows_on_page: int, count: ListCount) -> str:
     """How many of the registrations are on this page."""
     total_text = _counted(count)
     return (
-        _("%(here)s of %(all)s") % {"here": f"{rows_on_page:,}", "all": total_text}
+        _("%(here)s of %(all)s") % {"here": intcomma(rows_on_page), "all": total_text}
         if rows_on_page < count.number or count.is_more
         else total_text
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -114,7 +115,7 @@ def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, fl
     changed = numbers[ReplayVerdict.NEW] + numbers[ReplayVerdict.DIFFERENT]
     pace = _("New and different: %(n)s, about %(time)s at %(rate)s a minute.")
     return {
-        "total": ngettext("%(n)s record matches", "%(n)s records match", subjects) % {"n": f"{subjects:,}"},
+        "total": ngettext("%(n)s record matches", "%(n)s records match", subjects) % {"n": intcomma(subjects)},
         "none": not sum(numbers.values()),
         "compared": ", ".join(dict.fromkeys(connection.name for connection in connections if connection)),
         "verdicts": [_verdict(each, numbers, state) for each in VERDICTS],
@@ -132,7 +133,7 @@ def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, fl
 def _verdict(verdict: ReplayVerdict, numbers: Mapping[ReplayVerdict, int], state: ReplayState) -> dict[str, Any]:
     says = str(SAYS[verdict])
     if verdict is ReplayVerdict.WOULD_FAIL and (problems := state.check.result.get("problems")):
-        says = "; ".join(_("%(problem)s: %(n)s") % {"problem": _(text), "n": f"{n:,}"} for text, n in problems)
+        says = "; ".join(_("%(problem)s: %(n)s") % {"problem": _(text), "n": intcomma(n)} for text, n in problems)
     return {
         "value": verdict.value,
         "name": VERDICTS[verdict],
@@ -162,7 +163,7 @@ def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) 
     counts = replays.sent_counts(reader.db, state)
     row, send = state.replay, state.send
     assert send is not None
-    words = {"n": f"{counts.ended:,}", "of": f"{counts.chosen:,}", "unsent": f"{counts.not_sent:,}"}
+    words = {"n": intcomma(counts.ended), "of": intcomma(counts.chosen), "unsent": intcomma(counts.not_sent)}
     text = (_("%(n)s of %(of)s; %(unsent)s not sent") if counts.not_sent else _("%(n)s of %(of)s")) % words
     if state.stage is Stage.WAITING:
         text = after_progress(text if send.done else "", send)
@@ -185,9 +186,9 @@ def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) 
 def _progress_label(state: ReplayState, people: dict[str, str]) -> str:
     stopped = people.get(state.replay.stopped_by, "")
     if state.stage is Stage.WAITING:
-        return _("Waiting to send, at most %(rate)s a minute") % {"rate": f"{state.replay.rate or 0:,}"}
+        return _("Waiting to send, at most %(rate)s a minute") % {"rate": intcomma(state.replay.rate or 0)}
     if state.stage is Stage.SENDING:
-        return _("Sending, at most %(rate)s a minute") % {"rate": f"{state.replay.rate or 0:,}"}
+        return _("Sending, at most %(rate)s a minute") % {"rate": intcomma(state.replay.rate or 0)}
     if state.stage is Stage.CANCELLED and stopped:
         return _("Cancelled by %(who)s") % {"who": stopped}
     return _heading(state.stage)
@@ -235,4 +236,7 @@ def _sum(counts: SentCounts) -> str:
     parts += [(counts.filtered, _("%(n)s filtered by now"))] if counts.filtered else []
     parts += [(counts.gone, _("%(n)s whose content is gone"))] if counts.gone else []
     parts += [(counts.not_sent, _("%(n)s not sent"))] if counts.not_sent else []
-    return _("%(n)s chosen = %(parts)s") % {"n": f"{counts.chosen:,}", "parts": " + ".join(text % {"n": f"{n:,}"} for n, text in parts)}
+    return _("%(n)s chosen = %(parts)s") % {
+        "n": intcomma(counts.chosen),
+        "parts": " + ".join(text % {"n": intcomma(n)} for n, text in parts),
+    }

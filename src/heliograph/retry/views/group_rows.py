@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -33,8 +34,8 @@ def many(count: int | ListCount) -> str:
     if is_more and not number:
         return _("none found yet")
     if is_more:
-        return _("more than %(n)s") % {"n": f"{MOST:,}"} if number >= MOST else _("at least %(n)s") % {"n": f"{number:,}"}
-    return f"{number:,}"
+        return _("more than %(n)s") % {"n": intcomma(MOST)} if number >= MOST else _("at least %(n)s") % {"n": intcomma(number)}
+    return intcomma(number)
 
 
 def download_words(count: ListCount) -> str:

@@ -96,7 +96,7 @@ def _discard_cause(request: AccountRequest, cause: str) -> HttpResponse:
     try:
         count, flow = waiting_of_cause(request.account.pk, cause)
     except NothingWaits as error:
-        say(request, str(error))
+        say(request, _(str(error)))
         return HttpResponseRedirect(reverse("retry"))
     confirmation = question(
         Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", count.number) % {"n": many(count)}),

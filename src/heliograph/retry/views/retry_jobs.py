@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection, connections
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -106,7 +107,7 @@ def _act(request: AccountRequest, job: Job) -> None:
         if does is not None:
             does(job.pk, request.account.pk)
     except control.NotPossible as error:
-        say(request, str(error))
+        say(request, _(str(error)))
 
 
 # --- a job over many items
@@ -172,7 +173,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
             rows = FailedRows.read(request.account.pk, filters.retry_filter)
             begun = downloads.start(rows, columns, exact=exact, by=request.user.actor)
         except downloads.NothingFailed as error:
-            say(request, str(error))
+            say(request, _(str(error)))
             return HttpResponseRedirect(back)
         return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
     retry_filter = downloadable(filters.retry_filter)
@@ -228,7 +229,7 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
     is_kept, count = downloads.is_kept(row), int(row.done)
     db = of_django(connection)
     still = downloads.still_failed(db, request.account.pk, row.pk) if is_kept else 0
-    number = {"n": f"{count:,}", "still": f"{still:,}"}
+    number = {"n": intcomma(count), "still": intcomma(still)}
     if not is_kept:
         note = ""
     elif not still:
@@ -253,7 +254,7 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
         "kept": _("Kept until %(time)s.") % {"time": short_moment(row.created + downloads.KEPT)}
         if is_kept
         else _("The file is no longer kept: it was for a day."),
-        "again": ngettext("Submit this one to Retry Queue", "Submit these %(n)s to Retry Queue", still) % {"n": f"{still:,}"}
+        "again": ngettext("Submit this one to Retry Queue", "Submit these %(n)s to Retry Queue", still) % {"n": intcomma(still)}
         if still
         else "",
         "again_note": note,

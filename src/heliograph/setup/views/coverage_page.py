@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import reverse
@@ -116,7 +117,7 @@ def _choices(config: AccountConfig, coverage: Coverage) -> list[tuple[str, list[
 
 def uncovered(total: int) -> str:
     """ "10 untagged", "" for none."""
-    return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": f"{total:,}"} if total else ""
+    return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": intcomma(total)} if total else ""
 
 
 def _group(kind: TagKind, gaps: Sequence[Gap], coverage: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def _row(gap: Gap, *, administers: bool, ticked: set[str] | None) -> dict[str, A
         "href": _href(gap),
         "tag": gap.suggested.label if gap.suggested else "",
         "because": because,
-        "waits": f"{gap.waits:,}" if gap.waits else "",
+        "waits": intcomma(gap.waits) if gap.waits else "",
         "retry": f"{reverse('retry')}?{urlencode({'status': 'untagged'})}",
         "closed": closed,
         "on": gap.key in ticked if ticked is not None else gap.suggested is not None,

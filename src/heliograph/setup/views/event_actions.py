@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -66,7 +67,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         crumbs=[(current_event.code, place)],
         breaks=_leaving(current_event, leaving, now, to),
         hidden=[("to", str(to.id))],
-        button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{unmarked:,}", "to": to.name})
+        button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": intcomma(unmarked), "to": to.name})
         if unmarked
         else _("Go %(to)s") % {"to": to.name},
         cancel=_("Stay in %(now)s") % {"now": now},
@@ -87,7 +88,7 @@ def _leaving(event: EventConfig, leaving: Leaving, now: str, status: Status) -> 
         unmarked,
     )
     first = Breaks(
-        Moving(marked % {"n": f"{unmarked:,}"}),
+        Moving(marked % {"n": intcomma(unmarked)}),
         _("It shows in each timeline, and no flow acts on it. If some of them are real, clear their Test property by hand afterwards."),
         items=[LinkedThing(_("See the registrations"), listed)],
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -41,7 +42,7 @@ class UsageCounts:
         if self.by_id is None:
             return [Cell(head, "")]
         href = f"{reverse('registrations')}?{urlencode({'event': self.event.id} | dict(query))}" if query else ""
-        return [Cell(head, f"{self.by_id.get(id, 0):,}", href=href)]
+        return [Cell(head, intcomma(self.by_id.get(id, 0)), href=href)]
 
 
 class SetupKind:

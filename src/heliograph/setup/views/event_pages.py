@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -79,7 +80,7 @@ def events(request: AccountRequest) -> HttpResponse:
         pager=Pager.from_page(
             request,
             list_page,
-            ngettext("%(n)s event", "%(n)s events", matching) % {"n": f"{matching:,}"},
+            ngettext("%(n)s event", "%(n)s events", matching) % {"n": intcomma(matching)},
             by_time=False,
         ),
     )
@@ -104,7 +105,7 @@ def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[
         "start": minute_in(event.state.start, event.state.timezone),
         "zone": event.state.timezone,
         "location": event.state.location,
-        "registrations": f"{registrations:,}",
+        "registrations": intcomma(registrations),
     }
 
 
@@ -226,7 +227,7 @@ def _details(
     name = status.name if status else ""
     job = mark_test_job.under_way(request.account.pk, event.id)
     closed = readonly(request, Role.PLANNER)
-    registrations_text = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
+    registrations_text = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": intcomma(registrations)}
     in_test = config.is_test_event(event.state.status)
     hint = (
         _("When you leave %(status)s, existing registrations are marked as tests. We’ll ask first.") % {"status": name} if in_test else ""
@@ -253,7 +254,7 @@ def _details(
 def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
     at = mark_test_job.progress(job)
     left = at["left"]
-    text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"} if at["of"] else _("None to mark")
+    text = _("%(n)s of %(of)s") % {"n": intcomma(at["n"]), "of": intcomma(at["of"])} if at["of"] else _("None to mark")
     if job.is_waiting:
         text = after_progress(text, job)
     elif left is not None:

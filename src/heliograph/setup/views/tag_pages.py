@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -200,7 +201,7 @@ def counted(kind: TagKind, count: int) -> str:
         TagKind.SESSION_STATUS: ngettext("%(n)s session status", "%(n)s session statuses", count),
         TagKind.EVENT_STATUS: ngettext("%(n)s event status", "%(n)s event statuses", count),
     }
-    return words[kind] % {"n": f"{count:,}"}
+    return words[kind] % {"n": intcomma(count)}
 
 
 def _counted_use(kind: str, count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -83,7 +84,7 @@ def items_of(uses: Iterable[Use]) -> list[LinkedThing]:
 def _use_text(use: Use) -> str:
     if use.kind == "registrations":
         text = ngettext("%(n)s registration of %(event)s", "%(n)s registrations of %(event)s", use.count)
-        return text % {"n": f"{use.count:,}", "event": use.name}
+        return text % {"n": intcomma(use.count), "event": use.name}
     name = use.name.removesuffix(f" ({use.where})")
     words = {"flow": _("Flow %(name)s"), "mapping": _("Mapping %(name)s"), "connection": _("Connection %(name)s")}
     return words[use.kind] % {"name": name} if use.kind in words else name

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
@@ -39,6 +39,7 @@ from heliograph.store.instants import from_micros
 from heliograph.store.ledger_reads import hours_of_changes
 from heliograph.web.charts import Bucket, ChartTable, Series, SharePart, Tone, plot, share
 from heliograph.web.cursor import ROWS, Pager, read_cursor
+from heliograph.web.date_texts import date_text
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters
 from heliograph.web.templatetags.moments import short_moment
 
@@ -247,7 +248,7 @@ def _announced(row: LedgerRow, doorbell: Doorbell, hours: Sequence[HourOfChanges
 def _hour_words(begin: int) -> tuple[str, str]:
     """An hour on an axis, and in a sentence."""
     local = timezone.localtime(from_micros(begin))
-    return formats.date_format(local, "H:i"), formats.date_format(local, "j M, H:i")
+    return date_text(local, "H:i"), date_text(local, "j M, H:i")
 
 
 def _gaps(db: Database, account: int, gaps: Sequence[Gap]) -> list[Mapping[str, Any]]:

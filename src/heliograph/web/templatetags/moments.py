@@ -9,8 +9,10 @@ import datetime
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
+
+from heliograph.web.date_texts import date_text
 
 register = template.Library()
 
@@ -29,24 +31,24 @@ def _local(moment: datetime.datetime) -> datetime.datetime:
 @register.filter
 def moment(value: datetime.datetime | None) -> str:
     """14 Oct 2026, 14:31:07"""
-    return formats.date_format(_local(value), "j M Y, H:i:s") if value else ""
+    return date_text(_local(value), "j M Y, H:i:s") if value else ""
 
 
 @register.filter
 def minute(value: datetime.datetime | None) -> str:
     """14 Oct 2026, 14:31"""
-    return formats.date_format(_local(value), "j M Y, H:i") if value else ""
+    return date_text(_local(value), "j M Y, H:i") if value else ""
 
 
 def minute_in(value: datetime.datetime | None, zone: str) -> str:
     """14 Oct 2026, 14:31 in another time zone than the account's, such as an event's."""
-    return formats.date_format(value.astimezone(ZoneInfo(zone)), "j M Y, H:i") if value else ""
+    return date_text(value.astimezone(ZoneInfo(zone)), "j M Y, H:i") if value else ""
 
 
 @register.filter
 def short_moment(value: datetime.datetime | None) -> str:
     """14 Oct, 14:31"""
-    return formats.date_format(_local(value), "j M, H:i") if value else ""
+    return date_text(_local(value), "j M, H:i") if value else ""
 
 
 @register.filter
@@ -98,19 +100,19 @@ def until(value: datetime.datetime | None, now: datetime.datetime | None = None)
 @register.filter
 def clock(value: datetime.datetime | None) -> str:
     """14:31:07"""
-    return formats.date_format(_local(value), "H:i:s") if value else ""
+    return date_text(_local(value), "H:i:s") if value else ""
 
 
 @register.filter
 def clock_minute(value: datetime.datetime | None) -> str:
     """14:31"""
-    return formats.date_format(_local(value), "H:i") if value else ""
+    return date_text(_local(value), "H:i") if value else ""
 
 
 @register.filter
 def day(value: datetime.datetime | None) -> str:
     """Wednesday, 14 October 2026"""
-    return formats.date_format(_local(value), "l, j F Y") if value else ""
+    return date_text(_local(value), "l, j F Y") if value else ""
 
 
 @register.filter
@@ -132,9 +134,9 @@ def ago(value: datetime.datetime | None, now: datetime.datetime | None = None) -
         minutes = int(passed.total_seconds() // 60)
         return ngettext("%(n)d min ago", "%(n)d min ago", minutes) % {"n": minutes}
     then, today = _local(value), _local(now).date()
-    time = formats.date_format(then, "H:i")
+    time = date_text(then, "H:i")
     if then.date() == today:
         return gettext("Today, %(time)s") % {"time": time}
     if then.date() == today - datetime.timedelta(days=1):
         return gettext("Yesterday, %(time)s") % {"time": time}
-    return formats.date_format(then, "j M, H:i" if then.year == today.year else "j M Y, H:i")
+    return date_text(then, "j M, H:i" if then.year == today.year else "j M Y, H:i")
