@@ -50,8 +50,11 @@ class Showcase:
 
 
 @contextmanager
-def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
-    """Fills a migrated database and serves its pages, without an engine: what waits goes on waiting."""
+def showcase(facts: DatabaseFacts, settings: str = "heliograph.settings") -> Iterator[Showcase]:
+    """Fills a migrated database and serves its pages, without an engine: what waits goes on waiting.
+
+    settings: Django's, of the pages
+    """
     env = facts.env(DJANGO_SETTINGS_MODULE="heliograph.settings", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
     said = subprocess.run(
         [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
@@ -60,7 +63,9 @@ def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     pages = Process(
-        ("process", "pages"), {**env, "HELIOGRAPH_BIND": f"127.0.0.1:{port}", "HELIOGRAPH_BASE_URL": url}, facts.data / "pages.log"
+        ("process", "pages"),
+        {**env, "DJANGO_SETTINGS_MODULE": settings, "HELIOGRAPH_BIND": f"127.0.0.1:{port}", "HELIOGRAPH_BASE_URL": url},
+        facts.data / "pages.log",
     )
     try:
         pages.until_answers(f"{url}/accounts/sign-in/")

@@ -16,8 +16,8 @@ _PATTERNS: Final[Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]] = {
 """What becomes of an English pattern, by language."""
 
 
-def date_text(value: datetime.datetime | datetime.date | datetime.time, pattern: str) -> str:
-    """A date or time by an English pattern of Django's, such as "j M Y, H:i", as the reader's language writes it."""
+def date_text(value: datetime.date, pattern: str) -> str:
+    """A date, or a date with its time, by an English pattern of Django's, such as "j M Y, H:i", as the reader's language writes it."""
     for part, replacement in _PATTERNS.get((translation.get_language() or "")[:2], ()):
         pattern = part.sub(replacement, pattern)
     return formats.date_format(value, pattern)
