@@ -16,14 +16,14 @@ from tests.api_client import ApiClient
 from tests.builders.account import BY
 from tests.builders.certain_source import settle
 from tests.builders.list_source import EVENT, ListSource
-from tests.builders.platform_account import PlatformAccount, planned
+from tests.builders.platform_account import PlatformAccount, made, planned
 from tests.databases import DatabaseFacts
 from tests.eventbrite_stub import EVENT as THEIRS
 from tests.eventbrite_stub import LIST, TOKEN, EventbritePlatform, EventbriteStub
 from tests.page_text import text_of
 from tests.rest_platform import Manners
 
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, Role
 from heliograph.connections.models import Connection
 from heliograph.domain.source.doorbell import named_key
 from heliograph.domain.source.eventbrite import STATUSES, EventbriteEvent, attendee_of, list_of
@@ -195,3 +195,16 @@ def test_S3_from_the_page_of_platforms_to_a_source_that_reads(site: PlatformAcco
         with scopes_disabled():
             assert Source.objects.get(pk=source.pk).state == SourceState.ON
         assert client.get(f"{page}proof/").status_code == 200
+
+
+def test_P1_only_an_administrator_of_the_account_says_what_is_read(site: PlatformAccount, client: Client) -> None:
+    with saving(site.pk, by=BY) as transaction:
+        page = f"/settings/sources/{add_source(transaction, 'eventbrite', 'Eventbrite').pk}/eventbrite/"
+        other = f"/settings/sources/{add_source(transaction, 'certain', 'Certain').pk}/eventbrite/"
+    site.signs_in(client)
+    assert (client.get(page).status_code, client.get(other).status_code) == (200, 404)
+    for role in (Role.PLANNER, Role.VIEWER):
+        site.signs_in(client, role)
+        assert client.get(page).status_code == client.post(page, {"event": "1"}).status_code == 403
+    made(site.store).signs_in(client)
+    assert client.get(page).status_code == client.post(page, {"event": "1"}).status_code == 404

@@ -116,7 +116,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     # test_pages_source_ledger.py
     tried |= {"ledger", *(f"ledger-{more}" for more in ("event", "gaps-file", "repair", "repair-all", "compare"))}
     tried |= {"source-list-form", "source-read", "source-missing"}  # test_pages_source_list.py
-    tried |= {"source-certain"}  # test_certain.py
+    tried |= {"source-certain", "source-eventbrite"}  # test_certain.py, test_eventbrite.py
     tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py
     tried |= {"source-mapping", "source-items", "source-again", "source-call"}  # test_pages_source_mapping.py
     tried |= {"signal-first"}  # test_first_start.py
