@@ -172,12 +172,14 @@ def main() -> None:
         ids |= planted_calls.plant(site.store, site.account.pk)
         ids |= planted_pretix.plant(plan.store, plan.pk)
         ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site) | showcase_replays.made(site)
+        sessions = {name: _session(Client(), who) for name, who in users.items()}
+        _switched_on(sessions["setting-up"], ids["Leads"])
         sys.stdout.write(
             json.dumps(
                 {
                     "password": PASSWORD,
                     "people": {name: who.email for name, who in users.items()},
-                    "sessions": {name: _session(Client(), who) for name, who in users.items()},
+                    "sessions": sessions,
                     "items": items,
                     "ids": ids,
                     "links": _links(site),
@@ -497,6 +499,17 @@ def _flows(plan: PlatformAccount) -> dict[str, int]:
 def _session(client: object, user: object) -> str:
     client.force_login(user)  # type: ignore[attr-defined]
     return str(client.cookies["heliograph_session"].value)  # type: ignore[attr-defined]
+
+
+def _switched_on(session_key: str, flow: int) -> None:
+    """Lets a session know a flow as that of a recipe that it has just switched on."""
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from heliograph.recipes.recipe_undo import RecipeParts
+
+    session = SessionStore(session_key)
+    RecipeParts(flow, 0, 0).remember(session)
+    session.save()
 
 
 def _second_factor(user: object) -> None:

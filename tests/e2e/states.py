@@ -176,7 +176,7 @@ STATES = (
     State("something broke", "500.html", "Something broke", f"/registrations/SUMMIT-26/{BROKEN}/", status=500),
     State("overview", OVERVIEW, re.compile(r"\d things? needs? you"), "/signal/", names=("signal", "overview")),
     State("overview, as a Viewer", OVERVIEW, re.compile(r"\d things? needs? you"), "/signal/overview/", "viewer"),
-    State("overview, of a new account", OVERVIEW, "All is well", "/signal/overview/", "nothing"),
+    State("overview, of a new account", OVERVIEW, "Welcome, Nothing", "/signal/overview/", "nothing"),
     State("flows", FLOWS, "Flow List", "/signal/flows/", names=("flow-list",)),
     State("flows, a menu open", FLOWS, "Flow List", "/signal/flows/", then=_menu),
     State("flows, as a Viewer", FLOWS, "Flow List", "/signal/flows/", "viewer"),

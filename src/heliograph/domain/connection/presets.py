@@ -147,6 +147,21 @@ class Preset:
         secrets = {name: _filled(text, clean) for name, text in connection.pop("secrets", {}).items()}
         return Filled(url, _filled(connection, clean), secrets, tuple(_mapping(body, clean, rows) for body in self.mappings))
 
+    def address_problem(self, typed: str, *, http: bool = False) -> str | None:
+        """What is wrong with a value of the blank of its address, as a sentence; "" if nothing is. None if it has no such blank, or nothing was
+        typed.
+
+        http: True to allow URLs without TLS
+        """
+        blank = self.address_blank
+        if blank is None or not typed.strip():
+            return None
+        try:
+            _take(blank, typed, http=http)
+        except BodyError as error:
+            return f"{error.reason[:1].upper()}{error.reason[1:]}."
+        return ""
+
     def start(self) -> tuple[Mapping[str, object], ...]:
         """The mappings alone, for an existing connection. A row that was made from an empty blank has no source yet."""
         clean = {blank.name: blank.default for blank in self.blanks}
@@ -161,6 +176,12 @@ class Preset:
         """Whether every word of a search is in the name or in what the preset does and needs. Case makes no difference."""
         text = f"{self.name} {self.what} {self.needs}".casefold()
         return all(word in text for word in search.casefold().split())
+
+    @property
+    def address_blank(self) -> Blank | None:
+        """The blank whose value is the address to which it sends; None if the address is put together from parts."""
+        is_whole = (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM)
+        return next((each for each in self.blanks if each.name == self.url_blank and each.kind in is_whole), None)
 
     @property
     def url_blank(self) -> str:

@@ -25,6 +25,8 @@ from heliograph.domain.connection.connection_health import Health
 from heliograph.flows.views.first_steps import steps_of
 from heliograph.overview.account_overview import AccountOverview, DestinationToday
 from heliograph.overview.views.need_rows import later_row, need_row
+from heliograph.recipes.recipe_file import recipe_of
+from heliograph.recipes.views.recipe_list_page import recipe_link
 from heliograph.sources.failing_sources import failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
@@ -35,6 +37,8 @@ from heliograph.web.templatetags.moments import ago, clock_minute, day, soon
 SHOWN_FLOWS = 3
 """How many flows are named below a destination; of more, the number."""
 SHOWN_RETRIES = 3
+FIRST_RECIPES = ("slack", "teams", "sheet", "hubspot", "google-chat", "webhook")
+"""The recipes that a new account begins with; the page of recipes has all."""
 SHOWN_LATER = 5
 """How many causes of failed items are listed; Retry has all."""
 QUIET = (Health.ANSWERS, Health.REACHED, Health.CONNECTED, Health.UNTRIED)
@@ -63,6 +67,7 @@ def start(request: AccountRequest) -> HttpResponse:
 @require_safe
 def overview(request: AccountRequest) -> HttpResponse:
     """The page of the Overview. It fetches itself again every 30 seconds."""
+    administers = may(request.user, Role.ADMINISTRATOR)
     with account_reader(request.account.pk) as reader:
         at_a_glance = AccountOverview(reader, ZoneInfo(request.account.timezone))
         needs = at_a_glance.needs
@@ -77,16 +82,23 @@ def overview(request: AccountRequest) -> HttpResponse:
             "destinations": [_destination(row) for row in at_a_glance.destinations()],
             "delivered": _delivered(at_a_glance),
             "saves": _saves(request, at_a_glance.saves(), reader),
-            "steps": [] if reader.config.flows else steps_of(reader, administers=may(request.user, Role.ADMINISTRATOR)),
+            "steps": [] if reader.config.flows else steps_of(reader, administers=administers),
+            "recipes": [] if reader.config.flows or not administers else [recipe_link(recipe_of(key)) for key in FIRST_RECIPES],
         }
+        is_new = not reader.config.flows
     count = len(need_rows) + len(source_rows)
     title = ngettext("%(n)d thing needs you", "%(n)d things need you", count) % {"n": count} if count else _("All is well")
+    lead = _lead(count)
+    if is_new and not count:
+        title = _("Welcome, %(name)s") % {"name": request.user.name.partition(" ")[0]}
+        lead = _("Heliograph tells your other tools when somebody registers. Let’s send the first one.")
     return page(
         request,
         "overview/overview.html",
         here="overview",
         heading=title,
-        lead=_lead(count),
+        is_new=is_new,
+        lead=lead,
         **context,
     )
 

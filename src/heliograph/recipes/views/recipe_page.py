@@ -19,13 +19,14 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import diagnosis_words
+from heliograph.connections.services.connections import may_be_plain
 from heliograph.connections.services.save_and_test import NotTested
 from heliograph.connections.views import typed_secrets
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Mode, Op
-from heliograph.domain.flow.recipes import EVENT_CODE, Recipe, flow_of_recipe, tags_of_recipe
+from heliograph.domain.flow.recipes import EVENT_CODE, Recipe, RecipeGroup, flow_of_recipe, tags_of_recipe
 from heliograph.domain.setup.standard_tags import TAG_BY_STATUS, plan_standard_tags
 from heliograph.flows.filter_values import FilterValues
 from heliograph.presets.services import preset
@@ -41,8 +42,8 @@ from heliograph.web.forms import pressed, refused_count
 from heliograph.web.pages import page
 from heliograph.web.shown_fields import Choice
 
-SAMPLE, ON = "sample", "on"
-"""The buttons."""
+SAMPLE, ON, LOOK = "sample", "on", "look"
+"""The buttons; LOOK is posted half a second after something was typed, and only checks it."""
 SAMPLED: Final = "recipe-sampled"
 """The session key of the address to which a sample was sent last, as an HMAC."""
 LONGEST: Final = 2_000
@@ -98,6 +99,8 @@ def recipe(request: AccountRequest, recipe: str) -> HttpResponse:
     secrets = {name: form.posted.get(name, "") or before.get(name, "") for name in form.secrets}
     report: DiagnosisReport | None = None
     problem = ""
+    if pressed(request) == LOOK:
+        return _page(request, RecipeForm(chosen, initial=dict(form.posted.items())), secrets=secrets)
     if form.is_valid():
         values = {name: secrets.get(name) or str(form.cleaned_data[name]) for name in form.blank_names}
         try:
@@ -179,6 +182,7 @@ def _page(
         refused=refused_count(len(form.errors)) if form.refused else "",
         rest=[str(error) for error in form.non_field_errors()],
         preview=preview,
+        address=None if form.errors else _address_words(request, form, values),
         sample=_sample_words(recipe, report),
         problem=problem,
         is_sampled=form.is_bound and not form.errors and _is_sampled(request, recipe, values),
@@ -186,6 +190,21 @@ def _page(
         comes_with=comes_with,
         is_test=is_test,
     )
+
+
+def _address_words(request: AccountRequest, form: RecipeForm, values: Mapping[str, str]) -> dict[str, str] | None:
+    """Whether what was typed is an address of the recipe's application, before anything is sent; None if nothing was typed."""
+    blank = form.preset.address_blank
+    problem = form.preset.address_problem(values.get(blank.name, ""), http=may_be_plain(request.account.pk)) if blank else None
+    if blank is None or problem is None:
+        return None
+    if problem:
+        return {"tone": "failed", "text": _(problem)}
+    if blank.hosts:
+        return {"tone": "", "text": _("An address of %(app)s.") % {"app": form.recipe.app}}
+    if form.recipe.group is not RecipeGroup.ANY:
+        return {"tone": "", "text": _("This can be an address of %(app)s: send a sample to be sure.") % {"app": form.recipe.app}}
+    return {"tone": "", "text": _("A complete address: send a sample to see what answers there.")}
 
 
 def _sample_words(recipe: Recipe, report: DiagnosisReport | None) -> dict[str, Any] | None:
