@@ -202,8 +202,9 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
 
 
 def _reason(group: Mapping[str, Any]) -> str:
-    """Why the rows of a group are refused: the words for its first row."""
-    return _(group["first"][0]["reason"]) if group["first"] else _(group["reason"])
+    """Why the rows of a group are refused: the words for its first row, or those without its value, if they name it."""
+    names_value = "…" in group["reason"]
+    return _(group["reason"]) if names_value or not group["first"] else _(group["first"][0]["reason"])
 
 
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
@@ -214,7 +215,7 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
         RefusedCell(heads[0], group["field"] or _("The whole line")),
         RefusedCell(heads[1], intcomma(group["rows"])),
         RefusedCell(heads[2], first_lines),
-        RefusedCell(heads[3], _reason(group)),
+        RefusedCell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
         RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
     ]
 
