@@ -59,6 +59,8 @@ def test_whoever_is_not_signed_in_chooses_the_language_of_their_browser(db: None
 def test_a_persons_choice_wins_over_their_browser_and_can_be_taken_back(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
     assert language_of(client, "/accounts/me/", accept_language="de") == "de"
+    profile = client.get("/accounts/me/").content.decode()
+    assert re.findall(r'name="language" value="(\w*)"', profile) == ["", "en", "de", "fr"]
     client.post("/accounts/me/language/", {"language": "fr"})
     assert User.objects.get(pk=site.administrator.pk).language == "fr"
     assert language_of(client, "/accounts/me/", accept_language="de") == "fr"

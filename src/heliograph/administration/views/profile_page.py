@@ -81,7 +81,7 @@ def me(request: AccountRequest) -> HttpResponse:
         section="me",
         here="me",
         fields=form.draw_fields(),
-        language=language_fields(user),
+        language_choice=language_fields(user),
         appearance=AppearanceForm(initial={"theme": request.COOKIES.get("theme", "")}).draw_fields(),
         has_password=user.has_usable_password(),
         second=_second_factor(request),
