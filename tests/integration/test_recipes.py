@@ -309,11 +309,11 @@ def test_P15_B3_a_recipe_is_undone_by_what_was_shown_and_what_is_used_stays(stor
 def test_B3_what_is_pasted_is_checked_at_once_and_nothing_is_sent(story: Story, ada: Client) -> None:
     before = counts(story)
     for recipe, typed, words in (
-        ("slack", "https://hooks.slack.com/services/T000/B000/XXXX", "An address of Slack."),
+        ("slack", "https://hooks.slack.com/services/T000/B000/XXXX", "This is a Slack address."),
         ("slack", "https://example.org/services/x", "Its host is hooks.slack.com or hooks.slack-gov.com, this one is example.org"),
         ("teams", "https://hooks.slack.com/services/T000/B000/XXXX", "Its host is logic.azure.com"),
-        ("mattermost", "https://chat.example.org/hooks/abc", "This can be an address of Mattermost"),
-        ("webhook", "https://crm.example.org/hooks/1", "A complete address"),
+        ("mattermost", "https://chat.example.org/hooks/abc", "This can be a Mattermost address."),
+        ("webhook", "https://crm.example.org/hooks/1", "The address is complete."),
         ("slack", "", ""),
     ):
         page = ada.post(f"{LIST}{recipe}/", {"do": "look", "url": typed, "events": ""})

@@ -107,7 +107,7 @@ class Message(models.Model):
     body = models.TextField()  # JSON: notifications.letters.Letter
     state = models.SmallIntegerField(choices=MessageState, db_default=MessageState.WAITING, default=MessageState.WAITING)
     due = MicrosField()
-    held = models.BooleanField(db_default=False, default=False)  # for quiet hours
+    in_quiet_hours = models.BooleanField(db_column="held", db_default=False, default=False)  # it was made in them, and is due at their end
     tries = models.SmallIntegerField(db_default=0, default=0)
     owner = models.CharField(max_length=60, db_default="", default="")  # the process that sends it
     claimed_until = MicrosField(null=True)

@@ -74,9 +74,9 @@ def claim(owner: str, *, without_mail: bool = False, now: int | None = None) -> 
                 account_id=first.account_id, way=first.way, address=first.address, state=MessageState.WAITING, tries=0
             ).exclude(pk=first.pk)
             together = list(others.select_for_update(skip_locked=True)[: AT_ONCE - 1])
-            held = [message for message in together if message.held]
-            if first.held and held:
-                messages += held
+            of_quiet_hours = [message for message in together if message.in_quiet_hours]
+            if first.in_quiet_hours and of_quiet_hours:
+                messages += of_quiet_hours
             elif len(together) >= SEPARATE:
                 messages += together
         for message in messages:

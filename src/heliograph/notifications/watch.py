@@ -187,7 +187,7 @@ def put_message(
             "title": letter.title[:300],
             "body": letter.to_body(),
             "due": to_micros(due),
-            "held": due > now,
+            "in_quiet_hours": due > now,
             "created": watched.now,
         },
     )

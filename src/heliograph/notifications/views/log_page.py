@@ -129,7 +129,7 @@ def _row(message: Message, users: Mapping[int, str], connections: Mapping[int, s
         else connections.get(int(message.address), _("A connection that is gone"))
     )
     note = ""
-    if message.state == MessageState.WAITING and message.held:
+    if message.state == MessageState.WAITING and message.in_quiet_hours:
         note = _("Held for quiet hours until %(time)s") % {"time": short_moment(message.due)}
     elif message.state == MessageState.WAITING and message.tries:
         note = _("Tried %(n)s times, next at %(time)s") % {"n": message.tries, "time": short_moment(message.due)}

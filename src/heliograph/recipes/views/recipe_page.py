@@ -201,10 +201,10 @@ def _address_words(request: AccountRequest, form: RecipeForm, values: Mapping[st
     if problem:
         return {"tone": "failed", "text": _(problem)}
     if blank.hosts:
-        return {"tone": "", "text": _("An address of %(app)s.") % {"app": form.recipe.app}}
+        return {"tone": "", "text": _("This is a %(app)s address.") % {"app": form.recipe.app}}
     if form.recipe.group is not RecipeGroup.ANY:
-        return {"tone": "", "text": _("This can be an address of %(app)s: send a sample to be sure.") % {"app": form.recipe.app}}
-    return {"tone": "", "text": _("A complete address: send a sample to see what answers there.")}
+        return {"tone": "", "text": _("This can be a %(app)s address. Send a sample to be sure.") % {"app": form.recipe.app}}
+    return {"tone": "", "text": _("The address is complete. Send a sample to see what answers there.")}
 
 
 def _sample_words(recipe: Recipe, report: DiagnosisReport | None) -> dict[str, Any] | None:
