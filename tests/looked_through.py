@@ -13,7 +13,7 @@ _OLDER = re.compile(r'rel="next" href="([^"]+)"')
 
 
 def pages_from(client: Client, address: str) -> Iterator[str]:
-    """The pages of a list from an address on: where looking was broken off, by "Look further", else by the next page."""
+    """The pages of a list from an address on: where looking was broken off, by "Check further", else by the next page."""
     url = address
     while url:
         shown = client.get(url).content.decode()

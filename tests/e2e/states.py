@@ -35,7 +35,7 @@ from tests.e2e.visiting import State, Visit
 
 def _wrong_password(visit: Visit) -> None:
     visit.sign_in("planner", "wrong")
-    assert visit.page.get_by_text("do not belong together").is_visible()
+    assert visit.page.get_by_text("isn’t right").is_visible()
 
 
 def _rests(visit: Visit) -> None:
@@ -48,7 +48,7 @@ def _wrong_code(visit: Visit) -> None:
     _second_factor(visit)
     visit.page.get_by_label("Code").fill("12345678")
     visit.press("Sign in")
-    assert visit.page.get_by_text("Not this code").is_visible()
+    assert visit.page.get_by_text("That code isn’t right").is_visible()
 
 
 def _second_factor(visit: Visit) -> None:
@@ -91,7 +91,7 @@ def _leave(visit: Visit) -> None:
 
 def _submit_nothing(visit: Visit) -> None:
     visit.press("Submit to Retry Queue")
-    assert visit.page.get_by_role("status").get_by_text("Nothing was ticked.").is_visible()
+    assert visit.page.get_by_role("status").get_by_text("Nothing was selected.").is_visible()
 
 
 def _tick(visit: Visit) -> None:
@@ -169,11 +169,11 @@ STATES = (
         then=_ended,
     ),
     State("no account", "administration/no_account.html", "No account", "/registrations/", "operator", status=403),
-    State("not allowed", "403.html", "This is not yours to do", "/signal/flows/", "quiet", status=403),
-    State("stale form", "403_csrf.html", "This form has gone stale", "/accounts/sign-in/", "", then=_stale, after=403),
+    State("not allowed", "403.html", "You can’t do this", "/signal/flows/", "quiet", status=403),
+    State("stale form", "403_csrf.html", "This form has expired", "/accounts/sign-in/", "", then=_stale, after=403),
     State("not found", "404.html", "Not found", "/nowhere/", status=404),
-    State("not readable", "400.html", "This cannot be read", "/registrations/?q=%01", status=400),
-    State("something broke", "500.html", "Something broke", f"/registrations/SUMMIT-26/{BROKEN}/", status=500),
+    State("not readable", "400.html", "We can’t read this request", "/registrations/?q=%01", status=400),
+    State("something broke", "500.html", "Something went wrong", f"/registrations/SUMMIT-26/{BROKEN}/", status=500),
     State("overview", OVERVIEW, re.compile(r"\d things? needs? you"), "/signal/", names=("signal", "overview")),
     State("overview, as a Viewer", OVERVIEW, re.compile(r"\d things? needs? you"), "/signal/overview/", "viewer"),
     State("overview, of a new account", OVERVIEW, "Welcome, Nothing", "/signal/overview/", "nothing"),

@@ -13,7 +13,7 @@ FOUND = f"{PATH}?q=marin"
 
 def _person(visit: Visit) -> None:
     visit.follow(visit.page.get_by_role("link", name="See what is known").first)
-    expect(visit.page.get_by_role("heading", name="What other applications were told")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="What other applications got")).to_be_visible()
 
 
 def _next(visit: Visit) -> None:

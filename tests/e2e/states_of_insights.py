@@ -21,7 +21,7 @@ def _export(visit: Visit) -> None:
     """The showcase has no runner of jobs, so the export waits."""
     visit.page.get_by_label("Kind of CSV").select_option(label="Exact")
     visit.press("Export CSV")
-    expect(visit.page.get_by_text(re.compile(r"It begins in a moment|goe?s? first|next of this account"))).to_be_visible()
+    expect(visit.page.get_by_text(re.compile(r"It starts in a moment|goe?s? first|next in this account"))).to_be_visible()
 
 
 def _jump(visit: Visit) -> None:
@@ -35,8 +35,8 @@ def _sampled(visit: Visit) -> None:
 
 
 def _looked_back(visit: Visit) -> None:
-    expect(visit.page.get_by_text("Looked back to")).to_be_visible()
-    expect(visit.page.get_by_role("link", name="Look further back")).to_be_visible()
+    expect(visit.page.get_by_text("Checked back to")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Check further back")).to_be_visible()
 
 
 def _without_replays(visit: Visit) -> None:
@@ -51,7 +51,7 @@ STATES = (
     State("insights", SUMMARY, "Account Insights", INSIGHTS, names=("insights",)),
     State("insights, of whole days", SUMMARY, "Account Insights", f"{INSIGHTS}?from=2026-10-01&to=2026-12-31", then=_unfold),
     State(
-        "insights, a period that there is not",
+        "insights, a period that does not exist",
         "insights/wrong_period.html",
         "Account Insights",
         f"{INSIGHTS}?from=2026-02-31&to=2026-01-01",

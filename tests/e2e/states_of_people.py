@@ -26,7 +26,7 @@ def _taken(visit: Visit) -> None:
     visit.page.get_by_label("Name", exact=True).fill("Somebody")
     visit.page.get_by_label("E-mail").fill(visit.of.people["viewer"])
     visit.press("Make the invitation")
-    assert visit.page.get_by_text("Viewer has this address already.").is_visible()
+    assert visit.page.get_by_text("Viewer already has this address. Use another one.").is_visible()
 
 
 def _invite(visit: Visit) -> None:
@@ -60,7 +60,7 @@ def _differs(visit: Visit) -> None:
     visit.page.get_by_label("Password", exact=True).fill("a sentence to remember")
     visit.page.get_by_label("Password again").fill("another sentence")
     visit.press("Save and sign in")
-    assert visit.page.get_by_text("The two are not the same.").is_visible()
+    assert visit.page.get_by_text("The two are not the same. Type the new password twice.").is_visible()
 
 
 def _no_name(visit: Visit) -> None:
@@ -69,7 +69,7 @@ def _no_name(visit: Visit) -> None:
 
 
 def _wrong_old(visit: Visit) -> None:
-    visit.page.get_by_label("Password until now").fill("wrong")
+    visit.page.get_by_label("Current password").fill("wrong")
     for label in ("New password", "New password again"):
         visit.page.get_by_label(label, exact=True).fill("another sentence to remember")
     visit.press("Save")
@@ -96,7 +96,7 @@ def _wrong_key(visit: Visit) -> None:
 def _new_codes(visit: Visit) -> None:
     _it_is_me(visit)
     visit.press("Make them")
-    assert visit.page.get_by_text("Keep these: they are shown once").is_visible()
+    assert visit.page.get_by_text("Save these: they are shown only once").is_visible()
 
 
 def _seen_codes(visit: Visit) -> None:
@@ -119,7 +119,7 @@ STATES = (
     State(
         "a first start that is over",
         "administration/first_start_over.html",
-        "This link has run out",
+        "This link has expired",
         "/first-start/nothing/",
         "",
         status=410,
@@ -158,7 +158,7 @@ STATES = (
     State("an invitation", JOINING, "Welcome to Brightfield Events", _link("invitation"), "", ("invitation",)),
     State("an invitation, refused", JOINING, "Welcome to Brightfield Events", _link("invitation"), "", then=_differs, after=422),
     State("a new password", JOINING, "Choose a new password", _link("new-password"), "", ("new-password",)),
-    State("a link that has run out", OVER, "This link has run out", "/accounts/invitation/nothing/", "", status=410),
+    State("a link that has run out", OVER, "This link has expired", "/accounts/invitation/nothing/", "", status=410),
     State("profile", ME, "Administrator", "/accounts/me/", names=("me",)),
     State("profile, refused", ME, re.compile(".*"), "/accounts/me/", then=_no_name, after=422),
     State("profile, with a second factor", ME, "Careful", "/accounts/me/", "careful"),

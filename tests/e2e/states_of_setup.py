@@ -86,12 +86,12 @@ ROWS_OF_A_FILE = (
 def _upload(visit: Visit) -> None:
     visit.page.get_by_label("File").set_input_files({"name": "guests.csv", "mimeType": "text/csv", "buffer": ROWS_OF_A_FILE.encode()})
     visit.page.get_by_label("Event").select_option("SUMMIT-26")
-    visit.press("Go on to the columns")
+    visit.press("Next: match columns")
 
 
 def dry_run(visit: Visit) -> None:
     _upload(visit)
-    visit.press("Go on to the dry run")
+    visit.press("Next: dry run")
     expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible()
 
 
@@ -103,7 +103,7 @@ def _import(visit: Visit) -> None:
 
 def _empty_handed(visit: Visit) -> None:
     visit.page.get_by_label("File").evaluate("(field) => field.removeAttribute('required')")
-    visit.press("Go on to the columns")
+    visit.press("Next: match columns")
 
 
 STATES = (

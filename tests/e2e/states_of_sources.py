@@ -32,10 +32,10 @@ def _makes_a_secret(visit: Visit) -> None:
 
 
 def _from_parts(visit: Visit) -> None:
-    visit.page.get_by_label("Put together from parts").check()
+    visit.page.get_by_label("Built from parts").check()
     expect(visit.page.get_by_label("Signed text")).to_be_visible()
     visit.press("Save")
-    expect(visit.page.get_by_text("The header that proves who sends is missing.")).to_be_visible()
+    expect(visit.page.get_by_text("The header that proves the sender is missing.")).to_be_visible()
 
 
 def _of_call(name: str):
@@ -47,7 +47,7 @@ def _of_call(name: str):
 
 def _tried(visit: Visit) -> None:
     visit.press("Try it on the last calls")
-    expect(visit.page.get_by_text("Nothing is recorded or sent by looking.")).to_be_visible()
+    expect(visit.page.get_by_text("Looking records and sends nothing.")).to_be_visible()
 
 
 def _no_address(visit: Visit) -> None:
@@ -86,7 +86,7 @@ def _address(visit: Visit) -> None:
 def _no_event_of_files(visit: Visit) -> None:
     visit.page.get_by_label("Event", exact=True).select_option("")
     visit.press("Save")
-    expect(visit.page.get_by_text("Choose the event: no column of these files names it.").first).to_be_visible()
+    expect(visit.page.get_by_text("Choose the event, because no column of these files names it.").first).to_be_visible()
 
 
 STATES: Final = (

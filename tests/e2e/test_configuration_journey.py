@@ -46,7 +46,7 @@ def planned(page: Page, file: Path) -> None:
 def test_B5_a_file_manages_an_account(story: Story, heliograph: Starter, page: Page, tmp_path: Path, _script: bool) -> None:
     flow = story.flow("Leads", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"], mode=Mode.TEST)
     sign_in(page, f"{heliograph.serves()}{PAGE}", heading="Configuration File")
-    expect(page.get_by_role("heading", name="These pages decide")).to_be_visible()
+    expect(page.get_by_role("heading", name="These pages manage the account")).to_be_visible()
 
     # export
     with page.expect_download() as download:
@@ -90,4 +90,4 @@ def test_B5_a_file_manages_an_account(story: Story, heliograph: Starter, page: P
     # stop
     page.get_by_role("link", name="Stop managing by a file").click()
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("heading", name="These pages decide")).to_be_visible()
+    expect(page.get_by_role("heading", name="These pages manage the account")).to_be_visible()

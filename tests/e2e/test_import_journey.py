@@ -30,8 +30,8 @@ def tried(page: Page, file: Path) -> None:
     page.get_by_role("link", name="Import", exact=True).first.click()
     page.get_by_label("File").set_input_files(file)
     page.get_by_label("Event").select_option("SUMMIT")
-    page.get_by_role("button", name="Go on to the columns").click()
-    page.get_by_role("button", name="Go on to the dry run").click()
+    page.get_by_role("button", name="Next: match columns").click()
+    page.get_by_role("button", name="Next: dry run").click()
     expect(page.get_by_role("button", name=f"Import {len(ROWS)} rows")).to_be_visible()
 
 

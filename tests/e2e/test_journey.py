@@ -130,7 +130,7 @@ def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation:
     # The target is mended; the item is submitted, and done.
     receiver.answer("/crm", Answer(200))
     signal.get_by_role("button", name="Submit to Retry Queue").click()
-    expect(signal.get_by_role("status").get_by_text("1 item is at the front of its connection’s queue.")).to_be_visible()
+    expect(signal.get_by_role("status").get_by_text("1 item is sent next on its connection.")).to_be_visible()
     signal.get_by_role("link", name="Watch them").click()
     comes_up(signal, "Status became Cancelled", "Sales CRM 200", ": delivered", scripted=scripted)
     signal.get_by_role("navigation", name="Signal").get_by_role("link", name="Flows").click()

@@ -72,7 +72,7 @@ def test_S4_from_an_empty_account_to_pretix_registrations_in_slack(page: Page, u
     expect(page.get_by_role("cell", name="Grace Hopper")).to_be_visible()
     platform.tick("Show me the address for its webhook")  # this shop is no pretix that would set it up
     platform.click("button", "Start reading")
-    expect(page.get_by_role("heading", name="What was there is read")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("heading", name="Existing orders are read")).to_be_visible(timeout=LONG)
     expect(page.get_by_text("2 registrations")).to_be_visible()
 
     # What a person does in pretix

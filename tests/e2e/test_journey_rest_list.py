@@ -58,7 +58,7 @@ def test_S3_from_an_address_to_a_mapping(story: Story, stub: RestStub, heliograp
     # The answers of the stub have a link and a cursor: the cursor is chosen, and clicked in the sample.
     page.get_by_label("By a cursor in the answer").check()
     page.get_by_role("button", name="Choose Cursor or link").click()
-    expect(page.get_by_text("A click fills the field that is being chosen: Cursor or link.")).to_be_visible()
+    expect(page.get_by_text("Click a field to use it for: Cursor or link.")).to_be_visible()
     page.get_by_role("list", name="Fields of the sample answer").get_by_role("button", name='"after":').press("Enter")
     expect(page.get_by_role("textbox", name="Cursor or link")).to_have_value("after")
     page.locator("#page_parameter").fill("after")

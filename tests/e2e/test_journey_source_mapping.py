@@ -45,7 +45,7 @@ def test_S2_from_a_draft_with_a_call_to_registrations(page: Page, showcase: Show
     page.get_by_role("button", name="Try it on the last calls").focus()
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    expect(page.get_by_text("Nothing is recorded or sent by looking.")).to_be_visible()
+    expect(page.get_by_text("Looking records and sends nothing.")).to_be_visible()
     expect(page.get_by_role("cell", name="2 new")).to_be_visible()
     press(page, page.get_by_role("button", name="Switch on"))
     expect(page.get_by_text("“Forum shop” is switched on.")).to_be_visible()

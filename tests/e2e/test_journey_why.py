@@ -81,7 +81,7 @@ def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, in
     page.get_by_role("link", name=re.compile("^Why ?: Attendees to the CRM")).click()
     why = page.get_by_role("complementary", name="Why, or why not")
     expect(why.get_by_text("Not triggered: tagged Cancelled, which this flow does not act on.")).to_be_visible()
-    expect(why.get_by_text("Today they decide the same.")).to_be_visible()
+    expect(why.get_by_text("Today’s decide the same.")).to_be_visible()
     asked = page.url
     others = "2 others stopped for the same reason in the last 7 days"
     why.get_by_role("link", name=others if scripted else "Others that stopped for the same reason").click()
@@ -111,12 +111,12 @@ def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, in
     page.goto(asked)
     expect(why.get_by_text("Not triggered: tagged Cancelled, which this flow does not act on.")).to_be_visible()
     expect(why.get_by_text("Triggered: one request to Sales CRM.")).to_be_visible()
-    expect(why.get_by_text("Today: passed. Wanted Attended or Cancelled. Was Cancelled.")).to_be_visible()
+    expect(why.get_by_text("Today: passed. Needs Attended or Cancelled; it was Cancelled.")).to_be_visible()
 
     # What it sends now is sent by hand, through this flow; its webhook-id leads back to the change.
     page.get_by_label("Through").select_option("Attendees to the CRM")
     page.get_by_role("button", name="Sync now").click()
-    expect(page.get_by_text("Sync now: 1 action is on its way, to Sales CRM.")).to_be_visible()
+    expect(page.get_by_text("Sync now: 1 action is being sent, to Sales CRM.")).to_be_visible()
     (request,) = [r for r in installation.story.receiver.wait_for(2, path="/crm") if "S26-1" in r.body.decode()]
     page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first.fill(request.header("webhook-id") or "")
     page.get_by_role("searchbox", name="Find a person, a flow, a connection or a page").first.press("Enter")

@@ -78,7 +78,7 @@ def test_a_switch_asks_before_a_live_flow_goes_off_and_can_be_left_on(signed_in:
 def test_all_rows_are_ticked_and_submitted_by_keyboard(signed_in: Page, showcase: Showcase) -> None:
     page = signed_in
     page.goto(f"{showcase.url}/signal/retry/")
-    every = page.get_by_role("checkbox", name="Tick all rows of this page")
+    every = page.get_by_role("checkbox", name="Select all rows of this page")
     rows = page.get_by_role("checkbox", name="Select S26-")
     every.focus()
     page.keyboard.press("Space")
@@ -106,7 +106,7 @@ def test_a_toast_is_dismissed_by_keyboard(signed_in: Page, showcase: Showcase) -
     page.goto(f"{showcase.url}/signal/retry/")
     page.get_by_role("button", name="Submit to Retry Queue").focus()
     page.keyboard.press("Enter")
-    toast = page.get_by_role("status").get_by_text("Nothing was ticked.")
+    toast = page.get_by_role("status").get_by_text("Nothing was selected.")
     expect(toast).to_be_visible()
     page.get_by_role("button", name="Dismiss").focus()
     page.keyboard.press("Enter")

@@ -105,7 +105,7 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     ]
     receiver.answer("/lake", Answer(200))
     page.get_by_role("button", name="Submit these 2 to Retry Queue").click()
-    expect(page.get_by_role("status").get_by_text("2 items are at the front of their connection’s queue.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("2 items are sent next on their connection.")).to_be_visible()
     receiver.wait_for(4, SECONDS, path="/lake")
     page.goto(f"{installation.url}/signal/retry/")
     expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible(timeout=SECONDS * 1000)

@@ -18,7 +18,7 @@ from tests.visitor import Visitor
 EVERY: Final = 0.25
 PAGE: Final = "/accounts/me/"
 """A small page, for which the database is asked who it is."""
-SENTENCE: Final = "Heliograph cannot use its database just now"
+SENTENCE: Final = "Heliograph cannot use its database right now"
 
 type What = Literal["page", "ready"]
 

@@ -107,7 +107,10 @@ def test_a_refused_change_of_a_user_changes_nothing(people: dict[Role, User], ap
 def test_an_address_of_another_account_is_not_told(people: dict[Role, User], api: ApiClient) -> None:
     other = team(create_account(AccountFacts("OTHER", "Other"), by="test"))[Role.PLANNER]
     own = people[Role.PLANNER]
-    for email, sentence in ((other.email, "This address cannot be used."), (own.email, f"{own.name} has this address already.")):
+    for email, sentence in (
+        (other.email, "This address cannot be used. Use another one."),
+        (own.email, f"{own.name} already has this address. Use another one."),
+    ):
         problem = api.post("users", {"name": "X", "email": email, "role": "Viewer"}, status=400)
         assert problem["errors"] == [{"field": "email", "reason": sentence}]
         assert api.patch(f"users/{people[Role.VIEWER].pk}", {"email": email}, status=400)["errors"][0]["reason"] == sentence

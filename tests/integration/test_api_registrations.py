@@ -277,7 +277,7 @@ def test_P1_who_reads_all_registrations_stands_in_the_audit(site: PlatformAccoun
     assert whole["after"] == {"filter": ["all registrations"]}
     words = ["event SUMMIT-26", "status Paid", "type Speaker", "Live", "words in code, name, e-mail or organization"]
     assert narrowed["after"] == {"filter": words}
-    assert rest["after"] == {"filter": ["all registrations"], "part": "goes on where an earlier read was cut off"}
+    assert rest["after"] == {"filter": ["all registrations"], "part": "continues where an earlier read was cut off"}
     site.signs_in(client, Role.PLANNER)
     page = client.get("/settings/audit/?kind=exports").content.decode()
     assert page.count("Exported the list") == 3

@@ -88,7 +88,7 @@ def test_D6_D8_an_item_has_its_story(story: Story, receiver: Receiver, api: ApiC
     told = api.get(f"retry/{first['key']}")
     assert told.items() >= (item | {"reason": told["reason"]}).items()
     assert "invalid_token" in told["reason"]
-    assert "Once that is saved, all are sent at once" in told["cure"]
+    assert "Once that is saved, all are sent right away" in told["cure"]
     assert told["outlook"].startswith("Next try")
     assert told["goes_to"] == {"id": str(crm), "name": "Sales CRM"}
     assert (told["attempts"], told["alike"], told["flow_version"]) == (1, {"number": 2, "is_more": False}, 1)
@@ -130,7 +130,7 @@ def test_D6_D7_a_cured_cause_says_how_its_items_ended(story: Story, receiver: Re
     crm = refused(story, receiver, "R1", "R2")
     (cause,) = api.get("retry/causes?state=waiting")["items"]
     assert (cause["items"], cause["http_status"], cause["connection"]["name"]) == ({"number": 2, "is_more": False}, 401, "Sales CRM")
-    assert "Once that is saved, all are sent at once" in cause["cure"]
+    assert "Once that is saved, all are sent right away" in cause["cure"]
     assert {item["cause"] for item in api.get("retry")["items"]} == {cause["cause"]}
     receiver.answer("/crm", Answer(200))
     story.change_connection(crm, secrets={Secret.KEY: "good"})
@@ -211,7 +211,7 @@ def test_D8_all_that_match_are_submitted_by_a_job_and_no_others(story: Story, re
         action["flow"]: story.db.all("SELECT rank FROM action WHERE id = :id", {"id": action["id"]})[0][0] for action in story.actions()
     }
     assert len(set(ranks.values())) == 2
-    assert api.post("retry/submit-all", {"status": "Done"}, status=409)["detail"] == "What is done cannot be submitted."
+    assert api.post("retry/submit-all", {"status": "Done"}, status=409)["detail"] == "You cannot submit items that are done."
 
 
 def test_D8_what_was_delivered_is_resent_once_for_each_key(story: Story, receiver: Receiver, api: ApiClient) -> None:

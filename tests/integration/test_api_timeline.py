@@ -118,7 +118,7 @@ def actions_of(site: SignalAccount) -> list[tuple[Any, ...]]:
 def test_X5_a_registration_is_synchronized_now(site: SignalAccount, api: ApiClient) -> None:
     site.record(person("REST", "A", "B"))
     made = api.post(f"registrations/{id_of(api, 'REST')}/sync", {})
-    assert made == {"actions": 1, "connections": [str(site.setup.connection)], "text": "1 action is on its way, to CRM."}
+    assert made == {"actions": 1, "connections": [str(site.setup.connection)], "text": "1 action is being sent, to CRM."}
     flow = str(site.setup.flows["All"])
     first = api.send("POST", f"registrations/{id_of(api, 'REST')}/sync", {"flow": flow}, idempotency_key="one")
     again = api.send("POST", f"registrations/{id_of(api, 'REST')}/sync", {"flow": flow}, idempotency_key="one")
@@ -226,11 +226,11 @@ def test_X6_what_was_removed_is_said(site: SignalAccount, api: ApiClient) -> Non
         site.store.run("DELETE FROM change_content WHERE change_id = :id", {"id": int(entry["id"])})
     for attempt in api.get(f"actions/{action}/attempts")["items"]:
         assert (attempt["request"], attempt["response"]) == (None, None)
-        assert attempt["removed"] == "Its content is no longer kept."
+        assert attempt["removed"] == "Its content is no longer stored."
     (gone,) = api.get(f"registrations/{registration}/history")["items"]
-    assert (gone["fields"], gone["text"]) == ([], "Changed; the details are no longer kept")
+    assert (gone["fields"], gone["text"]) == ([], "Changed; the details are no longer stored")
     explained = api.get(f"changes/{entry['id']}/flows/{site.setup.flows['All']}/why")
-    assert (explained["then"], explained["today"], explained["removed"]) == (None, None, "Its content is no longer kept.")
+    assert (explained["then"], explained["today"], explained["removed"]) == (None, None, "Its content is no longer stored.")
 
 
 def test_C5_no_answer_has_a_secret(story: Story) -> None:

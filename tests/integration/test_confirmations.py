@@ -220,7 +220,7 @@ def test_P15_a_replay_is_sent_by_the_flow_that_was_shown(story: Story, client: C
     refused = client.post(url, typed | promise)
     assert refused.status_code == 409
     assert CHANGED in text_of(refused.content)
-    assert "The set-up was saved since this dry run" in text_of(refused.content)
+    assert "The set-up was changed since this dry run" in text_of(refused.content)
     assert "A wider filter" in refused.content.decode()
     assert replays.find(story.account, replay).stage is Stage.CHECKED
     assert client.post(url, typed | promise_in(refused)).status_code == 302

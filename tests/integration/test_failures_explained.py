@@ -121,7 +121,7 @@ def test_C3_D6_every_page_explains_a_refusal_by_its_own_facts(story: Story, clie
         group = next(part for part in groups if f"CRM answered {answer.status}" in part)
         agrees(re.sub(r"<[^>]+>", " ", group).replace(" 403", ""), sign_in, answer.status, error if answer.status != 403 else "")
     assert "CRM is paused: nothing is sent" in callout(client, story.action("U401")["key"])  # the 410 paused it: nothing is sent at once
-    assert "sent at once" not in pages["groups"]
+    assert "sent right away" not in pages["groups"]
 
 
 # --- who answered (D6, F10)
@@ -141,7 +141,7 @@ def test_D6_an_item_blames_the_connection_that_answered(story: Story, receiver: 
     for text in (callout(client, key), text_of(client.get(RETRY).content), text_of(client.get(f"{RETRY}?status=waiting").content)):
         assert "Sales CRM answered 401" in text
         assert "New CRM answered" not in text
-    assert "The flow sends over New CRM now." in callout(client, key)
+    assert "The flow now sends over New CRM." in callout(client, key)
     assert (
         f"/signal/connections/{old}/" not in client.get(RETRY).content.decode().partition('id="items"')[0]
     )  # mending that one cures nothing
@@ -384,7 +384,7 @@ def test_F3_an_item_says_at_once_in_which_mode_it_was_made(story: Story, receive
     assert "other mode" not in callout(client, key)
     story.change_flow(flow, mode=Mode.LIVE if mode is Mode.TEST else Mode.TEST)
     assert "It was made in the flow’s other mode" in callout(client, key)  # and no try had to find that out
-    assert "sent at once" not in callout(client, key)
+    assert "sent right away" not in callout(client, key)
     assert "other mode" in text_of(client.get(RETRY).content)
 
 
@@ -406,12 +406,12 @@ def test_F7_a_session_status_is_told_from_a_registration_status(story: Story, cl
     causes = text_of(client.get(RETRY).content)
     assert "The session status “Attended” of SUMMIT has no tag" in causes
     assert "The registration status “Attended” of SUMMIT has no tag" in causes
-    items = {text_of(client.get(f"{RETRY}{item['key']}/").content).partition(" carries no tag")[0] for item in story.stuck()}
+    items = {text_of(client.get(f"{RETRY}{item['key']}/").content).partition(" has no tag")[0] for item in story.stuck()}
     assert {item.rpartition("The ")[2] for item in items} == {"session status “Attended”", "registration status “Attended”"}
     session_page = next(
         page for item in story.stuck() if "session status" in (page := text_of(client.get(f"{RETRY}{item['key']}/").content))
     )
-    assert "Not triggered yet: the session status carries no tag." in session_page
+    assert "Not triggered yet: the session status has no tag." in session_page
 
 
 # --- what keeps it (D7, C8)
@@ -444,7 +444,7 @@ def test_D7_nothing_is_said_to_be_on_its_way_that_a_pause_or_its_flow_keeps(stor
     story.resume(crm)
     (flow,) = story.provider.account(story.account).flows
     story.set_active(flow, False)
-    off = "The flow is off: nothing of it is sent until it is switched on."
+    off = "The flow is off: nothing is sent until you switch it on."
     for path in (f"{RETRY}{waiting}/", "/signal/registrations/SUMMIT/R1/", "/signal/metrics/feed/"):
         assert off in text_of(client.get(path).content), path
     assert "Next try" not in text_of(client.get(f"{RETRY}{waiting}/").content)

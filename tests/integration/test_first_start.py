@@ -67,10 +67,10 @@ def test_O6_the_link_makes_the_account_and_its_administrator_once(database: Data
 def test_O6_what_is_refused_leaves_nothing_and_the_link_good(database: DatabaseFacts, client: Client) -> None:
     url = path()
     for wrong, said in (
-        ({"again": "another"}, "The two are not the same."),
+        ({"again": "another"}, "The two are not the same. Type the new password twice."),
         ({"password": "short", "again": "short"}, "at least 12"),
         ({"code": "with space"}, "Letters, digits and dashes only."),
-        ({"timezone": "Europe/Atlantis"}, "no time zone"),
+        ({"timezone": "Europe/Atlantis"}, "not a time zone"),
         ({"email": "nobody"}, "valid email"),
         ({"account": ""}, "cannot be blank"),
         ({"name": "Two\r\nlines"}, "one line"),
@@ -78,7 +78,7 @@ def test_O6_what_is_refused_leaves_nothing_and_the_link_good(database: DatabaseF
         answer = client.post(url, GIVEN | wrong)
         assert answer.status_code == 422, wrong
         assert said in answer.content.decode(), wrong
-        assert "The link is still good" in answer.content.decode()
+        assert "The link still works" in answer.content.decode()
         assert (Account.objects.count(), User.objects.count()) == (0, 0)
     assert client.post(url, GIVEN)["Location"] == "/signal/first/"
 

@@ -143,7 +143,7 @@ def test_O9_a_job_between_two_turns_says_how_far_it_is_and_that_it_waits(acme: A
     assert waiting, "the other one has its turn when the runner stops"
     for job in waiting:
         assert job.is_waiting
-        assert how_far(job) == f"{job.done:,}. It is the next of this account. Accounts take turns."
+        assert how_far(job) == f"{job.done:,}. It is next in this account. Accounts take turns."
 
 
 def test_O9_a_job_between_two_turns_can_be_stopped_at_once(acme: Account, steps: type[Steps]) -> None:

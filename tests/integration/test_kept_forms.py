@@ -57,7 +57,7 @@ def test_what_was_typed_is_there_after_signing_in(database: DatabaseFacts, clien
     with planned(database) as site:
         sign_in = written(site, client)
         assert sign_in.startswith(f"{reverse('account_login')}?next=/registrations/add/")
-        assert "Sign in, and it is there." in text_of(client.get(sign_in).content)
+        assert "Sign in to get it back." in text_of(client.get(sign_in).content)
         site.signs_in(client, Role.PLANNER)
         page = client.get(URL)
         assert "What you wrote is still here" in text_of(page.content)

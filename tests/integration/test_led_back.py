@@ -99,5 +99,5 @@ def test_O9_a_refused_job_says_so_also_when_somebody_else_saved_first(full: Stor
     assert answer is not None
     assert (answer.status_code, answer["Location"]) == (302, "/signal/replay/7/")
     assert [str(message) for message in request._messages] == [
-        f"Not begun: {TOO_MANY} Wait until it has ended, or stop it.",
+        f"Not started: {TOO_MANY} Wait until it has ended, or stop it.",
     ]

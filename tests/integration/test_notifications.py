@@ -149,7 +149,7 @@ def test_B4_something_failed_for_good_once_per_cause(told: Told, ada: User) -> N
         told.story.until("R2", "success")
     told.turn()
     told.passes(1)
-    assert told.turn() == ["Resolved: nothing failed is left of CRM"]
+    assert told.turn() == ["Resolved: no failures of CRM are left"]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_F9_flow_explains_then_and_today(story: Story, heliograph: Starter) -> N
     assert "Then: Not triggered: tagged Cancelled, which this flow does not act on." in of_change.output
     assert "Today: Triggered: one request to Sales CRM." in of_change.output
     assert "today: passed" in of_change.output
-    assert "Wanted Attended. Was Cancelled." in of_change.output
+    assert "Needs Attended; it was Cancelled." in of_change.output
     last = heliograph.run("flow", "explain", str(leads), "--event", "SUMMIT", "--registration", "R1", "--account", "ACME")
     assert last.output == of_change.output
     document = answer(heliograph.run("flow", "explain", "Leads", "--change", str(change), "--account", "ACME", "--json"))
@@ -207,7 +207,7 @@ def test_Y1_a_watched_replay_is_left_and_cancelled(story: Story, flow: int, heli
     begun = answer(heliograph.run("replay", "dry-run", str(flow), "--event", "SUMMIT", "--no-wait", "--account", "ACME", "--json"))
     assert (begun["stage"], begun["by"]) == ("checking", "command")
     left = heliograph("replay", "watch", begun["id"], "--account", "ACME")
-    left.until_printed("It begins in a moment.")
+    left.until_printed("It starts in a moment.")
     os.kill(left.pid, signal.SIGINT)
     assert left.wait() == 130
     assert f"It goes on. heliograph replay watch {begun['id']} --account ACME" in left.output
@@ -226,9 +226,12 @@ def test_Y1_a_watched_replay_is_left_and_cancelled(story: Story, flow: int, heli
     [
         (("dry-run", "Nope", "--from", "2020-01-01"), "There is no flow 'Nope'. Flows: Attended ("),
         (("dry-run", "Attended"), "from: Give dates, an event, or both."),
-        (("dry-run", "Attended", "--from", "2020-01-02", "--to", "2020-01-01"), "to: It ends before it begins."),
+        (
+            ("dry-run", "Attended", "--from", "2020-01-02", "--to", "2020-01-01"),
+            "to: The period ends before it begins. Choose a later end.",
+        ),
         (("dry-run", "Attended", "--event", "Nope"), "There is no event 'Nope' in this account."),
-        (("dry-run", "Attended", "--event", "SUMMIT", "--status", "Nope"), "status: There is no status of this name."),
+        (("dry-run", "Attended", "--event", "SUMMIT", "--status", "Nope"), "status: No status has this name."),
         (("start", "99", "--send", "new", "--reason", "Why"), "There is no replay 99."),
         (("watch", "99"), "There is no replay 99."),
         (("cancel", "99"), "There is no replay 99."),
@@ -295,7 +298,7 @@ def test_D8_retry_submits_all_that_match_and_waits_for_the_job(story: Story, rec
     receiver.answer("/crm", Answer(200))
     with story.worker():
         queued(story, 0)
-    assert "What is done cannot be submitted." in sentence(
+    assert "You cannot submit items that are done." in sentence(
         heliograph.run("retry", "submit", "--all", "--status", "done", "--account", "ACME")
     )
 
@@ -303,7 +306,7 @@ def test_D8_retry_submits_all_that_match_and_waits_for_the_job(story: Story, rec
 def test_D8_ctrl_c_leaves_the_job_running(story: Story, receiver: Receiver, heliograph: Starter) -> None:
     refused(story, receiver, "R1")
     left = heliograph("retry", "submit", "--all", "--account", "ACME")
-    left.until_printed("It begins in a moment.")
+    left.until_printed("It starts in a moment.")
     os.kill(left.pid, signal.SIGINT)
     assert left.wait() == 130
     job = newest(submit_job.KIND)

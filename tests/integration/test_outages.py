@@ -185,7 +185,7 @@ def test_O12_while_PostgreSQL_is_gone_everything_says_so(server: postgres.Server
         # pages, for whoever is signed in and for who wants to; no word about deliveries, which do not go on
         for answer in (site.pages.get("/registrations/"), stranger.get(SIGN_IN), stranger.sign_in(ADA, PASSWORD, token)):
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-            assert "cannot use its database just now" in answer.text
+            assert "cannot use its database right now" in answer.text
             assert "deliver" not in answer.text.lower()
 
         # doors
@@ -300,7 +300,7 @@ def test_O12_while_the_disk_is_full_everything_says_so(tmp_path: Path) -> None:
 
             answer = site.pages.sign_in(ADA, PASSWORD, token)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-            assert "cannot use its database just now: it does not answer, takes no changes, or has no space left" in answer.text
+            assert "cannot use its database right now: it does not answer, takes no changes, or has no space left" in answer.text
             assert "deliver" not in answer.text.lower()
             nobody_gets_in(site)
             assert until(lambda: site.not_ready("The disk is full."))["ready"] is False

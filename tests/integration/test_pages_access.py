@@ -277,9 +277,9 @@ def test_five_wrong_passwords_then_rest(database: DatabaseFacts, client: Client)
     with signal_account.site(database) as site:
         for _try in range(5):
             shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": "wrong"}).content.decode()
-            assert "do not belong together" in shown
+            assert "isn’t right" in shown
         shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": PASSWORD}).content.decode()
-        assert "rests until" in shown
+        assert "is paused until" in shown
         assert client.get("/registrations/").status_code == 302
         other = client.post("/accounts/sign-in/", {"login": site.viewer.email, "password": PASSWORD})
         assert other.status_code == 302

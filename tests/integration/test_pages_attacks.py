@@ -163,16 +163,16 @@ def signs_in(client: Client, n: int, email: str, password: str) -> Any:
 def test_H3_A3_wrong_passwords_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
     spellings = (somebody.email, somebody.email.upper(), f" {somebody.email} ", somebody.email.title(), somebody.email)
     for n, email in enumerate(spellings):
-        assert "do not belong together" in signs_in(client, n, email, "wrong").content.decode()
+        assert "isn’t right" in signs_in(client, n, email, "wrong").content.decode()
     for n in range(5, 5 + len(HOSTS)):
         shown = signs_in(client, n, somebody.email, PASSWORD)
         assert shown.status_code == 200
-        assert "rests until" in shown.content.decode()
+        assert "is paused until" in shown.content.decode()
 
 
 def test_H3_A3_wrong_passwords_are_counted_for_an_address_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
     for n in range(30):
-        assert "do not belong together" in signs_in(client, n, f"somebody-{n}@example.org", "wrong").content.decode()
+        assert "isn’t right" in signs_in(client, n, f"somebody-{n}@example.org", "wrong").content.decode()
     for n in range(30, 30 + len(HOSTS)):
         assert signs_in(client, n, somebody.email, PASSWORD).status_code == 429
     assert (
@@ -187,12 +187,12 @@ def test_H3_A3_wrong_codes_are_counted_for_a_user_whatever_a_request_says_of_its
     for n in range(5):  # from as many browsers
         browser = Client()
         assert signs_in(browser, n, somebody.email, PASSWORD).headers["Location"] == code
-        assert "Not this code" in browser.post(code, {"code": "000000"}, **from_elsewhere(n)).content.decode()
+        assert "That code isn’t right" in browser.post(code, {"code": "000000"}, **from_elsewhere(n)).content.decode()
     for n in range(5, 5 + len(HOSTS)):
         browser = Client()
         signs_in(browser, n, somebody.email, PASSWORD)
         shown = browser.post(code, {"code": "000000"}, **from_elsewhere(n)).content.decode()
-        assert "Not this code" not in shown
+        assert "That code isn’t right" not in shown
         assert "Too many" in shown
 
 

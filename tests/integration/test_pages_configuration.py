@@ -107,7 +107,7 @@ def test_P1_only_administrators_use_the_page(site: PlatformAccount, client: Clie
 
 def test_B5_an_account_without_a_file_says_what_one_is(ada: Client) -> None:
     text = text_of(ada.get(PAGE).content)
-    assert "These pages decide" in text
+    assert "These pages manage the account" in text
     assert "Drift" not in text
     assert PAGE in ada.get("/settings/tags/").content.decode(), "it stands in the panel"
 
@@ -177,7 +177,7 @@ def test_C5_a_pasted_file_is_not_shown_again(ada: Client, text: str) -> None:
 def test_B5_a_file_that_is_no_text_is_refused(ada: Client) -> None:
     refused = ada.post(PLAN, {"do": "file", "text": "", "file": SimpleUploadedFile("a.yaml", b"\xff\xfe\x00")})
     assert refused.status_code == 422
-    assert "The file is no text in UTF-8." in text_of(refused.content)
+    assert "The file is not text in UTF-8." in text_of(refused.content)
 
 
 def test_B5_a_flow_that_acts_on_more_is_allowed_by_its_own_box(site: PlatformAccount, ada: Client) -> None:
@@ -249,7 +249,7 @@ def test_B5_deleting_a_running_flow_is_allowed_by_its_own_box(site: PlatformAcco
 def test_B5_what_is_in_use_is_not_deleted_and_the_plan_stays(site: PlatformAccount, ada: Client) -> None:
     refused = applied(ada, sent(ada, "mappings: []"), prune="1")
     assert refused.status_code == 409
-    assert "What is not in the file cannot all be deleted." in text_of(refused.content)
+    assert "Some objects that are not in the file cannot be deleted." in text_of(refused.content)
     assert applied(ada, refused).status_code == 302
 
 
@@ -332,7 +332,7 @@ def test_B5_drift_is_shown_with_both_sides_in_words(site: PlatformAccount, ada: 
     (entry,) = read_text(yaml[0])["tags"]
     assert entry["name"] == "By hand"
     replan = sent(ada, write_yaml(content))
-    assert "Takes back what was changed by hand" in text_of(replan.content)
+    assert "Reverts changes made by hand" in text_of(replan.content)
 
 
 def test_B5_a_flows_drift_is_said_by_its_sentences(site: PlatformAccount, ada: Client) -> None:
@@ -408,7 +408,7 @@ def test_B5_an_account_is_no_longer_managed_by_a_file(site: PlatformAccount, ada
     assert ada.post(STOP, {"promise": promise[1]}).status_code == 302
     edits_flow(site, name="Changed by hand")
     page = text_of(ada.get(PAGE).content)
-    assert "These pages decide" in page
+    assert "These pages manage the account" in page
     assert "Drift" not in page
     assert "Applied" in page, "the list stays"
     assert ada.get(STOP).status_code == 302

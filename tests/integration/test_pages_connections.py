@@ -526,7 +526,7 @@ def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Rec
     assert story.paused(crm)[0]
     assert confirms(ada, address(crm, "release"), {"do": "rate", "rate": "120"})["Location"] == address(crm, "release")
     going = ada.get(address(crm, "release"))
-    assert "Waiting to send held items It begins in a moment." in text_of(going.content)
+    assert "Waiting to send held items It starts in a moment." in text_of(going.content)
     assert "Waiting to be released, 120 a minute" in text_of(going.content)
     with scope(account=story.account):
         assert Job.objects.get(kind="release").state == JobState.QUEUED

@@ -40,12 +40,12 @@ def test_B7_a_person_is_found_looked_at_confirmed_and_erased(story: Story, clien
         story.wait_for(lambda: story.states() == ["success"] * 3)
     story.signs_in(client)
     id = story.registrations["R1"]
-    assert "You see what is known" in text(client, "/settings/erase/")
+    assert "Before anything is erased, you see what is known" in text(client, "/settings/erase/")
     assert "Nobody matches" in text(client, "/settings/erase/?q=nobody-at-all")
     listed = text(client, "/settings/erase/?q=haddad")
     assert listed.count("See what is known of Noor Haddad") == 1, "two registrations of one person"
     known = text(client, f"/settings/erase/person/{id}/")
-    for words in ("R1 in SUMMIT, R2 in SUMMIT", "What other applications were told", "CRM", "Next: confirm"):
+    for words in ("R1 in SUMMIT, R2 in SUMMIT", "What other applications got", "CRM", "Next: confirm"):
         assert words in known, words
     file = client.get(f"/settings/erase/person/{id}/told.csv")
     assert file["Content-Disposition"].startswith("attachment")
@@ -53,7 +53,7 @@ def test_B7_a_person_is_found_looked_at_confirmed_and_erased(story: Story, clien
     assert client.get(f"/settings/erase/person/{id}/confirm/").status_code == 302, "without a reason it leads back"
     address = f"/settings/erase/person/{id}/confirm/?why=asked&reference=DSR-7"
     page = client.get(address).content.decode()
-    for words in ("Erase Noor Haddad?", "2 registrations are emptied", "1 application keeps what it was told", "Backups"):
+    for words in ("Erase Noor Haddad?", "2 registrations are emptied", "1 application keeps what it got", "Backups"):
         assert words in text_of(page.encode()), words
     form = posted(page, "dialog")
     refused = client.post(address, form | {"confirmation": "noor@example.com"})

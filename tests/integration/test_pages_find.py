@@ -136,7 +136,7 @@ def test_X5_whatever_is_typed_has_an_answer(site: SignalAccount, client: Client,
     answer = client.get("/signal/find/", {"q": text})
     assert answer.status_code == 200
     assert b"<script>alert" not in answer.content
-    assert ("Nothing was typed" if not text.strip() else "Nothing found") in text_of(answer.content)
+    assert ("Nothing to search for" if not text.strip() else "Nothing found") in text_of(answer.content)
 
 
 @pytest.mark.parametrize("address", ["/signal/flows/", "/signal/connections/", "/signal/mappings/", "/signal/metrics/", "/signal/retry/"])

@@ -426,7 +426,7 @@ def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Platfo
     edited = {**form, "row": "0", "f0-key": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
     shown = text_of(client.post(url, edited | {"try_text": "R1", "trial": "1"}))
     assert "Filtered: Last Name was Marin." in shown
-    assert "Wanted Last Name is any of Citizen. Was Marin ." in shown
+    assert "Needs Last Name is any of Citizen; it was Marin ." in shown
     unsaved = {key: value for key, value in form.items() if key != "live"}
     shown = text_of(client.post(url, unsaved | {"try_text": "R1", "trial": "1"}))
     assert "the flow takes Test, and this was Live" in shown
@@ -438,7 +438,7 @@ def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Platfo
     [
         (
             "VIP",
-            "Not triggered: no property is set that this flow asks for (VIP).",
+            "Not triggered: none of the properties that this flow needs is set (VIP).",
             "Registered (passed) , and property VIP (stopped here)",
         ),
         ("", "It would be sent to CRM.", "Registered (passed)"),
@@ -457,7 +457,7 @@ def test_F9_the_list_that_says_no_is_the_one_that_is_named(
         save_flow(transaction, replace(stored(plan), properties=(plan.acme.tags["VIP"].pk,)), leads(plan))
     change, of = read_changes(plan.store, recorded.changes[:1])[recorded.changes[0]]
     said, _state = not_triggered(Reason.NOT_SELECTED, None, change, plan.acme.config(), Committed(plan.store).event(of[1]), leads(plan))
-    assert said == "No property is set that this flow asks for: VIP."
+    assert said == "None of the properties that this flow needs is set: VIP."
 
 
 def test_F9_a_status_is_named_where_it_is_the_reason(plan: PlatformAccount, client: Client) -> None:
@@ -486,7 +486,7 @@ def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_s
     }
     shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try_text": "R1", "trial": "1"}))
     assert "Filtered: Event Tags was Partner event." in shown
-    assert "Wanted Event Tags is any of Other. Was Partner event ." in shown
+    assert "Needs Event Tags is any of Other; it was Partner event ." in shown
     assert "City is Wien (passed) , and event tag is Other (stopped here) , and Country (not reached)" in shown
     assert str(partner.pk) not in re.findall(r"Was (\S+) \.", shown)
 
@@ -610,7 +610,7 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
     assert "To CRM, crm.example.com" in asked
     assert plan.store.all("SELECT id FROM action WHERE account_id = :a", {"a": plan.pk}) == before
     sent = confirms(client, url, follow=True)
-    assert "1 action is on its way, to CRM." in sent.content.decode()
+    assert "1 action is being sent, to CRM." in sent.content.decode()
     made = plan.store.all("SELECT origin, repeated_id, flow_id FROM action WHERE account_id = :a ORDER BY id DESC LIMIT 1", {"a": plan.pk})
     assert made == [(3, before[-1][0], leads(plan))]
     sent_page = client.get(url)
@@ -675,7 +675,7 @@ def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Platfo
     ((run, queue),) = plan.store.all("SELECT id, queue FROM stuck_run WHERE account_id = :a", {"a": plan.pk})
     assert queue == 1, "the worker ends it"
     item = text_of(client.get(f"/signal/retry/r{run}/"))
-    assert "No longer possible: the flow was deleted before it had a tag" in item
+    assert "Too late: the flow was deleted before it had a tag" in item
     assert "It ends as Done within minutes." in item
     assert "Nothing is left to send." in item
     assert "Submit to Retry Queue" not in item

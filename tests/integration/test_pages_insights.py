@@ -99,7 +99,7 @@ def test_X2_an_account_without_anything_is_told_so(database: DatabaseFacts, clie
     with signal_account.site(database) as site:
         site.signs_in(client)
         assert "Nothing happened in this period" in text_of(client.get("/signal/metrics/?from=2001-01-01&to=2001-01-31").content)
-        assert "Nothing waits, nothing failed" in text_of(client.get("/signal/metrics/troubleshooting/").content)
+        assert "Nothing is waiting or failed" in text_of(client.get("/signal/metrics/troubleshooting/").content)
         for kind in RecordKind:
             assert "No records" in text_of(client.get(f"/signal/metrics/records/{kind.value}/?from=2001-01-01&to=2001-01-31").content)
 

@@ -139,7 +139,7 @@ def test_P8_a_registration_is_written_by_hand(database: DatabaseFacts, client: C
         assert (facets, by) == (5, f"user:{site.people[Role.PLANNER].pk}"), "created and status changed, in one change"
         again = client.post("/registrations/add/", mine)
         assert again.status_code == 422
-        assert "There is a registration of this code in the event already" in again.content.decode()
+        assert "The event already has a registration with this code" in again.content.decode()
         plain = posted(page, "form") | {"code": ["H-2"]}
         assert client.post("/registrations/add/", plain).status_code == 302
         assert registration_state(site, "H-2").status == site.acme.status("New")
@@ -201,7 +201,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
             assert words in page, words
         assert count_changes(site) == before
         place = confirms(client, url)["Location"]
-        assert "It begins in a moment" in text_of(client.get(place).content)
+        assert "It starts in a moment" in text_of(client.get(place).content)
         assert 'id="job"' in client.get(place, headers={"HX-Request": "true"}).content.decode()
         site.record("R-5", status="Attended")  # another person, after the request
         with inside(site.acme):
@@ -212,7 +212,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         assert client.get(place, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
         page = text_of(client.get(place).content)
         assert "1 was refused" in page
-        assert "R-5 Attended Somebody gave it another status after you had asked for this" in page
+        assert "R-5 Attended Somebody gave it another status after you asked for this" in page
         assert registration_state(site, "R-0").status == site.ids["Paid"]
         assert registration_state(site, "R-5").status == site.acme.status("Attended")
         assert count_changes(site) == before + 6
@@ -284,7 +284,7 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
         site.signs_in(client, Role.PLANNER)
         assert client.post(f"/jobs/{waiting.pk}/", {"do": "stop"}).status_code == 302
         assert control.find(waiting.pk).state == JobState.CANCELLED
-        assert "Stopped before its end." in text_of(client.get(f"/jobs/{waiting.pk}/").content)
+        assert "Stopped before the end." in text_of(client.get(f"/jobs/{waiting.pk}/").content)
 
 
 def test_P1_a_viewer_and_another_account_change_nothing(database: DatabaseFacts, client: Client) -> None:
@@ -294,7 +294,7 @@ def test_P1_a_viewer_and_another_account_change_nothing(database: DatabaseFacts,
         query = urlencode({"of": "all", "to": "Attended", "event": site.acme.event})
         site.signs_in(client, Role.VIEWER)
         page = client.get("/registrations/").content.decode()
-        assert "Set status" not in page
+        assert "Change status of" not in page
         assert "Add a registration" not in page
         for url in ("/registrations/add/", f"/registrations/set-status/?{query}"):
             assert client.get(url).status_code == 403

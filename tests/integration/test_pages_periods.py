@@ -23,22 +23,22 @@ WRONG = (
     ({"days": "0"}, f"from 1 to {MOST_DAYS}"),
     ({"days": "abc"}, f"from 1 to {MOST_DAYS}"),
     ({"days": "401"}, f"from 1 to {MOST_DAYS}"),
-    ({"from": "2026-10-05", "to": "2026-10-01"}, "It ends before it begins."),
+    ({"from": "2026-10-05", "to": "2026-10-01"}, "The period ends before it begins. Choose a later end."),
     ({"from": "2024-01-01", "to": "2026-10-01"}, "These are 1,005 days."),
-    ({"from": "2026-02-31", "to": "2026-10-01"}, "“2026-02-31” is no day"),
-    ({"from": "2026-10-01"}, "Say on which day it ends."),
-    ({"to": "2026-10-01"}, "Say on which day it begins."),
-    ({"period": "fortnight"}, "a period that there is not"),
-    ({"since": "1", "until": "x"}, "The link may not be whole."),
-    ({"days": "3", "period": "1h"}, "two periods at a time"),
+    ({"from": "2026-02-31", "to": "2026-10-01"}, "“2026-02-31” is not a day"),
+    ({"from": "2026-10-01"}, "Choose the day on which it ends."),
+    ({"to": "2026-10-01"}, "Choose the day on which it begins."),
+    ({"period": "fortnight"}, "a period that does not exist"),
+    ({"since": "1", "until": "x"}, "It may be incomplete"),
+    ({"days": "3", "period": "1h"}, "two periods at once"),
 )
 FEED = (
-    ({"date": "2026-02-31"}, "“2026-02-31” is no day."),
-    ({"date": "9999-12-31"}, "“9999-12-31” is no day."),
-    ({"date": "abc"}, "“abc” is no day."),
-    ({"jump": "x"}, "“x” is no time."),
-    ({"jump": "2026-13-45T00:00"}, "“2026-13-45T00:00” is no time."),
-    ({"jump": "9999-12-31T23:59"}, "“9999-12-31T23:59” is no time."),
+    ({"date": "2026-02-31"}, "“2026-02-31” is not a day."),
+    ({"date": "9999-12-31"}, "“9999-12-31” is not a day."),
+    ({"date": "abc"}, "“abc” is not a day."),
+    ({"jump": "x"}, "“x” is not a time."),
+    ({"jump": "2026-13-45T00:00"}, "“2026-13-45T00:00” is not a time."),
+    ({"jump": "9999-12-31T23:59"}, "“9999-12-31T23:59” is not a time."),
 )
 
 
@@ -92,7 +92,7 @@ def test_Y1_a_day_that_there_is_not_is_refused_where_a_link_fills_the_form(site:
     for query in ("from=2026-02-31", "to=abc", "from=2026-10-05&to=2026-10-01"):
         page = client.get(f"/signal/replay/?{query}")
         assert page.status_code == 422, query
-        assert re.search("Give a day, such as|It ends before it begins", text_of(page.content)), query
+        assert re.search("Give a day, such as|The period ends before it begins", text_of(page.content)), query
         (typed,) = {text.split("=")[1] for text in query.split("&")[:1]}
         assert f'value="{typed}"' in page.content.decode()
     assert client.get("/signal/replay/?from=2026-10-01&to=2026-10-05").status_code == 200

@@ -184,14 +184,14 @@ def test_S4_what_was_chosen_wrongly_stands_at_its_row(site: PlatformAccount, cli
 def test_S4_what_pretix_has_new_is_said_and_matched_without_another_change(site: PlatformAccount, client: Client, shop: PretixShop) -> None:
     site.signs_in(client)
     page = connected(client, shop)
-    assert "Go on with the set-up" in text_of(client.get(page).content)
+    assert "Continue the set-up" in text_of(client.get(page).content)
     for step in ("events", "match", "start"):
         client.post(f"{page}pretix/{step}/", as_shown(client, f"{page}pretix/{step}/"))
     shop.items["summit26"].append({"id": 31, "name": {"en": "Press pass"}, "admission": True, "category": None, "variations": []})
     client.post(f"{page}pretix/match/", as_shown(client, f"{page}pretix/match/") | {"do": ["look"]})
     shown = text_of(client.get(page).content)
     assert "New in pretix" in shown
-    assert "“Press pass” has no place here yet." in shown
+    assert "“Press pass” is not matched yet." in shown
     fields = as_shown(client, f"{page}pretix/match/")
     assert fields["item-31-to"] == ["type:Press pass"]
     assert fields["question-PASS-to"] == [""]

@@ -1,4 +1,4 @@
-"""The lists behind the numbers of Insights: filtered, sorted, exported, and what has moved since (X3)."""
+"""The lists behind the numbers of Insights: filtered, sorted, exported, and what has changed since (X3)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_X3_a_list_is_narrowed_by_connection_and_says_how_many_of_all(site: Sign
     assert "1 of 8" in shown
 
 
-@pytest.mark.parametrize(("order", "said"), [("", "Looked back to"), ("&sort=oldest", "Looked up to")])
+@pytest.mark.parametrize(("order", "said"), [("", "Checked back to"), ("&sort=oldest", "Checked up to")])
 def test_X3_a_narrowed_list_that_looked_far_says_how_far_and_goes_on(
     database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch, order: str, said: str
 ) -> None:
@@ -160,16 +160,16 @@ def test_X3_a_list_whose_states_have_moved_says_so_and_leads_to_where_they_are(s
     site.signs_in(client)
     address = address_of(client, "/signal/metrics/?period=1h", "queued")
     assert set(codes(client, address)) == {"S26-2", "S26-6"}
-    assert "moved since" not in text_of(client.get(address).content)
+    assert "changed since" not in text_of(client.get(address).content)
     ends_after(site, "S26-2", Delivered(200))
     shown = client.get(address).content
     assert "Actions in the Retry Queue: 1" in text_of(shown)
-    assert "1 of these 2 has moved since: 1 was delivered" in text_of(shown)
+    assert "1 of these 2 has changed since: 1 was delivered" in text_of(shown)
     there = html.unescape(re.search(r'href="([^"]*was=queued[^"]*)"', shown.decode())[1])
     assert codes(client, there) == ["S26-2"]
     failures = address_of(client, "/signal/metrics/?period=1h", "failures")
     ends_after(site, "S26-6", Delivered(200))
-    assert "1 of these 3 has moved since: 1 was delivered" in text_of(client.get(failures).content)
+    assert "1 of these 3 has changed since: 1 was delivered" in text_of(client.get(failures).content)
 
 
 def test_X3_what_came_or_was_submitted_since_is_said_too(database: DatabaseFacts, client: Client) -> None:
@@ -180,9 +180,9 @@ def test_X3_what_came_or_was_submitted_since_is_said_too(database: DatabaseFacts
         an_hour = f"/signal/metrics/?since={minute - 50}&until={minute + 10}"  # of one that ends now, what comes after the next full minute is no part
         changes, failed = address_of(client, an_hour, "changes"), address_of(client, an_hour, "failed")
         site.record(person("S26-7", "Late", "Comer"))
-        assert "1 has come since" in text_of(client.get(changes).content)
+        assert "1 is new since" in text_of(client.get(changes).content)
         client.post("/signal/retry/submit/", {"item": keys["failed"]})
-        assert "1 of these 1 has moved since: 1 was submitted again" in text_of(client.get(failed).content)
+        assert "1 of these 1 has changed since: 1 was submitted again" in text_of(client.get(failed).content)
 
 
 # --- export
@@ -315,7 +315,7 @@ def test_P1_an_export_belongs_to_its_account_and_to_who_may_and_is_removed_after
     os.utime(path, (old, old))
     assert record_export.forget_old() == 1
     assert client.get(f"/signal/metrics/exports/{job}/").status_code == 404
-    assert "The file is not kept any more" in text_of(client.get(answer["Location"]).content)
+    assert "The file is no longer stored" in text_of(client.get(answer["Location"]).content)
 
 
 def test_P1_an_export_stands_in_the_audit_with_its_filter_and_without_who_was_searched_for(site: SignalAccount, client: Client) -> None:

@@ -63,7 +63,7 @@ def test_P10_a_form_that_was_not_touched_makes_no_change(database: DatabaseFacts
         before = state(site), changes(site)
         site.signs_in(client, site.planner)
         answer = client.post(URL, form_of(client.get(URL).content.decode()), follow=True)
-        assert "Nothing was changed" in answer.content.decode()
+        assert "You changed nothing" in answer.content.decode()
         assert (state(site), changes(site)) == before
 
 
@@ -113,7 +113,7 @@ def test_P8_is_active_can_be_cleared_and_set(site: SignalAccount, client: Client
     asked = client.get(place).content.decode()
     assert "Clear Is Active of Joe Citizen?" in asked
     assert 'name="to" value="inactive"' in asked
-    assert "One last change, updated, is made of it" in asked
+    assert "One last change, Updated, is recorded" in asked
     assert [flow.name for flow in site.setup.provider.account(site.account.pk).flows.values() if flow.name in asked]
     shown = confirms(client, place, {"to": "inactive"}, follow=True).content.decode()
     assert "This registration is not active" in shown

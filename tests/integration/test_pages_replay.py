@@ -104,7 +104,7 @@ def test_Y1_dates_or_an_event_are_needed(site: SignalAccount, client: Client) ->
     for form, sentence in (
         ({"since": ""}, "Give dates, an event, or both."),
         ({"since": "2026-13-01"}, "Give a day, such as 2027-01-31."),
-        ({"since": "2026-02-01", "until": "2026-01-01"}, "It ends before it begins."),
+        ({"since": "2026-02-01", "until": "2026-01-01"}, "The period ends before it begins. Choose a later end."),
     ):
         answer = client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest", **form})
         assert answer.status_code == 422
@@ -179,8 +179,8 @@ def test_Y1_the_words_of_a_dry_run_are_about_what_was_accepted(site: SignalAccou
     """S-2 was sent and refused: nothing of it was accepted, so it is New, and its words do not say that it was never sent."""
     site.ends(site.actions("S-2")[0], REFUSED, status=401)
     page = shown(client, checked(site, client), "?show=new")
-    assert "New nothing of it was accepted there: never sent, or refused" in page
-    assert "exactly what was last accepted there" in page
+    assert "New nothing of them was accepted there: never sent, or refused" in page
+    assert "the same as last accepted there" in page
     assert "S-2" in page
 
 
@@ -216,11 +216,11 @@ def test_N2_replay_stands_in_signals_panel(site: SignalAccount, client: Client) 
 
 def test_Y1_a_set_up_saved_since_the_dry_run_is_said(site: SignalAccount, client: Client) -> None:
     replay = checked(site, client)
-    assert "saved since this dry run" not in shown(client, replay)
+    assert "changed since this dry run" not in shown(client, replay)
     found = site.setup.provider.account(site.account.pk).flows[flow(site)]
     site.setup.save_flow(replace(found, name="Another name"))
     config_cache.PROCESS.forget()
-    assert "saved since this dry run" in shown(client, replay)
+    assert "changed since this dry run" in shown(client, replay)
 
 
 def test_O9_a_flow_has_one_dry_run_at_a_time(site: SignalAccount, client: Client) -> None:

@@ -63,7 +63,7 @@ def test_X3_figures_say_how_many_are_replays_and_leave_them_out(told: Story, cli
     assert "Replays are left out. Count them in" in text_of(without.encode())
     assert "replays=without" in triggered(without)
     assert listed(client, triggered(without)) == 2
-    assert "moved since" not in text_of(client.get(triggered(without)).content)
+    assert "changed since" not in text_of(client.get(triggered(without)).content)
     changes = re.search(r'href="([^"]*/records/changes/[^"]*)"', without)
     assert changes is not None
     assert "replays" not in changes[1], "a replay makes no change"

@@ -15,7 +15,7 @@ from heliograph.connections.services.save_and_test import CopyUnreleased, try_co
 from heliograph.store.restored_copy import mark_restored, unreleased_copy
 
 PAGE = "/settings/restored-copy/"
-BANNER = "This is a restored copy: changes are recorded, and nothing is sent."
+BANNER = "This is a restored copy: changes are recorded, but nothing is sent."
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_O14_an_administrator_lets_the_copy_send(copy: Story, client: Client) ->
         assert BANNER in ada.get(path).content.decode(), path
     asked = ada.get(PAGE)
     page = text_of(asked.content)
-    for sentence in ("1 action that was not sent yet", "Lost is what was accepted between", "make sure that the original has stopped"):
+    for sentence in ("1 action that was not sent yet", "Changes accepted between", "make sure that the original has stopped"):
         assert sentence in page
     assert ada.post(PAGE, promise_in(asked)).status_code == 302
     assert unreleased_copy(copy.db, copy.account) is None
@@ -64,5 +64,5 @@ def test_O14_no_page_promises_or_sends_anything(copy: Story, client: Client) -> 
         asker(copy.account, connection)
     timeline = text_of(ada.get("/signal/registrations/SUMMIT/R1/").content)
     assert "This is a restored copy: nothing is sent until an Administrator lets it send." in timeline
-    assert "on its way" not in ada.get("/signal/flows/").content.decode()
+    assert "being sent" not in ada.get("/signal/flows/").content.decode()
     assert not copy.receiver.requests

@@ -56,7 +56,7 @@ def terms(story: Story) -> tuple[int | None, int | None]:
 def test_O4_an_administrator_shortens_the_terms(story: Story, client: Client) -> None:
     ada = story.signs_in(client)
     page = text_of(ada.get(PAGE).content)
-    assert "Nothing is older than its term." in page
+    assert "Nothing is older than the limit." in page
     assert confirms(ada, PAGE, {"content": "90", "rows": ""}).status_code == 302
     assert terms(story) == (90, None)
     assert 'value="90"' in ada.get(PAGE).content.decode()
@@ -101,15 +101,15 @@ def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story
     told = retention_record.announcement(story.db, story.account)
     assert told is not None
     assert told.begins == told.at + GRACE * DAY
-    assert "The removal begins on" in text_of(ada.get(PAGE).content)
+    assert "The removal starts on" in text_of(ada.get(PAGE).content)
     asked = ada.post(PAGE, {"begin": "1"})
     assert "Contents: 4" in text_of(asked.content)
     assert retention_record.announcement(story.db, story.account) == told
     assert confirms(ada, PAGE, {"begin": "1"}).status_code == 302
     turn(story)
     page = text_of(ada.get(PAGE).content)
-    assert "Nothing is older than its term." in page
-    assert "What went" in page
+    assert "Nothing is older than the limit." in page
+    assert "What was removed" in page
     with scope(account=story.account):
         assert AuditEntry.objects.filter(kind="account").latest("pk").after == {"removal_begins": "at once"}
 
@@ -124,18 +124,18 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
     turn(story)
     with story.db.transaction():
         story.db.run("DELETE FROM retention WHERE account_id = :account", {"account": story.account})
-    assert "Nothing is older than its term." in text_of(ada.get(PAGE).content)
+    assert "Nothing is older than the limit." in text_of(ada.get(PAGE).content)
     monkeypatch.setattr(retention_terms, "survey", partial(survey, most=1))
     monkeypatch.setattr(retention_terms, "STEPS", 1)
     page = text_of(ada.get(PAGE).content)
-    assert "Nothing is older than its term." not in page
-    assert "If anything goes, it is announced within the hour" in page
-    assert "more than is counted may go" in page
+    assert "Nothing is older than the limit." not in page
+    assert "If anything is removed, it is announced within the hour" in page
+    assert "more may be removed than is counted" in page
     assert ada.post(PAGE, {"begin": "1"}).status_code == 302, "whoever is to agree is told of all: nothing goes"
     monkeypatch.setattr(retention_terms, "MOST_STEPS", 1)
     asked = ada.post(PAGE, {"content": "90", "rows": "90"})
     assert asked.status_code == 200
-    assert "more than is counted may go" in text_of(asked.content)
+    assert "more may be removed than is counted" in text_of(asked.content)
     assert terms(story) == (None, None)
     assert confirms(ada, PAGE, {"content": "90", "rows": "90"}).status_code == 302
     assert terms(story) == (90, 90)
@@ -149,7 +149,7 @@ def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Cl
 def test_O4_an_agreement_to_a_removal_holds_only_while_the_page_knows_as_much_of_it(
     story: Story, client: Client, monkeypatch: pytest.MonkeyPatch, typed: dict[str, str], steps: tuple[int, int]
 ) -> None:
-    """ "This goes" is another statement than "at least so much goes". The numbers themselves may move."""
+    """ "This is removed" is another statement than "at least so much goes". The numbers themselves may move."""
     ada = story.signs_in(client)
     delivered(story)
     age(story.db, story.account, 200)
@@ -160,7 +160,7 @@ def test_O4_an_agreement_to_a_removal_holds_only_while_the_page_knows_as_much_of
     asked_again = ada.post(PAGE, typed | promise_in(asked))
     assert asked_again.status_code == 409
     for page, number in ((asked, steps[0]), (asked_again, steps[1])):
-        assert ("At least so much goes" in text_of(page.content)) is (number == 1)
+        assert ("At least this much is removed" in text_of(page.content)) is (number == 1)
     assert terms(story) == (None, None)
     assert retention_record.announcement(story.db, story.account) is None
     story.record("R1", first="Eve")  # what was the newest is replaced: more goes than was said
@@ -228,7 +228,7 @@ def test_X6_figures_stay_unlinked_with_the_day_of_removal(story: Story, client: 
     period = "/signal/metrics/?days=200"
     before = ada.get(period).content.decode()
     assert "/records/" in before
-    assert "Details kept until" not in before
+    assert "Details are kept until" not in before
     with story.db.transaction():
         retention_record.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
     Account.objects.filter(pk=story.account).update(content_days=90, row_days=90)
@@ -236,7 +236,7 @@ def test_X6_figures_stay_unlinked_with_the_day_of_removal(story: Story, client: 
     assert story.actions() == []
     after = ada.get(period).content.decode()
     text = text_of(after.encode())
-    assert "Details kept until" in text
+    assert "Details are kept until" in text
     assert "Changes Processed 2" in text
     assert "Actions Triggered 2" in text
     for address in ("/signal/metrics/?days=200", "/signal/metrics/troubleshooting/?days=200"):
@@ -276,16 +276,16 @@ def test_X6_every_list_that_reaches_back_says_until_when_details_were_kept(story
     for address in lists:
         page = ada.get(address)
         assert page.status_code == 200, address
-        assert "Details kept until" not in text_of(page.content), address
+        assert "Details are kept until" not in text_of(page.content), address
     records_gone(story)
     story.record("R2", status="Waitlist Hold")
     for address in lists:
-        assert "Details kept until" in text_of(ada.get(address).content), address
+        assert "Details are kept until" in text_of(ada.get(address).content), address
     find = text_of(ada.get("/signal/find/", {"q": webhook_id(story.db.now() - 100 * DAY, 1)}).content)
-    assert "Details kept until" in find
+    assert "Details are kept until" in find
     assert "no action has it as its webhook-id" not in find
     young = text_of(ada.get("/signal/registrations/SUMMIT/R2/").content)
-    assert "Details kept until" not in young
+    assert "Details are kept until" not in young
 
 
 def test_X6_an_item_that_is_gone_says_until_when_details_were_kept(story: Story, client: Client) -> None:
@@ -294,12 +294,12 @@ def test_X6_an_item_that_is_gone_says_until_when_details_were_kept(story: Story,
     delivered(story)
     action = story.actions()[0]
     addresses = (f"/signal/retry/a{action['id']}/", f"/signal/retry/a{2**60}/")
-    assert "Details kept until" not in text_of(ada.get(addresses[1]).content)
+    assert "Details are kept until" not in text_of(ada.get(addresses[1]).content)
     records_gone(story)
     for address in addresses:
         page = ada.get(address)
         assert page.status_code == 404, address
-        assert "There is no such item in your account. Details kept until" in text_of(page.content), address
+        assert "There is no such item in your account. Details are kept until" in text_of(page.content), address
 
 
 def test_X6_a_timeline_does_not_say_that_no_flow_took_what_is_no_longer_stored(story: Story, client: Client) -> None:
@@ -307,10 +307,10 @@ def test_X6_a_timeline_does_not_say_that_no_flow_took_what_is_no_longer_stored(s
     delivered(story)
     records_gone(story)
     page = text_of(ada.get("/signal/registrations/SUMMIT/R1/").content)
-    assert "No flow took it." not in page
-    assert "What flows decided and sent is no longer stored." in page
+    assert "No flow acted on it." not in page
+    assert "Decisions and deliveries of flows are no longer stored." in page
     story.record("QUIET", event="REHEARSAL")
-    assert "No flow took it." in text_of(ada.get("/signal/registrations/REHEARSAL/QUIET/").content)
+    assert "No flow acted on it." in text_of(ada.get("/signal/registrations/REHEARSAL/QUIET/").content)
 
 
 def test_X6_why_says_that_a_change_without_content_can_no_longer_be_explained(story: Story, client: Client) -> None:

@@ -104,7 +104,7 @@ def test_X4_the_feed_says_what_became_of_each(site: SignalAccount, client: Clien
         "Zoë Marin S26-1, SUMMIT-26 Created CRM 200 , All: delivered",
         "S26-5, SUMMIT-26 Created CRM 401 , All: failed CRM answered 401 Unauthorized. Open Connection Setup",
         "山田 花子 S26-3, SUMMIT-26 Created CRM not sent , All: validation error email is required and empty; nothing was sent to CRM.",
-        "Cancellations to Slack no tag , Cancellations to Slack: waits for a tag It waits for a tag: its status carries none. Tag it",
+        "Cancellations to Slack no tag , Cancellations to Slack: waits for a tag Waiting: the status has no tag. Tag it",
         "Mika Salo S26-6, SUMMIT-26 Status became Cancelled CRM on its way , All: on its way",
     ):
         assert said in shown, shown
@@ -191,7 +191,7 @@ def test_X4_a_feed_that_looked_far_says_how_far_and_goes_on(
         site.signs_in(client)
         seen = list(pages_from(client, "/signal/metrics/feed/?event=9999"))
         assert len(seen) > 1
-        assert all(is_broken_off(shown) is ("Looked back to" in shown) for shown in seen)
+        assert all(is_broken_off(shown) is ("Checked back to" in shown) for shown in seen)
         assert "Marin" not in "".join(seen)
         assert "There are no more." in seen[-1]
 
@@ -240,7 +240,7 @@ def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
         site.signs_in(client)
         seen = list(pages_from(client, "/signal/retry/?q=s26-5"))
         assert sum(map(is_broken_off, seen)) > 1
-        assert all(is_broken_off(shown) is ("Not all items were looked at." in shown) for shown in seen)
+        assert all(is_broken_off(shown) is ("Not all items were checked." in shown) for shown in seen)
         assert "".join(seen).count(">S26-5</a>") == 1
         assert "There are no more." in seen[-1]
         first = text_of(client.get("/signal/retry/?q=s26-5").content)
@@ -361,13 +361,13 @@ def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(site: SignalAccou
     html = client.get(address).content
     both = text_of(html)
     assert "Then Triggered: one request to CRM. Today Filtered: the flow was off." in both
-    assert "Today: stopped here. Wanted On, nothing missing. Was Off . Open the flow" in both
-    assert "By the flow and the tags in force then, and by those of today where they differ." in both
+    assert "Today: stopped here. Needs On, nothing missing; it was Off . Open the flow" in both
+    assert "By the flow and tags at that time, and by today’s where they differ." in both
     assert "Change the tags of this flow" not in html.decode()
     slack = next(id for id in site.setup.provider.account(site.setup.account).flows if id != all_flow)
     not_triggered = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={slack}"
     assert f'href="/signal/flows/{slack}/#source">Change the tags of this flow' in client.get(not_triggered).content.decode()
-    assert "Today they decide the same." in text_of(client.get(not_triggered).content)
+    assert "Today’s decide the same." in text_of(client.get(not_triggered).content)
     site.signs_in(client, site.planner)
     assert "Change the tags of this flow" not in client.get(not_triggered).content.decode()
     assert ">Tag it<" in client.get("/signal/registrations/SUMMIT-26/S26-4/?why-flow=" + str(slack)).content.decode()
@@ -414,7 +414,7 @@ def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Cli
         keys = signal_account.fill(site)
         site.signs_in(client, site.planner)
         answer = client.post("/signal/retry/submit/", {"item": list(keys.values())}, follow=True)
-        assert "2 items are at the front of their connection’s queue. 1 is judged again, which is no retry." in answer.content.decode()
+        assert "2 items are sent next on their connection. 1 is checked again, which does not count as a retry." in answer.content.decode()
         waiting, failed = keys["waiting"][1:], keys["failed"][1:]
         rows = site.store.all(f"SELECT rank, state FROM action WHERE id IN ({waiting}, {failed})")
         assert rows == [(0, 2), (0, 2)]
@@ -459,15 +459,15 @@ def test_F9_why_is_explained_by_what_was_in_force_then(site: SignalAccount, clie
     site.signs_in(client)
     ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
     shown = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-4/?why-change={change}&why-flow={setup.id(902)}").content)
-    assert "Not triggered yet: the status carries no tag." in shown
-    assert "Was no tag ." in shown
+    assert "Not triggered yet: the status has no tag." in shown
+    assert "it was no tag ." in shown
 
 
 def test_X5_sync_now_sends_the_registration_as_it_is(site: SignalAccount, client: Client) -> None:
     site.signs_in(client, site.planner)
     before = site.actions("S26-1")
     answer = client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True)
-    assert "Sync now: 1 action is on its way, to CRM." in answer.content.decode()
+    assert "Sync now: 1 action is being sent, to CRM." in answer.content.decode()
     made = sorted(set(site.actions("S26-1")) - set(before))
     rows = site.store.all("SELECT origin, repeated_id, state FROM action WHERE id = :id", {"id": made[0]})
     assert rows == [(3, before[0], 1)]

@@ -75,18 +75,18 @@ def test_S9_one_click_repairs_a_gap_and_only_an_administrator_has_it(site: Platf
     assert client.post(f"{LEDGER}repair/", gap).status_code == 403
     site.signs_in(client)
     answer = client.post(f"{LEDGER}repair/", gap, follow=True)
-    assert "1 repair has begun." in text_of(answer)
+    assert "1 repair has started." in text_of(answer)
     assert {key for key, digest in digests(source).items() if digest == b""} == {"HALL-1"}
     with scopes_disabled():
         assert Source.objects.get(pk=source).due_at is not None
-    assert "There is no such gap any more." in text_of(client.post(f"{LEDGER}repair/", {"event": EVENT, "gap": "i0.0"}, follow=True))
+    assert "This gap no longer exists." in text_of(client.post(f"{LEDGER}repair/", {"event": EVENT, "gap": "i0.0"}, follow=True))
 
 
 def test_S9_all_gaps_of_a_kind_are_repaired_after_a_question(site: PlatformAccount, source: int, client: Client) -> None:
     site.signs_in(client)
     url = f"{LEDGER}repair-all/?event={EVENT}&kind=missing"
     assert f"Repair 2 gaps of {EVENT}?" in text_of(client.get(url))
-    assert "2 repairs have begun." in text_of(confirms(client, url, follow=True))
+    assert "2 repairs have started." in text_of(confirms(client, url, follow=True))
     assert {key for key, digest in digests(source).items() if digest == b""} == set(planted_ledger.MISSING)
     assert client.get(f"{LEDGER}repair-all/?event={EVENT}").status_code == 404
 

@@ -217,7 +217,7 @@ def test_S3_a_test_read_says_what_the_list_refuses_and_how_it_is_sorted(site: Pl
         stub.write("k03", {"state": "new", "number": 3})
         _id, page = added(client)
         unsorted = client.post(page, fields(stub.origin, do="test", ordered="on"))
-        assert "is said to be sorted by the time of change" in text_of(unsorted.content)
+        assert "is described as sorted by the time of change" in text_of(unsorted.content)
         stub.refuses = "since="
         refused = text_of(client.post(page, fields(stub.origin, do="test")).content)
         assert "Asked since a time, the list failed" in refused

@@ -121,14 +121,14 @@ def test_S2_a_mapping_is_made_by_clicks_tried_on_real_calls_and_switched_on_quie
     assert "F-1-7" in text_of(edit.page)
     edit.presses(f"open:{edit.place('status')}")
     page = edit.presses(pick="tickets.state")
-    assert "have no value here yet" in page
+    assert "are not matched yet" in page
     page = edit.presses(f"chip:{edit.place('status')}.0")
     assert "Theirs" in page
     theirs = edit.fields["map_from"]
     ours = [{"paid": "New", "pending": "Pre-Registered"}.get(text, "") for text in theirs]
     page = edit.presses("close", map_to=ours)
     assert "2 values mapped" in page
-    assert "have no value here yet" not in page
+    assert "are not matched yet" not in page
     edit.presses(f"open:{edit.place('profile.first_name')}")
     edit.presses(pick="tickets.given", **{f"how-{edit.place('profile.first_name')}": "Proper Case"})
     page = edit.presses("entry:1")
@@ -141,7 +141,7 @@ def test_S2_a_mapping_is_made_by_clicks_tried_on_real_calls_and_switched_on_quie
     assert edit.sources("code") == ["number", "-", "tickets.id"]
 
     page = edit.presses("try")
-    assert "Nothing is recorded or sent by looking." in page
+    assert "Looking records and sends nothing." in page
     assert "2 new" in page
     assert "Mira, Jonas" in page
     assert source.setup.db.all("SELECT count(*) FROM registration WHERE account_id = :a", {"a": site.account.pk}) == [(0,)]
@@ -192,7 +192,7 @@ def test_S2_what_lacks_an_event_or_a_code_is_not_switched_on(site: SignalAccount
     edit.opens()
     page = edit.presses("on", kept_calls="quiet", status=422)
     assert "Not saved" in page
-    assert "Before you can switch it on, say what fills: Event, Code." in page
+    assert "Before you can switch it on, choose what fills: Event, Code." in page
 
 
 def test_S2_a_mapping_that_somebody_saved_meanwhile_is_not_overwritten_unasked(site: SignalAccount, client: Client) -> None:
@@ -213,7 +213,7 @@ def test_S2_a_sample_can_be_pasted_before_the_first_call(site: SignalAccount, cl
     assert "No call has come yet." in edit.opens()
     page = edit.presses("sample", sample="{", status=422)
     assert "not JSON" in page
-    assert "You can try it and switch it on as soon as a call is kept" in edit.presses("sample", sample=json.dumps(ORDER))
+    assert "You can try it and switch it on as soon as a call is stored" in edit.presses("sample", sample=json.dumps(ORDER))
     assert edit.mapping.each == "tickets"
     assert edit.sources("profile.email") == ["tickets.mail"]
 

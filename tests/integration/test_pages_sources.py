@@ -60,7 +60,7 @@ def test_S1_each_source_says_how_it_is_in_words(site: SignalAccount, client: Cli
         "No verification",
         "Anyone who knows the address can send registrations.",
         "Paused",
-        "When you resume, it goes on where it stopped.",
+        "When you resume, it continues where it stopped.",
         "1 call kept",
         "Not switched on",
         "Can’t be read since",
@@ -176,7 +176,7 @@ def test_S3_a_source_asks_about_many_missing_registrations(site: SignalAccount, 
     site.signs_in(client, site.viewer)
     page = text_of(client.get(f"{LIST}{id}/").content)
     assert "120 of 800 are no longer in its list." in page
-    assert "37 changes passed" in page
+    assert "37 changes skipped" in page
     assert client.get(f"{LIST}{id}/missing/").status_code == 403
     site.signs_in(client)
     assert client.get(f"{LIST}{made['Works']}/missing/").status_code == 404
@@ -273,7 +273,7 @@ def test_S2_a_verification_is_put_together_from_parts(site: SignalAccount, clien
     (row,) = _all(Source)
     assert row.settings == before
     for wrong, sentence in (
-        ({"header": ""}, "The header that proves who sends is missing."),
+        ({"header": ""}, "The header that proves the sender is missing."),
         ({"signed": "{timestamp}"}, "The signature must cover the body."),
         ({"timestamp": ""}, "The signed text contains the timestamp, so its place is needed."),
         ({"id": "body: [["}, "body"),

@@ -161,13 +161,13 @@ def test_D7_those_that_wait_are_judged_again(site: SignalAccount, client: Client
     ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
     address = f"/signal/why/{change}/{slack}/others/"
     site.signs_in(client, site.viewer)
-    assert "Judge all" not in client.get(address).content.decode()
+    assert "Check all" not in client.get(address).content.decode()
     assert client.post(address).status_code == 403
     site.signs_in(client, site.planner)
     shown = text_of(client.get(address).content)
     assert "3 others stopped for the same reason in the last 7 days" in shown
     assert "3 of them wait in Retry." in shown
-    assert "3 are judged again, by the rules of today." in text_of(client.post(address, follow=True).content)
+    assert "3 are checked again, by today’s rules." in text_of(client.post(address, follow=True).content)
     rows = site.store.all(
         "SELECT r.code, j.due_at FROM stuck_run j JOIN registration r ON r.id = j.registration_id WHERE j.account_id = :a AND j.queue = 1",
         {"a": site.account.pk},
@@ -184,7 +184,7 @@ def test_F7_what_is_final_is_not_judged_again(site: SignalAccount, client: Clien
     site.signs_in(client)
     shown = text_of(client.get(address).content)
     assert "None of them waits" in shown
-    assert "None of them waits any more." in text_of(client.post(address, follow=True).content)
+    assert "None of them is waiting any more." in text_of(client.post(address, follow=True).content)
 
 
 def test_F9_an_event_has_a_why_of_its_own(database: DatabaseFacts, client: Client) -> None:

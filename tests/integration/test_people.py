@@ -124,7 +124,7 @@ def test_P1_an_invitation_is_good_for_7_days(site: SignalAccount, client: Client
     assert client.get(path).status_code == 410
     assert client.post(path, {"name": "X", "password": NEW, "again": NEW}).status_code == 410
     site.signs_in(client)
-    assert "Invitation ran out" in client.get("/settings/users/").content.decode()
+    assert "Invitation expired" in client.get("/settings/users/").content.decode()
 
 
 def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: SignalAccount) -> None:
@@ -192,9 +192,9 @@ def test_nobody_learns_from_an_invitation_who_is_in_another_account(site: Signal
     site.signs_in(client)
     answer = client.post("/settings/users/invite/", {"name": "X", "email": other.viewer.email, "role": "Viewer"})
     assert answer.status_code == 422
-    assert "This address cannot be used." in answer.content.decode()
+    assert "This address cannot be used. Use another one." in answer.content.decode()
     answer = client.post("/settings/users/invite/", {"name": "X", "email": site.viewer.email, "role": "Viewer"})
-    assert "Viewer has this address already." in answer.content.decode()
+    assert "Viewer already has this address. Use another one." in answer.content.decode()
 
 
 def test_names_are_text_and_one_line(site: SignalAccount, client: Client) -> None:
@@ -500,7 +500,7 @@ def test_a_second_factor_that_is_due_comes_first(site: SignalAccount, client: Cl
     secret = client.session["mfa.totp.secret"]
     assert secret[:4] in shown
     wrong = client.post("/accounts/me/second-factor/", {"code": "000000"})
-    assert "Not this code" in wrong.content.decode()
+    assert "That code isn’t right" in wrong.content.decode()
     assert client.post("/accounts/me/second-factor/", {"code": code_now(secret)})["Location"] == "/accounts/me/recovery-codes/"
     codes = re.findall(r"<li><code>(\d{8})</code>", client.get("/accounts/me/recovery-codes/").content.decode())
     assert len(codes) == 10
@@ -515,7 +515,7 @@ def test_a_second_factor_that_is_due_comes_first(site: SignalAccount, client: Cl
     assert again.post("/accounts/sign-in/code/", {"code": codes[0]})["Location"] == "/"
     third = Client()
     sign_in(third, user, NEW)
-    assert "Not this code" in third.post("/accounts/sign-in/code/", {"code": codes[0]}).content.decode()
+    assert "That code isn’t right" in third.post("/accounts/sign-in/code/", {"code": codes[0]}).content.decode()
 
 
 def test_its_secrets_are_sealed(site: SignalAccount) -> None:

@@ -166,7 +166,7 @@ def test_O9_the_page_of_a_job_between_two_turns_says_that_it_waits(story: Story,
     assert "1,950 of 4,812. 1 job of this account goes first." in text
     assert "left" not in text
     control.cancel(create_ahead.pk)
-    assert "1,950 of 4,812. It goes on in a moment." in text_of(client.get(path).content)
+    assert "1,950 of 4,812. It continues in a moment." in text_of(client.get(path).content)
 
 
 def test_O9_the_marking_of_a_test_event_between_two_turns_says_that_it_waits(story: Story, client: Client) -> None:

@@ -113,7 +113,7 @@ def test_B3_from_the_address_to_the_first_delivery(story: Story, ada: Client) ->
     typed = {"url": story.receiver.url(HOOK), "events": ""}
     early = ada.post(url, {**typed, "do": "on"})
     assert early.status_code == 422
-    assert "Send a sample first, so that you see that it arrives." in text_of(early.content)
+    assert "Send a sample first to see that it arrives." in text_of(early.content)
     sample = ada.post(url, {**typed, "do": "sample"})
     assert (sample.status_code, len(chat.taken)) == (200, 1)
     assert "Mattermost took the sample" in text_of(sample.content)

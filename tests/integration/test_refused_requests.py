@@ -95,6 +95,6 @@ def test_H3_A3_A12_a_refused_request_is_one_line_in_the_log(heliograph: Starter,
     assert "Traceback" not in process.output
     # Five wrong passwords under five spellings of this host block the user.
     for host in hosts:
-        assert "do not belong together" in Browser(port).signs_in("wrong", host)[1]
-    assert "rests until" in Browser(port).signs_in(PASSWORD, hosts[0])[1]
+        assert "isn’t right" in Browser(port).signs_in("wrong", host)[1]
+    assert "is paused until" in Browser(port).signs_in(PASSWORD, hosts[0])[1]
     assert process.terminate() == 0

@@ -70,7 +70,7 @@ class Witness:
 
     def watch(self, *, begun: bool = False) -> None:
         page = text_of(self.browser.get(PAGE).content)
-        announced = "The removal begins on" in page or "The removal runs every hour" in page
+        announced = "The removal starts on" in page or "The removal runs every hour" in page
         self.moments.append(Moment(self.day, self.terms(), announced, begun))
 
     def take(self, step: str, value: object) -> None:
@@ -88,7 +88,7 @@ class Witness:
         elif step == "begin":
             question = self.browser.post(PAGE, {"begin": "1"})
             if question.status_code == 200:
-                assert "This goes" in text_of(question.content)
+                assert "This is removed" in text_of(question.content)
                 begun = confirms(self.browser, PAGE, {"begin": "1"}).status_code == 302
             else:
                 confirms(self.browser, PAGE, {"begin": "1"})  # nothing was shown: it agrees to nothing
@@ -97,7 +97,7 @@ class Witness:
             typed = {"content": str(value[0] or ""), "rows": str(value[1] or "")}
             question = self.browser.post(PAGE, typed)
             if question.status_code == 200 and step == "save":
-                assert "This goes" in text_of(question.content)
+                assert "This is removed" in text_of(question.content)
                 begun = confirms(self.browser, PAGE, typed).status_code == 302
         else:
             self.judge(RetentionRound(story.db, story.db.now(), threading.Event(), lambda _s: False).all_accounts(INSTALLATION))

@@ -103,9 +103,9 @@ def test_D8_exactly_the_rows_of_the_file_are_sent_again(story: Story, receiver: 
         receiver.answer("/crm", Answer(200))
         story.submit(story.action("R2")["key"])
         story.until("R2", "success")
-        assert "2 of 3 are still failed or waiting; what has moved since is left out." in text_of(client.get(page).content)
+        assert "2 of 3 are still failed or waiting; the others are left out." in text_of(client.get(page).content)
         answer = client.post(f"{page}submit/", follow=True)
-        assert "2 items are at the front of their connection’s queue." in text_of(answer.content)
+        assert "2 items are sent next on their connection." in text_of(answer.content)
         story.wait_for(lambda: [story.states(code) for code in ("R1", "R2", "R3")] == [["success"]] * 3)
     assert story.states("R4") == ["queued"]
     sent = [request.json()["code"] for request in receiver.at("/crm")]
@@ -136,7 +136,7 @@ def test_D8_a_file_is_kept_for_a_day(story: Story, receiver: Receiver, client: C
         Job.objects.filter(pk=job.pk).update(created=control.now() - downloads.KEPT * 2)
         assert downloads.forget_old() == 1
         assert not DownloadedRow.objects.filter(job=job).exists()
-    assert "The file is no longer kept" in text_of(client.get(page).content)
+    assert "The file is no longer stored" in text_of(client.get(page).content)
     assert client.get(f"{page}failed.csv").status_code == 404
     assert client.post(f"{page}submit/").status_code == 404
 

@@ -152,7 +152,7 @@ def test_D8_all_that_match_a_filter_go_and_no_others(story: Story, receiver: Rec
     receiver.answer("/crm", Answer(200))
     receiver.answer("/other", Answer(200))
     answer = client.post(f"{RETRY}submit/?flow={other}", {"all": "1"}, follow=True)
-    assert "2 items are at the front of their connection’s queue." in text_of(answer.content)
+    assert "2 items are sent next on their connection." in text_of(answer.content)
     with story.worker():
         story.wait_for(lambda: Counter(story.states()) == {"success": 2, "queued": 5})
     assert {a["flow"] for a in story.actions() if a["state"] == "success"} == {other}
@@ -210,7 +210,7 @@ def test_D8_P10_many_are_a_job_that_is_killed_and_submits_each_once(story: Story
     again = Counter(request.header("webhook-id") for request in receiver.at("/crm"))
     assert again == Counter(dict.fromkeys(tried, 2))  # the first attempt, and one by hand
     shown = text_of(client.get(f"{RETRY}jobs/{job.pk}/").content)
-    assert "At the front of their connection’s queue 700" in shown
+    assert "Sent next on their connection 700" in shown
 
 
 def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, receiver: Receiver, client: Client) -> None:
@@ -219,7 +219,7 @@ def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, 
     with account_reader(story.account) as of:
         job = submit_job.start(MatchingItems.read(of, RetryFilter()), "submit", by="user:1")
     page = f"{RETRY}jobs/{job.pk}/"
-    for deed, state, words in (("pause", JobState.PAUSED, "Paused at 0 of 2"), ("again", JobState.QUEUED, "It begins in a moment")):
+    for deed, state, words in (("pause", JobState.PAUSED, "Paused at 0 of 2"), ("again", JobState.QUEUED, "It starts in a moment")):
         if deed == "pause":
             assert 'value="pause"' in client.get(page).content.decode()
         assert client.post(page, {"do": deed}).status_code == 302
@@ -252,5 +252,5 @@ def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, 
     assert [client.get(RETRY + path).status_code for path in paths] == [404, 404, 404]
     assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 404
     assert client.post(resend).status_code == 404
-    assert "Nothing that has failed is like this." in text_of(client.get(f"{RETRY}download/", follow=True).content)
+    assert "No failed item matches the filters. Change one of them." in text_of(client.get(f"{RETRY}download/", follow=True).content)
     assert control.find(job.pk).state == JobState.QUEUED

@@ -76,9 +76,9 @@ def test_P1_a_view_is_seen_and_changed_by_its_person_alone(database: DatabaseFac
         ("registrations", "Taken", "is=live", "Choose another name"),
         ("registrations", "TAKEN", "is=live", "Choose another name"),
         ("registrations", "Words", "q=marin", "Choose a filter first"),
-        ("registrations", "Long", f"is={'x' * 1_100}", "too many filters"),
-        ("me", "Elsewhere", "a=b", "keeps no views"),
-        ("//evil.example", "Elsewhere", "a=b", "keeps no views"),
+        ("registrations", "Long", f"is={'x' * 1_100}", "so many filters"),
+        ("me", "Elsewhere", "a=b", "can’t save views"),
+        ("//evil.example", "Elsewhere", "a=b", "can’t save views"),
     ],
 )
 def test_a_view_that_cannot_be_kept_is_refused_in_words(

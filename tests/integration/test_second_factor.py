@@ -183,7 +183,7 @@ def test_A6_it_is_replaced_in_one_step(site: SignalAccount, client: Client) -> N
     client.post("/accounts/sign-in/code/", {"code": code_now()})
     before = Authenticator.objects.get(user=site.planner, type=Authenticator.Type.TOTP).pk
     assert "until the new one has shown its first code" in shown(client, REPLACE)
-    assert "Not this code" in client.post(REPLACE, {"code": "000000"}).content.decode()
+    assert "That code isn’t right" in client.post(REPLACE, {"code": "000000"}).content.decode()
     assert Authenticator.objects.get(user=site.planner, type=Authenticator.Type.TOTP).pk == before
     assert client.get("/registrations/").status_code == 200
     client.get(REPLACE)
@@ -194,7 +194,7 @@ def test_A6_it_is_replaced_in_one_step(site: SignalAccount, client: Client) -> N
     assert client.get("/registrations/").status_code == 200
     again = Client()
     assert sign_in(again, site.planner) == "/accounts/sign-in/code/"
-    assert "Not this code" in again.post("/accounts/sign-in/code/", {"code": code_now()}).content.decode()
+    assert "That code isn’t right" in again.post("/accounts/sign-in/code/", {"code": code_now()}).content.decode()
     assert "removed the second factor of" in [what for what, _after in audited(site, site.planner)]
     assert "set up the second factor of" in [what for what, _after in audited(site, site.planner)]
 

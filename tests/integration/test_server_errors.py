@@ -48,13 +48,13 @@ def answer_to(error: Exception) -> tuple[int, str | None, str]:
 def test_O7_a_database_that_cannot_be_used_is_said_and_asked_again(error: Exception) -> None:
     status, retry_after, text = answer_to(error)
     assert (status, retry_after) == (503, "5")
-    assert "cannot use its database just now" in text
-    assert "look whether it was saved" in text
+    assert "cannot use its database right now" in text
+    assert "check whether it was saved" in text
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), sqlite3.OperationalError("no such column: x")], ids=str)
 def test_O7_a_bug_is_no_matter_of_the_database(error: Exception) -> None:
     status, retry_after, text = answer_to(error)
     assert (status, retry_after) == (500, None)
-    assert "This page could not be made." in text
+    assert "We couldn’t show this page." in text
     assert "database" not in text

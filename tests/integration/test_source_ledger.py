@@ -409,12 +409,12 @@ def test_S9_that_a_webhook_is_broken_is_said_for_certain(site: PlatformAccount, 
         return text_of(client.get(f"/settings/sources/{path}").content)
 
     page = said(f"ledger/event/?event={EVENT}")
-    assert "131 of 412 changes of the last 7 days were announced by no call. Reading found them." in page
+    assert "131 of 412 changes of the last 7 days were not announced by a call. Reading found them." in page
     assert "Your webhook at pretix is broken since" in page
     assert "That is certain." in page
     assert "Announced by a call 281 Found by reading only 131" in page
     assert "Your webhook at pretix is broken since" in said("ledger/")
-    assert "pretix stopped telling us about changes." in said("")
+    assert "pretix no longer tells us about changes." in said("")
     with scope(account=site.pk):
         Source.objects.filter(pk=row.pk).update(last_call_at=from_micros(now))
     assert "broken" not in said(f"ledger/event/?event={EVENT}")

@@ -79,7 +79,7 @@ def test_S1_the_question_says_how_many_and_keeping_them_changes_nothing(site: Si
     assert "3 active registrations came only by it; 1 of them was changed by hand since." in asked
     assert "1 more came by it and was changed by another source, a file or a program: it stays in any case." in asked
     assert "If flows act, these send: All" in asked
-    assert "Each can be set active again on its page." in asked
+    assert "You can set each one active again on its page" in asked
     confirms(client, f"{LIST}{id}/remove/", {"then": "keep"})
     with scopes_disabled():
         assert Source.objects.get(pk=id).deleted_at is not None

@@ -93,13 +93,13 @@ def test_D7_what_is_judged_again_is_not_said_to_be_on_its_way_while_a_pause_keep
         story.wait_for(lambda: [item["queue"] for item in story.stuck()] == ["Done"])
     queue = text_of(client.get("/signal/retry/").content)
     assert "1 not delivered yet" in queue
-    assert "on its way" not in queue
+    assert "being sent" not in queue
 
 
 def test_P1_a_viewer_reads_who_can_give_what_waits_its_tag(waiting: Story, client: Client) -> None:
     waiting.signs_in(client, Role.VIEWER)
     summary = summary_of(client)
-    assert "A planner or administrator can give it one; then they are checked right away." in summary
+    assert "A planner or administrator can give it one; then its changes are checked right away." in summary
     assert "Give it one" not in summary
 
 
@@ -109,8 +109,8 @@ def test_F7_what_waits_for_a_tag_is_never_listed_among_failures(waiting: Story, 
         assert "R1" not in text_of(client.get(url).content), url
     assert "R1" in text_of(client.get("/signal/retry/?status=untagged").content)
     item = text_of(client.get(f"/signal/retry/{waiting.stuck()[0]['key']}/").content)
-    assert "It waits for a tag. Submitted, it is judged again, which is no retry." in item
-    assert "It has not failed: once it carries a tag, it is judged at once, however long it has waited." in item
+    assert "It waits for a tag. If you submit it, it is checked again, which does not count as a retry." in item
+    assert "It has not failed: once it has a tag, it is checked right away, however long it has waited." in item
     for word in ("Next look", "Next try", "of 3"):
         assert word not in item
 
@@ -138,9 +138,9 @@ def test_F7_X6_it_ends_with_its_content_and_says_so(waiting: Story, client: Clie
     assert (after.not_triggered, after.not_selected, after.failed) == (figures.not_triggered, figures.not_selected, 0)
     assert len(ended) >= 1
     item = text_of(client.get(f"/signal/retry/{ended[0]['key']}/").content)
-    assert "No longer possible: its details were removed, as old ones are, before it had a tag." in item
+    assert "Too late: its details were removed with age before it had a tag." in item
     assert "decision was not made" in summary_of(client) or "decisions were not made" in summary_of(client)
-    assert "No longer possible" in text_of(client.get("/signal/retry/?status=Done").content)
+    assert "Too late" in text_of(client.get("/signal/retry/?status=Done").content)
     with waiting.worker():
         waiting.tag_status("New", "Registered")
         waiting.wait_for(lambda: {item["queue"] for item in waiting.stuck()} == {"Done"})

@@ -117,7 +117,7 @@ def test_A7_nine_uploads_of_an_account_hold_one_thread_and_others_are_answered(p
         other, mine = (stack.enter_context(closing(Browser(of, who))) for who in ("administrator", "planning"))
         assert other.ask("GET", "/registrations/")[0] == 200
         assert mine.ask("GET", "/registrations/")[0] == 200
-        running = text[text.index("/import/", text.index("Not begun")) :].partition('"')[0]
+        running = text[text.index("/import/", text.index("Not started")) :].partition('"')[0]
         status, _to, page = mine.ask("GET", running)
         assert (status, b"It is being read" in page) == (409, True)
         other.forms("/import/")

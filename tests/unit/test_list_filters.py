@@ -104,7 +104,7 @@ def test_what_cannot_be_read_counts_as_not_given(query: str) -> None:
 def test_a_day_that_there_is_not_is_refused_and_stays_in_its_field(day: str) -> None:
     found = filters(f"day={day}&sort=name")
     assert found.refused
-    assert found.refusals == [f"“{day}” is no day. Give one like 2027-01-31."]
+    assert found.refusals == [f"“{day}” is not a day. Give one like 2027-01-31."]
     assert found.cleaned_data["day"] is None
     assert found.narrows
     assert found.clear_href == "/paints/?sort=name"

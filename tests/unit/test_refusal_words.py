@@ -38,13 +38,13 @@ def test_D6_a_cure_agrees_with_the_answer_and_with_how_the_connection_signs_in(s
     waits, used_up = cure_of(failure, prospect=Prospect(connection=1)), cure_of(failure, prospect=Prospect(connection=1), used_up=True)
     for text in (waits, used_up):
         agrees(text, sign_in, status, error)
-    assert ("sent at once" in waits) <= (category is Category.CONFIG)  # only these are due once their fix is saved (D7)
-    assert "sent at once" not in used_up
+    assert ("sent right away" in waits) <= (category is Category.CONFIG)  # only these are due once their fix is saved (D7)
+    assert "sent right away" not in used_up
     assert "submit" in used_up
     if status in (400, 401, 403, 404) and error in OF_SIGN_IN:
         assert "mapping" not in waits  # what is sent is not what was refused
     if status >= 500 or status in (408, 425, 429):
-        assert waits == "Usually passes by itself." or error
+        assert waits == "Usually passes automatically." or error
 
 
 @pytest.mark.parametrize(("sign_in", "status", "error"), list(product([None, *SignIn], STATUSES, ERRORS)))
@@ -108,15 +108,15 @@ def test_C4_the_error_that_an_answer_states(headers: tuple[tuple[str, str], ...]
     [
         (Prospect(Cause.FLOW_INACTIVE, connection=1), "The flow is off"),
         (Prospect(Cause.FLOW_MODE, connection=1), "other mode"),
-        (Prospect(Cause.FLOW_WATCH, connection=1), "watches something else"),
+        (Prospect(Cause.FLOW_WATCH, connection=1), "now watches for something else"),
         (Prospect(Cause.FLOW_INCOMPLETE, connection=1), "incomplete"),
         (Prospect(Cause.CONNECTION_GONE), "no usable connection"),
-        (Prospect(Cause.MAPPING_GONE, connection=1), "mapping of the flow is gone"),
+        (Prospect(Cause.MAPPING_GONE, connection=1), "mapping of the flow was deleted"),
         (Prospect(connection=1, hold=ConnectionHold(Hold.PAUSED)), "is paused"),
         (Prospect(connection=1, hold=ConnectionHold(Hold.RELEASED)), "is being released"),
-        (Prospect(connection=1, hold=ConnectionHold(Hold.RESTS, 1_800_000_000_000_000)), "rests until"),
-        (Prospect(connection=1, hold=ConnectionHold(Hold.SILENT)), "single requests probe it"),
-        (Prospect(connection=2, name="New CRM"), "The flow sends over New CRM now"),
+        (Prospect(connection=1, hold=ConnectionHold(Hold.RESTS, 1_800_000_000_000_000)), "paused until"),
+        (Prospect(connection=1, hold=ConnectionHold(Hold.SILENT)), "Single requests test it"),
+        (Prospect(connection=2, name="New CRM"), "The flow now sends over New CRM"),
         (Prospect(Cause.FLOW_DELETED), "Nothing is left to send"),
         (Prospect(Cause.DESTINATION_REMOVED), "Nothing is left to send"),
     ],
@@ -125,6 +125,6 @@ def test_D7_no_cure_promises_what_the_flow_and_the_connection_of_today_do_not_ho
     failure = Failure(Cause.ANSWER, Category.CONFIG, 401, Refusal("", "", SignIn.KEY), connection=1)
     text = cure_of(failure, prospect=prospect, used_up=used_up)
     assert words in text
-    assert "sent at once" not in text
+    assert "sent right away" not in text
     if prospect.is_over:
         assert "submit" not in text.lower()

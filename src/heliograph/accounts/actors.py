@@ -50,11 +50,11 @@ class Actors:
         kind, _colon, id = actor.partition(":")
         number = int(id) if id.isascii() and id.isdecimal() and len(id) < 19 else 0
         if kind == "user":
-            return self.users.get(number) or _("A user who is gone")
+            return self.users.get(number) or _("A deleted user")
         if kind == "token":
-            return self.tokens.get(number) or _("A token that is gone")
+            return self.tokens.get(number) or _("A deleted token")
         if kind == "source":
-            return self.sources.get(number) or _("A source that is gone")
+            return self.sources.get(number) or _("A deleted source")
         if kind == "import":
             return _("Import %(id)s") % {"id": id}
         words = {"command": _("The operator"), "first start": _("First start"), SOMEBODY: _("Somebody")}

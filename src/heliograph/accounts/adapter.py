@@ -31,7 +31,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     error_messages = {  # noqa: RUF012 - allauth's own table, with our words
         **DefaultAccountAdapter.error_messages,
-        "email_password_mismatch": _("This e-mail and password do not belong together."),
+        "email_password_mismatch": _("That e-mail or password isn’t right."),
     }
 
     def get_login_stages(self) -> list[str]:
@@ -108,8 +108,8 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     error_messages = {  # noqa: RUF012
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _("Not this code. Codes change every 30 seconds; take the one shown now."),
-        "cannot_delete_authenticator": _("An Administrator requires it. You can set up another one in its place."),
+        "incorrect_code": _("That code isn’t right. Codes change every 30 seconds; use the one shown now."),
+        "cannot_delete_authenticator": _("An Administrator requires it. You can replace it with another one."),
     }
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:

@@ -164,6 +164,6 @@ def _with_what_waited(request: HttpRequest, *, shows_again: bool) -> HttpRespons
         if waiting_form is None or do == "forget":
             return redirect(readable_page(request, request.get_full_path()))
         if again:
-            messages.info(request, _("This is what you wrote when your session ended. Look it over and save it."))
+            messages.info(request, _("This is what you wrote when your session ended. Check it and save it."))
         cast("Any", request).POST = waiting_form
     return None

@@ -20,7 +20,7 @@ from heliograph.store.instant_field import MicrosField
 def validate_timezone(name: str) -> None:
     """Refuses unknown time zones."""
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("“%(name)s” is no time zone; choose one such as Europe/Berlin."), params={"name": name}, code="timezone")
+        raise ValidationError(_("“%(name)s” is not a time zone. Choose one such as Europe/Berlin."), params={"name": name}, code="timezone")
 
 
 class StartPage(models.TextChoices):

@@ -243,7 +243,10 @@ def check_idle_minutes(minutes: int) -> None:
     """Checks the minutes without use after which an account ends sessions: from SHORTEST_IDLE to the operator's limit. Raises PersonRefused."""
     longest = settings.HELIOGRAPH.session_idle
     if not SHORTEST_IDLE <= minutes <= longest:
-        sentence = _("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST_IDLE, "most": intcomma(longest)}
+        sentence = _("Give a whole number from %(least)s to %(most)s, or leave it empty.") % {
+            "least": SHORTEST_IDLE,
+            "most": intcomma(longest),
+        }
         raise PersonRefused({"idle_minutes": [sentence]})
 
 
@@ -281,7 +284,11 @@ def refusal_within(account: Account, error: PersonRefused, email: str) -> Person
     if owner is None:
         return error
     is_of_this_account = owner.account_id == account.pk
-    sentence = _("%(name)s has this address already.") % {"name": owner.name} if is_of_this_account else _("This address cannot be used.")
+    sentence = (
+        _("%(name)s already has this address. Use another one.") % {"name": owner.name}
+        if is_of_this_account
+        else _("This address cannot be used. Use another one.")
+    )
     return PersonRefused({**error.fields, "email": [sentence]})
 
 
@@ -318,7 +325,7 @@ def _row(facts: PersonFacts) -> User:
 def _save(row: User) -> None:
     """Validates and saves the user. Raises PersonRefused."""
     if not is_one_line(row.name):
-        raise PersonRefused({"name": [_("A name is one line of text.")]})
+        raise PersonRefused({"name": [_("Type the name on one line.")]})
     try:
         row.clean_fields()  # first and alone, because the query for a duplicate address fails on values that no column can store
         row.full_clean()

@@ -73,11 +73,11 @@ def save_view(user: User, facts: ViewFacts) -> SavedView:
     """Keeps a view. Raises ViewRefused."""
     query = query_of(facts.query)
     if facts.list_name not in LISTS:
-        raise ViewRefused(_("This list keeps no views."))
+        raise ViewRefused(_("You can’t save views of this list."))
     if not query:
-        raise ViewRefused(_("Choose a filter first. The words of a search are not kept."))
+        raise ViewRefused(_("Choose a filter first. Search words are not saved."))
     if len(query) > LONGEST_QUERY:
-        raise ViewRefused(_("These are too many filters for a view. Take some away."))
+        raise ViewRefused(_("A view can’t hold so many filters. Remove some."))
     with transaction.atomic():
         others = _locked(user, facts.list_name)
         if len(others) >= MOST:
@@ -122,5 +122,5 @@ def _checked_name(text: str, others: Sequence[SavedView]) -> str:
     if not name or len(name) > LONGEST_NAME or not is_one_line(name):
         raise ViewRefused(_("Give the view a name of at most %(n)d characters.") % {"n": LONGEST_NAME})
     if any(other.name.casefold() == name.casefold() for other in others):
-        raise ViewRefused(_("You have a view “%(name)s” of this list. Choose another name.") % {"name": name})
+        raise ViewRefused(_("You already have a view “%(name)s” of this list. Choose another name.") % {"name": name})
     return name

@@ -52,7 +52,7 @@ class FileForm(Form):
         try:
             return SentFile((upload.name or "")[:200], upload.read().decode("utf-8-sig"))
         except UnicodeDecodeError:
-            self.add_error("file", _("The file is no text in UTF-8."))
+            self.add_error("file", _("The file is not text in UTF-8."))
             return None
 
 

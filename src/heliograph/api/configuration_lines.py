@@ -90,7 +90,7 @@ def plan_lines(account: Account, changes: Sequence[PlannedChange], allowed: Coll
     actors, events = _actors(account, changes), _events_of(changes)
     lines = []
     for change in changes:
-        sub = _("Takes back what was changed by hand: %(who)s") % {"who": _who(change, actors)} if change.drift else ""
+        sub = _("Reverts changes made by hand: %(who)s") % {"who": _who(change, actors)} if change.drift else ""
         href = "" if change.kind is ChangeKind.ADD else _href(change, events)
         lines.append(_line(change, href, sub=sub, is_allowed=change.id in allowed))
     return lines

@@ -67,7 +67,7 @@ def _page(request: AccountRequest, callout: Mapping[str, Any] | None = None, sta
         lines=drift_lines(request.account, changes, _yaml_of(request.account.pk, changes)),
         facts=_facts(applied, actors) if applied else [],
         files=[_file_row(row, actors) for row in page.rows],
-        pager=Pager.from_page(request, page, _("Of the newest 20, the file can be downloaded.")),
+        pager=Pager.from_page(request, page, _("You can download the newest 20 files.")),
     )
 
 
@@ -212,7 +212,7 @@ def stop(request: AccountRequest) -> HttpResponse:
     confirmation = question(
         _("Stop managing by a file?"),
         lead=_(
-            "Everything stays as it is. Differences from the file are no longer shown; the list of applied files stays, their texts go."
+            "Everything stays as it is. Differences from the file are no longer shown. The list of applied files stays, but their texts are deleted."
         ),
         crumbs=configuration_crumbs(),
         thing=applied.number,
@@ -222,7 +222,7 @@ def stop(request: AccountRequest) -> HttpResponse:
     if not is_agreed(request, confirmation):
         return settings_page(request, "confirmation.html", entry=ENTRY, **confirmation)
     stop_managing(request.account.pk, by=request.user.actor)
-    return _led_back(request, _("These pages decide again."))
+    return _led_back(request, _("These pages manage the account again."))
 
 
 def _led_back(request: HttpRequest, text: str) -> HttpResponse:

@@ -51,7 +51,7 @@ def plan(request: AccountRequest) -> HttpResponse:
         return _take_file(request)
     file = SentFile.from_sealed(request, answer["sent"])
     if file is None:
-        return _file_page(request, FileForm(), _("Choose the file again: the page was too old."))
+        return _file_page(request, FileForm(), _("Choose the file again: this page was open for too long."))
     values = typed_values(request)
     try:
         missing = [each for each in missing_secrets(request.account.pk, file.text) if each.reference.name not in values]
@@ -218,7 +218,7 @@ def _plan_page(
 
 def _not_deleted(error: FileRefused) -> dict[str, Any]:
     """Says why what is not in the file cannot be deleted."""
-    text = _("What is not in the file cannot all be deleted. Apply the file without that, or add these to it.")
+    text = _("Some objects that are not in the file cannot be deleted. Apply the file without deleting, or add these to it.")
     return {"tone": "failed", "title": _("Nothing was applied"), "text": text, "items": list(map(str, error.problems))}
 
 

@@ -189,4 +189,4 @@ def _last_change(reader: AccountReader, event: str, code: str) -> int:
 
 
 def _reason(gate: GateRow) -> str:
-    return f"Wanted {gate.expected}. Was {gate.actual}." if gate.expected else gate.note
+    return f"Needs {gate.expected}; it was {gate.actual}." if gate.expected else gate.note

@@ -173,7 +173,7 @@ def _attempts(row: Details, reader: AccountReader) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for attempt in row.attempts:
         retries += attempt.kind is AttemptKind.AUTO
-        result = delivery_words.answered(attempt.status) if attempt.status else attempt.message or "Its details are no longer kept."
+        result = delivery_words.answered(attempt.status) if attempt.status else attempt.message or "Its details are no longer stored."
         rows.append(
             (
                 moment(from_micros(attempt.at)),

@@ -169,7 +169,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         if recorded is None or recorded[1][0] != account:
             raise NothingToSync("This change does not exist.")
         if recorded[0] is None:
-            raise NothingToSync("The content of this change is no longer kept.")
+            raise NothingToSync("The content of this change is no longer stored.")
         provider = Committed(db)
         config, event = provider.account(account), provider.event(recorded[1][1])
         change_to_judge = replace(recorded[0], quiet=False)

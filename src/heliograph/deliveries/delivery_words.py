@@ -45,7 +45,7 @@ def isolated(name: str) -> str:
 def happened(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
     """A change as a part of a sentence: "status became Cancelled"."""
     if change is None or event is None:
-        return _("changed; the details are no longer kept")
+        return _("changed; the details are no longer stored")
     if change.facets & Facet.CREATED:
         return _("created")
     if change.facets & Facet.EVENT_CREATED:
@@ -54,18 +54,18 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
         session = event.sessions.get(change.session.session)
         status = account.session_statuses.get(change.session.status)
         return _("session %(session)s became %(status)s") % {
-            "session": session.code if session else _("that is gone"),
-            "status": isolated(status.name) if status else _("one that is gone"),
+            "session": session.code if session else _("(deleted)"),
+            "status": isolated(status.name) if status else _("a deleted one"),
         }
     if change.facets & Facet.STATUS_CHANGED and change.registration:
         status = account.status(change.registration.status, event)
-        return _("status became %(status)s") % {"status": isolated(status.name) if status else _("one that is gone")}
+        return _("status became %(status)s") % {"status": isolated(status.name) if status else _("a deleted one")}
     names = [field_name(name, account, event) for name in change.before]
     if "status" in change.before and change.event_state:
         status = account.event_statuses.get(change.event_state.status)
-        return _("event status became %(status)s") % {"status": isolated(status.name) if status else _("one that is gone")}
+        return _("event status became %(status)s") % {"status": isolated(status.name) if status else _("a deleted one")}
     if not names:  # only its newest state is still kept
-        return _("changed; the details are no longer kept")
+        return _("changed; the details are no longer stored")
     if len(names) == 1:
         return _("%(field)s changed") % {"field": names[0]}
     return ngettext("%(n)d field changed", "%(n)d fields changed", len(names)) % {"n": len(names)}
@@ -93,7 +93,7 @@ def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tup
         before = _session_status(int(str(old)), account) if old is not None else ""
         return [
             (
-                _("Session %(code)s") % {"code": session.code if session else _("that is gone")},
+                _("Session %(code)s") % {"code": session.code if session else _("(deleted)")},
                 before,
                 _session_status(change.session.status, account),
             )
@@ -105,7 +105,7 @@ def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tup
 
 def _session_status(id: int, account: AccountConfig) -> str:
     status = account.session_statuses.get(id)
-    return with_tags(status.name, status.tags, account) if status else _("one that is gone")
+    return with_tags(status.name, status.tags, account) if status else _("a deleted one")
 
 
 def _registration_diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
@@ -165,7 +165,7 @@ def _event_diff(change: Change, account: AccountConfig, event: EventConfig) -> l
 
 def _event_status(id: int, account: AccountConfig) -> str:
     status = account.event_statuses.get(id)
-    return with_tags(status.name, status.tags, account) if status else _("one that is gone")
+    return with_tags(status.name, status.tags, account) if status else _("a deleted one")
 
 
 def value_text(value: object) -> str:
@@ -187,7 +187,7 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
         return _("by %(name)s, by hand") % {"name": names[mark]}
     kind, _colon, number = mark.partition(":")
     words = {
-        "user": _("by a user who is gone"),
+        "user": _("by a deleted user"),
         "token": _("by an API token"),
         "import": _("by import %(number)s") % {"number": number},
         "source": _("by a live source"),
@@ -207,7 +207,7 @@ def did(action: StoredAction, attempt: StoredAttempt | None, connection: str, hi
     """
     where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
-        return _("Not needed any more: a newer change was sent first.")
+        return _("No longer needed: a newer change was sent first.")
     if action.state is ActionState.PENDING and hindrance:
         return f"{_('Not sent yet.')} {hindrance}"
     if action.state is ActionState.PENDING:
@@ -232,27 +232,27 @@ def why(action: StoredAction, attempt: StoredAttempt | None, connection: str) ->
 
 CAUSES = {
     Cause.DNS: gettext_lazy("The address of %(connection)s was not found."),
-    Cause.NO_NAME_SERVER: gettext_lazy("No name server told Heliograph the address of %(connection)s."),
+    Cause.NO_NAME_SERVER: gettext_lazy("Heliograph found no address for %(connection)s."),
     Cause.REFUSED: gettext_lazy("%(connection)s refused the connection."),
-    Cause.TLS: gettext_lazy("No safe connection to %(connection)s was possible."),
+    Cause.TLS: gettext_lazy("No secure connection to %(connection)s was possible."),
     Cause.TIMEOUT: gettext_lazy("%(connection)s did not answer in time."),
     Cause.RESET: gettext_lazy("%(connection)s closed the connection."),
     Cause.GARBLED: gettext_lazy("%(connection)s did not answer in HTTP."),
-    Cause.BLOCKED: gettext_lazy("The address of %(connection)s is one that requests must not reach."),
+    Cause.BLOCKED: gettext_lazy("Requests may not go to the address of %(connection)s."),
     Cause.FLOW_INACTIVE: gettext_lazy("The flow is off."),
     Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete."),
     Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test."),
-    Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now."),
-    Cause.CONNECTION_GONE: gettext_lazy("The flow’s connection is gone, or incomplete."),
-    Cause.MAPPING_GONE: gettext_lazy("The mapping is gone."),
+    Cause.FLOW_WATCH: gettext_lazy("The flow now watches for something else."),
+    Cause.CONNECTION_GONE: gettext_lazy("The flow’s connection was deleted, or is incomplete."),
+    Cause.MAPPING_GONE: gettext_lazy("The mapping was deleted."),
     Cause.FLOW_DELETED: gettext_lazy("The flow was deleted."),
     Cause.DESTINATION_REMOVED: gettext_lazy("The destination was removed from the flow."),
     Cause.ERASED: gettext_lazy("The person was erased."),
-    Cause.CONTENT_REMOVED: gettext_lazy("No longer possible: its details were removed, as old ones are, before it had a tag."),
+    Cause.CONTENT_REMOVED: gettext_lazy("Too late: its details were removed with age before it had a tag."),
     Cause.REPLAY_CANCELLED: gettext_lazy("Its replay was cancelled before it was sent."),
     Cause.DISCARDED: gettext_lazy("It was made in the flow’s other mode, Live or Test, and somebody discarded it."),
-    Cause.EXCEPTION: gettext_lazy("Heliograph itself failed with it."),
-    Cause.POISON: gettext_lazy("Heliograph itself failed with it."),
+    Cause.EXCEPTION: gettext_lazy("Heliograph had an internal error."),
+    Cause.POISON: gettext_lazy("Heliograph had an internal error."),
 }
 
 
@@ -288,7 +288,7 @@ def state_of(state: ActionState) -> Toned:
         case ActionState.VALIDATION:
             return "invalid", _("Validation error")
         case ActionState.SUPERSEDED:
-            return "quiet", _("Superseded")
+            return "quiet", _("Replaced by newer data")
         case _:
             return "", _("Pending")
 
@@ -320,7 +320,7 @@ def attempt_name(attempt: StoredAttempt, number: int) -> str:
 
 def origin_of(action: StoredAction) -> str:
     """How an action was created, if not in the usual way."""
-    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.RECONSIDERED: _("Judged again")}.get(action.origin, "")
+    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.RECONSIDERED: _("Checked again")}.get(action.origin, "")
 
 
 def waits_for_tag(count: int, text: str = "") -> str:

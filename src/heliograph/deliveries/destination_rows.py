@@ -77,9 +77,9 @@ def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | Non
 
 def _of_decision(row: DestinationOfRegistration) -> dict[str, str]:
     if row.stuck is ItemState.UNTAGGED:
-        return {"tone": "wait", "state": _("Waits for a tag"), "says": _("It is checked at once when its status or property has one.")}
+        return {"tone": "wait", "state": _("Waits for a tag"), "says": _("It is checked as soon as its status or property has one.")}
     if row.stuck is ItemState.WAITING:
         return {"tone": "wait", "state": _("Waiting"), "says": _("Its check is tried again.")}
     if row.stuck is ItemState.FAILED:
         return {"tone": "failed", "state": _("Failed"), "says": _("It could not be checked.")}
-    return {"tone": "quiet", "state": _("Not sent"), "says": _("No change of it was one that this flow sends.")}
+    return {"tone": "quiet", "state": _("Not sent"), "says": _("This flow sends none of its changes.")}

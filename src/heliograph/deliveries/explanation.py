@@ -29,7 +29,7 @@ LISTS = {
 TAG_FIELDS = (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
 """Filter fields whose values are ids of tags."""
 
-_UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName.ACTIVATION: gettext_lazy("The flow asks for no tags.")}
+_UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName.ACTIVATION: gettext_lazy("The flow needs no tags.")}
 """The texts for gates without conditions."""
 
 
@@ -120,20 +120,20 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
         }
     if explanation.reason is Reason.UNTAGGED:
         of_session = stopped is not None and stopped.place == SESSION_STATUSES
-        return (
-            _("Not triggered yet: the session status carries no tag.") if of_session else _("Not triggered yet: the status carries no tag.")
-        )
+        return _("Not triggered yet: the session status has no tag.") if of_session else _("Not triggered yet: the status has no tag.")
     if explanation.reason is Reason.UNTAGGED_PROPERTY:
-        return _("Not triggered yet: a property that is set carries no tag.")
+        return _("Not triggered yet: a property that is set has no tag.")
     actual = _tags_or_words(stopped, flow, account) if stopped else ""
     if explanation.verdict is FlowVerdict.NOT_TRIGGERED:
         if stopped is not None and stopped.place == PROPERTIES:
-            return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _expected(stopped, flow, account)}
+            return _("Not triggered: none of the properties that this flow needs is set (%(tags)s).") % {
+                "tags": _expected(stopped, flow, account)
+            }
         return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
     if stopped is None:
         return _("Filtered.")
     if stopped.name is GateName.WATCH:
-        return _("Recorded without being judged.") if stopped.place == "quiet" else _("Filtered: this flow does not watch such changes.")
+        return _("Recorded without being checked.") if stopped.place == "quiet" else _("Filtered: this flow does not watch such changes.")
     if stopped.name is GateName.ACTIVE:
         return _("Filtered: the flow was off.") if stopped.place == "inactive" else _("Filtered: the flow was incomplete.")
     if stopped.name is GateName.MODE:
@@ -158,18 +158,18 @@ def not_triggered(
         state = ("failed", _("Failed"))
     if reason is Reason.FLOW_DELETED or (reason is not None and reason.is_untagged and flow not in account.flows):
         # The worker ends what waits in a deleted flow step by step.
-        return _("No longer possible: the flow was deleted before it had a tag."), ("quiet", _("Not triggered"))
+        return _("Too late: the flow was deleted before it had a tag."), ("quiet", _("Not triggered"))
     if reason is Reason.UNTAGGED:
         of_session = account.session_statuses.get(change.session.status) if change and change.session else None
         if of_session is not None and not of_session.tags:
-            return _("It waits for a tag: its session status carries none."), state
-        return _("It waits for a tag: its status carries none."), state
+            return _("Waiting: the session status has no tag."), state
+        return _("Waiting: the status has no tag."), state
     if reason is Reason.UNTAGGED_PROPERTY:
-        return _("It waits for a tag: a property that is set carries none."), state
+        return _("Waiting: a property that is set has no tag."), state
     if reason is Reason.CONTENT_REMOVED:
-        return _("No longer possible: its details were removed, as old ones are, before it had a tag."), state
+        return _("Too late: its details were removed with age before it had a tag."), state
     if reason is Reason.FAILED:
-        return _("It could not be judged: Heliograph itself failed with it."), state
+        return _("It could not be checked: Heliograph had an internal error."), state
     return _unmet(account.flows.get(flow), change, account, event) or _("It is tagged, but this flow does not act on it."), state
 
 
@@ -182,7 +182,7 @@ def _unmet(flow: Flow | None, change: Change | None, account: AccountConfig, eve
     if explanation.reason is not Reason.NOT_SELECTED or stopped is None:
         return ""
     if stopped.place == PROPERTIES:
-        return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _expected(stopped, flow, account)}
+        return _("None of the properties that this flow needs is set: %(tags)s.") % {"tags": _expected(stopped, flow, account)}
     status = _status_in(stopped.place, change, account, event)
     return _("This flow does not act on %(status)s.") % {"status": isolated(status)} if status else ""
 
@@ -257,4 +257,4 @@ def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
 
 def _label(tag: str, account: AccountConfig) -> str:
     known_tag = account.tags.get(int(tag)) if tag.lstrip("-").isdecimal() else None
-    return known_tag.label if known_tag else _("a tag that is gone")
+    return known_tag.label if known_tag else _("a deleted tag")

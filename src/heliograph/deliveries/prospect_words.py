@@ -16,12 +16,12 @@ from heliograph.web.templatetags.moments import soon
 
 _STANDSTILLS: Final = {Hold.PAUSED, Hold.UNRELEASED}
 _STOPS: Final = {
-    Cause.FLOW_INACTIVE: gettext_lazy("The flow is off: nothing of it is sent until it is switched on."),
+    Cause.FLOW_INACTIVE: gettext_lazy("The flow is off: nothing is sent until you switch it on."),
     Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test: it is not sent until the flow is switched back."),
-    Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now: it is not sent until the flow watches for this again."),
+    Cause.FLOW_WATCH: gettext_lazy("The flow now watches for something else: it is not sent until the flow watches for this again."),
     Cause.CONNECTION_GONE: gettext_lazy("The flow has no usable connection: nothing is sent until it has one."),
-    Cause.MAPPING_GONE: gettext_lazy("A mapping of the flow is gone: nothing is sent until it has another."),
-    Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete: nothing of it is sent until it lacks nothing."),
+    Cause.MAPPING_GONE: gettext_lazy("A mapping of the flow was deleted: nothing is sent until you choose another."),
+    Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete: nothing is sent until it’s complete."),
 }
 
 
@@ -46,15 +46,13 @@ def _hold(prospect: Prospect) -> str:
         case Hold.PAUSED:
             return _("%(connection)s is paused: nothing is sent until somebody chooses Release in its menu.") % facts
         case Hold.RELEASED:
-            return _("%(connection)s is being released: what it holds goes out at the chosen rate.") % facts
+            return _("%(connection)s is being released: held items go out at the chosen rate.") % facts
         case Hold.UNRELEASED:
             return _("This is a restored copy: nothing is sent until an Administrator lets it send.")
         case Hold.RESTS:
-            return _("%(connection)s rests until %(time)s, as its target asked.") % facts
+            return _("%(connection)s is paused until %(time)s, because its target asked us to wait.") % facts
         case Hold.SILENT:
-            return (
-                _("%(connection)s was not reached the last times: single requests probe it, and the rest follows once it answers.") % facts
-            )
+            return _("%(connection)s did not answer recently. Single requests test it, and the rest follows once it answers.") % facts
 
 
 def on_their_way(connections: Sequence[int], names: Mapping[int, str], holds: Mapping[int, ConnectionHold]) -> str:
@@ -71,8 +69,7 @@ def on_their_way(connections: Sequence[int], names: Mapping[int, str], holds: Ma
     facts = {"n": count, "connections": connection_names}
     if not held_up:
         return (
-            ngettext("%(n)d action is on its way, to %(connections)s.", "%(n)d actions are on their way, to %(connections)s.", count)
-            % facts
+            ngettext("%(n)d action is being sent, to %(connections)s.", "%(n)d actions are being sent, to %(connections)s.", count) % facts
         )
-    made = ngettext("%(n)d action is made, for %(connections)s.", "%(n)d actions are made, for %(connections)s.", count) % facts
+    made = ngettext("%(n)d action is created, for %(connections)s.", "%(n)d actions are created, for %(connections)s.", count) % facts
     return " ".join([made, *(hindrance(prospect) for prospect in held_up)])

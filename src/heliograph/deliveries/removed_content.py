@@ -27,7 +27,7 @@ def removed_records(reader: AccountReader, since: int = 0) -> str:
     removed = reader.removals.records_removed_at(since)
     if removed is None:
         return ""
-    return _("Details kept until %(day)s. What happened before %(since)s can no longer be listed.") % {
+    return _("Details are kept until %(day)s. Changes before %(since)s can no longer be listed.") % {
         "day": day(from_micros(removed)),
         "since": minute(from_micros(reader.removals.records_kept_since)),
     }

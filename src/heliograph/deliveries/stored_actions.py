@@ -54,5 +54,5 @@ def attempts(reader: AccountReader, action: StoredAction) -> ActionAttempts:
     stored = {number: each for (_action, number), each in exchanges(reader.db, reader.account, [action.id]).items()}
     removed = ""
     if of_action and not stored:
-        removed = removed_content(reader, action.created, action.ended or 0) or _("Its content is no longer kept.")
+        removed = removed_content(reader, action.created, action.ended or 0) or _("Its content is no longer stored.")
     return ActionAttempts(of_action, stored, removed)

@@ -132,8 +132,8 @@ def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:
 
 
 def _tag(id: int, names: Mapping[int, str]) -> str:
-    return names.get(id) or _("a tag that is gone")
+    return names.get(id) or _("a deleted tag")
 
 
 def _named(id: int | None, names: Mapping[int, str]) -> str:
-    return "" if id is None else names.get(id) or _("one that is gone")
+    return "" if id is None else names.get(id) or _("a deleted one")

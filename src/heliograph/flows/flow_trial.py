@@ -104,7 +104,7 @@ def change_to_try(reader: AccountReader, flow: Flow, subject: TrialSubject) -> C
         if recorded is None:
             raise Invalid({"change": [_("This change does not exist.")]})
         if recorded[0] is None:
-            raise NothingToTry(_("The content of this change is no longer kept."))
+            raise NothingToTry(_("The content of this change is no longer stored."))
         return ChangeToTry(id, recorded[0], recorded[1][1], _registration_of(reader, id))
     watches_events = subject_of(flow) is Subject.EVENT
     if watches_events is not (name == "event"):
@@ -124,7 +124,7 @@ def latest_change(reader: AccountReader, flow: Flow, subject: int) -> ChangeToTr
         raise NothingToTry(_("No change of it has been recorded yet."))
     id, change, event = latest
     if change is None:
-        raise NothingToTry(_("The content of its last change is no longer kept. Save it once, then test again."))
+        raise NothingToTry(_("The content of its last change is no longer stored. Save it once, then test again."))
     return ChangeToTry(id, change, event, _registration_of(reader, id))
 
 

@@ -83,7 +83,7 @@ class FigureScope:
         """The sentence that says why numbers of this period have no links (X6); "" if its records are kept."""
         if self.removed_at is None:
             return ""
-        return _("Details kept until %(day)s. What is older than %(since)s is counted, but can no longer be listed.") % {
+        return _("Details are kept until %(day)s. Older changes than %(since)s are counted, but can no longer be listed.") % {
             "day": day(from_micros(self.removed_at)),
             "since": minute(from_micros(self.kept_since)),
         }

@@ -40,7 +40,7 @@ INTEGRATIONS: Final = (
         INTEGRATION,
         "webhooks",
         gettext_lazy("Webhook Posts"),
-        gettext_lazy("Only what flows send by webhook: all events, registrations and flows of the account."),
+        gettext_lazy("Only what flows send by webhook, for all events, registrations and flows of the account."),
     ),
 )
 

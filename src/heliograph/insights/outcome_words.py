@@ -84,7 +84,7 @@ def _chip_of_action(outcome: FlowOutcome, action: StoredAction) -> OutcomeChip:
         case ActionState.VALIDATION:
             return OutcomeChip(**where, answer=_("not sent"), word=_("validation error"), tone="invalid", icon="invalid")
         case ActionState.SUPERSEDED:
-            return OutcomeChip(**where, answer=_("newer data was sent"), word=_("superseded"), tone="unread", icon="dash")
+            return OutcomeChip(**where, answer=_("newer data was sent"), word=_("replaced by newer data"), tone="unread", icon="dash")
         case _ if may_go(outcome.prospect):
             return OutcomeChip(**where, answer=_("on its way"), word=_("on its way"))
         case _:
@@ -96,7 +96,7 @@ def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
     if not outcome.is_open_or_failed:
         return OutcomeChip(**where, answer=str(_NOT_TRIGGERED), word=str(_NOT_TRIGGERED), tone="unread", icon="dash", href=why)
     untagged = outcome.reason is not None and outcome.reason.is_untagged
-    answer, item = _("no tag") if untagged else _("not judged"), reverse("retry-item", args=(f"r{outcome.id}",))
+    answer, item = _("no tag") if untagged else _("not checked"), reverse("retry-item", args=(f"r{outcome.id}",))
     if outcome.queue is QueueStatus.FAILED:
         return OutcomeChip(**where, answer=answer, word=_("failed"), tone="failed", icon="failed", href=item)
     word = _("waits for a tag") if untagged else str(_WAITS)

@@ -153,18 +153,18 @@ def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
     """
     typed = {name: text for name in PARAMETERS if (text := query.get(name, "").strip())}
     if len({PARAMETERS[name] for name in typed}) > 1:
-        raise WrongPeriod(next(iter(typed)), _("This address asks for two periods at a time."))
+        raise WrongPeriod(next(iter(typed)), _("This link asks for two periods at once. Choose one above."))
     if "since" in typed or "until" in typed:
         since, until = read_id(typed.get("since", "")), read_id(typed.get("until", ""))
         if since is None or until is None or not 0 < until - since <= MOST_DAYS * DAY + DAY or until > _LAST_MINUTE:
-            raise WrongPeriod("since", _("The period in this address cannot be read. The link may not be whole."))
+            raise WrongPeriod("since", _("We can’t read the period in this link. It may be incomplete: choose a period above."))
         return fixed_window(since * MINUTE, until * MINUTE)
     if "from" in typed or "to" in typed:
         return _range(typed, zone)
     if "days" in typed:
         days = read_id(typed["days"])
         if days is None or not 1 <= days <= MOST_DAYS:
-            raise WrongPeriod("days", _("A whole number of days from 1 to %(most)d is needed.") % {"most": MOST_DAYS})
+            raise WrongPeriod("days", _("Give a whole number of days from 1 to %(most)d.") % {"most": MOST_DAYS})
         until = (now // MINUTE + 1) * MINUTE
         step = 60 if days <= 1 else 360 if days * 4 <= MOST_COLUMNS else DAY * math.ceil(days / MOST_COLUMNS)
         return Window(_edges(until - days * DAY * MINUTE, until, step), days=days)
@@ -172,7 +172,7 @@ def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
         return calendar_window(calendar, now, zone)
     rolling = member_of(Rolling, typed.get("period", Rolling.DAY.value), None)
     if rolling is None:
-        raise WrongPeriod("period", _("This address asks for a period that there is not."))
+        raise WrongPeriod("period", _("This link asks for a period that does not exist. Choose one above."))
     return rolling_window(rolling, now)
 
 
@@ -219,7 +219,7 @@ def fixed_window(since: int, until: int) -> Window:
 def _range(typed: Mapping[str, str], zone: ZoneInfo) -> Window:
     first, last = _day(typed, "from"), _day(typed, "to")
     if last < first:
-        raise WrongPeriod("to", _("It ends before it begins."))
+        raise WrongPeriod("to", _("The period ends before it begins. Choose a later end."))
     count = (last - first).days + 1
     if count > MOST_DAYS:
         words = {"n": intcomma(count), "most": MOST_DAYS}
@@ -247,14 +247,14 @@ def _edges(since: int, until: int, step: int) -> tuple[int, ...]:
 def _day(typed: Mapping[str, str], name: str) -> datetime.date:
     text = typed.get(name, "")
     if not text:
-        raise WrongPeriod(name, _("Say on which day it begins.") if name == "from" else _("Say on which day it ends."))
+        raise WrongPeriod(name, _("Choose the day on which it begins.") if name == "from" else _("Choose the day on which it ends."))
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
         day = None
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
         words = {"text": text[:40], "first": FIRST_YEAR, "last": LAST_YEAR}
-        raise WrongPeriod(name, _("“%(text)s” is no day of the years %(first)d to %(last)d. Give one like 2027-01-31.") % words)
+        raise WrongPeriod(name, _("“%(text)s” is not a day of the years %(first)d to %(last)d. Give one like 2027-01-31.") % words)
     return day
 
 

@@ -102,7 +102,7 @@ def start(
     with scope(account=account):
         waiting = Job.objects.filter(kind=KIND).exclude(state__in=[*ENDED, JobState.FAILED]).count()
     if waiting >= MOST_OPEN:
-        raise TooManyExports(_("%(n)d exports of this account are not done yet. Wait for one of them.") % {"n": waiting})
+        raise TooManyExports(_("%(n)d exports of this account are still running. Wait until one has ended.") % {"n": waiting})
     parameters = {"wanted": record_filter.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **list_facts}
     with transaction.atomic(), scope(account=account):
         job = control.create(KIND, account, parameters, by=by, rows=total)

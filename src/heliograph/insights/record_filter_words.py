@@ -26,7 +26,7 @@ def filter_words(record_filter: RecordFilter, reader: AccountReader) -> list[str
         str(OUTCOMES[record_filter.outcome]) if record_filter.outcome else "",
         str(REPLAYS[record_filter.replays]) if record_filter.replays in REPLAYS else "",
         _("one cause") if record_filter.alike else "",
-        _("those that have moved since") if record_filter.left_kind else "",
+        _("those that have changed since") if record_filter.left_kind else "",
         _("a code or name") if record_filter.text else "",
     ]
     return [part for part in parts if part]

@@ -71,7 +71,7 @@ def check_fit(record_filter: RecordFilter, order: RecordSort) -> None:
     unfit = [name for name, field in names.items() if getattr(fit, field) != getattr(record_filter, field)]
     unfit += ["sort"] if order not in sorts_of(record_filter.kind) else []
     if unfit:
-        raise Invalid({name: [_("A list of these records does not have this.")] for name in unfit})
+        raise Invalid({name: [_("This list of records does not have this filter.")] for name in unfit})
 
 
 def record_list(

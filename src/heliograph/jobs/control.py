@@ -100,9 +100,9 @@ def _check_waiting(account: int) -> None:
     if Job.objects.filter(account_id=account, state__in=OPEN).count() >= most:
         raise TooMuchWork(
             ngettext(
-                "Not begun: %(n)d job of this account waits or runs, which is as many as an account may have. Wait until it has ended, or stop it.",
-                "Not begun: %(n)d jobs of this account wait or run, which is as many as an account may have. Wait until one has ended, or stop"
-                " one of them.",
+                "Not started: %(n)d job of this account waits or runs, which is as many as an account may have. Wait until it has ended, or stop it.",
+                "Not started: %(n)d jobs of this account wait or run, which is as many as an account may have. Wait until one "
+                "has ended, or stop one of them.",
                 most,
             )
             % {"n": most}
@@ -118,8 +118,9 @@ def check_rows(account: int, more: int) -> None:
         return
     raise TooMuchWork(
         _(
-            "Stopped: the dry runs, downloads and exports of this account may leave %(most)s rows within 24 hours, and this would be more. Choose"
-            " fewer records, try again tomorrow, or ask whoever runs Heliograph for more (HELIOGRAPH_JOBS_ROWS)."
+            "Stopped: the dry runs, downloads and exports of this account may create %(most)s rows within 24 hours, and "
+            "this would be more. Choose fewer records, try again tomorrow, or ask whoever runs Heliograph for more "
+            "(HELIOGRAPH_JOBS_ROWS)."
         )
         % {"most": intcomma(most)}
     )

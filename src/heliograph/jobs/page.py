@@ -97,7 +97,7 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
         }
     lead = job_page.lead
     if job.state == JobState.CANCELLED:
-        lead = f"{lead} {_('Stopped before its end.')}"
+        lead = f"{lead} {_('Stopped before the end.')}"
     elif job.state == JobState.PAUSED:
         lead = f"{lead} {_('Paused at %(progress)s.') % {'progress': progress_text(job.done, job.total, None)}}"
     return {
@@ -149,9 +149,9 @@ def queue_place(job: Job) -> str:
     if place.ahead:
         text = ngettext("%(n)s job of this account goes first.", "%(n)s jobs of this account go first.", place.ahead) % {"n": place.ahead}
     elif not place.others:
-        return _("It goes on in a moment.") if job.started else _("It begins in a moment.")
+        return _("It continues in a moment.") if job.started else _("It starts in a moment.")
     else:
-        text = _("It is the next of this account.")
+        text = _("It is next in this account.")
     return f"{text} {_('Accounts take turns.')}" if place.others else text
 
 

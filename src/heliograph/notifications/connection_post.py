@@ -73,7 +73,7 @@ def post_message(message: Message, letter: Letter, connection_id: int) -> tuple[
             prepared = prepare(connection, secrets)
         route = route_of(account.pk, connection_id, connection, secrets, page_sender.policy(account.pk), Limits())
     except NotInAccount:
-        return Result.IMPOSSIBLE, _("The connection is gone.")
+        return Result.IMPOSSIBLE, _("The connection was deleted.")
     except HeliographError:
         return Result.IMPOSSIBLE, _("The connection can’t be used as it is set up. Test it.")
     if prepared.path_and_query.chips:

@@ -165,7 +165,7 @@ _TITLES: Final[Mapping[str, Callable[[], str]]] = {
     Health.PAUSED: lambda: _("%(name)s is paused"),
     Health.LOST: lambda: _("%(name)s is no longer connected"),
     Health.SILENT: lambda: _("%(name)s doesn’t answer"),
-    Health.BLOCKED: lambda: _("%(name)s has an address that may not be reached"),
+    Health.BLOCKED: lambda: _("%(name)s has an address that requests may not go to"),
     Health.REFUSES: lambda: _("%(name)s refuses what we send"),
 }
 _SIGN_IN_STATUSES: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -177,7 +177,7 @@ def _refuses(observed: Observed) -> Letter:
         return Letter(
             _("%(name)s can’t be read") % {"name": name},
             paragraphs=[
-                _("New registrations don’t come in from it. Nothing is lost: we try again automatically and go on where it stopped.")
+                _("New registrations don’t come in from it. Nothing is lost: we try again automatically and continue where it stopped.")
             ],
             button=_("Open the source"),
             path=reverse("source", args=(facts["source"],)),
@@ -200,7 +200,7 @@ def _refuses(observed: Observed) -> Letter:
     )
     asks_for_key = health == Health.REFUSES and status in _SIGN_IN_STATUSES
     if asks_for_key:
-        paragraphs.append(_("Most likely its key or password was replaced or has run out. Its administrator can give you a new one."))
+        paragraphs.append(_("Most likely its key or password was replaced or has expired. Its administrator can give you a new one."))
     return Letter(
         _TITLES.get(health, _TITLES[Health.REFUSES])() % {"name": name},
         before_words=_("It answers:") if words else "",
@@ -236,7 +236,7 @@ def _waits(observed: Observed) -> Letter:
         return Letter(
             ngettext("%(n)s is waiting for a tag", "%(n)s are waiting for a tag", observed.number) % {"n": number},
             paragraphs=[
-                _("Something in %(events)s has no tag that a flow needs. Nothing is lost: add the tag, and what waits goes on.")
+                _("Something in %(events)s has no tag that a flow needs. Nothing is lost: add the tag, and what waits is sent.")
                 % {"events": events}
             ],
             button=_("Add the tags"),
@@ -255,14 +255,14 @@ def _waits(observed: Observed) -> Letter:
 
 def _failed(observed: Observed) -> Letter:
     flows = ", ".join(map(isolated, observed.facts.get("flows", ())))
-    again = _("All retries are used up: they are sent again only if you send them. Fix the cause, then send them from Retry.")
+    again = _("All retries are used up, so they are not sent again automatically. Fix the cause, then send them from Retry.")
     return Letter(
         ngettext("%(n)s failed for good: %(name)s", "%(n)s failed for good: %(name)s", observed.number)
         % {"n": intcomma(observed.number), "name": _name(observed)},
         paragraphs=[*([_("Flows: %(flows)s.") % {"flows": flows}] if flows else []), again],
         button=_("See them in Retry"),
         path=_retry_path(observed, StatusChoice.FAILED),
-        why=_("You get this once per cause, however many fail. We’ll write once more when none is left."),
+        why=_("You get this once per cause, however many fail. We’ll write once more when none are left."),
     )
 
 
@@ -292,7 +292,7 @@ def _ended(observed: Observed) -> Letter:
     path = reverse("replay-run", args=(facts["replay"],)) if is_replay and facts.get("replay") else reverse("job", args=(facts["id"],))
     return Letter(
         f"{title}: {numbers}" if numbers else title,
-        paragraphs=[_("It met an error. Its page says why, and goes on from where it stopped.")] if facts.get("failed") else [],
+        paragraphs=[_("It hit an error. Its page says why, and continues from where it stopped.")] if facts.get("failed") else [],
         button=_("Open the replay") if is_replay else _("Open the import"),
         path=path,
         why=_("You get this because you started it."),
@@ -306,7 +306,7 @@ def _ends(observed: Observed) -> Letter:
     end = short_moment(from_micros(int(facts["ends"])))
     if facts["scope"] == "token":
         title = _("The API token %(name)s ends within %(days)s") % {"name": name, "days": left}
-        text = _("Programs that use it are refused from %(time)s on. Make a new one, and give it to them before.") % {"time": end}
+        text = _("Programs that use it are refused from %(time)s on. Make a new one and give it to them before that.") % {"time": end}
         return Letter(
             title,
             paragraphs=[text],
@@ -315,7 +315,7 @@ def _ends(observed: Observed) -> Letter:
             why=_("You get this 14 days and 2 days before."),
         )
     title = _("A certificate of %(name)s ends within %(days)s") % {"name": name, "days": left}
-    text = _("From %(time)s on, nothing reaches it. Enter a new certificate before.") % {"time": end}
+    text = _("From %(time)s on, nothing reaches it. Enter a new certificate before that.") % {"time": end}
     path = reverse("connection", args=(observed.connection,))
     return Letter(
         title, paragraphs=[text], button=_("Open %(name)s") % {"name": name}, path=path, why=_("You get this 14 days and 2 days before.")
@@ -334,7 +334,7 @@ def _trouble(observed: Observed) -> Letter:
             why=why,
         )
     text = _(
-        "Registrations are accepted, and nothing is delivered. Start “heliograph serve” or “heliograph worker”; if one runs, look at its log and restart it."
+        "Registrations are accepted, but nothing is delivered. Start “heliograph serve” or “heliograph worker”; if one is running, check its log and restart it."
     )
     return Letter(_("No worker is sending"), _("Installation"), paragraphs=[text], why=why)
 
@@ -364,6 +364,6 @@ _OPENED: Final[Mapping[Kind, Callable[[Observed], Letter]]] = {
 _RESOLVED: Final[Mapping[Kind, Callable[[Observed], str]]] = {
     Kind.REFUSES: _works_again,
     Kind.WAITS: _nothing_waits,
-    Kind.FAILED: lambda observed: _("nothing failed is left of %(name)s") % {"name": _name(observed)},
+    Kind.FAILED: lambda observed: _("no failures of %(name)s are left") % {"name": _name(observed)},
     Kind.TROUBLE: _trouble_over,
 }

@@ -66,7 +66,7 @@ def shown(account: int, user: int, test: str) -> list[dict[str, str]]:
         name = (
             _("E-mail to %(address)s") % {"address": row.address}
             if row.way == "mail"
-            else config_names.get(row.address, _("A connection that is gone"))
+            else config_names.get(row.address, _("A deleted connection"))
         )
         if row.state == MessageState.SENT:
             steps.append({"name": name, "state": "passed", "is": _("Taken"), "detail": _("Look for “A test from Heliograph”.")})

@@ -104,7 +104,7 @@ def process(db: Database, provider: ConfigProvider, source: int, most: int = MOS
 def call_json(stored: StoredCall) -> object:
     """The call as decoded JSON. Raises NoCallBody."""
     if stored.body is None:
-        raise NoCallBody("It is not kept any more.")
+        raise NoCallBody("It is no longer stored.")
     return read_call_body(stored.body, _content_type(stored.headers))
 
 

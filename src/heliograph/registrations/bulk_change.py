@@ -99,7 +99,7 @@ class NothingToSet(HeliographError):
 def check(db: Database, account: int, wish: Wish) -> None:
     """Raises Invalid if the wish names an event that the account does not have."""
     if wish.filters.event is not None and not Registrations(db, account).has_event(wish.filters.event):
-        raise Invalid({"filters.event": [_("There is no such event.")]})
+        raise Invalid({"filters.event": [_("This event does not exist.")]})
 
 
 def total_of(account: int, wish: Wish) -> int:

@@ -50,7 +50,7 @@ class FullRead:
         with read_database() as db:
             serial = Registrations(db, account).serial_of(registration)
         if serial is None:
-            raise NotInAccount(_("There is no such registration any more. Begin anew."))
+            raise NotInAccount(_("This registration no longer exists. Begin anew."))
         return cls(account, filters, serial)
 
     def note(self, by: str) -> None:
@@ -58,7 +58,7 @@ class FullRead:
         with read_database() as db:
             facts: dict[str, object] = {"filter": _filter_words(Registrations(db, self.account), self.filters)}
         if self.after:
-            facts["part"] = _("goes on where an earlier read was cut off")
+            facts["part"] = _("continues where an earlier read was cut off")
         with transaction.atomic():
             db = of_django(connection)
             audit.note(

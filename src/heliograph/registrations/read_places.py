@@ -56,7 +56,7 @@ class ReadPlaces:
             if len(self._begun) + ahead >= self.most:
                 self._waiting[account] = self.clock()
                 raise NoReadPlace(
-                    _("Full reads of other accounts are running. Ask again in a moment: a place is kept for who waits longest.")
+                    _("Full reads of other accounts are running. Ask again in a moment: whoever has waited longest goes first.")
                 )
             self._waiting.pop(account, None)
             self._begun[account] = self.clock()

@@ -21,25 +21,25 @@ VERDICTS: Final = {
     ReplayVerdict.DIFFERENT: gettext_lazy("Different"),
     ReplayVerdict.SAME: gettext_lazy("Same"),
     ReplayVerdict.FILTERED: gettext_lazy("Filtered"),
-    ReplayVerdict.SUPERSEDED: gettext_lazy("Superseded"),
+    ReplayVerdict.SUPERSEDED: gettext_lazy("Replaced by newer data"),
     ReplayVerdict.WOULD_FAIL: gettext_lazy("Would fail"),
 }
 """In the order of the dry run."""
 SAYS: Final = {
-    ReplayVerdict.NEW: gettext_lazy("nothing of it was accepted there: never sent, or refused"),
-    ReplayVerdict.DIFFERENT: gettext_lazy("not what was last accepted there"),
-    ReplayVerdict.SAME: gettext_lazy("exactly what was last accepted there"),
-    ReplayVerdict.FILTERED: gettext_lazy("the flow’s rules of today leave them out"),
+    ReplayVerdict.NEW: gettext_lazy("nothing of them was accepted there: never sent, or refused"),
+    ReplayVerdict.DIFFERENT: gettext_lazy("not the same as last accepted there"),
+    ReplayVerdict.SAME: gettext_lazy("the same as last accepted there"),
+    ReplayVerdict.FILTERED: gettext_lazy("today’s rules of the flow leave them out"),
     ReplayVerdict.SUPERSEDED: gettext_lazy("newer data was sent there, or goes first"),
-    ReplayVerdict.WOULD_FAIL: gettext_lazy("no request can be made of them"),
+    ReplayVerdict.WOULD_FAIL: gettext_lazy("no request can be made from them"),
 }
 TONES: Final[Mapping[ReplayVerdict, str]] = {ReplayVerdict.SUPERSEDED: "quiet", ReplayVerdict.WOULD_FAIL: "invalid"}
 NOTES: Final = {
     ReplayNote.NEWER_SENT: gettext_lazy("Newer data of this record was sent there."),
-    ReplayNote.NEWER_WAITS: gettext_lazy("Newer data of this record waits to be sent there, and goes first."),
-    ReplayNote.CONTENT_GONE: gettext_lazy("The content of this change is no longer kept."),
-    ReplayNote.LAST_GONE: gettext_lazy("What was last accepted there is no longer kept, so it cannot be compared."),
-    ReplayNote.NOT_COMPARED: gettext_lazy("What was last accepted there is not kept whole, so it cannot be compared."),
+    ReplayNote.NEWER_WAITS: gettext_lazy("Newer data of this record is waiting to be sent there, and goes first."),
+    ReplayNote.CONTENT_GONE: gettext_lazy("The content of this change is no longer stored."),
+    ReplayNote.LAST_GONE: gettext_lazy("What was last accepted there is no longer stored, so it cannot be compared."),
+    ReplayNote.NOT_COMPARED: gettext_lazy("Only a part of what was last accepted there is stored, so it cannot be compared."),
 }
 STAGES: Final = {
     Stage.CHECKING: gettext_lazy("Dry run"),
@@ -70,7 +70,7 @@ def selected(selection: Selection, event: str) -> str:
     parts += [_("“%(text)s”") % {"text": registrations.text}] if registrations.text else []
     parts += [registrations.status] if registrations.status else []
     parts += [_("every matching change")] if selection.every else []
-    parts += [_("also what was recorded without sending")] if selection.quiet else []
+    parts += [_("including changes recorded without sending")] if selection.quiet else []
     return ", ".join(parts)
 
 

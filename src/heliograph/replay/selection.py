@@ -20,7 +20,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.store.database import Database
 from heliograph.store.where import Where
 
-ENDS_BEFORE: Final = gettext_lazy("It ends before it begins.")
+ENDS_BEFORE: Final = gettext_lazy("The period ends before it begins. Choose a later end.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def selection_of(reader: AccountReader, facts: SelectionFacts, zone: ZoneInfo, n
     if facts.event is not None and not reader.events([facts.event]):
         raise Invalid({"event": [_("This event no longer exists. Choose another one.")]})
     if facts.status and facts.status not in Registrations(reader.db, reader.account).statuses():
-        raise Invalid({"status": [_("There is no status of this name.")]})
+        raise Invalid({"status": [_("No status has this name.")]})
     return Selection(
         until=min(now, whole_days(facts.until, facts.until, zone).until) if facts.until else now,
         since=whole_days(facts.since, facts.since, zone).since if facts.since else None,

@@ -96,22 +96,22 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
     if was_tried(failure.cause) and failure.connection and prospect.connection not in (None, failure.connection):
         facts = {"connection": delivery_words.isolated(prospect.name)}
         if used_up:
-            return _("The flow sends over %(connection)s now. Submitted again, it goes there.") % facts
-        return _("The flow sends over %(connection)s now. The next try goes there.") % facts
+            return _("The flow now sends over %(connection)s. Submit it again to send it there.") % facts
+        return _("The flow now sends over %(connection)s. The next try goes there.") % facts
     if failure.finding is not None and failure.is_of_setup:
         remedy = diagnosis_words.remedy_of(failure.finding, failure.refusal.sign_in)
         return f"{remedy} {_once_saved(failure, prospect, used_up=used_up)}"
     if failure.is_of_mapping:
-        return _("It does not take what is sent. Correct the mapping or the connection, then submit them again.")
+        return _("It refuses what is sent. Correct the mapping or the connection, then submit the items again.")
     if used_up:
         return _("Fix the cause, then submit it again.")
     match failure.cause:
         case Cause.NO_NAME_SERVER:
-            return _("It is not the URL: Heliograph’s own network has trouble with names. Usually passes by itself.")
+            return _("It is not the URL: Heliograph’s own network has trouble with names. Usually passes automatically.")
         case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
-            return _("Usually passes by itself.")
+            return _("Usually passes automatically.")
         case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
-            return _("Look at the connection’s setup.")
+            return _("Check the connection’s setup.")
         case Cause.FLOW_MODE:
             return _("Discard it, or switch the flow back.")
         case Cause.CONNECTION_GONE:
@@ -119,7 +119,7 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
         case Cause.MAPPING_GONE:
             return _("Choose another mapping in the flow.")
         case Cause.UNTAGGED:
-            return _("It has not failed: once it carries a tag, it is judged at once, however long it has waited.")
+            return _("It has not failed: once it has a tag, it is checked right away, however long it has waited.")
         case _:
             return ""
 
@@ -131,5 +131,5 @@ def _once_saved(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
     if not failure.is_due_once_cured:
         return _("Then submit them again, or wait for the next try.")
     if prospect.stop or prospect.hold:
-        return _("Once that is saved, all are due at once, in order.")
-    return _("Once that is saved, all are sent at once, in order.")
+        return _("Once that is saved, all are due right away, in order.")
+    return _("Once that is saved, all are sent right away, in order.")

@@ -103,12 +103,12 @@ class FailedRows:
         """Counts them. Raises NothingFailed."""
         rows = downloadable(retry_filter)
         if rows is None:
-            raise NothingFailed(_("Nothing that has failed is like this."))
+            raise NothingFailed(_("No failed item matches the filters. Change one of them."))
         with account_reader(account) as reader:
             queue = RetryQueue(reader)
             end, total = queue.end(), queue.count(rows, most=None).number
             if not total:
-                raise NothingFailed(_("Nothing that has failed is like this."))
+                raise NothingFailed(_("No failed item matches the filters. Change one of them."))
             return cls(account, rows, end, total, filter_words(rows, reader, names_text=False))
 
 

@@ -31,13 +31,13 @@ def outlook(item: RetryItem) -> str:
     if item.queue in OPEN_STATUSES and item.run is not None and item.prospect.is_over:
         return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
     if item.queue in OPEN_STATUSES and item.run is not None and due is None:
-        return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
+        return _("It waits for a tag. If you submit it, it is checked again, which does not count as a retry.")
     if item.queue in OPEN_STATUSES:
         if not may_go(item.prospect):
             return _("It waits.")
         return delivery_words.next_try(due if due is not None else 0) + "."
     if item.queue is QueueStatus.FAILED:
-        return _("It is sent again only if it is submitted.") if item.is_submittable else _("It is not sent any more.")
+        return _("It is sent again only if you submit it.") if item.is_submittable else _("It is no longer sent.")
     return why(item)
 
 
@@ -48,22 +48,22 @@ def why(item: RetryItem, target_words: str = "") -> str:
     """
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
-            return _("Tagged by now, but not for this flow.")
+            return _("It has a tag now, but not one for this flow.")
         if item.run.cause is Cause.FLOW_DELETED or (
             item.run.cause is Cause.UNTAGGED and item.queue in OPEN_STATUSES and item.prospect.is_over
         ):
-            return _("No longer possible: the flow was deleted before it had a tag.")
+            return _("Too late: the flow was deleted before it had a tag.")
         if item.run.cause in ENDS_RUN:
             return delivery_words.cause_of(Cause.CONTENT_REMOVED, "")
         if item.queue is QueueStatus.DONE:
-            return _("Judged again.")
+            return _("Checked again.")
         if item.run.cause is Cause.UNTAGGED and not item.run.message:
-            return _("%(thing)s carries no tag.") % {"thing": thing_named(item.lacks)}
+            return _("%(thing)s has no tag.") % {"thing": thing_named(item.lacks)}
         return delivery_words.cause_of(item.run.cause, "", item.run.message)
     action = item.action
     assert action is not None
     if action.state is ActionState.SUPERSEDED:
-        return _("Superseded: newer data was sent.")
+        return _("Replaced by newer data.")
     if not item.is_queued:
         return delivery_words.did(action, None, item.connection)
     if item.queue is QueueStatus.DONE:
@@ -84,7 +84,7 @@ _THINGS: Final = {
 def thing_named(untagged: Untagged) -> str:
     """What has no tag, at the beginning of a sentence: "The session status “Attended”"."""
     words = _THINGS.get(untagged.kind) if untagged.kind else None
-    return str(words) % {"name": untagged.name} if words else _("What it is about")
+    return str(words) % {"name": untagged.name} if words else _("The thing that it is about")
 
 
 def tries(item: RetryItem) -> int:

@@ -53,7 +53,7 @@ def items_to_submit(account: int, retry_filter: RetryFilter) -> MatchingItems:
     """All items that match, but for those that are Done. Raises NothingToSubmit."""
     wanted_items = submittable(retry_filter)
     if wanted_items is None:
-        raise NothingToSubmit(_("What is done cannot be submitted."))
+        raise NothingToSubmit(_("You cannot submit items that are done."))
     with account_reader(account) as reader:
         return MatchingItems.read(reader, wanted_items)
 
@@ -67,7 +67,7 @@ def waiting_of_cause(account: int, cause: str) -> tuple[ListCount, str]:
     with account_reader(account) as reader:
         count, flow = RetryQueue(reader).count(_waiting(cause)), parts_of(cause).flow
         if count.is_none:
-            raise NothingWaits(_("None of them waits any more."))
+            raise NothingWaits(_("None of them is waiting any more."))
         return count, reader.flow_names([flow]).get(flow, "") if flow else ""
 
 

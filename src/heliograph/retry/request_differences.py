@@ -54,7 +54,7 @@ def again_section(details: Details, reader: AccountReader) -> Again | None:
 
 def _note(today: RequestPreview | None, differs: list[tuple[str, str, str]]) -> str:
     if today is None:
-        return _("Its flow or destination is gone, or its content is no longer kept.")
+        return _("Its flow or destination was deleted, or its content is no longer stored.")
     if today.problems:
         return _("Today’s mapping would refuse it: %(problems)s") % {"problems": "; ".join(today.problems)}
     if today.why:

@@ -29,7 +29,7 @@ def failing_sources() -> list[FailingSource]:
     return [
         FailingSource(
             _("“%(name)s” can’t be read since %(time)s") % {"name": row.name, "time": short_moment(row.failing_since)},
-            _("%(why)s Nothing is lost: it is tried again by itself, next at %(time)s, and goes on where it stopped.")
+            _("%(why)s Nothing is lost: we try again automatically, next at %(time)s, and continue where it stopped.")
             % {"why": failure_words(row), "time": short_moment(row.due_at)},
             reverse("source", args=(row.pk,)),
         )

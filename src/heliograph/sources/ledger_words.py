@@ -45,7 +45,7 @@ def verdict(rows: Sequence[LedgerRow]) -> str:
         gaps[row.event] = gaps.get(row.event, 0) + row.balance.gaps
     events = {event: count for event, count in gaps.items() if count}
     total, to_go = sum(events.values()), sum(row.flows.to_go for row in rows)
-    messages = ngettext("%(n)s message is still to go.", "%(n)s messages are still to go.", to_go) % {"n": intcomma(to_go)}
+    messages = ngettext("%(n)s message is still to be sent.", "%(n)s messages are still to be sent.", to_go) % {"n": intcomma(to_go)}
     if not total:
         return _("Everything is here. %(messages)s") % {"messages": messages} if to_go else _("Everything is here and delivered.")
     count = ngettext("%(n)s gap", "%(n)s gaps", total) % {"n": intcomma(total)}
@@ -53,7 +53,7 @@ def verdict(rows: Sequence[LedgerRow]) -> str:
     named = ", ".join(_("%(n)s in %(event)s") % {"n": intcomma(n), "event": event_name(event)} for event, n in largest)
     sentence = _("%(gaps)s: %(events)s.") % {"gaps": count, "events": named}
     if len(events) > MOST_NAMED:
-        return f"{sentence} {_('More events have some.')}"
+        return f"{sentence} {_('More events have gaps.')}"
     return f"{sentence} {_('The others are complete.')}" if len(gaps) > len(events) else sentence
 
 
@@ -67,16 +67,16 @@ def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
     match gap.verdict.cause:
         case GapCause.REFUSED:
             when = _("The call came %(time)s") % {"time": _moment(gap.at)}
-            return (problem_words(gap.problems[0], targets) if gap.problems else _("A call with it waits.")), when
+            return (problem_words(gap.problems[0], targets) if gap.problems else _("A call with it is waiting.")), when
         case GapCause.KEPT:
-            return _("A call with it is kept, and not recorded yet."), _("It is recorded next. If the source is paused, resume it.")
+            return _("A call with it is stored, and not recorded yet."), _("It is recorded next. If the source is paused, resume it.")
         case GapCause.LOST if gap.verdict.kind is GapKind.OLDER:
             theirs, ours = _moment(gap.theirs), _moment(gap.ours)
             if not ours:
                 return _("Changed there %(theirs)s. No change of it was recorded here.") % {"theirs": theirs}, ""
             return _("Changed there %(theirs)s, ours is from %(ours)s.") % {"theirs": theirs, "ours": ours}, ""
         case GapCause.LOST:
-            return _("The source has it, and no call waits with it."), _("It was removed here, or passed before it was recorded.")
+            return _("The source has it, and no call with it is waiting."), _("It was removed here, or changed before we recorded it.")
         case GapCause.UNSEEN:
             times = ngettext("The last comparison did not find it there.", "The last %(n)s comparisons did not find it there.", gap.misses)
             return times % {"n": intcomma(gap.misses)}, _("The source is asked for it before it becomes inactive.")
@@ -85,7 +85,7 @@ def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
         case GapCause.WAITS:
             return gap.message or _("It waits for its next try."), _moment(gap.at)
         case GapCause.FAILED:
-            return gap.message or _("It was tried for the last time."), _moment(gap.at)
+            return gap.message or _("All tries are used up."), _moment(gap.at)
         case GapCause.INVALID:
             return gap.message or _("The message could not be built."), _moment(gap.at)
 
@@ -117,8 +117,8 @@ def doorbell_words(doorbell: Doorbell) -> str:
         )
         return f"{sentence % numbers} {_('Reading found nothing else.')}"
     sentence = ngettext(
-        "%(n)s of %(all)s changes of the last %(days)s days was announced by no call. Reading found it.",
-        "%(n)s of %(all)s changes of the last %(days)s days were announced by no call. Reading found them.",
+        "%(n)s of %(all)s changes of the last %(days)s days was not announced by a call. Reading found it.",
+        "%(n)s of %(all)s changes of the last %(days)s days were not announced by a call. Reading found them.",
         doorbell.unannounced,
     )
     return sentence % numbers
@@ -159,10 +159,10 @@ def repaired(begun: int, not_begun: int, refused: str) -> str:
     """What became of a repair."""
     sentences = []
     if begun:
-        sentences.append(ngettext("%(n)s repair has begun.", "%(n)s repairs have begun.", begun) % {"n": intcomma(begun)})
+        sentences.append(ngettext("%(n)s repair has started.", "%(n)s repairs have started.", begun) % {"n": intcomma(begun)})
     if not_begun:
         text = ngettext("%(n)s gap can’t be repaired by this.", "%(n)s gaps can’t be repaired by this.", not_begun)
         sentences.append(text % {"n": intcomma(not_begun)})
     if refused:
         sentences.append(_(refused))
-    return " ".join(sentences) or _("There is no such gap any more.")
+    return " ".join(sentences) or _("This gap no longer exists.")

@@ -167,7 +167,7 @@ def _read(response: Response, words: str) -> ListAnswer | ReadFailure:
         return ReadFailure(quoting(_refusal(status), words), status, retry_after)
     if response.truncated:
         return ReadFailure(
-            _("The answer is larger than %(most)d MB. Ask for fewer items a page.") % {"most": LARGEST_ANSWER // KIB // KIB}, status
+            _("The answer is larger than %(most)d MB. Ask for fewer items per page.") % {"most": LARGEST_ANSWER // KIB // KIB}, status
         )
     if status == NO_CONTENT:
         return ListAnswer(status, headers)
@@ -201,5 +201,5 @@ def description_of(settings: str) -> RestList:
     if isinstance(value, dict) and PRETIX in value:
         return list_of(PretixSettings.from_body(value[PRETIX]))
     if not isinstance(value, dict) or "list" not in value:
-        raise HeliographError(_("Its list is not described yet."))
+        raise HeliographError(_("Its list is not described yet. Describe it first."))
     return RestList.from_body(value["list"])

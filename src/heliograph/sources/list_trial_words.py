@@ -27,7 +27,7 @@ def trial_result(description: RestList, trial: TrialRead) -> dict[str, Any]:
     if description.modified_path:
         steps.append(_modified(trial.page))
     if description.is_ordered and is_unsorted(trial.page):
-        words = _("It is said to be sorted by the time of change, the oldest first, and this page is not. It is read as an unsorted list.")
+        words = _("It is described as sorted by the time of change, oldest first, but this page is not. It is read as an unsorted list.")
         steps.append(_step(_("Order"), FAILED, _("Not sorted"), words))
     steps.append(_pages(trial))
     since, remedy = _since(description, trial)
@@ -38,7 +38,9 @@ def trial_result(description: RestList, trial: TrialRead) -> dict[str, Any]:
     remedies = [remedy] if remedy else []
     if trial.since is not None and is_sorted(trial.page) and not description.is_ordered:
         remedies.append(
-            _("The items of this page come by their time of change. If the platform promises that, tick “Sorted”: reading is quicker then.")
+            _(
+                "The items of this page are in order of their time of change. If the platform promises that, select “Sorted”: reading is quicker then."
+            )
         )
     title = _("Test read: everything fits")
     if bad:
@@ -104,7 +106,10 @@ def _pages(trial: TrialRead) -> dict[str, str]:
             return _step(name, PASSED, _("Found"), _("Page 2 begins with other items"))
         case Turn.SAME:
             return _step(
-                name, FAILED, _("No effect"), _("Page 2 has the same items as page 1. If there are more, another parameter turns the pages")
+                name,
+                FAILED,
+                _("No effect"),
+                _("Page 2 has the same items as page 1. If there are more items, another parameter turns the pages"),
             )
 
 
@@ -125,8 +130,8 @@ def _since(description: RestList, trial: TrialRead) -> tuple[dict[str, str], str
         case Effect.IGNORED:
             words = _("Asked since %(when)s, the same items came, older ones too") % {"when": when}
             cure = _(
-                "Look up the parameter’s name in the platform’s documentation, or leave it blank: then the whole list is read every time, which is"
-                " fine up to some thousands."
+                "Look up the parameter’s name in the platform’s documentation, or leave it blank. Then the whole list is read "
+                "every time, which is fine up to a few thousand items."
             )
             return _step(name, FAILED, _("Ignored"), words), cure
         case _:
@@ -135,7 +140,7 @@ def _since(description: RestList, trial: TrialRead) -> tuple[dict[str, str], str
 
 def _boundary(description: RestList, since: SinceTrial) -> str:
     if since.is_exclusive and description.is_inclusive:
-        return _("What changed at exactly the time asked for did not come. We ticked that it is left out: save it.")
+        return _("Items that changed at exactly the requested time did not come. We selected that they are left out: save it.")
     return ""
 
 
@@ -143,20 +148,20 @@ def _doubt(since: SinceTrial, when: str) -> str:
     match since.doubt:
         case Doubt.EMPTY:
             words = ngettext(
-                "Asked since %(when)s nothing came, although %(n)d item changed since. Is the time written as the platform wants it?",
-                "Asked since %(when)s nothing came, although %(n)d items changed since. Is the time written as the platform wants it?",
+                "Asked since %(when)s nothing came, although %(n)d item changed since. Check how the platform wants the time written.",
+                "Asked since %(when)s nothing came, although %(n)d items changed since. Check how the platform wants the time written.",
                 since.newer,
             )
             return words % {"when": when, "n": since.newer}
         case Doubt.OLDER:
             words = ngettext(
-                "Asked since %(when)s, %(n)d older item came with others. Is it another time that the list is asked by, or another time zone?",
-                "Asked since %(when)s, %(n)d older items came with others. Is it another time that the list is asked by, or another time zone?",
+                "Asked since %(when)s, %(n)d older item came with others. Check whether the list goes by another time, or another time zone.",
+                "Asked since %(when)s, %(n)d older items came with others. Check whether the list goes by another time, or another time zone.",
                 since.older,
             )
             return words % {"when": when, "n": since.older}
         case Doubt.ONE_TIME:
-            return _("No time that can be asked for divides the items of the page. Test again once some of them were changed.")
+            return _("All items of the page have the same time, so this can’t be tested. Test again once some of them were changed.")
         case _:
             return _("There are no items with times yet. Test again once there are some.")
 

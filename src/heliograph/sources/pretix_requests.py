@@ -163,7 +163,7 @@ class PretixRequests:
                 url = self._base.url(None, Place(page=1, next=link)) if isinstance(link, str) and link else ""
             except RestListError:
                 raise PretixRefusal(
-                    _("pretix names another server as its own: %(link)s. Use the address that stands in its configuration.")
+                    _("pretix says that its server is another one: %(link)s. Use the address from its configuration.")
                     % {"link": str(link)[:100]}
                 ) from None
         return entries

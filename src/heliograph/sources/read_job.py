@@ -142,7 +142,7 @@ class SourceReader:
         if isinstance(answer, ListAnswer) and answer.status == 404 and description.is_empty_404:
             return replace(chunk, page=ListPage((), None, None))
         if isinstance(answer, ListAnswer) and answer.status >= 400:
-            return replace(chunk, failure=ReadFailure(_("There is no list at this address (%d).") % answer.status, answer.status))
+            return replace(chunk, failure=ReadFailure(_("This address has no list (%d).") % answer.status, answer.status))
         if isinstance(answer, ReadFailure):
             if answer.status == 400 and description.paging in (Paging.CURSOR, Paging.LINK) and not reading.place.is_first:
                 return replace(chunk, is_restart=True)
@@ -167,7 +167,7 @@ class SourceReader:
         except UnreadablePage as error:
             return replace(chunk, failure=ReadFailure(str(error), answer.status))
         if item.key.startswith(KEYLESS):
-            return replace(chunk, failure=ReadFailure(_("The answer for a single item is no item of the list."), answer.status))
+            return replace(chunk, failure=ReadFailure(_("The answer for a single item is not an item of the list."), answer.status))
         return replace(chunk, page=ListPage((item,), None, None))
 
     def _check_deletion(

@@ -98,7 +98,7 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
     tone, icon = TONES[row.health]
     match row.health:
         case SourceHealth.PAUSED:
-            says = _("By %(name)s, %(when)s. When you resume, it goes on where it stopped.") % {
+            says = _("By %(name)s, %(when)s. When you resume, it continues where it stopped.") % {
                 "name": actors.name(source.paused_by),
                 "when": short_moment(source.paused),
             }
@@ -110,10 +110,8 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
                 return HealthWords(_("Nothing yet"), _("Not switched on"), tone, icon, says, fix)
             word = _kept(row.day.stored) if row.day.stored else _("Nothing yet")
             if source.platform == PRETIX:
-                fix = (_("Go on with the set-up"), reverse(next_step(source), args=(source.pk,)))
-                return HealthWords(
-                    word, _("Not switched on"), tone, icon, _("Nothing is recorded yet. What is done of its set-up stays."), fix
-                )
+                fix = (_("Continue the set-up"), reverse(next_step(source), args=(source.pk,)))
+                return HealthWords(word, _("Not switched on"), tone, icon, _("Nothing is recorded yet. Your set-up so far is saved."), fix)
             says = _("Nothing is recorded yet. Finish the mapping, then switch it on.")
             fix = (_("Finish the mapping"), reverse("source-mapping", args=(source.pk,)))
             return HealthWords(word, _("Not switched on"), tone, icon, says, fix)
@@ -135,7 +133,7 @@ def health(row: SourceRow, actors: Actors) -> HealthWords:
             return HealthWords(word, alert, tone, icon, says, (_("Address and secret"), reverse("source-proof", args=(source.pk,))))
         case SourceHealth.BROKEN:
             alert = _("Webhook broken since %(time)s") % {"time": clock_minute(row.broken_since)}
-            says = _("%(platform)s stopped telling us about changes. They still arrive, with the next reading.")
+            says = _("%(platform)s no longer tells us about changes. They still arrive with the next reading.")
             return HealthWords(word, alert, tone, icon, says % {"platform": platform_name(source)})
         case SourceHealth.OPEN:
             says = _("Anyone who knows the address can send registrations.")
@@ -153,11 +151,11 @@ def _new_in_pretix(row: SourceRow, word: str) -> HealthWords | None:
     names = list(setup_of(source).new_parts.values()) if source.platform == PRETIX else []
     match = (_("Match"), reverse("source-pretix-match", args=(source.pk,)))
     if source.platform == PRETIX and not names and row.day.waiting:
-        says = _("Most often pretix has something new, such as a product: look again, and match it. What waits then runs by itself.")
+        says = _("Most often pretix has something new, such as a product: look again, and match it. Then waiting orders run automatically.")
         return HealthWords(word, _("Orders wait"), "wait", "warn", says, match)
     if not names:
         return _new_events(row, word)
-    says = ngettext("“%(name)s” has no place here yet.", "“%(name)s” and %(n)d more have no place here yet.", len(names))
+    says = ngettext("“%(name)s” is not matched yet.", "“%(name)s” and %(n)d more are not matched yet.", len(names))
     words = says % {"name": names[0], "n": len(names) - 1}
     return HealthWords(word, _("New in pretix"), "wait", "warn", words, match)
 
@@ -237,8 +235,8 @@ def reading_facts(source: Source) -> list[tuple[str, str]]:
         return []
     progress = progress_of(source)
     if not progress.is_filled:
-        return [(_("First reading"), _("Under way, quietly: no flow acts"))]
-    passed = ngettext("%(n)s change passed", "%(n)s changes passed", progress.passed) % {"n": intcomma(progress.passed)}
+        return [(_("First reading"), _("Running quietly: no flow acts"))]
+    passed = ngettext("%(n)s change skipped", "%(n)s changes skipped", progress.passed) % {"n": intcomma(progress.passed)}
     return [(_("Since the first reading"), passed)]
 
 

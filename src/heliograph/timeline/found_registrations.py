@@ -73,7 +73,7 @@ def _delivery(counts: DeliveryCounts) -> Toned:
     if counts.failed:
         return "failed", ngettext("%(n)d failed", "%(n)d failed", counts.failed) % {"n": counts.failed}
     if counts.waiting:
-        return "wait", ngettext("%(n)d waits", "%(n)d wait", counts.waiting) % {"n": counts.waiting}
+        return "wait", ngettext("%(n)d waiting", "%(n)d waiting", counts.waiting) % {"n": counts.waiting}
     if counts.pending:
         return "", _("Not sent yet")
     return ("success", _("Delivered")) if counts.delivered else ("quiet", _("Nothing to send"))

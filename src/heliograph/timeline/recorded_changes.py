@@ -25,7 +25,7 @@ def why_gone(reader: AccountReader, id: int) -> str:
         " AND NOT EXISTS (SELECT 1 FROM change_content x WHERE x.change_id = c.id)",
         {"account": reader.account, "id": id},
     )
-    return (removed_content(reader, rows[0][0]) or _("Its content is no longer kept.")) if rows else ""
+    return (removed_content(reader, rows[0][0]) or _("Its content is no longer stored.")) if rows else ""
 
 
 def explanation_of(reader: AccountReader, change: int, flow: int) -> tuple[RecordedChange, WhyBoth]:

@@ -27,7 +27,7 @@ class Synced:
 def check_flow(reader: AccountReader, flow: int | None) -> None:
     """Raises Invalid for a flow that the account does not have."""
     if flow is not None and flow not in reader.config.flows:
-        raise Invalid({"flow": [_("There is no such flow.")]})
+        raise Invalid({"flow": [_("This flow does not exist.")]})
 
 
 def sync_registration(reader: AccountReader, registration: int, flow: int | None) -> Synced:

@@ -49,7 +49,7 @@ class Form(forms.Form):
         """Refuses a form that waited for its author to sign in again: it is shown first (accounts/kept_form.py)."""
         super().full_clean()
         if self.is_bound and AGAIN in self.data:
-            self.add_error(None, _("It has waited until you signed in again."))
+            self.add_error(None, _("It was kept until you signed in again."))
 
     def say(self, name: str, **words: Any) -> None:
         """Sets words of a field for this page only: help, placeholder, options ..."""

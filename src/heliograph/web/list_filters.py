@@ -179,7 +179,7 @@ class DayFilter(_CalendarFilter):
         except ValueError:  # looks like a date and is none: 2026-02-31
             day = None
         if day is None or not YEARS[0] <= day.year <= YEARS[1]:
-            raise forms.ValidationError(_("“%(text)s” is no day. Give one like 2027-01-31.") % {"text": text[:40]})
+            raise forms.ValidationError(_("“%(text)s” is not a day. Give one like 2027-01-31.") % {"text": text[:40]})
         return day
 
 
@@ -196,7 +196,7 @@ class MomentFilter(_CalendarFilter):
         except ValueError:  # looks like a time and is none
             moment = None
         if moment is None or not YEARS[0] < moment.year < YEARS[1]:
-            raise forms.ValidationError(_("“%(text)s” is no time. Give one like 2027-01-31T09:30.") % {"text": text[:40]})
+            raise forms.ValidationError(_("“%(text)s” is not a time. Give one like 2027-01-31T09:30.") % {"text": text[:40]})
         return moment.replace(tzinfo=timezone.get_current_timezone(), second=0, microsecond=0)
 
     def value_shown(self, value: Any) -> str:

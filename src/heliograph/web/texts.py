@@ -63,7 +63,7 @@ class TextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         charset = str((request.content_params or {}).get("charset", "utf-8"))
         if charset.strip().lower() not in {"utf-8", "utf8"}:
-            return HttpResponse(_("Forms are read in UTF-8 only."), status=415, content_type="text/plain; charset=utf-8")
+            return HttpResponse(_("Forms have to be in UTF-8."), status=415, content_type="text/plain; charset=utf-8")
         if "\0" in request.path_info:  # nothing has such a name, and PostgreSQL refuses to look for it
             return page_not_found(request, Http404())
         return self.get_response(request)
@@ -77,7 +77,7 @@ class TextMiddleware:
             if not getattr(view, "csrf_exempt", False):
                 text_flaws += flaws(request.POST, LONGEST_TEXT, but=getattr(view, "own_texts", ()))
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
-            return _refused(request, _("The request is larger than any that a page sends."), status=413)
+            return _refused(request, _("The request is larger than any page sends. Send less."), status=413)
         return _refused(request, text_flaws[0].sentence) if text_flaws else None
 
 
@@ -111,16 +111,16 @@ def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator
         if name in but:
             continue
         if len(name) > LONGEST_NAME or _NO_TEXT.search(name):
-            yield TextFlaw(name, _("One of its fields has a name that no page gives."))
+            yield TextFlaw(name, _("One of its fields has a name that no page uses."))
             continue
         most = LONGEST_OPENED if name == "opened" else longest
         for text in texts:
             if len(text) > most:
                 words = {"name": name, "n": intcomma(len(text)), "most": intcomma(most)}
-                yield TextFlaw(name, _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words)
+                yield TextFlaw(name, _("The field “%(name)s” has %(n)s characters; at most %(most)s are possible. Shorten it.") % words)
             elif control := _NO_TEXT.search(text):
                 words = {"name": name, "sign": f"U+{ord(control[0]):04X}"}
-                yield TextFlaw(name, _("The field “%(name)s” holds a control character (%(sign)s). Type it anew, without.") % words)
+                yield TextFlaw(name, _("The field “%(name)s” has a control character (%(sign)s). Type it again without it.") % words)
 
 
 def _refused(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:

@@ -32,7 +32,7 @@ class AccountForm(SharedForm):
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
     code = TextLine(
         gettext_lazy("Code"),
-        help=gettext_lazy("Letters, digits and dashes. Commands and mappings name the account by it."),
+        help=gettext_lazy("Letters, digits and dashes. Commands and mappings use it to name the account."),
         required=True,
         autocomplete="off",
     )
@@ -63,9 +63,9 @@ def account(request: AccountRequest) -> HttpResponse:
             except Invalid as error:
                 form.refuse(error)
             else:
-                say(request, _("The account is saved."))
+                say(request, _("Account saved."))
                 return HttpResponseRedirect(request.path)
-    now = _("Times and whole days in reports are shown in it. Now: %(now)s.") % {"now": minute(timezone.now())}
+    now = _("Used for times and whole days in reports. Now: %(now)s.") % {"now": minute(timezone.now())}
     form.say("timezone", help=now)
     return form_page(
         request,

@@ -39,16 +39,16 @@ ENDS: Final = {
 }
 SCOPES: Final = {
     TokenScope.INGEST: gettext_lazy("Create and update registrations, in small or large numbers"),
-    TokenScope.READ: gettext_lazy("Everything that you see on pages; never a secret"),
+    TokenScope.READ: gettext_lazy("Everything on the pages, except secrets"),
     TokenScope.SET_UP: gettext_lazy("Tags, statuses, events, connections, mappings, flows"),
     TokenScope.OPERATE: gettext_lazy("Submit to Retry, replay, sync, pause and resume"),
     TokenScope.PEOPLE: gettext_lazy("Users, invitations, tokens. Whoever has the token can become any user"),
 }
 """What each scope allows."""
 ROLES: Final = {
-    Role.ADMINISTRATOR: gettext_lazy("All that is selected above"),
-    Role.PLANNER: gettext_lazy("Of it, what a Planner may: events, registrations and their tags, Retry"),
-    Role.VIEWER: gettext_lazy("Of it, only reading"),
+    Role.ADMINISTRATOR: gettext_lazy("Everything selected above"),
+    Role.PLANNER: gettext_lazy("What a Planner may do of it: events, registrations and their tags, Retry"),
+    Role.VIEWER: gettext_lazy("Only reading"),
 }
 SOON: Final = timedelta(days=7)
 SHOWN: Final = 200
@@ -60,7 +60,7 @@ class TokenForm(Form):
 
     name = TextLine(
         gettext_lazy("Name"),
-        help=gettext_lazy("The program that will use it. It stands in Audit and in timelines."),
+        help=gettext_lazy("The program that will use it. Audit and timelines show this name."),
         required=True,
         autocomplete="off",
     )
@@ -184,7 +184,7 @@ def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
     )
     confirmation = question(
         _("Revoke the token “%(name)s”?") % {"name": row.name},
-        lead=_("Requests with it are refused, within 2 seconds everywhere. This cannot be undone."),
+        lead=_("Requests with it are refused, within 2 seconds everywhere. You can’t undo this."),
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
         breaks=[used],
         button=_("Revoke it"),
@@ -209,8 +209,8 @@ def _secret_page(request: AccountRequest, made: NewToken) -> HttpResponse:
         heading=_("Token “%(name)s”") % {"name": row.name},
         lead=_("Made just now."),
         told={
-            "title": _("Copy it now: it is shown once"),
-            "text": _("Only its first letters are kept. If it is lost, revoke it and make another."),
+            "title": _("Copy it now: it is shown only once"),
+            "text": _("We store only its first letters. If you lose it, revoke it and make another."),
         },
         label=_("Token"),
         secret=made.secret,

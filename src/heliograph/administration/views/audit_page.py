@@ -89,7 +89,7 @@ class AuditFilters(ListFilters):
     """The filters of the list of entries."""
 
     no_match = gettext_lazy("No entry matches")
-    no_match_text = gettext_lazy("Try another word, or take a filter away.")
+    no_match_text = gettext_lazy("Change the search or remove a filter.")
     show_all = gettext_lazy("Show all entries")
 
     q = SearchFilter(gettext_lazy("Search"), placeholder=gettext_lazy("What, or a value"))
@@ -134,7 +134,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         entries=[_entry(row, actors, names[row.pk], jobs, whole=whole) for row in entries],
         filters=filters,
         total=_("more than %(n)s entries") % {"n": intcomma(MOST)} if total > MOST else _("%(n)s entries") % {"n": intcomma(total)},
-        pager=Pager.from_page(request, rows, _("Changes of registrations stand in their timelines.")),
+        pager=Pager.from_page(request, rows, _("Changes of registrations are in their timelines.")),
     )
 
 

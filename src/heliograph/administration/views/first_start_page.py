@@ -29,7 +29,7 @@ from heliograph.web.timezone_field import TimezoneField
 # The fields of the form that have another name in the service.
 OF_ACCOUNT: Final = {"name": "account"}
 
-SET_UP: Final = Choice("1", gettext_lazy("Set one up at once"), sub=gettext_lazy("An authenticator app on your phone"))
+SET_UP: Final = Choice("1", gettext_lazy("Set one up right away"), sub=gettext_lazy("An authenticator app on your phone"))
 
 
 class FirstStartForm(PasswordForm):
@@ -40,11 +40,11 @@ class FirstStartForm(PasswordForm):
     account = TextLine(gettext_lazy("Name"), required=True, autocomplete="organization")
     code = TextLine(
         gettext_lazy("Code"),
-        help=gettext_lazy("Letters, digits and dashes. If it is empty, it is made of the name."),
+        help=gettext_lazy("Letters, digits and dashes. If it is empty, it is made from the name."),
         optional=True,
         autocomplete="off",
     )
-    timezone = TimezoneField(initial="UTC", help=gettext_lazy("Times and whole days in reports are shown in it."))
+    timezone = TimezoneField(initial="UTC", help=gettext_lazy("Used for times and whole days in reports."))
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
     email = TextLine(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
     second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)

@@ -45,7 +45,7 @@ class PasswordForm(Form):
         """Checks that the two passwords are equal."""
         typed: str = self.cleaned_data["again"]
         if typed != self.cleaned_data.get("password", ""):
-            raise ValidationError(_("The two are not the same."))
+            raise ValidationError(_("The two are not the same. Type the new password twice."))
         return typed
 
 

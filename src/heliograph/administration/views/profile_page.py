@@ -49,7 +49,7 @@ class AppearanceForm(Form):
     theme = Radios(
         gettext_lazy("Appearance"),
         options=[Choice("", gettext_lazy("System")), Choice("light", gettext_lazy("Light")), Choice("dark", gettext_lazy("Dark"))],
-        help=gettext_lazy("System follows your device, also at night. The choice holds for this browser."),
+        help=gettext_lazy("System follows your device, also at night. The choice applies to this browser."),
     )
 
 
@@ -103,7 +103,7 @@ class ChangePasswordView(PasswordChangeView):  # type: ignore[misc]
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        say(self.request, _("Your password is changed. Elsewhere you are signed out."))
+        say(self.request, _("Your password is changed. You are signed out everywhere else."))
         return response
 
 

@@ -39,7 +39,7 @@ def restored_copy(request: AccountRequest) -> HttpResponse:
                 say(request, _("This account sends again."))
                 return HttpResponseRedirect(reverse("account-settings"))
     if copy is None:
-        say(request, _("This account sends. There is nothing to release."))
+        say(request, _("This account already sends. There is nothing to release."))
         return HttpResponseRedirect(reverse("account-settings"))
     confirmation = _question(copy, waiting, may_release=may(request.user, Role.ADMINISTRATOR))
     is_agreed(request, confirmation)  # marks the question as changed, if it is another one than was answered
@@ -50,22 +50,22 @@ def _question(copy: RestoredCopy, waiting: WaitingActions, *, may_release: bool)
     """The page. It promises the instants of the backup; the numbers of waiting actions move, because changes are recorded meanwhile."""
     last = from_micros(copy.last_change) if copy.last_change is not None else None
     notes = [
-        _("Lost is what was accepted between %(backup)s and the restoration at %(restored)s, though its senders got an answer.")
+        _("Changes accepted between %(backup)s and the restoration at %(restored)s are lost, though their senders got an answer.")
         % {"backup": moment(from_micros(copy.instant)), "restored": moment(from_micros(copy.restored))},
         _("The last change of the installation in the backup is of %(when)s.") % {"when": moment(last)}
         if last
-        else _("There was no change in the backup."),
-        _("Before you let it send, make sure that the original has stopped for good: both would send everything."),
+        else _("The backup contained no changes."),
+        _("Before you let it send, make sure that the original has stopped for good. Otherwise both send everything."),
     ]
     if not may_release:
         notes.append(str(WHO[Role.ADMINISTRATOR]))
     return question(
         _("Let this restored copy send?"),
-        lead=_("This account was restored from a backup of %(when)s. Changes are recorded, and nothing is sent.")
+        lead=_("This account was restored from a backup of %(when)s. Changes are recorded, but nothing is sent.")
         % {"when": moment(from_micros(copy.instant))},
         notes=notes,
         breaks=[
-            Breaks(title=_("This goes out, perhaps for the second time"), items=[LinkedThing(text) for text in _waiting_words(waiting)])
+            Breaks(title=_("This is sent, perhaps for the second time"), items=[LinkedThing(text) for text in _waiting_words(waiting)])
         ],
         thing=copy,
         button=_("Let it send") if may_release else "",
@@ -82,5 +82,5 @@ def _waiting_words(waiting: WaitingActions) -> list[str]:
         Moving(retries % {"n": intcomma(waiting.retries)}),
     ]
     if not waiting.is_complete:
-        words.append(Moving(_("and more: not all was counted")))
+        words.append(Moving(_("and more: counting stopped at a limit")))
     return words

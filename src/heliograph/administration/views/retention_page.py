@@ -69,10 +69,7 @@ def retention(request: AccountRequest) -> HttpResponse:
         _("Retention"),
         entry="retention",
         template="administration/retention.html",
-        lead=_(
-            "Content goes first: what a registration was as of each change, requests and answers. Later the bare records go: changes,"
-            " decisions, actions and attempts. Figures stay."
-        ),
+        lead=_("Personal data in old requests is deleted first, then the log entries. Totals are kept."),
         cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_("Content"), _days(terms.content)), (_("Records"), _days(terms.rows))],
@@ -106,21 +103,21 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
             return _confirmation_page(request, confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         service.save_terms(transaction, content, rows, seen=removal is not None)
-    say(request, _("The terms are saved."))
+    say(request, _("Retention saved."))
     return HttpResponseRedirect(request.path)
 
 
 def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
     removal = service.counted_removal(request.account.pk, terms)
     if not removal.may_remove:
-        say(request, _("Nothing is older than its term."))
+        say(request, _("Nothing is older than the limit."))
         return HttpResponseRedirect(request.path)
     confirmation = _question(request, _("Remove it now?"), terms, removal, [("begin", "1")])
     if not is_agreed(request, confirmation):
         return _confirmation_page(request, confirmation)
     with acting(request.account.pk):
         service.begin_removal(request.account.pk, by=request.user.actor)
-    say(request, _("The removal begins within the hour."))
+    say(request, _("The removal starts within the hour."))
     return HttpResponseRedirect(request.path)
 
 
@@ -137,12 +134,12 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
 
     The counts are not promised, because they grow by themselves.
     """
-    least = _("At least so much goes, the oldest of %(when)s:") if removal.more else _("This goes, the oldest of %(when)s:")
+    least = _("At least this much is removed, the oldest of %(when)s:") if removal.more else _("This is removed, the oldest of %(when)s:")
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
     when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
-    notes: list[str] = [_("Figures stay. What waits in the Retry Queue stays until it has ended.")]
+    notes: list[str] = [_("Totals are kept. Items that wait in the Retry Queue stay until they have ended.")]
     if removal.more and not removal.removed:
-        notes.append(Moving(_("So much is old that not all of it was looked at: more than is counted may go.")))
+        notes.append(Moving(_("There is too much old data to check all of it: more may be removed than is counted here.")))
     if removal.untagged:
         text = ngettext(
             "%(n)s of the older changes waits for a tag: it can no longer be sent then.",
@@ -152,9 +149,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
         notes.append(Moving(text % {"n": intcomma(removal.untagged)}))
     return question(
         heading,
-        lead=_(
-            "Content is kept for %(content)s, records for %(rows)s. What is older is removed from the next hour on; this cannot be undone."
-        )
+        lead=_("Content is kept for %(content)s, records for %(rows)s. Older data is removed from the next hour on. You can’t undo this.")
         % {"content": _days(terms.content), "rows": _days(terms.rows)},
         notes=notes,
         crumbs=[(_("Retention"), request.path)],
@@ -173,14 +168,14 @@ def _when(outlook: RemovalOutlook) -> str:
     if outlook.notice is None:
         if not outlook.removal.removed:
             return _(
-                "If anything goes, it is announced within the hour and begins %(days)s days later, or when an Administrator starts it."
+                "If anything is removed, it is announced within the hour. The removal starts %(days)s days later, or when an Administrator starts it."
             ) % {"days": GRACE}
-        return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
+        return _("The removal is announced within the hour. It starts %(days)s days later, or when an Administrator starts it.") % {
             "days": GRACE
         }
     if outlook.has_begun:
         return _("The removal runs every hour, in small steps.")
-    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(outlook.notice.begins))}
+    return _("The removal starts on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(outlook.notice.begins))}
 
 
 def _counts(removed: Removed) -> list[tuple[str, int]]:
@@ -198,4 +193,4 @@ def _days(days: int) -> str:
 
 
 def _usual(days: int) -> str:
-    return _("At most %(n)s, as this installation keeps it; leave it empty for that.") % {"n": intcomma(days)}
+    return _("At most %(n)s, the limit of this installation; leave it empty for that.") % {"n": intcomma(days)}

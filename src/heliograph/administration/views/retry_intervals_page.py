@@ -25,11 +25,11 @@ from heliograph.web.toasts import say
 class RetryIntervalsForm(SharedForm):
     """The three intervals of each category, in minutes."""
 
-    system = TextLine(gettext_lazy("System: a fault of Heliograph’s own"), autocomplete="off")
+    system = TextLine(gettext_lazy("System: an internal error of Heliograph"), autocomplete="off")
     connection = TextLine(gettext_lazy("Connection: the application could not be reached, or was too busy"), autocomplete="off")
     source_api = TextLine(gettext_lazy("Source API: a source of data could not be read"), autocomplete="off")
-    general = TextLine(gettext_lazy("General: the application refused it, for a reason of its own"), autocomplete="off")
-    config = TextLine(gettext_lazy("Config: something has to be set right"), autocomplete="off")
+    general = TextLine(gettext_lazy("General: the application refused it, for its own reasons"), autocomplete="off")
+    config = TextLine(gettext_lazy("Config: a setting has to be corrected"), autocomplete="off")
 
 
 @shows_again
@@ -48,7 +48,7 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
             except Invalid as error:
                 form.refuse(error)
             else:
-                say(request, _("The retry intervals are saved. They hold for what fails from now on."))
+                say(request, _("Retry intervals saved. They apply to new failures."))
                 return HttpResponseRedirect(request.path)
     for category in SEVERITY:
         usual = _("Minutes until the first, second and third retry; seconds as 30 s. Usual: %(minutes)s.") % {
@@ -60,7 +60,7 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
         form,
         _("Retry Intervals"),
         entry="retry-intervals",
-        lead=_("How long we wait before each of three retries. Connections that are marked patient have times of their own."),
+        lead=_("How long we wait before each of three retries. Patient connections have their own times."),
         cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_(c.value), _("%(minutes)s minutes") % {"minutes": minutes_of(waits[c])}) for c in SEVERITY],

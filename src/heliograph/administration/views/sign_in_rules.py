@@ -27,7 +27,7 @@ from heliograph.web.toasts import say
 class SignInForm(SharedForm):
     """The sign-in rules: whether every user must have a second factor, and when a session ends."""
 
-    second = Choices(gettext_lazy("Second factor"), options=[Choice("1", gettext_lazy("Required of everybody"))])
+    second = Choices(gettext_lazy("Second factor"), options=[Choice("1", gettext_lazy("Required for everybody"))])
     idle = TextLine(gettext_lazy("Sign out after, in minutes without use"), inputmode="numeric", autocomplete="off")
 
     def clean_idle(self) -> int | None:
@@ -56,19 +56,19 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
         if form.is_valid():
             rules = SignInRules(bool(form.cleaned_data["second"]), form.cleaned_data["idle"])
             save_sign_in_rules(request.account, rules, by=request.user.actor)
-            say(request, _("The rules of signing in are saved."))
+            say(request, _("Sign-in rules saved."))
             return HttpResponseRedirect(request.path)
     # Users who would have to set up a second factor before any other page opens.
     have_one = Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user")
     missing = User.objects.filter(account=row, is_active=True).exclude(pk__in=have_one).count()
     effect = ngettext(
-        "%(n)d user has none yet: nothing else opens for them until they have set one up.",
-        "%(n)d users have none yet: nothing else opens for them until they have set one up.",
+        "%(n)d user has none yet and must set one up before using anything else.",
+        "%(n)d users have none yet and must set one up before using anything else.",
         missing,
     ) % {"n": missing}
-    form.say("second", options=[Choice("1", _("Required of everybody"), sub=effect if missing else _("Everybody has one."))])
+    form.say("second", options=[Choice("1", _("Required for everybody"), sub=effect if missing else _("Everybody has one."))])
     form.say(
-        "idle", help=_("At most %(most)s, which is the case if you leave it empty.") % {"most": intcomma(longest)}, placeholder=str(longest)
+        "idle", help=_("At most %(most)s, which applies if you leave it empty.") % {"most": intcomma(longest)}, placeholder=str(longest)
     )
     minutes = row.session_idle_minutes or longest
     return form_page(
@@ -76,7 +76,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
         form,
         _("Signing in"),
         entry="users",
-        lead=_("What is asked of everybody in this account. It holds from their next page on."),
+        lead=_("Rules for everybody in this account. They apply from their next page on."),
         cancel_href="",
         tabs=tabs("sign-in-rules"),
         tabs_label=_("Users"),
@@ -84,7 +84,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
         facts=[
             (
                 _("Second factor"),
-                _("Required of everybody") if row.second_factor_required else _("Each user’s own choice, unless required in Users"),
+                _("Required for everybody") if row.second_factor_required else _("Each user’s own choice, unless required in Users"),
             ),
             (_("Sign out after"), _("%(n)s minutes without use") % {"n": intcomma(min(minutes, longest))}),
         ],

@@ -48,7 +48,7 @@ ACTS: Final = {
     "second-factor": _Act(
         gettext_lazy("Remove the second factor of %(name)s?"),
         gettext_lazy(
-            "For a lost phone: their password alone lets them in. Where a second factor is required, nothing else opens until another is set up."
+            "For a lost phone: then their password alone is enough. If a second factor is required, they must set up another before they can use anything else."
         ),
         gettext_lazy("Remove it"),
         gettext_lazy("The second factor of “%(name)s” is removed."),
@@ -57,7 +57,7 @@ ACTS: Final = {
     ),
     "off": _Act(
         gettext_lazy("Switch %(name)s off?"),
-        gettext_lazy("They are signed out at once and cannot sign in until you switch them on again. Nothing else changes."),
+        gettext_lazy("They are signed out right away and cannot sign in until you switch them on again. Nothing else changes."),
         gettext_lazy("Switch off"),
         gettext_lazy("“%(name)s” is switched off."),
         lambda account, id, by: switch(account, id, on=False, by=by),
@@ -65,7 +65,7 @@ ACTS: Final = {
     ),
     "on": _Act(
         gettext_lazy("Switch %(name)s on?"),
-        gettext_lazy("They can sign in again, with the password that they had."),
+        gettext_lazy("They can sign in again, with the same password."),
         gettext_lazy("Switch on"),
         gettext_lazy("“%(name)s” is switched on."),
         lambda account, id, by: switch(account, id, on=True, by=by),
@@ -73,7 +73,7 @@ ACTS: Final = {
     "remove": _Act(
         gettext_lazy("Remove %(name)s?"),
         gettext_lazy(
-            "They are signed out at once, and an open invitation is worth nothing. What they did stays in Audit and in timelines."
+            "They are signed out right away, and an open invitation stops working. What they did stays in Audit and in timelines."
         ),
         gettext_lazy("Remove"),
         gettext_lazy("“%(name)s” is removed."),
@@ -110,7 +110,7 @@ def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
             say(request, str(known.done) % words)
             return HttpResponseRedirect("/" if row.pk == request.user.pk else reverse("users"))
     if last:
-        why = Breaks(_("It is the only Administrator"), _("Make somebody else one first."), "wait")
+        why = Breaks(_("This is the only Administrator"), _("Make somebody else one first."), "wait")
         return _confirmation_page(request, confirmation | {"breaks": [why], "button": "", "status": 409})
     return _confirmation_page(request, confirmation)
 
@@ -120,9 +120,9 @@ def _link(request: AccountRequest, row: User) -> HttpResponse:
         raise Http404
     heading = _("Make another invitation for %(name)s?") if row.invited else _("Make %(name)s a link for a new password?")
     lead = (
-        _("It is good for 7 days and for one use. The link that they have is worth nothing then.")
+        _("It is valid for 7 days and for one use. Their current link stops working.")
         if row.invited
-        else _("It is good for one day and for one use. The password that they have goes on until they choose another.")
+        else _("It is valid for one day and for one use. Their current password works until they choose another.")
     )
     confirmation = question(heading % {"name": row.name}, lead=lead, thing=_facts(row), button=_("Make the link"))
     if is_agreed(request, confirmation):

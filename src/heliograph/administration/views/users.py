@@ -121,7 +121,7 @@ def add(request: AccountRequest) -> HttpResponse:
         _("Invite a user"),
         entry="users",
         crumbs=[(_("Users"), reverse("users"))],
-        lead=_("They get a link that is good for 7 days, and choose their own password."),
+        lead=_("They get a link that is valid for 7 days, and choose their own password."),
         button=_("Make the invitation"),
         cancel_href=reverse("users"),
     )
@@ -133,7 +133,7 @@ def add(request: AccountRequest) -> HttpResponse:
 def user(request: AccountRequest, id: int) -> HttpResponse:
     """A user's name, e-mail, role and second factor."""
     row = person(request, id)
-    factor = _second_factor(row) or _("Not set up yet. While it is required, nothing else opens for them until it is.")
+    factor = _second_factor(row) or _("Not set up yet. They must set it up before they can use anything else.")
     form = PersonForm(
         request.POST if request.method == "POST" else None,
         stored={"name": row.name, "email": row.email, "role": row.role, "second": ("1",) if row.second_factor_required else ()},
@@ -147,7 +147,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
         except PersonRefused as error:
             _refuse(request, form, error)
         else:
-            say(request, _("“%(name)s” is saved.") % {"name": form.cleaned_data["name"]})
+            say(request, _("“%(name)s” saved.") % {"name": form.cleaned_data["name"]})
             return HttpResponseRedirect(reverse("users"))
     actions = (
         []
@@ -198,8 +198,8 @@ def _link_page(request: AccountRequest, row: User, made: NewLink) -> HttpRespons
         entry="users",
         crumbs=[(_("Users"), reverse("users"))],
         heading=_("Invitation for %(name)s") % {"name": row.name} if invited else _("New password for %(name)s") % {"name": row.name},
-        lead=_("Good for one use, until %(until)s.") % {"until": minute(made.expires)},
-        told={"title": _("Copy it now: it is shown once"), "text": mail_text},
+        lead=_("Valid for one use, until %(until)s.") % {"until": minute(made.expires)},
+        told={"title": _("Copy it now: it is shown only once"), "text": mail_text},
         label=_("Link"),
         secret=made.address,
         message=link_message(request.account, request.user.name, made)[1] if not mailed else "",

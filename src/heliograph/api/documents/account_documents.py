@@ -17,7 +17,7 @@ from heliograph.setup.services.retry_intervals import FIELDS, account_intervals
 from heliograph.store.instants import from_micros
 from heliograph.store.retention_record import Removed
 
-Code = Annotated[str, msgspec.Meta(description="Letters, digits and dashes. Commands and mappings name the account by it.")]
+Code = Annotated[str, msgspec.Meta(description="Letters, digits and dashes. Commands and mappings use it to name the account.")]
 Name = Annotated[str, msgspec.Meta(description="The organization whose events these are.")]
 Zone = Annotated[str, msgspec.Meta(description="An IANA time zone, such as Europe/Vienna. Whole days of reports are days of it.")]
 Start = Annotated[StartPage, msgspec.Meta(description="The page that Signal opens with.")]

@@ -352,7 +352,7 @@ def _signing_question(do: str, *, rotating: bool) -> dict[str, str]:
         case "stop":
             return {
                 "title": _("Stop signing?"),
-                "text": _("The secrets are deleted, and requests carry no signature. A target that checks it refuses them.")
+                "text": _("The secrets are deleted, and requests have no signature. A target that checks it refuses them.")
                 + (" " + _("The unfinished new secret is deleted, too.") if rotating else ""),
                 "button": _("Stop signing"),
             }

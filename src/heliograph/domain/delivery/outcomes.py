@@ -60,7 +60,7 @@ class Cause(StrEnum):
     FLOW_MODE = "flow_mode"
     """It was created in one mode, and the flow is now in the other."""
     FLOW_WATCH = "flow_watch"
-    """The flow watches something else now."""
+    "The flow now watches for something else."
     CONNECTION_GONE = "connection_gone"
     MAPPING_GONE = "mapping_gone"
     INVALID = "invalid"

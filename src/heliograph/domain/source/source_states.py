@@ -23,4 +23,4 @@ class CallState(IntEnum):
     WAITING = 2
     """For a corrected mapping or set-up."""
     NOTHING = 3
-    """There was nothing to record in it."""
+    "It contained nothing to record."

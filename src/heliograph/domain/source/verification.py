@@ -175,7 +175,7 @@ class Verification:
 
     def _check_headers(self) -> None:
         if not self.headers:
-            raise VerificationError("headers", "the header that proves who sends is missing")
+            raise VerificationError("headers", "the header that proves the sender is missing")
         for name in self.headers:
             if not header_rules.is_name(name):
                 raise VerificationError("headers", f"{name!r} {_NO_HEADER}")

@@ -72,7 +72,7 @@ def _notes(trial: PastTrial, *, off: bool) -> list[str]:
         notes.append(_("No rule of this flow is in force yet."))
     if trial.gone:
         notes.append(
-            ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", trial.gone)
+            ngettext("The content of %(n)s is no longer stored.", "The content of %(n)s is no longer stored.", trial.gone)
             % {"n": intcomma(trial.gone)}
         )
     return notes

@@ -230,7 +230,7 @@ def _count_text(counted: Counted) -> str:
     if counted.untagged:
         text += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": intcomma(counted.untagged)}
     if counted.gone:
-        text += " " + ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", counted.gone) % {
+        text += " " + ngettext("The content of %(n)s is no longer stored.", "The content of %(n)s is no longer stored.", counted.gone) % {
             "n": intcomma(counted.gone)
         }
     return text

@@ -79,10 +79,10 @@ class FeedFilters(FiltersByEvent):
     @property
     def no_match_text(self) -> str:
         if text := self.cleaned_data["q"]:
-            return _("No registration with “%(text)s” in its code or name was processed. Check the code, or take another filter away.") % {
+            return _("No registration with “%(text)s” in its code or name was processed. Check the code, or remove another filter.") % {
                 "text": text
             }
-        return _("Nothing that happened is like this.")
+        return _("Nothing matches the search and filters. Change one of them.")
 
 
 @require_safe
@@ -161,7 +161,7 @@ def _beside(request: AccountRequest, *, follows: bool, paused: bool, jumped: boo
         return {"text": _("Pause"), "href": address(request, paused=NOW), "icon": "pause"}
     newest = address(request, paused=None, at=None, jump=None)
     if paused:
-        return {"text": _("Go on"), "href": newest}
+        return {"text": _("Continue"), "href": newest}
     return {"text": _("To the newest"), "href": newest} if jumped else {}
 
 

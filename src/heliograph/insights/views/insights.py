@@ -297,7 +297,7 @@ def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
             waiting,
             "wait" if tiles.in_retry_queue else "",
         ),
-        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES, tiles.retried), _("tries of actions, automatic and by hand")),
+        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES, tiles.retried), _("automatic and manual attempts")),
         Tile(
             _("Retried Abandoned"),
             tiles.abandoned,

@@ -35,7 +35,7 @@ _WENT: Final[dict[RecordKind, Callable[[int], str]]] = {
     RecordKind.SUCCESS: lambda number: ngettext("%(n)s was delivered", "%(n)s were delivered", number),
     RecordKind.FAILED: lambda number: ngettext("%(n)s failed", "%(n)s failed", number),
     RecordKind.VALIDATION: lambda number: ngettext("%(n)s has a validation error", "%(n)s have a validation error", number),
-    RecordKind.SUPERSEDED: lambda number: ngettext("%(n)s was superseded", "%(n)s were superseded", number),
+    RecordKind.SUPERSEDED: lambda number: ngettext("%(n)s was replaced by newer data", "%(n)s were replaced by newer data", number),
     RecordKind.PENDING: lambda number: ngettext("%(n)s is not sent yet", "%(n)s are not sent yet", number),
 }
 """The words for records that are in another list now, by that list."""
@@ -64,10 +64,10 @@ def moved_words(moved: MovedRecords, record_filter: RecordFilter, frame: Frame, 
         text = ngettext("%(n)s was submitted again", "%(n)s were submitted again", moved.submitted)
         parts.append((text % {"n": intcomma(moved.submitted)}, reverse("retry")))
     if moved.judged:
-        text = ngettext("%(n)s was judged again", "%(n)s were judged again", moved.judged)
+        text = ngettext("%(n)s was checked again", "%(n)s were checked again", moved.judged)
         parts.append((text % {"n": intcomma(moved.judged)}, there(RecordKind.CHANGES)))
-    text = ngettext("%(n)s of these %(shown)s has moved since", "%(n)s of these %(shown)s have moved since", moved.left)
-    arrived = ngettext("%(n)s has come since.", "%(n)s have come since.", moved.arrived) % {"n": intcomma(moved.arrived)}
+    text = ngettext("%(n)s of these %(shown)s has changed since", "%(n)s of these %(shown)s have changed since", moved.left)
+    arrived = ngettext("%(n)s is new since.", "%(n)s are new since.", moved.arrived) % {"n": intcomma(moved.arrived)}
     return MovedWords(
         text % {"n": intcomma(moved.left), "shown": intcomma(linked_number)} if moved.left else "", parts, arrived if moved.arrived else ""
     )

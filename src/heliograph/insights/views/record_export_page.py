@@ -80,7 +80,7 @@ def job_page(job: Job) -> JobPage:
         label=_("Exporting"),
         sums=[Sum(ngettext("Record", "Records", rows), rows, total=True)],
         links=[*links, (_("Back to the list"), back, "" if there else "primary")],
-        note=_("The file is kept for a week.") if there else _("The file is not kept any more. Export the list again."),
-        stop_note=_("Nothing can be downloaded until it is done."),
+        note=_("The file is kept for a week.") if there else _("The file is no longer stored. Export the list again."),
+        stop_note=_("You can download it once it is done."),
         in_signal=True,
     )

@@ -46,7 +46,7 @@ class RecordFilters(FiltersByEvent):
     """The filters of a list of records. The parameters of the figure's link are kept."""
 
     no_match = gettext_lazy("No record matches")
-    no_match_text = gettext_lazy("None of these records is like this.")
+    no_match_text = gettext_lazy("Nothing matches the search and filters. Change one of them.")
     show_all = gettext_lazy("Show all of them")
 
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))

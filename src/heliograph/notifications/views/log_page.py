@@ -39,7 +39,7 @@ def _states() -> list[Choice]:
     return [
         Choice("sent", _("Sent")),
         Choice("not-sent", _("Not sent")),
-        Choice("waiting", _("Waits")),
+        Choice("waiting", _("Waiting")),
         Choice("not-needed", _("Not needed")),
     ]
 
@@ -56,7 +56,7 @@ class LogFilters(ListFilters):
     """The filters of the log."""
 
     no_match = gettext_lazy("No message")
-    no_match_text = gettext_lazy("Nothing like this was sent in the last 30 days.")
+    no_match_text = gettext_lazy("Nothing matches the filters in the last 30 days. Change one of them.")
     show_all = gettext_lazy("Show all messages")
 
     whose = ChoiceFilter(gettext_lazy("To"), options=lambda: [Choice("me", _("Me"))], every=gettext_lazy("Everybody"), param="to")
@@ -123,11 +123,7 @@ def _rows(request: AccountRequest, messages: list[Message]) -> list[LogRow]:
 
 def _row(message: Message, users: Mapping[int, str], connections: Mapping[int, str], numbers: Mapping[int, int]) -> LogRow:
     is_mail = message.way == "mail"
-    to = (
-        (users.get(message.user_id) or message.address)
-        if is_mail
-        else connections.get(int(message.address), _("A connection that is gone"))
-    )
+    to = (users.get(message.user_id) or message.address) if is_mail else connections.get(int(message.address), _("A deleted connection"))
     note = ""
     if message.state == MessageState.WAITING and message.in_quiet_hours:
         note = _("Held for quiet hours until %(time)s") % {"time": short_moment(message.due)}

@@ -161,7 +161,7 @@ def _everything(request: AccountRequest, config: AccountConfig, people: dict[int
         _("Unless a rule below says otherwise"),
         "",
         told,
-        _("Administrators from the start, others once they save For you."),
+        _("Administrators by default, others once they save For you."),
         _("Problems, and when they are resolved"),
         reverse("notification-everything"),
     )
@@ -197,4 +197,4 @@ def _told_way(way: str, config: AccountConfig) -> Told:
     if connection is None:
         return way, _("e-mail")
     known = config.connections.get(connection)
-    return known.name if known else _("A connection that is gone"), _("connection")
+    return known.name if known else _("A deleted connection"), _("connection")

@@ -105,7 +105,7 @@ class SettingsForm(SharedForm):
 class RuleForm(SharedForm):
     """Who is told about one connection or flow."""
 
-    users = Choices(gettext_lazy("People"), help=gettext_lazy("They are told where they chose it under For you."))
+    users = Choices(gettext_lazy("People"), help=gettext_lazy("They get what they chose under For you."))
     connections = Choices(gettext_lazy("Connections"))
     addresses = TextLine(
         gettext_lazy("Other e-mail addresses"),

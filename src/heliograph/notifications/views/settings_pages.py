@@ -152,7 +152,7 @@ def _way(way: str, config: AccountConfig, own_address: str) -> Way:
     if connection is None:
         return Way(way, way, _("E-mail"))
     known = config.connections.get(connection)
-    return Way(way, known.name if known else _("A connection that is gone"), _("Connection"))
+    return Way(way, known.name if known else _("A deleted connection"), _("Connection"))
 
 
 def _row(form: SettingsForm, kind: Kind, config: AccountConfig, own_address: str) -> KindRow:

@@ -48,7 +48,7 @@ class FirstRegistrationForm(Form):
     first_name = TextLine(gettext_lazy("First Name"), autocomplete="off")
     last_name = TextLine(gettext_lazy("Last Name"), autocomplete="off")
     event = Select(gettext_lazy("Event"), any_value=True)
-    new_event = TextLine(gettext_lazy("Name of your first event"), help=gettext_lazy("It begins in Testing."), autocomplete="off")
+    new_event = TextLine(gettext_lazy("Name of your first event"), help=gettext_lazy("It starts in Testing."), autocomplete="off")
     pairs = (("first_name", "last_name"),)
 
     def __init__(self, codes: Sequence[str], *args: Any, first_event: bool, **given: Any) -> None:
@@ -65,7 +65,7 @@ class FirstRegistrationForm(Form):
         """Requires a name, because without one nobody would recognize the message, and an event."""
         values = self.cleaned_data
         if not values.get("first_name") and not values.get("last_name"):
-            self.add_error("first_name", _("Type a name, so that you recognize the message."))
+            self.add_error("first_name", _("Type a name that you will recognize in the message."))
         if "event" in self.fields and values.get("event") not in self.codes:
             self.add_error("event", _("Choose one of these events."))
         if "new_event" in self.fields and not values.get("new_event"):
@@ -189,6 +189,6 @@ def _delivery_words(delivery: FlowDelivery | None, connection_name: str) -> dict
             title = _("%(connection)s has not taken it yet: %(who)s") % named
             words = {"tone": "wait", "icon": "", "title": title, "text": delivery.message}
         case _:
-            title = _("%(connection)s did not take it: %(who)s") % named
+            title = _("%(connection)s refused it: %(who)s") % named
             words = {"tone": "failed", "icon": "", "title": title, "text": delivery.message}
     return words | {"link": _("Timeline") if timeline else "", "href": timeline}

@@ -22,7 +22,7 @@ GROUP_WORDS: Final = {
     RecipeGroup.CHAT: (gettext_lazy("Tell a chat"), gettext_lazy("A short message for each registration")),
     RecipeGroup.LIST: (gettext_lazy("Keep a list"), gettext_lazy("A row for each registration, or the start of an automation")),
     RecipeGroup.CRM: (gettext_lazy("CRM and marketing"), gettext_lazy("People are created once, then kept up to date")),
-    RecipeGroup.ANY: (gettext_lazy("Anything else"), gettext_lazy("Whatever takes a web request")),
+    RecipeGroup.ANY: (gettext_lazy("Anything else"), gettext_lazy("Anything that takes a web request")),
 }
 """The name of each group, and a sentence about it."""
 

@@ -125,7 +125,7 @@ def recipe(request: AccountRequest, recipe: str) -> HttpResponse:
 def _switch_on(request: AccountRequest, form: RecipeForm, values: Mapping[str, str]) -> AppliedRecipe:
     """Applies the recipe. Raises Invalid, also if no sample was sent to this address."""
     if not _is_sampled(request, form.recipe, values):
-        raise Invalid({"": [_("Send a sample first, so that you see that it arrives.")]})
+        raise Invalid({"": [_("Send a sample first to see that it arrives.")]})
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         applied = apply_recipe(transaction, form.recipe, values, events=form.event_words)
     request.session.pop(SAMPLED, None)

@@ -62,7 +62,7 @@ def start_erasure(account: int, person: Person, *, why: ErasureReason, reference
         if len(reference) > LONGEST_REFERENCE:
             problems["reference"] = [_("A reference has at most %(n)d characters.") % {"n": LONGEST_REFERENCE}]
         elif reference and words_of(db, account, ids).are_asked_for_by(reference):
-            problems["reference"] = [_("This names the person. The reference stays, so it may not.")]
+            problems["reference"] = [_("This names the person. The reference is kept, so use one without a name.")]
         if problems:
             raise Invalid(problems)
         applications = told_of(reader, person)

@@ -57,14 +57,14 @@ def set_status(request: AccountRequest) -> HttpResponse:
         wish = Wish(form["to"], tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
     back = RegistrationFilters(request).address(reverse("registrations"))
     if not wish.status or (form["of"] != ALL and not wish.picked):
-        say(request, _("Tick rows, or choose all of them, and choose a status.") if wish.status else _("Choose the status that they get."))
+        say(request, _("Select rows, or choose all of them, and choose a status.") if wish.status else _("Choose the new status."))
         return HttpResponseRedirect(back)
     with account_reader(request.account.pk) as reader:
         config, preview = reader.config, bulk_change.preview(reader.db, reader.account, wish)
     confirmation = question(
         Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", preview.total) % {"n": intcomma(preview.total), "status": wish.status}),
         crumbs=[(_("Registrations"), back)],
-        lead=_("Each change is one change of its registration, judged by flows as if it were made by hand."),
+        lead=_("Each counts as one change of its registration, and flows check it as if it were made by hand."),
         breaks=_breaks(preview, wish, config),
         thing=wish.status,
         button=Moving(_("Set %(n)s to %(status)s") % {"n": intcomma(preview.changes), "status": wish.status}) if preview.changes else "",
@@ -85,7 +85,7 @@ def _breaks(preview: BulkPreview, wish: Wish, config: AccountConfig) -> list[Bre
     breaks = [
         Breaks(
             Moving(f"{change}, {already}" if preview.already else change),
-            Moving(_("For those nothing is recorded.")) if preview.already else "",
+            Moving(_("Nothing is recorded for those.")) if preview.already else "",
         )
     ]
     if preview.lacking:
@@ -118,7 +118,7 @@ def job_page(job: Job) -> JobPage:
     ]
     gone = int(job.parameters["total"]) - int(job.done)
     if job.is_over and gone > 0:
-        sums.append(Sum(_("Not like this any more"), gone, _("Changed by somebody after you had asked for this, or not there")))
+        sums.append(Sum(_("Changed in the meantime"), gone, _("Somebody changed it after you asked for this, or it no longer exists")))
     sums.append(Sum(_("Registrations"), int(job.parameters["total"]), total=True))
     return JobPage(
         heading=_("The status is set") if job.is_over else _("Setting the status"),
@@ -128,14 +128,14 @@ def job_page(job: Job) -> JobPage:
         sums=sums,
         refused=_refused(refused, refused_count) if refused_count and job.is_over else None,
         links=[(_("Back to Registrations"), reverse("registrations"), "primary")],
-        stop_note=_("What is done stays done."),
+        stop_note=_("Changes made so far stay."),
     )
 
 
 def _refused(rows: list[dict[str, Any]], count: int) -> RefusedRows:
     reasons = {
-        bulk_change.LATER: _("Somebody gave it another status after you had asked for this"),
-        bulk_change.MEANWHILE: _("Somebody saved it in that very moment"),
+        bulk_change.LATER: _("Somebody gave it another status after you asked for this"),
+        bulk_change.MEANWHILE: _("Somebody saved it at that very moment"),
     }
     heads = [_("Registration"), _("Status then"), _("Reason")]
     table = [

@@ -48,10 +48,10 @@ PARTS: Final = {
     ErasedPart.SESSIONS: gettext_lazy("Sessions and answers erased"),
     ErasedPart.TIMELINE: gettext_lazy("Timeline entries without values"),
     ErasedPart.EXCHANGES: gettext_lazy("Requests and answers erased"),
-    ErasedPart.UNDELIVERED: gettext_lazy("Messages that are not sent any more"),
+    ErasedPart.UNDELIVERED: gettext_lazy("Messages that are no longer sent"),
     ErasedPart.DRY_RUNS: gettext_lazy("Lines of dry runs without values"),
     ErasedPart.CALLS: gettext_lazy("Calls and reads of sources without values"),
-    ErasedPart.ANSWERS: gettext_lazy("Kept answers to programs erased"),
+    ErasedPart.ANSWERS: gettext_lazy("Stored answers to programs erased"),
     ErasedPart.TEXTS: gettext_lazy("Other entries without names"),
     ErasedPart.FILES: gettext_lazy("Files deleted"),
 }
@@ -63,7 +63,7 @@ class PeopleFilters(ListFilters):
     """The search for a person."""
 
     no_match = gettext_lazy("Nobody matches")
-    no_match_text = gettext_lazy("Try the e-mail address, one name alone, or a registration’s code.")
+    no_match_text = gettext_lazy("Try the e-mail address, a single name, or a registration’s code.")
     show_all = gettext_lazy("Search again")
 
     acts_at_once = False
@@ -78,7 +78,7 @@ class ReasonForm(Form):
         gettext_lazy("Why"), options=[Choice(reason.value, words) for reason, words in REASONS.items()], placeholder=gettext_lazy("Choose")
     )
     reference = TextLine(
-        gettext_lazy("Your reference"), optional=True, autocomplete="off", help=gettext_lazy("It stays in the audit. No name, please.")
+        gettext_lazy("Your reference"), optional=True, autocomplete="off", help=gettext_lazy("It is kept in the audit. No name, please.")
     )
 
 
@@ -141,7 +141,7 @@ def erase_proposed(request: AccountRequest) -> HttpResponse:
         if not number.isdecimal() or len(number) > 18:
             raise Http404
         keep_proposed(request.account.pk, int(number), by=request.user.actor)
-        say(request, _("The registration is kept."))
+        say(request, _("The registration stays."))
         return HttpResponseRedirect(request.path)
     with account_reader(request.account.pk) as reader:
         proposals = erasures.open_proposals(reader.db, reader.account)
@@ -166,8 +166,8 @@ def erase_proposed(request: AccountRequest) -> HttpResponse:
 
 def _told_count(applications: int) -> str:
     if not applications:
-        return _("Told to no application")
-    return ngettext("Told to %(n)d application", "Told to %(n)d applications", applications) % {"n": applications}
+        return _("Sent to no application")
+    return ngettext("Sent to %(n)d application", "Sent to %(n)d applications", applications) % {"n": applications}
 
 
 @require_safe
@@ -203,7 +203,7 @@ def _known_rows(person: Person, known: KnownOfPerson, now: int) -> list[tuple[st
             _("Emptied and inactive; they still count"),
         ),
         (_("Sessions and answers"), "", known.sessions + known.answers, _("Erased")),
-        (_("Timelines"), _("What changed, and when"), known.changes, _("Times stay, values go")),
+        (_("Timelines"), _("What changed, and when"), known.changes, _("Times stay, values are removed")),
         (_("Requests and answers"), _("Kept for Retry and replay"), known.exchanges, _("Erased")),
         (_("Not sent yet"), ", ".join(sorted(set(known.undelivered))), len(known.undelivered), _("Ends as “erased”, is never sent")),
     ]
@@ -217,7 +217,7 @@ def _application_row(application: ToldApplication) -> dict[str, Any]:
     return {
         "name": application.name or _("A deleted connection"),
         "host": application.host,
-        "what": ", ".join(application.fields) or _("Its requests are not kept any more"),
+        "what": ", ".join(application.fields) or _("Its requests are no longer stored"),
         "times": application.times,
         "first": from_micros(application.first),
         "last": from_micros(application.last),
@@ -318,17 +318,19 @@ def _question_parts(reader: AccountReader, person: Person, registration: int) ->
         Breaks(
             _("In Heliograph"),
             Moving(
-                _("%(emptied)s, %(records)s, and every file and entry that names the person goes. Figures of Insights stay as they are.")
+                _(
+                    "%(emptied)s, %(records)s, and every file and entry that names the person is deleted. Figures of Insights stay as they are."
+                )
                 % {"emptied": emptied, "records": records}
             ),
         )
     ]
     if known.undelivered:
-        title = ngettext("%(n)d message is not sent any more", "%(n)d messages are not sent any more", len(known.undelivered))
+        title = ngettext("%(n)d message is no longer sent", "%(n)d messages are no longer sent", len(known.undelivered))
         to = _("To %(names)s.") % {"names": ", ".join(sorted(set(known.undelivered)))}
         breaks.append(Breaks(Moving(title % {"n": len(known.undelivered)}), Moving(to), tone="wait"))
     if applications:
-        title = ngettext("%(n)d application keeps what it was told", "%(n)d applications keep what they were told", len(applications))
+        title = ngettext("%(n)d application keeps what it got", "%(n)d applications keep what they got", len(applications))
         download = LinkedThing(_("Download for the file"), reverse("erase-told", args=(registration,)))
         text = _("Download the list first, if you haven’t.")
         breaks.append(Breaks(Moving(title % {"n": len(applications)}), text, tone="wait", items=[download]))
@@ -336,8 +338,8 @@ def _question_parts(reader: AccountReader, person: Person, registration: int) ->
         Breaks(
             _("The source still has them"),
             _(
-                "We keep a fingerprint of each code, and take nothing in for it from a source, an import or a program. By hand you can"
-                " register the person again."
+                "We keep a fingerprint of each code and refuse it from sources, imports and programs. By hand you can register "
+                "the person again."
             ),
             tone="wait",
         )
@@ -349,7 +351,7 @@ def _question_parts(reader: AccountReader, person: Person, registration: int) ->
 
 def _backup_text(backups: Any) -> str:
     own = _("Backups that you made yourself hold the data until you delete them.")
-    again = _("After a restore of one, erase the person again.")
+    again = _("If you restore one, erase the person again.")
     if backups is None:
         return f"{own} {again}"
     until = ngettext(
@@ -413,7 +415,7 @@ def erase_report(request: AccountRequest, erasure: int) -> HttpResponse:
         [_("Ended"), from_micros(row.ended).isoformat(timespec="seconds") if row.ended is not None else ""],
         [_("Why"), _why(row.why)],
         [_("Reference"), row.reference],
-        [_("Told applications"), ", ".join(row.applications)],
+        [_("Applications that got data"), ", ".join(row.applications)],
     ]
     return _file(f"erasure-{row.id}.csv", [*rows, *facts])
 

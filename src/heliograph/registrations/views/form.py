@@ -186,7 +186,7 @@ def _status(registration: Opened, values: Texts, error: str) -> FormField:
         help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
         todo=""
         if tags or value not in known or not watched(TagKind.REGISTRATION_STATUS, registration.account).is_watched
-        else _("It carries no tag: a flow decides by status, and the change waits for a tag in Retry."),
+        else _("No tag yet: a flow needs one, so the change waits in Retry."),
         error=error,
     )
 
@@ -206,7 +206,7 @@ def _attendee_type(registration: Opened, values: Texts, error: str) -> FormField
 
 def _standard_properties(values: Texts, error: str) -> FormField:
     test = STANDARD_PROPERTY_NAMES[StandardProperty.TEST]
-    subs = {test: _("Test flows take it, Live flows do not")}
+    subs = {test: _("Test flows act on it, Live flows do not")}
     return FormField(
         kind="checks",
         id="properties",

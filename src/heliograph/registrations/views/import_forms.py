@@ -45,8 +45,8 @@ class RowEventForm(Form):
         self.fields["event"] = Select(
             gettext_lazy("Event"),
             options=events,
-            placeholder=gettext_lazy("A column of the file says it"),
-            help=gettext_lazy("For rows that name no event of their own."),
+            placeholder=gettext_lazy("Use the file’s Event column"),
+            help=gettext_lazy("Used for rows without an event."),
         )
 
 

@@ -114,7 +114,7 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _busy(busy: ReadingBusy) -> dict[str, Any]:
     """The notice that another file must be finished first, with a link to it."""
-    notice: dict[str, Any] = {"tone": "wait", "title": _("Not begun: another file is being read"), "text": _(str(busy)), "items": []}
+    notice: dict[str, Any] = {"tone": "wait", "title": _("Not started: another file is being read"), "text": _(str(busy)), "items": []}
     if busy.reading is not None:
         place = reverse("job", args=(busy.reading.job,)) if busy.reading.job else reverse("import-columns", args=(busy.reading.upload,))
         notice |= {"link": _("Go to %(name)s") % {"name": busy.reading.name}, "href": place}
@@ -166,7 +166,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         except ReadingBusy as busy:
             notice = _busy(busy)
         except ImportFileError as error:
-            notice = {"tone": "failed", "title": _("These columns do not do"), "text": _(str(error)), "items": []}
+            notice = {"tone": "failed", "title": _("These columns can’t be used"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(reverse("import-dry-run", args=(upload,)))
     return _columns(request, file_upload, sheet, form, notice)
@@ -176,7 +176,7 @@ def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy)
     """The page in place of the columns while an upload is being read. It reloads itself after 3 seconds."""
     is_this_upload = busy.reading is not None and busy.reading.upload == file_upload.id
     title, text = (
-        (_("It is being read"), _("This page looks again by itself.")) if is_this_upload else (_("It waits to be read"), _(str(busy)))
+        (_("It is being read"), _("This page updates automatically.")) if is_this_upload else (_("It waits to be read"), _(str(busy)))
     )
     notice = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
     response = _upload_page(request, UploadForm(_events(request), initial={"event": file_upload.event}), notice)
@@ -205,7 +205,7 @@ def _columns(request: AccountRequest, file_upload: Upload, sheet: Sheet, form: C
         )
     unsure = [row for row in rows if row["unsure"]]
     if notice is None and unsure:
-        title = ngettext("%(n)d of %(of)d columns wants a look", "%(n)d of %(of)d columns want a look", len(unsure)) % {
+        title = ngettext("%(n)d of %(of)d columns needs a look", "%(n)d of %(of)d columns need a look", len(unsure)) % {
             "n": len(unsure),
             "of": len(rows),
         }
@@ -275,7 +275,7 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
     except ReadingBusy as busy:
         return _dry(request, file_upload, job, config, lacks, forms, notice=_busy(busy))
     if forms.form.begins:
-        say(request, _("Not begun: you changed what is created, so it is tried again with that. Look at the new numbers, and import then."))
+        say(request, _("Not started: you changed what is created, so the dry run was repeated. Check the new numbers, then import."))
     return HttpResponseRedirect(request.path)
 
 
@@ -315,8 +315,8 @@ def _dry(
     status = 422 if forms.refused else 409 if notice else 200
     unsaid = " ".join(str(error) for error in forms.form["quiet"].errors)
     if forms.refused:
-        title = _("Not begun: it is open what is sent") if unsaid else _("Not begun: a tag is not known")
-        notice = {"tone": "failed", "title": title, "text": _("What you chose is still here."), "items": []}
+        title = _("Not started: choose whether flows act on it") if unsaid else _("Not started: a tag is unknown")
+        notice = {"tone": "failed", "title": title, "text": _("Your choices are still here."), "items": []}
     acting = words.acting_of(job, config)
     return _page(
         request,
@@ -378,7 +378,7 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
         "error": " ".join(str(error) for error in row["tags"].errors),
         "tag_list": f"tags-of-{lack.kind}" if tagged and not closed else "",
         "tags_label": _("Tags for %(name)s") % {"name": lack.name},
-        "no_tags": _("The question carries it") if lack.kind == "options" and lack.event else _("These carry none"),
+        "no_tags": _("The question has it") if lack.kind == "options" and lack.event else _("These have none"),
         "closed": closed,
     }
 

@@ -153,19 +153,17 @@ def acting_of(job: Job, config: AccountConfig) -> int:
 def acts_of(job: Job, config: AccountConfig) -> str:
     """How many changes flows would judge, and on how many each of today's flows would act, by the dry run. Flows deleted since are left out."""
     changes = int(job.result.get("judged", 0))
-    judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": intcomma(changes)}
+    judged = ngettext("%(n)s change is checked.", "%(n)s changes are checked.", changes) % {"n": intcomma(changes)}
     counted: Mapping[str, int] = job.result.get("acts") or {}
     acting = sorted(
         ((int(n), config.flows[int(id)].name) for id, n in counted.items() if int(id) in config.flows), key=lambda x: (-x[0], x[1])
     )
     if not acting:
-        return f"{judged} {_('By the rules of today no flow acts on them.')}" if changes else judged
+        return f"{judged} {_('By today’s rules no flow acts on them.')}" if changes else judged
     named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": intcomma(n)} for n, name in acting[:MOST_NAMED])
     more = len(acting) - MOST_NAMED
     named += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more} if more > 0 else ""
-    acting_text = ngettext(
-        "By the rules of today %(n)d flow acts: %(named)s.", "By the rules of today %(n)d flows act: %(named)s.", len(acting)
-    )
+    acting_text = ngettext("By today’s rules %(n)d flow acts: %(named)s.", "By today’s rules %(n)d flows act: %(named)s.", len(acting))
     return f"{judged} {acting_text % {'n': len(acting), 'named': named}}"
 
 
@@ -234,7 +232,7 @@ def job_page(job: Job) -> JobPage:
     again = str(job.parameters.get("upload", ""))
     links = [(_("See the registrations"), reverse("registrations"), "primary"), (_("Import another file"), reverse("import"), "")]
     if dry and again:
-        links = [(_("Go on"), reverse("import-dry-run", args=(again,)), "primary")]
+        links = [(_("Continue"), reverse("import-dry-run", args=(again,)), "primary")]
     return JobPage(
         heading=_("Import"),
         lead=f"{job.parameters['name']}. {quiet_note}".strip(),
@@ -243,8 +241,8 @@ def job_page(job: Job) -> JobPage:
         sums=sums_of(job) if job.phase != "scanning" else [],
         refused=refused_of(job) if job.is_over else None,
         links=links,
-        note=_("Created with it: %(things)s.") % {"things": ", ".join(created[:40])} if created else "",
-        stop_note="" if dry else _("Rows that are in stay in. The rest can be imported later from the same file."),
+        note=_("Also created: %(things)s.") % {"things": ", ".join(created[:40])} if created else "",
+        stop_note="" if dry else _("Imported rows stay. You can import the rest later from the same file."),
         steps=steps_of("", 4) if not dry else steps_of(again, 3),
         is_dry=dry,
     )

@@ -88,19 +88,19 @@ def _question(registration: Opened) -> dict[str, Any]:
     names = sentence.SentenceNames.from_config(registration.account)
     flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
     if clears:
-        title = _("One last change, updated, is made of it")
-        later = _("Later saves are recorded and judged by no flow until Is Active is set again.")
+        title = _("One last change, Updated, is recorded")
+        later = _("Later saves are recorded, but flows ignore them until Is Active is set again.")
     else:
-        title = _("One change, updated, is made of it")
-        later = _("Flows act on later saves again. What was saved meanwhile is not sent by itself.")
+        title = _("One change, Updated, is recorded")
+        later = _("Flows act on later saves again. Earlier saves are not sent automatically.")
     acts = (
         ngettext("This flow acts on that one.", "These %(n)d flows act on that one.", len(flows)) % {"n": len(flows)}
         if flows
-        else _("By the rules of today no flow acts on that one.")
+        else _("By today’s rules no flow acts on that one.")
     )
     return question(
         (_("Clear Is Active of %(name)s?") if clears else _("Set Is Active of %(name)s?")) % {"name": name},
-        lead=_("This is how a registration is deleted: it is kept, and its history with it.") if clears else "",
+        lead=_("This is how you delete a registration: it is kept, with its history.") if clears else "",
         crumbs=[(_("Registrations"), listed), (registration.event.code, f"{listed}?{urlencode({'event': registration.event.id})}")],
         breaks=[Breaks(title, f"{acts} {later}", flows=flows)],
         hidden=[("to", INACTIVE if clears else ACTIVE)],

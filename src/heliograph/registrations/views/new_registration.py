@@ -57,7 +57,7 @@ class NewRegistrationForm(RegistrationForm):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
-    code = CodeLine(gettext_lazy("Code"), help=gettext_lazy("Unique in the event. If it is empty, one is made."), autocomplete="off")
+    code = CodeLine(gettext_lazy("Code"), help=gettext_lazy("Unique in the event. If it is empty, we make one."), autocomplete="off")
     look = TextLine()
     """The button that shows another event's fields or makes a code, without saving."""
 
@@ -108,7 +108,7 @@ def add(request: AccountRequest) -> HttpResponse:
             code = form.cleaned_data["code"] or draft.free_code(of_django(connection), request.account.pk, chosen)
             _save(request, of_django(connection), form, code)
         if not form.errors:
-            say(request, _("The registration is there."), link=_("Timeline"), href=reverse("timeline", args=(chosen, code)))
+            say(request, _("Registration created."), link=_("Timeline"), href=reverse("timeline", args=(chosen, code)))
             return HttpResponseRedirect(reverse("registration", args=(chosen, code)))
     return _render(request, form)
 
@@ -121,7 +121,7 @@ def _save(request: AccountRequest, db: Database, form: NewRegistrationForm, code
         document["status"] = values["status"][0]
     answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=0)
     if answer.outcome is ItemOutcome.CONFLICT:
-        form.add_error("code", _("There is a registration of this code in the event already."))
+        form.add_error("code", _("The event already has a registration with this code."))
     elif answer.outcome is ItemOutcome.REFUSED:
         form.refuse_answer(answer)
 
@@ -138,7 +138,7 @@ def _render(request: AccountRequest, form: NewRegistrationForm) -> HttpResponse:
         code="",
         event=event,
         name=_("New registration"),
-        state=_("Saved without a status it is New"),
+        state=_("Without a status, it starts as New"),
         crumbs=[(_("Registrations"), reverse("registrations"))],
         version=0,
         opened="{}",

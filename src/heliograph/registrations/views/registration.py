@@ -100,7 +100,7 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
         return _show(request, db, registration, form)
     then, stored, own_changes = form.then, form.stored, form.own_changes
     if not own_changes:
-        say(request, _("Nothing was changed, so nothing was recorded."))
+        say(request, _("You changed nothing, so nothing was recorded."))
         return HttpResponseRedirect(request.path)
     differing = form_values.differences(then, stored, then | own_changes)
     if any(d.by_both for d in differing):
@@ -120,7 +120,7 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
             href=reverse("timeline", args=(registration.event.code, registration.code)),
         )
     else:
-        say(request, _("Nothing was changed, so nothing was recorded."))
+        say(request, _("You changed nothing, so nothing was recorded."))
     return HttpResponseRedirect(request.path)
 
 
@@ -131,7 +131,7 @@ def _show(request: AccountRequest, db: Database, registration: Opened, form: Cha
         notice = {
             "tone": "",
             "title": _("This registration is not active"),
-            "text": _("What is saved now is recorded and judged by no flow until Is Active is set again."),
+            "text": _("What you save now is recorded, but flows ignore it until Is Active is set again."),
             "items": [],  # otherwise a template would call the dictionary's own items() for a missing key
         }
         if not readonly:
@@ -215,7 +215,7 @@ def _who(mark: str, request: AccountRequest) -> str:
     kind, _colon, number = mark.partition(":")
     if kind == "user" and number.isdecimal():
         user = User.objects.filter(pk=int(number), account=request.account).first()
-        return user.name or user.email if user else _("a user who is gone")
+        return user.name or user.email if user else _("a deleted user")
     words = {
         "token": _("an API token"),
         "import": _("import %(n)s") % {"n": number},

@@ -86,10 +86,10 @@ class RegistrationFilters(ListFilters):
     @property
     def no_match_text(self) -> str:
         if text := self.cleaned_data["q"]:
-            return _("No code, name, e-mail or organization has “%(text)s” in it. Try one word alone, or the registration’s code.") % {
+            return _("No code, name, e-mail or organization has “%(text)s” in it. Try a single word, or the registration’s code.") % {
                 "text": text
             }
-        return _("No registration is like this.")
+        return _("Nothing matches the search and filters. Change one of them.")
 
 
 @require_safe
@@ -146,7 +146,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         first_steps=not has_flows and request.account.signal_enabled,
         filters=filters,
         result=_counted(count),
-        note=_("Accents and capitals do not count: zoe finds Zoë. A name is found in the script it is written in.")
+        note=_("Accents and capitals don’t matter: zoe finds Zoë. A name is found in the script it is written in.")
         if registration_filter.text
         else "",
         sorted=sort.value or "modified",

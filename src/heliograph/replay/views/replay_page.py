@@ -198,7 +198,7 @@ def _tiles(counts: SentCounts, flow: int) -> list[dict[str, Any]]:
     tiles = [
         {"name": _("Success"), "value": counts.success, "href": "", "sub": "", "tone": ""},
         {
-            "name": _("Superseded"),
+            "name": _("Replaced by newer data"),
             "value": counts.superseded,
             "href": "",
             "sub": _("newer data was sent") if counts.superseded else "",
@@ -227,14 +227,14 @@ def _sum(counts: SentCounts) -> str:
     """The equation of the chosen lines and their results (X2)."""
     parts = [
         (counts.success, _("%(n)s success")),
-        (counts.superseded, _("%(n)s superseded")),
+        (counts.superseded, _("%(n)s replaced")),
         (counts.queued, _("%(n)s queued")),
         (counts.failed, _("%(n)s failed")),
         (counts.validation, _("%(n)s validation")),
         (counts.pending, _("%(n)s pending")),
     ]
-    parts += [(counts.filtered, _("%(n)s filtered by now"))] if counts.filtered else []
-    parts += [(counts.gone, _("%(n)s whose content is gone"))] if counts.gone else []
+    parts += [(counts.filtered, _("%(n)s now filtered"))] if counts.filtered else []
+    parts += [(counts.gone, _("%(n)s without stored content"))] if counts.gone else []
     parts += [(counts.not_sent, _("%(n)s not sent"))] if counts.not_sent else []
     return _("%(n)s chosen = %(parts)s") % {
         "n": intcomma(counts.chosen),

@@ -56,34 +56,38 @@ class ReplayForm(Form):
 
     pairs = (("since", "until"),)
 
-    flow = Select(gettext_lazy("Flow"), required=True, help=gettext_lazy("By its rules of today."))
+    flow = Select(gettext_lazy("Flow"), required=True, help=gettext_lazy("By today’s rules."))
     since = DayLine(gettext_lazy("From"))
     until = DayLine(gettext_lazy("to"))
     event = Select(
         gettext_lazy("Event"), optional=True, placeholder=gettext_lazy("All events"), help=gettext_lazy("Dates, an event, or both.")
     )
-    q = TextLine(gettext_lazy("Registration"), optional=True, help=gettext_lazy("Words of its code, name or organization."))
+    q = TextLine(gettext_lazy("Registration"), optional=True, help=gettext_lazy("Words from its code, name or organization."))
     has_status = Select(
         gettext_lazy("Registration Status"),
         optional=True,
         placeholder=gettext_lazy("All statuses"),
-        help=gettext_lazy("The one that it has today."),
+        help=gettext_lazy("Its status today."),
     )
     which = Radios(
         gettext_lazy("For each registration"),
         options=[
-            Choice(LATEST, gettext_lazy("The latest matching change"), sub=gettext_lazy("Enough for a destination that updates a record")),
+            Choice(
+                LATEST,
+                gettext_lazy("The latest matching change"),
+                sub=gettext_lazy("Enough for a destination that updates the same record"),
+            ),
             Choice(
                 EVERY,
                 gettext_lazy("Every matching change"),
-                sub=gettext_lazy("For a destination that adds a message or row; in the order in which they happened"),
+                sub=gettext_lazy("For a destination that posts a new message each time; in the order in which they happened"),
             ),
         ],
         initial=LATEST,
     )
     quiet = Box(
-        gettext_lazy("Also what was recorded without sending"),
-        sub=gettext_lazy("Such as an import for which no flow was to act"),
+        gettext_lazy("Include changes recorded without sending"),
+        sub=gettext_lazy("Such as an import that flows did not act on"),
     )
 
     def refuse_linked_days(self) -> None:
@@ -122,7 +126,7 @@ class SendForm(Form):
     row = Ticks()
     """The ids of the ticked lines."""
     rate = TextLine(gettext_lazy("At most, per minute"), inputmode="numeric", extra="short", initial=USUAL_RATE)
-    reason = TextLine(gettext_lazy("Why"), longest=REASON_LENGTH, required=True, help=gettext_lazy("It stands in the audit."))
+    reason = TextLine(gettext_lazy("Why"), longest=REASON_LENGTH, required=True, help=gettext_lazy("Recorded in the audit log."))
 
     @property
     def choice(self) -> ReplayChoice:

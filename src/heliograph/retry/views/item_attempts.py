@@ -27,7 +27,7 @@ def last_request(details: Details) -> dict[str, Any] | None:
         "json": last.json_rows(),
         "body": last.pretty_body(),
         "curl": last.curl(),
-        "cut": _("The end of a long body was not kept: the command sends what was.") if last.request_cut else "",
+        "cut": _("The end of a long body was not stored: the command sends only the stored part.") if last.request_cut else "",
         "note": _("as rendered for the first attempt") if max(sent) == 1 else _("as rendered for the last attempt"),
     }
 
@@ -49,7 +49,7 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
                 "kind": delivery_words.attempt_name(attempt, retries),
                 "text": delivery_words.answered(attempt.status)
                 if attempt.status
-                else attempt.message or _("Its details are no longer kept."),
+                else attempt.message or _("Its details are no longer stored."),
                 "tone": tone,
                 "state": state,
                 "open": False,
@@ -57,7 +57,7 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
                 "total": total or delivery_words.milliseconds(attempt.took),
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
-                "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
+                "note": attempt.message if attempt.status is None else _("The rest was not stored.") if exchange.truncated else "",
                 "rule": f"{reverse('connection-rule', args=(attempt.connection,))}?answer={action.id}.{attempt.number}"
                 if has_rule and action
                 else "",

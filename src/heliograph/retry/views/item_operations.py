@@ -105,7 +105,7 @@ def _discard_cause(request: AccountRequest, cause: str) -> HttpResponse:
         lead=_("They were made in the other mode of %(flow)s, Live or Test.") % {"flow": flow}
         if flow
         else _("They were made in their flow’s other mode, Live or Test."),
-        notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
+        notes=[_("Discarded items are Failed, and are not sent. You can still submit them one by one, or all of the cause.")],
         thing=cause,
         button=Moving(ngettext("Discard it", "Discard all %(n)s", count.number) % {"n": many(count)}),
         button_class="danger",
@@ -138,7 +138,7 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
         say(request, _(str(error)))
     else:
         keeps = hindrance(retry_item.prospect)
-        made = _("A new action is made, which sends it again.") if keeps else _("It is sent again, as a new action.")
+        made = _("A new action is created, which sends it again.") if keeps else _("It is sent again, as a new action.")
         say(request, f"{made} {keeps}".strip(), link=_("Watch it"), href=reverse(WATCH))
     return _back_to(request, pressed.get("back", "") or "item", [item])
 
@@ -161,16 +161,16 @@ def say_submitted(request: AccountRequest, submitted: Submitted) -> None:
 
 def _result_text(submitted: Submitted) -> str:
     if not submitted.done and not submitted.refused:
-        return _("Nothing was ticked.")
+        return _("Nothing was selected.")
     parts = []
     judged = sum(key.startswith("r") for key in submitted.done)
     if queued := len(submitted.done) - judged:
-        text = ngettext(
-            "%(n)d item is at the front of its connection’s queue.", "%(n)d items are at the front of their connection’s queue.", queued
-        )
+        text = ngettext("%(n)d item is sent next on its connection.", "%(n)d items are sent next on their connection.", queued)
         parts.append(text % {"n": queued})
     if judged:
-        text = ngettext("%(n)d is judged again, which is no retry.", "%(n)d are judged again, which is no retry.", judged)
+        text = ngettext(
+            "%(n)d is checked again, which does not count as a retry.", "%(n)d are checked again, which does not count as a retry.", judged
+        )
         parts.append(text % {"n": judged})
     if submitted.refused:
         count = len(submitted.refused)
@@ -194,7 +194,7 @@ def _held_text(request: AccountRequest, keys: Sequence[str]) -> str:
 
 def _discarded_text(count: int) -> str:
     if not count:
-        return _("Only what was made in its flow’s other mode is discarded, and none of these was.")
+        return _("Only items made in their flow’s other mode are discarded, and none of these was.")
     text = ngettext(
         "%(n)d item is discarded. It is Failed, and is not sent.", "%(n)d items are discarded. They are Failed, and are not sent.", count
     )

@@ -97,7 +97,7 @@ def _gone(details: Details, reader: AccountReader) -> str:
     """The words that say when an item's content was removed (X6)."""
     action = details.item.action
     at = details.at or (action.created if action else 0)
-    return removed_content(reader, at, (action.ended or 0) if action else 0) or _("Its content is no longer kept.")
+    return removed_content(reader, at, (action.ended or 0) if action else 0) or _("Its content is no longer stored.")
 
 
 def _call(item: RetryItem, reader: AccountReader, user: User) -> dict[str, str]:

@@ -29,7 +29,7 @@ class RetryFilters(FiltersByEvent):
     """The filters of the list. `cause` and `since` come with links only."""
 
     no_match = gettext_lazy("No item matches")
-    no_match_text = gettext_lazy("No item of the Retry Queue is like this.")
+    no_match_text = gettext_lazy("Nothing matches the search and filters. Change one of them.")
     show_all = gettext_lazy("Show all items")
 
     q = SearchFilter(gettext_lazy("Search"), placeholder=gettext_lazy("Registration, reason"))

@@ -136,14 +136,14 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
             lead = filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader) + "."
     discards = row.parameters["deed"] == "discard"
     reasons = sorted(row.result.get("reasons", {}).items(), key=lambda pair: -pair[1])
-    done = _("Discarded: they are Failed, and are not sent") if discards else _("At the front of their connection’s queue")
+    done = _("Discarded: they are Failed, and are not sent") if discards else _("Sent next on their connection")
     sums = [Sum(done, int(counts.get("done", 0)))]
     sums += [Sum(_("Left out"), int(n), _(reason)) for reason, n in reasons]
     if discards and counts.get("left"):
-        sums.append(Sum(_("Left out"), int(counts["left"]), _("It did not wait any more")))
+        sums.append(Sum(_("Left out"), int(counts["left"]), _("It was no longer waiting")))
     gone = total - int(row.done)
     if row.state == JobState.DONE and gone > 0:
-        sums.append(Sum(_("Not like this any more"), gone, _("Sent, or gone, before it was its turn")))
+        sums.append(Sum(_("Changed in the meantime"), gone, _("Sent or deleted before its turn")))
     sums.append(Sum(_("Items"), total, total=True))
     heading = (_("Items are discarded") if row.is_over else _("Discarding items")) if discards else _("Submit to Retry Queue")
     return JobPage(
@@ -153,7 +153,7 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
         label=heading,
         sums=sums,
         links=[(_("Back to Retry"), reverse("retry"), "primary"), (_("Watch them"), reverse("feed"), "")],
-        stop_note=_("What is done stays done."),
+        stop_note=_("Changes made so far stay."),
     )
 
 
@@ -181,7 +181,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
         count = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
         text = filter_words(retry_filter, reader) if retry_filter else ""
         if retry_filter is None or count.is_none:
-            say(request, _("Nothing that has failed is like this."))
+            say(request, _("No failed item matches the filters. Change one of them."))
             return HttpResponseRedirect(back)
     usual = [name for name in NAMES if name not in downloads.UNASKED]
     form = DownloadForm(initial={"made_for": SHEETS, "column": usual})
@@ -233,11 +233,11 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
     if not is_kept:
         note = ""
     elif not still:
-        note = _("None of them is to be sent any more.")
+        note = _("None of them needs to be sent any more.")
     elif still == count:
         note = _("All %(n)s are still failed or waiting.") % number
     else:
-        note = _("%(still)s of %(n)s are still failed or waiting; what has moved since is left out.") % number
+        note = _("%(still)s of %(n)s are still failed or waiting; the others are left out.") % number
     columns = [name for name in FEW if name in row.parameters["columns"]] or list(row.parameters["columns"][:5])
     at = [row.parameters["columns"].index(name) for name in columns]
     who = names_of_users(request.account.pk, [row.created_by]).get(row.created_by, "")
@@ -253,7 +253,7 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
         "file_href": reverse("retry-download-file", args=(row.pk,)) if is_kept else "",
         "kept": _("Kept until %(time)s.") % {"time": short_moment(row.created + downloads.KEPT)}
         if is_kept
-        else _("The file is no longer kept: it was for a day."),
+        else _("The file is no longer stored: it was kept for a day."),
         "again": ngettext("Submit this one to Retry Queue", "Submit these %(n)s to Retry Queue", still) % {"n": intcomma(still)}
         if still
         else "",

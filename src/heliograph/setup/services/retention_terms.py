@@ -42,7 +42,7 @@ class RemovesFirst(SetupError):
 
 
 class NothingOld(SetupError):
-    """Nothing is older than its term."""
+    "Nothing is older than the limit."
 
 
 def installation_terms() -> Terms:

@@ -57,7 +57,7 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
     with saving(account, by=by) as transaction:
         row = lock_source(id)
         if not _object(row.settings).keys() & {"list", PRETIX}:
-            raise Invalid({"source": ["Its list is not described yet."]})
+            raise Invalid({"source": ["Its list is not described yet. Describe it first."]})
         if row.state != SourceState.DRAFT:
             ask_for_reading(transaction, row)
             row.save(update_fields=["due_at", "asked_at"])

@@ -107,7 +107,7 @@ def _saved(request: AccountRequest, source: Source, editing: CallEditing, *, on:
     if on:
         say(request, _("“%(name)s” is switched on.") % {"name": source.name})
     elif source.state == SourceState.ON:
-        say(request, _("Saved. What waits for a corrected mapping runs again."))
+        say(request, _("Saved. Items that wait for a corrected mapping run again."))
     else:
         say(request, _("Saved as a draft."))
         return HttpResponseRedirect(reverse("source-mapping", args=(source.pk,)))

@@ -38,7 +38,7 @@ PIECES: Final = {
     Piece.COMMAS: gettext_lazy("Split at commas"),
 }
 EMPTIES: Final = {
-    WhenEmpty.AS_SENT: gettext_lazy("An empty field clears, one that does not come stays"),
+    WhenEmpty.AS_SENT: gettext_lazy("An empty field clears, a missing one changes nothing"),
     WhenEmpty.KEEP: gettext_lazy("It stays as it is"),
     WhenEmpty.CLEAR: gettext_lazy("It is cleared"),
 }
@@ -202,7 +202,7 @@ class CallEditor:
             return str(_("This call is one registration.")) if self.value is not None else ""
         count = len(self.mapped.registrations)
         became = ngettext("This call becomes %(n)s registration.", "This call becomes %(n)s registrations.", count) % {"n": count}
-        return f"{became} {_('Fields outside the list count for all of them.')}" if lists else became
+        return f"{became} {_('Fields outside the list apply to all of them.')}" if lists else became
 
     def _only_fields(self) -> list[str]:
         field_paths = [line.path for line in self._plain_lines(0) if line.path and line.kind in (LineKind.TEXT, LineKind.LITERAL)]
@@ -264,13 +264,13 @@ class CallEditor:
             return ""
         text, count = max(missing.items(), key=lambda pair: pair[1])
         if len(missing) > 1:
-            return _("“%(value)s” and %(n)s more values have no value here yet. Open the field to choose them.") % {
+            return _("“%(value)s” and %(n)s more values are not matched yet. Open the field to choose values for them.") % {
                 "value": text,
                 "n": len(missing) - 1,
             }
         return ngettext(
-            "“%(value)s” has no value here yet: %(n)s of the last calls would wait.",
-            "“%(value)s” has no value here yet: %(n)s of the last calls would wait.",
+            "“%(value)s” is not matched yet: %(n)s of the last calls would wait.",
+            "“%(value)s” is not matched yet: %(n)s of the last calls would wait.",
             count,
         ) % {"value": text, "n": count}
 

@@ -56,7 +56,7 @@ class CertainForm(SharedForm):
         initial="registrations",
         required=True,
         help=gettext_lazy(
-            "Sessions are another list at Certain: add a second source for them. What it has of a registration waits until that is here."
+            "Sessions are another list at Certain: add a second source for them. Sessions of a registration wait until the registration is here."
         ),
     )
     event_here = TextLine(
@@ -66,7 +66,9 @@ class CertainForm(SharedForm):
         gettext_lazy("Time zone"),
         optional=True,
         autocomplete="off",
-        help=gettext_lazy("Of Certain’s times, such as America/Los_Angeles. Blank: not known; each reading then begins 26 hours earlier."),
+        help=gettext_lazy(
+            "The time zone of Certain’s times, such as America/Los_Angeles. If it is blank, each reading begins 26 hours earlier."
+        ),
     )
 
 
@@ -90,7 +92,7 @@ def source_certain(request: AccountRequest, id: int) -> HttpResponse:
         except Invalid as error:
             form.refuse(error)
         else:
-            say(request, _("Saved. Fetch a sample answer now: the name of the list in it is not documented. Then test it."))
+            say(request, _("Saved. Fetch a sample answer now, because the name of its list is not documented. Then test it."))
             return HttpResponseRedirect(reverse("source-list-form", args=(id,)))
     href = reverse("source", args=(id,))
     return form_page(
@@ -100,8 +102,8 @@ def source_certain(request: AccountRequest, id: int) -> HttpResponse:
         entry=ENTRY,
         crumbs=[(_("Sources"), reverse("sources")), (source.name, href)],
         lead=_(
-            "How it is read is made from Certain’s public documentation, and was never run against the real service: test it before you switch it"
-            " on. A source reads one event. Saving describes the list anew."
+            "These settings come from Certain’s public documentation and were never run against the real service. Test the "
+            "source before you switch it on. A source reads one event. Saving describes the list again."
         ),
         cancel_href=href,
     )

@@ -48,13 +48,13 @@ class FolderForm(SharedForm):
         gettext_lazy("Columns"),
         options=(),
         required=True,
-        help=gettext_lazy("As in an import that was done by hand. Other columns of a file are not imported."),
+        help=gettext_lazy("As in an import done by hand. Other columns of a file are not imported."),
     )
     event = Select(
         gettext_lazy("Event"),
         options=(),
-        placeholder=gettext_lazy("A column of the file says it"),
-        help=gettext_lazy("For rows that name no event of their own. Blank: as in that import."),
+        placeholder=gettext_lazy("Use the file’s Event column"),
+        help=gettext_lazy("Used for rows without an event. Blank: as in that import."),
     )
 
 
@@ -111,7 +111,7 @@ def _chosen(form: FolderForm, stored: FolderReading | None, imports: Mapping[str
         imported = FolderReading.from_import(imports[chosen])
         reading = FolderReading(imported.columns, event or imported.event)
     if reading.lacks_event:
-        form.add_error("event", _("Choose the event: no column of these files names it."))
+        form.add_error("event", _("Choose the event, because no column of these files names it."))
         return None
     return reading
 
@@ -121,9 +121,7 @@ def _lead(source: Source, *, is_first: bool) -> str:
         return _(
             "Nobody has imported a file yet. Import one by hand first, or open the first file of the folder on the page of the source."
         )
-    return _("Each file that is put into the folder %(folder)s is imported with these columns, by itself.") % {
-        "folder": folder_name(source.pk)
-    }
+    return _("Each file in the folder %(folder)s is imported automatically with these columns.") % {"folder": folder_name(source.pk)}
 
 
 def _choice(job: Job) -> Choice:

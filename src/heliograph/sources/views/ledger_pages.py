@@ -52,7 +52,7 @@ class GapFilters(ListFilters):
     """The filters of an event's gaps."""
 
     no_match = gettext_lazy("No gap matches")
-    no_match_text = gettext_lazy("No gap of this event is like this.")
+    no_match_text = gettext_lazy("Nothing matches the filters. Change one of them.")
     show_all = gettext_lazy("Show all gaps")
 
     event = Filter(place="view")
@@ -189,7 +189,7 @@ def _source(row: LedgerRow) -> Mapping[str, Any]:
     balance, numbers = row.balance, {"source": row.source.name, "here": intcomma(row.balance.recorded)}
     if balance.there is None:
         title = _("%(source)s: %(here)s here") % numbers
-        says = _("It can’t be counted there. What it brings is compared with what was recorded.")
+        says = _("It can’t be counted there. Its calls are compared with what was recorded.")
     else:
         title = _("%(source)s: %(there)s there, %(here)s here") % {**numbers, "there": intcomma(balance.there)}
         says = _("Every registration by its key and time of change.")

@@ -86,10 +86,10 @@ def ledger_repair_all(request: AccountRequest) -> HttpResponse:
 
 
 _DOES: Final = {
-    Repair.RUN_AGAIN: gettext_lazy("The calls are recorded by the mapping as it is now. Flows act on what changes."),
+    Repair.RUN_AGAIN: gettext_lazy("The calls are recorded with today’s mapping. Flows act on what changes."),
     Repair.READ: gettext_lazy("The sources are read once more. Flows act on what changes."),
-    Repair.SET_INACTIVE: gettext_lazy("The sources are asked for each once more. What is gone becomes inactive, and flows act on that."),
-    Repair.RETRY: gettext_lazy("The messages go to the front of their queues, and are sent."),
+    Repair.SET_INACTIVE: gettext_lazy("The sources are asked for each once more. Missing ones become inactive, and flows act on that."),
+    Repair.RETRY: gettext_lazy("The messages are sent next on their connections."),
 }
 
 
@@ -103,5 +103,5 @@ def ledger_compare(request: AccountRequest) -> HttpResponse:
     if count:
         say(request, ngettext("%(n)s source is being compared.", "%(n)s sources are being compared.", count) % {"n": intcomma(count)})
     else:
-        say(request, _("There is no source of this event that can be read now."))
+        say(request, _("No source of this event can be read now."))
     return HttpResponseRedirect(event_url(event))

@@ -107,10 +107,10 @@ class ListForm(SharedForm):
         gettext_lazy("Cursor or link"),
         optional=True,
         autocomplete="off",
-        help=gettext_lazy("Where it stands in the answer. Blank: the Link header."),
+        help=gettext_lazy("Where the answer has it. Blank: the Link header."),
     )
     size_parameter = TextLine(gettext_lazy("Parameter of the size"), optional=True, autocomplete="off", extra="code")
-    size = TextLine(gettext_lazy("Items a page"), autocomplete="off", initial="100")
+    size = TextLine(gettext_lazy("Items per page"), autocomplete="off", initial="100")
     since_parameter = TextLine(
         gettext_lazy("Parameter of the time"),
         optional=True,
@@ -119,41 +119,43 @@ class ListForm(SharedForm):
         help=gettext_lazy("Often updated_since, modified_since or since. Blank: the whole list is read each time."),
     )
     since_format = Select(
-        gettext_lazy("Written as"), options=[Choice(each.value, each.value) for each in SinceFormat], initial=SinceFormat.ISO.value
+        gettext_lazy("Format"), options=[Choice(each.value, each.value) for each in SinceFormat], initial=SinceFormat.ISO.value
     )
     exclusive = Box(
-        gettext_lazy("What changed at exactly this time is left out"), sub=gettext_lazy("Then it is asked for a moment earlier")
+        gettext_lazy("Items changed at exactly this time are left out"), sub=gettext_lazy("Then it is asked for a moment earlier")
     )
     ordered = Box(gettext_lazy("Sorted by the time of change, the oldest first"))
     overlap = Select(
         gettext_lazy("Overlap"),
         options=OVERLAPS,
         initial="300",
-        help=gettext_lazy("Asks for the last minutes again each time: platforms show a change a little later than they date it."),
+        help=gettext_lazy("Asks for the last minutes again each time, because platforms show a change a little later than they date it."),
     )
     zone = TextLine(
         gettext_lazy("Time zone"),
         autocomplete="off",
         initial="UTC",
-        help=gettext_lazy("Of times that name none, such as Europe/Berlin."),
+        help=gettext_lazy("For times without one, such as Europe/Berlin."),
     )
     query = TextLines(
         gettext_lazy("More parameters"),
         optional=True,
         longest=4_000,
         extra="code",
-        help=gettext_lazy("One a line: name=value. {since} in a value stands for the time."),
+        help=gettext_lazy("One per line: name=value. {since} in a value stands for the time."),
     )
     every = Select(gettext_lazy("Read every"), options=EVERY, initial="15")
     rate = TextLine(
-        gettext_lazy("Requests a minute, at most"),
+        gettext_lazy("Requests per minute, at most"),
         autocomplete="off",
         initial="60",
         help=gettext_lazy("Never faster, even with several pages."),
     )
     sweep = Box(
-        gettext_lazy("Notice what was deleted there"),
-        sub=gettext_lazy("Compares all keys once a day. Gone twice means inactive here. More than 10 % at once: we ask you first."),
+        gettext_lazy("Notice deletions there"),
+        sub=gettext_lazy(
+            "Compares all keys once a day. Missing twice means inactive here. If more than 10 % are missing at once, we ask you first."
+        ),
         initial=True,
     )
     item_address = TextLine(
@@ -248,7 +250,7 @@ class ListEditing:
     def take_fetched(self, sample: SampleAnswer) -> None:
         """Shows an answer that was fetched, and fills in what it proposes."""
         if sample.value is None:
-            self.errors.append(_("Its items are too large to be shown here. Type where things are, and test it."))
+            self.errors.append(_("Its items are too large to be shown here. Type the fields, and test it."))
             return
         self.sample = json.dumps(sample.value, ensure_ascii=False, indent=1).encode("utf-8", "replace").decode()
         self.says = ngettext("Just fetched: %(n)d item", "Just fetched: %(n)d items", sample.items) % {"n": sample.items}

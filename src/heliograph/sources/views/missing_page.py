@@ -33,17 +33,17 @@ class MissingForm(Form):
     """What becomes of the registrations that are missing."""
 
     then = Radios(
-        gettext_lazy("What becomes of them?"),
+        gettext_lazy("What should happen to them?"),
         options=[
             Choice(
                 KEEP,
                 gettext_lazy("They stay as they are"),
-                sub=gettext_lazy("The next comparison looks again, and asks if they are still missing"),
+                sub=gettext_lazy("The next comparison checks again, and asks if they are still missing"),
             ),
             Choice(
                 INACTIVE,
                 gettext_lazy("They become inactive"),
-                sub=gettext_lazy("Each is asked for once more first. Flows act on those changes"),
+                sub=gettext_lazy("Each is requested once more first. Flows act on those changes"),
             ),
         ],
         initial=KEEP,
@@ -64,9 +64,7 @@ def source_missing(request: AccountRequest, id: int) -> HttpResponse:
     form = MissingForm(request.POST if request.method == "POST" else None)
     confirmation = question(
         _("%(missing)s of %(known)s registrations are missing at the platform") % numbers,
-        lead=_(
-            "The last comparison did not find them. If the platform answered with a part of its list only, they are still there. Look there first."
-        ),
+        lead=_("The last comparison did not find them. If the platform sent only a part of its list, they still exist. Check there first."),
         crumbs=[(_("Sources"), reverse("sources")), (source.name, href)],
         thing=(source.pk, progress.missing, progress.known),
         button=_("Decide"),

@@ -73,7 +73,7 @@ class ConnectForm(SharedForm):
     token = SecretLine(gettext_lazy("Token"), help=gettext_lazy("The team’s API token. Never shown again."))
     connection = Select(
         gettext_lazy("Connection"),
-        help=gettext_lazy("One that is there already holds its own address and sign-in, also with OAuth2."),
+        help=gettext_lazy("An existing connection has its own address and sign-in, also with OAuth2."),
     )
 
     def access(self) -> PretixAccess:
@@ -176,7 +176,7 @@ def source_pretix_events(request: AccountRequest, id: int) -> HttpResponse:
             errors = {"": [refusal]}
     told = not_saved([_(sentence) for sentence in errors.get("", ())]) if errors else None
     if told is None and setup.refusal:
-        told = {"tone": "failed", "title": _("pretix could not be asked again"), "text": setup.refusal, "items": []}
+        told = {"tone": "failed", "title": _("pretix did not answer again"), "text": setup.refusal, "items": []}
     return settings_page(
         request,
         "sources/pretix_events.html",
@@ -231,7 +231,7 @@ class _EventRow:
         notes = [
             *([_("test mode")] if event.is_test else []),
             *([_("over")] if _is_over(event) else []),
-            *([_("a series: all dates that are not ticked below")] if event.is_series else []),
+            *([_("a series: all dates that are not selected below")] if event.is_series else []),
         ]
         return {
             "key": event.key,

@@ -95,7 +95,7 @@ def source_pretix_start(request: AccountRequest, id: int) -> HttpResponse:
         sums=_sums(setup),
         preview=[] if is_on else _preview(request, source),
         hooks=[
-            Choice(SET_UP, _("Set it up in pretix"), True, _("Changes arrive within seconds. Its token must be allowed to.")),
+            Choice(SET_UP, _("Set it up in pretix"), True, _("Changes arrive within seconds. The token needs permission for this.")),
             Choice(CALLED, _("Show me the address for its webhook"), sub=_("Changes arrive within seconds. You paste it in pretix.")),
             Choice(NOT_CALLED, _("No webhook"), sub=_("Changes arrive within 5 minutes")),
         ],
@@ -150,7 +150,7 @@ def _going(source: Source, setup: PretixSetup) -> dict[str, Any]:
     is_over = progress.is_filled and not pages.filter(state=CallState.STORED).exists()
     return {
         "is_over": is_over,
-        "title": _("What was there is read") if is_over else _("Reading what is there"),
+        "title": _("Existing orders are read") if is_over else _("Reading existing orders"),
         "text": _("%(read)s of %(orders)s orders") % {"read": intcomma(read), "orders": intcomma(max(orders, read))},
         "done": 100 if is_over else min(99, read * 100 // max(orders, 1)),
         "failure": failure,

@@ -34,7 +34,7 @@ from heliograph.web.shown_fields import Choice
 PRESET: Final = "preset"
 HOW: Final = (
     Choice(PRESET, gettext_lazy("Like a known sender"), sub=gettext_lazy("The settings of one of many senders")),
-    Choice(Proof.SIGNATURE, gettext_lazy("Put together from parts"), sub=gettext_lazy("As the platform’s documentation says")),
+    Choice(Proof.SIGNATURE, gettext_lazy("Built from parts"), sub=gettext_lazy("As the platform’s documentation says")),
     Choice(Proof.TOKEN, gettext_lazy("A fixed token in a header"), sub=gettext_lazy("Weaker: the same in every call")),
     Choice(Proof.BASIC, gettext_lazy("User and password"), sub=gettext_lazy("Basic authentication, in the header or in the address")),
     Choice(Proof.PATH, gettext_lazy("A secret in the address"), sub=gettext_lazy("Weaker: addresses are often logged")),
@@ -67,13 +67,13 @@ class ProofForm(SharedForm):
     delimiter = TextLine(
         gettext_lazy("Between several signatures"), optional=True, autocomplete="off", help=gettext_lazy("A comma, for example.")
     )
-    encoding = Select(gettext_lazy("Written as"), options=[Choice(key, name) for key, name in words.ENCODINGS.items()], initial="hex")
+    encoding = Select(gettext_lazy("Format"), options=[Choice(key, name) for key, name in words.ENCODINGS.items()], initial="hex")
     algorithm = Select(gettext_lazy("Method"), options=[Choice(key, name) for key, name in words.ALGORITHMS.items()], initial="sha256")
     signed = TextLine(
         gettext_lazy("Signed text"),
         initial="{body}",
         autocomplete="off",
-        help=gettext_lazy("In the order in which the sender joins them: {id}, {timestamp}, {body}, and what stands between them."),
+        help=gettext_lazy("In the order in which the sender joins them: {id}, {timestamp}, {body}, and the text between them."),
     )
     timestamp = TextLine(
         gettext_lazy("Header with the time"),
@@ -111,7 +111,7 @@ class ProofForm(SharedForm):
     secret_form = Select(
         gettext_lazy("The secret is"),
         options=[
-            Choice(SecretForm.TEXT, gettext_lazy("Text, as it stands")),
+            Choice(SecretForm.TEXT, gettext_lazy("Text, as it is")),
             Choice(WHSEC, gettext_lazy("Text, without whsec_, as Base64")),
             Choice(SecretForm.HEX, gettext_lazy("Hex")),
             Choice(SecretForm.BASE64, gettext_lazy("Base64")),
@@ -123,7 +123,7 @@ class ProofForm(SharedForm):
     handshake = Select(
         gettext_lazy("Handshake"),
         options=[Choice("", gettext_lazy("None")), *(Choice(key, name) for key, name in words.HANDSHAKE_NAMES.items())],
-        help=gettext_lazy("Some platforms ask first whether the address is yours. We answer."),
+        help=gettext_lazy("Some platforms first ask whether the address is yours. We answer."),
     )
 
     def proof(self, kept: Handshake | None) -> SourceProof | None:

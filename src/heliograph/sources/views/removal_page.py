@@ -46,12 +46,12 @@ class RemovalForm(Form):
             Choice(
                 Afterwards.INACTIVE.value,
                 gettext_lazy("They become inactive, and flows act"),
-                sub=gettext_lazy("Each is one change, as if it were made by hand. What flows would send stands below"),
+                sub=gettext_lazy("Each counts as one change, as if made by hand. Below you see what flows would send"),
             ),
             Choice(
                 Afterwards.QUIET.value,
                 gettext_lazy("They become inactive quietly"),
-                sub=gettext_lazy("No flow acts: your applications are not told"),
+                sub=gettext_lazy("No flow acts: your applications get nothing"),
             ),
         ],
         initial=Afterwards.KEEP.value,
@@ -70,7 +70,7 @@ def source_remove(request: AccountRequest, id: int) -> HttpResponse:
     form = RemovalForm(posted(request))
     confirmation = question(
         _("Remove “%(name)s”?") % {"name": source.name},
-        lead=_("Nothing more comes from it, and its address no longer answers. You can’t undo this; pausing it is enough for a break."),
+        lead=_("Nothing more comes from it, and its address no longer answers. You can’t undo this. For a break, pause it instead."),
         crumbs=[(_("Sources"), reverse("sources")), (source.name, href)],
         breaks=[*_kept_calls(row.day.waiting + row.day.stored, href), *_registrations(preview)],
         thing=(source.pk, source.name),
@@ -93,8 +93,8 @@ def source_remove(request: AccountRequest, id: int) -> HttpResponse:
 def _kept_calls(waits: int, href: str) -> list[Breaks]:
     if not waits:
         return []
-    words = ngettext("%(n)s kept call is never recorded.", "%(n)s kept calls are never recorded.", waits) % {"n": intcomma(waits)}
-    return [Breaks(_("What is kept and not recorded"), Moving(words), tone="wait", items=[LinkedThing(_("Its calls"), href)])]
+    words = ngettext("%(n)s stored call is never recorded.", "%(n)s stored calls are never recorded.", waits) % {"n": intcomma(waits)}
+    return [Breaks(_("Stored but not recorded"), Moving(words), tone="wait", items=[LinkedThing(_("Its calls"), href)])]
 
 
 def _registrations(preview: RemovalPreview) -> list[Breaks]:
@@ -129,8 +129,8 @@ def _registrations(preview: RemovalPreview) -> list[Breaks]:
     elif count.own:
         breaks.append(Breaks(_("If flows act, none would send anything")))
     if count.own:
-        undo = _("Each can be set active again on its page. There is no way back for all at once, and what was sent stays sent.")
-        breaks.append(Breaks(_("Becoming inactive cannot be undone at once"), undo))
+        undo = _("You can set each one active again on its page, but not all at once. What was sent stays sent.")
+        breaks.append(Breaks(_("You can’t undo this for all at once"), undo))
     return breaks
 
 
@@ -140,7 +140,7 @@ def job_page(job: Job) -> JobPage:
     source = Source.objects.filter(pk=int(job.parameters["source"])).first()
     sums = [Sum(_("Inactive now"), changed)]
     if refused:
-        sums.append(Sum(_("Left as they are"), refused, _("Somebody saved them in that very moment"), tone="failed"))
+        sums.append(Sum(_("Left as they are"), refused, _("Somebody saved them at that very moment"), tone="failed"))
     sums.append(Sum(_("Registrations"), int(job.parameters["total"]), total=True))
     return JobPage(
         heading=_("The registrations are inactive") if job.is_over else _("Setting registrations inactive"),
@@ -150,5 +150,5 @@ def job_page(job: Job) -> JobPage:
         sums=sums,
         refused=None,
         links=[(_("Back to Sources"), reverse("sources"), "primary")],
-        stop_note=_("What is done stays done."),
+        stop_note=_("Changes made so far stay."),
     )

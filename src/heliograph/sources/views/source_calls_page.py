@@ -179,7 +179,7 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
 
 def _size(stored: StoredCall) -> str:
     if stored.body is None:
-        return str(_("It is not kept any more."))
+        return str(_("It is no longer stored."))
     return ngettext("%(n)s byte", "%(n)s bytes", len(stored.body)) % {"n": intcomma(len(stored.body))}
 
 
@@ -197,7 +197,7 @@ def _result(row: SourceCall) -> str:
         case CallState.STORED:
             return str(_("Nothing recorded yet"))
         case CallState.NOTHING:
-            return str(_("There was nothing to record in it."))
+            return str(_("It contained nothing to record."))
     return ngettext("%(n)s of %(all)s registration changed", "%(n)s of %(all)s registrations changed", row.documents) % {
         "n": intcomma(row.changed),
         "all": intcomma(row.documents),

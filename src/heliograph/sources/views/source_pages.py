@@ -93,7 +93,7 @@ class CallFilters(ListFilters):
     """The filter of a source's calls."""
 
     no_match = gettext_lazy("No call matches")
-    no_match_text = gettext_lazy("No call of this source is like this.")
+    no_match_text = gettext_lazy("Nothing matches the filters. Change one of them.")
     show_all = gettext_lazy("Show all calls")
 
     show = ChoiceFilter(
@@ -163,7 +163,7 @@ def source_new(request: AccountRequest) -> HttpResponse:
             _("They call us for every change."),
             [each for each in named if each.way is Way.CALLED],
         ),
-        (_("Any platform"), _("You say where things are, by clicking into a real call or answer."), [PLATFORMS[WEBHOOK], PLATFORMS[REST]]),
+        (_("Any platform"), _("You choose the fields by clicking into a real call or answer."), [PLATFORMS[WEBHOOK], PLATFORMS[REST]]),
         *([(_("Files"), _("For platforms that only export."), [PLATFORMS[FOLDER]])] if base_folder() is not None else []),
         *([(_("Programs"), _("Installed by whoever runs Heliograph."), [PLATFORMS[COMMAND]])] if has_commands() else []),
     ]
@@ -322,7 +322,7 @@ def source_name(request: AccountRequest, id: int) -> HttpResponse:
         except Invalid as error:
             form.refuse(error)
         else:
-            say(request, _("It is named “%(name)s”.") % {"name": form.cleaned_data["name"]})
+            say(request, _("It is now called “%(name)s”.") % {"name": form.cleaned_data["name"]})
             return HttpResponseRedirect(reverse("source", args=(id,)))
     href = reverse("source", args=(id,))
     crumbs = [(_("Sources"), reverse("sources")), (source.name, href)]
@@ -333,14 +333,14 @@ def source_name(request: AccountRequest, id: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 def source_pause(request: AccountRequest, id: int) -> HttpResponse:
     """Pauses a source."""
-    return _switched(request, id, service.pause, _("“%(name)s” is paused. Its calls are kept, and recorded when you resume it."))
+    return _switched(request, id, service.pause, _("“%(name)s” is paused. Its calls are stored, and recorded when you resume it."))
 
 
 @require_POST
 @needs(Role.ADMINISTRATOR)
 def source_resume(request: AccountRequest, id: int) -> HttpResponse:
     """Resumes a paused source."""
-    return _switched(request, id, service.resume, _("“%(name)s” goes on where it stopped."))
+    return _switched(request, id, service.resume, _("“%(name)s” continues where it stopped."))
 
 
 def _switched(request: AccountRequest, id: int, switch: Callable[[SetupTransaction, int], Source], done: str) -> HttpResponse:

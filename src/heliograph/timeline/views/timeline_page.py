@@ -43,13 +43,13 @@ from heliograph.web.shown_fields import Choice, FormField
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
-SHOWN = {Show.SENT: gettext_lazy("Only what was sent"), Show.TROUBLE: gettext_lazy("Only what waits or failed")}
+SHOWN = {Show.SENT: gettext_lazy("Only sent"), Show.TROUBLE: gettext_lazy("Only waiting or failed")}
 
 
 class TimelineFilters(ListFilters):
     """Which changes the timeline shows, and which change and flow are explained."""
 
-    no_match_text = gettext_lazy("No change of this registration is like this.")
+    no_match_text = gettext_lazy("No change of this registration matches the filters. Change one of them.")
 
     flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
     show = EnumFilter(gettext_lazy("Show"), Show, SHOWN.__getitem__, every=gettext_lazy("Everything"))
@@ -183,14 +183,14 @@ def _why_gone(reader: AccountReader, timeline: Timeline, change: int) -> str:
     at = timeline.time_of(change)
     if at is None:
         return removed_records(reader, timeline.counts().since) or _("This registration has no such change.")
-    return (removed_content(reader, at) or _("Its content is no longer kept.")) + " " + _("So it can no longer be explained.")
+    return (removed_content(reader, at) or _("Its content is no longer stored.")) + " " + _("So it can no longer be explained.")
 
 
 def _why_fields(reader: AccountReader, timeline: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:
     event = timeline.registration.event
     changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {delivery_words.happened(e.change, reader.config, event)}") for e in entries]
     if change is not None and str(change) not in {c.value for c in changes}:
-        changes.append(Choice(str(change), _("The change that was chosen")))
+        changes.append(Choice(str(change), _("The chosen change")))
     flows = [Choice(str(id), name) for id, name in flow_choices(reader.config)]
     return [
         FormField(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
@@ -203,12 +203,14 @@ def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[
     by = delivery_words.saved_by(entry.by, names)
     without_decisions = ""
     if not entry.decisions and not entry.quiet:
-        without_decisions = _("No flow took it.") if timeline.is_undecided(entry) else _("What flows decided and sent is no longer stored.")
+        without_decisions = (
+            _("No flow acted on it.") if timeline.is_undecided(entry) else _("Decisions and deliveries of flows are no longer stored.")
+        )
     return {
         "id": entry.id,
         "at": from_micros(entry.at),
         "title": delivery_words.sentence_of(entry.change, reader.config, event),
-        "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
+        "by": _("%(by)s; recorded without being checked") % {"by": by} if entry.quiet else by,
         "diff": delivery_words.diff(entry.change, reader.config, event) if entry.change else [],
         "removed": timeline.removed(entry),
         "decisions": [_decision(d, entry, path, reader, event) for d in entry.decisions],
@@ -224,8 +226,8 @@ def _decision(decision: Decision, entry: Entry, path: str, reader: AccountReader
     tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
     if decision.run is not None and decision.waits:
         item = reverse("retry-item", args=(f"r{decision.run}",))
-        text = delivery_words.next_try(decision.due) or _("Judged at once when it has a tag")
-        tries.append({"at": None, "text": text, "tone": "wait", "state": _("Waits"), "href": item})
+        text = delivery_words.next_try(decision.due) or _("Checked right away when it has a tag")
+        tries.append({"at": None, "text": text, "tone": "wait", "state": _("Waiting"), "href": item})
     return {
         "flow": decision.flow_name,
         "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in reader.config.flows else "",
@@ -264,7 +266,7 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
 
 def _attempt_text(attempt: Any) -> str:
     if attempt.status is None:
-        return attempt.message or _("its details are no longer kept")
+        return attempt.message or _("its details are no longer stored")
     return _("%(status)s in %(ms)s ms") % {
         "status": delivery_words.answered(attempt.status),
         "ms": delivery_words.milliseconds(attempt.took),

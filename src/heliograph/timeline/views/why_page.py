@@ -86,12 +86,10 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
         context = _head(reader, recorded, flow)
     if request.method == "POST":
         count = len(judge_again(request.account.pk, alike).done)
-        text = ngettext("%(n)d is judged again, by the rules of today.", "%(n)d are judged again, by the rules of today.", count) % {
-            "n": count
-        }
+        text = ngettext("%(n)d is checked again, by today’s rules.", "%(n)d are checked again, by today’s rules.", count) % {"n": count}
         say(
             request,
-            text if count else _("None of them waits any more."),
+            text if count else _("None of them is waiting any more."),
             link=_("Watch them") if count else "",
             href=reverse("feed"),
         )
@@ -179,13 +177,13 @@ def _rows(reader: AccountReader, rows: Any, flow: int) -> list[dict[str, Any]]:
 
 def _state(row: AlikeChange | LatestDecision) -> delivery_words.Toned:
     if isinstance(row, AlikeChange):
-        return ("wait", _("Waits")) if row.waits else ("quiet", _("Stopped"))
+        return ("wait", _("Waiting")) if row.waits else ("quiet", _("Stopped"))
     verdicts = {
         FlowVerdict.TRIGGERED: ("", _("Triggered")),
         FlowVerdict.NOT_TRIGGERED: ("quiet", _("Not triggered")),
         FlowVerdict.FILTERED: ("quiet", _("Filtered")),
     }
-    return verdicts[row.verdict] if row.verdict else ("quiet", _("Not there yet"))
+    return verdicts[row.verdict] if row.verdict else ("quiet", _("Not created yet"))
 
 
 def _number(alike: StoppedAlike) -> str:
