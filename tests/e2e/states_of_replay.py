@@ -24,7 +24,7 @@ def _refused(visit: Visit) -> None:
 def _without_reason(visit: Visit) -> None:
     visit.page.get_by_label("Why", exact=True).evaluate("(field) => field.removeAttribute('required')")
     visit.press("Send chosen")
-    expect(visit.page.get_by_text("Say why: it stands in the audit.")).to_be_visible()
+    expect(visit.page.get_by_text("Say why: it is recorded in the audit log.")).to_be_visible()
 
 
 STATES = (

@@ -76,6 +76,6 @@ def test_B5_a_file_that_is_not_applied_is_explained(heliograph: Starter, tmp_pat
     file.write_text("tags: [\n")
     assert "Line 2: This is not YAML" in sentence(heliograph.run("plan", str(file), "--account", "ACME"))
     file.write_bytes(b"\xff")
-    assert "no text in UTF-8" in sentence(heliograph.run("plan", str(file), "--account", "ACME"))
+    assert "not text in UTF-8" in sentence(heliograph.run("plan", str(file), "--account", "ACME"))
     assert "No such file" in sentence(heliograph.run("plan", str(tmp_path / "absent"), "--account", "ACME"))
     assert "There is no such section" in sentence(heliograph.run("export", "--account", "ACME", "--only", "sauces"))

@@ -123,7 +123,7 @@ def test_Y1_a_start_wants_a_reason_and_a_rate(site: SignalAccount, client: Clien
     answer = confirms(client, f"/signal/replay/{replay}/send/", {"send": "different", "rate": "0", "reason": ""})
     assert answer.status_code == 422
     said = text_of(answer.content)
-    assert "Say why: it stands in the audit." in said
+    assert "Say why: it is recorded in the audit log." in said
     assert "Give a whole number a minute from 1 to 30,000." in said
     answer = confirms(client, f"/signal/replay/{replay}/send/", {"do": "rows", "rate": "60", "reason": "A wider filter"})
     assert answer.status_code == 422

@@ -117,7 +117,7 @@ def _file(path: Path, secrets: Path | None, *, prune: bool, allow_wider: bool = 
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise CommandError(f"{path} is no text in UTF-8.") from None
+        raise CommandError(f"{path} is not text in UTF-8.") from None
     return FileToApply(text, "" if str(path) == "-" else path.name, values_of(os.environ, secrets), prune, allow_wider)
 
 

@@ -141,7 +141,7 @@ def _say_person(document: PersonDocument) -> None:
         ]
     )
     if document.applications:
-        print_text("These applications were told, and keep it:")
+        print_text("These applications got it, and keep it:")
         rows = [(each.name, each.host, ", ".join(each.fields), each.times, f"{each.last:%Y-%m-%d}") for each in document.applications]
         print_table(("application", "address", "what", "times", "last"), rows)
     if document.backups_until is not None:
@@ -171,7 +171,7 @@ def _entry(entry: TimelineEntry) -> Iterator[str]:
     from heliograph.web.templatetags.moments import moment  # noqa: PLC0415
 
     by = entry.by_name or entry.by
-    yield f"{moment(entry.at)}  {entry.text} (change {entry.id}, {by}{', recorded without being judged' if entry.quiet else ''})"
+    yield f"{moment(entry.at)}  {entry.text} (change {entry.id}, {by}{', recorded without being checked' if entry.quiet else ''})"
     if entry.removed:
         yield f"  {entry.removed}"
     for decision in entry.decisions:

@@ -94,7 +94,7 @@ def start(
     replay: Id,
     account: OfAccount,
     send: Annotated[list[SendName], typer.Option(help="Which lines of the dry run are sent; several times for several.")],
-    reason: Annotated[str, typer.Option(help="Why. It stands in the audit.")],
+    reason: Annotated[str, typer.Option(help="Why. Recorded in the audit log.")],
     rate: Annotated[int, typer.Option(help="Actions a minute, at most.")] = 600,
     as_json: Json = False,
 ) -> None:

@@ -222,7 +222,7 @@ def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason:
         if rate is None or not 1 <= rate <= FASTEST:
             wrong["rate"] = [f"Give a whole number a minute from 1 to {FASTEST:,}."]
         if not reason.strip():
-            wrong["reason"] = ["Say why: it stands in the audit."]
+            wrong["reason"] = ["Say why: it is recorded in the audit log."]
         elif len(reason.strip()) > REASON_LENGTH:
             wrong["reason"] = [f"Say it in at most {REASON_LENGTH} characters."]
         if wrong:

@@ -27,7 +27,7 @@ type StateOfAction = Annotated[
 ]
 type OriginOfAction = Annotated[
     Literal["recorded", "reconsidered", "replay", "resent"],
-    msgspec.Meta(description="reconsidered: its change was judged again. resent: by hand, or by sync now."),
+    msgspec.Meta(description="reconsidered: its change was checked again. resent: by hand, or by sync now."),
 ]
 type Headers = Annotated[list[tuple[str, str]], msgspec.Meta(description="Names and values, in their order; secrets are masked.")]
 VERSIONS: Final = ("flow", "connection", "payload_mapping", "header_mapping")

@@ -78,7 +78,7 @@ class OutcomeDocument(Document):
     result: Annotated[
         StateName | Literal["not-triggered", "untagged", "undecided"],
         msgspec.Meta(
-            description="The state of the action; or that there is none, since the change waits for a tag, is not judged, or was not taken."
+            description="The state of the action; or that there is none, since the change waits for a tag, is not checked, or was not taken."
         ),
     ]
     item: Annotated[str | None, msgspec.Meta(description="Its address in the Retry Queue: `GET retry/{item}`.")]

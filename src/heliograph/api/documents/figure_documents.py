@@ -92,7 +92,7 @@ class FigureDocument(Document):
     mode: ModeName
     integration: IntegrationName | None
     columns: Annotated[list[Instant], msgspec.Meta(description="Where the columns of the period begin; the last ends at `until`.")]
-    changes: Annotated[Number, msgspec.Meta(description="Changes Processed: judged by at least one flow.")]
+    changes: Annotated[Number, msgspec.Meta(description="Changes Processed: checked by at least one flow.")]
     registrations: Annotated[Number, msgspec.Meta(description="Unique Registrations.")]
     triggered: Annotated[Number, msgspec.Meta(description="Actions Triggered; retries do not add.")]
     success: Number
@@ -104,13 +104,13 @@ class FigureDocument(Document):
     failures: Annotated[Number, msgspec.Meta(description="Of Processing Status: queued, failed and validation.")]
     replayed: Annotated[Number, msgspec.Meta(description="Actions that are replays, whether or not the figures count them.")]
     not_triggered: Annotated[
-        Number, msgspec.Meta(description="Actions Not Triggered: a flow judged a change and did not take it, or waits.")
+        Number, msgspec.Meta(description="Actions Not Triggered: a flow checked a change and did not take it, or waits.")
     ]
     not_selected: Annotated[int, msgspec.Meta(description="Of `not_triggered`: tagged, but not for the flow.")]
     untagged: Annotated[Number, msgspec.Meta(description="Of `not_triggered`: waits for a tag.")]
-    undecided: Annotated[Number, msgspec.Meta(description="Of `not_triggered`: not judged yet.")]
-    not_judged: Annotated[int, msgspec.Meta(description="Of `not_triggered`: `undecided`, and those that are not judged any more.")]
-    flows: Annotated[Number, msgspec.Meta(description="Active Flows; the list has how many changes each judged.")]
+    undecided: Annotated[Number, msgspec.Meta(description="Of `not_triggered`: not checked yet.")]
+    not_judged: Annotated[int, msgspec.Meta(description="Of `not_triggered`: `undecided`, and those that are not checked any more.")]
+    flows: Annotated[Number, msgspec.Meta(description="Active Flows; the list has how many changes each checked.")]
     leads_created: ReportedNumber
     leads_updated: ReportedNumber
     in_retry_queue: Number
@@ -251,7 +251,7 @@ class ReasonDocument(Document):
     state: Literal["queued", "failed", "validation"]
     reason: Annotated[str, msgspec.Meta(description="In words.")]
     reason_code: Cause | None
-    cure: Annotated[str, msgspec.Meta(description="What cures it, in words; empty if nothing is known.")]
+    cure: Annotated[str, msgspec.Meta(description="What fixes it, in words; empty if nothing is known.")]
     http_status: int | None
     records: Address
 

@@ -99,7 +99,9 @@ class GapDocument(Document):
     gap: Annotated[str, msgspec.Meta(description="Names the gap.")]
     kind: GapKind
     cause: GapCause
-    repair: Annotated[Repair, msgspec.Meta(description="What its repair does; empty: it ends by itself, or a person has to look at it.")]
+    repair: Annotated[
+        Repair, msgspec.Meta(description="What its repair does; empty: it ends automatically, or a person has to look at it.")
+    ]
     source: Annotated[Id | None, msgspec.Meta(description="Null for a message.")]
     event: str
     code: Annotated[str, msgspec.Meta(description="Of the registration; empty if it cannot be read.")]
@@ -158,7 +160,7 @@ class LedgerRepaired(Document):
     """What became of a repair."""
 
     begun: Annotated[int, msgspec.Meta(description="Gaps whose repair has begun; a source or a worker ends it.")]
-    not_begun: Annotated[int, msgspec.Meta(description="Gaps that end by themselves, and messages that cannot be submitted.")]
+    not_begun: Annotated[int, msgspec.Meta(description="Gaps that end automatically, and messages that cannot be submitted.")]
     refused: Annotated[str, msgspec.Meta(description="Why a source repairs nothing now; empty if all do.")]
 
 

@@ -27,7 +27,7 @@ Every = Annotated[
         " record is updated."
     ),
 ]
-Quiet = Annotated[bool, msgspec.Meta(description="True: also what was recorded without being judged, such as a quiet import.")]
+Quiet = Annotated[bool, msgspec.Meta(description="True: also what was recorded without being checked, such as a quiet import.")]
 
 
 class NewReplay(Document):

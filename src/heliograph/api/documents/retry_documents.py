@@ -67,7 +67,7 @@ class RetryItemDocument(Document):
 
     id: ItemId
     kind: Annotated[
-        Literal["action", "run"], msgspec.Meta(description="`run`: a change that a flow could not judge yet; it has no action so far.")
+        Literal["action", "run"], msgspec.Meta(description="`run`: a change that a flow could not check yet; it has no action so far.")
     ]
     status: QueueStatus
     category: Category | None
@@ -150,7 +150,7 @@ class SendAgain(Document):
 class RetryItemStory(RetryItemDocument):
     """An item with its cause, its cure, what happens next, and how it can be sent again."""
 
-    cure: Annotated[str, msgspec.Meta(description="What cures it, in words; empty if nothing is known.")]
+    cure: Annotated[str, msgspec.Meta(description="What fixes it, in words; empty if nothing is known.")]
     outlook: Annotated[str, msgspec.Meta(description="What happens to it next, in words.")]
     goes_to: Annotated[NameOfThing | None, msgspec.Meta(description="The connection that its flow sends over today.")]
     changed_at: Instant | None
@@ -192,7 +192,7 @@ class RetryItemStory(RetryItemDocument):
 
 
 class CauseState(StrEnum):
-    """Whether the items of a cause wait, have failed, or were cured within the last 15 minutes."""
+    """Whether the items of a cause wait, have failed, or were fixed within the last 15 minutes."""
 
     WAITING = "waiting"
     FAILED = "failed"
@@ -234,7 +234,7 @@ class CauseDocument(Document):
     reason: Annotated[str, msgspec.Meta(description="What is wrong with them, in words.")]
     reason_code: Cause | None
     category: Category | None
-    cure: Annotated[str, msgspec.Meta(description="What cures them, in words; empty if nothing is known.")]
+    cure: Annotated[str, msgspec.Meta(description="What fixes them, in words; empty if nothing is known.")]
     items: CountOfItems
     registrations: int
     flows: int
@@ -317,7 +317,7 @@ class RefusedItem(Document):
 class SubmittedItems(Document):
     """What became of submitted items."""
 
-    submitted: Annotated[list[str], msgspec.Meta(description="Items at the front of their connection's queue, or that are judged again.")]
+    submitted: Annotated[list[str], msgspec.Meta(description="Items at the front of their connection's queue, or that are checked again.")]
     refused: list[RefusedItem]
 
     @classmethod

@@ -39,7 +39,7 @@ class HistoryEntry(Document):
     at: Instant
     by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`, `import:5`, …")]
     by_name: Annotated[str, msgspec.Meta(description="The name of the user; empty for others.")]
-    quiet: Annotated[bool, msgspec.Meta(description="It was recorded without being judged by flows.")]
+    quiet: Annotated[bool, msgspec.Meta(description="It was recorded without being checked by flows.")]
     kind: KindOfChange
     version: Annotated[int, msgspec.Meta(description="Of the registration, or of the session registration, after it.")]
     facets: Annotated[list[FacetOfChange], msgspec.Meta(description="What kinds of change it is, as flows watch for them.")]
@@ -79,8 +79,8 @@ class DecisionDocument(Document):
     verdict: Literal["triggered", "not_triggered"]
     reason: Annotated[Reason | None, msgspec.Meta(description="Why it was not triggered.")]
     text: Annotated[str, msgspec.Meta(description="The same in a sentence; empty if it was triggered.")]
-    item: Annotated[str | None, msgspec.Meta(description="Its item in the Retry Queue while it waits to be judged again, such as `r34`.")]
-    due: Annotated[Instant | None, msgspec.Meta(description="When that is judged again by itself.")]
+    item: Annotated[str | None, msgspec.Meta(description="Its item in the Retry Queue while it waits to be checked again, such as `r34`.")]
+    due: Annotated[Instant | None, msgspec.Meta(description="When that is checked again automatically.")]
     actions: list[ActionStory]
 
     @classmethod
@@ -165,7 +165,7 @@ class FlowExplanation(msgspec.Struct, kw_only=True):
 
     verdict: FlowVerdict
     answer: Annotated[str, msgspec.Meta(description="The decision in a sentence.")]
-    can_be_cured: Annotated[bool, msgspec.Meta(description="A tag would cure it.")]
+    can_be_cured: Annotated[bool, msgspec.Meta(description="A tag would fix it.")]
     gates: list[GateDocument]
 
     @classmethod
@@ -200,7 +200,7 @@ class ExplanationDocument(Document):
 
 
 class AlikeChangeDocument(Document):
-    """Another change that stopped at the flow for the same reason. `waits`: it can be judged again."""
+    """Another change that stopped at the flow for the same reason. `waits`: it can be checked again."""
 
     id: Id
     at: Instant
@@ -216,7 +216,7 @@ class AlikeChangeDocument(Document):
 
 
 class JudgedAgain(Document):
-    """How many changes are judged again, by the rules of today."""
+    """How many changes are checked again, by the rules of today."""
 
     judged: int
 

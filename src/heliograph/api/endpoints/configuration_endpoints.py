@@ -97,7 +97,7 @@ class ApplicationOfFile(ConfigurationController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[ApplyRequest]) -> AppliedPlanDocument:
-        """Apply a configuration file: all of it, as one version, or nothing. What waits in Retry and is cured by that is tried again at once."""
+        """Apply a configuration file: all of it, as one version, or nothing. What waits in Retry and is fixed by that is tried again at once."""
         with self.refusing():
             return AppliedPlanDocument.from_applied(*apply_file(self.account.pk, parsed_body.file, by=self.actor))
 

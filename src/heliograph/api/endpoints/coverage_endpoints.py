@@ -57,7 +57,7 @@ class TagCoverageApply(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[TagsToApply]) -> AppliedTags:
-        """Tag objects that lack a tag. Changes that waited for it are judged again. Objects of the account need the role Administrator."""
+        """Tag objects that lack a tag. Changes that waited for it are checked again. Objects of the account need the role Administrator."""
         applied = apply_exactly(
             self.account.pk,
             parsed_body.keys,

@@ -115,7 +115,7 @@ class EventLeaveTesting(ApiController):
 
     @modify(status_code=HTTPStatus.ACCEPTED)
     def post(self, parsed_path: Path[EventPath], parsed_body: Body[LeaveTesting]) -> JobDocument:
-        """Take an event out of Planning or Testing. The job marks its registrations as Test, in changes that no flow judges, and
+        """Take an event out of Planning or Testing. The job marks its registrations as Test, in changes that no flow checks, and
         then changes its status. If the event has such a job already, that one is returned; a failed one can be resumed."""
         (status,) = numbers_of("status", [parsed_body.status])
         return JobDocument.of_job(mark_test_job.start(self.account.pk, number_of(parsed_path.event), status, by=self.actor))

@@ -159,7 +159,7 @@ class FlowTestRegistrations(ApiController):
     of_signal: ClassVar = True
 
     def post(self, parsed_path: Path[FlowPath], parsed_body: Body[NewTestRegistration]) -> TestRegistration:
-        """Create a test registration that fits a flow: marked Test, with a value in every field. Flows do not judge it, so nothing is sent."""
+        """Create a test registration that fits a flow: marked Test, with a value in every field. Flows do not check it, so nothing is sent."""
         (event,) = numbers_of("event", [parsed_body.event])
         with account_reader(self.account.pk) as reader:
             flow = flow_in(reader.config, parsed_path)

@@ -93,7 +93,7 @@ class RetryCauses(ApiController):
     of_signal: ClassVar = True
 
     def get(self, parsed_query: Query[CauseQuery]) -> Items[CauseDocument]:
-        """List the causes for which items wait or failed, and those that were cured lately: at most 12 of each, the largest first."""
+        """List the causes for which items wait or failed, and those that were fixed lately: at most 12 of each, the largest first."""
         with account_reader(self.account.pk) as reader:
             overview = CauseGroups(reader).overview()
         return all_of([each for each in causes_of(overview) if parsed_query.state in (None, each.state)], lambda document: document)

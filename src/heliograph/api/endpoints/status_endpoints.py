@@ -61,7 +61,7 @@ class OneRegistrationStatus(StatusController):
         return RegistrationStatusDocument.from_row(row)
 
     def patch(self, parsed_path: Path[StatusPath], parsed_body: Body[TagsChange]) -> RegistrationStatusDocument:
-        """Tag a standard registration status. Changes that waited for its first tag are judged again."""
+        """Tag a standard registration status. Changes that waited for its first tag are checked again."""
         row = RegistrationStatus.objects.get(pk=number_of(parsed_path.status), event=None)
         self.save_tags(TagKind.REGISTRATION_STATUS, row.pk, parsed_body)
         return RegistrationStatusDocument.from_row(row)
@@ -105,7 +105,7 @@ class OneSessionStatus(StatusController):
         return StatusDocument.from_row(SessionStatus.objects.using("read").get(pk=number_of(parsed_path.status)))
 
     def patch(self, parsed_path: Path[StatusPath], parsed_body: Body[TagsChange]) -> StatusDocument:
-        """Tag a status of session registrations. Changes that waited for its first tag are judged again."""
+        """Tag a status of session registrations. Changes that waited for its first tag are checked again."""
         row = SessionStatus.objects.get(pk=number_of(parsed_path.status))
         self.save_tags(TagKind.SESSION_STATUS, row.pk, parsed_body)
         return StatusDocument.from_row(row)
@@ -130,7 +130,7 @@ class OneEventStatus(StatusController):
         return StatusDocument.from_row(EventStatus.objects.using("read").get(pk=number_of(parsed_path.status)))
 
     def patch(self, parsed_path: Path[StatusPath], parsed_body: Body[TagsChange]) -> StatusDocument:
-        """Tag a status of events. Changes that waited for its first tag are judged again."""
+        """Tag a status of events. Changes that waited for its first tag are checked again."""
         row = EventStatus.objects.get(pk=number_of(parsed_path.status))
         self.save_tags(TagKind.EVENT_STATUS, row.pk, parsed_body)
         return StatusDocument.from_row(row)

@@ -140,7 +140,7 @@ class StoppedAlikeList(ApiController):
 
 
 class AlikeJudging(ApiController):
-    """The changes that wait for the same reason, to be judged again."""
+    """The changes that wait for the same reason, to be checked again."""
 
     access: ClassVar = {"POST": OPERATE}
     takes_key: ClassVar = False
@@ -148,7 +148,7 @@ class AlikeJudging(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[ChangeFlowPath]) -> JudgedAgain:
-        """Judge the changes that wait for the same reason again, by the rules of today."""
+        """Check the changes that wait for the same reason again, by today's rules."""
         with account_reader(self.account.pk) as reader:
             alike = alike_of(reader, *explanation_of(reader, number_of(parsed_path.change), number_of(parsed_path.flow)))
         return JudgedAgain(judged=len(judge_again(self.account.pk, alike).done))
