@@ -54,8 +54,9 @@ class Told:
         return [str(mail["Subject"]) for mail in self.mailbox.mails[before:]]
 
     def settings(self, user: User, **changes: Any) -> None:
-        """Saves settings of a person; `chosen` by default everything by e-mail."""
-        body = {"chosen": {kind: frozenset({MAIL}) for kind in Kind}, **changes}
+        """Saves settings of a person; `chosen` by default everything by e-mail but the morning summary, which would come at some times of
+        the day."""
+        body = {"chosen": {kind: frozenset({MAIL}) for kind in Kind if kind is not Kind.SUMMARY}, **changes}
         with scope(account=self.story.account):
             stored_settings.save_settings(self.story.account, user.pk, Settings(**body), self.config, by=BY)
 
