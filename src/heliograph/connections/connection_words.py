@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, LastAttempt, Pause
@@ -23,7 +23,7 @@ from heliograph.store.instants import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
 
 HEALTH: Final[Mapping[Health, Promise]] = {
-    Health.ANSWERS: gettext_lazy("Answers"),
+    Health.ANSWERS: pgettext_lazy("a connection", "Answers"),
     Health.MIXED: gettext_lazy("Answers, with failures"),
     Health.BLOCKED: gettext_lazy("Address not allowed"),
     Health.REFUSES: gettext_lazy("Refuses"),

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from heliograph.domain.delivery.replay import ReplayNote, ReplayVerdict
 from heliograph.replay.replays import Stage
@@ -49,7 +49,7 @@ STAGES: Final = {
     Stage.SENDING: gettext_lazy("Sending"),
     Stage.PAUSED: gettext_lazy("Paused"),
     Stage.FAILED: gettext_lazy("Stopped"),
-    Stage.CANCELLED: gettext_lazy("Cancelled"),
+    Stage.CANCELLED: pgettext_lazy("a replay", "Cancelled"),
     Stage.DONE: gettext_lazy("Done"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 
 def connection_tabs(id: int, current: str, *, administers: bool) -> list[tuple[str, str, bool]]:
@@ -14,5 +15,5 @@ def connection_tabs(id: int, current: str, *, administers: bool) -> list[tuple[s
     """
     tabs = [("overview", _("Overview"), "connection-overview"), ("setup", _("Setup"), "connection")]
     if administers:
-        tabs += [("signing", _("Signing"), "connection-signing"), ("rule", _("Answers"), "connection-rule")]
+        tabs += [("signing", _("Signing"), "connection-signing"), ("rule", pgettext("of a server", "Answers"), "connection-rule")]
     return [(text, reverse(name, args=(id,)), key == current) for key, text, name in tabs]
