@@ -102,6 +102,7 @@ def test_a_list_is_described_and_one_page_is_the_sample_of_its_mapping(site: Pla
         ({"address": "portal"}, "begins with https://"),
         ({"key": ""}, "Key"),
         ({"rate": "many"}, "Type a whole number."),
+        ({"rate": "²"}, "Type a whole number."),
         ({"rate": "0"}, "whole number from 1"),
         ({"modified": ""}, "needs the time of change"),
         ({"item_address": "https://platform.example/one"}, "needs {key}"),

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from heliograph.domain.ids import read_id
+from heliograph.domain.ids import read_id, read_number
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.mapping.paths import ABSENT, Path, PathError, format_path, look_up
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
@@ -179,10 +179,10 @@ class ListForm(SharedForm):
         values["connection"] = read_id(values["connection"])
         values["inclusive"] = not values.pop("exclusive")
         for name in NUMBERS:
-            if not str(values[name]).isdigit():
+            if (number := read_number(str(values[name]))) is None:
                 self.add_error(name, _("Type a whole number."))
                 return None
-            values[name] = int(values[name])
+            values[name] = number
         try:
             return RestList.from_body(stored | values | {"query": query_pairs(values["query"])})
         except BodyError as error:
@@ -243,7 +243,7 @@ class ListEditing:
     @property
     def first_request(self) -> dict[str, object]:
         """How the first page is asked for, as far as it was typed, as members of a description."""
-        numbers = {name: int(self._text(name)) for name in ("first_page", "size") if self._text(name).isdecimal()}
+        numbers = {name: number for name in ("first_page", "size") if (number := read_number(self._text(name))) is not None}
         texts = {name: self._text(name) for name in ("address", "paging", "page_parameter", "size_parameter")}
         return {**texts, **numbers, "connection": read_id(self._text("connection")), "query": query_pairs(self._text("query"))}
 
