@@ -29,9 +29,15 @@ def failing_sources() -> list[FailingSource]:
     return [
         FailingSource(
             _("“%(name)s” can’t be read since %(time)s") % {"name": row.name, "time": short_moment(row.failing_since)},
-            _("%(why)s Nothing is lost: we try again automatically, next at %(time)s, and continue where it stopped.")
-            % {"why": failure_words(row), "time": short_moment(row.due_at)},
+            _what_follows(row),
             reverse("source", args=(row.pk,)),
         )
         for row in rows
     ]
+
+
+def _what_follows(row: Source) -> str:
+    words = {"why": failure_words(row), "time": short_moment(row.due_at)}
+    if row.due_at is None:
+        return _("%(why)s Nothing is lost: we try again automatically and continue where it stopped.") % words
+    return _("%(why)s Nothing is lost: we try again automatically, next at %(time)s, and continue where it stopped.") % words
