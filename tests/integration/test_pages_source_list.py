@@ -107,7 +107,7 @@ def test_a_list_is_described_and_one_page_is_the_sample_of_its_mapping(site: Pla
         ({"modified": ""}, "needs the time of change"),
         ({"item_address": "https://platform.example/one"}, "needs {key}"),
     ],
-    ids=["address", "key", "number", "bounds", "modified", "item"],
+    ids=["address", "key", "number", "raised digit", "bounds", "modified", "item"],
 )
 def test_a_fault_stands_at_its_field(site: PlatformAccount, client: Client, more: dict[str, str], words: str) -> None:
     site.signs_in(client)
