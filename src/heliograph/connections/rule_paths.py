@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
 from jsonpath import JSONPath, JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 from jsonpath.segments import JSONPathRecursiveDescentSegment
@@ -47,7 +49,8 @@ def plain_path(text: str) -> str:
         return text
     steps = _pointer_steps(text) if _POINTER.match(text) else _json_path_steps(text)
     if not steps:
-        raise ForeignPath("", f"“{text}” is the whole answer: write the path of a field, as in {_EXAMPLE}")
+        words = {"path": text, "example": _EXAMPLE}
+        raise ForeignPath("", _("“%(path)s” is the whole answer: write the path of a field, as in %(example)s") % words)
     return quoted_path(format_path(tuple(steps)))
 
 
@@ -61,29 +64,32 @@ def quoted_path(path: str) -> str:
 
 def _pointer_steps(text: str) -> list[PathStep]:
     """The steps of a JSON Pointer. Digits mean the entry of a list, because a plain path distinguishes entries from names."""
+    words = {"path": text}
     if text.startswith("#"):
-        raise ForeignPath("", f"“{text}” begins with the # of an address: write the path alone, as in /result/0/status")
+        raise ForeignPath("", _("“%(path)s” begins with the # of an address: write the path alone, as in /result/0/status") % words)
     if re.search("~(?![01])", text):
-        raise ForeignPath("", f"“{text}” is no JSON Pointer: ~ is written as ~0 in it, and / within a name as ~1")
+        raise ForeignPath("", _("“%(path)s” is no JSON Pointer: ~ is written as ~0 in it, and / within a name as ~1") % words)
     names = [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
     if "-" in names:
-        raise ForeignPath("", f"“{text}” leads behind the end of a list: write the number of an entry, as in /result/0/status")
+        raise ForeignPath("", _("“%(path)s” leads behind the end of a list: write the number of an entry, as in /result/0/status") % words)
     return [_entry(text, int(name)) if re.fullmatch("0|[1-9][0-9]{0,5}", name) else name for name in names]
 
 
 def _json_path_steps(text: str) -> list[PathStep]:
     """The steps of a JSONPath that leads to one value."""
-    query = None
+    query, words = None, {"path": text, "example": _EXAMPLE}
     with suppress(JSONPathError, RecursionError):
         query = _ENVIRONMENT.compile(text)
     if not isinstance(query, JSONPath):
-        raise ForeignPath("", f"“{text}” is no JSONPath: write the path of a field, as in $.{_EXAMPLE}, or {_EXAMPLE}")
+        raise ForeignPath("", _("“%(path)s” is no JSONPath: write the path of a field, as in $.%(example)s, or %(example)s") % words)
     steps: list[PathStep] = []
     for segment in query.segments:
         if isinstance(segment, JSONPathRecursiveDescentSegment):
-            raise ForeignPath("", f"“{text}” searches at every depth (..): write the whole way to the field, as in {_EXAMPLE}")
+            raise ForeignPath("", _("“%(path)s” searches at every depth (..): write the whole way to the field, as in %(example)s") % words)
         if len(segment.selectors) != 1:
-            raise ForeignPath("", f"“{text}” leads to several fields: write one of them here, and the others in further conditions")
+            raise ForeignPath(
+                "", _("“%(path)s” leads to several fields: write one of them here, and the others in further conditions") % words
+            )
         (selector,) = segment.selectors
         match selector:
             case NameSelector(name=name):
@@ -91,23 +97,26 @@ def _json_path_steps(text: str) -> list[PathStep]:
             case IndexSelector(index=index) if index >= 0:
                 steps.append(_entry(text, index))
             case IndexSelector():
-                raise ForeignPath("", f"“{text}” counts from the end of a list: write the number of an entry from 0, as in {_EXAMPLE}")
+                reason = _("“%(path)s” counts from the end of a list: write the number of an entry from 0, as in %(example)s")
+                raise ForeignPath("", reason % words)
             case WildcardSelector() | SliceSelector():
-                raise ForeignPath(
-                    "",
-                    f"“{text}” leads to several entries: write the number of one, as in {_EXAMPLE}, or, if they are plain texts, the path of"
-                    " the list, of which any entry may match",
+                reason = _(
+                    "“%(path)s” leads to several entries: write the number of one, as in %(example)s, or, if they are plain texts, the path of"
+                    " the list, of which any entry may match"
                 )
+                raise ForeignPath("", reason % words)
             case _:
-                raise ForeignPath(
-                    "", f"“{text}” chooses entries by a filter (?): write the number of one, as in {_EXAMPLE}, and compare in the condition"
+                reason = _(
+                    "“%(path)s” chooses entries by a filter (?): write the number of one, as in %(example)s, and compare in the condition"
                 )
+                raise ForeignPath("", reason % words)
     return steps
 
 
 def _entry(text: str, index: int) -> int:
     if index > MAX_INDEX:
-        raise ForeignPath("", f"“{text}” names entry {index:,} of a list, and {MAX_INDEX} is the highest")
+        reason = _("“%(path)s” names entry %(n)s of a list, and %(most)s is the highest")
+        raise ForeignPath("", reason % {"path": text, "n": intcomma(index), "most": MAX_INDEX})
     return index
 
 

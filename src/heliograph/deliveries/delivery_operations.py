@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from heliograph.deliveries.last_mappings import mapped_then
 from heliograph.domain.delivery.action import NOTHING_LEFT, ActionState, Does, Origin
@@ -34,7 +36,7 @@ AT_ONCE = 500
 """The number of items that one call submits, at most. Larger groups take several calls."""
 
 
-THEN_GONE = "The mapping that it was sent with is not known, or no longer kept: send it with today's mapping."
+THEN_GONE = gettext_noop("The mapping that it was sent with is not known, or no longer kept: send it with today's mapping.")
 
 
 class NothingToSync(HeliographError):
@@ -131,8 +133,11 @@ def sync_now(account: int, registration: int, flow: int | None = None) -> list[i
         config, of_event = provider.account(account), provider.event(event)
         orders = _orders(db, change, config, of_event, registration, flow)
         if not orders:
-            whole = flow is None
-            raise NothingToSync(f"{'No flow takes' if whole else 'This flow does not take'} this registration as it is now.")
+            raise NothingToSync(
+                _("No flow takes this registration as it is now.")
+                if flow is None
+                else _("This flow does not take this registration as it is now.")
+            )
         deltas: list[Delta] = []
         enqueue(db, orders, db.now(), deltas)
         put_deltas(db, deltas)
@@ -147,12 +152,12 @@ def _latest(db: Database, account: int, registration: int) -> tuple[Change, int]
         {"account": account, "registration": registration},
     )
     if not rows:
-        raise NothingToSync("There is no such registration.")
+        raise NothingToSync(_("There is no such registration."))
     change = read_change(rows[0])
     if change is None or change.registration is None:
-        raise NothingToSync("The content of its last change is no longer kept; save the registration, then sync it.")
+        raise NothingToSync(_("The content of its last change is no longer kept; save the registration, then sync it."))
     if not change.registration.active:
-        raise NothingToSync("It is not active: no flow takes it.")
+        raise NothingToSync(_("It is not active: no flow takes it."))
     return change, rows[0][11]
 
 
@@ -167,9 +172,9 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         configuration_versions.lock_shared(db, [account])
         recorded = read_changes(db, [change]).get(change)
         if recorded is None or recorded[1][0] != account:
-            raise NothingToSync("This change does not exist.")
+            raise NothingToSync(_("This change does not exist."))
         if recorded[0] is None:
-            raise NothingToSync("The content of this change is no longer stored.")
+            raise NothingToSync(_("The content of this change is no longer stored."))
         provider = Committed(db)
         config, event = provider.account(account), provider.event(recorded[1][1])
         change_to_judge = replace(recorded[0], quiet=False)
@@ -177,7 +182,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         mode = mode_of(change_to_judge, config, event)
         decision = decide_flow(known, change_to_judge, config, event, mode=mode) if known else None
         if known is None or decision is None or decision.verdict is not FlowVerdict.TRIGGERED:
-            raise NothingToSync("The flow does not take it any more: look at its test again.")
+            raise NothingToSync(_("The flow does not take it any more: look at its test again."))
         registration = None
         if change_to_judge.kind is not SubjectKind.EVENT:
             ((registration,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
@@ -206,17 +211,17 @@ def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
             {"id": action, "account": account},
         )
         if not rows or rows[0][0] != ActionState.SUCCESS:
-            raise NothingToSync("Only what was delivered can be sent a second time.")
+            raise NothingToSync(_("Only what was delivered can be sent a second time."))
         _state, change, registration, event, flow_id, destination_id, mode, version, subject, begun = rows[0]
         flow = Committed(db).account(account).flows.get(flow_id)
         destination = next((d for d in flow.destinations if d.id == destination_id), None) if flow else None
         if destination is None or destination.connection is None:
-            raise NothingToSync("Its flow or destination is gone: there is nowhere to send it.")
+            raise NothingToSync(_("Its flow or destination is gone: there is nowhere to send it."))
         if destination.does is Does.UPDATES and version < begun:
-            raise NothingToSync("Newer data of this registration has been sent there since: sync the registration instead.")
+            raise NothingToSync(_("Newer data of this registration has been sent there since: sync the registration instead."))
         then = mapped_then(db, account, action) if as_it_was else None
         if as_it_was and then is None:
-            raise NothingToSync(THEN_GONE)
+            raise NothingToSync(_(THEN_GONE))
         order = Order(
             account=account,
             change=change,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.utils.translation import gettext as _
+
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.flows.filter_values import FilterValues
@@ -20,7 +22,7 @@ def unsaved_flow(reader: AccountReader, flow: Flow, stored: Flow | None) -> Flow
     known = {destination.id for destination in stored.destinations} if stored is not None else set()
     for destination in flow.destinations:
         if destination.id and destination.id not in known:
-            raise Invalid({"destinations": [f"There is no destination {destination.id} in this flow."]})
+            raise Invalid({"destinations": [_("There is no destination %(id)s in this flow.") % {"id": destination.id}]})
     values = FilterValues(reader.db, reader.account, reader.config)
     tried = checked(values.checked(flow, stored), reader.config)
     return replace(tried, destinations=tuple(_numbered(each, position) for position, each in enumerate(tried.destinations, start=1)))

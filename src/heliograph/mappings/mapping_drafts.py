@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
 from heliograph.domain.mapping.headers import SEALED, is_secret_name, sealed_field
 from heliograph.domain.mapping.mapping import (
@@ -108,9 +111,9 @@ class DraftRow:
         except LineError as error:
             raise MappingError(None, "source", str(error)) from None
         if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, FixedText)):
-            raise MappingError(None, "source", f"a text is at most {MAX_TEXT:,} characters long")
+            raise MappingError(None, "source", _("a text is at most %(most)s characters long") % {"most": intcomma(MAX_TEXT)})
         if self.nested and not self.target and self.entry is None:
-            raise MappingError(None, "target", "the name of the target field is missing")
+            raise MappingError(None, "target", _("the name of the target field is missing"))
         return MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required, self.tidy).settled
 
 
@@ -285,7 +288,7 @@ class MappingDraft:
     def take(self, rows: Sequence[MappingRow]) -> None:
         """Adds rows of a sample. Raises MappingError if the mapping would have too many."""
         if len(self.rows) + len(rows) > MAX_ROWS:
-            raise MappingError(None, "sample", f"at most {MAX_ROWS} rows are possible")
+            raise MappingError(None, "sample", _("at most %(most)s rows are possible") % {"most": MAX_ROWS})
         self.rows += [DraftRow.from_row(row) for row in rows]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.document import check_answers
@@ -53,7 +55,7 @@ def changed_state(state: EventState, changes: Mapping[str, Texts], config: Accou
         except Invalid as error:
             problems |= {field: list(sentences) for field, sentences in error.fields.items()}
         except (KeyError, ValueError, OSError):  # no such time zone
-            problems["timezone"] = ["This is not a time zone."]
+            problems["timezone"] = [_("This is not a time zone.")]
     custom = dict(state.custom)
     for id, field in config.event_fields.items():
         given = changes.get(f"custom.{id}")

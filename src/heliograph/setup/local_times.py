@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from heliograph.setup.setup_errors import Invalid
 
 YEARS: Final = (2, 9998)
@@ -20,9 +22,9 @@ def in_utc(at: datetime | None, field: str) -> datetime | None:
     if at is None:
         return None
     if at.tzinfo is None:
-        raise Invalid({field: ["The time has no time zone."]})
+        raise Invalid({field: [_("The time has no time zone.")]})
     if not YEARS[0] <= at.year <= YEARS[1]:
-        raise Invalid({field: [f"The year is to be from {YEARS[0]} to {YEARS[1]}."]})
+        raise Invalid({field: [_("The year is to be from %(first)s to %(last)s.") % {"first": YEARS[0], "last": YEARS[1]}]})
     return at.astimezone(UTC)
 
 
@@ -51,7 +53,7 @@ def parse_local(text: str, zone: str, field: str, stored: datetime | None = None
             raise ValueError
         at = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Invalid({field: ["This is not a time. Write it as 2026-12-11 18:00."]}) from None
+        raise Invalid({field: [_("This is not a time. Write it as 2026-12-11 18:00.")]}) from None
     if at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local:
-        raise Invalid({field: [f"The clocks of {zone} leave out this time on that day."]})
+        raise Invalid({field: [_("The clocks of %(zone)s leave out this time on that day.") % {"zone": zone}]})
     return at

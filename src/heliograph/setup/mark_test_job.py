@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import connections
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.domain.flow.account_config import AccountConfig
@@ -76,9 +77,9 @@ def leaving(db: Database, config: AccountConfig, event: EventConfig, status: int
 
 def _check_leaves(config: AccountConfig, event: EventConfig, status: int) -> None:
     if status not in config.event_statuses:
-        raise Invalid({"status": [f"There is no event status {status}."]})
+        raise Invalid({"status": [_("There is no event status %(id)s.") % {"id": status}]})
     if not leaves_test(config, event, status):
-        raise Invalid({"status": ["The event does not leave Planning or Testing by it."]})
+        raise Invalid({"status": [_("The event does not leave Planning or Testing by it.")]})
 
 
 def start(account: int, event: int, status: int, *, by: str) -> Job:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from heliograph.domain.errors import HeliographError, NotInAccount
 
@@ -37,8 +39,10 @@ class InUse(SetupError):
 
     def __init__(self, name: str, uses: Sequence[Use]) -> None:
         self.uses = tuple(uses)
-        names = ", ".join(str(use) for use in self.uses[:5]) + (f" and {len(self.uses) - 5} more" if len(self.uses) > 5 else "")
-        super().__init__(f"{name} is in use by {names}.")
+        names = ", ".join(str(use) for use in self.uses[:5])
+        if more := len(self.uses[5:]):
+            names = ngettext("%(names)s and %(n)d more", "%(names)s and %(n)d more", more) % {"names": names, "n": more}
+        super().__init__(_("%(name)s is in use by %(names)s.") % {"name": name, "names": names})
 
 
 class NotThere(SetupError, NotInAccount):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.chips import LineError
@@ -11,6 +15,12 @@ from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceField, Subject, catalogue, is_offered, parse_source
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.store.registrations import folded
+
+_NOT_OFFERED: Final[Mapping[Subject, str]] = {
+    Subject.REGISTRATION: gettext_noop("a mapping for a registration has no field “%(name)s”"),
+    Subject.SESSION: gettext_noop("a mapping for a session has no field “%(name)s”"),
+    Subject.EVENT: gettext_noop("a mapping for a event has no field “%(name)s”"),
+}
 
 
 @dataclass
@@ -56,14 +66,17 @@ class SourceFields:
         if len(named) == 1:
             return named[0]
         if named:
-            raise LineError(f"{len(named)} fields are called “{name}”: write {' or '.join(f'{{{key}}}' for key in named)}")
+            problem = ngettext(
+                "%(n)d field is called “%(name)s”: write %(keys)s", "%(n)d fields are called “%(name)s”: write %(keys)s", len(named)
+            )
+            raise LineError(problem % {"n": len(named), "name": name, "keys": _(" or ").join(f"{{{key}}}" for key in named)})
         try:
             key = parse_source(name)
         except FieldError:
-            raise LineError(f"there is no field “{name[:100]}”") from None
+            raise LineError(_("there is no field “%(name)s”") % {"name": name[:100]}) from None
         if not is_offered(key, self.subject):
-            raise LineError(f"a mapping for a {self.subject} has no field “{name}”")
-        raise LineError(f"your account has no field “{name}” any more")
+            raise LineError(_(_NOT_OFFERED[self.subject]) % {"name": name})
+        raise LineError(_("your account has no field “%(name)s” any more") % {"name": name})
 
     def label(self, key: str) -> str:
         """A field's name on pages; its key if the account does not have it and its former name is unknown."""
@@ -76,4 +89,4 @@ def any_key(name: str) -> str:
     try:
         return parse_source(name).key
     except FieldError:
-        raise LineError(f"there is no field “{name[:100]}”") from None
+        raise LineError(_("there is no field “%(name)s”") % {"name": name[:100]}) from None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -25,6 +30,20 @@ class Thing(StrEnum):
     MAPPING = "mapping"
 
 
+_NAMED: Final[Mapping[str, str]] = {
+    "flow": gettext_noop("flow %(name)s"),
+    "mapping": gettext_noop("mapping %(name)s"),
+    "connection": gettext_noop("connection %(name)s"),
+    "event": gettext_noop("event %(name)s"),
+    "question": gettext_noop("question %(name)s"),
+    "registration status": gettext_noop("registration status %(name)s"),
+    "registration property": gettext_noop("registration property %(name)s"),
+    "attendee type": gettext_noop("attendee type %(name)s"),
+    "session status": gettext_noop("session status %(name)s"),
+    "event status": gettext_noop("event status %(name)s"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """Something that uses a thing."""
@@ -40,8 +59,9 @@ class Use:
 
     def __str__(self) -> str:
         if self.kind == "registrations":
-            return f"{self.count:,} {'registration' if self.count == 1 else 'registrations'} of {self.name}"
-        return f"{self.kind} {self.name}"
+            text = ngettext("%(n)s registration of %(event)s", "%(n)s registrations of %(event)s", self.count)
+            return text % {"n": intcomma(self.count), "event": self.name}
+        return _(_NAMED[self.kind]) % {"name": self.name} if self.kind in _NAMED else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

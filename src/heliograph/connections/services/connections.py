@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.vault import vault
@@ -65,9 +67,9 @@ class SecretsAgain(Invalid):
         headers: the names of the encrypted headers
         """
         self.names = names
-        errors: dict[str, list[str]] = {name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)}
+        errors: dict[str, list[str]] = {name.value: [_("The host changed, so this has to be entered again.")] for name in sorted(names)}
         if headers:
-            errors["headers"] = [f"The host changed, so this has to be entered again: {', '.join(headers)}."]
+            errors["headers"] = [_("The host changed, so this has to be entered again: %(headers)s.") % {"headers": ", ".join(headers)}]
         super().__init__(errors)
 
 
@@ -122,7 +124,7 @@ def save_connection(
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     except header_rules.NotSealed as error:
-        raise Invalid({"headers": [f"Type the value: none is stored for {', '.join(error.names)}."]}) from None
+        raise Invalid({"headers": [_("Type the value: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
     if before is not None and after.asks_secrets_again(before):
         again = frozenset(remaining - frozenset(entered) - frozenset(_OF_URLS))
         headers_again = [name for name, text in typed.items() if text in ("", header_rules.SEALED)]
@@ -186,13 +188,10 @@ def restore_connection(transaction: SetupTransaction, id: int, number: int, *, c
             transaction, ConnectionFacts(then.to_body(), forget=other_credentials(then.auth)), id, confirmed=confirmed, restored=number
         )
     except SecretsAgain:
-        raise Invalid(
-            {
-                "": [
-                    "Its token URLs are at another host, which must not get the secrets of today. Change them in Connection Setup, with the secrets."
-                ]
-            }
-        ) from None
+        refusal = _(
+            "Its token URLs are at another host, which must not get the secrets of today. Change them in Connection Setup, with the secrets."
+        )
+        raise Invalid({"": [refusal]}) from None
 
 
 def other_credentials(auth: rules.Auth) -> frozenset[Secret]:
@@ -227,23 +226,25 @@ def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored:
     urls: dict[str, str] = {}
     for name, secret in rules.TOKEN_QUERIES.items():
         typed = facts.fields.get(name)
-        url, _, query = with_ascii_host(typed.strip()).partition("?") if isinstance(typed, str) else ("", "", "")
+        url, _mark, query = with_ascii_host(typed.strip()).partition("?") if isinstance(typed, str) else ("", "", "")
         urls[name] = url
         if not query:
             entered.pop(secret, None)
             continue
         if query != header_rules.SEALED:
             if header_rules.SEALED in query:
-                raise Invalid({name: [f"{header_rules.SEALED} stands for the stored query; type the whole query again."]})
+                refusal = _("%(sign)s stands for the stored query; type the whole query again.")
+                raise Invalid({name: [refusal % {"sign": header_rules.SEALED}]})
             if "{" in query:
-                raise Invalid({name: ["This URL cannot contain a source field."]})
+                raise Invalid({name: [_("This URL cannot contain a source field.")]})
             try:
                 entered[secret] = split_address(f"{url}?{query}", http=True).path_and_query.partition("?")[2]
             except AddressError as error:
                 raise Invalid({name: [str(error)]}) from None
             entered[secret] = f"?{entered[secret]}"
         elif secret not in entered and secret not in stored:
-            raise Invalid({name: [f"{header_rules.SEALED} stands for a stored query, and none is stored. Type the query."]})
+            refusal = _("%(sign)s stands for a stored query, and none is stored. Type the query.")
+            raise Invalid({name: [refusal % {"sign": header_rules.SEALED}]})
         urls[name] = f"{url}?{header_rules.SEALED}"
     return urls
 
@@ -264,7 +265,7 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
         origins[_OF_URLS[secret]] = ""
         if not url.strip():
             if secret is Secret.PATH:
-                raise Invalid({name: ["The URL is missing."]})
+                raise Invalid({name: [_("The URL is missing.")]})
             continue
         try:
             address = split_address(with_ascii_host(url.strip()), http=http)
@@ -298,7 +299,8 @@ def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> N
     if connection.auth is rules.Auth.KEY and connection.key_place is rules.KeyPlace.QUERY:
         key = "?" + urlencode({connection.key_name: secrets.get(Secret.KEY, "")}, quote_via=quote, safe="")
     if len(connection.origin + path_and_query + key) > LONGEST_URL:
-        raise ConnectionSetupError("url", f"with its query the URL is longer than {LONGEST_URL:,} characters")
+        reason = _("with its query the URL is longer than %(most)s characters")
+        raise ConnectionSetupError("url", reason % {"most": intcomma(LONGEST_URL)})
 
 
 def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
@@ -313,9 +315,8 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
         if not header_rules.is_secret_name(name):
             continue
         if header_rules.SEALED in text and text != header_rules.SEALED:
-            raise ConnectionSetupError(
-                "headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value again"
-            )
+            reason = _("%(sign)s stands for the stored value of %(name)s; type the whole value again")
+            raise ConnectionSetupError("headers", reason % {"sign": header_rules.SEALED, "name": name})
         if problem := header_rules.value_problem(text):
             raise ConnectionSetupError("headers", f"the value of {name} {problem}")
         typed[name] = text
@@ -403,5 +404,5 @@ def connection_row(id: int) -> Connection:
     """A connection that is not deleted. Raises NotThere."""
     row: Connection | None = Connection.objects.filter(pk=id, deleted_at=None).first()
     if row is None:
-        raise NotThere(f"There is no connection {id}.")
+        raise NotThere(_("There is no connection %(id)s.") % {"id": id})
     return row

@@ -7,6 +7,9 @@ remaining actions.
 
 from __future__ import annotations
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.connections import release_job
 from heliograph.connections.services.connections import connection_row
@@ -67,7 +70,8 @@ def release(transaction: SetupTransaction, id: int, per_minute: int) -> Job:
     """
     transaction.needs_signal()
     if not 1 <= per_minute <= FASTEST:
-        raise Invalid({"rate": [f"Give a whole number of requests a minute from 1 to {FASTEST:,}."]})
+        refusal = _("Give a whole number of requests a minute from 1 to %(most)s.")
+        raise Invalid({"rate": [refusal % {"most": intcomma(FASTEST)}]})
     row = connection_row(id)
     before = _audited_state(transaction, id)
     if not before["paused"]:

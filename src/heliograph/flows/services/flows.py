@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.flow.account_config import AccountConfig
@@ -167,7 +168,7 @@ def _write_destinations(
     present: list[DestinationFacts] = []
     for position, facts in enumerate(destinations):
         if facts.id and facts.id not in known:
-            raise Invalid({"destinations": [f"There is no destination {facts.id} in this flow."]})
+            raise Invalid({"destinations": [_("There is no destination %(id)s in this flow.") % {"id": facts.id}]})
         stored = known.get(facts.id) or Destination(account_id=transaction.account, flow=row)
         stored.name, stored.does, stored.position = facts.name, facts.does.value, position
         stored.connection_id, stored.payload_mapping_id, stored.header_mapping_id = (

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.filters import bounds_of, matches, plain
@@ -65,14 +67,14 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
         offered = OFFERED[flow.watch]
         flow = _with(flow, **{name: () for name in LISTS if name not in offered}, emptied=tuple(n for n in flow.emptied if n in offered))
     if len(flow.filters) > MOST_FILTERS:
-        raise Invalid({"filters": [f"At most {MOST_FILTERS} filters are possible."]})
+        raise Invalid({"filters": [_("At most %(most)s filters are possible.") % {"most": MOST_FILTERS}]})
     subject = Subject(SUBJECT_OF_WATCH[flow.watch]) if flow.watch else None
     filters = tuple(_filter(row, f"filters[{i}]", subject, config) for i, row in enumerate(flow.filters))
     if len(flow.destinations) > MOST_DESTINATIONS:
-        raise Invalid({"destinations": [f"At most {MOST_DESTINATIONS} destinations are possible."]})
+        raise Invalid({"destinations": [_("At most %(most)s destinations are possible.") % {"most": MOST_DESTINATIONS}]})
     ids = [d.id for d in flow.destinations if d.id]
     if len(set(ids)) != len(ids):
-        raise Invalid({"destinations": ["A destination occurs twice."]})
+        raise Invalid({"destinations": [_("A destination occurs twice.")]})
     destinations = tuple(_destination(d, f"destinations[{i}]", config) for i, d in enumerate(flow.destinations))
     return replace(flow, filters=filters, destinations=destinations)
 
@@ -88,24 +90,24 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
     except FieldError as error:
         raise Invalid({where: [str(error)]}) from None
     if len(row.values) > MOST_VALUES:
-        raise Invalid({where: [f"At most {MOST_VALUES} values are possible."]})
+        raise Invalid({where: [_("At most %(most)s values are possible.") % {"most": MOST_VALUES}]})
     values = tuple(dict.fromkeys(_text(value, where, VALUE_LENGTH) for value in row.values)) if row.op.takes_values else ()
     if row.op.bounds:
         values = _bounds(row, where)
     is_event = key == EVENT_TAGS or (isinstance(key, SourceKey) and key.group in (FieldGroup.EVENT, FieldGroup.EVENT_CUSTOM))
     if subject is Subject.EVENT and not is_event:
-        raise Invalid({where: ["A flow that watches events filters by event fields only."]})
+        raise Invalid({where: [_("A flow that watches events filters by event fields only.")]})
     if isinstance(key, SourceKey) and key.group is FieldGroup.SESSION and subject not in (None, Subject.SESSION):
-        raise Invalid({where: ["Only a flow that watches sessions filters by session fields."]})
+        raise Invalid({where: [_("Only a flow that watches sessions filters by session fields.")]})
     if isinstance(key, str):
         for value in values:
             if not value.isascii() or not value.isdigit() or len(value) > 18:
-                raise Invalid({where: [f"There is no tag {value}."]})
+                raise Invalid({where: [_("There is no tag %(id)s.") % {"id": value}]})
             _check_tag(int(value), KIND_OF_PLACE[key], where, config)
     elif key.tag_kind is not None:
         _check_tag(key.id or 0, key.tag_kind, where, config)
     elif key.id is not None and key.id not in (config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields):
-        raise Invalid({where: [f"There is no custom field {key.id}."]})
+        raise Invalid({where: [_("There is no custom field %(id)s.") % {"id": key.id}]})
     return replace(row, values=values)
 
 
@@ -113,31 +115,34 @@ def _bounds(row: FilterRow, where: str) -> tuple[str, ...]:
     """The values of a comparison; too few make the flow incomplete (F2). Raises Invalid for a value that is neither a day nor a number."""
     values = tuple(value.strip() for value in row.values if value.strip())
     if len(values) > row.op.bounds:
-        raise Invalid({where: [f"“{row.op.value}” compares with {'two values' if row.op.bounds > 1 else 'one value'}."]})
+        refusal = _("“%(op)s” compares with two values.") if row.op.bounds > 1 else _("“%(op)s” compares with one value.")
+        raise Invalid({where: [refusal % {"op": _(row.op.value)}]})
     for value in values:
         if bounds_of(row.op, (value,) * row.op.bounds) is None:
-            raise Invalid({where: [f"“{value[:100]}” cannot be compared: days are written as 2027-01-31, numbers as 12.5."]})
+            refusal = _("“%(value)s” cannot be compared: days are written as 2027-01-31, numbers as 12.5.")
+            raise Invalid({where: [refusal % {"value": value[:100]}]})
     if len(values) == row.op.bounds and bounds_of(row.op, values) is None:
-        raise Invalid({where: ["A day and a number cannot be compared. Give two days or two numbers."]})
+        raise Invalid({where: [_("A day and a number cannot be compared. Give two days or two numbers.")]})
     return values
 
 
 def _destination(destination: Destination, where: str, config: AccountConfig) -> Destination:
     if destination.connection is not None and destination.connection not in config.connections:
-        raise Invalid({where: [f"There is no connection {destination.connection}."]})
+        raise Invalid({where: [_("There is no connection %(id)s.") % {"id": destination.connection}]})
     for mapping in (destination.payload_mapping, None if destination.header_mapping == GONE else destination.header_mapping):
         if mapping is not None and mapping not in config.mappings:
-            raise Invalid({where: [f"There is no mapping {mapping}."]})
+            raise Invalid({where: [_("There is no mapping %(id)s.") % {"id": mapping}]})
     if destination.integration not in ("", INTEGRATION) or destination.action not in ("", ACTION):
-        raise Invalid({where: ["Webhooks is the only integration."]})
+        raise Invalid({where: [_("Webhooks is the only integration.")]})
     return replace(destination, name=_text(destination.name, where, NAME_LENGTH))
 
 
 def _check_tag(tag: int, kind: TagKind, where: str, config: AccountConfig) -> None:
     if tag not in config.tags:
-        raise Invalid({where: [f"There is no tag {tag}."]})
+        raise Invalid({where: [_("There is no tag %(id)s.") % {"id": tag}]})
     if kind not in config.tags[tag].kinds:
-        raise Invalid({where: [f"The tag {config.tags[tag].label} is not made for {KIND_NAMES[kind]}."]})
+        refusal = _("The tag %(label)s is not made for %(kind)s.")
+        raise Invalid({where: [refusal % {"label": config.tags[tag].label, "kind": KIND_NAMES[kind]}]})
 
 
 def _text(text: str, where: str, longest: int) -> str:

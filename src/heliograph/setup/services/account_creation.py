@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts import audit
@@ -81,7 +82,7 @@ def _check(row: Account) -> None:
         raise Invalid({"name": error.messages}) from None
     taken = {folded(code) for code in Account.objects.exclude(pk=row.pk).values_list("code", flat=True)}
     if folded(row.code) in taken:
-        raise Invalid({"code": ["An account with this code already exists."]})
+        raise Invalid({"code": [_("An account with this code already exists.")]})
 
 
 def _audit_values(row: Account) -> dict[str, object]:

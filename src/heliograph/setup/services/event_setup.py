@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, models
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.compiled_setup import QuestionType
@@ -86,7 +87,7 @@ def save_status(transaction: SetupTransaction, event: int, facts: StatusFacts, i
     standard = {folded(text) for row in RegistrationStatus.objects.filter(event=None) for text in (row.code, row.name)}
     for name in ("code", "name"):
         if folded(getattr(facts, name)) in standard:
-            raise Invalid({name: ["This is a standard registration status."]})
+            raise Invalid({name: [_("This is a standard registration status.")]})
     values = {"code": _code(RegistrationStatus, event, facts.code, facts.name, standard), "name": facts.name, "cls": facts.cls.value}
     return _save(transaction, RegistrationStatus, TagKind.REGISTRATION_STATUS, event, values, facts.tags, id)
 
@@ -100,7 +101,8 @@ def save_type(transaction: SetupTransaction, event: int, facts: TypeFacts, id: i
 def save_property(transaction: SetupTransaction, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
     """Saves a custom registration property; an event has at most 30."""
     if id is None and RegistrationProperty.objects.filter(event=event).count() >= RegistrationProperty.MOST:
-        raise Invalid({"": [f"An event has at most {RegistrationProperty.MOST} custom registration properties."]})
+        refusal = _("An event has at most %(most)s custom registration properties.")
+        raise Invalid({"": [refusal % {"most": RegistrationProperty.MOST}]})
     values = {"code": _code(RegistrationProperty, event, facts.code, facts.name), "name": facts.name}
     return _save(transaction, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, values, facts.tags, id)
 

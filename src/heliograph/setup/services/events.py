@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
@@ -164,9 +165,9 @@ def _checked(state: EventState, config: AccountConfig) -> EventState:
     for field, longest in (("code", CODE_LENGTH), ("name", NAME_LENGTH), ("location", LOCATION_LENGTH)):
         text = getattr(state, field)
         if not text and field != "location":
-            problems.setdefault(field, []).append("This is needed.")
+            problems.setdefault(field, []).append(_("This is needed."))
         if len(text) > longest:
-            problems.setdefault(field, []).append(f"At most {longest} characters are possible.")
+            problems.setdefault(field, []).append(_("At most %(most)s characters are possible.") % {"most": longest})
     for field, check, value in (
         ("code", event_code, state.code or "-"),
         ("name", storable, state.name),
@@ -178,7 +179,7 @@ def _checked(state: EventState, config: AccountConfig) -> EventState:
         except ValidationError as error:
             problems.setdefault(field, []).extend(error.messages)
     if state.status not in config.event_statuses:
-        problems["status"] = ["There is no such event status."]
+        problems["status"] = [_("There is no such event status.")]
     times: dict[str, datetime | None] = {}
     for field in ("start", "end"):
         try:
@@ -186,7 +187,7 @@ def _checked(state: EventState, config: AccountConfig) -> EventState:
         except Invalid as error:
             problems |= {name: list(reasons) for name, reasons in error.fields.items()}
     if not problems and state.start and state.end and state.end < state.start:
-        problems["end"] = ["An event cannot end before it starts."]
+        problems["end"] = [_("An event cannot end before it starts.")]
     try:
         custom = check_answers(state.custom, config.event_fields, "custom")
     except DocumentRefused as refused:

@@ -6,10 +6,12 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -42,6 +44,14 @@ TABLES: dict[TagKind, tuple[Any, Any, str]] = {
     TagKind.EVENT_STATUS: (EventStatus, EventStatusTag, "status"),
 }
 
+_MISSING: Final[Mapping[TagKind, str]] = {
+    TagKind.REGISTRATION_STATUS: gettext_noop("There is no registration status %(id)s."),
+    TagKind.REGISTRATION_PROPERTY: gettext_noop("There is no registration property %(id)s."),
+    TagKind.ATTENDEE_TYPE: gettext_noop("There is no attendee type %(id)s."),
+    TagKind.SESSION_STATUS: gettext_noop("There is no session status %(id)s."),
+    TagKind.EVENT_STATUS: gettext_noop("There is no event status %(id)s."),
+}
+
 
 def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> dict[int, Tag]:
     """The account's tags with these ids. Raises Invalid for one that does not exist or was not created for this kind."""
@@ -49,9 +59,10 @@ def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> d
     rows: dict[int, Tag] = Tag.objects.in_bulk(tag_ids)
     for id in tag_ids:
         if id not in rows:
-            raise Invalid({field: [f"There is no tag {id}."]})
+            raise Invalid({field: [_("There is no tag %(id)s.") % {"id": id}]})
         if kind not in rows[id].kinds:
-            raise Invalid({field: [f"The tag {rows[id].label} is not made for {KIND_NAMES[kind]}."]})
+            refusal = _("The tag %(label)s is not made for %(kind)s.")
+            raise Invalid({field: [refusal % {"label": rows[id].label, "kind": KIND_NAMES[kind]}]})
     return rows
 
 
@@ -103,7 +114,7 @@ def set_question_tag(transaction: SetupTransaction, id: int, tag: int | None) ->
 def _question(transaction: SetupTransaction, id: int) -> Question:
     question: Question | None = Question.objects.filter(pk=id).first()
     if question is None:
-        raise NotThere(f"There is no question {id}.")
+        raise NotThere(_("There is no question %(id)s.") % {"id": id})
     transaction.needs_event(question.event_id)
     return question
 
@@ -111,7 +122,7 @@ def _question(transaction: SetupTransaction, id: int) -> Question:
 def _object(transaction: SetupTransaction, kind: TagKind, id: int) -> models.Model:
     row: Any = TABLES[kind][0].objects.filter(pk=id).first()
     if row is None:
-        raise NotThere(f"There is no {_kind(kind)} {id}.")
+        raise NotThere(_(_MISSING[kind]) % {"id": id})
     event = getattr(row, "event_id", None)
     if event is None:
         transaction.needs_account()

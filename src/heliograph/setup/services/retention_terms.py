@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
@@ -63,10 +65,11 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
     for name, text, limit in (("content", content, most.content), ("rows", rows, most.rows)):
         days = read_id(text.strip()) if text.strip() else limit
         if days is None or not 1 <= days <= limit:
-            errors[name] = [f"A whole number of days from 1 to {limit:,} is needed, or nothing for {limit:,}."]
+            refusal = _("A whole number of days from 1 to %(most)s is needed, or nothing for %(most)s.")
+            errors[name] = [refusal % {"most": intcomma(limit)}]
         typed_days.append(days or limit)
     if not errors and typed_days[0] > typed_days[1]:
-        errors["content"] = ["Content is kept no longer than its record."]
+        errors["content"] = [_("Content is kept no longer than its record.")]
     if errors:
         raise Invalid(errors)
     return (typed_days[0] if typed_days[0] != most.content else None, typed_days[1] if typed_days[1] != most.rows else None)

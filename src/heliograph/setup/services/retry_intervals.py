@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.delivery.retry_policy import (
@@ -30,10 +33,11 @@ FIELDS: Mapping[Category, str] = {category: category.name.lower() for category i
 """The form's field for the intervals of each category, such as "source_api"."""
 
 
-_BAD_INTERVALS = (
-    f"Three times in minutes are needed, each longer than 0 and at most {LONGEST_INTERVAL // MINUTE:,} ({LONGEST_INTERVAL // DAY} days),"
-    " such as 15, 60, 240; seconds as 30 s."
-)
+def _bad_intervals() -> str:
+    refusal = _(
+        "Three times in minutes are needed, each longer than 0 and at most %(most)s (%(days)s days), such as 15, 60, 240; seconds as 30 s."
+    )
+    return refusal % {"most": intcomma(LONGEST_INTERVAL // MINUTE), "days": LONGEST_INTERVAL // DAY}
 
 
 def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
@@ -81,7 +85,7 @@ def _save(transaction: SetupTransaction, read: Callable[[Category, Intervals], I
         try:
             intervals[category] = read(category, stored[category])
         except BadIntervals:
-            errors[name] = [_BAD_INTERVALS]
+            errors[name] = [_bad_intervals()]
     if errors:
         raise Invalid(errors)
     try:
@@ -115,7 +119,7 @@ def _read(category: Category, text: str) -> Intervals:
         number = piece.strip().removesuffix("min").removesuffix("s").strip()
         unit = SECOND if piece.strip().endswith("s") else MINUTE
         if not (number.isascii() and number.replace(".", "", 1).isdigit() and len(number) <= 10):
-            raise BadIntervals(_BAD_INTERVALS, category)
+            raise BadIntervals(_bad_intervals(), category)
         waits.append(float(number) * unit)
     return intervals_of(category, waits)
 

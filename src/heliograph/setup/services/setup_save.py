@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts import save_order
@@ -48,7 +49,7 @@ def saving(
             )
         }
         if event_ids - known:
-            raise NotThere(f"There is no event {min(event_ids - known)} here.")
+            raise NotThere(_("There is no event %(id)s here.") % {"id": min(event_ids - known)})
         under_way = SetupTransaction(db, account, by, whole_account, known, one_version=one_version)
         yield under_way
         under_way.write_account()

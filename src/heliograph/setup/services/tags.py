@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -34,14 +35,14 @@ def save_tag(transaction: SetupTransaction, facts: TagFacts, id: int | None = No
     """Saves a tag. A kind whose objects use the tag cannot be removed. Raises Invalid, InUse, NotThere."""
     transaction.needs_account()
     if not facts.kinds:
-        raise Invalid({"kinds": ["A tag is made for at least one kind of object."]})
+        raise Invalid({"kinds": [_("A tag is made for at least one kind of object.")]})
     row = Tag(account_id=transaction.account) if id is None else _row(id)
     before = None if id is None else _audit_values(row)
     if id is not None:
         for kind in set(row.kinds) - facts.kinds:
             uses = [*_objects(row, TagKind(kind)), *dependents.uses_above(transaction.account, Thing.TAG, id, TagKind(kind))]
             if uses:
-                raise InUse(f"{row.label} for {KIND_NAMES[TagKind(kind)]}", uses)
+                raise InUse(_("%(label)s for %(kind)s") % {"label": row.label, "kind": KIND_NAMES[TagKind(kind)]}, uses)
     row.name, row.label, row.kinds = facts.name.strip(), facts.label.strip() or facts.name.strip(), sorted(facts.kinds)
     check(row)
     row.save()
@@ -99,7 +100,7 @@ def merge_tags(transaction: SetupTransaction, old: int, into: int) -> Tag:
     """Replaces the tag `old` by `into` everywhere and deletes it. `into` also gets its kinds. Raises Invalid, NotThere."""
     transaction.needs_account()
     if old == into:
-        raise Invalid({"into": ["Choose another tag to merge with."]})
+        raise Invalid({"into": [_("Choose another tag to merge with.")]})
     row, other = _row(old), _row(into)
     before = _audit_values(other)
     other.kinds = sorted({*other.kinds, *row.kinds})
@@ -164,7 +165,7 @@ def _objects(row: Tag, kind: TagKind) -> list[Use]:
 def _row(id: int) -> Tag:
     row: Tag | None = Tag.objects.filter(pk=id).first()
     if row is None:
-        raise NotThere(f"There is no tag {id}.")
+        raise NotThere(_("There is no tag %(id)s.") % {"id": id})
     return row
 
 

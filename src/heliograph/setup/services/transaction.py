@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models
 from django.db import transaction as django_transaction
+from django.utils.translation import gettext as _
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
@@ -64,7 +65,7 @@ class SetupTransaction:
         Raises NotThere for an event that is not locked, and so also for an event of another account.
         """
         if event not in self.events:
-            raise NotThere(f"There is no event {event} here.")
+            raise NotThere(_("There is no event %(id)s here.") % {"id": event})
 
     def lock_more_events(self, events: Iterable[int]) -> None:
         """Locks more events, in any order.

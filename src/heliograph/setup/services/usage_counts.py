@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
 from heliograph.store.json_sql import each_item, each_key, has_item, has_key
@@ -22,7 +24,7 @@ def uses_in_event(db: Database, account: int, event: int, thing: Thing, id: int)
 def uses_of_profile_field(db: Database, account: int, id: int) -> list[Use]:
     """Registrations of the whole account with an answer to a custom profile field."""
     count = _count(db, Thing.CUSTOM_FIELD, "r.account_id = :account", {"account": account, "id": id})
-    return [Use("registrations", account, "all events", count)] if count else []
+    return [Use("registrations", account, _("all events"), count)] if count else []
 
 
 def uses_of_event_field(db: Database, account: int, id: int) -> list[Use]:
