@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts import audit
@@ -62,21 +63,21 @@ def create_token(
     """
     name = name.strip()
     if not scopes:
-        raise TokenRefused("A token may do at least one thing.")
+        raise TokenRefused(_("A token may do at least one thing."))
     if within is not None and (not {each.value for each in scopes} <= within.scopes or RANKS[role] > RANKS[Role(within.role)]):
-        raise TokenRefused("A token cannot make another that may do more than itself.")
+        raise TokenRefused(_("A token cannot make another that may do more than itself."))
     if within is not None and within.expires is not None and (expires is None or to_micros(expires) > within.expires):
-        raise TokenRefused("A token cannot make another that lasts longer than itself.")
+        raise TokenRefused(_("A token cannot make another that lasts longer than itself."))
     if not name or len(name) > NAME_LENGTH or not is_one_line(name):
-        raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
+        raise TokenRefused(_("A token needs a name of at most %(n)s characters.") % {"n": NAME_LENGTH})
     secret = new_token()
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
         now = db.now()
         if expires is not None and expires <= from_micros(now):
-            raise TokenRefused("The token would have expired already.")
+            raise TokenRefused(_("The token would have expired already."))
         if expires is not None and expires > from_micros(now) + LONGEST:
-            raise TokenRefused("A token lasts for at most 100 years.")
+            raise TokenRefused(_("A token lasts for at most 100 years."))
         row = ApiToken.objects.create(
             account_id=account,
             name=name,

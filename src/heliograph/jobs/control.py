@@ -12,7 +12,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connections, transaction
 from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
@@ -184,7 +184,9 @@ def pause(job: int, account: int | None = None) -> Job:
     with transaction.atomic():
         row = _locked(job, account)
         if row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED):
-            raise NotPossible(f"Job {job} is {row.state}; only a waiting or running job can be paused.")
+            raise NotPossible(
+                _("Job %(job)s is %(state)s; only a waiting or running job can be paused.") % {"job": job, "state": _state(row)}
+            )
         return _saved(row, JobState.PAUSED)
 
 
@@ -200,7 +202,9 @@ def resume(job: int, account: int | None = None, *, owner: str = "") -> Job:
         if row.state in (JobState.QUEUED, JobState.RUNNING):
             return row
         if row.state not in (JobState.PAUSED, JobState.FAILED):
-            raise NotPossible(f"Job {job} is {row.state}; only a paused or failed job can be resumed.")
+            raise NotPossible(
+                _("Job %(job)s is %(state)s; only a paused or failed job can be resumed.") % {"job": job, "state": _state(row)}
+            )
         if owner:
             owners.locks().hold()
             row.owner = owner
@@ -217,7 +221,7 @@ def cancel(job: int, account: int | None = None) -> Job:
     with transaction.atomic():
         row = _locked(job, account)
         if row.is_over:
-            raise NotPossible(f"Job {job} is already {row.state}.")
+            raise NotPossible(_("Job %(job)s is already %(state)s.") % {"job": job, "state": _state(row)})
         if is_alive(row, now()):
             return _saved(row, JobState.CANCELLING)
         row.finished, row.owner = now(), ""
@@ -230,6 +234,20 @@ def forget(job: int) -> Job:
         row = _locked(job, None)
         row.finished, row.owner = now(), ""
         return _saved(row, JobState.CANCELLED)
+
+
+def _state(row: Job) -> str:
+    """The state of a job as a sentence about it names it."""
+    words = {
+        JobState.QUEUED: pgettext("a job is", "queued"),
+        JobState.RUNNING: pgettext("a job is", "running"),
+        JobState.PAUSED: pgettext("a job is", "paused"),
+        JobState.CANCELLING: pgettext("a job is", "cancelling"),
+        JobState.CANCELLED: pgettext("a job is", "cancelled"),
+        JobState.DONE: pgettext("a job is", "done"),
+        JobState.FAILED: pgettext("a job is", "failed"),
+    }
+    return words[JobState(row.state)]
 
 
 def _locked(job: int, account: int | None) -> Job:

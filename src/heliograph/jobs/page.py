@@ -107,7 +107,7 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
         "steps": job_page.steps,
         "at": len(job_page.steps) - 1 if going else len(job_page.steps),
         "progress": progress,
-        "failed": (job.error or _("The job stopped.")) if job.state == JobState.FAILED else "",
+        "failed": (_(job.error) if job.error else _("The job stopped.")) if job.state == JobState.FAILED else "",
         "sums_title": (_("What would happen") if job_page.is_dry else _("What happened")) if ended else _("So far"),
         "sums": job_page.sums if job.state != JobState.QUEUED else [],
         "refused": job_page.refused,
@@ -144,7 +144,7 @@ def after_progress(progress: str, job: Job) -> str:
 def queue_place(job: Job) -> str:
     """Where a waiting job is in the queue: "3 jobs of this account go first. Accounts take turns." If an error has put it back, that error."""
     if job.error:
-        return job.error
+        return _(job.error)
     place = control.place(job)
     if place.ahead:
         text = ngettext("%(n)s job of this account goes first.", "%(n)s jobs of this account go first.", place.ahead) % {"n": place.ahead}

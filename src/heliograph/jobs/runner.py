@@ -18,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError as DjangoDatabaseError
 from django.db import OperationalError, close_old_connections, connections, transaction
+from django.utils.translation import gettext_noop
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
@@ -288,7 +289,8 @@ class Runner:
         except Exception:
             log.exception("job_crashed", job=row.pk)
             return self._fail(
-                row, "Heliograph failed with an internal error; see the log. Resuming the job tries again from where it stopped."
+                row,
+                gettext_noop("Heliograph failed with an internal error; see the log. Resuming the job tries again from where it stopped."),
             )
         finally:
             _close(handler)

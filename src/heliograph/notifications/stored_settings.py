@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.conf import settings as django_settings
 from django.db import connections, transaction
+from django.utils.translation import gettext as _
 
 from heliograph.accounts import audit
 from heliograph.accounts.languages import chosen_language
@@ -88,7 +89,7 @@ def save_rule(account: int, scope: str, thing: int, rule: Rule | None, config: A
         _check_ways(rule.ways, config, addresses=True)
         known = set(User.objects.filter(account_id=account, pk__in=rule.users).values_list("pk", flat=True))
         if rule.users - known:
-            raise Invalid({"users": ["Choose people of this account."]})
+            raise Invalid({"users": [_("Choose people of this account.")]})
     with transaction.atomic():
         db = of_django(connections["default"])
         row = NotificationRule.objects.select_for_update().filter(account_id=account, scope=scope, thing_id=thing).first()
@@ -222,6 +223,6 @@ def _check_ways(ways: tuple[str, ...], config: AccountConfig, *, addresses: bool
     for way in ways:
         connection = connection_of(way)
         if connection is not None and connection not in config.connections:
-            raise Invalid({"ways": ["This connection is gone. Choose another one."]})
+            raise Invalid({"ways": [_("This connection is gone. Choose another one.")]})
         if connection is None and not addresses:
-            raise Invalid({"ways": ["Messages go to your own address. Ask an Administrator to tell another one."]})
+            raise Invalid({"ways": [_("Messages go to your own address. Ask an Administrator to tell another one.")]})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import connections
+from django.utils.translation import gettext_noop
 from django_scopes import scopes_disabled
 
 from heliograph.domain.delivery.replay import Candidate, ReplayRow, ReplayVerdict, takes_every
@@ -27,8 +28,8 @@ CHUNK: Final = 500
 CHECKING: Final = "checking"
 PROBLEMS: Final = 3
 """The number of problems that the result names, the most frequent ones."""
-FLOW_GONE: Final = "The flow has been deleted."
-NOTHING_WATCHED: Final = "The flow does not say what it watches for."
+FLOW_GONE: Final = gettext_noop("The flow has been deleted.")
+NOTHING_WATCHED: Final = gettext_noop("The flow does not say what it watches for.")
 
 
 def kind() -> JobKind:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts import audit
@@ -148,11 +150,11 @@ def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
         if flow_config is None:
             raise NotThere(f"There is no flow {flow}.")
         if flow_config.watch is None or not flow_config.destinations:
-            raise Invalid({"flow": ["Something is missing in this flow: it does not yet say what it watches for, or where it sends."]})
+            raise Invalid({"flow": [_("Something is missing in this flow: it does not yet say what it watches for, or where it sends.")]})
         control.lock_account(account)
         dry_runs = Replay.objects.filter(account=account, flow_id=flow, send_job__isnull=True).values("check_job")
         if Job.objects.filter(pk__in=dry_runs, state__in=(*control.OPEN, JobState.PAUSED)).exists():
-            raise Invalid({"flow": ["A dry run of this flow has not ended. Wait for it, or open it under Earlier replays and stop it."]})
+            raise Invalid({"flow": [_("A dry run of this flow has not ended. Wait for it, or open it under Earlier replays and stop it.")]})
         row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
             account_id=account,
             flow_id=flow,
@@ -212,19 +214,19 @@ def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason:
         row = _locked(account, id)
         state = find(account, id)
         if state.stage is not Stage.CHECKED:
-            raise NotNow("It was started already, or its dry run has not ended.")
+            raise NotNow(_("It was started already, or its dry run has not ended."))
         total = chosen_lines(db, row.pk, choice)
         wrong: dict[str, list[str]] = {}
         if choice.lines and total < len(set(choice.lines)):
-            wrong["send"] = ["Something of what is chosen is not in this dry run, or cannot be sent."]
+            wrong["send"] = [_("Something of what is chosen is not in this dry run, or cannot be sent.")]
         if not total:
-            wrong["send"] = ["Choose what is sent: nothing of what is chosen can be."]
+            wrong["send"] = [_("Choose what is sent: nothing of what is chosen can be.")]
         if rate is None or not 1 <= rate <= FASTEST:
-            wrong["rate"] = [f"Give a whole number a minute from 1 to {FASTEST:,}."]
+            wrong["rate"] = [_("Give a whole number a minute from 1 to %(n)s.") % {"n": intcomma(FASTEST)}]
         if not reason.strip():
-            wrong["reason"] = ["Say why: it is recorded in the audit log."]
+            wrong["reason"] = [_("Say why: it is recorded in the audit log.")]
         elif len(reason.strip()) > REASON_LENGTH:
-            wrong["reason"] = [f"Say it in at most {REASON_LENGTH} characters."]
+            wrong["reason"] = [_("Say it in at most %(n)s characters.") % {"n": REASON_LENGTH}]
         if wrong:
             raise Invalid(wrong)
         _check_flow(db, row)
@@ -252,7 +254,7 @@ def resume(account: int, id: int) -> None:
     with transaction.atomic():
         row = _locked(account, id)
         if row.stopped is not None:
-            raise NotNow("It was cancelled.")
+            raise NotNow(_("It was cancelled."))
         try:
             control.resume(_send_job(row), account)
         except control.NotPossible as error:
@@ -328,17 +330,17 @@ def _check_flow(db: Database, row: Replay) -> None:
     config = Committed(db).account(row.account_id)
     flow = config.flows.get(row.flow_id)
     if flow is None:
-        raise NotNow("The flow has been deleted.")
+        raise NotNow(_("The flow has been deleted."))
     if not flow.active:
-        raise NotNow("The flow is switched off. Switch it on, then send.")
+        raise NotNow(_("The flow is switched off. Switch it on, then send."))
     if missing(flow, config):
-        raise NotNow("Something is missing in the flow. Complete it, then send.")
+        raise NotNow(_("Something is missing in the flow. Complete it, then send."))
     others = Replay.objects.filter(account=row.account_id, flow_id=row.flow_id, send_job__isnull=False, stopped__isnull=True).exclude(
         pk=row.pk
     )
     running = Job.objects.filter(pk__in=[other.send_job for other in others]).exclude(state__in=(JobState.DONE, JobState.CANCELLED))
     if running.exists():
-        raise NotNow("Another replay of this flow has not ended: wait for it, or cancel it.")
+        raise NotNow(_("Another replay of this flow has not ended: wait for it, or cancel it."))
 
 
 def _locked(account: int, id: int) -> Replay:
@@ -351,7 +353,7 @@ def _locked(account: int, id: int) -> Replay:
 
 def _send_job(row: Replay) -> int:
     if row.send_job is None:
-        raise NotNow("It has not been started.")
+        raise NotNow(_("It has not been started."))
     return row.send_job
 
 

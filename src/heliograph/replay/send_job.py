@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import connections
+from django.utils.translation import gettext_noop
 
 from heliograph.domain.delivery.action import Origin, Rank
 from heliograph.domain.figures import Delta
@@ -46,8 +47,8 @@ AHEAD: Final = 2.0
 MOST_OUTSTANDING: Final = 500
 """The number of outstanding actions, at any rate."""
 SENDING: Final = "sending"
-FLOW_OFF: Final = "The flow is switched off. Switch it on, then go on."
-FLOW_INCOMPLETE: Final = "Something is missing in the flow. Complete it, then go on."
+FLOW_OFF: Final = gettext_noop("The flow is switched off. Switch it on, then go on.")
+FLOW_INCOMPLETE: Final = gettext_noop("Something is missing in the flow. Complete it, then go on.")
 FILTERED, GONE = 1, 2
 """Values of replay_line.left_out."""
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from django.db import connections
+from django.utils.translation import gettext as _
 from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Account
@@ -250,7 +251,7 @@ def command_settings(settings: str) -> CommandSettings:
     try:
         return CommandSettings.from_body(stored["command"])
     except (KeyError, TypeError, BodyError):
-        raise HeliographError("No command is chosen. Choose one on the page of the source.") from None
+        raise HeliographError(_("No command is chosen. Choose one on the page of the source.")) from None
 
 
 def last_run(source: Source) -> RunFacts | None:

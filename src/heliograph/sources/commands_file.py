@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
@@ -77,7 +78,10 @@ def command_of(name: str, account: str) -> Command:
     command = commands_of(account).get(name)
     if command is None:
         raise CommandsError(
-            f"The command {name!r} is not offered to this account any more. Choose another one, or ask whoever runs Heliograph to list it."
+            _(
+                "The command %(name)s is not offered to this account any more. Choose another one, or ask whoever runs Heliograph to list it."
+            )
+            % {"name": repr(name)}
         )
     return command
 
@@ -103,14 +107,16 @@ def read_commands(path: Path) -> dict[str, Command]:
     try:
         body = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CommandsError(f"The commands in {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        raise CommandsError(
+            _("The commands in %(path)s cannot be read: %(reason)s.") % {"path": path, "reason": getattr(error, "strerror", None) or error}
+        ) from None
     try:
         entries = body.get("commands", {})
         if not isinstance(entries, dict) or len(entries) > MOST_COMMANDS or set(body) - {"commands"}:
             raise BodyError("", f"expected at most {MOST_COMMANDS} tables such as [commands.crm], and nothing else")
         return {name: _command(name, entry) for name, entry in entries.items()}
     except BodyError as error:
-        raise CommandsError(f"The commands in {path} cannot be used: {error}.") from None
+        raise CommandsError(_("The commands in %(path)s cannot be used: %(reason)s.") % {"path": path, "reason": error}) from None
 
 
 def _command(name: str, entry: object) -> Command:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports.columns import (
@@ -46,7 +48,7 @@ class FolderReading:
         if columns:
             check_together(list(columns.values()))
         if reading.lacks_event:
-            raise ColumnsError("No column names the event; say which event the rows belong to, or which column names it.")
+            raise ColumnsError(_("No column names the event; say which event the rows belong to, or which column names it."))
         return reading
 
     @property
@@ -78,7 +80,7 @@ class FolderReading:
         if sheet.form.is_documents:
             return []
         if not self.columns:
-            raise ColumnsError("The files of this folder are registration documents (NDJSON), and this one is a table.")
+            raise ColumnsError(_("The files of this folder are registration documents (NDJSON), and this one is a table."))
         columns = guess_unchecked(sheet.names, sheet.sample, sheet.known, Given(self.columns, only=True))
         check_together(columns)
         Mapper(columns, sheet.known, self.event)

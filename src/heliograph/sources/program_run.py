@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.masks import masks_of
@@ -59,7 +61,9 @@ class ProgramRun:
             self._process = self._start(argv)
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise ProgramFailed(f"{command.label} could not be started: {error.strerror}.") from None
+            raise ProgramFailed(
+                _("%(name)s could not be started: %(reason)s.") % {"name": command.label, "reason": error.strerror}
+            ) from None
         self._streams = selectors.DefaultSelector()
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
@@ -96,7 +100,8 @@ class ProgramRun:
         until = time.monotonic() + seconds
         while not self.is_over and (left := until - time.monotonic()) > 0:
             if time.monotonic() > self._deadline:
-                raise ProgramFailed(f"{self.command.label} was stopped: it ran longer than {self.command.timeout:,} seconds.")
+                sentence = _("%(name)s was stopped: it ran longer than %(seconds)s seconds.")
+                raise ProgramFailed(sentence % {"name": self.command.label, "seconds": intcomma(self.command.timeout)})
             wait = min(left, max(0.0, self._deadline - time.monotonic()))
             if not self._streams.get_map():  # it has closed both, and still runs
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -111,7 +116,8 @@ class ProgramRun:
                 else:
                     self._printed += len(piece)
                     if self._printed > self.command.output * MEGABYTE:
-                        raise ProgramFailed(f"{self.command.label} was stopped: it printed more than {self.command.output:,} MB.")
+                        sentence = _("%(name)s was stopped: it printed more than %(n)s MB.")
+                        raise ProgramFailed(sentence % {"name": self.command.label, "n": intcomma(self.command.output)})
                     yield piece
 
     def _is_full(self, piece: bytes) -> bool:
@@ -127,9 +133,10 @@ class ProgramRun:
         status = self._process.wait()
         if status == 0:
             return
-        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with {status}"
+        sentence = _("%(name)s ended by %(end)s.") if status < 0 else _("%(name)s ended with %(end)s.")
+        ended = sentence % {"name": self.command.label, "end": signal.Signals(-status).name if status < 0 else status}
         last = self.log.strip().rpartition("\n")[2][:500]
-        raise ProgramFailed(f"{self.command.label} ended {how}.{f' The last line that it logged: {last}' if last else ''}")
+        raise ProgramFailed(_("%(sentence)s The last line that it logged: %(line)s") % {"sentence": ended, "line": last} if last else ended)
 
     @property
     def log(self) -> str:
@@ -158,7 +165,8 @@ def _secrets_in(command: Command) -> list[str]:
             _collect(json.loads(Path(command.config).read_bytes()), texts)
         except (OSError, ValueError, RecursionError):
             raise ProgramFailed(
-                f"The configuration of {command.label} is not there, or is no JSON. Whoever runs Heliograph can put this right."
+                _("The configuration of %(name)s is not there, or is no JSON. Whoever runs Heliograph can put this right.")
+                % {"name": command.label}
             ) from None
     return texts
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.source.json_fields import parse_field
@@ -154,7 +156,8 @@ def _request(requester: ListRequester, url: str, *, is_empty_404: bool = False) 
     if isinstance(answer, ReadFailure):
         raise Invalid({"address": [answer.message]})
     if answer.status >= 400 and not (is_empty_404 and answer.status == 404):
-        raise Invalid({"address": [quoting(f"There is no list at this address ({answer.status}).", answer.words)]})
+        sentence = _("There is no list at this address (%(status)d).") % {"status": answer.status}
+        raise Invalid({"address": [quoting(sentence, answer.words)]})
     return answer
 
 

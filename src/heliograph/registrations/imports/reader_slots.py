@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 
 from heliograph.registrations.imports.import_errors import ImportFileError
 
@@ -38,14 +39,16 @@ class ReadingBusy(ImportFileError):
     def __init__(self, reading: UploadReading | None) -> None:
         self.reading = reading
         if reading is None:
-            super().__init__("Files of others are being read just now. Wait a minute, then try again.")
+            super().__init__(_("Files of others are being read just now. Wait a minute, then try again."))
         elif reading.job:
             super().__init__(
-                f"A dry run of “{reading.name}” is under way, and an account has one at a time. Wait for its end, or stop it; then try again."
+                _("A dry run of “%(name)s” is under way, and an account has one at a time. Wait for its end, or stop it; then try again.")
+                % {"name": reading.name}
             )
         else:
             super().__init__(
-                f"“{reading.name}” is being read, and an account's files are read one at a time. Wait until it is done, then try again."
+                _("“%(name)s” is being read, and an account's files are read one at a time. Wait until it is done, then try again.")
+                % {"name": reading.name}
             )
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts.models import Account
@@ -106,7 +107,7 @@ def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: st
         save(upload)
     except OSError as error:
         forget(upload)
-        raise FileUnreadable(f"The file cannot be kept here: {error.strerror}.") from None
+        raise FileUnreadable(_("The file cannot be kept here: %(reason)s.") % {"reason": error.strerror}) from None
     except BaseException:
         forget(upload)
         raise

@@ -384,7 +384,9 @@ def erase_done(request: AccountRequest, erasure: int) -> HttpResponse:
         heading=_heading(row),
         lead=_done_words(row, Actors.from_stored(request.account, [row.by]).name(row.by)),
         runs=job is not None and row.ended is None and job.state in (JobState.QUEUED, JobState.RUNNING),
-        stopped=job.error if job is not None and row.ended is None and job.state in (JobState.FAILED, JobState.PAUSED) else "",
+        stopped=_(job.error)
+        if job is not None and job.error and row.ended is None and job.state in (JobState.FAILED, JobState.PAUSED)
+        else "",
         paused=job is not None and row.ended is None and job.state in (JobState.FAILED, JobState.PAUSED, JobState.CANCELLED),
         sums=_sums(row),
         left=left,

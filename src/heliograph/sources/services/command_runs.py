@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.source.platforms import COMMAND
@@ -62,7 +64,7 @@ def run_now(account: int, id: int, *, by: str) -> int | None:
         if row.platform != COMMAND:
             raise NotThere("This source runs no command.")
         if "command" not in json.loads(row.settings or "{}"):
-            raise Invalid({"source": ["No command is chosen yet."]})
+            raise Invalid({"source": [_("No command is chosen yet.")]})
         if row.state != SourceState.DRAFT:
             ask_for_reading(transaction, row)
             row.save(update_fields=["due_at", "asked_at"])
@@ -72,7 +74,7 @@ def run_now(account: int, id: int, *, by: str) -> int | None:
     except (CommandsError, ProgramFailed, SingerError) as error:
         raise Invalid({"source": [str(error)]}) from None
     if not records:
-        raise Invalid({"source": ["It printed no record."]})
+        raise Invalid({"source": [_("It printed no record.")]})
     body = json.dumps([record.entry for record in records], ensure_ascii=False).encode("utf-8", "replace")
     with saving(account, by=by) as transaction:
         lock_source(id)
@@ -96,7 +98,8 @@ def _first_records(command: Command, source: int) -> list[SingerRecord]:
             program.check_end()
         elif not records and time.monotonic() >= until:
             raise ProgramFailed(
-                f"{command.label} printed no record within {SAMPLE_SECONDS:.0f} seconds. Switch the source on without a sample."
+                _("%(name)s printed no record within %(seconds)s seconds. Switch the source on without a sample.")
+                % {"name": command.label, "seconds": f"{SAMPLE_SECONDS:.0f}"}
             )
         return records[:SAMPLE]
     finally:

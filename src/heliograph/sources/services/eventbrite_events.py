@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from itertools import chain, count
 
+from django.utils.translation import gettext as _
+
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Auth, KeyPlace, Method
@@ -38,7 +40,7 @@ def save_event(transaction: SetupTransaction, id: int, event: EventbriteEvent, *
         raise NotThere("This source does not read from Eventbrite.")
     if token.strip():
         if event.connection is not None:
-            raise Invalid({"token": ["Choose a connection or type a token, not both."]})
+            raise Invalid({"token": [_("Choose a connection or type a token, not both.")]})
         event = replace(event, connection=_own_connection(transaction, event.server, token.strip()))
     try:
         description = list_of(event)

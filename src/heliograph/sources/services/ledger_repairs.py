@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.deliveries import delivery_operations
 from heliograph.domain.errors import HeliographError
@@ -112,9 +114,9 @@ def compare_event(account: int, event: str, *, by: str) -> int:
 
 def _check_reads(row: Source) -> None:
     if not is_read(row):
-        raise Invalid({"source": ["It only calls, so there is nothing to read. Its calls are always compared with what was recorded."]})
+        raise Invalid({"source": [_("It only calls, so there is nothing to read. Its calls are always compared with what was recorded.")]})
     if row.state != SourceState.ON:
-        raise Invalid({"source": ["It is not on. Resume it first, then it is read."]})
+        raise Invalid({"source": [_("It is not on. Resume it first, then it is read.")]})
 
 
 def _read_all(row: Source, progress: SourceProgress) -> SourceProgress:

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.save_order import SavedSince
 from heliograph.connections.models import Connection
@@ -32,7 +34,7 @@ def save_list(transaction: SetupTransaction, id: int, description: RestList) -> 
     if not has_described_list(row.platform):
         raise NotThere("This source is called, it does not read a list.")
     if description.connection is not None and not Connection.objects.filter(pk=description.connection, deleted_at=None).exists():
-        raise Invalid({"connection": [f"There is no connection {description.connection} here."]})
+        raise Invalid({"connection": [_("There is no connection %(id)s here.") % {"id": description.connection}]})
     settings = _object(row.settings)
     before = settings.get("list")
     body = description.to_body()
@@ -57,7 +59,7 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
     with saving(account, by=by) as transaction:
         row = lock_source(id)
         if not _object(row.settings).keys() & {"list", PRETIX}:
-            raise Invalid({"source": ["Its list is not described yet. Describe it first."]})
+            raise Invalid({"source": [_("Its list is not described yet. Describe it first.")]})
         if row.state != SourceState.DRAFT:
             ask_for_reading(transaction, row)
             row.save(update_fields=["due_at", "asked_at"])
@@ -88,7 +90,7 @@ def answer_missing(transaction: SetupTransaction, id: int, *, set_inactive: bool
     if seen is not None and progress.missing != seen:
         raise SavedSince
     if not progress.missing:
-        raise Invalid({"source": ["It asks nothing now."]})
+        raise Invalid({"source": [_("It asks nothing now.")]})
     if not set_inactive:
         source_reads.forgive_missing(transaction.db, row.pk)
     missing = progress.missing

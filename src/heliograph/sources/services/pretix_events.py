@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import available_timezones
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.setup.compiled_setup import EventState
 from heliograph.domain.source.pretix_catalogue import CatalogueEvent, NotPretix, PretixCatalogue
@@ -75,12 +77,12 @@ def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: 
     with saving(account, by=by) as transaction:
         row = lock_source(id)
         if row.version != seen:
-            raise SavedMeanwhile({"": ["Somebody else saved this source in the meantime. Look at it, and save again."]})
+            raise SavedMeanwhile({"": [_("Somebody else saved this source in the meantime. Look at it, and save again.")]})
         codes: list[tuple[str, str]] = []
         for choice in choices:
             event = sample.catalogue.event(choice.key)
             if event is None:
-                raise Invalid({choice.key: ["This event is no longer in pretix."]})
+                raise Invalid({choice.key: [_("This event is no longer in pretix.")]})
             codes.append((choice.key, _our_event(transaction, event, choice)))
         save_setup(transaction, row, replace(setup, catalogue=sample.catalogue, events=tuple(codes), refusal="", new_events=()))
         if sample.orders:
@@ -104,12 +106,12 @@ def look_again(account: int, id: int, *, by: str) -> str:
 
 def _check(catalogue: PretixCatalogue, choices: Sequence[EventChoice]) -> None:
     if not choices:
-        raise Invalid({"": ["Choose at least one event."]})
+        raise Invalid({"": [_("Choose at least one event.")]})
     if len(choices) > MOST_CHOSEN:
-        raise Invalid({"": [f"At most {MOST_CHOSEN} events are possible. Add another source for more."]})
+        raise Invalid({"": [_("At most %(n)s events are possible. Add another source for more.") % {"n": MOST_CHOSEN}]})
     codes = {each.key: (each.code or _suggested(catalogue, each.key)).lower() for each in choices}
     counted = Counter(codes.values())
-    twice = {key: ["Another event becomes this one, too. Choose different ones."] for key, code in codes.items() if counted[code] > 1}
+    twice = {key: [_("Another event becomes this one, too. Choose different ones.")] for key, code in codes.items() if counted[code] > 1}
     if twice:
         raise Invalid(twice)
 
@@ -126,7 +128,7 @@ def _our_event(transaction: SetupTransaction, event: CatalogueEvent, choice: Eve
     if existing is not None:
         return str(existing)
     if choice.code != NEW:
-        raise Invalid({choice.key: [f"There is no event {code} any more."]})
+        raise Invalid({choice.key: [_("There is no event %(code)s any more.") % {"code": code}]})
     try:
         save_event(transaction, event_state(event, code, transaction.provider.account(transaction.account)))
     except Invalid as error:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.fields import PROFILE_FIELDS
@@ -107,13 +109,13 @@ def save_match(transaction: SetupTransaction, id: int, match: PretixMatch, *, se
     """
     row = pretix_row(id)
     if seen is not None and row.version != seen:
-        raise SavedMeanwhile({"": ["Somebody else saved this source in the meantime. Look at it, and save again."]})
+        raise SavedMeanwhile({"": [_("Somebody else saved this source in the meantime. Look at it, and save again.")]})
     setup = setup_of(row)
     codes = [code for _, code in setup.events]
     ids = dict(Event.objects.filter(account_id=transaction.account, code__in=codes).values_list("code", "pk"))
     gone = next((code for code in codes if code not in ids), None)
     if gone is not None:
-        raise Invalid({"": [f"There is no event {gone} any more. Go back, and choose the events again."]})
+        raise Invalid({"": [_("There is no event %(code)s any more. Go back, and choose the events again.") % {"code": gone}]})
     transaction.lock_more_events(ids.values())
     making = _Making(transaction, [(setup.catalogue.event(key), ids[code]) for key, code in setup.events])
     statuses = [(each.state, making.status(each)) for each in match.statuses]
@@ -125,7 +127,8 @@ def save_match(transaction: SetupTransaction, id: int, match: PretixMatch, *, se
 
 def _settings(setup: PretixSetup, statuses: Any, items: Any, questions: Any, include_test_mode: bool) -> PretixSettings:
     if len(items) > MOST_ITEMS or len(questions) > MOST_QUESTIONS:
-        raise Invalid({"": [f"At most {MOST_ITEMS} products and {MOST_QUESTIONS} questions are possible. Choose fewer events."]})
+        sentence = _("At most %(products)s products and %(questions)s questions are possible. Choose fewer events.")
+        raise Invalid({"": [sentence % {"products": MOST_ITEMS, "questions": MOST_QUESTIONS}]})
     try:
         return PretixSettings(
             server=address_of(setup),
@@ -180,13 +183,13 @@ class _Making:
         row = f"status-{match.state.value}"
         name = match.name.strip()
         if not name:
-            raise Invalid({row: ["Choose a status: an order in this state would wait."]})
+            raise Invalid({row: [_("Choose a status: an order in this state would wait.")]})
         tags = self._tags(TagKind.REGISTRATION_STATUS, match.tags, row)
         standard = RegistrationStatus.objects.filter(event=None, folded_name=folded(name)).first()
         if standard is not None:
             self._add_tags(TagKind.REGISTRATION_STATUS, standard, tags)
             return str(standard.name)
-        for _, event in self._events:
+        for _theirs, event in self._events:
             status = RegistrationStatus.objects.filter(event=event, folded_name=folded(name)).first()
             if status is not None:
                 self._add_tags(TagKind.REGISTRATION_STATUS, status, tags)
@@ -236,7 +239,7 @@ class _Making:
         choices = tuple(texts.items()) if kind in ("C", "M") else YES_NO if kind == "B" else ()
         if match.target.startswith(PROFILE):
             if match.target.removeprefix(PROFILE) not in PROFILE_FIELDS:
-                raise Invalid({match.row: ["There is no such field."]})
+                raise Invalid({match.row: [_("There is no such field.")]})
             return PretixQuestion(match.identifier, match.target, choices)
         label = match.target.removeprefix(ANSWERS).strip()
         code = self._code(label)

@@ -17,6 +17,8 @@ from itertools import chain, count
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.domain.connection.connection import Auth, KeyPlace, Method
@@ -198,9 +200,9 @@ def connect(transaction: SetupTransaction, access: PretixAccess, id: int | None 
 def _own_connection(transaction: SetupTransaction, access: PretixAccess, setup: PretixSetup) -> int:
     own = setup.connection if setup.is_own else None
     if not access.address.strip():
-        raise Invalid({"address": ["Give the address of your pretix."]})
+        raise Invalid({"address": [_("Give the address of your pretix.")]})
     if own is None and not access.token.strip():
-        raise Invalid({"token": ["Paste the token of the team."]})
+        raise Invalid({"token": [_("Paste the token of the team.")]})
     fields: dict[str, object] = {
         "auth": Auth.KEY.value,
         "method": Method.GET.value,
@@ -225,7 +227,7 @@ def api_address(address: str) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
     except ValueError:
-        raise Invalid({"address": ["This is not the address of a server, such as https://pretix.eu."]}) from None
+        raise Invalid({"address": [_("This is not the address of a server, such as https://pretix.eu.")]}) from None
     return f"{parts.scheme}://{parts.netloc}/api/v1/"
 
 
@@ -272,7 +274,7 @@ def requests_of(account: int, setup: PretixSetup) -> PretixRequests:
     """What asks the pretix of a set-up. Raises PretixRefusal."""
     origin = address_of(setup)
     if setup.connection is None or not origin:
-        raise PretixRefusal("The connection of this source was deleted. Choose another one.")
+        raise PretixRefusal(_("The connection of this source was deleted. Choose another one."))
     return PretixRequests(account, setup.connection, origin)
 
 

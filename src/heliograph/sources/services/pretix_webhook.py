@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.utils.translation import gettext as _
+
 from heliograph.domain.source.pretix_catalogue import NotPretix
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
@@ -28,7 +30,7 @@ def set_up_webhook(account: int, id: int, *, by: str) -> None:
     source = pretix_row(id)
     former = setup_of(source)
     if not former.is_connected:
-        raise Invalid({"pretix": ["pretix has not answered yet. Look at its organizers first."]})
+        raise Invalid({"pretix": [_("pretix has not answered yet. Look at its organizers first.")]})
     try:
         requests = requests_of(account, former)
         requests.check_webhooks(former.catalogue.organizer)
@@ -62,7 +64,7 @@ def end_webhook(account: int, id: int, *, by: str) -> None:
     source = pretix_row(id)
     setup = setup_of(source)
     if setup.webhook is None:
-        raise Invalid({"pretix": ["No webhook was set up from here. One that somebody made is removed in pretix."]})
+        raise Invalid({"pretix": [_("No webhook was set up from here. One that somebody made is removed in pretix.")]})
     try:
         requests_of(account, setup).end_webhook(setup.catalogue.organizer, setup.webhook)
     except PretixRefusal as error:

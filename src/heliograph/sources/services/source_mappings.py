@@ -8,6 +8,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.domain.mapping.row import FixedText, MappingError
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
@@ -52,7 +54,7 @@ def save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, *
     """
     row = lock_source(id)
     if seen is not None and row.version != seen:
-        raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
+        raise SavedMeanwhile({"mapping": [_("Somebody else saved this source in the meantime.")]})
     if row.state != SourceState.DRAFT:
         _check_complete(row, mapping)
     return _save(transaction, row, mapping, Deed.CHANGED, _audited(row))
@@ -65,7 +67,7 @@ def switch_on(transaction: SetupTransaction, id: int, mapping: CallMapping, earl
     """
     row = lock_source(id)
     if seen is not None and row.version != seen:
-        raise SavedMeanwhile({"mapping": ["Somebody else saved this source in the meantime."]})
+        raise SavedMeanwhile({"mapping": [_("Somebody else saved this source in the meantime.")]})
     _check_complete(row, mapping)
     before = _audited(row)
     if earlier_calls is KeptCalls.LEAVE:
@@ -84,7 +86,7 @@ def run_again(transaction: SetupTransaction, id: int, calls: Iterable[int] | Non
     """
     row = lock_source(id)
     if row.state == SourceState.DRAFT:
-        raise Invalid({"source": ["It is not switched on yet, so none of its calls is recorded."]})
+        raise Invalid({"source": [_("It is not switched on yet, so none of its calls is recorded.")]})
     count = set_calls_back(transaction, row, calls)
     if count:
         row.save()
@@ -112,10 +114,16 @@ def set_calls_back(transaction: SetupTransaction, row: Source, calls: Iterable[i
 def _check_complete(row: Source, mapping: CallMapping) -> None:
     if row.platform == FOLDER:
         if reading_of(row.settings) is None:
-            raise Invalid({"folder": ["No reading of the columns is remembered yet. Choose it first."]})
+            raise Invalid({"folder": [_("No reading of the columns is remembered yet. Choose it first.")]})
         return
     if mapping.lacks:
-        raise Invalid({"mapping": [f"Nothing fills {' and '.join(mapping.lacks)} yet, and each registration needs both."]})
+        raise Invalid({"mapping": [_lack(*mapping.lacks)]})
+
+
+def _lack(field: str, other: str = "") -> str:
+    if other:
+        return _("Nothing fills %(field)s and %(other)s yet, and each registration needs both.") % {"field": field, "other": other}
+    return _("Nothing fills %(field)s yet, and each registration needs both.") % {"field": field}
 
 
 def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, operation: Deed, before: dict[str, Any]) -> Source:

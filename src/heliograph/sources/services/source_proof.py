@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.vault import vault
@@ -100,11 +102,11 @@ def add_secret(transaction: SetupTransaction, id: int, typed: str = "") -> str:
     row = lock_source(id)
     verification = proof_of(row).verification
     if verification is None or not verification.needs_secret:
-        raise Invalid({"secret": ["First choose how calls prove themselves: as it is now, no secret is needed."]})
+        raise Invalid({"secret": [_("First choose how calls prove themselves: as it is now, no secret is needed.")]})
     now = from_micros(transaction.db.now())
     valid = [secret for secret in secrets_of(row) if _is_valid(secret, now)]
     if len(valid) >= MOST_VALID:
-        raise Invalid({"secret": ["Two secrets are valid. End one of them first."]})
+        raise Invalid({"secret": [_("Two secrets are valid. End one of them first.")]})
     text = typed.strip() or made_secret(verification)
     _check_text(verification, text)
     for secret in valid:
@@ -137,7 +139,7 @@ def end_secret(transaction: SetupTransaction, id: int, secret: int) -> None:
 def made_secret(verification: Verification) -> str:
     """A new secret of 256 random bits, in the form that the verification expects. Raises Invalid if only the sender can make it."""
     if verification.proof is Proof.SIGNATURE and verification.algorithm is Algorithm.ED25519:
-        raise Invalid({"secret": ["With Ed25519 the sender makes the keys: enter its public one."]})
+        raise Invalid({"secret": [_("With Ed25519 the sender makes the keys: enter its public one.")]})
     key = secrets.token_bytes(MADE_BYTES)
     if verification.secret_form is SecretForm.HEX:
         return key.hex()
@@ -148,15 +150,15 @@ def made_secret(verification: Verification) -> str:
 
 def _check_text(verification: Verification, text: str) -> None:
     if len(text) > LONGEST or not text.isprintable():
-        raise Invalid({"secret": [f"A secret is one line of at most {LONGEST:,} characters."]})
+        raise Invalid({"secret": [_("A secret is one line of at most %(n)s characters.") % {"n": intcomma(LONGEST)}]})
     if verification.proof is Proof.PATH and not _IN_PATH.fullmatch(text):
-        raise Invalid({"secret": ["A secret in the path consists of letters, digits, dots, dashes, underscores and tildes."]})
+        raise Invalid({"secret": [_("A secret in the path consists of letters, digits, dots, dashes, underscores and tildes.")]})
     try:
         key = secret_key(verification, text) if verification.proof is Proof.SIGNATURE else text.encode()
     except Unusable:
         key = b""
     if not key:
-        raise Invalid({"secret": ["It does not have the form that the verification expects. Copy it again, with its beginning."]})
+        raise Invalid({"secret": [_("It does not have the form that the verification expects. Copy it again, with its beginning.")]})
 
 
 def _is_valid(secret: SourceSecret, now: datetime) -> bool:

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS
 from heliograph.domain.source.ready_mappings import READY_MAPPINGS
@@ -45,11 +47,12 @@ def platform_row(id: int, platform: str) -> Source:
 def add_source(transaction: SetupTransaction, platform: str, name: str) -> Source:
     """Adds a source that is not switched on. One that is called gets its address at once, and a known sender's settings. Raises Invalid."""
     if platform not in PLATFORMS:
-        raise Invalid({"platform": [f"There is no platform {platform!r}. Those that can be added: {', '.join(PLATFORMS)}."]})
+        sentence = _("There is no platform %(name)s. Those that can be added: %(names)s.")
+        raise Invalid({"platform": [sentence % {"name": repr(platform), "names": ", ".join(PLATFORMS)}]})
     if platform == FOLDER and base_folder() is None:
-        raise Invalid({"platform": ["Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS)."]})
+        raise Invalid({"platform": [_("Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS).")]})
     if platform == COMMAND and not has_commands():
-        raise Invalid({"platform": ["Whoever runs Heliograph has listed no programs yet (HELIOGRAPH_COMMANDS)."]})
+        raise Invalid({"platform": [_("Whoever runs Heliograph has listed no programs yet (HELIOGRAPH_COMMANDS).")]})
     now: Any = from_micros(transaction.db.now())
     row = Source(account_id=transaction.account, name=name, platform=platform, created=now, created_by=transaction.by[:60], changed=now)
     if PLATFORMS[platform].is_called:
@@ -88,7 +91,7 @@ def pause(transaction: SetupTransaction, id: int) -> Source:
     """Pauses a source that is on: what calls bring is kept, nothing is read or recorded. Raises NotThere, Invalid."""
     row = lock_source(id)
     if row.state == SourceState.DRAFT:
-        raise Invalid({"source": ["It is not switched on, so there is nothing to pause."]})
+        raise Invalid({"source": [_("It is not switched on, so there is nothing to pause.")]})
     before = _audited(row)
     if row.state == SourceState.ON:
         row.state = SourceState.PAUSED
@@ -100,7 +103,7 @@ def resume(transaction: SetupTransaction, id: int) -> Source:
     """Resumes a paused source: what was kept is recorded in its order, and reading goes on where it stopped. Raises NotThere, Invalid."""
     row = lock_source(id)
     if row.state == SourceState.DRAFT:
-        raise Invalid({"source": ["It is not switched on yet. Finish its mapping, then switch it on."]})
+        raise Invalid({"source": [_("It is not switched on yet. Finish its mapping, then switch it on.")]})
     before = _audited(row)
     if row.state == SourceState.PAUSED:
         row.state, row.paused, row.paused_by = SourceState.ON, None, ""

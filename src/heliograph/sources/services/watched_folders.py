@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from heliograph.accounts.audit import Deed
 from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.watched_folder import is_finished_name, shown_name
@@ -44,13 +46,13 @@ def upload_of_first_file(account: int, source: int, *, by: str) -> Upload:
     """Puts the oldest file of a folder into the import wizard, where its columns are chosen. The file stays in the folder. Raises Invalid."""
     base = base_folder()
     if base is None:
-        raise Invalid({"folder": ["Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS)."]})
+        raise Invalid({"folder": [_("Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS).")]})
     try:
         place = FolderPlace.open(base, source)
         try:
             files = {name: facts for name, facts in place.files().items() if is_finished_name(name) and facts.size}
             if not files:
-                raise Invalid({"folder": ["There is no file in the folder yet."]})
+                raise Invalid({"folder": [_("There is no file in the folder yet.")]})
             name = min(files, key=lambda each: (files[each].modified, each))
             with place.opened(name, files[name]) as file:
                 return uploads.keep(account, shown_name(name), iter(lambda: file.read(BLOCK), b""), event="", by=by)
@@ -59,4 +61,4 @@ def upload_of_first_file(account: int, source: int, *, by: str) -> Upload:
     except (FolderUnusable, FileChanged, ImportFileError) as error:
         raise Invalid({"folder": [str(error)]}) from None
     except OSError as error:
-        raise Invalid({"folder": [f"The file cannot be read: {error.strerror}."]}) from None
+        raise Invalid({"folder": [_("The file cannot be read: %(reason)s.") % {"reason": error.strerror}]}) from None

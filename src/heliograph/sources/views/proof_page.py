@@ -84,7 +84,7 @@ def _secret_deed(request: AccountRequest, source: Source, form: SecretForm, do: 
                     return service.add_secret(transaction, source.pk), None
                 case "add":
                     if not form.cleaned_data["secret"].strip():
-                        raise Invalid({"secret": ["Paste the sender’s secret."]})
+                        raise Invalid({"secret": [_("Paste the sender’s secret.")]})
                     service.add_secret(transaction, source.pk, form.cleaned_data["secret"])
                     say(request, _("The secret is added. Calls with it are accepted from now on."))
                 case "end":
