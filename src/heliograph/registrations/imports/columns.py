@@ -22,7 +22,7 @@ from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import SESSION_STATUSES
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.column_words import NO, YES, plain, standard_targets
-from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
+from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem, gettext_noop
 from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS
 from heliograph.registrations.imports.rows import FileRow, clip_value
 from heliograph.registrations.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
@@ -84,11 +84,11 @@ def read_given(path: Path) -> Given:
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ColumnsError(f"{path} cannot be read: {error}.") from None
+        raise ColumnsError(gettext_noop("%(file)s cannot be read: %(reason)s."), file=str(path), reason=str(error)) from None
     try:
         return given_from_body(json.loads(text))
     except (ValueError, RecursionError, BodyError) as error:
-        raise ColumnsError(f"{path} is not a column mapping: {error}.") from None
+        raise ColumnsError(gettext_noop("%(file)s is not a column mapping: %(reason)s."), file=str(path), reason=str(error)) from None
 
 
 def given_from_body(mapping: object) -> Given:
@@ -122,8 +122,12 @@ def checked_target(target: str) -> str:
     if any(target.startswith(area) and code_of(target.removeprefix(area)) for area in _KEYED):
         return target
     raise ColumnsError(
-        f"There is no target {target!r}. Targets are {', '.join(_UNDIVIDED_TARGETS)}, {', '.join(_EVENT)}, profile.<field>, and profile.custom.<code>,"
-        " answers.<question>, properties.<name>, sessions.<code>."
+        gettext_noop(
+            "There is no target %(target)s. Targets are %(targets)s, profile.<field>, and profile.custom.<code>,"
+            " answers.<question>, properties.<name>, sessions.<code>."
+        ),
+        target=repr(target),
+        targets=", ".join([*_UNDIVIDED_TARGETS, *_EVENT]),
     )
 
 
@@ -174,7 +178,8 @@ def guess_unchecked(names: Sequence[str], sample: Sequence[Sequence[str]], known
     mapping = given or Given({})
     unknown = [name for name in mapping.columns if name not in names]
     if unknown:
-        raise ColumnsError(f"The file has no column {', '.join(map(repr, unknown))}. Its columns are {_listed(names)}.")
+        sentence = gettext_noop("The file has no column %(missing)s. Its columns are %(names)s.")
+        raise ColumnsError(sentence, missing=", ".join(map(repr, unknown)), names=_listed(names))
     standard, own = standard_targets(), known.names()
     taken = {c.target: c.name for c in mapping.columns.values() if c.target}
     columns = []
@@ -198,10 +203,10 @@ def check_together(columns: Sequence[Column]) -> None:
     """Raises ColumnsError if two columns have the same target, or none contains the registration's code."""
     twice = [t for t, n in Counter(c.target for c in columns if c.target).items() if n > 1]
     if twice:
-        raise ColumnsError(f"Two columns go to {', '.join(twice)}; only one can.")
+        raise ColumnsError(gettext_noop("Two columns go to %(targets)s; only one can."), targets=", ".join(twice))
     if "code" not in (c.target for c in columns):
-        listed = _listed([c.name for c in columns])
-        raise ColumnsError(f"No column contains the registration code. Name it in a column mapping; the columns are {listed}.")
+        sentence = gettext_noop("No column contains the registration code. Name it in a column mapping; the columns are %(names)s.")
+        raise ColumnsError(sentence, names=_listed([c.name for c in columns]))
 
 
 def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: Mapping[str, str]) -> Column:
@@ -217,15 +222,20 @@ def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: 
     if not filled:
         return Column(name)
     if sum(_EMAIL.fullmatch(cell) is not None for cell in filled) > 0.8 * len(filled):
-        return Column(name, "profile.email", why="values", doubt="A guess: its values are e-mail addresses.")
+        return Column(name, "profile.email", why="values", doubt=gettext_noop("A guess: its values are e-mail addresses."))
     if all(cell in SESSION_STATUSES for cell in filled):
-        return Column(name, f"sessions.{code_of(name)}", why="values", doubt="A guess: its values are session statuses.")
+        return Column(name, f"sessions.{code_of(name)}", why="values", doubt=gettext_noop("A guess: its values are session statuses."))
     separator = _separator_in(filled)
     options = {part for cell in set(filled) for part in parts(cell, separator)}
     is_yes_or_no = all(isinstance(flag(cell), bool) for cell in set(filled))
     are_few = len(filled) >= 10 * len(options) and len(options) <= _MOST_OPTIONS and max(map(len, options)) <= 100
     if is_yes_or_no or are_few:
-        return Column(name, f"answers.{code_of(name)}", why="values", doubt="A guess: its few values look like the answers to a question.")
+        return Column(
+            name,
+            f"answers.{code_of(name)}",
+            why="values",
+            doubt=gettext_noop("A guess: its few values look like the answers to a question."),
+        )
     return Column(name)
 
 
@@ -266,7 +276,9 @@ def _date_doubt(signs: DateSigns) -> str:
     if signs.votes:
         verb = "shows" if signs.votes == 1 else "show"
         return f"Only {signs.votes:,} of {signs.dates:,} dates {verb} whether the day or the month comes first; {otherwise}."
-    return f"Dates could be read day or month first; {otherwise}."
+    if signs.order is DateOrder.DAY_FIRST:
+        return gettext_noop("Dates could be read day or month first; unless later rows say otherwise, day first.")
+    return gettext_noop("Dates could be read day or month first; unless later rows say otherwise, month first.")
 
 
 def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
@@ -337,7 +349,7 @@ class Mapper:
         self._by_target = {column.target: column.name for column in columns if column.target}
         self._modified = next((column for column in columns if column.target == "modified"), None)
         if "event" not in self._by_target and not event:
-            raise ColumnsError("No column names the event; say which event the rows belong to, or which column names it.")
+            raise ColumnsError(gettext_noop("No column names the event; say which event the rows belong to, or which column names it."))
 
     def document(self, row: FileRow) -> tuple[dict[str, Any], list[RowProblem]]:
         """The row as a document, and the problems that show without the database.
@@ -355,7 +367,7 @@ class Mapper:
             if index in lists and column.target.startswith(_SEVERAL):
                 _put(document, column.target, list(lists[index]) or None)
             elif index in lists:
-                problems.append(RowProblem(column.name, clip_value(cell), "Takes one value, not a list."))
+                problems.append(RowProblem(column.name, clip_value(cell), gettext_noop("Takes one value, not a list.")))
             else:
                 _put(document, column.target, read(cell) if cell.strip() else None)
         event = document.get("event") or self._event
@@ -364,7 +376,7 @@ class Mapper:
         if text is not None and self._modified is not None:
             at = moment(str(text), self._modified.date, self._zones.get(code_of(str(event or "")), self._zone))
             if at is None:
-                problems.append(RowProblem(self._modified.name, str(text)[:100], "is not a date or time.", DATE_EXAMPLES))
+                problems.append(RowProblem(self._modified.name, str(text)[:100], gettext_noop("is not a date or time."), DATE_EXAMPLES))
                 del document["modified"]
             else:
                 document["modified"] = at.isoformat()

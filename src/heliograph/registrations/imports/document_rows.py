@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 from heliograph.domain.registration.document import KNOWN
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.recording.json_documents import NoDocument, read_document
-from heliograph.registrations.imports.import_errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unusable
 from heliograph.registrations.imports.table_rows import ACCEPTED, FLAWS
 from heliograph.registrations.imports.text_lines import FileLines, FilePosition
@@ -130,7 +130,7 @@ def columns_of(rows: Iterable[FileRow]) -> tuple[str, ...]:
             continue
         if len(columns) > MAX_COLUMNS:
             raise ImportFileError(
-                f"The lines of this file name more than {MAX_COLUMNS:,} columns altogether; at most so many are possible."
+                gettext_noop("The lines of this file name more than %(n)s columns altogether; at most so many are possible."), n=MAX_COLUMNS
             )
     return tuple(columns)
 
@@ -162,7 +162,7 @@ def flat_values(text: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for name, value in _paths(document):
         if name in values:
-            raise NotFlat("This column occurs twice in the line. Remove one of them.", name)
+            raise NotFlat(gettext_noop("This column occurs twice in the line. Remove one of them."), name)
         texts = [_text(name, each) for each in value] if isinstance(value, list) else [_text(name, value)]
         values[name] = texts[0] if len(texts) == 1 else [text for text in texts if text.strip()]
     return values
@@ -194,4 +194,4 @@ def _text(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    raise NotFlat("Holds an object or a list where a single value is expected.", name)
+    raise NotFlat(gettext_noop("Holds an object or a list where a single value is expected."), name)

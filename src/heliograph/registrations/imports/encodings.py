@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from charset_normalizer import from_bytes
 
-from heliograph.registrations.imports.import_errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
 from heliograph.registrations.imports.rows import clip_value
 
 BLOCK = 1 << 18
@@ -111,7 +111,8 @@ def checked(name: str) -> str:
         codec_name = ""
     plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(codec_name, codec_name)
     if plain not in OFFERED:
-        raise ImportFileError(f"{clip_value(name, 40)!r} is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
+        sentence = gettext_noop("%(name)s is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
+        raise ImportFileError(sentence, name=repr(clip_value(name, 40)))
     return plain
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 
 from heliograph.registrations.imports import encodings
 from heliograph.registrations.imports.document_rows import DocumentRows, FlatRows, columns_of
-from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, gettext_noop
 from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS, Restored
 from heliograph.registrations.imports.rows import MAX_CELL, FileRows, clip_value
 from heliograph.registrations.imports.table_rows import TableRows, said_separator
@@ -94,12 +94,15 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
     with _opened(path) as file:
         head = file.read(8)
         if not head:
-            raise NoTable(f"{path.name} is empty.")
+            raise NoTable(gettext_noop("%(file)s is empty."), file=path.name)
         if head.startswith(b"PK\x03\x04"):
             rows = WorkbookRows(path, sheet=sheet)
             return Format(XLSX, sheet=rows.sheet, head=rows.head_line), rows
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-            raise NoTable(f"{path.name} is an old Excel file (.xls) or has a password. Save it as .xlsx without a password, or as CSV.")
+            raise NoTable(
+                gettext_noop("%(file)s is an old Excel file (.xls) or has a password. Save it as .xlsx without a password, or as CSV."),
+                file=path.name,
+            )
         if encoding:
             name = encodings.checked(encoding)
             mark = encodings.mark_length(file, name)
@@ -109,23 +112,24 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         form = Format(CSV, name, mark)
         sample = _sample(file, form)
         if not sample:
-            raise NoTable(f"{path.name} contains only empty lines.")
+            raise NoTable(gettext_noop("%(file)s contains only empty lines."), file=path.name)
         # No spreadsheet writes control characters into the header, or scatters NULs.
         file.seek(0)
         beginning = b"" if form.encoding in encodings.WIDE else file.read(1024)
         head_line = sample[0]
         has_controls = head_line.flaw == NUL or any(c < " " and c not in "\t\r\n\x0b\x0c" for c in head_line.text)
         if beginning.count(0) * 100 > len(beginning) or has_controls:
-            raise NoTable(f"{path.name} is not a table. Save it as CSV or .xlsx and choose it again.")
+            raise NoTable(gettext_noop("%(file)s is not a table. Save it as CSV or .xlsx and choose it again."), file=path.name)
         first = head_line.text.lstrip()
         if first.startswith("{"):
             return replace(form, kind=NDJSON, columns=columns_of(_documents(file, form))), None
         if first.startswith("[") and path.suffix.casefold() != ".csv":
-            raise NoTable(f"{path.name} is one JSON list. Give one JSON object per line (NDJSON), or a table.")
+            raise NoTable(gettext_noop("%(file)s is one JSON list. Give one JSON object per line (NDJSON), or a table."), file=path.name)
         sign = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(separator.casefold(), separator)
         if sign and (len(sign) != 1 or sign in '"\r\n\0' or sign.isalnum()):
             raise ImportFileError(
-                f"{clip_value(separator, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character."
+                gettext_noop("%(sign)s is not a separator; give comma, semicolon, tab, pipe or a single character."),
+                sign=repr(clip_value(separator, 20)),
             )
         form = replace(form, separator=sign or _guess_separator(sample))
         return replace(form, head=_table(path, file, form).head_line), None
@@ -166,9 +170,9 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except IsADirectoryError:
-        raise FileUnreadable(f"{path} is a folder, not a file.") from None
+        raise FileUnreadable(gettext_noop("%(file)s is a folder, not a file."), file=str(path)) from None
     except OSError as error:
-        raise FileUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+        raise FileUnreadable(gettext_noop("%(file)s cannot be read: %(reason)s."), file=str(path), reason=str(error.strerror)) from None
 
 
 # --- detecting the format

@@ -19,7 +19,7 @@ from heliograph.recording.record import event_ids
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
 from heliograph.registrations.imports.file_reader import Format, look, open_rows
-from heliograph.registrations.imports.import_errors import FileUnreadable
+from heliograph.registrations.imports.import_errors import FileUnreadable, gettext_noop
 from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -167,7 +167,7 @@ def digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise FileUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+        raise FileUnreadable(gettext_noop("%(file)s cannot be read: %(reason)s."), file=str(path), reason=str(error.strerror)) from None
 
 
 def is_here(job: Job) -> bool:

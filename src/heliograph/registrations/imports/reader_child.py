@@ -59,7 +59,7 @@ def _read_beginning(wish: Mapping[str, str]) -> dict[str, Any]:
             if len(sample) >= SAMPLE:
                 break
     except ImportFileError as error:
-        return {"refused": str(error)}
+        return {"refused": error.sentence or str(error), "values": error.values}
     return {"form": form.as_json(), "names": list(rows.names), "sample": sample}
 
 

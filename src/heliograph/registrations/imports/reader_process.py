@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.registrations.imports.import_errors import NoTable
+from heliograph.registrations.imports.import_errors import NoTable, gettext_noop
 
 MOST_MEMORY: Final = 1 << 30
 """Bytes of address space: three times the need of the largest workbook that `check_size` allows, full of cells."""
@@ -54,7 +54,7 @@ def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet
     if table is None:
         raise _unreadable(path)
     if "refused" in table:
-        raise NoTable(table["refused"])
+        raise NoTable(table["refused"], **table["values"])
     return Beginning(table["form"], table["names"], table["sample"])
 
 
@@ -83,7 +83,8 @@ def _check(path: str, _changed: int, _size: int, sheet: str) -> None:
 
 
 def _unreadable(path: Path) -> NoTable:
-    return NoTable(f"{path.name} is damaged, or its cells lie so far apart that they cannot be held. Save it as CSV.")
+    sentence = gettext_noop("%(file)s is damaged, or its cells lie so far apart that they cannot be held. Save it as CSV.")
+    return NoTable(sentence, file=path.name)
 
 
 def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] | None:

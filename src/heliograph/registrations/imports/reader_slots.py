@@ -14,9 +14,8 @@ from typing import Any, Final, Self
 
 from django.conf import settings
 from django.core.cache import cache
-from django.utils.translation import gettext as _
 
-from heliograph.registrations.imports.import_errors import ImportFileError
+from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
 
 LEASE: Final = 15.0
 """Seconds; renewed every `reader_process.BEAT`."""
@@ -39,16 +38,20 @@ class ReadingBusy(ImportFileError):
     def __init__(self, reading: UploadReading | None) -> None:
         self.reading = reading
         if reading is None:
-            super().__init__(_("Files of others are being read just now. Wait a minute, then try again."))
+            super().__init__(gettext_noop("Files of others are being read just now. Wait a minute, then try again."))
         elif reading.job:
             super().__init__(
-                _("A dry run of “%(name)s” is under way, and an account has one at a time. Wait for its end, or stop it; then try again.")
-                % {"name": reading.name}
+                gettext_noop(
+                    "A dry run of “%(name)s” is under way, and an account has one at a time. Wait for its end, or stop it; then try again."
+                ),
+                name=reading.name,
             )
         else:
             super().__init__(
-                _("“%(name)s” is being read, and an account's files are read one at a time. Wait until it is done, then try again.")
-                % {"name": reading.name}
+                gettext_noop(
+                    "“%(name)s” is being read, and an account's files are read one at a time. Wait until it is done, then try again."
+                ),
+                name=reading.name,
             )
 
 

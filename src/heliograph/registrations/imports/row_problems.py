@@ -10,7 +10,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
-from heliograph.registrations.imports.import_errors import RowProblem
+from heliograph.registrations.imports.import_errors import RowProblem, gettext_noop
 from heliograph.registrations.imports.rows import place
 
 _WORDS = {"status": "status", "attendee_type": "attendee type"}
@@ -36,7 +36,7 @@ def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: Ac
 
 def no_event(column: str, known: Sequence[str]) -> RowProblem:
     """The row does not name an event."""
-    return RowProblem(column, "", "Is missing: the row names no event.", tuple(known[:MOST]))
+    return RowProblem(column, "", gettext_noop("Is missing: the row names no event."), tuple(known[:MOST]))
 
 
 def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:
@@ -51,7 +51,7 @@ def used_before(column: str, code: object, line: int, row: int) -> RowProblem:
 
 def no_email(column: str, value: str) -> RowProblem:
     """The e-mail is no address. Every target would refuse it, or mail nobody."""
-    return RowProblem(column, value, "Is not an e-mail address.", ("name@example.org",))
+    return RowProblem(column, value, gettext_noop("Is not an e-mail address."), ("name@example.org",))
 
 
 def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
-from heliograph.registrations.imports.import_errors import ImportFileError, NoTable
+from heliograph.registrations.imports.import_errors import ImportFileError, NoTable, gettext_noop
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unique_names, unusable
 from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, FileLine, FileLines, FilePosition
 
@@ -91,15 +91,21 @@ class TableRows:
             elif row.problem is not None or any(cell.strip() for cell in row.cells):
                 first.append((row, self._lines.place))
         if not first:
-            raise NoTable(f"{path.name} has only empty lines.")
+            raise NoTable(gettext_noop("%(file)s has only empty lines."), file=path.name)
         sound = list(itertools.takewhile(lambda each: each[0].problem is None, first))
         row, below = sound[head_index([each.cells for each, _ in sound])] if sound else first[0]
         long = any(len(cell) > MAX_CELL for cell in row.cells)
         if row.problem is not None or long:
             reason = row.problem.reason if row.problem is not None else LONG_CELL
-            raise NoTable(f"The names of columns must be in line {row.line} of {path.name}: {reason}")
+            sentence = gettext_noop("The names of columns must be in line %(line)s of %(file)s: %(reason)s")
+            raise NoTable(sentence, line=str(row.line), file=path.name, reason=reason)
         if len(row.cells) > MAX_COLUMNS:
-            raise ImportFileError(f"{path.name} has {len(row.cells):,} columns; at most {MAX_COLUMNS} are possible.")
+            raise ImportFileError(
+                gettext_noop("%(file)s has %(n)s columns; at most %(most)s are possible."),
+                file=path.name,
+                n=len(row.cells),
+                most=str(MAX_COLUMNS),
+            )
         self.head_line = row.line
         self._go_to(below, row.number)
         return unique_names(row.cells)
@@ -179,11 +185,11 @@ class TableRows:
 _ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."
 _LONG_ROW: Final = f"The row is longer than {_MOST_CHARACTERS:,} characters; perhaps a quote is not closed."
 LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
-_OPEN_QUOTE: Final = "A quote is opened and never closed."
-_INNER_QUOTE: Final = "A quote within a quoted cell is not doubled."
+_OPEN_QUOTE: Final = gettext_noop("A quote is opened and never closed.")
+_INNER_QUOTE: Final = gettext_noop("A quote within a quoted cell is not doubled.")
 FLAWS: Final[Mapping[str, str]] = {
-    UNDECODABLE: "The line contains bytes that are invalid in the file's encoding.",
-    NUL: "The line contains a NUL character.",
+    UNDECODABLE: gettext_noop("The line contains bytes that are invalid in the file's encoding."),
+    NUL: gettext_noop("The line contains a NUL character."),
     ENDLESS: f"The line is longer than {MAX_LINE:,} bytes.",
 }
 ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {

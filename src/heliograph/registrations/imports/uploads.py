@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import DatabaseError, connections, transaction
 from django.utils.translation import gettext as _
 from django_scopes import scope
@@ -32,7 +33,7 @@ from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guess_unchecked
 from heliograph.registrations.imports.file_reader import Format
-from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, gettext_noop
 from heliograph.registrations.imports.missing_setup import Lack
 from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
@@ -91,6 +92,14 @@ class Sheet:
     known: Known
 
 
+def refusal_text(error: ImportFileError) -> str:
+    """Why a file is refused, in the reader's language."""
+    if not error.sentence:
+        return _(str(error))
+    values = {name: intcomma(value) if isinstance(value, int) else value for name, value in error.values.items()}
+    return _(error.sentence) % values if values else _(error.sentence)
+
+
 def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:
     """Stores a file and inspects it. Raises ImportFileError if it is not a table, ReadingBusy while another is being read; then nothing is
     stored."""
@@ -107,7 +116,7 @@ def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: st
         save(upload)
     except OSError as error:
         forget(upload)
-        raise FileUnreadable(_("The file cannot be kept here: %(reason)s.") % {"reason": error.strerror}) from None
+        raise FileUnreadable(gettext_noop("The file cannot be kept here: %(reason)s."), reason=str(error.strerror)) from None
     except BaseException:
         forget(upload)
         raise

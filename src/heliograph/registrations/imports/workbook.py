@@ -18,7 +18,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from heliograph.registrations.imports.cell_errors import cell_errors
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
-from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, RowProblem
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, RowProblem, gettext_noop
 from heliograph.registrations.imports.reader_process import check_readable
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, clip_value, unique_names, unusable
 from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far
@@ -45,7 +45,7 @@ class WorkbookRows:
         try:
             self._book, worksheet = opened(path, sheet)
         except UNREADABLE as error:
-            raise NoTable(f"{path.name} cannot be read as a workbook: {error}.") from None
+            raise NoTable(gettext_noop("%(file)s cannot be read as a workbook: %(reason)s."), file=path.name, reason=str(error)) from None
         self.sheet = worksheet.name
         self._errors = cell_errors(path, self._book.sheet_names.index(self.sheet))
         self.total: int | None = worksheet.total_height
@@ -58,12 +58,17 @@ class WorkbookRows:
             if len(first) == LOOKED_AT:
                 break
         if not first:
-            raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
+            raise NoTable(gettext_noop("The sheet %(sheet)s of %(file)s is empty."), sheet=repr(self.sheet), file=path.name)
         self.head_line, names = first[head_index([cells for _, cells in first])]
         self.names, self.line = unique_names(names), self.head_line
         self._rows = enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW)  # from the first row again: rows below the head were read, too
         if len(self.names) > MAX_COLUMNS:
-            raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
+            raise ImportFileError(
+                gettext_noop("%(file)s has %(n)s columns; at most %(most)s are possible."),
+                file=path.name,
+                n=len(self.names),
+                most=str(MAX_COLUMNS),
+            )
         self._from = max((cursor or {}).get("line", 0), self.line)
 
     @property
@@ -119,7 +124,10 @@ def opened(path: Path, sheet_name: str) -> tuple[CalamineWorkbook, CalamineSheet
     worksheet = _sheet(book, sheet_name)
     if len(worksheet.name) > LONGEST_SHEET:
         raise ImportFileError(
-            f"The sheet {clip_value(worksheet.name, 40)!r} of {path.name} has a name of {len(worksheet.name):,} characters; rename it."
+            gettext_noop("The sheet %(sheet)s of %(file)s has a name of %(n)s characters; rename it."),
+            sheet=repr(clip_value(worksheet.name, 40)),
+            file=path.name,
+            n=len(worksheet.name),
         )
     return book, worksheet
 
@@ -150,7 +158,8 @@ def _sheet(book: CalamineWorkbook, sheet_name: str) -> CalamineSheet:
     if sheet_name:
         if sheet_name not in book.sheet_names:
             there = ", ".join(clip_value(name, 40) for name in book.sheet_names[:5])
-            raise ImportFileError(f"There is no sheet {clip_value(sheet_name, 40)!r}; there are {there}.")
+            sentence = gettext_noop("There is no sheet %(sheet)s; there are %(names)s.")
+            raise ImportFileError(sentence, sheet=repr(clip_value(sheet_name, 40)), names=there)
         return book.get_sheet_by_name(sheet_name)
     visible = python_calamine.SheetVisibleEnum.Visible
     sheets = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet]
@@ -158,7 +167,7 @@ def _sheet(book: CalamineWorkbook, sheet_name: str) -> CalamineSheet:
         sheet = book.get_sheet_by_name(name)
         if sheet.height:
             return sheet
-    raise NoTable("The workbook has no visible sheet with a table.")
+    raise NoTable(gettext_noop("The workbook has no visible sheet with a table."))
 
 
 def check_size(path: Path) -> None:
@@ -181,9 +190,10 @@ def check_size(path: Path) -> None:
                     raise _too_large(path)
             _check_extent(path, archive)
     except OSError as error:
-        raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
+        sentence = gettext_noop("%(file)s cannot be read: %(reason)s.")
+        raise FileUnreadable(sentence, file=str(path), reason=str(error.strerror or error)) from None
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
-        raise NoTable(f"{path.name} is not a valid .xlsx file: {error}.") from None
+        raise NoTable(gettext_noop("%(file)s is not a valid .xlsx file: %(reason)s."), file=path.name, reason=str(error)) from None
 
 
 def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
@@ -192,16 +202,21 @@ def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
         "content.xml",
         "xl/workbook.bin",
     }:  # the reader supports other formats, whose extent is not checked
-        raise NoTable(f"{path.name} is no .xlsx file; save it as .xlsx or CSV.")
+        raise NoTable(gettext_noop("%(file)s is no .xlsx file; save it as .xlsx or CSV."), file=path.name)
     if reaches_too_far(archive):
         raise ImportFileError(
-            f"The cells of {path.name} lie so far apart that there would be more than {MOST_CELLS:,} between them."
-            " Delete the stray ones beyond the table, or save it as CSV."
+            gettext_noop(
+                "The cells of %(file)s lie so far apart that there would be more than %(n)s between them."
+                " Delete the stray ones beyond the table, or save it as CSV."
+            ),
+            file=path.name,
+            n=MOST_CELLS,
         )
 
 
 def _too_large(path: Path) -> ImportFileError:
-    return ImportFileError(f"{path.name} holds more than {MAX_UNPACKED // 1_000_000} MB unpacked; save it as CSV, which has no such limit.")
+    sentence = gettext_noop("%(file)s holds more than %(n)s MB unpacked; save it as CSV, which has no such limit.")
+    return ImportFileError(sentence, file=path.name, n=str(MAX_UNPACKED // 1_000_000))
 
 
 def _most(part: zipfile.ZipInfo) -> int:
@@ -210,7 +225,12 @@ def _most(part: zipfile.ZipInfo) -> int:
 
 def _too_dense(path: Path) -> ImportFileError:
     return ImportFileError(
-        f"{path.name} unpacks to more than {MAX_RATIO} times its size, which no table that was typed does. Delete what lies beyond the table, or save it as CSV."
+        gettext_noop(
+            "%(file)s unpacks to more than %(n)s times its size, which no table that was typed does."
+            " Delete what lies beyond the table, or save it as CSV."
+        ),
+        file=path.name,
+        n=str(MAX_RATIO),
     )
 
 

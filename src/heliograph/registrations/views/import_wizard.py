@@ -79,7 +79,7 @@ def upload(request: AccountRequest) -> HttpResponse:
             except ReadingBusy as busy:
                 notice = _busy(busy)
             except ImportFileError as refusal:
-                form.add_error("file", _(str(refusal)))
+                form.add_error("file", uploads.refusal_text(refusal))
             else:
                 return HttpResponseRedirect(reverse("import-columns", args=(new_upload.id,)))
     return _upload_page(request, form, notice)
@@ -114,7 +114,12 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _busy(busy: ReadingBusy) -> dict[str, Any]:
     """The notice that another file must be finished first, with a link to it."""
-    notice: dict[str, Any] = {"tone": "wait", "title": _("Not started: another file is being read"), "text": _(str(busy)), "items": []}
+    notice: dict[str, Any] = {
+        "tone": "wait",
+        "title": _("Not started: another file is being read"),
+        "text": uploads.refusal_text(busy),
+        "items": [],
+    }
     if busy.reading is not None:
         place = reverse("job", args=(busy.reading.job,)) if busy.reading.job else reverse("import-columns", args=(busy.reading.upload,))
         notice |= {"link": _("Go to %(name)s") % {"name": busy.reading.name}, "href": place}
@@ -146,7 +151,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         except ReadingBusy as busy:
             notice = _busy(busy)
         except ImportFileError as error:
-            notice = {"tone": "failed", "title": _("It cannot be read like this"), "text": _(str(error)), "items": []}
+            notice = {"tone": "failed", "title": _("It cannot be read like this"), "text": uploads.refusal_text(error), "items": []}
         else:
             return HttpResponseRedirect(request.path)
     try:
@@ -154,7 +159,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
     except ReadingBusy as busy:
         return _being_read(request, file_upload, busy)
     except ImportFileError as error:
-        say(request, _(str(error)))
+        say(request, uploads.refusal_text(error))
         return HttpResponseRedirect(reverse("import"))
     data = request.POST if request.method == "POST" and not reads_again else None
     form = ColumnsForm(sheet, _events(request), data, initial={"event": file_upload.event})
@@ -166,7 +171,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         except ReadingBusy as busy:
             notice = _busy(busy)
         except ImportFileError as error:
-            notice = {"tone": "failed", "title": _("These columns can’t be used"), "text": _(str(error)), "items": []}
+            notice = {"tone": "failed", "title": _("These columns can’t be used"), "text": uploads.refusal_text(error), "items": []}
         else:
             return HttpResponseRedirect(reverse("import-dry-run", args=(upload,)))
     return _columns(request, file_upload, sheet, form, notice)
@@ -176,7 +181,9 @@ def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy)
     """The page in place of the columns while an upload is being read. It reloads itself after 3 seconds."""
     is_this_upload = busy.reading is not None and busy.reading.upload == file_upload.id
     title, text = (
-        (_("It is being read"), _("This page updates automatically.")) if is_this_upload else (_("It waits to be read"), _(str(busy)))
+        (_("It is being read"), _("This page updates automatically."))
+        if is_this_upload
+        else (_("It waits to be read"), uploads.refusal_text(busy))
     )
     notice = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
     response = _upload_page(request, UploadForm(_events(request), initial={"event": file_upload.event}), notice)

@@ -58,7 +58,9 @@ def upload_of_first_file(account: int, source: int, *, by: str) -> Upload:
                 return uploads.keep(account, shown_name(name), iter(lambda: file.read(BLOCK), b""), event="", by=by)
         finally:
             place.close()
-    except (FolderUnusable, FileChanged, ImportFileError) as error:
+    except ImportFileError as error:
+        raise Invalid({"folder": [uploads.refusal_text(error)]}) from None
+    except (FolderUnusable, FileChanged) as error:
         raise Invalid({"folder": [str(error)]}) from None
     except OSError as error:
         raise Invalid({"folder": [_("The file cannot be read: %(reason)s.") % {"reason": error.strerror}]}) from None
