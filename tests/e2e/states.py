@@ -96,7 +96,7 @@ def _submit_nothing(visit: Visit) -> None:
 
 def _tick(visit: Visit) -> None:
     visit.page.get_by_role("checkbox", name="Select S26-2").first.check()
-    assert visit.page.get_by_text("1 ticked").is_visible()
+    assert visit.page.get_by_text("1 selected").is_visible()
 
 
 def _menu(visit: Visit) -> None:
@@ -194,7 +194,7 @@ STATES = (
     State(
         "on to an authority",
         "connections/oauth_leave.html",
-        "On to login.example.com",
+        "Continue to login.example.com",
         lambda of: f"/signal/connections/{of.ids['OAuth2']}/access/",
         "setting-up",
         ("oauth-connect",),

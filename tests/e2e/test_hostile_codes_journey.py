@@ -45,7 +45,7 @@ def test_P13_A2_sync_now_of_any_code_sends_that_registration(story: Story, helio
             page.get_by_role("link", name="Timeline").click()
         timeline = opened.value
         timeline.get_by_role("button", name="Sync now").click()
-        expect(timeline.get_by_role("status").get_by_text("1 action is on its way")).to_be_visible()
+        expect(timeline.get_by_role("status").get_by_text("1 action is being sent")).to_be_visible()
         expect(timeline.get_by_role("heading", level=1)).to_have_text(f"Zoë Number{n}")
         timeline.close()
         sent = story.arrived("/crm", n + 1)[-1].json()

@@ -79,7 +79,7 @@ def test_Y1_a_wider_rule_is_replayed_with_its_differences(page: Page, installati
     page.get_by_label(re.compile("^Why")).fill("Cancellations count too")
     page.get_by_role("button", name="Send chosen").click()
     expect(page.get_by_role("heading", name="Replay is done")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_role("main")).to_contain_text("2 chosen = 2 success + 0 superseded")
+    expect(page.get_by_role("main")).to_contain_text("2 chosen = 2 success + 0 replaced")
     replayed = [request.json() for request in story.receiver.at("/crm") if request.header("heliograph-replay") == "true"]
     assert sorted(body["code"] for body in replayed) == ["S26-1", "S26-2"]
     assert {body["last"] for body in replayed} == {"Marin", "Citizen"}

@@ -84,11 +84,11 @@ def test_all_rows_are_ticked_and_submitted_by_keyboard(signed_in: Page, showcase
     page.keyboard.press("Space")
     for row in rows.all():
         expect(row).to_be_checked()
-    expect(page.get_by_role("status").get_by_text(f"{rows.count()} ticked")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text(f"{rows.count()} selected")).to_be_visible()
     rows.first.focus()
     page.keyboard.press("Space")
     expect(every).not_to_be_checked()
-    expect(page.get_by_role("status").get_by_text(f"{rows.count() - 1} ticked")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text(f"{rows.count() - 1} selected")).to_be_visible()
 
 
 def test_an_attempt_unfolds(signed_in: Page, showcase: Showcase) -> None:

@@ -94,7 +94,7 @@ def test_a_merge_is_shown_first_and_then_made(database: DatabaseFacts, client: C
         url = f"/settings/tags/{old.pk}/merge/"
         looked = client.post(url, {"into": other.pk, "look": "1"})
         page = text_of(looked.content)
-        assert "2 statuses will carry Confirmed" in page
+        assert "2 statuses will get Confirmed" in page
         assert "1 flow may act on more from then on" in page
         assert "when a status becomes Confirmed" in page
         assert named(site, "Registered") is not None, "nothing is done by looking"

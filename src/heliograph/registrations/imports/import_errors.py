@@ -18,8 +18,8 @@ class ImportFileError(HeliographError):
     def __init__(self, sentence: str | None = None, /, **values: str | int) -> None:
         """values: by their names in the sentence; an int is shown with separators of thousands. Pages put them into the translated sentence."""
         self.sentence, self.values = sentence, values
-        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
-        super().__init__(sentence % shown if sentence and shown else sentence)
+        texts = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+        super().__init__(sentence % texts if sentence and texts else sentence)
 
 
 class FileUnreadable(ImportFileError):
