@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
+from django.utils.translation import gettext_noop
 
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import AuditEntry
@@ -19,11 +20,25 @@ from heliograph.domain.connection.shown_connection import shown_body
 
 KINDS: Final[dict[str, tuple[str, ...]]] = {
     "signal": ("flow", "connection", "mapping"),
-    "tags": ("tag", "registration status", "session status", "event status", "session registration status"),
-    "events": ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
+    "tags": (
+        "tag",
+        gettext_noop("registration status"),
+        gettext_noop("session status"),
+        gettext_noop("event status"),
+        gettext_noop("session registration status"),
+    ),
+    "events": (
+        "event",
+        gettext_noop("attendee type"),
+        "question",
+        "session",
+        gettext_noop("registration property"),
+        gettext_noop("custom property"),
+        gettext_noop("custom field"),
+    ),
     "people": ("user", "token", "person"),
-    "account": ("account", "configuration file", "source"),
-    "exports": ("record list", "failed rows", "registrations"),
+    "account": ("account", gettext_noop("configuration file"), "source"),
+    "exports": (gettext_noop("record list"), gettext_noop("failed rows"), "registrations"),
 }
 """The kinds of objects by group."""
 SIGN_INS: Final = "sign-ins"

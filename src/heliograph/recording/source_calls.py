@@ -46,6 +46,11 @@ MOST_KEPT: Final = 20
 """Problems of one call that are kept."""
 
 
+def gettext_noop(sentence: str) -> str:
+    """Marks a sentence for translators, as Django's function of this name does: the processes that record have no Django."""
+    return sentence
+
+
 class Halt(Enum):
     """Why no more calls of a source are recorded now."""
 
@@ -122,11 +127,15 @@ def mapped_call(mapping: CallMapping, stored: StoredCall, *, first: int = MAX_RE
     try:
         return documents_of(mapping, call_json(stored), first=first)
     except NoCallBody as error:
-        cure = "Ask the sender for JSON; correcting the mapping cannot cure it."
+        cure = gettext_noop("Ask the sender for JSON; correcting the mapping cannot cure it.")
         return MappedCall(call_problems=(CallProblem(f"cannot be read: {error}"[:300], cure=cure),))
     except Exception as error:  # a bug of ours that one call meets: it waits, and the others go on
         log.exception("source_call_not_mapped", call=stored.id, error=type(error).__name__)
-        return MappedCall(call_problems=(CallProblem("could not be mapped, because of an internal error.", cure="Try again."),))
+        return MappedCall(
+            call_problems=(
+                CallProblem(gettext_noop("could not be mapped, because of an internal error."), cure=gettext_noop("Try again.")),
+            )
+        )
 
 
 def items_of(row: RecordedSource, mapping: CallMapping, stored: StoredCall, mapped: MappedCall) -> list[RecordItem]:
@@ -262,7 +271,11 @@ def _mark(call: _Call, results: Sequence[ItemResult]) -> CallMark:
 def problems_of(result: ItemResult, number: int) -> list[CallProblem]:
     """Why record() did not take a registration of a call."""
     if not result.problems:
-        return [CallProblem("could not be recorded, because of an internal error.", cure="Try again.", number=number)]
+        return [
+            CallProblem(
+                gettext_noop("could not be recorded, because of an internal error."), cure=gettext_noop("Try again."), number=number
+            )
+        ]
     return [
         CallProblem(
             problem.reason,
@@ -282,7 +295,7 @@ def _cure_of(problem: DocumentProblem) -> str:
     if problem.reason.endswith("is not known here."):
         place = "Create the event" if problem.field == EVENT else "Add it in Event Setup"
         return f"{known} {place}, or let the mapping make one that is known of it.".strip()
-    return known or "Correct the mapping, or ask the sender for another value."
+    return known or gettext_noop("Correct the mapping, or ask the sender for another value.")
 
 
 # --- problems as a row keeps them

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext_noop
+
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.domain.snapshot import ConfigProvider
@@ -123,8 +125,8 @@ def _is_prepared(call: TriedCall, number: int, item: RecordItem, known: Known) -
         return False
     event = next((each for each in known.events if each.code == event_code), None)
     if event is None:
-        cure = "Map the event’s name to the code of an event, or add an event with this code."
-        call.problems.append(CallProblem("there is no such event.", "event", "", event_code, cure, number))
+        cure = gettext_noop("Map the event’s name to the code of an event, or add an event with this code.")
+        call.problems.append(CallProblem(gettext_noop("there is no such event."), "event", "", event_code, cure, number))
         return False
     prepared = prepare(item, code, known.account, event)
     if prepared.upsert is None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 
 from django.db import connections, transaction
+from django.utils.translation import gettext_noop
 from django_scopes import scope, scopes_disabled
 
 from heliograph.domain.errors import TooMuchWork
@@ -110,7 +111,7 @@ class FolderImport:
         file = TakenFile(name, facts, f"{at:%Y%m%d-%H%M%S}-{at.microsecond // MILLISECOND:03}")
         reading = reading_of(self._source.settings)
         if reading is None:
-            raise FolderUnusable("No reading of the columns is remembered. Choose it on the page of the source.")
+            raise FolderUnusable(gettext_noop("No reading of the columns is remembered. Choose it on the page of the source."))
         if facts.size > uploads.MOST_KEPT:
             return self._refuse(file, f"It is larger than {uploads.MOST_KEPT >> 30} GB. Split it, and put the parts into the folder.")
         try:
@@ -120,7 +121,9 @@ class FolderImport:
         except ReadingBusy:
             raise
         except PermissionError:
-            return self._refuse(file, "Heliograph may not read it. Give it the right to, and put the file into the folder again.")
+            return self._refuse(
+                file, gettext_noop("Heliograph may not read it. Give it the right to, and put the file into the folder again.")
+            )
         except ColumnsError as error:
             return self._refuse(file, f"{error} {REFIT}")
         except FileUnreadable as error:
@@ -173,13 +176,13 @@ class FolderImport:
             return False
         words = ""
         if job is None:
-            words = "Its import is not there any more. Put the file into the folder again."
+            words = gettext_noop("Its import is not there any more. Put the file into the folder again.")
         elif job.state == JobState.CANCELLED:
-            words = "Its import was stopped. What it had recorded stays; put the file into the folder again for the rest."
+            words = gettext_noop("Its import was stopped. What it had recorded stays; put the file into the folder again for the rest.")
         elif job.state == JobState.FAILED:
             words = f"Its import failed: {job.error} What it had recorded stays; put the file into the folder again for the rest."
         elif job.counts.get("refused") and job.counts["refused"] == job.counts.get("done"):
-            words = "Each of its rows was refused. The report names the reasons."
+            words = gettext_noop("Each of its rows was refused. The report names the reasons.")
         with contextlib.suppress(_SavedMeanwhile), self._saving() as save:
             self._note(replace(file, words=words), job)
             save(self._progress.ended(Subfolder.FAILED if words else Subfolder.DONE, words))

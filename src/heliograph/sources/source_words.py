@@ -198,7 +198,8 @@ def _failed_file_words(source: Source) -> str:
 def failure_words(source: Source) -> str:
     """Why the last reading failed; "" if it did not."""
     stored: Mapping[str, Any] = json.loads(source.failure) if source.failure else {}
-    return str(stored.get("words", ""))
+    words = str(stored.get("words", ""))
+    return _(words) if words else ""
 
 
 def _every(row: SourceRow) -> str:

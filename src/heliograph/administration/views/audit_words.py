@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext
 
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
@@ -35,33 +35,37 @@ VALUE: Final = 400
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
 """Fields that hold ids of tags."""
 CALLED: Final = {
-    "active": "on",
-    "auth": "authentication type",
-    "client_auth": "client credentials go",
-    "cls": "class",
-    "content_type": "content type",
-    "does": "at the target",
-    "email": "e-mail",
-    "empty": "an empty field",
-    "emptied": "left empty on purpose",
-    "grant": "grant type",
-    "key_name": "name of the header or parameter",
-    "key_place": "where the key goes",
-    "method": "request method",
-    "mode": "runs for",
-    "origin": "address",
-    "scopes": "may",
-    "secrets": "secrets, never shown",
-    "statuses": "status becomes",
-    "tag_id": "tag",
-    "timezone": "time zone",
-    "watch": "watches",
-    "expires": "ends",
-    "last": "last time",
-    "replaced": "secrets replaced",
-    "restored": "restored from",
+    "active": gettext_noop("On"),
+    "auth": gettext_noop("Authentication type"),
+    "client_auth": gettext_noop("Client credentials go"),
+    "cls": gettext_noop("Class"),
+    "content_type": gettext_noop("Content type"),
+    "does": gettext_noop("At the target"),
+    "email": gettext_noop("E-mail"),
+    "empty": gettext_noop("An empty field"),
+    "emptied": gettext_noop("Left empty on purpose"),
+    "grant": gettext_noop("Grant type"),
+    "key_name": gettext_noop("Name of the header or parameter"),
+    "key_place": gettext_noop("Where the key goes"),
+    "method": gettext_noop("Request method"),
+    "mode": gettext_noop("Runs for"),
+    "origin": gettext_noop("Address"),
+    "secrets": gettext_noop("Secrets, never shown"),
+    "statuses": gettext_noop("Status becomes"),
+    "tag_id": gettext_noop("Tag"),
+    "timezone": gettext_noop("Time zone"),
+    "watch": gettext_noop("Watches"),
+    "expires": gettext_noop("Ends"),
+    "last": gettext_noop("Last time"),
+    "replaced": gettext_noop("Secrets replaced"),
+    "restored": gettext_noop("Restored from"),
+    "valid secrets": gettext_noop("Valid secrets"),
+    "calls that run again": gettext_noop("Calls that run again"),
+    "registrations that are read again": gettext_noop("Registrations that are read again"),
+    "registrations that may become inactive": gettext_noop("Registrations that may become inactive"),
+    "a minute": gettext_noop("A minute"),
 }
-"""The pages' names of fields that have another name in the code."""
+"""The pages' names of fields that have another name in the code, and phrases that entries have as names."""
 VALUES: Final[Mapping[str, Mapping[Any, Promise]]] = {
     "client_auth": CLIENT_AUTHS,
     "does": DOES,
@@ -251,5 +255,7 @@ class AuditNames:
 
 def words(key: str) -> str:
     """The words for a key: "signal_enabled" becomes "Signal enabled"."""
+    if key == "scopes":
+        return pgettext("rights", "May")  # no month
     text = CALLED.get(key) or key.replace("_", " ")
     return _(text[:1].upper() + text[1:])

@@ -38,7 +38,7 @@ from heliograph.registrations.imports.chunk_recorder import record_chunk
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
 from heliograph.registrations.imports.empty_cells import prune
 from heliograph.registrations.imports.file_reader import Format, open_rows
-from heliograph.registrations.imports.import_errors import RowProblem
+from heliograph.registrations.imports.import_errors import RowProblem, gettext_noop
 from heliograph.registrations.imports.missing_setup import EVENTS, lacking
 from heliograph.registrations.imports.name_corrections import NameCorrections
 from heliograph.registrations.imports.notes import Notes
@@ -128,7 +128,9 @@ class ImportRun:
         else:
             if state is None:
                 raise JobError(
-                    "The notes of this import are gone. Start the import again; what is recorded already will be found unchanged."
+                    gettext_noop(
+                        "The notes of this import are gone. Start the import again; what is recorded already will be found unchanged."
+                    )
                 )
             self._phase, self._last_line = "record", int(cursor["last"])
             self._columns = with_date_orders(self._columns, self._census.dates)
@@ -360,7 +362,9 @@ class ImportRun:
                     continue
                 # record() refuses a valid row, with problems, if the set-up has changed since; without, if the database refuses the data.
                 problems = [of_problem(problem, self._column, self._known.account, None) for problem in result.problems]
-                refused.append(RefusedRow.from_row(row, problems or [RowProblem("", "", "The database refused this row.", ())]))
+                refused.append(
+                    RefusedRow.from_row(row, problems or [RowProblem("", "", gettext_noop("The database refused this row."), ())])
+                )
         counts["refused"] += len(refused)
         counts["done"] += ready.rows
         if refused:

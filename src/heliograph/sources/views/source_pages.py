@@ -293,7 +293,7 @@ def _call(call: SourceCall) -> Mapping[str, Any]:
         state, tone = gettext_lazy("Not imported"), "failed"
     return {
         "href": "" if file and not file["job"] else reverse("source-call", args=(call.source_id, call.pk)),
-        "note": file.get("words", ""),
+        "note": _(file["words"]) if file.get("words") else "",
         "at": call.at,
         "what": words.call_words(call),
         "state": state,
