@@ -103,20 +103,18 @@ def has_commands() -> bool:
 
 
 def read_commands(path: Path) -> dict[str, Command]:
-    """Reads the file. Raises CommandsError."""
+    """Reads the file. Raises CommandsError, in English: the doctor reads it, too, and has no translations."""
     try:
         body = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CommandsError(
-            _("The commands in %(path)s cannot be read: %(reason)s.") % {"path": path, "reason": getattr(error, "strerror", None) or error}
-        ) from None
+        raise CommandsError(f"The commands in {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     try:
         entries = body.get("commands", {})
         if not isinstance(entries, dict) or len(entries) > MOST_COMMANDS or set(body) - {"commands"}:
             raise BodyError("", f"expected at most {MOST_COMMANDS} tables such as [commands.crm], and nothing else")
         return {name: _command(name, entry) for name, entry in entries.items()}
     except BodyError as error:
-        raise CommandsError(_("The commands in %(path)s cannot be used: %(reason)s.") % {"path": path, "reason": error}) from None
+        raise CommandsError(f"The commands in {path} cannot be used: {error}.") from None
 
 
 def _command(name: str, entry: object) -> Command:
