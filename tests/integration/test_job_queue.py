@@ -237,7 +237,7 @@ def test_O9_the_rows_that_jobs_of_an_account_leave_are_bounded(acme: Account, gl
     bounded(settings, jobs_rows=10)
     ended = Runner(kinds(steps)).run_one(create(acme, 100, leaves_rows=1).pk)
     assert (ended.state, ended.rows, ended.cursor) == (JobState.FAILED, 10, {"at": 10})
-    assert "may leave 10 rows within 24 hours" in ended.error
+    assert "may create 10 rows within 24 hours" in ended.error
     with pytest.raises(TooMuchWork):
         create(acme, 1, leaves_rows=1)
     assert Runner(kinds(steps)).run_one(create(acme, 30).pk).state == JobState.DONE, "other kinds leave nothing"

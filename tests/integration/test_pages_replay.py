@@ -138,7 +138,7 @@ def test_Y1_ticked_lines_only(site: SignalAccount, client: Client) -> None:
     state = replays.find(site.account.pk, replay)
     assert state.stage is Stage.WAITING
     assert state.send.parameters["total"] == 1
-    assert "1 chosen = 0 success + 0 superseded + 0 queued + 0 failed + 0 validation + 1 pending" in shown(client, replay)
+    assert "1 chosen = 0 success + 0 replaced + 0 queued + 0 failed + 0 validation + 1 pending" in shown(client, replay)
 
 
 def test_Y1_pause_go_on_cancel_and_the_audit_says_who_and_why(site: SignalAccount, client: Client) -> None:
@@ -172,7 +172,7 @@ def test_Y1_a_cancelled_replay_says_how_many_were_not_sent(site: SignalAccount, 
     page = shown(client, replay)
     assert "0 of 2; 2 not sent" in page
     assert "2 of 2" not in page
-    assert "2 chosen = 0 success + 0 superseded + 0 queued + 0 failed + 0 validation + 0 pending + 2 not sent" in page
+    assert "2 chosen = 0 success + 0 replaced + 0 queued + 0 failed + 0 validation + 0 pending + 2 not sent" in page
 
 
 def test_Y1_the_words_of_a_dry_run_are_about_what_was_accepted(site: SignalAccount, client: Client) -> None:
