@@ -79,7 +79,7 @@ def _wrong_old(visit: Visit) -> None:
 def _it_is_me(visit: Visit) -> None:
     if "/confirm/" in visit.page.url:  # a state before this one may have said it in the same session
         visit.page.get_by_label("Password").fill(visit.of.password)
-        visit.press("Go on")
+        visit.press("Continue")
 
 
 def _it_is_me_by_code(visit: Visit) -> None:
@@ -90,7 +90,7 @@ def _wrong_key(visit: Visit) -> None:
     _it_is_me(visit)
     visit.page.get_by_label("Type the code").fill("000000")
     if visit.page.locator("[aria-invalid=true]").count() == 0:
-        visit.press("Go on")
+        visit.press("Continue")
 
 
 def _new_codes(visit: Visit) -> None:
