@@ -24,7 +24,7 @@ def _long_ago(path: str) -> str:
 def _too_long(visit: Visit) -> None:
     visit.page.get_by_label("Content, in days").fill("999")
     visit.press(re.compile("^Save$"))
-    expect(visit.page.get_by_text("Give a whole number of days from 1 to 180")).to_be_visible()
+    expect(visit.page.get_by_text("A whole number of days from 1 to 180 is needed")).to_be_visible()
 
 
 def _shorter(visit: Visit) -> None:
