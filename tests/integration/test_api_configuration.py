@@ -42,7 +42,7 @@ def refused(api: ApiClient, path: str, body: dict[str, Any], *, status: int = 40
 def test_B5_a_file_is_planned_applied_and_exported_by_rest(api: ApiClient, account: int) -> None:
     body = {"text": WHOLE, "secrets": SECRETS}
     plan = api.post("configuration/plan", body, status=200)
-    assert len(plan["changes"]) == 39
+    assert len(plan["changes"]) == 42
     assert (plan["left"], plan["without_value"]) == ([], [])
     assert not Flow.objects.exists()
     done = api.post("configuration/apply", body | {"name": "account.yaml"}, status=200)
@@ -55,7 +55,7 @@ def test_B5_a_file_is_planned_applied_and_exported_by_rest(api: ApiClient, accou
     assert list(export) == ["heliograph", *TOP]
     assert list(api.get("configuration?sections=tags,flows")) == ["heliograph", "tags", "flows"]
     (row,) = api.get("configuration/applied")["items"]
-    assert (row["version"], row["name"], row["by_name"], row["added"], row["changed"]) == (1, "account.yaml", "test", 32, 7)
+    assert (row["version"], row["name"], row["by_name"], row["added"], row["changed"]) == (1, "account.yaml", "test", 34, 8)
     assert row["sections"] == list(TOP)
     assert {entry.by for entry in AuditEntry.objects.filter(kind="flow")} == {done_by(account)}
 

@@ -228,7 +228,7 @@ def test_M7_what_speaks_against_a_mapping_is_a_warning(story: Story, api: ApiCli
         }
     }
     credential, doubtful = api.post("mappings/preview", headers, status=200)["warnings"]
-    assert "X-Api-Key is a credential" in credential
+    assert "The name X-Api-Key looks like a credential" in credential
     assert "X-Hall" in doubtful
 
 

@@ -74,7 +74,7 @@ def test_X5_the_timeline_has_decisions_and_attempts(site: SignalAccount, api: Ap
     slack = next(each for each in waiting if each["reason"])
     assert (slack["verdict"], slack["reason"]) == ("not_triggered", "untagged")
     assert slack["item"].startswith("r")
-    assert "waits for a tag" in slack["text"]
+    assert "Waiting: the status has no tag" in slack["text"]
     assert api.get(f"registrations/{id_of(api, 'S26-5')}/timeline?show=sent&flow={decided['All']['flow']['id']}")["items"] == [
         entry | {"decisions": [decided["All"]]}
     ]

@@ -348,6 +348,6 @@ def test_C4_the_client_credentials_page_needs_nobody(story: Story, receiver: Rec
     made = story.connection("CRM", "/crm", secrets=authority.secrets(), **authority.fields())
     client.force_login(administrator)
     page = client.get(f"/signal/connections/{made}/access/").content.decode()
-    assert "by itself" in page
+    assert "automatically" in page
     answer = client.post(f"/signal/connections/{made}/connect/", follow=True)
     assert "Fill in the connection first" in answer.content.decode()

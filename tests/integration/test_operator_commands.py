@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from typing import Any
 
@@ -170,13 +171,13 @@ def test_Y1_a_replay_from_its_dry_run_to_its_end(story: Story, flow: int, heliog
     waiting.until_printed("`heliograph serve` runs it")
     replay = runs(newest(dry_run.KIND)).parameters["replay"]
     assert waiting.wait() == 0, waiting.output
-    counts = {line.split()[0]: line.split()[1] for line in waiting.output.splitlines() if line[:1].isupper()}
-    assert {name: counts[name] for name in ("New", "Different", "Same", "Filtered", "Superseded")} == {
+    counts = dict(re.findall(r"^([A-Z][a-z ]+?) +([0-9]+)\b", waiting.output, re.MULTILINE))
+    assert {name: counts[name] for name in ("New", "Different", "Same", "Filtered", "Replaced by newer data")} == {
         "New": "1",
         "Different": "0",
         "Same": "1",
         "Filtered": "1",
-        "Superseded": "0",
+        "Replaced by newer data": "0",
     }
     assert f"heliograph replay start {replay} --account ACME" in waiting.output
 

@@ -62,7 +62,7 @@ def test_F3_D6_nothing_else_is_discarded(site: SignalAccount, client: Client) ->
 def test_D6_D8_what_was_discarded_can_still_be_submitted(site: SignalAccount, client: Client) -> None:
     key = f"a{site.actions('S-1')[0]}"
     client.post("/signal/retry/discard/", {"item": [key]})
-    assert "at the front" in client.post("/signal/retry/submit/", {"item": [key]}, follow=True).content.decode()
+    assert "is sent next" in client.post("/signal/retry/submit/", {"item": [key]}, follow=True).content.decode()
 
 
 def test_P1_a_viewer_discards_nothing(site: SignalAccount, client: Client) -> None:

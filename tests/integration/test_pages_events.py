@@ -390,7 +390,7 @@ def test_P2_a_copy_has_the_set_up_and_no_registrations(database: DatabaseFacts, 
         url = f"/events/{EVENT}/copy/"
         page = shown(client, url)
         assert "2 custom statuses, 2 attendee types, 2 questions, 1 session, 1 custom registration property" in page
-        assert "4 of them carry no tag here" in page
+        assert "4 of them have no tag here" in page
         assert f'href="/events/{EVENT}/attendee-types/"' in client.get(url).content.decode().partition("What is copied")[2], (
             "where to tag it"
         )

@@ -80,9 +80,9 @@ def test_X5_several_are_listed_with_where_they_were_found(database: DatabaseFact
         rows = re.findall(r"<tr>(.*?)</tr>", shown.decode().partition("<tbody>")[2], re.DOTALL)
         states = {code[1]: row.rpartition("<td")[2] for row in rows if (code := re.search(r">([SF]26-\d+)<", row))}
         assert "Delivered" in states["S26-1"]
-        assert "1 waits" in states["S26-2"]
+        assert "1 waiting" in states["S26-2"]
         assert "1 failed" in states["S26-5"]
-        assert "1 waits" in states["S26-4"], "a run that waits for a tag"
+        assert "1 waiting" in states["S26-4"], "a run that waits for a tag"
         assert "Not sent yet" in states["F26-17"]
 
 

@@ -433,7 +433,7 @@ def test_D8_all_of_a_cause_are_submitted(database: DatabaseFacts, client: Client
         cause = re.search(r'name="cause" value="([^"]+)"', html)[1]
         assert "Submit all 5" in html
         answer = client.post("/signal/retry/submit/", {"cause": cause}, follow=True)
-        assert "5 items are at the front" in answer.content.decode()
+        assert "5 items are sent next" in answer.content.decode()
 
 
 # --- timeline

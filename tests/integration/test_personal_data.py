@@ -252,7 +252,7 @@ DECIDED = {
         django_content_type app_label model
         django_migrations app name""",
     "set-up: what an account's own people write, with its history": """
-        accounts_account allowed_networks code name retry_intervals timezone
+        accounts_account allowed_networks code name retry_intervals start_page timezone
         source cursor created_by folded_name mapping name path paused_by platform settings
         source_secret created_by
         applied_file by content counts name sections state
@@ -275,7 +275,7 @@ DECIDED = {
     "people who sign in, their secrets and those of connections": """
         account_emailaddress email
         account_emailconfirmation key
-        accounts_user email name password role
+        accounts_user email language name password role
         api_token created_by digest name prefix role scopes
         saved_view list_name name query
         django_session session_key

@@ -48,7 +48,7 @@ SET_UP = "/accounts/me/second-factor/"
 REMOVE = "/accounts/me/second-factor/remove/"
 REPLACE = "/accounts/me/second-factor/replace/"
 WAYS_IN = frozenset(
-    {"account_login", "mfa_authenticate", "account_inactive", "account_logout", "openid_connect_login", "openid_connect_callback", "invitation", "new-password", "first-start"}
+    {"account_login", "language", "mfa_authenticate", "account_inactive", "account_logout", "openid_connect_login", "openid_connect_callback", "invitation", "new-password", "first-start"}
 )  # fmt: skip
 """Open to everyone, without anything of an account."""
 FIRST = frozenset({"mfa_activate_totp", "account_reauthenticate"})

@@ -108,6 +108,16 @@ class Diary:
             seen.add((path, uid))
         return found
 
+    @property
+    def delivered_again(self) -> int:
+        """How many requests were taken after the target had refused them."""
+        seen: set[tuple[str, str]] = set()
+        count = 0
+        for path, uid, _code, taken in self.requests:
+            count += bool(taken) and path != "/test" and (path, uid) in seen
+            seen.add((path, uid))
+        return count
+
 
 @dataclass
 class Sent:
@@ -147,6 +157,7 @@ class Sent:
             pending=self.pending.total(),
             untagged=self.untagged.total(),
             retried=len(retries),
+            retried_ok=self.diary.delivered_again + len(self.unsent),  # what the target saw nothing of was delivered then
             abandoned=self.failed.total(),
             validation_errors=self.invalid.total(),
             retried_by_category=dict(Counter(category_of(code) for code in retries)),
