@@ -337,4 +337,4 @@ def test_X3_an_account_has_few_exports_at_the_same_time(site: SignalAccount, cli
     for _n in range(record_export.MOST_OPEN):
         assert "/jobs/" in client.post(f"{RECORDS}/triggered/export/")["Location"]
     answer = client.post(f"{RECORDS}/triggered/export/", follow=True)
-    assert "5 exports of this account are not done yet" in text_of(answer.content)
+    assert "5 exports of this account are still running" in text_of(answer.content)
