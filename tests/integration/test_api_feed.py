@@ -39,7 +39,10 @@ def test_the_filters_are_those_of_the_page() -> None:
     check_filters(
         FeedQuery,
         FeedFilters,
-        only_page={"event-code": "a field for accounts with too many events for a menu; programs have the event's id"},
+        only_page={
+            "event-code": "a field for accounts with too many events for a menu; programs have the event's id",
+            "hour": "an hour of the chart above the page",
+        },
         only_api={},
     )
 
