@@ -93,6 +93,7 @@ class Browser:
         cookies = {"heliograph_session": self._session, "heliograph_csrf": self._csrf}
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
         headers["Referer"] = self._at.geturl()
+        path = path.partition("#")[0]  # a browser keeps it for itself
         self._connection.request(method, quote(path, safe="/?=&%+:;,@#-._~"), body, headers)
         answer = self._connection.getresponse()
         text = answer.read()
