@@ -148,7 +148,7 @@ class ConnectionList:
     def __post_init__(self) -> None:
         self.config: AccountConfig = Committed(self.db).account(self.account)
         self.unmoved: frozenset[int] = frozenset()
-        """After rows were read: the destinations of items in Retry that have never had another connection than that of their lanes."""
+        """After rows were read: destinations of items in Retry whose connection has never changed."""
 
     def rows(self, filters: ConnectionListFilter) -> list[ConnectionRow]:
         """The matching connections, by name."""

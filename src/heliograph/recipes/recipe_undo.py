@@ -54,7 +54,7 @@ class RecipeParts:
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What of a recipe goes with its flow, and what stays because something else uses it."""
+    """The parts of a recipe that go with its flow; the others stay, because something else uses them."""
 
     connection: bool
     mapping: bool

@@ -56,7 +56,7 @@ class Notifications(OfAccount):
 
 
 def _mapped_place(place: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
-    """A place with only the one member that says where it is, and its kinds in one order."""
+    """A place with the one member that identifies it, and its kinds in one order."""
     kinds = {"kinds": _in_order(place["kinds"])}
     if place.get("connection") is not None and place.get("address") is None:
         return {"connection": mapped(Named.CONNECTION, place["connection"])} | kinds

@@ -173,20 +173,20 @@ def _jobs() -> RuleRow:
 
 def _row(scope: str, id: int, name: str, rule: Rule | None, config: AccountConfig, people: dict[int, str], *, maker: int = 0) -> RuleRow:
     """maker: the user who made the flow; 0 if it was none, and for a connection"""
-    told: list[Told] = []
+    recipients: list[Told] = []
     about = ""
     if rule is not None:
-        told = [(people[user], _("as they chose")) for user in sorted(rule.users) if user in people]
-        told += [_told_way(way, config) for way in rule.ways]
+        recipients = [(people[user], _("as they chose")) for user in sorted(rule.users) if user in people]
+        recipients += [_told_way(way, config) for way in rule.ways]
         about = ", ".join(str(SHORT[kind]) for kind in OF_THINGS if kind in rule.kinds)
     elif maker in people:
-        told = [(people[maker], _("made it"))]
+        recipients = [(people[maker], _("made it"))]
     return RuleRow(
         name,
         _("Connection") if scope == "connection" else _("Flow"),
         reverse(scope, args=(id,)),
-        told,
-        "" if rule else _("And as Everything") if told else _("As Everything"),
+        recipients,
+        "" if rule else _("And as Everything") if recipients else _("As Everything"),
         about,
         reverse("notification-rule", args=(scope, id)),
     )

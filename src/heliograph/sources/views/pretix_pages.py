@@ -174,15 +174,15 @@ def source_pretix_events(request: AccountRequest, id: int) -> HttpResponse:
             if not refusal:
                 return HttpResponseRedirect(reverse("source-pretix-match", args=(id,)))
             errors = {"": [refusal]}
-    told = not_saved([_(sentence) for sentence in errors.get("", ())]) if errors else None
-    if told is None and setup.refusal:
-        told = {"tone": "failed", "title": _("pretix did not answer again"), "text": setup.refusal, "items": []}
+    callout = not_saved([_(sentence) for sentence in errors.get("", ())]) if errors else None
+    if callout is None and setup.refusal:
+        callout = {"tone": "failed", "title": _("pretix did not answer again"), "text": setup.refusal, "items": []}
     return settings_page(
         request,
         "sources/pretix_events.html",
         entry=ENTRY,
         status=422 if errors else 200,
-        told=told,
+        told=callout,
         organizers=[Choice(slug, name, slug == setup.catalogue.organizer, slug) for slug, name in setup.catalogue.organizers],
         events=[row.shown(errors) for row in rows],
         has_series=any(event.is_series for event in setup.catalogue.events),
