@@ -12,6 +12,8 @@ from tests.builders import signal_account
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
+from heliograph.guide import chapters
+from heliograph.guide.chapter_file import digest_of
 from heliograph.guide.chapters import read
 from heliograph.guide.guide_search import find_hits
 from heliograph.guide.markdown import Addresses, rendered
@@ -66,6 +68,82 @@ def test_an_excerpt_shows_the_hit_as_it_is_written(folder: Path) -> None:
 def test_what_the_heading_says_comes_first(folder: Path) -> None:
     (folder / "next.md").write_text("# Rest\n\nOf it.", "utf-8")
     assert [hit.section.title for hit in find_hits(read(folder, folder), "rest")] == ["Rest", "Überblick"]
+
+
+@pytest.fixture
+def german(folder: Path) -> Path:
+    """The same guide, with one chapter in German."""
+    (folder / "de").mkdir()
+    digest = digest_of(folder / "next.md")
+    text = "# Das Nächste\n\nWird geändert.\n\n## Wie in Straßen\n\n![Ein Bild](../pictures/a.png)\n\n## 二番目\n\n[Anfang](beginning.md#überblick)"
+    (folder / "de" / "next.md").write_text(f"<!-- translates: {digest} -->\n{text}", "utf-8")
+    return folder
+
+
+def test_a_chapter_comes_in_the_readers_language_or_in_english(german: Path) -> None:
+    guide = read(german, german, "de")
+    beginning, translated = guide.chapters.values()
+    assert (beginning.title, beginning.language) == ("Größe und Anfang", "en")
+    assert (translated.title, translated.language, translated.is_behind) == ("Das Nächste", "de", False)
+    assert "translates" not in translated.text.html
+    assert [each.title for each in guide.groups] == ["Begin", "Then"]
+    assert [each.language for each in read(german, german).chapters.values()] == ["en", "en"]
+
+
+def test_a_translated_chapter_has_the_anchors_and_pictures_of_the_english_one(german: Path) -> None:
+    translated = read(german, german, "de").chapters["next"]
+    assert [each.anchor for each in translated.headings] == ["二番目", "二番目-1"]
+    assert 'id="二番目">Wie in Straßen</h2>' in translated.text.html
+    assert 'heliograph/guide/a.png"' in translated.text.html
+    assert 'href="/help/beginning/#%C3%BCberblick"' in translated.text.html
+
+
+def test_the_search_reads_the_guide_of_a_language(german: Path) -> None:
+    assert [hit.section.title for hit in find_hits(read(german, german, "de"), "strassen")] == ["Wie in Straßen"]
+    assert find_hits(read(german, german), "strassen") == []
+
+
+def test_a_translation_without_the_digest_of_its_chapter_is_behind(german: Path) -> None:
+    (german / "next.md").write_text(NEXT + " And again.", "utf-8")
+    assert read(german, german, "de").chapters["next"].is_behind
+    (german / "de" / "next.md").write_text("# Das Nächste", "utf-8")
+    assert read(german, german, "de").chapters["next"].is_behind
+
+
+def test_a_chapter_that_is_newer_in_english_says_so_and_leads_there(
+    site: SignalAccount, client: Client, german: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chapters, "GUIDE", german)
+    chapters.guide.cache_clear()
+    site.signs_in(client, site.viewer)
+    note, ask = "?language=en", {"accept-language": "de"}
+    try:
+        assert note not in client.get("/help/next/", headers=ask).content.decode()
+        (german / "next.md").write_text(NEXT + " And again.", "utf-8")
+        chapters.guide.cache_clear()
+        shown = client.get("/help/next/", headers=ask).content.decode()
+        assert note in shown
+        assert '<article class="prose" lang="de">' in shown
+        shown = client.get(f"/help/next/{note}", headers=ask).content.decode()
+        assert note not in shown
+        assert '<article class="prose" lang="en">' in shown
+        assert "And again." in shown
+        assert '<html lang="de"' in shown
+    finally:
+        chapters.guide.cache_clear()
+
+
+def test_help_is_found_and_read_in_the_readers_language(site: SignalAccount, client: Client) -> None:
+    """Also where the search for everything finds it."""
+    site.signs_in(client, site.viewer)
+    german = client.get("/help/opening-signal/", headers={"accept-language": "de"}).content.decode()
+    assert '<h1 lang="de">Signal öffnen</h1>' in german
+    assert 'id="who-may-do-what"' in german
+    link = '"/help/opening-signal/#who-may-do-what"'
+    for language, is_found in (("de", True), ("en", False)):
+        ask = {"accept-language": language}
+        assert (link in client.get("/help/", {"q": "wer darf was"}, headers=ask).content.decode()) == is_found
+        assert (link in client.post("/find/results/", {"q": "wer darf was"}, headers=ask).content.decode()) == is_found
 
 
 def test_anchors_and_links_are_written_for_the_page(folder: Path) -> None:

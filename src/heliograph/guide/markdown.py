@@ -15,7 +15,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-PICTURE_FOLDER = "pictures/"
+PICTURE_FOLDERS = ("pictures/", "../pictures/")
+"""As an English chapter and as a translated one, a folder below, write it."""
 _PNG_SIZE = struct.Struct(">8x4x4x2I")
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -55,16 +56,17 @@ class Addresses:
     """The URL for a file in the pictures' folder."""
 
 
-def rendered(markdown: str, addresses: Addresses, pictures: Path) -> GuidePage:
+def rendered(markdown: str, addresses: Addresses, pictures: Path, anchors: Sequence[str] = ()) -> GuidePage:
     """The page, and its sections for the search.
 
     pictures: the folder from which picture sizes are read
+    anchors: of the headings, in their order; a heading without one gets its own
     """
     tokens = _markdown.parse(markdown)
     title = ""
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         title, tokens = _plain(tokens[1]), tokens[3:]
-    sections = _sections(title, tokens)
+    sections = _sections(title, tokens, anchors)
     for token in [each for block in tokens for each in (block, *(block.children or ()))]:
         _address(token, addresses, pictures)
         if token.type == "table_open":
@@ -77,21 +79,18 @@ def anchor_of(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
 
 
-def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
+def _sections(title: str, tokens: Sequence[Token], anchors: Sequence[str]) -> tuple[Section, ...]:
     """Sets the headings' ids, and collects the text under each, for search. Code is left out: nobody looks for its words."""
     sections: list[Section] = []
     anchor, heading, level, texts = "", title, 1, list[str]()
-    taken: set[str] = set()
+    taken = set(anchors)
+    given = iter(anchors)
     after_heading = False
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             sections.append(Section(anchor, heading, level, " ".join(texts)))
             heading, level, texts = _plain(tokens[number + 1]), int(token.tag[1]), []
-            first_anchor = anchor = anchor_of(heading)
-            repeat = 0
-            while anchor in taken:  # a second heading with the same words gets a number
-                repeat += 1
-                anchor = f"{first_anchor}-{repeat}"
+            anchor = next(given, "") or _free_anchor(heading, taken)
             taken.add(anchor)
             token.attrSet("id", anchor)
             after_heading = True
@@ -100,6 +99,16 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
         after_heading = token.type == "heading_open"
     sections.append(Section(anchor, heading, level, " ".join(texts)))
     return tuple(sections)
+
+
+def _free_anchor(heading: str, taken: set[str]) -> str:
+    """The heading's own anchor; a second heading with the same words gets a number."""
+    first_anchor = anchor = anchor_of(heading)
+    repeat = 0
+    while anchor in taken:
+        repeat += 1
+        anchor = f"{first_anchor}-{repeat}"
+    return anchor
 
 
 def _plain(token: Token) -> str:
@@ -114,7 +123,9 @@ def _address(token: Token, addresses: Addresses, pictures: Path) -> None:
         if target.endswith(".md") and "/" not in target:
             token.attrSet("href", addresses.page(target, anchor))
     elif token.type == "image":
-        name = str(token.attrGet("src")).removeprefix(PICTURE_FOLDER)
+        name = str(token.attrGet("src"))
+        for prefix in PICTURE_FOLDERS:
+            name = name.removeprefix(prefix)
         token.attrSet("src", addresses.picture(name))
         token.attrSet("loading", "lazy")
         if (pictures / name).is_file():  # a page without its picture is better than none; a test checks that it is there

@@ -1,4 +1,5 @@
-"""Help: the table of contents with its search, and the chapters. All users of an account can read them."""
+"""Help: the table of contents with its search, and the chapters. All users of an account can read them, in their language or, with
+`?language=en`, in English."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.guide.chapters import guide
+from heliograph.guide.chapter_file import SOURCE_LANGUAGE
+from heliograph.guide.chapters import Guide, guide, readers_guide
 from heliograph.guide.guide_search import LONGEST, find_hits
 from heliograph.guide.markdown import GuidePage
 from heliograph.web.list_filters import ListFilters, SearchFilter
@@ -32,20 +34,26 @@ class GuideFilters(ListFilters):
 def contents(request: AccountRequest) -> HttpResponse:
     """The guide's contents, and the sections that match the search."""
     filters = GuideFilters(request)
-    hits = find_hits(guide(), filters.cleaned_data["q"])
-    return _page(request, "guide/contents.html", "", filters=filters, hits=hits, body=_html(guide().contents))
+    hits = find_hits(readers_guide(), filters.cleaned_data["q"])
+    current_chapter = _asked_guide(request).contents
+    return _page(request, "guide/contents.html", "", filters=filters, hits=hits, chapter=current_chapter, body=_html(current_chapter.text))
 
 
 @require_safe
 def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
     """One chapter. Raises Http404."""
-    current_chapter = guide().chapters.get(chapter)
+    current_chapter = _asked_guide(request).chapters.get(chapter)
     if current_chapter is None:
         raise Http404
-    before, after = guide().beside(chapter)
+    before, after = readers_guide().beside(chapter)
     return _page(
         request, "guide/chapter.html", chapter, chapter=current_chapter, body=_html(current_chapter.text), before=before, after=after
     )
+
+
+def _asked_guide(request: AccountRequest) -> Guide:
+    """The English guide if the request asks for it, else that of the reader's language."""
+    return guide() if request.GET.get("language") == SOURCE_LANGUAGE else readers_guide()
 
 
 def _html(text: GuidePage) -> str:
@@ -54,4 +62,4 @@ def _html(text: GuidePage) -> str:
 
 
 def _page(request: AccountRequest, template: str, entry: str, **context: Any) -> HttpResponse:
-    return page(request, template, section="help", here=entry, groups=guide().groups, **context)
+    return page(request, template, section="help", here=entry, groups=readers_guide().groups, **context)

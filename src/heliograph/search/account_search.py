@@ -20,7 +20,7 @@ from heliograph.accounts.roles import may
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.natural_order import natural_order
-from heliograph.guide.chapters import guide
+from heliograph.guide.chapters import readers_guide
 from heliograph.guide.guide_search import find_headings
 from heliograph.search.searched_pages import PAGES, SearchedPage
 from heliograph.store.database import Row
@@ -188,7 +188,7 @@ class AccountSearch:
             if id > 0
         ]
         named += [Named(str(each.name), reverse(each.page), each.icon, _("Page")) for each in self.pages()]
-        for hit in find_headings(guide(), self.text):
+        for hit in find_headings(readers_guide(), self.text):
             path = reverse("help-chapter", args=(hit.chapter.slug,))
             named.append(Named(hit.section.title, f"{path}#{hit.section.anchor}" if hit.section.anchor else path, "help", _("Help")))
         return self._named(_("Settings and help"), named)
