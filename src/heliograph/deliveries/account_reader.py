@@ -13,6 +13,7 @@ from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.recording.contents import read_changes
 from heliograph.store.config_cache import Committed
+from heliograph.store.configuration_versions import connections_of_destinations
 from heliograph.store.database import Database, Row
 from heliograph.store.django_database import read_database
 from heliograph.store.like import contains_words
@@ -70,6 +71,15 @@ class AccountReader:
     def removals(self) -> Removals:
         """What retention has removed of the account, and when."""
         return Removals.of_account(self.db, self.account)
+
+    @cached_property
+    def connections_with_moved_lanes(self) -> set[int]:
+        """The connections that a destination was moved from or to (docs/design/queue.md, section 8).
+
+        Figures keep what they counted at the former connection, but all actions of a lane are listed under its present one.
+        """
+        histories = connections_of_destinations(self.db, self.account).values()
+        return set().union(*(connections for connections in histories if len(connections) > 1))
 
     def event_of_code(self, code: str) -> EventConfig | None:
         """The event's configuration; None if the account has no such event."""

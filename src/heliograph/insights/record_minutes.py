@@ -14,30 +14,32 @@ from typing import Final
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import REPLAYED, Measure
-from heliograph.insights.record_kinds import RecordFilter, RecordKind
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.row_states import listed
 from heliograph.store.where import Where
 
 HOUR: Final = 60
 _DENSE: Final = 2
 """If the records of a page are in at most this many hours, a walk through time is as fast, and the minutes are not read."""
 _MEASURES: Final = {
-    RecordKind.QUEUED: Measure.QUEUED,
-    RecordKind.FAILED: Measure.FAILED,
-    RecordKind.VALIDATION: Measure.VALIDATION,
-    RecordKind.SUPERSEDED: Measure.SUPERSEDED,
-    RecordKind.PENDING: Measure.PENDING,
-    RecordKind.SUCCESS: Measure.SUCCESS,
-    RecordKind.TRIGGERED: Measure.TRIGGERED,
-    RecordKind.LEADS_CREATED: Measure.LEADS_CREATED,
-    RecordKind.LEADS_UPDATED: Measure.LEADS_UPDATED,
-    RecordKind.RECORDED: Measure.RECORDED,
-    RecordKind.NOT_TRIGGERED: Measure.NOT_TRIGGERED,
-    RecordKind.RETRIES: Measure.RETRIED,
-    RecordKind.ABANDONED: Measure.ABANDONED,
-    RecordKind.VALIDATION_ERRORS: Measure.VALIDATION_ERRORS,
+    RecordKind.QUEUED: (Measure.QUEUED,),
+    RecordKind.FAILED: (Measure.FAILED,),
+    RecordKind.VALIDATION: (Measure.VALIDATION,),
+    RecordKind.FAILURES: (Measure.QUEUED, Measure.FAILED, Measure.VALIDATION),
+    RecordKind.SUPERSEDED: (Measure.SUPERSEDED,),
+    RecordKind.PENDING: (Measure.PENDING,),
+    RecordKind.SUCCESS: (Measure.SUCCESS,),
+    RecordKind.TRIGGERED: (Measure.TRIGGERED,),
+    RecordKind.LEADS_CREATED: (Measure.LEADS_CREATED,),
+    RecordKind.LEADS_UPDATED: (Measure.LEADS_UPDATED,),
+    RecordKind.RECORDED: (Measure.RECORDED,),
+    RecordKind.NOT_TRIGGERED: (Measure.NOT_TRIGGERED,),
+    RecordKind.RETRIES: (Measure.RETRIED,),
+    RecordKind.ABANDONED: (Measure.ABANDONED,),
+    RecordKind.VALIDATION_ERRORS: (Measure.VALIDATION_ERRORS,),
 }
-"""The measure that counts the records of a list, in the minute by which the list sorts them."""
+"""The measures that count the records of a list, in the minute by which the list sorts them."""
 
 
 @dataclass
@@ -54,20 +56,37 @@ class RecordMinutes:
         if not are_whole_minutes(record_filter):
             return False
         # RECORDED is counted by facet, and only RECORDED
-        if record_filter.kind not in _MEASURES or (record_filter.kind is RecordKind.RECORDED) is not (record_filter.facet is not None):
+        if not self._measures or (record_filter.kind is RecordKind.RECORDED) is not (record_filter.facet is not None):
             return False
         if record_filter.kind is RecordKind.RECORDED and record_filter.flow is not None:
+            return False
+        if not self._is_connection_known:
             return False
         # A retry after a check that sent nothing counts under the check's category, which no attempt has: so no category here.
         narrowed = (
             record_filter.event,
-            record_filter.connection,
             record_filter.category,
             record_filter.alike,
             record_filter.outcome,
             record_filter.left_kind,
         )
         return not record_filter.text and not any(each is not None for each in narrowed)
+
+    @property
+    def _measures(self) -> tuple[Measure, ...]:
+        """The measures that count the records of the list; () if none do."""
+        if self.record_filter.kind is RecordKind.IN_RETRY_QUEUE and self.record_filter.connection is not None:
+            return (Measure.QUEUED,)  # a run that waits has no connection yet
+        return _MEASURES.get(self.record_filter.kind, ())
+
+    @property
+    def _is_connection_known(self) -> bool:
+        """Whether figures count the records of the filter's connection. Attempts are listed under the connection that they went over, like
+        their figures. Actions are listed under the present connection of their lane."""
+        connection = self.record_filter.connection
+        if connection is None or self.record_filter.kind.row_kind is RowKind.ATTEMPT:
+            return True
+        return connection not in self.reader.connections_with_moved_lanes
 
     def nearest(self, at: int | None, records: int, *, ascends: bool) -> list[int] | None:
         """The minutes (microseconds) that contain the next records, nearest first; None if a walk through time is as fast.
@@ -112,15 +131,16 @@ class RecordMinutes:
 
     def _counted(self, table: str, unit: str, first: int, last: int) -> Iterable[tuple[int, int]]:
         record_filter = self.record_filter
-        measure = int(_MEASURES[record_filter.kind])
-        replayed = measure + REPLAYED
-        measures = {ReplayShare.ALL: (measure, replayed), ReplayShare.ONLY: (replayed, replayed), ReplayShare.WITHOUT: (measure, measure)}
+        firsts = [int(measure) for measure in self._measures]
+        replays = [measure + REPLAYED for measure in firsts]
+        measures = {ReplayShare.ALL: firsts + replays, ReplayShare.ONLY: replays, ReplayShare.WITHOUT: firsts}[record_filter.replays]
         where = Where("account_id = :account", "mode = :mode", account=self.reader.account, mode=record_filter.mode.code)
         where &= Where(f"{unit} >= :first", f"{unit} < :last", first=first, last=last)
-        measure, other = measures[record_filter.replays]
-        where &= Where("measure IN (:measure, :other)", measure=measure, other=other)
+        where &= Where(f"measure IN ({listed(measures)})")
         if record_filter.flow is not None:
             where &= Where("flow_id = :flow", flow=record_filter.flow)
+        if record_filter.connection is not None:
+            where &= Where("connection_id = :connection", connection=record_filter.connection)
         if record_filter.facet is not None:  # RECORDED has its facet as the category
             where &= Where("category = :facet", facet=int(record_filter.facet))
         rows = self.reader.db.all(f"SELECT {unit}, SUM(n) FROM {table} WHERE {where.sql} GROUP BY {unit}", where.params)

@@ -136,8 +136,9 @@ class Records:
 
     @property
     def most(self) -> int:
-        """The number at which a count stops."""
-        return MOST_COUNTED if self.record_filter == self.record_filter.whole else MOST_NARROWED
+        """The number at which a count stops. A connection narrows no further: figures count its records, or an index finds them."""
+        whole = replace(self.record_filter.whole, connection=self.record_filter.connection)
+        return MOST_COUNTED if self.record_filter == whole else MOST_NARROWED
 
     def count(self, most: int | None = None, *, kept_since: int | None = None) -> RecordCount:
         """The number of records.

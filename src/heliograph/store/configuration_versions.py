@@ -9,6 +9,7 @@ commit on. SQLite needs no such locks, because its writers queue.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -163,6 +164,20 @@ def bodies_of(db: Database, account: int, kind: str, entities: Iterable[int], mo
         {"scope": ACCOUNT, "account": account, "kind": kind, "ids": ids, "most": most},
     )
     return [json.loads(body) for (body,) in rows]
+
+
+def connections_of_destinations(db: Database, account: int) -> dict[int, set[int]]:
+    """The connections that each destination has had in all versions of the account's flows, by the destination's id."""
+    rows = db.all(
+        "SELECT body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = 'flow'",
+        {"scope": ACCOUNT, "account": account},
+    )
+    connections: defaultdict[int, set[int]] = defaultdict(set)
+    for (body,) in rows:
+        for destination in json.loads(body)["destinations"]:
+            if destination["connection"] is not None:
+                connections[destination["id"]].add(destination["connection"])
+    return connections
 
 
 @dataclass(frozen=True, slots=True)
