@@ -74,7 +74,15 @@ STATES = (
         "item, sent as it was", ITEM, re.compile("S26-2.*"), lambda of: f"/signal/retry/{of.items['waiting']}/", "planner", then=_as_it_was
     ),
     State("item, resend", ITEM, re.compile("S26-7.*"), lambda of: f"/signal/retry/{of.items['done']}/", "planner", then=_as_it_was),
+    State(
+        "resend what was delivered",
+        QUESTION,
+        re.compile("Send it to .* again\\?"),
+        lambda of: f"/signal/retry/{of.items['done']}/resend/",
+        "planner",
+        ("retry-resend",),
+    ),
 )
 
-ACTIONS = {"retry-submit", "retry-discard", "retry-resend", "retry-download-again", "retry-download-file"}
+ACTIONS = {"retry-submit", "retry-discard", "retry-download-again", "retry-download-file"}
 """Addresses that only take a form, or give a file; retry-discard asks only about a cause, as above."""

@@ -430,7 +430,7 @@ def test_D7_nothing_is_said_to_be_on_its_way_that_a_pause_or_its_flow_keeps(stor
     waiting, delivered = story.action("R1")["key"], story.action("R2")["key"]
     pages = {
         "submit": client.post(f"{RETRY}submit/", {"item": waiting}, follow=True),
-        "resend": client.post(f"{RETRY}{delivered}/resend/", follow=True),
+        "resend": client.post(f"{RETRY}{delivered}/resend/", {"how": "today"}, follow=True),
         "sync": client.post("/signal/sync/SUMMIT/R2/", follow=True),
         "timeline": client.get("/signal/registrations/SUMMIT/R2/"),
         "feed": client.get("/signal/metrics/feed/"),

@@ -12,6 +12,7 @@ from tests.builders import signal_account
 from tests.builders.outcome import REFUSED
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
+from tests.confirming import promise_in
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.tables import table_rows
@@ -59,7 +60,11 @@ def test_X5_it_is_sent_again_from_the_strip_by_who_may(site: SignalAccount, clie
     page = client.get(TIMELINE.format("S26-1")).content.decode()
     (path,) = re.findall(r'action="(/signal/retry/a\d+/resend/)"', page)
     before = len(site.actions("S26-1"))
-    client.post(path)
+    asked = client.post(path)
+    assert "Send it to CRM again?" in text_of(asked.content)
+    assert re.search(r"It was delivered on \d+ \w+ \d{4}, \d\d:\d\d:\d\d\.", text_of(asked.content))
+    assert len(site.actions("S26-1")) == before, "a question sends nothing"
+    client.post(path, promise_in(asked))
     assert len(site.actions("S26-1")) == before + 1
     assert "CRM All Pending" in stands(client, TIMELINE.format("S26-1"))
     page = client.get(TIMELINE.format("S26-5")).content.decode()
@@ -77,9 +82,19 @@ def test_35_4_a_registrations_page_sends_again_and_is_shown_again(site: SignalAc
     for code, deed in (("S26-1", r"/signal/retry/a\d+/resend/"), ("S26-5", "/signal/retry/submit/")):
         page = client.get(path.format(code)).content.decode()
         (action, item) = re.search(rf'action="({deed})">.*?name="item" value="(a\d+)"', page, re.DOTALL).groups()
-        answer = client.post(action, {"item": item, "back": "here"}, headers={"referer": f"http://testserver{path.format(code)}"})
+        shown = f"http://testserver{path.format(code)}"
+        answer = client.post(action, {"item": item, "back": "here"}, headers={"referer": shown})
+        if "resend" in action:  # what failed goes at once, what was delivered is asked about
+            asked = answer.content.decode()
+            assert f'<a class="button" href="{shown}">Cancel</a>' in asked
+            assert f'name="page" value="{shown}"' in asked
+            given = {"back": "here", "page": shown, **promise_in(answer)}
+            answer = client.post(action, given, headers={"referer": f"http://testserver{action}"})
+            given["page"] = "https://example.com/"
+            assert client.post(action, given)["Location"] == "/"
+        else:
+            assert client.post(action, {"item": item, "back": "here"}, headers={"referer": "https://example.com/"}).status_code == 302
         assert answer["Location"].endswith(path.format(code))
-        assert client.post(action, {"item": item, "back": "here"}, headers={"referer": "https://example.com/"}).status_code == 302
     assert "CRM All Pending" in stands(client, path.format("S26-1"))
 
 

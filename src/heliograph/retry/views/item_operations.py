@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,19 +18,25 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.delivery_operations import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.deliveries.prospect_words import hindrance
+from heliograph.domain.delivery.action import ActionState, Does
+from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.stop_causes import destination_of
 from heliograph.domain.ids import read_id
 from heliograph.jobs.models import Job
 from heliograph.retry import submit_job
 from heliograph.retry.queue_operations import NothingWaits, discard_cause, keys_or_items, waiting_of_cause
-from heliograph.retry.retry_items import LONGEST_CAUSE, RetryFilter, submittable
+from heliograph.retry.retry_items import LONGEST_CAUSE, RetryFilter, RetryItem, submittable
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import MatchingItems
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import RetryFilters
+from heliograph.store.instants import from_micros
+from heliograph.store.queue.action_rows import StoredAction
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
+from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
 AS_IT_WAS: Final = "was"
@@ -52,6 +58,8 @@ class SubmitForm(Form):
     """Set if all items that match the filters are meant."""
     back = Hidden()
     """ "item" if the form is on the page of one item, "here" if it is on another page that is shown again."""
+    page = Hidden()
+    """The address of that other page, if a question stood in between."""
     how = TextLine()
     """ "was" to send with the mappings of the last attempt."""
 
@@ -74,7 +82,7 @@ def submit_items(request: AccountRequest) -> HttpResponse:
             return HttpResponseRedirect(reverse("retry-job", args=(job.pk,)))
         keys = matching
     say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed.get("how", "") == AS_IT_WAS))
-    return _back_to(request, pressed.get("back", ""), keys)
+    return _back_to(request, pressed, keys)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,7 +97,7 @@ def discard_items(request: AccountRequest) -> HttpResponse:
     pressed = SubmitForm(request.POST).posted
     keys = list(pressed.get("item", ())[:AT_ONCE])
     say(request, _discarded_text(discard(request.account.pk, keys)))
-    return _back_to(request, pressed.get("back", ""), keys)
+    return _back_to(request, pressed, keys)
 
 
 def _discard_cause(request: AccountRequest, cause: str) -> HttpResponse:
@@ -120,18 +128,25 @@ def _discard_cause(request: AccountRequest, cause: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("retry"))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def resend_item(request: AccountRequest, item: str) -> HttpResponse:
-    """Sends a delivered action a second time, as it was or with today's mapping (D1, D8)."""
+    """Sends a delivered action a second time, as it was or with today's mapping (D1, D8).
+
+    The form on the item's page says what would happen and offers both mappings, so it is obeyed at once. Any other form is asked first.
+    """
     action = read_id(item[1:]) if item[:1] == "a" else None
     if action is None:
         raise Http404
+    pressed = SubmitForm(request.POST).posted
     with account_reader(request.account.pk) as reader:
         retry_item = RetryQueue(reader).find(item)
-        if retry_item is None:
+        if retry_item is None or retry_item.action is None:
             raise Http404
-    pressed = SubmitForm(request.POST).posted
+        confirmation = _resend_question(request, pressed, retry_item, retry_item.action, reader.config)
+    is_delivered = retry_item.action.state is ActionState.SUCCESS
+    if is_delivered and not pressed.get("how") and not is_agreed(request, confirmation):
+        return page(request, "confirmation.html", here="retry", **confirmation)
     try:
         resend(request.account.pk, action, as_it_was=pressed.get("how", "") == AS_IT_WAS)
     except NothingToSync as error:
@@ -140,16 +155,47 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
         keeps = hindrance(retry_item.prospect)
         made = _("A new action is created, which sends it again.") if keeps else _("It is sent again, as a new action.")
         say(request, f"{made} {keeps}".strip(), link=_("Watch it"), href=reverse(WATCH))
-    return _back_to(request, pressed.get("back", "") or "item", [item])
+    return _back_to(request, pressed, [item], back="item")
 
 
-def _back_to(request: HttpRequest, back: str, keys: list[str]) -> HttpResponse:
-    """Leads back to the page that sent the form: an item's page, the filtered list, or where a registration stands."""
-    if back == HERE and (page_url := readable_page(request, request.headers.get("Referer", ""))):
+def _resend_question(
+    request: AccountRequest, pressed: Mapping[str, Any], retry_item: RetryItem, action: StoredAction, config: AccountConfig
+) -> dict[str, Any]:
+    """The question before a delivered action is sent a second time."""
+    page_url = pressed.get("page") or request.headers.get("Referer", "")
+    back = HERE if page_url and pressed.get("back") == HERE else "item"
+    connection = retry_item.connection or _("Without a name")
+    delivered_at = from_micros(action.ended or action.created)
+    destination = destination_of(config, action.flow, action.destination)
+    adds = destination is not None and destination.does is Does.ADDS
+    return question(
+        _("Send it to %(connection)s again?") % {"connection": connection},
+        frame="signal.html",
+        crumbs=[(_("Retry"), reverse("retry"))],
+        lead=_("It was delivered on %(time)s.") % {"time": moment(delivered_at)},
+        notes=[
+            _("%(connection)s gets a second message or row.") % {"connection": connection}
+            if adds
+            else _("%(connection)s gets the same data a second time, with today’s mapping.") % {"connection": connection}
+        ],
+        hidden=[("back", back), ("page", page_url)],
+        thing=retry_item.key,
+        button=_("Send it again"),
+        cancel_href=readable_page(request, page_url) if back == HERE else reverse("retry-item", args=(retry_item.key,)),
+    )
+
+
+def _back_to(request: HttpRequest, pressed: Mapping[str, Any], keys: list[str], *, back: str = "") -> HttpResponse:
+    """Leads back to the page that sent the form: an item's page, the filtered list, or where a registration stands.
+
+    back: what stands for an empty `back` of the form
+    """
+    back = pressed.get("back") or back
+    page_url = readable_page(request, pressed.get("page") or request.headers.get("Referer", ""))
+    if back == HERE and page_url:
         return HttpResponseRedirect(page_url)
     if back == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
-    page_url = readable_page(request, request.headers.get("Referer", ""))
     return HttpResponseRedirect(page_url if reverse("retry") in page_url else reverse("retry"))
 
 
