@@ -164,6 +164,7 @@ PLACES: dict[str, str] = {
     "replay-send": "replay#the-dry-run",
     "replay-act": "replay#sending",
     "retry-item": "retry#an-item",
+    "retry-resend": "retry#an-item",
     "retry-job": "retry#submitting-to-the-queue",
     "retry-download": "retry#download-failed-rows",
     "retry-download-ready": "retry#download-failed-rows",
