@@ -29,8 +29,8 @@ TRANSLATIONS = sorted(path for language in LANGUAGES for path in (GUIDE / langua
 
 KEYS = {"Delete": {"de": "Entf", "fr": "Suppr"}}
 """Keys that the keyboards of a language name otherwise, while a button of the same English name is a message."""
-VALUES = {"New", "done", "failed"}
-"""A standard status and folders, which every language writes as they are, and which are messages in another sense."""
+VALUES = {"New"}
+"""Standard statuses, which every language writes as they are, and which are messages in another sense."""
 
 _HEADING = re.compile(r"^(#{1,6}) ", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
