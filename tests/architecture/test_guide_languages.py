@@ -21,7 +21,7 @@ from heliograph.guide.chapters import guide
 from heliograph.guide.folder import CONTENTS, GUIDE
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES if (GUIDE / code).is_dir()]
-WHOLE: frozenset[str] = frozenset()
+WHOLE = frozenset({"de"})
 """Languages whose translation is finished: there a chapter without one fails."""
 OTHER_WORDS = {"sources": {"done", "failed"}, "glossary": {"Change"}}
 """Words in bold that are no names of the pages, though messages have the same words: folders on a disk, and a term of the glossary."""
@@ -29,8 +29,8 @@ TRANSLATIONS = sorted(path for language in LANGUAGES for path in (GUIDE / langua
 
 KEYS = {"Delete": {"de": "Entf", "fr": "Suppr"}}
 """Keys that the keyboards of a language name otherwise, while a button of the same English name is a message."""
-VALUES = {"New"}
-"""Standard statuses, which every language writes as they are, and which are messages in another sense."""
+VALUES = {"New", "Complete", "Organization"}
+"""A status, a property and a field of the platform, which pages write as they are in every language, and which are messages in another sense."""
 
 _HEADING = re.compile(r"^(#{1,6}) ", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
