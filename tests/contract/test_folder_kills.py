@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django_scopes import scope
 from tests.builders.folder_source import folder_source, look_twice
 from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
@@ -17,8 +18,9 @@ from tests.waiting import until
 
 from heliograph.domain.source.watched_folder import Subfolder
 from heliograph.sources.folder_watch import FolderWatch
+from heliograph.sources.source_ledger import ledger_of
 
-ROWS, KILLS = 500, 6
+ROWS, REFUSED, KILLS = 500, 50, 6
 
 
 @pytest.fixture
@@ -46,7 +48,8 @@ def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Pat
     choice = random.Random(7)
     for number in range(KILLS):
         watchers.keep_running()
-        source.drop(f"{number}.part", *(f"P-{row},Firm {number}-{row},p{row}@example.org," for row in range(ROWS)))
+        rows = [f"P-{row},Firm {number}-{row},p{row}@example.org," for row in range(ROWS)]
+        source.drop(f"{number}.part", *rows, *(f"X-{row},Refused,nobody," for row in range(REFUSED)))
         (source.folder / f"{number}.part").rename(source.folder / f"{number}.csv")
         if number % 2:
             until(lambda: source.progress.file is not None)
@@ -58,11 +61,18 @@ def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Pat
 
     watchers.until(lambda: not source.names() and source.progress.file is None)
     assert watchers.deaths >= KILLS
-    assert sorted(source.names("done")) == sorted(f"{number}.csv{more}" for number in range(KILLS) for more in ("", ".report.txt"))
-    assert source.calls() == [("", ROWS, ROWS, 0)] * KILLS
+    ends = ("", ".refused.csv", ".report.txt")
+    assert sorted(source.names("done")) == sorted(f"{number}.csv{end}" for number in range(KILLS) for end in ends)
+    assert source.calls() == [("", ROWS + REFUSED, ROWS, REFUSED)] * KILLS
     assert source.firms() == {f"P-{row}": f"Firm {KILLS - 1}-{row}" for row in range(ROWS)}
     versions = site.store.all("SELECT DISTINCT version FROM registration WHERE account_id = :a AND code LIKE 'P-%'", {"a": site.pk})
     assert versions == [(KILLS,)]  # each file changed each registration once
+    with scope(account=site.pk):
+        ledger = ledger_of(site.store, site.pk)
+        (row,) = ledger.rows
+        assert (row.balance.recorded, row.balance.missing, row.balance.older) == (ROWS, REFUSED, 0)
+        assert {gap.code for gap in ledger.gaps} == {f"X-{number}" for number in range(REFUSED)}
+        assert {gap.place_in_file and gap.place_in_file.file for gap in ledger.gaps} == {f"{KILLS - 1}.csv"}  # the newest row stands for it
 
 
 def test_S7_a_move_that_was_not_saved_is_repeated_and_imports_nothing(site: PlatformAccount, base: Path) -> None:

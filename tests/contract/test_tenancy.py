@@ -113,6 +113,17 @@ def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
         "sources.SourceRefusal": {**source, "hour": 1, "reason": "none", "count": 1, "first_at": 1, "last_at": 1},
         "sources.SourceItem": {**source, "key": "k", "digest": b"d"},
         "sources.SourceRegistration": {**source, "registration_id": 1},
+        "sources.SourceRefusedRow": {
+            **source,
+            "at": 1,
+            "job_id": 1,
+            "file": "f",
+            "kept_as": "f",
+            "line": 1,
+            "event": "",
+            "code": "",
+            "problem": "",
+        },
         "sources.SourceRing": {**source, "key": "k", "at": 1, "count": 1},
         "sources.SourceChanges": {**source, "hour": 1, "announced": 1, "unannounced": 0},
     }

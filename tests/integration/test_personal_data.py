@@ -44,7 +44,7 @@ from heliograph.registrations.erasures.person_erasure import start_erasure
 from heliograph.registrations.erasures.quoted_texts import TABLES
 from heliograph.registrations.imports import import_job
 from heliograph.retry import downloads
-from heliograph.sources.models import Source, SourceCall, SourceItem
+from heliograph.sources.models import Source, SourceCall, SourceItem, SourceRefusedRow
 
 REGISTER = Path(__file__).parents[2] / "docs/design/retention.md"
 JOBS = JobKinds([record_export.kind(), downloads.kind(), import_job.kind(), erasure_job.kind()])
@@ -168,6 +168,10 @@ def called(story: Story, body: str) -> None:
         )
         documents, key = json.dumps([["SUMMIT-26", PLANTED[3]]]), f"{PLANTED[3]}-{len(body)}"
         SourceItem.objects.create(account_id=story.account, source=source, key=key, digest=b"d", documents=documents)
+        SourceRefusedRow.objects.create(
+            account_id=story.account, source=source, at=1, job_id=0, file="guests.csv", kept_as="1_guests.csv", line=2, event="SUMMIT",
+            code=f"{PLANTED[3]}-{len(body)}", problem=json.dumps({"problems": [{"reason": f"no {PLANTED[0]}"}]}),
+        )  # fmt: skip
 
 
 @pytest.mark.timeout(240)
@@ -214,6 +218,7 @@ DECIDED = {
         source failure
         source_call body headers problem sender_id
         source_item documents key sessions
+        source_refused_row code event file kept_as problem
         source_ring key""",
     "sealed and gone within 15 minutes: deleted": """
         kept_form name path sealed""",
@@ -324,6 +329,7 @@ def test_B7_the_tables_that_are_searched_are_those_that_are_decided() -> None:
         | {
             "source_call": {"body", "headers", "problem", "sender_id"},
             "source_item": {"documents", "key", "sessions"},
+            "source_refused_row": {"code", "event", "file", "kept_as", "problem"},
             "source_ring": {"key"},
         }
         | {"django_session": {"session_data"}, "idempotency": {"answer", "key"}}

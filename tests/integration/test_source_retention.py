@@ -27,7 +27,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.sources.folder_files import remove_old_files
 from heliograph.sources.folder_watch import FolderWatch
 from heliograph.sources.services.sources import remove
-from heliograph.store import retention_record
+from heliograph.store import refused_rows, retention_record
 from heliograph.store.queue.retention_round import RetentionRound
 
 TERMS = Terms(180, 400)
@@ -171,3 +171,15 @@ def test_B7_files_of_folders_that_name_the_person_are_deleted(site: PlatformAcco
     watch.look()
     assert [name for subfolder in ("done", "failed") for name in source.names(subfolder) if name == "next.csv"] == ["next.csv"]
     assert not source.firms().get("Z-1")
+
+
+def test_X6_refused_rows_go_with_the_files_that_hold_them(site: PlatformAccount, base: Path) -> None:
+    source, watch = folder_source(site.store, site.pk, base), FolderWatch(base)
+    source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,")
+    look_twice(watch)
+    site.run_jobs()
+    watch.look()
+    agree(site)
+    for days, kept in ((179, 1), (181, 0)):
+        Later(site, days).round()
+        assert len(refused_rows.waiting_rows(site.store, source.id, 10)) == kept

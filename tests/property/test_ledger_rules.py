@@ -27,7 +27,7 @@ from heliograph.domain.source.ledger_rules import (
 
 TIMES = st.none() | st.integers(0, 5)
 COMPARED = st.builds(Compared, st.booleans(), st.booleans(), TIMES, st.booleans(), st.booleans(), TIMES, st.booleans())
-REFUSALS = st.none() | st.builds(Refusal, st.integers(1, 9), st.integers(0, 5), TIMES, is_stored=st.booleans())
+REFUSALS = st.none() | st.builds(Refusal, st.none() | st.integers(1, 9), st.integers(0, 5), TIMES, is_stored=st.booleans())
 MESSAGES = st.dictionaries(st.sampled_from(ActionState), st.integers(0, 1_000))
 COUNTS = st.integers(0, 1_000)
 CHANGES = st.builds(ChangeCounts, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
@@ -52,6 +52,9 @@ def test_S9_a_registration_has_a_gap_exactly_if_it_is_not_as_it_should_be(
     if verdict is not None:
         assert (verdict.repair is Repair.NONE) == (verdict.cause is GapCause.KEPT)
         assert verdict.cause is not GapCause.REFUSED or (refusal is not None and not refusal.is_stored)
+        assert (verdict.repair is Repair.IMPORT_AGAIN) == (
+            verdict.cause is GapCause.REFUSED and refusal is not None and refusal.call is None
+        )
         assert verdict.cause is not GapCause.KEPT or has_more_stored or (refusal is not None and refusal.is_stored)
 
 

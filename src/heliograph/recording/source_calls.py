@@ -200,7 +200,9 @@ def _record_together(db: Database, provider: ConfigProvider, row: RecordedSource
         results = iter(record(db, [item for call in calls for item in call.items], provider, in_savepoint=False))
         by_call = [(call, [next(results) for _ in call.items]) for call in calls]
         marks = [_mark(call, call_results) for call, call_results in by_call]
-        stored_calls.note_registrations(db, row, [result.registration for _, call_results in by_call for result in call_results])
+        stored_calls.note_registrations(
+            db, row.account, row.id, [result.registration for _, call_results in by_call for result in call_results]
+        )
         note_rings(db, row.account, row.id, {call.rings for call in calls if call.rings})
         propose(db, row.account, [id for call, call_results in by_call for id in _erased_there(call, call_results)], f"source:{row.id}")
         stored_calls.mark_calls(db, marks, row.version, db.now())
@@ -236,7 +238,7 @@ def _record_alone(db: Database, provider: ConfigProvider, row: RecordedSource, c
     with db.transaction():
         if halt := _halt_of(db, row):
             return Processed(halt=halt if halt is not Halt.DONE else None)
-        stored_calls.note_registrations(db, row, [result.registration for result in results])
+        stored_calls.note_registrations(db, row.account, row.id, [result.registration for result in results])
         stored_calls.mark_calls(db, [mark], row.version, db.now())
     return Processed(1, mark.changed)
 

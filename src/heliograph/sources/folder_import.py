@@ -23,10 +23,12 @@ from django.utils.translation import gettext_noop
 from django_scopes import scope, scopes_disabled
 
 from heliograph.domain.errors import TooMuchWork
+from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.source_states import CallState
 from heliograph.domain.source.watched_folder import FileFacts, FolderProgress, Subfolder, TakenFile, shown_name
 from heliograph.jobs.models import Job, JobState
-from heliograph.registrations.imports import import_job, preparation, uploads
+from heliograph.recording.source_calls import write_problems
+from heliograph.registrations.imports import folder_rows, import_job, preparation, uploads
 from heliograph.registrations.imports.columns import ColumnsError, as_json
 from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError
 from heliograph.registrations.imports.preparation import Wishes
@@ -34,9 +36,10 @@ from heliograph.registrations.imports.reader_slots import ReadingBusy
 from heliograph.registrations.imports.uploads import Upload
 from heliograph.sources.folder_columns import FolderReading, reading_of
 from heliograph.sources.folder_place import FileChanged, FolderPlace, FolderUnusable
-from heliograph.store import source_reads
+from heliograph.store import refused_rows, source_reads
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros
+from heliograph.store.refused_rows import REFUSED_FILE, FolderFile, RefusedRowFacts
 from heliograph.store.source_reads import ReadSource
 
 BLOCK: Final = 1 << 20
@@ -62,7 +65,7 @@ class FileReport:
     @property
     def base(self) -> str:
         """The name of the file in its subfolder."""
-        return f"{self.file.stamp}_{uploads.safe_name(shown_name(self.file.name))}"
+        return kept_name(self.file)
 
     def text(self, refused: str) -> str:
         """The report. refused: the name of the file with the refused rows, "" if there is none"""
@@ -79,6 +82,11 @@ class FileReport:
         if self.left_out:
             lines.append(f"Columns that are not imported: {', '.join(map(shown_name, self.left_out))}")
         return "\n".join(lines) + "\n"
+
+
+def kept_name(file: TakenFile) -> str:
+    """The name of a file in its subfolder."""
+    return f"{file.stamp}_{uploads.safe_name(shown_name(file.name))}"
 
 
 class FolderImport:
@@ -130,7 +138,8 @@ class FolderImport:
             raise FolderUnusable(str(error)) from None
         except ImportFileError as error:
             return self._refuse(file, str(error))
-        parameters = uploads.job_parameters(upload, Wishes())
+        about = {"source": self._source.id, "file": shown_name(file.name), "kept_as": kept_name(file)}
+        parameters = uploads.job_parameters(upload, Wishes()) | {folder_rows.PARAMETER: about}
         try:
             with self._saving() as save, scopes_disabled():
                 job = preparation.start(self._source.account, parameters, by=f"source:{self._source.id}")
@@ -163,6 +172,7 @@ class FolderImport:
         """Notes that a file cannot be imported."""
         with contextlib.suppress(_SavedMeanwhile), self._saving() as save:
             self._note(replace(file, words=words), None)
+            self._note_whole(file, words)
             save(self._progress.taken(file).ended(Subfolder.FAILED, words))
             return True
         return False
@@ -174,7 +184,7 @@ class FolderImport:
         job = self._job(file)
         if job is not None and job.state not in OVER:
             return False
-        words = ""
+        words, is_whole = "", job is not None and job.state == JobState.DONE
         if job is None:
             words = gettext_noop("Its import is not there any more. Put the file into the folder again.")
         elif job.state == JobState.CANCELLED:
@@ -185,6 +195,10 @@ class FolderImport:
             words = gettext_noop("Each of its rows was refused. The report names the reasons.")
         with contextlib.suppress(_SavedMeanwhile), self._saving() as save:
             self._note(replace(file, words=words), job)
+            if is_whole:
+                refused_rows.forget_replaced(of_django(connections["default"]), self._source.id, shown_name(file.name), file.job or 0)
+            else:
+                self._note_whole(file, words)
             save(self._progress.ended(Subfolder.FAILED if words else Subfolder.DONE, words))
             return True
         return False
@@ -199,6 +213,14 @@ class FolderImport:
         state = CallState.RECORDED if int(counts.get("done", 0)) > refused else CallState.NOTHING
         source_reads.store_file(db, self._source, json.dumps(about), state, (int(counts.get("done", 0)), changed, refused), db.now())
 
+    def _note_whole(self, file: TakenFile, words: str) -> None:
+        """Notes that rows of a file may not be here, so that the ledger names it. words: why"""
+        db = of_django(connections["default"])
+        folder_file = FolderFile(self._source.account, self._source.id, shown_name(file.name), kept_name(file), file.job or 0)
+        refused_rows.forget_replaced(db, self._source.id, folder_file.name, folder_file.job)
+        problem = write_problems([CallProblem(words)])
+        refused_rows.note_refused(db, folder_file, [RefusedRowFacts(refused_rows.WHOLE_FILE, ("", ""), None, problem)], db.now())
+
     # --- move
 
     def _move(self, file: TakenFile) -> bool:
@@ -210,7 +232,7 @@ class FolderImport:
             return False
         left_out = () if job is None else tuple(column["name"] for column in job.parameters["columns"] if not column["target"])
         report = FileReport(file, job, left_out)
-        refused = f"{report.base}.refused.csv" if rows else ""
+        refused = f"{report.base}{REFUSED_FILE}" if rows else ""
         try:
             if rows:
                 self._place.write(file.subfolder, refused, rows)

@@ -169,6 +169,26 @@ class FolderPlace:
             return False
         return True
 
+    def put_back(self, name: str) -> bool:
+        """Moves a file from the subfolder that has it into the folder, to be imported. False if none has it, or the folder has one of this name.
+        Raises OSError."""
+        for subfolder in Subfolder:
+            try:
+                state = os.stat(name, dir_fd=self._folders[subfolder], follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(state.st_mode) and state.st_nlink == 1 and not self._has(name):
+                os.rename(name, name, src_dir_fd=self._folders[subfolder], dst_dir_fd=self._folders[""])
+                return True
+        return False
+
+    def _has(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._folders[""], follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
     def write(self, subfolder: Subfolder, name: str, content: bytes) -> None:
         """Writes a file of a subfolder; one of this name is replaced. Another process may write the same one."""
         folder, part = self._folders[subfolder], f".{name}.part"

@@ -10,6 +10,19 @@ from heliograph.domain.source.call_mapping import CODE, EVENT, MODIFIED, CallMap
 from heliograph.domain.source.ledger_rules import Compared, Refusal, Verdict, gap_of
 from heliograph.recording.source_calls import mapped_call, read_problems, refused_numbers
 from heliograph.store.ledger_reads import KnownRegistration, ListedGap, UnrecordedCall
+from heliograph.store.refused_rows import WaitingRow
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInFile:
+    """Where a row of a watched folder stands."""
+
+    file: str
+    """The file's name as pages show it."""
+    line: int
+    """WHOLE_FILE: the file could not be imported."""
+    kept_as: str
+    """The file's name in *done* or *failed*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +30,7 @@ class Gap:
     """A registration that is not as it should be, or a message that is not delivered."""
 
     key: str
-    """Names the gap in requests: `i12.0` an item's registration, `c34.1` a call's, `a56` a message, `r78` a run."""
+    """Names the gap in requests: `i12.0` an item's registration, `c34.1` a call's, `f90` a row of a file, `a56` a message, `r78` a run."""
     verdict: Verdict
     event: str
     """The code of the event; "" if it cannot be read."""
@@ -30,8 +43,10 @@ class Gap:
     """The key of the item at the source."""
     call: int | None = None
     """The call with it, which waits or is stored."""
+    place_in_file: PlaceInFile | None = None
+    """Where the refused row of a watched folder stands."""
     at: int | None = None
-    """When that call came, or the message was made."""
+    """When that call came, the row was refused, or the message was made."""
     registration: int | None = None
     event_id: int | None = None
     problems: tuple[CallProblem, ...] = ()
@@ -46,18 +61,19 @@ class Gap:
     def place(self) -> tuple[int, int, int, int]:
         """Its place in a list of gaps, which no other gap has: by source, those of items first."""
         first, _, second = self.key[1:].partition(".")
-        kinds = "icar"
+        kinds = "icfar"
         return self.source or 2**62, kinds.index(self.key[0]), int(first), int(second or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class UnrecordedRegistration:
-    """A registration of a call that waits or is stored, or the whole call."""
+    """A registration of a call that waits or is stored, or the whole call; or a row of a file that was refused, or the whole file."""
 
     key: str
     event: str
     code: str
     refusal: Refusal
+    place_in_file: PlaceInFile | None = None
 
 
 def unrecorded_in(mapping: CallMapping, call: UnrecordedCall, most: int) -> list[UnrecordedRegistration]:
@@ -88,18 +104,28 @@ def unrecorded_in(mapping: CallMapping, call: UnrecordedCall, most: int) -> list
     return rows
 
 
+def refused_in_file(row: WaitingRow) -> UnrecordedRegistration:
+    """A row of a watched folder that was refused."""
+    has_time = row.sent_modified is not None
+    refusal = Refusal(None, row.at, row.sent_modified if has_time else row.at, tuple(read_problems(row.problem)), has_time=has_time)
+    return UnrecordedRegistration(f"f{row.id}", *row.address, refusal, PlaceInFile(row.file, row.line, row.kept_as))
+
+
 def unrecorded_gap(
     source: int, unrecorded: UnrecordedRegistration, registration: KnownRegistration | None, erased: Collection[tuple[str, str]]
 ) -> Gap | None:
-    """The gap of a registration of a call that no item names as one."""
+    """The gap of a registration of a call, or of a row of a file, that no item names as one."""
+    refusal = unrecorded.refusal
+    ours = None if registration is None else registration.ours
+    if registration is not None and not refusal.has_time:
+        ours = max(ours or 0, registration.changed)
     compared = Compared(
         is_there=True,
         is_here=registration is not None,
         is_active=registration is not None and registration.is_active,
-        ours=None if registration is None else registration.ours,
+        ours=ours,
         is_erased=(unrecorded.event, unrecorded.code) in erased,
     )
-    refusal = unrecorded.refusal
     verdict = gap_of(compared, refusal)
     if verdict is None:
         return None
@@ -110,11 +136,12 @@ def unrecorded_gap(
         unrecorded.code,
         source,
         call=refusal.call,
+        place_in_file=unrecorded.place_in_file,
         at=refusal.at,
         registration=None if registration is None else registration.id,
         problems=refusal.problems,
-        theirs=refusal.sent,
-        ours=compared.ours,
+        theirs=refusal.sent if refusal.has_time else None,
+        ours=None if registration is None else registration.ours,
     )
 
 

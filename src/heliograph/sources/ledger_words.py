@@ -9,15 +9,17 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
 from heliograph.domain.source.silence import Doorbell, Silence
 from heliograph.domain.source.source_states import CallState
 from heliograph.sources.call_targets import CallTargets, problem_words
-from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.ledger_gaps import Gap, PlaceInFile
 from heliograph.sources.models import Source, SourceCall
 from heliograph.sources.source_ledger import DOORBELL_DAYS, LedgerRow
 from heliograph.sources.source_words import file_of, platform_name
 from heliograph.store.instants import from_micros
+from heliograph.store.refused_rows import WHOLE_FILE
 from heliograph.web.templatetags.moments import short_moment
 
 KINDS: Final = {
@@ -29,6 +31,7 @@ KINDS: Final = {
 TONES: Final = {GapKind.MISSING: "failed", GapKind.OLDER: "wait", GapKind.ONLY_HERE: "quiet", GapKind.UNDELIVERED: "wait"}
 REPAIRS: Final = {
     Repair.RUN_AGAIN: gettext_lazy("Run the call again"),
+    Repair.IMPORT_AGAIN: gettext_lazy("Import the rows again"),
     Repair.READ: gettext_lazy("Read it now"),
     Repair.SET_INACTIVE: gettext_lazy("Set inactive"),
     Repair.RETRY: gettext_lazy("Submit to Retry Queue"),
@@ -65,6 +68,8 @@ def event_name(event: str) -> str:
 def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
     """Why there is a gap: a sentence, and what is known besides; "" for nothing."""
     match gap.verdict.cause:
+        case GapCause.REFUSED if gap.place_in_file is not None:
+            return _row_problem(gap.problems), _row_place(gap.place_in_file, gap.at)
         case GapCause.REFUSED:
             when = _("The call came %(time)s") % {"time": _moment(gap.at)}
             return (problem_words(gap.problems[0], targets) if gap.problems else _("A call with it is waiting.")), when
@@ -88,6 +93,20 @@ def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
             return gap.message or _("All tries are used up."), _moment(gap.at)
         case GapCause.INVALID:
             return gap.message or _("The message could not be built."), _moment(gap.at)
+
+
+def _row_problem(problems: Sequence[CallProblem]) -> str:
+    """Why a row of a file was refused."""
+    sentences = [f"{problem.path}: {_(problem.reason)}" if problem.path else _(problem.reason) for problem in problems]
+    return " ".join(sentences) or _("The row was refused.")
+
+
+def _row_place(place: PlaceInFile, at: int | None) -> str:
+    """Where a refused row stands."""
+    numbers = {"file": place.file, "line": intcomma(place.line), "time": _moment(at)}
+    if place.line == WHOLE_FILE:
+        return _("“%(file)s”, read %(time)s") % numbers
+    return _("“%(file)s”, line %(line)s, read %(time)s") % numbers
 
 
 def silence_words(silence: Silence) -> str:
@@ -153,6 +172,13 @@ def unannounced(count: int) -> str:
 
 def _moment(at: int | None) -> str:
     return "" if at is None else str(short_moment(from_micros(at)))
+
+
+def left_out(count: int) -> str:
+    """That refused rows were left out."""
+    if not count:
+        return _("This gap no longer exists.")
+    return ngettext("%(n)s refused row is left out.", "%(n)s refused rows are left out.", count) % {"n": intcomma(count)}
 
 
 def repaired(begun: int, not_begun: int, refused: str) -> str:

@@ -198,6 +198,29 @@ class SourceRegistration(models.Model):
         constraints = (models.UniqueConstraint(fields=("source", "registration_id"), name="source_registration_once"),)
 
 
+class SourceRefusedRow(models.Model):
+    """A row of a file of a watched folder that was refused, until a later row of the same registration is recorded; or a whole file."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    at = MicrosField()
+    job_id = models.BigIntegerField()  # the import; 0 if none could begin
+    file = models.CharField(max_length=100)  # the file's name as pages show it
+    kept_as = models.CharField(max_length=200)  # its name in the subfolder
+    line = models.IntegerField()  # 0: the whole file
+    event = models.CharField(max_length=200)  # the event's code, "" if the row names none
+    code = models.CharField(max_length=200)  # the registration's, "" if the row names none
+    sent_modified = MicrosField(null=True)  # `modified` of the row; null if it has none
+    problem = models.TextField()  # JSON: the problems, without the values
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "source_refused_row"
+        indexes = (models.Index(fields=("source", "event", "code"), name="source_refused_row_address"),)
+
+
 class SourceRing(models.Model):
     """An item that doorbells announced and that is not read yet."""
 

@@ -19,9 +19,9 @@ from heliograph.domain.source.silence import Doorbell, Silence, doorbell_of, sil
 from heliograph.domain.source.source_states import SourceState
 from heliograph.domain.source.source_times import DAY
 from heliograph.recording.record import event_ids
-from heliograph.sources.ledger_gaps import Gap, UnrecordedRegistration, listed_gap, unrecorded_gap, unrecorded_in
+from heliograph.sources.ledger_gaps import Gap, UnrecordedRegistration, listed_gap, refused_in_file, unrecorded_gap, unrecorded_in
 from heliograph.sources.models import Source
-from heliograph.store import erased_codes, ledger_reads
+from heliograph.store import erased_codes, ledger_reads, refused_rows
 from heliograph.store.database import Database
 from heliograph.store.instants import to_micros
 from heliograph.store.ledger_reads import ListedCount, UnrecordedCall
@@ -43,7 +43,7 @@ MOST_COUNTED: Final = 1_000
 PATIENCE: Final = 60_000_000
 """Microseconds for which a stored call is no gap: it is being recorded."""
 MOST_MAPPED: Final = 20_000
-"""Registrations of these calls that are made anew to name them."""
+"""Registrations of these calls that are made anew to name them, and newest refused rows of a watched folder that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,11 @@ class SourceLedger:
         return {source.pk: self._unrecorded_of(source) for source in self.sources}
 
     def _unrecorded_of(self, source: Source) -> list[UnrecordedRegistration]:
-        """The registrations of a source's waiting and stored calls, the newest of each."""
+        """The registrations of a source's waiting and stored calls, or refused rows, the newest of each."""
+        if source.platform == FOLDER:
+            rows = refused_rows.waiting_rows(self.db, source.pk, MOST_MAPPED)
+            by_address = {row.address if all(row.address) else ("", str(row.id)): row for row in reversed(rows)}
+            return [refused_in_file(row) for row in by_address.values()]
         try:
             mapping = CallMapping.from_body(json.loads(source.mapping))
         except (MappingError, ValueError):
@@ -106,11 +110,12 @@ class SourceLedger:
 
     @cached_property
     def _unrecorded_calls(self) -> dict[int, list[UnrecordedCall]]:
-        return {source.pk: ledger_reads.unrecorded_calls(self.db, source.pk, MOST_CALLS) for source in self.sources}
+        calling = [source for source in self.sources if source.platform != FOLDER]
+        return {source.pk: ledger_reads.unrecorded_calls(self.db, source.pk, MOST_CALLS) for source in calling}
 
     def _has_more_stored(self, source: Source) -> bool:
         """Whether the source has more stored calls than were read."""
-        return sum(call.is_stored for call in self._unrecorded_calls[source.pk]) == MOST_CALLS
+        return sum(call.is_stored for call in self._unrecorded_calls.get(source.pk, ())) == MOST_CALLS
 
     @cached_property
     def _counts(self) -> dict[tuple[int, str], ListedCount]:
@@ -307,8 +312,8 @@ def is_read(source: Source) -> bool:
 
 
 def ledger_of(db: Database, account: int) -> SourceLedger:
-    """The ledger of the account in scope. A watched folder is not compared: its files name their refused rows."""
-    sources = list(Source.objects.filter(deleted_at=None).exclude(state=SourceState.DRAFT).exclude(platform=FOLDER))
+    """The ledger of the account in scope."""
+    sources = list(Source.objects.filter(deleted_at=None).exclude(state=SourceState.DRAFT))
     return SourceLedger(db, account, sources, db.now())
 
 

@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/sources/ledger/gaps.csv", ledger_pages.ledger_gaps_file, name="ledger-gaps-file"),
     path("settings/sources/ledger/repair/", ledger_repair_pages.ledger_repair, name="ledger-repair"),
     path("settings/sources/ledger/repair-all/", ledger_repair_pages.ledger_repair_all, name="ledger-repair-all"),
+    path("settings/sources/ledger/leave-out/", ledger_repair_pages.ledger_leave_out, name="ledger-leave-out"),
     path("settings/sources/ledger/compare/", ledger_repair_pages.ledger_compare, name="ledger-compare"),
     path("settings/sources/<int:id>/", source_pages.source_page, name="source"),
     path("settings/sources/<int:id>/name/", source_pages.source_name, name="source-name"),

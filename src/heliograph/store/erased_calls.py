@@ -11,6 +11,7 @@ from typing import Final
 
 from heliograph.domain.registration.erasure import PersonWords, without_person
 from heliograph.store.database import Database
+from heliograph.store.refused_rows import forget_person
 from heliograph.store.stored_calls import pack_body, unpack_body
 
 CALLS: Final = 100
@@ -47,12 +48,13 @@ def erase_calls(db: Database, account: int, words: PersonWords, after: int) -> t
 
 
 def _forget_items(db: Database, account: int, words: PersonWords) -> None:
-    """Deletes what readers know of the person's items. Who is still at the platform is read again by the next sweep: erase them there, too."""
+    """Deletes what readers know of the person's items, and their refused rows. Who is still at the platform is read again by the next sweep: erase them there, too."""
     rows = db.all("SELECT id, key, documents, COALESCE(sessions, '[]') FROM source_item WHERE +account_id = :account", {"account": account})
     items = [id for id, *texts in rows if any(words.are_in(text) for text in texts)]
     rung = db.all("SELECT id, key FROM source_ring WHERE +account_id = :account", {"account": account})
     db.run(f"DELETE FROM source_ring WHERE {db.member('id', 'rings')}", {"rings": [id for id, key in rung if words.are_in(key)]})
     db.run(f"DELETE FROM source_item WHERE {db.member('id', 'items')}", {"items": items})
+    forget_person(db, account, words)
 
 
 def _body_without(body: bytes, words: PersonWords) -> bytes | None:

@@ -86,6 +86,8 @@ class KnownRegistration:
     id: int
     ours: int | None
     is_active: bool
+    changed: int
+    """When it was changed here last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +198,11 @@ def known_registrations(db: Database, account: int, pairs: Iterable[tuple[str, s
     known: dict[tuple[str, str], KnownRegistration] = {}
     for event, codes in codes_by_event.items():
         rows = db.all(
-            "SELECT r.code, r.id, r.sent_modified, r.is_active FROM event e JOIN registration r ON r.event_id = e.id"
+            "SELECT r.code, r.id, r.sent_modified, r.is_active, r.modified FROM event e JOIN registration r ON r.event_id = e.id"
             f" WHERE e.account_id = :account AND e.code = :event AND {db.member('r.code', 'codes')}",
             {"account": account, "event": event, "codes": codes},
         )
-        known |= {(event, code): KnownRegistration(id, ours, bool(active)) for code, id, ours, active in rows}
+        known |= {(event, code): KnownRegistration(id, ours, bool(active), changed) for code, id, ours, active, changed in rows}
     return known
 
 

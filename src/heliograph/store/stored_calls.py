@@ -170,13 +170,13 @@ def mark_calls(db: Database, marks: Sequence[CallMark], version: int, now: int) 
     )
 
 
-def note_registrations(db: Database, source: RecordedSource, registrations: Iterable[int | None]) -> None:
+def note_registrations(db: Database, account: int, source: int, registrations: Iterable[int | None]) -> None:
     """Notes which registrations a source has recorded; None for what was not."""
     ids = sorted({id for id in registrations if id is not None})
     db.many(
         "INSERT INTO source_registration (account_id, source_id, registration_id) VALUES (:account, :source, :registration)"
         " ON CONFLICT (source_id, registration_id) DO NOTHING",
-        [{"account": source.account, "source": source.id, "registration": id} for id in ids],
+        [{"account": account, "source": source, "registration": id} for id in ids],
     )
 
 

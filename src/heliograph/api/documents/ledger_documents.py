@@ -9,6 +9,7 @@ import msgspec
 
 from heliograph.api.documents.shared_forms import Document, Id
 from heliograph.api.list_answers import ListQuery
+from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.ledger_rules import FlowBalance, GapCause, GapKind, Repair
 from heliograph.sources.ledger_gaps import Gap
 from heliograph.sources.source_ledger import LedgerRow
@@ -22,7 +23,10 @@ class LedgerRowDocument(Document):
 
     source: Id
     event: Annotated[str, msgspec.Meta(description="Its code; empty for calls in which it cannot be read.")]
-    there: Annotated[int | None, msgspec.Meta(description="Registrations at the source; null: it only calls, and cannot be counted.")]
+    there: Annotated[
+        int | None,
+        msgspec.Meta(description="Registrations at the source; null: it only calls, or is a watched folder, and cannot be counted."),
+    ]
     recorded: int
     missing: Annotated[int, msgspec.Meta(description="There and not here.")]
     older: Annotated[int, msgspec.Meta(description="Here as they were before their last change there.")]
@@ -88,9 +92,17 @@ class LedgerFlowDocument(Document):
 class ReasonDocument(Document):
     """Why a registration could not be recorded."""
 
-    field: Annotated[str, msgspec.Meta(description="Of the registration document; empty for the call itself.")]
+    field: Annotated[
+        str,
+        msgspec.Meta(description="Of the registration document, or the column of the file; empty for the call or the row itself."),
+    ]
     reason: str
     cure: str
+
+    @classmethod
+    def from_problem(cls, problem: CallProblem, *, in_file: bool) -> ReasonDocument:
+        """The document of a problem, of a row of a file or of a call."""
+        return cls(field=problem.path if in_file else problem.target, reason=problem.reason, cure=problem.cure)
 
 
 class GapDocument(Document):
@@ -106,6 +118,8 @@ class GapDocument(Document):
     event: str
     code: Annotated[str, msgspec.Meta(description="Of the registration; empty if it cannot be read.")]
     call: Annotated[Id | None, msgspec.Meta(description="The call that waits with it.")]
+    file: Annotated[str, msgspec.Meta(description="The file of a watched folder that has the refused row; empty for other gaps.")]
+    line: Annotated[int | None, msgspec.Meta(description="The row's line in that file; null for other gaps, and for a whole file.")]
     flow: Annotated[Id | None, msgspec.Meta(description="Of a message.")]
     reasons: list[ReasonDocument]
     changed_there: datetime | None
@@ -123,8 +137,10 @@ class GapDocument(Document):
             event=gap.event,
             code=gap.code,
             call=None if gap.call is None else str(gap.call),
+            file=gap.place_in_file.file if gap.place_in_file else "",
+            line=gap.place_in_file.line or None if gap.place_in_file else None,
             flow=None if gap.flow is None else str(gap.flow),
-            reasons=[ReasonDocument(field=each.target, reason=each.reason, cure=each.cure) for each in gap.problems],
+            reasons=[ReasonDocument.from_problem(each, in_file=gap.place_in_file is not None) for each in gap.problems],
             changed_there=None if gap.theirs is None else from_micros(gap.theirs),
             changed_here=None if gap.ours is None else from_micros(gap.ours),
         )
@@ -162,6 +178,20 @@ class LedgerRepaired(Document):
     begun: Annotated[int, msgspec.Meta(description="Gaps whose repair has begun; a source or a worker ends it.")]
     not_begun: Annotated[int, msgspec.Meta(description="Gaps that end automatically, and messages that cannot be submitted.")]
     refused: Annotated[str, msgspec.Meta(description="Why a source repairs nothing now; empty if all do.")]
+
+
+class LeftOutGaps(Document):
+    """Refused rows of watched folders that are left out."""
+
+    gaps: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=60)]], msgspec.Meta(max_length=1_000, description="As `gap` of `ledger/gaps`.")
+    ]
+
+
+class LeftOut(Document):
+    """How many refused rows were left out."""
+
+    left_out: int
 
 
 class LedgerComparison(Document):

@@ -19,6 +19,8 @@ from heliograph.api.documents.ledger_documents import (
     LedgerRepaired,
     LedgerRepairs,
     LedgerRowDocument,
+    LeftOut,
+    LeftOutGaps,
 )
 from heliograph.api.documents.shared_forms import number_of
 from heliograph.api.list_answers import Items, all_of, items_of
@@ -78,7 +80,7 @@ class LedgerRepairing(ApiController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_body: Body[LedgerRepairs]) -> LedgerRepaired:
-        """Repair gaps, each as its `repair` says: its call runs again, its item is read again, it is made sure that it is gone, or its message is submitted."""
+        """Repair gaps, each as its `repair` says: its call runs again, its item is read again, the refused rows of its file are imported again, it is made sure that it is gone, or its message is submitted."""
         if parsed_body.gaps is None and parsed_body.kind is None:
             raise Invalid({"kind": ["Name the gaps, or their kind."]})
         source = None if parsed_body.source is None else number_of(parsed_body.source)
@@ -87,6 +89,21 @@ class LedgerRepairing(ApiController):
         keys = None if parsed_body.gaps is None else set(parsed_body.gaps)
         done = ledger_repairs.repair(self.account.pk, [gap for gap in gaps if keys is None or gap.key in keys], by=self.actor)
         return LedgerRepaired(begun=done.begun, not_begun=done.not_begun, refused=done.refused)
+
+
+class LedgerLeavingOut(ApiController):
+    """Leaving out refused rows."""
+
+    access: ClassVar = {"POST": ADMINISTER}
+    takes_key: ClassVar = False
+
+    @modify(status_code=HTTPStatus.OK)
+    def post(self, parsed_body: Body[LeftOutGaps]) -> LeftOut:
+        """Leave out refused rows of watched folders: they are no gaps any more. Other gaps stay."""
+        keys = set(parsed_body.gaps)
+        with read_database() as db:
+            gaps = [gap for gap in ledger_of(db, self.account.pk).gaps if gap.key in keys]
+        return LeftOut(left_out=ledger_repairs.leave_out(self.account.pk, gaps, by=self.actor))
 
 
 class LedgerComparing(ApiController):
@@ -106,5 +123,6 @@ ROUTES: Final = [
     path("ledger/flows", LedgerFlows.as_view()),
     path("ledger/gaps", LedgerGaps.as_view()),
     path("ledger/repairs", LedgerRepairing.as_view()),
+    path("ledger/left-out", LedgerLeavingOut.as_view()),
     path("ledger/comparison", LedgerComparing.as_view()),
 ]

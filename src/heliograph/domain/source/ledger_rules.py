@@ -6,7 +6,7 @@
     recorded, and a message of a flow waits or failed    undelivered
 
 Registrations are compared by their time of change: the newest `modified` that a source sent for one, and the one that its item had when it was
-read last. A registration that only calls bring is compared with the calls that could not be recorded. All instants are microseconds since 1970.
+read last. A registration that only calls bring is compared with the calls that could not be recorded, one of a watched folder with refused rows. All instants are microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class GapCause(StrEnum):
     """Why there is a gap."""
 
     REFUSED = "refused"
-    """A call that holds it waits with a reason."""
+    """A call that holds it waits with a reason, or its row of a file was refused."""
     KEPT = "kept"
     """A call with it is stored, and not recorded yet."""
     LOST = "lost"
@@ -56,6 +56,8 @@ class Repair(StrEnum):
 
     RUN_AGAIN = "run_again"
     """The call is recorded once more."""
+    IMPORT_AGAIN = "import_again"
+    """The refused rows of the file are imported once more."""
     READ = "read"
     """The item is read from the source once more."""
     SET_INACTIVE = "set_inactive"
@@ -86,16 +88,19 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A registration of a call that waits or is stored."""
+    """A registration of a call that waits or is stored, or of a row of a file that was refused."""
 
-    call: int
+    call: int | None
+    """None for a row of a file."""
     at: int
-    """When the call came."""
+    """When the call came, or the row was refused."""
     sent: int | None
     """When the registration was changed, as the call says it, or when the call came; None if it cannot be read."""
     problems: tuple[CallProblem, ...] = ()
     is_stored: bool = False
     """The call is stored, and nobody has tried to record it yet."""
+    has_time: bool = True
+    """`sent` is by the clock of those times of change that are recorded. False for a row of a file that says no time: it has that of its import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,9 @@ def gap_of(compared: Compared, refusal: Refusal | None = None, *, has_more_store
         return None
     kind = GapKind.OLDER if compared.is_here else GapKind.MISSING
     if refusal is not None and (is_refused or not compared.is_here):
-        return Verdict(kind, GapCause.KEPT, Repair.NONE) if refusal.is_stored else Verdict(kind, GapCause.REFUSED, Repair.RUN_AGAIN)
+        if refusal.is_stored:
+            return Verdict(kind, GapCause.KEPT, Repair.NONE)
+        return Verdict(kind, GapCause.REFUSED, Repair.IMPORT_AGAIN if refusal.call is None else Repair.RUN_AGAIN)
     if has_more_stored:
         return Verdict(kind, GapCause.KEPT, Repair.NONE)
     return Verdict(kind, GapCause.LOST, Repair.READ)

@@ -32,7 +32,7 @@ from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare
-from heliograph.registrations.imports import import_dry_run, preparation, setup_creation
+from heliograph.registrations.imports import folder_rows, import_dry_run, preparation, setup_creation
 from heliograph.registrations.imports.census import Census
 from heliograph.registrations.imports.chunk_recorder import record_chunk
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
@@ -107,6 +107,7 @@ class ImportRun:
         self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
         self._judged = int(job.cursor.get("judged", 0))
         self._result: dict[str, Any] = dict(job.result)
+        self._folder = folder_rows.file_of(job)
         self._finished = False
         self._scan_is_over = False  # true between the decision and the second reading
         self._notes = Notes(folder_of(job.pk))
@@ -298,7 +299,7 @@ class ImportRun:
             if row.line in before:
                 problems.append(used_before(self._column("code"), item.document.get("code") if item else "", *before[row.line]))
             if problems or item is None:
-                ready.refused.append(RefusedRow.from_row(row, problems))
+                ready.refused.append(RefusedRow.from_row(row, problems, item.document if item else None))
             else:
                 ready.items.append((row, item))
         if self._parameters["dry_run"]:
@@ -356,15 +357,19 @@ class ImportRun:
             self._judged += sum(compared.changes for compared in ready.compared)
         else:
             results = record_chunk(db, [item for _, item in ready.items])
-            for (row, _), result in zip(ready.items, results, strict=True):
+            for (row, item), result in zip(ready.items, results, strict=True):
                 if result.outcome is not ItemOutcome.REFUSED:
                     counts[str(result.outcome)] += 1
                     continue
                 # record() refuses a valid row, with problems, if the set-up has changed since; without, if the database refuses the data.
                 problems = [of_problem(problem, self._column, self._known.account, None) for problem in result.problems]
                 refused.append(
-                    RefusedRow.from_row(row, problems or [RowProblem("", "", gettext_noop("The database refused this row."), ())])
+                    RefusedRow.from_row(
+                        row, problems or [RowProblem("", "", gettext_noop("The database refused this row."), ())], item.document
+                    )
                 )
+            if self._folder is not None:
+                folder_rows.note(db, self._folder, [item for _, item in ready.items], results, refused)
         counts["refused"] += len(refused)
         counts["done"] += ready.rows
         if refused:

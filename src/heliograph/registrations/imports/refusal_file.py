@@ -12,7 +12,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -82,12 +82,14 @@ class RefusedRow:
     cells: Sequence[str]
     row: int = 0
     absent: frozenset[int] = frozenset()
+    document: Mapping[str, Any] = field(default_factory=dict)
+    """What could be read of it; not in the job's notes."""
 
     @classmethod
-    def from_row(cls, row: FileRow, problems: Iterable[RowProblem]) -> RefusedRow:
+    def from_row(cls, row: FileRow, problems: Iterable[RowProblem], document: Mapping[str, Any] | None = None) -> RefusedRow:
         """A row of the file with its problems."""
         cells = [_LIST_SIGN.join(row.lists[i]) if i in row.lists else cell for i, cell in enumerate(row.cells)] if row.lists else row.cells
-        return cls(row.line, tuple(problems), cells, row.number, row.absent)
+        return cls(row.line, tuple(problems), cells, row.number, row.absent, document or {})
 
     def as_json(self) -> str:
         """For the job's own notes."""

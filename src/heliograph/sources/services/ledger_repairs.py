@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,14 +19,16 @@ from heliograph.domain.source.source_states import SourceState
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid
-from heliograph.sources.ledger_gaps import Gap
+from heliograph.sources.folder_place import FolderPlace, FolderUnusable, base_folder
+from heliograph.sources.ledger_gaps import Gap, PlaceInFile
 from heliograph.sources.list_request import description_of
 from heliograph.sources.models import Source
 from heliograph.sources.services.source_mappings import run_again
 from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
 from heliograph.sources.source_ledger import is_read, ledger_of
-from heliograph.store import ledger_reads
+from heliograph.store import ledger_reads, refused_rows
 from heliograph.store.django_database import read_database
+from heliograph.store.refused_rows import REFUSED_FILE, WHOLE_FILE
 from heliograph.store.source_reads import DELETED_THERE
 
 
@@ -72,12 +74,33 @@ def _submit(account: int, keys: Sequence[str]) -> int:
     return sum(len(delivery_operations.submit(account, part).done) for part in parts)
 
 
+def leave_out(account: int, gaps: Iterable[Gap], *, by: str) -> int:
+    """Leaves refused rows of watched folders out of the ledger. Returns their number; other gaps stay. Call it outside of a transaction."""
+    rows: dict[int, list[int]] = {}
+    for gap in gaps:
+        if gap.place_in_file is not None and gap.source is not None:
+            rows.setdefault(gap.source, []).append(gap.place[2])
+    left_out = 0
+    for source, ids in sorted(rows.items()):
+        with saving(account, by=by) as transaction:
+            row = lock_source(source)
+            count = refused_rows.leave_out(transaction.db, source, ids)
+            if count:
+                transaction.note(Deed.CHANGED, KIND, row, {}, {"refused rows that are left out": count})
+            left_out += count
+    return left_out
+
+
 def _repair_source(transaction: SetupTransaction, source: int, way: Repair, gaps: Sequence[Gap]) -> None:
     """Begins the repair of gaps of one source. Raises NotThere, Invalid."""
     if way is Repair.RUN_AGAIN:
         run_again(transaction, source, sorted({gap.call for gap in gaps if gap.call is not None}))
         return
     row = lock_source(source)
+    if way is Repair.IMPORT_AGAIN:
+        count = _put_back(row, {gap.place_in_file for gap in gaps if gap.place_in_file is not None})
+        transaction.note(Deed.CHANGED, KIND, row, {}, {"files that are imported again": count})
+        return
     _check_reads(row)
     items = sorted({gap.item for gap in gaps if gap.item is not None})
     progress = _progress_of(row)
@@ -88,6 +111,27 @@ def _repair_source(transaction: SetupTransaction, source: int, way: Repair, gaps
     needed = DELETED_THERE if progress.missing else _sweeps_needed(row)
     ledger_reads.count_as_missing(transaction.db, row.pk, items, needed)
     _save(transaction, row, replace(progress, is_removing=True), {"registrations that may become inactive": len(gaps)})
+
+
+def _put_back(row: Source, places: Collection[PlaceInFile]) -> int:
+    """Puts files back into the watched folder: those with refused rows, and those that could not be imported. Returns their number. Raises
+    Invalid."""
+    base = base_folder()
+    names = sorted({place.kept_as if place.line == WHOLE_FILE else f"{place.kept_as}{REFUSED_FILE}" for place in places})
+    if row.state != SourceState.ON:
+        raise Invalid({"source": [_("It is not on. Resume it first, then its files are imported.")]})
+    if base is None:
+        raise Invalid({"source": [_("Whoever runs Heliograph has set up no place for watched folders.")]})
+    try:
+        with FolderPlace.existing(base, row.pk) as place:
+            count = 0 if place is None else sum(place.put_back(name) for name in names)
+    except (FolderUnusable, OSError) as error:
+        raise Invalid({"source": [str(error)]}) from None
+    if not count:
+        raise Invalid(
+            {"source": [_("The file with the refused rows no longer exists. Put the corrected rows into the folder as a new file.")]}
+        )
+    return count
 
 
 def compare_now(transaction: SetupTransaction, id: int) -> Source:

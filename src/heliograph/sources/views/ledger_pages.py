@@ -37,6 +37,7 @@ from heliograph.store.database import Database
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
 from heliograph.store.ledger_reads import hours_of_changes
+from heliograph.store.refused_rows import WHOLE_FILE
 from heliograph.web.charts import Bucket, ChartTable, Series, SharePart, Tone, plot, share
 from heliograph.web.cursor import ROWS, Pager, read_cursor
 from heliograph.web.date_texts import date_text
@@ -86,7 +87,7 @@ def ledger(request: AccountRequest) -> HttpResponse:
 
 
 def _folder(source: Source) -> Mapping[str, Any]:
-    """A watched folder, of which only the rows of its last file can be told."""
+    """A watched folder, with what became of its last file."""
     file = SourceCall.objects.filter(source=source, kind=CallKind.FILE).order_by("-at", "-id").first()
     return {
         "name": source.name,
@@ -119,7 +120,7 @@ def _row(row: LedgerRow) -> Mapping[str, Any]:
         "recorded": balance.recorded,
         "gaps": gaps,
         "gaps_href": event_url(row.event, source=str(row.source.pk)),
-        "says": _("The same") if is_read(row.source) else _("All calls are recorded"),
+        "says": _complete(row.source),
         "compared": compared_at(row),
         "broken": words.broken_words(row.source, row.doorbell) if row.doorbell and row.doorbell.broken_since else "",
         "owed": flows.owed,
@@ -128,11 +129,20 @@ def _row(row: LedgerRow) -> Mapping[str, Any]:
     }
 
 
+def _complete(source: Source) -> str:
+    """That nothing of a source is missing."""
+    if source.platform == FOLDER:
+        return _("All rows are recorded")
+    return _("The same") if is_read(source) else _("All calls are recorded")
+
+
 def compared_at(row: LedgerRow) -> str:
     """When a source was compared last, or that it is silent."""
     source = row.source
     if row.silence is not None:
         return words.silence_words(row.silence)
+    if source.platform == FOLDER:
+        return _("Last file taken %(time)s") % {"time": short_moment(source.last_read_at)} if source.last_read_at else ""
     if not is_read(source):
         return _("Last call taken %(time)s") % {"time": short_moment(source.last_call_at)} if source.last_call_at else ""
     return _("Read %(time)s") % {"time": short_moment(source.last_read_at)} if source.last_read_at else _("Not read yet")
@@ -190,6 +200,10 @@ def _source(row: LedgerRow) -> Mapping[str, Any]:
     if balance.there is None:
         title = _("%(source)s: %(here)s here") % numbers
         says = _("It can’t be counted there. Its calls are compared with what was recorded.")
+        if row.source.platform == FOLDER:
+            says = _(
+                "A file may leave out registrations, so they can’t be counted there. The rows of its files are compared with what was recorded."
+            )
     else:
         title = _("%(source)s: %(there)s there, %(here)s here") % {**numbers, "there": intcomma(balance.there)}
         says = _("Every registration by its key and time of change.")
@@ -265,7 +279,8 @@ def _gaps(db: Database, account: int, gaps: Sequence[Gap]) -> list[Mapping[str, 
         rows.append(
             {
                 "key": gap.key,
-                "code": code or gap.item_key or _("A registration that can’t be named"),
+                "code": code or gap.item_key or _unnamed(gap),
+                "leave_out": "" if gap.place_in_file is None else reverse("ledger-leave-out", query={"event": gap.event, "gap": gap.key}),
                 "who": person.name if person else "",
                 "href": _href(gap, code),
                 "kind": words.KINDS[gap.verdict.kind],
@@ -277,6 +292,13 @@ def _gaps(db: Database, account: int, gaps: Sequence[Gap]) -> list[Mapping[str, 
             }
         )
     return rows
+
+
+def _unnamed(gap: Gap) -> str:
+    """What stands for the code of a registration that cannot be read."""
+    if gap.place_in_file is not None and gap.place_in_file.line == WHOLE_FILE:
+        return gap.place_in_file.file
+    return _("A registration that can’t be named")
 
 
 def _href(gap: Gap, code: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from heliograph.domain.retention import DAY, Cuts, Terms
-from heliograph.store import access_refusals, driver_errors, retention_record, sessions
+from heliograph.store import access_refusals, driver_errors, refused_rows, retention_record, sessions
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal, source_call_removal
 from heliograph.store.queue.removal import START, OldRows
@@ -206,6 +206,8 @@ class RetentionRound:
 
         if cuts.content and self._until(calls_gone) and removed:
             log.info("old_source_calls_removed", account=account, calls=removed)
+        if cuts.content:
+            self._until(lambda size: refused_rows.remove_before(self.db, account, cuts.content, size) < size)
         before = terms.cuts(self.now).rows
         for table in source_call_removal.COUNTS:
 
