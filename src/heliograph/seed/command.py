@@ -62,6 +62,8 @@ def seed(
     console = Console(stderr=True)
     with _alone(options), contextlib.closing(open_database(options)) as db:
         migrate()
+        if db.vendor == "postgresql":  # a slow host may think about its rows for longer than any other transaction may be idle
+            db.run("SET idle_in_transaction_session_timeout = 0")
         others = _others(db, account)
         if others and not yes and not (console.is_terminal and typer.confirm(f"{others} Invent a history for {account} in it?", err=True)):
             raise SeedRefused(f"{others} Nothing was written; --yes writes all the same.")
