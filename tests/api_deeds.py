@@ -819,6 +819,12 @@ def _sources() -> Iterator[Deed]:
         "audit_entry config_version source source_item",
     )
     yield Deed(
+        "a refused row is left out",
+        PagePost("/settings/sources/ledger/leave-out/?event=SUMMIT&gap={refused_row}"),
+        ApiRequest("POST", "ledger/left-out", {"gaps": ["{refused_row}"]}),
+        "audit_entry config_version source_refused_row",
+    )
+    yield Deed(
         "a source is read now",
         PagePost("/settings/sources/{listed_source}/read/"),
         ApiRequest("POST", "sources/{listed_source}/read"),

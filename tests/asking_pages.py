@@ -22,6 +22,7 @@ from heliograph.domain.flow.flow import FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
+from heliograph.domain.source.source_states import SourceState
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.flows.services.flows import flow_row, save_flow
 from heliograph.jobs.models import Job
@@ -33,12 +34,12 @@ from heliograph.setup.services.applied_file_record import newest_applied
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
-from heliograph.sources.models import Source, SourceItem
+from heliograph.sources.models import Source, SourceItem, SourceRefusedRow
 from heliograph.sources.services.sources import add_source, rename
 from heliograph.sources.source_list import progress_of
 from heliograph.store import connection_states
 from heliograph.store.restored_copy import mark_restored, unreleased_copy
-from tests.builders import planted_ledger
+from tests.builders import planted_ledger, planted_sources
 from tests.builders.connection import connection
 from tests.builders.flow import destination, flow
 from tests.builders.mapping import mapping
@@ -241,6 +242,29 @@ def has_begun_repairs(site: Site) -> bool:
     """Whether an item of that source is read again."""
     with scope(account=site.pk):
         return any(bytes(item.digest) == b"" for item in SourceItem.objects.all())
+
+
+def plants_refused_row(site: Site) -> None:
+    """A row of a file that was refused."""
+    with scope(account=site.pk):
+        now = site.store.now()
+        source = Source(
+            account_id=site.pk, name="Drop box", platform="folder", state=SourceState.ON, created=now, created_by="user:1", changed=now
+        )
+        source.save()
+        planted_sources.refused_row(site.store, source, site.store.now(), "guests.csv", 3, (EVENT, "G-3"), "is no e-mail address.")
+
+
+def renames_file(site: Site) -> None:
+    """The refused row is one of another file."""
+    with scope(account=site.pk):
+        SourceRefusedRow.objects.update(file="partners.csv")
+
+
+def refused_row_of(site: Site) -> int:
+    """The refused row; 0 for none."""
+    with scope(account=site.pk):
+        return max(SourceRefusedRow.objects.values_list("pk", flat=True), default=0)
 
 
 def missing_of(site: Site) -> int:
@@ -673,6 +697,14 @@ PAGES: dict[str, Asking] = {
         f"Repair 3 gaps of {EVENT}?",
         has_begun_repairs,
         before=plants_ledger,
+    ),
+    "a refused row is left out": Asking(
+        "sources.views.ledger_repair_pages.ledger_leave_out",
+        lambda site: f"/settings/sources/ledger/leave-out/?event={EVENT}&gap=f{refused_row_of(site)}",
+        renames_file,
+        "“partners.csv”, line 3",
+        lambda site: refused_row_of(site) == 0,
+        before=plants_refused_row,
     ),
     "a source is removed": Asking(
         "sources.views.removal_page.source_remove",

@@ -65,6 +65,7 @@ ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "flow-versions": ("POST flows/{flow}/versions/{version}/restoration",),
     "job": ("POST jobs/{job}/pause", "POST jobs/{job}/resume", "POST jobs/{job}/cancel"),
     "ledger-compare": ("POST ledger/comparison",),
+    "ledger-leave-out": ("POST ledger/left-out",),
     "ledger-repair": ("POST ledger/repairs",),
     "ledger-repair-all": ("POST ledger/repairs",),
     "mapping": ("PATCH mappings/{mapping}", "POST mappings/preview", "POST mappings/sample"),

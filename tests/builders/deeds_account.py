@@ -26,6 +26,7 @@ from heliograph.store.config_cache import PROCESS
 from heliograph.wiring import job_kinds
 from tests.api_client import ApiClient
 from tests.builders.planted_pretix import catalogue
+from tests.builders.planted_sources import refused_row
 from tests.databases import DatabaseFacts
 from tests.receiver import Answer, Receiver
 from tests.retry_story import queued, refused
@@ -239,6 +240,8 @@ def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
         item = SourceItem.objects.create(
             account_id=story.account, source_id=lacking, key="R90", digest=b"d", documents='[["SUMMIT", "R90"]]'
         )
+        dropped = Source.objects.get(pk=folder)
+    row = refused_row(story.db, dropped, story.db.now(), "guests.csv", 3, ("SUMMIT", "R91"), "is no e-mail address.")
     return {
         "source": made["Press list"],
         "paused_source": made["Guest list"],
@@ -251,6 +254,7 @@ def _sources(story: Story, _receiver: Receiver, api: ApiClient) -> dict[str, str
         "eventbrite_source": eventbrite,
         "asking_source": asking,
         "gap": f"i{item.pk}.0",
+        "refused_row": f"f{row}",
     }
 
 

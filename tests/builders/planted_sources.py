@@ -81,6 +81,8 @@ def plant(store: Database, account: int, *, by: str = BY) -> dict[str, int]:
             kind=CallKind.FILE,
             headers=about,
         )
+    refused_row(store, dropped, now - 60 * MINUTE, "guests.csv", 9, ("SUMMIT-26", "G-09"), "“…” is no e-mail address.", column="Mail")
+    refused_row(store, dropped, now - 3 * MINUTE, "partners.csv", 0, ("", ""), words)
     running = source(
         "Members", "command", SourceState.ON, settings='{"command": {"name": "crm", "every": 60}}', cursor='{"filled": true, "passed": 9}'
     )
@@ -99,6 +101,30 @@ def called(store: Database, source: Source, at: int, *, state: int, documents: i
     from heliograph.sources.models import SourceCall
 
     SourceCall(account_id=source.account_id, source=source, at=at, state=state, documents=documents, changed=changed, **columns).save()
+
+
+def refused_row(
+    store: Database, source: Source, at: int, file: str, line: int, address: tuple[str, str], reason: str, *, column: str = ""
+) -> int:
+    """Plants a row of a file of a watched folder that was refused; line 0: the whole file. Returns its id."""
+    from heliograph.domain.source.call_documents import CallProblem
+    from heliograph.recording.source_calls import write_problems
+    from heliograph.sources.models import SourceRefusedRow
+
+    row = SourceRefusedRow(
+        account_id=source.account_id,
+        source=source,
+        at=at,
+        job_id=0,
+        file=file,
+        kept_as=f"20261130-090000-000_{file}",
+        line=line,
+        event=address[0],
+        code=address[1],
+        problem=write_problems([CallProblem(reason, path=column)]),
+    )
+    row.save()
+    return int(row.pk)
 
 
 def refused(store: Database, source: Source, at: int, reason: str, *, count: int) -> None:

@@ -168,6 +168,7 @@ def main() -> None:
         ids |= {
             f"source {name}": id for name, id in planted_sources.plant(site.store, site.account.pk, by=site.administrator.actor).items()
         }
+        ((ids["refused row"],),) = site.store.all("SELECT max(id) FROM source_refused_row")
         planted_ledger.plant(site.store, site.account.pk, "SUMMIT-26")
         ids |= planted_calls.plant(site.store, site.account.pk)
         ids |= planted_pretix.plant(plan.store, plan.pk)

@@ -225,6 +225,14 @@ STATES: Final = (
         f"{PATH}ledger/repair-all/?event=SUMMIT-26&kind=missing",
         names=("ledger-repair-all",),
     ),
+    State("the ledger of an event that can’t be read", "sources/ledger_event.html", "Ledger of an event", f"{PATH}ledger/event/?event="),
+    State(
+        "a refused row is left out",
+        "confirmation.html",
+        "Leave this row out?",
+        lambda of: f"{PATH}ledger/leave-out/?event=&gap=f{of.ids['refused row']}",
+        names=("ledger-leave-out",),
+    ),
     State("a source, removed", "confirmation.html", "Remove “Works”?", _of("Works", "remove/"), names=("source-remove",)),
 )
 

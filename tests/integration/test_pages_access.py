@@ -114,7 +114,10 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"source-command", "source-run"}  # test_source_command.py
     tried |= {"source-folder", "source-first-file"}  # test_source_folder.py
     # test_pages_source_ledger.py
-    tried |= {"ledger", *(f"ledger-{more}" for more in ("event", "gaps-file", "repair", "repair-all", "compare"))}
+    tried |= {
+        "ledger",
+        *(f"ledger-{more}" for more in ("event", "gaps-file", "repair", "repair-all", "compare", "leave-out")),
+    }  # and test_folder_ledger.py
     tried |= {"source-list-form", "source-read", "source-missing"}  # test_pages_source_list.py
     tried |= {"source-certain", "source-eventbrite"}  # test_certain.py, test_eventbrite.py
     tried |= {f"source-pretix{more}" for more in ("", "-events", "-match", "-start")}  # test_pages_pretix.py

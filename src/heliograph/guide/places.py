@@ -44,6 +44,7 @@ PLACES: dict[str, str] = {
     "sources": "sources",
     "ledger": "sources#ledger",
     "ledger-event": "sources#ledger",
+    "ledger-leave-out": "sources#ledger",
     "ledger-repair-all": "sources#ledger",
     "source": "sources#what-a-source-did",
     "source-new": "sources#adding-a-source",

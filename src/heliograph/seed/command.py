@@ -62,8 +62,7 @@ def seed(
     console = Console(stderr=True)
     with _alone(options), contextlib.closing(open_database(options)) as db:
         migrate()
-        if db.vendor == "postgresql":  # a slow host may think about its rows for longer than any other transaction may be idle
-            db.run("SET idle_in_transaction_session_timeout = 0")
+        db.allow_long_pauses()  # on a slow host, rows take longer to invent than a worker may be idle
         others = _others(db, account)
         if others and not yes and not (console.is_terminal and typer.confirm(f"{others} Invent a history for {account} in it?", err=True)):
             raise SeedRefused(f"{others} Nothing was written; --yes writes all the same.")

@@ -81,6 +81,9 @@ class Database(Protocol):
     def limit_statements(self, milliseconds: int) -> None:
         """Cancels statements of this transaction that take longer. Does nothing on SQLite, whose statements wait for nobody."""
 
+    def allow_long_pauses(self) -> None:
+        """Lets this connection be idle amid a transaction for as long as it takes. For what has no lease. SQLite waits anyway."""
+
     def together(self) -> contextlib.AbstractContextManager[object]:
         """Inside the block, `many` and `run` do not wait for the server: the wait comes when rows are read, or when the block ends. SQLite
         never waits."""

@@ -115,6 +115,9 @@ class PostgresDatabase:
     def limit_statements(self, milliseconds: int) -> None:
         self.run(f"SET LOCAL statement_timeout = {int(milliseconds)}")
 
+    def allow_long_pauses(self) -> None:
+        self.run("SET idle_in_transaction_session_timeout = 0")
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         if self.connection.info.pipeline_status:  # another one inside would make its own wait

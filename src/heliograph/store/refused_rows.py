@@ -93,14 +93,14 @@ def forget_addresses(db: Database, source: int, addresses: Iterable[Address], *,
 
     other_than: the import whose rows stay
     """
-    kept = "" if other_than is None else " AND job_id <> :job"
+    of_others = "" if other_than is None else " AND job_id <> :job"
     codes_by_event: dict[str, set[str]] = {}
     for event, code in addresses:
         if event and code:
             codes_by_event.setdefault(event, set()).add(code)
     for event, codes in codes_by_event.items():
         db.run(
-            f"DELETE FROM source_refused_row WHERE source_id = :source AND event = :event AND {db.member('code', 'codes')}{kept}",
+            f"DELETE FROM source_refused_row WHERE source_id = :source AND event = :event AND {db.member('code', 'codes')}{of_others}",
             {"source": source, "event": event, "codes": sorted(codes)} | ({} if other_than is None else {"job": other_than}),
         )
 
@@ -148,6 +148,8 @@ def remove_before(db: Database, account: int, before: int, limit: int) -> int:
 
 def forget_person(db: Database, account: int, words: PersonWords) -> None:
     """Deletes the rows that name a person who is erased (B7)."""
-    rows = db.all("SELECT id, file, kept_as, event, code, problem FROM source_refused_row WHERE +account_id = :account", {"account": account})
+    rows = db.all(
+        "SELECT id, file, kept_as, event, code, problem FROM source_refused_row WHERE +account_id = :account", {"account": account}
+    )
     ids = [id for id, *texts in rows if any(words.are_in(text) for text in texts)]
     db.run(f"DELETE FROM source_refused_row WHERE {db.member('id', 'rows')}", {"rows": ids})

@@ -119,6 +119,9 @@ class SqliteDatabase:
     def limit_statements(self, milliseconds: int) -> None:
         pass
 
+    def allow_long_pauses(self) -> None:
+        pass
+
     def together(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()
 
