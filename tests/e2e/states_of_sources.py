@@ -225,7 +225,12 @@ STATES: Final = (
         f"{PATH}ledger/repair-all/?event=SUMMIT-26&kind=missing",
         names=("ledger-repair-all",),
     ),
-    State("the ledger of an event that can’t be read", "sources/ledger_event.html", "Ledger of an event", f"{PATH}ledger/event/?event="),
+    State(
+        "the ledger of an event that can’t be read",
+        "sources/ledger_event.html",
+        "Ledger of an event that can’t be read",
+        f"{PATH}ledger/event/?event=",
+    ),
     State(
         "a refused row is left out",
         "confirmation.html",
