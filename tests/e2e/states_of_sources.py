@@ -232,9 +232,9 @@ STATES: Final = (
         f"{PATH}ledger/event/?event=",
     ),
     State(
-        "a refused row is left out",
+        "a file is left out of the ledger",
         "confirmation.html",
-        "Leave this row out?",
+        "Leave this file out?",
         lambda of: f"{PATH}ledger/leave-out/?event=&gap=f{of.ids['refused row']}",
         names=("ledger-leave-out",),
     ),

@@ -10,7 +10,7 @@ from heliograph.domain.source.call_mapping import CODE, EVENT, MODIFIED, CallMap
 from heliograph.domain.source.ledger_rules import Compared, Refusal, Verdict, gap_of
 from heliograph.recording.source_calls import mapped_call, read_problems, refused_numbers
 from heliograph.store.ledger_reads import KnownRegistration, ListedGap, UnrecordedCall
-from heliograph.store.refused_rows import WaitingRow
+from heliograph.store.refused_rows import WHOLE_FILE, WaitingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ class Gap:
     flow: int | None = None
     message: str = ""
     """Why the message waits or failed."""
+
+    @property
+    def is_of_row(self) -> bool:
+        """A single row of a file was refused."""
+        return self.place_in_file is not None and self.place_in_file.line != WHOLE_FILE
 
     @property
     def place(self) -> tuple[int, int, int, int]:

@@ -37,7 +37,6 @@ from heliograph.store.database import Database
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
 from heliograph.store.ledger_reads import hours_of_changes
-from heliograph.store.refused_rows import WHOLE_FILE
 from heliograph.web.charts import Bucket, ChartTable, Series, SharePart, Tone, plot, share
 from heliograph.web.cursor import ROWS, Pager, read_cursor
 from heliograph.web.date_texts import date_text
@@ -296,7 +295,7 @@ def _gaps(db: Database, account: int, gaps: Sequence[Gap]) -> list[Mapping[str, 
 
 def _unnamed(gap: Gap) -> str:
     """What stands for the code of a registration that cannot be read."""
-    if gap.place_in_file is not None and gap.place_in_file.line == WHOLE_FILE:
+    if gap.place_in_file is not None and not gap.is_of_row:
         return gap.place_in_file.file
     return _("A registration that can’t be named")
 

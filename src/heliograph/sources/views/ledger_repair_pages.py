@@ -80,7 +80,7 @@ def ledger_leave_out(request: AccountRequest) -> HttpResponse:
         gap = next(iter(_gaps_named(db, request.account.pk, event, key)), None)
         why, place = ("", "") if gap is None else words.reason(gap, CallTargets(load_known(db, Committed(db), request.account.pk)))
     confirmation = question(
-        _("Leave this row out?"),
+        _("Leave this row out?") if gap is None or gap.is_of_row else _("Leave this file out?"),
         lead=f"{why} {place}",
         notes=[_("The ledger no longer counts it as a gap. If the row comes again and is refused again, it is a new gap.")],
         crumbs=[(_("Sources"), reverse("sources")), (_("Ledger"), reverse("ledger")), (words.event_name(event), event_url(event))],
