@@ -21,7 +21,7 @@ from heliograph.guide.chapters import guide
 from heliograph.guide.folder import CONTENTS, GUIDE
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES if (GUIDE / code).is_dir()]
-WHOLE = frozenset({"de"})
+WHOLE = frozenset({"de", "fr"})
 """Languages whose translation is finished: there a chapter without one fails."""
 OTHER_WORDS = {"sources": {"done", "failed"}, "glossary": {"Change"}}
 """Words in bold that are no names of the pages, though messages have the same words: folders on a disk, and a term of the glossary."""
