@@ -221,7 +221,7 @@ STATES: Final = (
     State(
         "gaps are repaired",
         "confirmation.html",
-        "Repair 2 gaps of SUMMIT-26?",
+        "Repair 3 gaps of SUMMIT-26?",
         f"{PATH}ledger/repair-all/?event=SUMMIT-26&kind=missing",
         names=("ledger-repair-all",),
     ),

@@ -37,10 +37,20 @@ ADDRESSES = """elements => elements.flatMap(e => ["href", "action", "formaction"
 """The addresses of elements, as they are written."""
 
 
+MOVED = (
+    "window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => { if (!entry.hadRecentInput) moved += entry.value; }))"
+    ".observe({type: 'layout-shift', buffered: true});"
+)
+"""Sums up by how much the parts of a page move while it loads."""
+MAY_MOVE = 0.05
+"""The letters of the font, once it is there."""
+
+
 @pytest.fixture(scope="module")
 def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
     """One for all states. In a page of its own each would find Chromium with nothing in its cache, and axe not yet compiled: half of its time."""
     with browser.new_context(**browser_context_args) as made:
+        made.add_init_script(MOVED)
         yield made
 
 
@@ -108,6 +118,9 @@ def opened(state: State, page: Page, showcase: Showcase, errors: PageErrors) -> 
 def test_a_page_keeps_nobody_out(state: State, page: Page, showcase: Showcase, page_errors: PageErrors) -> None:
     """By axe, and all of it by keyboard. Console errors and requests to elsewhere fail every test in a browser (tests/conftest.py)."""
     opened(state, page, showcase, page_errors)
+    if not state.then:
+        moved = page.evaluate("moved")
+        assert moved < MAY_MOVE, f"parts of the page moved while it loaded: {moved:.3f}"
     assert not re.search(r"\(['\"]|<\w[\w.]* object|<QuerySet|&#x27;", page.locator("main").inner_text()), "a value of Python's, as it is"
     links = page.eval_on_selector_all("[href], [action], [formaction], [hx-get]", ADDRESSES)
     assert not [link for link in links if re.search(r"\s", link)], "an address is encoded"
