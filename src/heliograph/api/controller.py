@@ -28,6 +28,7 @@ from heliograph.accounts.save_order import SavedSince
 from heliograph.accounts.signal_switch import check_signal
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument, problem_of
 from heliograph.api.json_serializer import JsonSerializer
+from heliograph.api.possible_values import with_choices
 from heliograph.api.rate_limit import RATE_LIMIT
 from heliograph.api.request_texts import check_body
 from heliograph.api.stored_answers import answer_once, stored_answer
@@ -191,7 +192,7 @@ class ApiController(Controller[JsonSerializer]):
 
     def handle_error(self, endpoint: Endpoint, controller: Any, exc: Exception) -> HttpResponse:
         """The problem document for an error of an endpoint. Raises an error again that is no problem, for `_failure`."""
-        problem = _request_problem(exc) or problem_of(exc)
+        problem = _request_problem(endpoint, exc) or problem_of(exc)
         if problem is None:
             raise exc
         return problem.response()
@@ -229,11 +230,12 @@ def etag_of(response: HttpResponse) -> str:
     return f'"{hashlib.blake2b(response.content, digest_size=12).hexdigest()}"'
 
 
-def _request_problem(error: Exception) -> Problem | None:
+def _request_problem(endpoint: Endpoint, error: Exception) -> Problem | None:
     """The problem of a request that the library could not read; None for any other error."""
     match error:
         case ValidationError():
-            return _field_problem(str(error.payload[0]["msg"]))
+            models = {spec.parser.context_name: spec.model for spec in endpoint.metadata.component_parsers}
+            return _field_problem(str(error.payload[0]["msg"]), models)
         case RequestSerializationError():
             return Problem("request", f"The body is not JSON: {error}")
         case NotAcceptableError():
@@ -244,8 +246,11 @@ def _request_problem(error: Exception) -> Problem | None:
             return None
 
 
-def _field_problem(message: str) -> Problem:
-    """The problem of a message of msgspec, such as "Expected `int`, got `str` - at `$.parsed_query.limit`"."""
+def _field_problem(message: str, models: Mapping[str, Any]) -> Problem:
+    """The problem of a message of msgspec, such as "Expected `int`, got `str` - at `$.parsed_query.limit`".
+
+    models: the class of each part of the request, such as "parsed_query"
+    """
     match = _AT.match(message)
     assert match is not None  # the expression matches every text
     reason = match["reason"]
@@ -257,4 +262,6 @@ def _field_problem(message: str) -> Problem:
         name = (unknown or missing)["name"]  # type: ignore[index]  # one of them matched
         reason = "is not known here." if unknown else "is missing."
         path = f"{path}.{name}" if path else name
+    if part in models:
+        reason = with_choices(reason, models[part], path)
     return Problem.from_field(path or _WHOLE.get(part, "body"), reason, name="request")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import msgspec
-import msgspec.inspect
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
 from heliograph.api.configuration.secret_references import SecretReference
+from heliograph.api.possible_values import with_choices
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.setup.name_fields import folded
@@ -159,33 +158,12 @@ def _reason(error: msgspec.ValidationError, type: type[msgspec.Struct] | None = 
     """What is wrong with a member, in a sentence. type: of the document, for the values that the member takes"""
     reason, _at, path = str(error).partition(" - at `$.")
     path = path.rstrip("`")
-    if type is not None and reason.startswith("Invalid enum value "):
-        reason = f"{reason.removeprefix('Invalid enum value ')} is not possible here{_accepted(type, path)}"
+    if type is not None:
+        reason = with_choices(reason, type, path)
     reason = reason.replace("Object contains unknown field", "there is no member").replace(
         "Object missing required field", "there must be a member"
     )
     return f"{path}: {reason}." if path else f"{reason[:1].upper()}{reason[1:]}."
-
-
-def _accepted(type: Any, path: str) -> str:
-    """The values that a member takes, as the end of a sentence; "" if they are not known."""
-    at = msgspec.inspect.type_info(type)
-    for part in re.findall(r"[^.\[\]]+|\[", path):
-        candidates = at.types if isinstance(at, msgspec.inspect.UnionType) else (at,)
-        if part == "[":
-            at = next((each.item_type for each in candidates if isinstance(each, msgspec.inspect.ListType)), at)
-        elif not part.isdigit() and part != "...":
-            fields = [field for each in candidates if isinstance(each, msgspec.inspect.StructType) for field in each.fields]
-            at = next((field.type for field in fields if field.encode_name == part), at)
-        if isinstance(at, msgspec.inspect.Metadata):
-            at = at.type
-    for each in at.types if isinstance(at, msgspec.inspect.UnionType) else (at,):
-        inner = each.type if isinstance(each, msgspec.inspect.Metadata) else each
-        if isinstance(inner, msgspec.inspect.EnumType):
-            return ". Possible are: " + ", ".join(str(value.value) for value in inner.cls)
-        if isinstance(inner, msgspec.inspect.LiteralType):
-            return ". Possible are: " + ", ".join(map(str, inner.values))
-    return ""
 
 
 @contextmanager
