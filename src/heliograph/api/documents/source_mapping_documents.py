@@ -19,7 +19,8 @@ MappingBody = Annotated[
     dict[str, Any],
     msgspec.Meta(
         description=(
-            "`each`: the path of the list of which each entry is a registration. `only_if`: the `field` and the `values` with which a call counts. "
+            "`each`: the path of the list of which each entry is a registration. Paths begin at the call, also those into the list; with "
+            "`each` `[]`, at the item. `only_if`: the `field` and the `values` with which a call counts. "
             "`rows`: each with its `target` in the registration document, and its `parts` in order: `source` (a path into the call, with `map`, "
             "`otherwise`, `if_empty`) or `text`; `trim`, `case`, `piece`, `when_empty`, and for `modified` its `clock`."
         )

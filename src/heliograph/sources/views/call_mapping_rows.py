@@ -17,7 +17,7 @@ from heliograph.domain.mapping.row import FixedText, Otherwise, SourceValue, Val
 from heliograph.domain.mapping.transform import Case
 from heliograph.domain.source.call_documents import CallProblem, MappedCall, documents_of, seen_values
 from heliograph.domain.source.call_mapping import REQUIRED, CallRow, Clock, Piece, WhenEmpty
-from heliograph.domain.source.json_fields import JsonLine, LineKind, lines_of, list_paths
+from heliograph.domain.source.json_fields import ROOT_LIST, JsonLine, LineKind, lines_of, list_paths
 from heliograph.mappings.views.mapping_rows import Chip, ChipPiece
 from heliograph.sources.call_targets import CallTargets, group_of, problem_words, shown_value
 from heliograph.sources.views.call_mapping_form import CallEditing, CallRowForm
@@ -202,7 +202,10 @@ class CallEditor:
             return str(_("This call is one registration.")) if self.value is not None else ""
         count = len(self.mapped.registrations)
         became = ngettext("This call becomes %(n)s registration.", "This call becomes %(n)s registrations.", count) % {"n": count}
-        return f"{became} {_('Fields outside the list apply to all of them.')}" if lists else became
+        if each == ROOT_LIST:
+            return f"{became} {_('Paths begin at the item.')}"
+        own_paths = _("A path that begins with “%(list)s” is read from each registration’s own entry; any other applies to all of them.")
+        return f"{became} {own_paths % {'list': each}}" if lists else became
 
     def _only_fields(self) -> list[str]:
         field_paths = [line.path for line in self._plain_lines(0) if line.path and line.kind in (LineKind.TEXT, LineKind.LITERAL)]
