@@ -257,7 +257,7 @@ def test_O5_operators_are_told_of_a_full_disk_and_of_missing_workers(told: Told,
     told.passes(3)
     assert told.turn() == ["No worker is sending"]
     monkeypatch.setattr(operator_watch, "disk_rooms", lambda _folders: {"data": DiskRoom(10_000_000, 1_000_000_000_000)})
-    assert told.turn() == ["The disk of the folder “data” is nearly full: 0 % free"]
+    assert told.turn() == ["The disk of the folder “data” is nearly full: 0% free"]
     monkeypatch.setattr(operator_watch, "disk_rooms", lambda _folders: {"data": DiskRoom(10**12, 10**12)})
     told.turn()
     told.passes(1)

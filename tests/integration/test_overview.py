@@ -76,7 +76,7 @@ def test_N2_all_is_well_while_everything_is_delivered(site: SignalAccount, clien
     assert "All is well" in shown
     assert "need you" not in shown
     (row,) = table_rows(page, "Destination", "Delivered", "Rate")
-    assert (row["Delivered"], row["Rate"], row["Not delivered"]) == ("2", "100 %", "Nothing")
+    assert (row["Delivered"], row["Rate"], row["Not delivered"]) == ("2", "100%", "Nothing")
 
 
 def test_N2_each_thing_that_needs_somebody_has_its_cause_and_its_button(site: SignalAccount, client: Client) -> None:
@@ -197,7 +197,7 @@ def test_X2_the_hours_of_flows_and_of_connections_add_up_to_all(site: SignalAcco
 
 
 def test_X2_a_share_is_whole_only_if_nothing_is_missing() -> None:
-    assert [percent(share) for share in (0, 1, 0.9999, 0.961, 2.5)] == ["0 %", "100 %", "99.9 %", "96.1 %", "250 %"]
+    assert [percent(share) for share in (0, 1, 0.9999, 0.961, 2.5)] == ["0%", "100%", "99.9%", "96.1%", "250%"]
     nothing = OutcomeHours.nothing(3)
     assert nothing.rate is None
     assert (replace(nothing, delivered=(1, 2, 0)) + replace(nothing, failed=(0, 0, 1))).rate == 0.75
@@ -240,7 +240,7 @@ def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, re
     editor = client.get(f"/signal/flows/{flow}/").content.decode()
     assert re.search(r'class="callout failed">.*?Sales CRM: refuses, 401', editor, re.DOTALL), "the flow says so, too"
     (row,) = table_rows(flows, "Flow", "Delivered in 24 hours")
-    assert row["Delivered in 24 hours"] == "0 % of 2"
+    assert row["Delivered in 24 hours"] == "0% of 2"
 
 
 def test_C3_after_a_save_the_page_says_what_came_of_what_waited(story: Story, receiver: Receiver, client: Client) -> None:

@@ -326,7 +326,10 @@ def _trouble(observed: Observed) -> Letter:
     facts = observed.facts
     why = _("You get this because you look after this installation. We’ll write once more when it is over.")
     if facts["what"] == "disk":
-        title = _("The disk of the folder “%(name)s” is nearly full: %(free)s %% free") % {"name": facts["name"], "free": facts["free"]}
+        title = _("The disk of the folder “%(name)s” is nearly full: %(free)s free") % {
+            "name": facts["name"],
+            "free": percent(facts["free"] / 100),
+        }
         return Letter(
             title,
             _("Installation"),
