@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -222,6 +223,18 @@ def test_C3_the_page_of_a_connection_says_how_it_is(site: SignalAccount, client:
     assert "Typical answer 84 ms" in shown
     assert "Used by" in shown
     assert "Joe Citizen" in shown
+
+
+def test_X3_each_hour_of_a_connection_leads_to_its_records(site: SignalAccount, client: Client) -> None:
+    signal_account.fill(site)
+    site.signs_in(client, site.viewer)
+    page = client.get(f"/signal/connections/{site.setup.connection}/overview/").content.decode()
+    hours = re.findall(r'<a href="(/signal/metrics/records/[^"]*)">.*?<span class="said">[^<]*: ([^<]*)</span>', page, re.DOTALL)
+    assert {href.split("/")[4] for href, _numbers in hours} == {"success", "failures"}
+    for href, numbers in hours:
+        shown = client.get(html.unescape(href)).content.decode()
+        number = sum(int(each) for each in re.findall(r"\d+", numbers))
+        assert re.search(rf"<h1>[^<]*: {number}</h1>", shown), (href, numbers)
 
 
 def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, receiver: Receiver, client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -28,7 +29,8 @@ from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow import sentence
-from heliograph.store.instants import from_micros
+from heliograph.domain.flow.flow import Mode
+from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.charts import Bucket, Plot, Series, plot
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
@@ -44,13 +46,14 @@ def connection_overview(request: AccountRequest, connection: int) -> HttpRespons
     row = get_row(request, connection)
     people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     with account_reader(request.account.pk) as reader:
-        hours, edges = _hours(reader, row.id)
+        hours = _hours(reader, row.id)
         pace = pace_of(reader, row.id)
-        good, bad = _charts(hours, edges, row.connection.name)
+        good, bad = _charts(hours, row.id, row.connection.name)
         context: dict[str, Any] = {
             "trouble": trouble_callout(reader, row, request.user, pace, on_setup=False),
-            "tiles": _tiles(row, hours, pace),
-            "period": _("%(since)s to %(until)s") % {"since": short_moment(edges[0]), "until": short_moment(from_micros(reader.db.now()))},
+            "tiles": _tiles(row, hours.both, pace),
+            "period": _("%(since)s to %(until)s")
+            % {"since": short_moment(hours.edges[0]), "until": short_moment(from_micros(reader.db.now()))},
             "good": good,
             "bad": bad,
             "deliveries": [_delivery(delivery) for delivery in last_deliveries(reader, row.id)],
@@ -71,13 +74,32 @@ def connection_overview(request: AccountRequest, connection: int) -> HttpRespons
     )
 
 
-def _hours(reader: AccountReader, connection: int) -> tuple[OutcomeHours, list[datetime.datetime]]:
-    """The outcomes of the last 24 hours, the running one included, of both modes; and the beginning of each hour."""
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """The outcomes of the last 24 hours, the running one included."""
+
+    first: int
+    """The first hour, counted from the epoch in UTC."""
+    live: OutcomeHours
+    test: OutcomeHours
+
+    @property
+    def both(self) -> OutcomeHours:
+        """The outcomes of both modes."""
+        return self.live + self.test
+
+    @property
+    def edges(self) -> list[datetime.datetime]:
+        """The beginning of each hour."""
+        return [from_micros((self.first + number) * HOUR) for number in range(len(self.live.delivered))]
+
+
+def _hours(reader: AccountReader, connection: int) -> _Hours:
     now = reader.db.now()
-    since = (now // HOUR - HOURS + 1) * HOUR
-    period = outcome_hours(reader.db, reader.account, None, since, -(-(now + 1) // MINUTE) * MINUTE)
-    hours = period.by_connection.get(connection, OutcomeHours.nothing(period.count))
-    return hours, [from_micros((period.first + number) * HOUR) for number in range(period.count)]
+    since, until = (now // HOUR - HOURS + 1) * HOUR, -(-(now + 1) // MINUTE) * MINUTE
+    periods = {mode: outcome_hours(reader.db, reader.account, mode, since, until) for mode in Mode}
+    live, test = (periods[mode].by_connection.get(connection, OutcomeHours.nothing(periods[mode].count)) for mode in (Mode.LIVE, Mode.TEST))
+    return _Hours(periods[Mode.LIVE].first, live, test)
 
 
 def _tiles(row: ConnectionRow, hours: OutcomeHours, pace: ConnectionPace) -> list[dict[str, Any]]:
@@ -110,7 +132,9 @@ def _tiles(row: ConnectionRow, hours: OutcomeHours, pace: ConnectionPace) -> lis
             "name": _("Typical answer"),
             "value": _time(pace.median) if pace.median is not None else "–",
             "href": "",
-            "sub": _("95 %% within %(time)s") % {"time": _time(pace.slowest)} if pace.slowest is not None else _("none in 24 hours"),
+            "sub": _("%(share)s within %(time)s") % {"share": percent(0.95), "time": _time(pace.slowest)}
+            if pace.slowest is not None
+            else _("none in 24 hours"),
             "tone": "",
         },
     ]
@@ -120,27 +144,38 @@ def _time(micros: int) -> str:
     return _("%(n)s ms") % {"n": intcomma(delivery_words.milliseconds(micros))}
 
 
-def _charts(hours: OutcomeHours, edges: Sequence[datetime.datetime], name: str) -> tuple[Plot, Plot | None]:
+def _charts(hours: _Hours, connection: int, name: str) -> tuple[Plot, Plot | None]:
     """What was delivered by hour; and what was not, on a scale of its own, or None if everything was."""
-    buckets = [
-        Bucket(
-            clock_minute(begin),
-            _("%(since)s to %(until)s") % {"since": clock_minute(begin), "until": clock_minute(begin + datetime.timedelta(hours=1))},
-            "",
-        )
-        for begin in edges
-    ]
-    good = [Series("ink", hours.delivered, numbers.delivered)]
+    both = hours.both
+    good = [Series("ink", both.delivered, numbers.delivered)]
     bad = [
-        Series("wait", hours.waiting, numbers.waiting),
-        Series("failed", hours.failed, numbers.failed),
-        Series("invalid", hours.invalid, numbers.invalid),
+        Series("wait", both.waiting, numbers.waiting),
+        Series("failed", both.failed, numbers.failed),
+        Series("invalid", both.invalid, numbers.invalid),
     ]
-    return plot(buckets, good, title=_("%(name)s: delivered by hour") % {"name": name}, height=96, steps=2), (
-        plot(buckets, bad, title=_("%(name)s: not delivered by hour") % {"name": name}, height=56, steps=2)
-        if hours.due != hours.sent
+    good_buckets = _buckets(hours, connection, "success", hours.live.delivered)
+    bad_buckets = _buckets(hours, connection, "failures", hours.live.undelivered)
+    return plot(good_buckets, good, title=_("%(name)s: delivered by hour") % {"name": name}, height=96, steps=2), (
+        plot(bad_buckets, bad, title=_("%(name)s: not delivered by hour") % {"name": name}, height=56, steps=2)
+        if both.due != both.sent
         else None
     )
+
+
+def _buckets(hours: _Hours, connection: int, records: str, live: Sequence[int]) -> list[Bucket]:
+    """The hours, each with the page of its records. A list has one mode: Test only where nothing was Live.
+
+    records: the kind of the list
+    live: how many of its records are Live, by hour
+    """
+    buckets = []
+    for begin, number in zip(hours.edges, live, strict=True):
+        end = begin + datetime.timedelta(hours=1)
+        query = {"since": to_micros(begin) // MINUTE, "until": to_micros(end) // MINUTE, "connection": connection}
+        words = _("%(since)s to %(until)s") % {"since": clock_minute(begin), "until": clock_minute(end)}
+        href = reverse("records", args=(records,), query=query if number else {**query, "mode": "test"})
+        buckets.append(Bucket(clock_minute(begin), words, href))
+    return buckets
 
 
 def _delivery(delivery: ConnectionDelivery) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
         % {"name": connection.connection.name, "sent": intcomma(hours.sent), "rest": intcomma(hours.due - hours.sent)},
         "hours_href": f"{reverse('feed')}?connection={connection.id}",
         "sent": hours.sent,
-        "sent_href": f"{reverse('feed')}?connection={connection.id}&result=success",
+        "sent_href": reverse("records", args=("success",), query={"period": "today", "connection": connection.id}),
         "rate": percent(hours.rate) if hours.rate is not None else "",
         "waits": ngettext("%(n)s waiting", "%(n)s waiting", connection.waiting) % {"n": intcomma(connection.waiting)}
         if connection.waiting
@@ -183,7 +183,7 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
         else "",
         "failed_href": f"{retry}Failed",
         "invalid": ngettext("%(n)s invalid", "%(n)s invalid", invalid) % {"n": intcomma(invalid)} if invalid else "",
-        "invalid_href": f"{reverse('feed')}?connection={connection.id}&result=validation",
+        "invalid_href": reverse("records", args=("validation",), query={"period": "today", "connection": connection.id}),
         "last": from_micros(row.last_delivery) if row.last_delivery else None,
     }
 
