@@ -35,6 +35,12 @@ class Hand:
         self.page.get_by_role("radio", name=re.compile(f"^{option}")).check()
         self.done.append(f"option {option}")
 
+    def took_at_most(self, *, clicks: int, fields: int) -> None:
+        """Compares what was done with a bound. A choice counts as a click unless it is made in a field."""
+        filled = [each for each in self.done if each.startswith("field ")]
+        assert len(filled) <= fields, self.done
+        assert len(self.done) - len(filled) <= clicks, self.done
+
     def is_at(self, heading: str | re.Pattern[str]) -> None:
         """Looks; that costs nothing."""
         expect(self.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
