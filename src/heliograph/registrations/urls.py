@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.registrations.views import bulk, erase_pages, import_wizard, new_registration
+from heliograph.registrations.views import bulk, erase_pages, import_dry_run_page, import_wizard, new_registration
 from heliograph.registrations.views.is_active_page import is_active
 from heliograph.registrations.views.registration import registration
 from heliograph.registrations.views.registration_list_page import registrations
@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("registrations/set-status/", bulk.set_status, name="registrations-status"),
     path("import/", import_wizard.upload, name="import"),
     path("import/<segment:upload>/columns/", import_wizard.columns, name="import-columns"),
-    path("import/<segment:upload>/dry-run/", import_wizard.dry_run, name="import-dry-run"),
+    path("import/<segment:upload>/dry-run/", import_dry_run_page.dry_run, name="import-dry-run"),
     path("jobs/<int:id>/refused.csv", import_wizard.refused_lines, name="job-refused"),
     path("settings/erase/", erase_pages.erase, name="erase"),
     path("settings/erase/proposed/", erase_pages.erase_proposed, name="erase-proposed"),

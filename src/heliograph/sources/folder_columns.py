@@ -15,13 +15,13 @@ from heliograph.registrations.imports.columns import (
     Column,
     ColumnsError,
     Given,
-    Mapper,
     check_together,
     from_json,
     given_from_body,
     guess_unchecked,
 )
 from heliograph.registrations.imports.preparation import KIND
+from heliograph.registrations.imports.row_mapper import Mapper
 from heliograph.registrations.imports.uploads import Sheet
 
 MOST_COLUMNS: Final = 2_000

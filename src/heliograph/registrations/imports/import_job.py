@@ -35,7 +35,7 @@ from heliograph.recording.record import prepare
 from heliograph.registrations.imports import folder_rows, import_dry_run, preparation, setup_creation
 from heliograph.registrations.imports.census import Census
 from heliograph.registrations.imports.chunk_recorder import record_chunk
-from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
+from heliograph.registrations.imports.columns import from_json, with_date_orders
 from heliograph.registrations.imports.empty_cells import prune
 from heliograph.registrations.imports.file_reader import Format, open_rows
 from heliograph.registrations.imports.import_errors import RowProblem, gettext_noop
@@ -44,6 +44,7 @@ from heliograph.registrations.imports.name_corrections import NameCorrections
 from heliograph.registrations.imports.notes import Notes
 from heliograph.registrations.imports.property_names import PropertyNames
 from heliograph.registrations.imports.refusal_file import RefusedRow, write_report
+from heliograph.registrations.imports.row_mapper import Mapper
 from heliograph.registrations.imports.row_problems import no_email, no_event, of_problem, unknown_event, used_before
 from heliograph.registrations.imports.rows import FileRow, FileRows
 from heliograph.registrations.imports.setup_choice import SetupChoice

@@ -31,13 +31,14 @@ from heliograph.accounts.models import Account
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
-from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guess_unchecked
+from heliograph.registrations.imports.columns import Column, Known, check_together, guess_unchecked
 from heliograph.registrations.imports.file_reader import Format
 from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, gettext_noop
 from heliograph.registrations.imports.missing_setup import Lack
 from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
 from heliograph.registrations.imports.reader_slots import ReadingBusy, UploadReading, reserved
+from heliograph.registrations.imports.row_mapper import Mapper
 from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django
