@@ -26,18 +26,13 @@ class FailingSource:
 def failing_sources() -> list[FailingSource]:
     """Those of the account in scope, the longest first."""
     rows = Source.objects.filter(deleted_at=None, state=SourceState.ON, failures__gte=VISIBLE_FROM).order_by("failing_since")
-    return [
-        FailingSource(
-            _("“%(name)s” can’t be read since %(time)s") % {"name": row.name, "time": short_moment(row.failing_since)},
-            _what_follows(row),
-            reverse("source", args=(row.pk,)),
-        )
-        for row in rows
-    ]
-
-
-def _what_follows(row: Source) -> str:
-    words = {"why": failure_words(row), "time": short_moment(row.due_at)}
-    if row.due_at is None:
-        return _("%(why)s Nothing is lost: we try again automatically and continue where it stopped.") % words
-    return _("%(why)s Nothing is lost: we try again automatically, next at %(time)s, and continue where it stopped.") % words
+    sources = []
+    for row in rows:
+        title = _("“%(name)s” can’t be read since %(time)s") % {"name": row.name, "time": short_moment(row.failing_since)}
+        words = {"why": failure_words(row), "time": short_moment(row.due_at)}
+        if row.due_at is None:
+            text = _("%(why)s Nothing is lost: we try again automatically and continue where it stopped.") % words
+        else:
+            text = _("%(why)s Nothing is lost: we try again automatically, next at %(time)s, and continue where it stopped.") % words
+        sources.append(FailingSource(title, text, reverse("source", args=(row.pk,))))
+    return sources

@@ -19,7 +19,6 @@ from heliograph.api.documents.notification_documents import NotificationRuleDocu
 from heliograph.connections.models import Connection
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.notification.kinds import Kind
-from heliograph.domain.notification.notification_settings import Rule
 from heliograph.flows.models import Flow
 from heliograph.notifications import stored_settings
 from heliograph.setup.name_fields import folded
@@ -77,7 +76,11 @@ class RulesOfThings(Section):
         stored = []
         for id, name, own in self._things():
             rule = rules.get((self.scope, id))
-            document = self._document(rule, own, names) if rule is not None else {}
+            if rule is None:
+                continue
+            # without what does not exist any more
+            mapped = _mapped_people(msgspec.to_builtins(NotificationRuleDocument.from_rule(rule)), names.name)
+            document = {**own, **{member: [each for each in values if each] for member, values in mapped.items()}}
             if any(document.get(member) for member in ("users", "connections", "addresses")):
                 stored.append(StoredEntry(id, self.key_of(document), name, document))
         return stored
@@ -85,12 +88,6 @@ class RulesOfThings(Section):
     def _things(self) -> list[tuple[int, str, dict[str, Any]]]:
         """The id and name of each thing, and the members by which an entry names it."""
         raise NotImplementedError
-
-    def _document(self, rule: Rule, own: Mapping[str, Any], names: AccountNames) -> dict[str, Any]:
-        """A stored rule as an entry, without what does not exist any more."""
-        document: dict[str, Any] = msgspec.to_builtins(NotificationRuleDocument.from_rule(rule))
-        mapped = _mapped_people(document, names.name)
-        return {**own, **{member: [each for each in values if each] for member, values in mapped.items()}}
 
     def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
         return raw | {self.scope: mapped(Named(self.scope), raw[self.scope])} | _mapped_people(raw, mapped)

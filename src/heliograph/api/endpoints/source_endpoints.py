@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from django.http import HttpResponse
@@ -277,8 +277,7 @@ class CertainOfSource(SourceController):
 
         From Certain's public documentation, never run against the real service: try the list before the source is switched on.
         """
-        connection = None if parsed_body.connection is None else number_of(parsed_body.connection)
-        event = CertainEvent.from_body(msgspec.structs.asdict(parsed_body) | {"connection": connection})
+        event = CertainEvent.from_body(_event_body(parsed_body))
         with self.saving() as transaction:
             source = certain_events.save_event(transaction, number_of(parsed_path.source), event)
         return ListDocument(list=description_of(source.settings).to_body())
@@ -294,11 +293,16 @@ class EventbriteOfSource(SourceController):
 
         From Eventbrite's public documentation, never run against the real service: try the list before the source is switched on.
         """
-        connection = None if parsed_body.connection is None else number_of(parsed_body.connection)
-        event = EventbriteEvent.from_body(msgspec.structs.asdict(parsed_body) | {"connection": connection})
+        event = EventbriteEvent.from_body(_event_body(parsed_body))
         with self.saving() as transaction:
             source = eventbrite_events.save_event(transaction, number_of(parsed_path.source), event)
         return ListDocument(list=description_of(source.settings).to_body())
+
+
+def _event_body(document: CertainDocument | EventbriteDocument) -> dict[str, Any]:
+    """The document of an event elsewhere as its body, with the number of its connection."""
+    connection = None if document.connection is None else number_of(document.connection)
+    return msgspec.structs.asdict(document) | {"connection": connection}
 
 
 class TrialOfList(SourceController):

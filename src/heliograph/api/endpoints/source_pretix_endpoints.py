@@ -64,7 +64,7 @@ class LookAtPretix(SourceController):
 
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[SourcePath]) -> PretixLookDocument:
-        """Read the events at pretix once more, and the products and questions of those that were chosen. Those that nobody has matched are named."""
+        """Read the events at pretix once more, and the products and questions of the chosen ones. The answer names what has no match yet."""
         id = number_of(parsed_path.source)
         if refusal := look(self.account.pk, id, by=self.actor) or look_again(self.account.pk, id, by=self.actor):
             raise Invalid({"pretix": [refusal]})

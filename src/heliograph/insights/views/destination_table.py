@@ -40,12 +40,13 @@ def destination_rows(reader: AccountReader, frame: Frame, figures: PeriodFigures
     rows = []
     for each in destinations:
         earlier = sum(before.by_column(Measure.SUCCESS, connection=each.connection))
+        sign = "+" if each.sent > earlier else "−" if each.sent < earlier else "±"
         delivered_at = last.get(each.connection)
         rows.append(
             _row(each, names.get(each.connection, ""), frame)
             | {
                 "flows": _flows(reader, each.connection),
-                "before": _more(each.sent, earlier),
+                "before": f"{sign}{percent(abs(each.sent - earlier) / earlier)}" if earlier else "",
                 "last": from_micros(delivered_at) if delivered_at else None,
             }
         )
@@ -86,11 +87,3 @@ def _flows(reader: AccountReader, connection: int) -> str:
     if rest > 0:
         names = [*names[:SHOWN_FLOWS], ngettext("%(n)d more", "%(n)d more", rest) % {"n": rest}]
     return ", ".join(names)
-
-
-def _more(sent: int, earlier: int) -> str:
-    """ "+12 %": the difference to the period before; "" without anything to compare with."""
-    if not earlier:
-        return ""
-    sign = "+" if sent > earlier else "−" if sent < earlier else "±"
-    return f"{sign}{percent(abs(sent - earlier) / earlier)}"

@@ -188,7 +188,9 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         for number, reason in enumerate(reasons):
             alike = [group for group in groups if group["reason"] == reason]
             count = sum(int(group["rows"]) for group in alike)
-            kinds.append((_reason(alike[0]), intcomma(count), f"{path}?kind={number}", reason == chosen))
+            first_rows = alike[0]["first"]
+            words = reason if "…" in reason or not first_rows else first_rows[0]["reason"]  # "…" stands for the value of each row
+            kinds.append((_(words), intcomma(count), f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
@@ -197,12 +199,6 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
     download = reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
     return RefusedRows(title % {"n": intcomma(refused_count)}, text, heads, rows, download, kinds)
-
-
-def _reason(group: Mapping[str, Any]) -> str:
-    """Why the rows of a group are refused: the words for its first row, or those without its value, if they name it."""
-    names_value = "…" in group["reason"]
-    return _(group["reason"]) if names_value or not group["first"] else _(group["first"][0]["reason"])
 
 
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:

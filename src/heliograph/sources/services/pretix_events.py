@@ -109,16 +109,14 @@ def _check(catalogue: PretixCatalogue, choices: Sequence[EventChoice]) -> None:
         raise Invalid({"": [_("Choose at least one event.")]})
     if len(choices) > MOST_CHOSEN:
         raise Invalid({"": [_("At most %(n)s events are possible. Add another source for more.") % {"n": MOST_CHOSEN}]})
-    codes = {each.key: (each.code or _suggested(catalogue, each.key)).lower() for each in choices}
+    codes = {}
+    for each in choices:
+        event = catalogue.event(each.key)
+        codes[each.key] = (each.code or (suggested_code(event) if event is not None else each.key)).lower()
     counted = Counter(codes.values())
     twice = {key: [_("Another event becomes this one, too. Choose different ones.")] for key, code in codes.items() if counted[code] > 1}
     if twice:
         raise Invalid(twice)
-
-
-def _suggested(catalogue: PretixCatalogue, key: str) -> str:
-    event = catalogue.event(key)
-    return suggested_code(event) if event is not None else key
 
 
 def _our_event(transaction: SetupTransaction, event: CatalogueEvent, choice: EventChoice) -> str:

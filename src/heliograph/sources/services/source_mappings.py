@@ -117,13 +117,11 @@ def _check_complete(row: Source, mapping: CallMapping) -> None:
             raise Invalid({"folder": [_("No reading of the columns is remembered yet. Choose it first.")]})
         return
     if mapping.lacks:
-        raise Invalid({"mapping": [_lack(*mapping.lacks)]})
-
-
-def _lack(field: str, other: str = "") -> str:
-    if other:
-        return _("Nothing fills %(field)s and %(other)s yet, and each registration needs both.") % {"field": field, "other": other}
-    return _("Nothing fills %(field)s yet, and each registration needs both.") % {"field": field}
+        field, *others = mapping.lacks
+        text = _("Nothing fills %(field)s yet, and each registration needs both.") % {"field": field}
+        if others:
+            text = _("Nothing fills %(field)s and %(other)s yet, and each registration needs both.") % {"field": field, "other": others[0]}
+        raise Invalid({"mapping": [text]})
 
 
 def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, operation: Deed, before: dict[str, Any]) -> Source:
