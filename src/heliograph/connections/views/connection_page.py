@@ -31,7 +31,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Mode
 from heliograph.store.instants import from_micros, to_micros
-from heliograph.web.charts import Bucket, Plot, Series, plot
+from heliograph.web.charts import Bucket, Series, outcomes
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
 from heliograph.web.templatetags.moments import ago, clock_minute, short_moment
@@ -48,14 +48,11 @@ def connection_overview(request: AccountRequest, connection: int) -> HttpRespons
     with account_reader(request.account.pk) as reader:
         hours = _hours(reader, row.id)
         pace = pace_of(reader, row.id)
-        good, bad = _charts(hours, row.id, row.connection.name)
-        context: dict[str, Any] = {
+        context = _charts(hours, row.id, row.connection.name) | {
             "trouble": trouble_callout(reader, row, request.user, pace, on_setup=False),
-            "tiles": _tiles(row, hours.both, pace),
+            "tiles": _tiles(row, hours.total, pace),
             "period": _("%(since)s to %(until)s")
             % {"since": short_moment(hours.edges[0]), "until": short_moment(from_micros(reader.db.now()))},
-            "good": good,
-            "bad": bad,
             "deliveries": [_delivery(delivery) for delivery in last_deliveries(reader, row.id)],
             "used": _used(reader, row),
         }
@@ -84,8 +81,8 @@ class _Hours:
     test: OutcomeHours
 
     @property
-    def both(self) -> OutcomeHours:
-        """The outcomes of both modes."""
+    def total(self) -> OutcomeHours:
+        """The outcomes of both modes together."""
         return self.live + self.test
 
     @property
@@ -144,22 +141,25 @@ def _time(micros: int) -> str:
     return _("%(n)s ms") % {"n": intcomma(delivery_words.milliseconds(micros))}
 
 
-def _charts(hours: _Hours, connection: int, name: str) -> tuple[Plot, Plot | None]:
-    """What was delivered by hour; and what was not, on a scale of its own, or None if everything was."""
-    both = hours.both
-    good = [Series("ink", both.delivered, numbers.delivered)]
-    bad = [
-        Series("wait", both.waiting, numbers.waiting),
-        Series("failed", both.failed, numbers.failed),
-        Series("invalid", both.invalid, numbers.invalid),
+def _charts(hours: _Hours, connection: int, name: str) -> dict[str, Any]:
+    """What was delivered by hour, and what was not, for components/chart_outcomes.html."""
+    total = hours.total
+    delivered = Series("ink", total.delivered, numbers.delivered)
+    undelivered = [
+        Series("wait", total.waiting, numbers.waiting),
+        Series("failed", total.failed, numbers.failed),
+        Series("invalid", total.invalid, numbers.invalid),
     ]
-    good_buckets = _buckets(hours, connection, "success", hours.live.delivered)
-    bad_buckets = _buckets(hours, connection, "failures", hours.live.undelivered)
-    return plot(good_buckets, good, title=_("%(name)s: delivered by hour") % {"name": name}, height=96, steps=2), (
-        plot(bad_buckets, bad, title=_("%(name)s: not delivered by hour") % {"name": name}, height=56, steps=2)
-        if both.due != both.sent
-        else None
+    plots = outcomes(
+        _buckets(hours, connection, "success", hours.live.delivered),
+        delivered,
+        undelivered,
+        title=_("%(name)s: delivered, and not delivered, by hour") % {"name": name},
+        buckets_of_undelivered=_buckets(hours, connection, "failures", hours.live.undelivered),
     )
+    words = {"ink": _("Delivered"), "wait": _("Waiting"), "failed": _("Failed"), "invalid": _("Invalid")}
+    legend = [(words[each.tone], each.tone, sum(each.values), "") for each in (delivered, *undelivered) if any(each.values)]
+    return {"plots": plots, "legend": legend}
 
 
 def _buckets(hours: _Hours, connection: int, records: str, live: Sequence[int]) -> list[Bucket]:
