@@ -168,10 +168,12 @@ def _resend_question(
     delivered_at = from_micros(action.ended or action.created)
     destination = destination_of(config, action.flow, action.destination)
     adds = destination is not None and destination.does is Does.ADDS
+    item_url = reverse("retry-item", args=(retry_item.key,))
+    name = (retry_item.person.name or retry_item.person.code) if retry_item.person else retry_item.event
     return question(
         _("Send it to %(connection)s again?") % {"connection": connection},
         frame="signal.html",
-        crumbs=[(_("Retry"), reverse("retry"))],
+        crumbs=[(_("Retry"), reverse("retry")), (name, item_url)],
         lead=_("It was delivered on %(time)s.") % {"time": moment(delivered_at)},
         notes=[
             _("%(connection)s gets a second message or row.") % {"connection": connection}
@@ -181,7 +183,7 @@ def _resend_question(
         hidden=[("back", back), ("page", page_url)],
         thing=retry_item.key,
         button=_("Send it again"),
-        cancel_href=readable_page(request, page_url) if back == HERE else reverse("retry-item", args=(retry_item.key,)),
+        cancel_href=readable_page(request, page_url) if back == HERE else item_url,
     )
 
 
