@@ -11,6 +11,7 @@ from pathlib import Path
 from heliograph.domain.source.pretix import ItemUse, PretixItem, PretixQuestion
 from heliograph.engine.ingest.fast_door import Door
 from heliograph.engine.ingest.reception import Reception
+from heliograph.sources.gap_counter import count_gaps
 from heliograph.sources.services import list_readings
 from heliograph.store.config_cache import Committed, ConfigCache
 from tests.builders.account import BY
@@ -93,6 +94,7 @@ def run(site: PlatformAccount, facts: DatabaseFacts, folder: Path, *, edits: int
                 number += 1
             ours, theirs = _settled(source, pretix)
             gaps = ledger_gaps(source)
+            count_gaps()  # ends what waits of an order that was read amid an edit, and read once more since
             ((announced, unannounced),) = site.store.all("SELECT SUM(announced), SUM(unannounced) FROM source_changes")
             _erase_everybody(source, pretix)
         finally:

@@ -269,6 +269,29 @@ def test_S9_gaps_are_counted_for_the_metric_and_the_tab(site: PlatformAccount, s
     assert "Ledger 2 gaps" not in text_of(client.get("/settings/sources/ledger/").content)
 
 
+def test_S9_a_page_that_newer_data_has_overtaken_waits_no_longer(
+    site: PlatformAccount, source: ListSource, stub: RestStub, client: Client
+) -> None:
+    for code in ("k003", "k004"):
+        stub.write(code, {"state": "x" * 5_000, "number": 3})  # longer than a profile field
+        source.read()
+    waiting = "SELECT id FROM source_call WHERE state = 2 ORDER BY id"
+    (first,), (second,) = site.store.all(waiting)
+    count_gaps()
+    assert site.store.all(waiting) == [(first,), (second,)]
+    stub.write("k003", {"state": "shorter", "number": 3})
+    source.read()
+    assert named(source) == {"k004": OLDER_REFUSED}
+    with site.store.transaction():
+        site.store.run("UPDATE source SET gaps_counted = 1")
+    count_gaps()
+    assert site.store.all(waiting) == [(second,)]
+    site.signs_in(client)
+    page = text_of(client.get(f"/settings/sources/{source.id}/calls/{first}/").content)
+    assert "Newer data has replaced what could not be recorded of it." in page
+    assert named(source) == {"k004": OLDER_REFUSED}
+
+
 # --- sources that only call
 
 

@@ -1,4 +1,5 @@
-"""The thread beside pages that counts the gaps of the ledger, for the metric, its alert and the tab of the page (S9).
+"""The thread beside pages that counts the gaps of the ledger, for the metric, its alert and the tab of the page, and ends what waits although newer
+data has replaced it (S9).
 
 Counting walks the items of a source, which is too much for a scrape. So an account's gaps are counted every COUNTED_EVERY seconds, by one process.
 """
@@ -49,9 +50,13 @@ def count_gaps() -> int:
     accounts = [account for account in ledger_reads.accounts_to_count(db, before) if _take(db, account, before)]
     for account in accounts:
         with scope(account=account), read_database() as reader:
-            gaps = ledger_of(reader, account).gap_counts
+            ledger = ledger_of(reader, account)
+            gaps, overtaken = ledger.gap_counts, ledger.overtaken_pages()
         with db.transaction():
             ledger_reads.save_gaps(db, gaps)
+            ended = ledger_reads.end_overtaken(db, overtaken, db.now()) if overtaken else 0
+        if ended:
+            log.info("overtaken_pages_ended", account=account, pages=ended)
     return len(accounts)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,8 +9,6 @@ from functools import cached_property
 from typing import Final
 
 from heliograph.domain.delivery.action import ActionState
-from heliograph.domain.mapping.row import MappingError
-from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.doorbell import LATEST
 from heliograph.domain.source.ledger_rules import ChangeCounts, FlowBalance, GapKind, SourceBalance, flow_balance, undelivered
 from heliograph.domain.source.platforms import FOLDER, PLATFORMS, Way
@@ -21,6 +18,7 @@ from heliograph.domain.source.source_times import DAY
 from heliograph.recording.record import event_ids
 from heliograph.sources.ledger_gaps import Gap, UnrecordedRegistration, listed_gap, refused_in_file, unrecorded_gap, unrecorded_in
 from heliograph.sources.models import Source
+from heliograph.sources.services.source_mappings import mapping_of
 from heliograph.store import erased_codes, ledger_reads, refused_rows
 from heliograph.store.database import Database
 from heliograph.store.instants import to_micros
@@ -92,10 +90,7 @@ class SourceLedger:
             rows = refused_rows.waiting_rows(self.db, source.pk, MOST_MAPPED)
             by_address = {row.address if all(row.address) else ("", str(row.id)): row for row in reversed(rows)}
             return [refused_in_file(row) for row in by_address.values()]
-        try:
-            mapping = CallMapping.from_body(json.loads(source.mapping))
-        except (MappingError, ValueError):
-            mapping = CallMapping()
+        mapping = mapping_of(source)
         has_doorbell = source.platform in PLATFORMS and PLATFORMS[source.platform].has_doorbell
         registrations: dict[tuple[str, str], UnrecordedRegistration] = {}
         left = MOST_MAPPED
@@ -149,6 +144,23 @@ class SourceLedger:
                 if gap is not None:
                     gaps.append(gap)
         return gaps
+
+    def overtaken_pages(self) -> list[int]:
+        """Waiting pages of lists whose refused registrations have been read again since, and recorded. A call waits until it is recorded."""
+        pages: dict[int, list[UnrecordedRegistration]] = {}
+        for source in self.sources:
+            mapping = mapping_of(source)
+            for call in self._unrecorded_calls.get(source.pk, ()):
+                if not call.is_stored and not call.stored.is_call:
+                    pages[call.stored.id] = unrecorded_in(mapping, call, MOST_MAPPED)
+        refused = [each for registrations in pages.values() for each in registrations]
+        pairs = [(each.event, each.code) for each in refused if each.code]
+        known, erased = ledger_reads.known_registrations(self.db, self.account, pairs), self._erased(pairs)
+        return [
+            page
+            for page, registrations in pages.items()
+            if all(each.code and unrecorded_gap(0, each, known.get((each.event, each.code)), erased) is None for each in registrations)
+        ]
 
     def _erased(self, addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of these (event, code) whose person was erased."""

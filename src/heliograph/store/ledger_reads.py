@@ -245,6 +245,14 @@ def count_as_missing(db: Database, source: int, items: Collection[int], missing:
     )
 
 
+def end_overtaken(db: Database, calls: Collection[int], now: int) -> int:
+    """Ends waiting calls whose registrations newer data has replaced. Returns their number."""
+    return db.run(
+        f"UPDATE source_call SET state = {CallState.RECORDED.value}, problem = '', done_at = :now WHERE {CALL_WAITING} AND {db.member('id', 'calls')}",
+        {"now": now, "calls": list(calls)},
+    )
+
+
 # --- how many gaps there are
 
 

@@ -198,10 +198,13 @@ def _result(row: SourceCall) -> str:
             return str(_("Nothing recorded yet"))
         case CallState.NOTHING:
             return str(_("It contained nothing to record."))
-    return ngettext("%(n)s of %(all)s registration changed", "%(n)s of %(all)s registrations changed", row.documents) % {
+    changed = ngettext("%(n)s of %(all)s registration changed", "%(n)s of %(all)s registrations changed", row.documents) % {
         "n": intcomma(row.changed),
         "all": intcomma(row.documents),
     }
+    if row.refused and row.state == CallState.RECORDED:
+        return f"{changed}. {_('Newer data has replaced what could not be recorded of it.')}"
+    return changed
 
 
 def _body_lines(stored: StoredCall, mapping: CallMapping, *, masked: bool) -> list[dict[str, Any]]:
