@@ -12,8 +12,9 @@ from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.services.certain_events import save_event
 from heliograph.sources.services.list_readings import answer_missing, save_list
-from heliograph.sources.services.source_mappings import KeptCalls, mapping_of, switch_on
+from heliograph.sources.services.source_mappings import KeptCalls, switch_on
 from heliograph.sources.services.sources import add_source
+from heliograph.sources.stored_mapping import stored_mapping
 from tests.builders.account import BY
 from tests.builders.call_mapping import call_row
 from tests.builders.connection import connection
@@ -44,7 +45,7 @@ def certain_source(site: PlatformAccount, stub: CertainStub, zone: str = "", par
         source = add_source(transaction, "certain", f"Certain {part}")
         save_event(transaction, source.pk, event)
         row = save_list(transaction, source.pk, replace(list_of(event), rate=6_000))  # else a test would take minutes
-        mapping = mapping_of(row)
+        mapping = stored_mapping(row)
         if part is CertainPart.REGISTRATIONS:
             more = (call_row("answers.diet", "answers.diet"), call_row("properties.Test", "properties.Test"))
             mapping = replace(mapping, rows=(*mapping.rows, *more))

@@ -18,6 +18,7 @@ from heliograph.sources.models import Source
 from heliograph.sources.services import source_mappings, watched_folders
 from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.services.sources import add_source
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store.database import Database
 from tests.builders.account import BY
 
@@ -86,7 +87,7 @@ def folder_source(db: Database, account: int, base: Path, name: str = "Drop box"
     with saving(account, by=BY) as transaction:
         source = add_source(transaction, "folder", name)
         watched_folders.save_reading(transaction, source.pk, FolderReading.from_body(READING))
-        source_mappings.switch_on(transaction, source.pk, source_mappings.mapping_of(source), KeptCalls.LEAVE)
+        source_mappings.switch_on(transaction, source.pk, stored_mapping(source), KeptCalls.LEAVE)
     return FolderSource(db, account, source.pk, base)
 
 

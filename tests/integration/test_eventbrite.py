@@ -36,8 +36,9 @@ from heliograph.sources.models import Source
 from heliograph.sources.read_schedule import queue_due_sources
 from heliograph.sources.services.eventbrite_events import save_event
 from heliograph.sources.services.list_readings import save_list
-from heliograph.sources.services.source_mappings import KeptCalls, mapping_of, switch_on
+from heliograph.sources.services.source_mappings import KeptCalls, switch_on
 from heliograph.sources.services.sources import add_source
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.sources.trial_read import try_list
 from heliograph.store.stored_calls import pack_body
 
@@ -57,7 +58,7 @@ def eventbrite_source(site: PlatformAccount, stub: EventbriteStub) -> ListSource
         save_event(transaction, source.pk, event, token=TOKEN)
         description = list_of(EventbriteEvent(THEIRS, Connection.objects.get(name="Eventbrite").pk, EVENT, stub.origin))
         row = save_list(transaction, source.pk, replace(description, rate=6_000))
-        switch_on(transaction, source.pk, mapping_of(row), KeptCalls.QUIET)
+        switch_on(transaction, source.pk, stored_mapping(row), KeptCalls.QUIET)
     return ListSource(site.store, site.pk, source.pk, stub.platform)
 
 

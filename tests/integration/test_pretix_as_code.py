@@ -16,7 +16,7 @@ from heliograph.api.configuration.configuration_text import write_yaml
 from heliograph.domain.source.pretix_list import mapping_of
 from heliograph.sources.models import Source
 from heliograph.sources.services.pretix_readings import pretix_settings
-from heliograph.sources.services.source_mappings import mapping_of as stored_mapping
+from heliograph.sources.stored_mapping import stored_mapping
 
 pytestmark = pytest.mark.django_db
 

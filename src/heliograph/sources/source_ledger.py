@@ -18,7 +18,7 @@ from heliograph.domain.source.source_times import DAY
 from heliograph.recording.record import event_ids
 from heliograph.sources.ledger_gaps import Gap, UnrecordedRegistration, listed_gap, refused_in_file, unrecorded_gap, unrecorded_in
 from heliograph.sources.models import Source
-from heliograph.sources.services.source_mappings import mapping_of
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store import erased_codes, ledger_reads, refused_rows
 from heliograph.store.database import Database
 from heliograph.store.instants import to_micros
@@ -90,7 +90,7 @@ class SourceLedger:
             rows = refused_rows.waiting_rows(self.db, source.pk, MOST_MAPPED)
             by_address = {row.address if all(row.address) else ("", str(row.id)): row for row in reversed(rows)}
             return [refused_in_file(row) for row in by_address.values()]
-        mapping = mapping_of(source)
+        mapping = stored_mapping(source)
         has_doorbell = source.platform in PLATFORMS and PLATFORMS[source.platform].has_doorbell
         registrations: dict[tuple[str, str], UnrecordedRegistration] = {}
         left = MOST_MAPPED
@@ -149,7 +149,7 @@ class SourceLedger:
         """Waiting pages of lists whose refused registrations have been read again since, and recorded. A call waits until it is recorded."""
         pages: dict[int, list[UnrecordedRegistration]] = {}
         for source in self.sources:
-            mapping = mapping_of(source)
+            mapping = stored_mapping(source)
             for call in self._unrecorded_calls.get(source.pk, ()):
                 if not call.is_stored and not call.stored.is_call:
                     pages[call.stored.id] = unrecorded_in(mapping, call, MOST_MAPPED)

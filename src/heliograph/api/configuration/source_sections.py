@@ -32,6 +32,7 @@ from heliograph.sources.services import command_runs, list_readings, pretix_read
 from heliograph.sources.services import sources as service
 from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.services.source_proof import SourceProof
+from heliograph.sources.stored_mapping import stored_mapping
 
 LIST: Final = "list"
 
@@ -58,7 +59,7 @@ class Sources(Section):
                 "folder": settings.get("folder", {}),
                 PRETIX: settings.get(PRETIX, {}),
                 "command": settings.get("command", {}),
-                "mapping": source_mappings.mapping_of(row).to_body(),
+                "mapping": stored_mapping(row).to_body(),
             }
             stored.append(StoredEntry(row.pk, (folded(row.name),), row.name, self.mapped(document, names.name)))
         return stored
@@ -133,7 +134,7 @@ def _save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, 
     if on and row.state == SourceState.DRAFT:
         source_mappings.switch_on(transaction, id, mapping, KeptCalls.QUIET)
         return
-    if source_mappings.mapping_of(row) != mapping:
+    if stored_mapping(row) != mapping:
         source_mappings.save_mapping(transaction, id, mapping)
     if on and row.state == SourceState.PAUSED:
         service.resume(transaction, id)

@@ -24,6 +24,7 @@ from heliograph.api.token_access import OPERATE, READ_SET_UP, SET_UP
 from heliograph.sources.call_trial import try_newest
 from heliograph.sources.services import source_mappings as service
 from heliograph.sources.services.sources import source_row
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import read_database
 
@@ -36,7 +37,7 @@ class MappingOfSource(SourceController):
     def get(self, parsed_path: Path[SourcePath]) -> SourceMappingDocument:
         """Read how the calls of a source become registrations."""
         source = source_row(number_of(parsed_path.source))
-        return SourceMappingDocument.from_row(source, service.mapping_of(source))
+        return SourceMappingDocument.from_row(source, stored_mapping(source))
 
     def put(self, parsed_path: Path[SourcePath], parsed_body: Body[NewSourceMapping]) -> SourceMappingDocument:
         """Save the mapping of a source. If the source is on, the calls that wait for a corrected mapping run again."""
@@ -72,7 +73,7 @@ class SwitchOnOfSource(SourceController):
         """Switch a source on: its calls are recorded by its mapping from now on."""
         id = number_of(parsed_path.source)
         with self.saving() as transaction:
-            source = service.switch_on(transaction, id, service.mapping_of(source_row(id)), parsed_body.kept_calls)
+            source = service.switch_on(transaction, id, stored_mapping(source_row(id)), parsed_body.kept_calls)
         return self.document(source)
 
 

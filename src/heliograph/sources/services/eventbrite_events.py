@@ -18,9 +18,9 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.sources.models import Source
 from heliograph.sources.services.list_readings import save_list
-from heliograph.sources.services.source_mappings import mapping_of as stored_mapping
 from heliograph.sources.services.source_mappings import save_mapping
 from heliograph.sources.services.sources import lock_source
+from heliograph.sources.stored_mapping import stored_mapping
 
 
 def eventbrite_event(source: Source) -> EventbriteEvent | None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.mapping.row import FixedText, MappingError
+from heliograph.domain.mapping.row import FixedText
 from heliograph.domain.source.call_mapping import CallMapping, CallRow
 from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.source_progress import SourceProgress
@@ -21,6 +21,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.sources.folder_columns import reading_of
 from heliograph.sources.models import Source
 from heliograph.sources.services.sources import KIND, ask_for_reading, lock_source
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store import source_reads, stored_calls
 from heliograph.store.instants import from_micros
 
@@ -37,14 +38,6 @@ class KeptCalls(StrEnum):
 
 class SavedMeanwhile(Invalid):
     """Somebody else saved the source in the meantime."""
-
-
-def mapping_of(source: Source) -> CallMapping:
-    """The mapping of a source; an empty one if it has none, or one that this release cannot read."""
-    try:
-        return CallMapping.from_body(json.loads(source.mapping))
-    except (MappingError, ValueError):
-        return CallMapping()
 
 
 def save_mapping(transaction: SetupTransaction, id: int, mapping: CallMapping, *, seen: int | None = None) -> Source:
@@ -101,7 +94,7 @@ def set_calls_back(transaction: SetupTransaction, row: Source, calls: Iterable[i
     What was read or deleted since then comes after them once more, so that none of them undoes it.
     """
     count = stored_calls.set_back(transaction.db, row.pk, calls)
-    if count and mapping_of(row).needs_registration:
+    if count and stored_mapping(row).needs_registration:
         source_reads.count_items_as_changed(transaction.db, row.pk)
         ask_for_reading(transaction, row)
     if count and source_reads.check_deleted_again(transaction.db, row.pk):
@@ -137,7 +130,7 @@ def _save(transaction: SetupTransaction, row: Source, mapping: CallMapping, oper
 
 def _audited(row: Source) -> dict[str, Any]:
     """The source's state and mapping as an audit entry names them: what fills each field."""
-    mapping = mapping_of(row)
+    mapping = stored_mapping(row)
     only = f"{mapping.only_field}: {', '.join(mapping.only_values)}" if mapping.only_field else ""
     filled = {each.target: _filled_by(each) for each in mapping.rows if each.row.parts}
     return {"state": SourceState(row.state).name.lower(), "each": mapping.each, "only": only, **filled}

@@ -31,8 +31,9 @@ from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import MOST_TRIED, CallTrial, TriedCall, try_newest
 from heliograph.sources.mapping_starts import finished, proposed, started, with_names
 from heliograph.sources.models import Source
-from heliograph.sources.services.source_mappings import KeptCalls, SavedMeanwhile, mapping_of, save_mapping, switch_on
+from heliograph.sources.services.source_mappings import KeptCalls, SavedMeanwhile, save_mapping, switch_on
 from heliograph.sources.services.sources import source_row
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.sources.views.call_mapping_form import CallChipForm, CallEditing, CallMappingForm, act, fix, read_editing
 from heliograph.sources.views.call_mapping_rows import CallEditor
 from heliograph.store import stored_calls
@@ -66,7 +67,7 @@ def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
     form = CallMappingForm(data)
     targets = CallTargets(known)
     if data is None:
-        mapping = mapping_of(source)
+        mapping = stored_mapping(source)
         first = _json(calls[0]) if calls else None
         editing = CallEditing(started(with_names(mapping, first, known)), source.version)
         if not mapping.rows and first is not None:
@@ -74,7 +75,7 @@ def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
         editing.open_next_empty()
         fix(editing, request.GET.get("fix", ""))
         return _editor(request, source, editing, targets, calls)
-    editing = read_editing(data, form, mapping_of(source), source.version)
+    editing = read_editing(data, form, stored_mapping(source), source.version)
     verb = form.posted["do"].partition(":")[0]
     errors: Sequence[str] = ()
     if verb in ("save", "on"):

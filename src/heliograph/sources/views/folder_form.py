@@ -25,8 +25,9 @@ from heliograph.sources.folder_columns import FolderReading, imports_to_remember
 from heliograph.sources.folder_place import folder_name
 from heliograph.sources.models import Source
 from heliograph.sources.services import source_mappings, watched_folders
-from heliograph.sources.services.source_mappings import KeptCalls, mapping_of
+from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.services.sources import platform_row
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store.django_database import read_database
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import posted
@@ -78,7 +79,7 @@ def source_folder(request: AccountRequest, id: int) -> HttpResponse:
             with saving(request.account.pk, by=request.user.actor) as transaction:
                 watched_folders.save_reading(transaction, id, reading)
                 if is_draft:
-                    source_mappings.switch_on(transaction, id, mapping_of(source), KeptCalls.LEAVE)
+                    source_mappings.switch_on(transaction, id, stored_mapping(source), KeptCalls.LEAVE)
         except Invalid as error:
             form.refuse(error)
         else:

@@ -31,6 +31,7 @@ from heliograph.sources.services.pretix_readings import pretix_settings
 from heliograph.sources.services.pretix_setup import PretixSetup, pretix_row, setup_of
 from heliograph.sources.services.source_mappings import KeptCalls
 from heliograph.sources.source_list import progress_of
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.sources.views.pretix_pages import ENTRY, frame
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import read_database
@@ -113,7 +114,7 @@ def _act(request: AccountRequest, source: Source, form: StartForm) -> str:
     with saving(request.account.pk, by=request.user.actor) as transaction:
         if source.state == SourceState.DRAFT:
             seen = read_id(form.posted["version"]) or 0
-            source_mappings.switch_on(transaction, source.pk, source_mappings.mapping_of(source), KeptCalls.LEAVE, seen=seen)
+            source_mappings.switch_on(transaction, source.pk, stored_mapping(source), KeptCalls.LEAVE, seen=seen)
         elif form.posted["do"] != "address":
             return ""
         if wants_address:
@@ -170,7 +171,7 @@ def _preview(request: AccountRequest, source: Source) -> Sequence[Mapping[str, A
     """The registrations of the newest orders, as they would be recorded."""
     with read_database() as db:
         provider = Committed(db)
-        trial = try_newest(db, provider, source, source_mappings.mapping_of(source))
+        trial = try_newest(db, provider, source, stored_mapping(source))
         targets = CallTargets(load_known(db, provider, request.account.pk))
     return _registrations(trial.calls[0], targets) if trial.calls else []
 

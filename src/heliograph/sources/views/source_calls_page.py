@@ -30,9 +30,10 @@ from heliograph.setup.views.setup_frame import settings_page
 from heliograph.sources.call_targets import CallTargets, problem_words
 from heliograph.sources.call_trial import TriedCall, by_reason
 from heliograph.sources.models import CallKind, SourceCall
-from heliograph.sources.services.source_mappings import mapping_of, run_again
+from heliograph.sources.services.source_mappings import run_again
 from heliograph.sources.services.sources import KIND, source_row
 from heliograph.sources.source_words import CALL_STATES, file_of, tabs
+from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.sources.views.call_mapping_rows import json_line
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import read_database
@@ -65,7 +66,7 @@ def source_items(request: AccountRequest, id: int) -> HttpResponse:
     total = waiting.count()
     rows = list(waiting.order_by("-id")[:MOST_ITEMS])
     targets = _targets(request)
-    mapping = mapping_of(source)
+    mapping = stored_mapping(source)
     return settings_page(
         request,
         "sources/items.html",
@@ -142,7 +143,7 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
     if not is_masked:
         with saving(request.account.pk, by=request.user.actor) as transaction:
             transaction.note(Deed.DOWNLOADED, KIND, source, None, {"call": row.pk})
-    mapping, stored = mapping_of(source), _stored(row)
+    mapping, stored = stored_mapping(source), _stored(row)
     is_mapped = row.kind != CallKind.DELETIONS
     mapped = mapped_call(mapping, stored) if is_mapped else MappedCall()
     targets = _targets(request)
