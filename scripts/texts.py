@@ -38,6 +38,18 @@ PLURAL_FORMS: Final = {"de": "nplurals=2; plural=(n != 1);", "fr": "nplurals=2; 
 
 COMMANDS: Final = {"bench", "commands", "demo", "engine", "seed", "stage", "store", "verify"}
 """Packages whose errors no page shows: the command line is English."""
+PROBLEMS: Final = {"Unfit", "CallProblem", "DocumentProblem", "RowProblem", "ValueProblem", "problem", "_refusal", "_error"}
+"""What takes a sentence as an error does: the problems of values and rows, and the functions that make errors of a file."""
+ENGLISH_FILES: Final = {
+    "options.py",
+    "wiring.py",
+    "domain/figures.py",
+    "outbound/guard.py",
+    "outbound/proxy.py",
+    "sources/commands_file.py",
+}
+"""Files whose errors only logs and the operator's programs show; those of the API are English, too."""
+_VALUE: Final = re.compile(r"%\(\w+\)s")
 _RAISED: Final = re.compile(r"raise (\w+)(?:\(\))?(?: from \w+)?$", re.MULTILINE)
 
 type Key = tuple[str | None, str, str]
@@ -55,6 +67,7 @@ def messages_of_sources() -> polib.POFile:
     with tempfile.TemporaryDirectory() as folder:
         # A copy: Django's command writes a file beside each template, and the list into a folder `locale` that it finds.
         copy, command, here = Path(folder) / "heliograph", makemessages.Command(), Path.cwd()
+        command.xgettext_options = [*command.xgettext_options, "--keyword=Sentence"]
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("locale", "static", "__pycache__", "migrations"))
         os.chdir(copy)
         try:
@@ -85,14 +98,15 @@ def texts_of_data() -> Iterator[tuple[str, str]]:
 
 
 def sentences_of_errors() -> Iterator[tuple[str, str]]:
-    """The docstrings that people read: those of errors that are raised without words of their own (domain/errors.py), with the name of the file."""
+    """What errors say in English (domain/errors.py), with the name of the file: the sentence that is given to one that is raised, and the
+    docstring of one that is raised without."""
     files = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] not in COMMANDS}
     raised = set(_RAISED.findall("\n".join(files.values())))
+    trees = {path: ast.parse(text) for path, text in files.items() if "Error" in text or "raise" in text}
     errors = [
         (path, node, {getattr(base, "id", "") for base in node.bases})
-        for path, text in files.items()
-        if "Error" in text
-        for node in ast.parse(text).body
+        for path, tree in trees.items()
+        for node in tree.body
         if isinstance(node, ast.ClassDef)
     ]
     names = {"HeliographError"}
@@ -101,6 +115,27 @@ def sentences_of_errors() -> Iterator[tuple[str, str]]:
     for path, node, bases in errors:
         if node.name in raised and bases & names and (sentence := node.body[0]) and isinstance(sentence, ast.Expr):
             yield path.relative_to(PACKAGE).as_posix(), sentence.value.value  # type: ignore[attr-defined]
+    for path, tree in trees.items():
+        file = path.relative_to(PACKAGE).as_posix()
+        if file in ENGLISH_FILES or file.startswith("api/"):
+            continue
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and called_name(node) in names | PROBLEMS)
+        yield from ((file, text) for call in calls for text in given_sentence(call))
+
+
+def called_name(call: ast.Call) -> str:
+    """The name of the class, function or method that is called."""
+    return str(getattr(call.func, "id", "") or getattr(call.func, "attr", ""))
+
+
+def given_sentence(call: ast.Call) -> list[str]:
+    """The sentence that an error is given: the last of its arguments that is a text of several words. Two, where a condition chooses one."""
+    for argument in reversed(call.args):
+        choices = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
+        texts = [node.value for node in choices if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        if sentences := [text for text in texts if " " in text and re.search(r"[a-z]", _VALUE.sub("", text))]:
+            return sentences
+    return []
 
 
 def refreshed(language: str, sources: polib.POFile, old: polib.POFile | None) -> polib.POFile:

@@ -9,10 +9,14 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http.response import HttpResponseBase
 from django.utils import translation
+from django.utils.translation import gettext
 
 from heliograph.accounts.models import User
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence
 
 STORED: Final = "en"
 """The language of what is stored as words, or is for everybody."""
@@ -38,6 +42,13 @@ def in_language_of(user: User | None) -> AbstractContextManager[None]:
 def in_stored_language() -> AbstractContextManager[None]:
     """Texts that are stored, or that everybody reads."""
     return translation.override(STORED)
+
+
+def translated(text: str | HeliographError) -> str:
+    """What the domain says in English, in the active language: an error, a Sentence, or a text that is a message of the catalogue."""
+    if isinstance(text, HeliographError):
+        text = text.sentence
+    return text.in_language(gettext, intcomma) if isinstance(text, Sentence) else gettext(text)
 
 
 def choose_language(user: User, code: str) -> None:

@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from django_scopes import scope
 
 from heliograph.accounts import kept_form, login_sessions, save_order
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.refused_access import note_refusal
 from heliograph.accounts.return_address import readable_page
@@ -130,7 +131,7 @@ class AccountMiddleware:
                 except (SavedSince, TooMuchWork, *GONE) as again:
                     error = again
         if isinstance(error, TooMuchWork):
-            messages.info(request, str(error))
+            messages.info(request, translated(error))
             page_url = readable_page(request, request.headers.get("Referer", ""))
             return HttpResponseClientRedirect(page_url) if getattr(request, "htmx", False) else redirect(page_url)
         return response_for_exception(request, Http404()) if isinstance(error, GONE) else None

@@ -21,6 +21,7 @@ from heliograph.connections.services.signing_secrets import RotationOpen
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.sentence_template import plain_text
 from heliograph.engine.ingest.problem_documents import IngestReply, refused
 from heliograph.insights.period import WrongPeriod
 from heliograph.insights.record_export import TooManyExports
@@ -186,7 +187,9 @@ class Problem(Exception):
         """The problem document as a response."""
         status = self.type.status
         document = ProblemDocument(type=self.type.urn, title=status.phrase, status=status.value, detail=self.detail, **self.members)
-        return HttpResponse(msgspec.json.encode(document), status=status.value, content_type=PROBLEM_TYPE, headers=self.headers)
+        return HttpResponse(
+            msgspec.json.encode(document, enc_hook=plain_text), status=status.value, content_type=PROBLEM_TYPE, headers=self.headers
+        )
 
 
 _NAMED: Final[Mapping[type[HeliographError], str]] = {

@@ -16,6 +16,7 @@ from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import ABSENT
+from heliograph.domain.sentence_template import whole_sentence
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.database import Database
 from heliograph.store.like import contains_words
@@ -229,4 +230,4 @@ def parse_rule(rule: Sequence[object]) -> Rule:
     try:
         return read_rule(Body({"rule": plain_rule(rule)}))
     except BodyError as error:
-        raise Invalid({error.where: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+        raise Invalid({error.where: [whole_sentence(error.reason)]}) from None

@@ -36,7 +36,9 @@ class Terms:
 
     def __post_init__(self) -> None:
         if not 1 <= self.content <= self.rows <= LONGEST:
-            raise BadTerms(f"Content is kept from 1 day on, no longer than its record, and a record at most {LONGEST} days.")
+            raise BadTerms(
+                "Content is kept from 1 day on, no longer than its record, and a record at most %(most)s days.", most=str(LONGEST)
+            )
 
     def cuts(self, now: int) -> Cuts:
         return Cuts(now - self.content * DAY, now - self.rows * DAY)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.kept_form import AGAIN
+from heliograph.accounts.languages import translated
 from heliograph.connections.preset_files import presets
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.account_config import AccountConfig
@@ -58,7 +59,7 @@ class FlowDraft:
 
     def refused(self, errors: Mapping[str, Iterable[str]]) -> FlowDraft:
         """The draft with the service's errors added."""
-        texts = {_place(name): " ".join(_(sentence) for sentence in sentences) for name, sentences in errors.items()}
+        texts = {_place(name): " ".join(translated(sentence) for sentence in sentences) for name, sentences in errors.items()}
         return replace(self, errors={**self.errors, **texts})
 
 

@@ -109,7 +109,7 @@ class DraftRow:
         try:
             parts = read_line(self.line, key_of=key_of, earlier_parts=self.parts_before)
         except LineError as error:
-            raise MappingError(None, "source", str(error)) from None
+            raise MappingError(None, "source", error.sentence) from None
         if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, FixedText)):
             raise MappingError(None, "source", _("a text is at most %(most)s characters long") % {"most": intcomma(MAX_TEXT)})
         if self.nested and not self.target and self.entry is None:

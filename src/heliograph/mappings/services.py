@@ -18,6 +18,7 @@ from heliograph.domain.mapping import mapping_restoration as restoring
 from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_restoration import RestorableMapping, is_there
+from heliograph.domain.sentence_template import whole_sentence
 from heliograph.domain.setup.fields import parse_source
 from heliograph.mappings.mapping_drafts import MappingDraft, SampleProposal
 from heliograph.mappings.models import Mapping as StoredMapping
@@ -97,7 +98,7 @@ def entered_mapping(body: object) -> FieldMapping:
         mapping = FieldMapping.from_entered(body)
     except MappingError as error:
         where = error.field if error.row is None else f"rows[{error.row - 1}].{error.field}"
-        raise Invalid({where: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+        raise Invalid({where: [whole_sentence(error.reason)]}) from None
     return replace(mapping, rows=tuple(row.settled for row in mapping.rows))
 
 
@@ -109,7 +110,7 @@ def rows_of_sample(text: str, *, values: bool) -> SampleProposal:
     try:
         return MappingDraft().sample(text, values=values)
     except MappingError as error:
-        raise Invalid({"text": [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+        raise Invalid({"text": [whole_sentence(error.reason)]}) from None
 
 
 def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
@@ -175,7 +176,7 @@ def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -
     try:
         return restoring.restorable(FieldMapping.from_body(version.body), config, sealed)
     except MappingError as error:
-        raise Invalid({"rows": [str(error)]}) from None
+        raise Invalid({"rows": [error.sentence]}) from None
 
 
 def delete_mapping(transaction: SetupTransaction, id: int) -> None:

@@ -53,7 +53,7 @@ def save_settings(account: int, user: int, settings: Settings, config: AccountCo
     try:
         settings.check()
     except BadSettings as error:
-        raise Invalid({"": [str(error)]}) from None
+        raise Invalid({"": [error.sentence]}) from None
     _check_ways(settings.ways, config, addresses=user == ACCOUNT)
     with transaction.atomic():
         db = of_django(connections["default"])
@@ -85,7 +85,7 @@ def save_rule(account: int, scope: str, thing: int, rule: Rule | None, config: A
         try:
             rule.check()
         except BadSettings as error:
-            raise Invalid({"": [str(error)]}) from None
+            raise Invalid({"": [error.sentence]}) from None
         _check_ways(rule.ways, config, addresses=True)
         known = set(User.objects.filter(account_id=account, pk__in=rule.users).values_list("pk", flat=True))
         if rule.users - known:

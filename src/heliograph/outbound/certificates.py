@@ -60,7 +60,7 @@ def _private_key(text: str) -> PrivateKeyTypes:
     except Exception:  # noqa: BLE001 -- an algorithm that the library does not know has many errors, and none may repeat the key
         raise BadCertificate("The private key is of an unsupported type.") from None
     if getattr(key, "key_size", 0) > LARGEST_KEY:
-        raise BadCertificate(f"The private key has more than {LARGEST_KEY:,} bits.")
+        raise BadCertificate("The private key has more than %(most)s bits.", most=LARGEST_KEY)
     return key
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import diagnosis_words
@@ -137,7 +138,7 @@ def _test_and_redirect(request: AccountRequest, made: MadeFromPreset, to_flow: R
     try:
         report = test_progress.begin(request.account.pk, id)
     except NotTested as error:
-        test_text = _(str(error))
+        test_text = translated(error)
     else:
         test_text = diagnosis_words.summary(report) if report is not None else _("It is being tested.")
     names = ", ".join(mapping.name for mapping in made.mappings)

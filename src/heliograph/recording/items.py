@@ -12,10 +12,12 @@ from heliograph.domain.registration.change import Upsert
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import Sentence, plain_text
 from heliograph.store.instants import to_micros
 
 MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")
+_result_json = msgspec.json.Encoder(order="sorted", enc_hook=plain_text)
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class RecordItem:
         """Why the item cannot be stored under its key; None if it can."""
         key = self.key or ""
         if not key or len(key) > MAX_KEY or not key.isprintable():  # lone surrogates are not printable either
-            return DocumentProblem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")
+            return DocumentProblem("Idempotency-Key", Sentence("must be 1 to %(most)s printable characters.", most=MAX_KEY))
         try:
             self.request_hash  # noqa: B018 -- whether it can be worked out
         except (ValueError, TypeError, RecursionError):
@@ -110,7 +112,7 @@ _results = msgspec.json.Decoder(ItemResult)
 
 def write_result(result: ItemResult) -> str:
     """The result as stored under its key."""
-    return _json.encode(result).decode()
+    return _result_json.encode(result).decode()
 
 
 def read_result(text: str) -> ItemResult:

@@ -12,6 +12,7 @@ import msgspec
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused, clean
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 
 MOST_VALUES: Final = 1_500
 """The most names and values of a document. A typical one has 40, and an imported table has at most 1,000 columns."""
@@ -41,11 +42,13 @@ def read_document(data: bytes) -> dict[str, Any]:
     if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES:
         outside = _outside_of_texts(data)
         if outside is None or sum(map(outside.count, _SIGNS)) > MOST_VALUES:
-            raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
+            raise DocumentRefused(
+                [DocumentProblem("", Sentence("has too many names and values: at most %(most)s are possible.", most=MOST_VALUES))]
+            )
     if len(data) > _LONG:
         many = b"0" * (MOST_DIGITS + 1)
         if many in data.translate(_DIGITS) and many in (_outside_of_texts(data) or b"").translate(_DIGITS):
-            raise DocumentRefused([DocumentProblem("", f"contains a number of more than {MOST_DIGITS} digits.")])
+            raise DocumentRefused([DocumentProblem("", Sentence("contains a number of more than %(most)s digits.", most=MOST_DIGITS))])
     try:
         document = _decoder.decode(data)
     except RecursionError:
@@ -54,7 +57,7 @@ def read_document(data: bytes) -> dict[str, Any]:
         # Half of a surrogate pair is not a character, and msgspec says nothing more: another parser finds the field.
         if b"\\u" in data:
             _find_flaws(data)
-        raise NoDocument(f"This is not a JSON document: {error}.") from None
+        raise NoDocument("This is not a JSON document: %(error)s.", error=str(error)) from None
     if type(document) is not dict:
         raise NoDocument("A registration is a JSON object.")
     try:
@@ -96,8 +99,8 @@ def _names_in(value: dict[str, Any] | list[Any], level: int) -> int:
     return names
 
 
-_TOO_DEEP: Final = f"is nested too deeply: at most {DEEPEST} levels."
-_TWICE: Final = "occurs twice, so it is not clear which is meant."
+_TOO_DEEP: Final = Sentence("is nested too deeply: at most %(most)s levels.", most=DEEPEST)
+_TWICE: Final = gettext_noop("occurs twice, so it is not clear which is meant.")
 
 
 class _Twice(Exception):

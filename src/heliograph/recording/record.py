@@ -19,6 +19,7 @@ from heliograph.domain.registration.change import Change, RegistrationState, Sub
 from heliograph.domain.registration.document import resolve
 from heliograph.domain.registration.document_values import SHOWN_ALLOWED, DocumentProblem, DocumentRefused
 from heliograph.domain.registration.item_plan import ItemOutcome, PlannedChange, StoredRegistration, plan_item
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.snapshot import ConfigProvider
@@ -234,7 +235,9 @@ class _Batch:
             if event is None or event.code != event_code:
                 if account not in known_codes:
                     known_codes[account] = event_codes(self.db, account)
-                problem = DocumentProblem("event", f"there is no event {event_code!r}.", known_codes[account], event_code)
+                problem = DocumentProblem(
+                    "event", Sentence("there is no event %(code)s.", code=repr(event_code)), known_codes[account], event_code
+                )
                 results[number] = ItemResult(ItemOutcome.REFUSED, problems=(problem,))
                 continue
             prepared_item = prepare(item, code, self.accounts[account], event)

@@ -20,6 +20,7 @@ from heliograph import failpoints
 from heliograph.domain.mapping.row import MappingError
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.call_documents import MAX_REGISTRATIONS, CallProblem, MappedCall, documents_of
@@ -44,11 +45,8 @@ MOST_DOCUMENTS: Final = 300
 """Of one transaction, beyond those of its first call."""
 MOST_KEPT: Final = 20
 """Problems of one call that are kept."""
-
-
-def gettext_noop(sentence: str) -> str:
-    """Marks a sentence for translators, as Django's function of this name does: the processes that record have no Django."""
-    return sentence
+LONGEST_REASON: Final = 300
+"""Characters of a reason that is kept."""
 
 
 class Halt(Enum):
@@ -128,7 +126,7 @@ def mapped_call(mapping: CallMapping, stored: StoredCall, *, first: int = MAX_RE
         return documents_of(mapping, call_json(stored), first=first)
     except NoCallBody as error:
         cure = gettext_noop("Ask the sender for JSON; correcting the mapping cannot cure it.")
-        return MappedCall(call_problems=(CallProblem(f"cannot be read: {error}"[:300], cure=cure),))
+        return MappedCall(call_problems=(CallProblem(_clipped(Sentence("cannot be read: %(error)s", error=error.sentence)), cure=cure),))
     except Exception as error:  # a bug of ours that one call meets: it waits, and the others go on
         log.exception("source_call_not_mapped", call=stored.id, error=type(error).__name__)
         return MappedCall(
@@ -293,11 +291,23 @@ def problems_of(result: ItemResult, number: int) -> list[CallProblem]:
 
 def _cure_of(problem: DocumentProblem) -> str:
     """What to do about a value that record() did not take."""
-    known = f"Known are {', '.join(problem.allowed[:MOST_KEPT])}." if problem.allowed else ""
+    known = ", ".join(problem.allowed[:MOST_KEPT])
     if problem.reason.endswith("is not known here."):
-        place = "Create the event" if problem.field == EVENT else "Add it in Event Setup"
-        return f"{known} {place}, or let the mapping make one that is known of it.".strip()
-    return known or gettext_noop("Correct the mapping, or ask the sender for another value.")
+        cure = (
+            gettext_noop("Create the event, or let the mapping make one that is known of it.")
+            if problem.field == EVENT
+            else gettext_noop("Add it in Event Setup, or let the mapping make one that is known of it.")
+        )
+        return Sentence("Known are %(names)s. %(cure)s", names=known, cure=Sentence(cure)) if known else cure
+    return (
+        Sentence("Known are %(names)s.", names=known)
+        if known
+        else gettext_noop("Correct the mapping, or ask the sender for another value.")
+    )
+
+
+def _clipped(reason: str) -> str:
+    return reason if len(reason) <= LONGEST_REASON else reason[:LONGEST_REASON]
 
 
 # --- problems as a row keeps them

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import body_of
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
@@ -142,7 +143,7 @@ class SettingStatus:
         self._last = int(job.cursor.get("last", 0))
         self._done = int(job.done)
         self._counts = Counter({name: int(n) for name, n in job.counts.items()})
-        self._refused: list[dict[str, str]] = list(job.result.get("refused", ()))
+        self._refused: list[dict[str, Any]] = list(job.result.get("refused", ()))
 
     def read(self) -> list[RegistrationRow]:
         """Reads the next registrations."""
@@ -199,7 +200,10 @@ class SettingStatus:
     def _refuse(self, row: RegistrationRow, reason: str) -> None:
         self._counts["refused"] += 1
         if len(self._refused) < MOST_REFUSED:
-            self._refused.append({"event": row.event_code, "code": row.code, "status": row.status, "reason": reason})
+            self._refused.append(
+                {"event": row.event_code, "code": row.code, "status": row.status, "reason": reason}
+                | ({"sentence": body} if (body := body_of(reason)) else {})
+            )
 
     def close(self) -> None:
         """Does nothing: no files are open."""

@@ -80,7 +80,7 @@ def record_lines(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[tupl
     Raises NoDocument, TooManyLines.
     """
     if request_rules.has_too_many_lines(body):
-        raise TooManyLines(f"At most {request_rules.MOST_LINES:,} lines per request.")
+        raise TooManyLines("At most %(most)s lines per request.", most=request_rules.MOST_LINES)
     if not body.strip():
         raise NoDocument("The request contains no document.")
     for chunk in request_rules.chunks_of(body, grant, key):

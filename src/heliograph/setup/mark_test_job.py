@@ -146,7 +146,7 @@ class Marking:
         results = record(db, items, provider)
         refused = [p for result in results if result.outcome is ItemOutcome.REFUSED for p in result.problems]
         if refused:
-            raise JobError(f"A registration could not be marked: {refused[0].reason}")
+            raise JobError("A registration could not be marked: %(reason)s", reason=refused[0].reason)
         self._done += len(codes)
         return ChunkResult({}, self._done, max(self._total, self._done), {"marked": self._done}, phase=MARKING)
 

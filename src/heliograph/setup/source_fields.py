@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import ngettext
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.chips import LineError
+from heliograph.domain.mapping.mapping import NOT_OFFERED
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceField, Subject, catalogue, is_offered, parse_source
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.store.registrations import folded
-
-_NOT_OFFERED: Final[Mapping[Subject, str]] = {
-    Subject.REGISTRATION: gettext_noop("a mapping for a registration has no field “%(name)s”"),
-    Subject.SESSION: gettext_noop("a mapping for a session has no field “%(name)s”"),
-    Subject.EVENT: gettext_noop("a mapping for a event has no field “%(name)s”"),
-}
 
 
 @dataclass
@@ -75,7 +69,7 @@ class SourceFields:
         except FieldError:
             raise LineError(_("there is no field “%(name)s”") % {"name": name[:100]}) from None
         if not is_offered(key, self.subject):
-            raise LineError(_(_NOT_OFFERED[self.subject]) % {"name": name})
+            raise LineError(NOT_OFFERED[self.subject], name=name)
         raise LineError(_("your account has no field “%(name)s” any more") % {"name": name})
 
     def label(self, key: str) -> str:

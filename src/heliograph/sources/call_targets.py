@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.registration.document_values import NO, YES
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.fields import PROFILE_FIELDS
@@ -154,5 +155,5 @@ def _session_words(session: Mapping[str, object]) -> str:
 def problem_words(problem: CallProblem, targets: CallTargets) -> str:
     """A problem as a sentence that begins with what it is about."""
     about = str(targets.name(problem.target)) if problem.target else problem.path or str(_("The call"))
-    reason = _(problem.reason)
+    reason = translated(problem.reason)
     return f"{about}: “{problem.value}” {reason}" if problem.value and problem.value not in reason else f"{about} {reason}"

@@ -42,7 +42,7 @@ class FolderReading:
         """Reads a reading. Raises BodyError, ColumnsError."""
         given = given_from_body(body)
         if len(given.columns) > MOST_COLUMNS:
-            raise BodyError("columns", f"at most {MOST_COLUMNS:,} columns are possible")
+            raise BodyError("columns", "at most %(most)s columns are possible", most=MOST_COLUMNS)
         columns = {name: column for name, column in given.columns.items() if column.target}
         reading = cls(columns, given.event)
         if columns:

@@ -63,7 +63,7 @@ def remove_old_files(db: Database, base: Path, terms: Terms) -> int:
                 with FolderPlace.existing(base, source) as place:
                     removed += 0 if place is None else _remove_before(place, cut)
             except (FolderUnusable, OSError) as error:
-                log.warning("folder_not_tidied", source=source, message=str(error)[:200])  # the page of the source says so, too
+                log.warning("folder_not_tidied", source=str(source), message=str(error)[:200])  # the page of the source says so, too
     if removed:
         log.info("old_folder_files_removed", files=removed)
     return removed
@@ -112,6 +112,10 @@ def erase_next(account: int, words: PersonWords, after: str) -> tuple[int, str |
                         place.remove(subfolder, name)
                         deleted += 1
                 except OSError as error:
-                    raise FolderUnusable(f"A file of source-{source} cannot be searched or deleted: {error.strerror}.") from None
+                    raise FolderUnusable(
+                        "A file of source-%(source)s cannot be searched or deleted: %(reason)s.",
+                        source=str(source),
+                        reason=str(error.strerror),
+                    ) from None
                 read, last = read + 1, at
     return deleted, None

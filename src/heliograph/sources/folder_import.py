@@ -240,8 +240,10 @@ class FolderImport:
             self._place.move(file.name, file.facts, file.subfolder, report.base)
         except OSError as error:
             raise FolderUnusable(
-                f"“{shown_name(file.name)}” cannot be moved to {file.subfolder}: {error.strerror}. Whoever runs Heliograph can put this right:"
-                " Heliograph must be allowed to write to the folder."
+                "“%(file)s” cannot be moved to %(subfolder)s: %(reason)s. Whoever runs Heliograph can put this right: Heliograph must be allowed to write to the folder.",
+                file=shown_name(file.name),
+                subfolder=file.subfolder,
+                reason=str(error.strerror),
             ) from None
         with contextlib.suppress(_SavedMeanwhile), self._saving() as save:
             save(self._progress.moved())

@@ -90,7 +90,7 @@ class FolderWatch:
         try:
             now = place.files()
         except OSError as error:
-            raise FolderUnusable(f"The folder cannot be read: {error.strerror}.") from None
+            raise FolderUnusable("The folder cannot be read: %(reason)s.", reason=str(error.strerror)) from None
         before, self._seen[first.id] = self._seen.get(first.id, {}), now
         complete = [(name, now[name]) for name in complete_files(now, before)]
         source: ReadSource | None = first

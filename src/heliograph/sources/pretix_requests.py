@@ -82,7 +82,7 @@ class PretixRequests:
             self._base = RestList(self._api, connection, paging=Paging.LINK, next_path="next", items_path="results")
             self._requester = ListRequester(account, self._base, sender)
         except HeliographError as error:
-            raise PretixRefusal(_(str(error))) from None
+            raise PretixRefusal(error.sentence) from None
 
     def overview(self, organizer: str = "") -> PretixCatalogue:
         """The organizers, and the events of one of them: by default the first. Raises PretixRefusal, NotPretix."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import BodyError
+from heliograph.domain.sentence_template import with_capital
 from heliograph.domain.source.json_fields import parse_field
 from heliograph.domain.source.list_guesses import items_of, list_at
 from heliograph.domain.source.list_page import ListPage, read_page
@@ -90,7 +91,7 @@ def _described(values: Mapping[str, object]) -> RestList:
     try:
         return RestList.from_body(values)
     except BodyError as error:
-        raise Invalid({error.where.split("[")[0]: [error.reason[:1].upper() + error.reason[1:]]}) from None
+        raise Invalid({error.where.split("[")[0]: [with_capital(error.reason)]}) from None
 
 
 def try_list(account: int, description: RestList) -> TrialRead:
@@ -104,7 +105,7 @@ def try_list(account: int, description: RestList) -> TrialRead:
     try:
         page = ListPage((), None, None) if answer.status >= 400 else read_page(description, answer.json, answer.headers, Place())
     except HeliographError as error:
-        raise Invalid({"items": [str(error)]}) from None
+        raise Invalid({"items": [error.sentence]}) from None
     trial = TrialRead(answer, page, Turn.NONE, None, clock_ahead=None if page.clock is None else page.clock - before)
     if page.next is not None:
         trial = _turned(requester, description, trial, page.next)
@@ -147,7 +148,7 @@ def _requester(account: int, description: RestList) -> ListRequester:
     try:
         return ListRequester(account, description)
     except NotThere as error:
-        raise Invalid({"connection": [str(error)]}) from None
+        raise Invalid({"connection": [error.sentence]}) from None
 
 
 def _request(requester: ListRequester, url: str, *, is_empty_404: bool = False) -> ListAnswer:

@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.kept_form import AGAIN
+from heliograph.accounts.languages import translated
 from heliograph.web.form_fields import Hidden, PageField
 from heliograph.web.shown_fields import FormField, Pair
 
@@ -99,7 +100,7 @@ class Form(forms.Form):
         for name, sentences in error.fields.items():
             field = (names or {}).get(name, name)
             for sentence in sentences:
-                self.add_error(field if field in self.fields else None, _(sentence))
+                self.add_error(field if field in self.fields else None, translated(sentence))
 
     @property
     def refused(self) -> bool:

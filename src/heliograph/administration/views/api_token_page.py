@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.api_tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views.users import tabs
@@ -143,7 +144,7 @@ def add(request: AccountRequest) -> HttpResponse:
             )
             return _secret_page(request, token)
         except TokenRefused as error:
-            form.add_error("name", _(str(error)))
+            form.add_error("name", translated(error))
     return form_page(
         request,
         form,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.administration.job_operations import JobOperation, find, operate
@@ -56,7 +56,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         try:
             operate(request.account, id, operation)
         except control.NotPossible as error:
-            say(request, _(str(error)))
+            say(request, translated(error))
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
         return HttpResponseClientRefresh()

@@ -84,7 +84,7 @@ class Sources(Section):
             try:
                 completed["mapping"] = mapping_of(PretixSettings.from_body(completed[PRETIX] | {"connection": None})).to_body()
             except MappingError as error:
-                raise Invalid({PRETIX: [str(error)]}) from None
+                raise Invalid({PRETIX: [error.sentence]}) from None
         if document["command"]:
             completed["command"] = _read("command", CommandSettings, document["command"]).to_body()
         if document["folder"]:
@@ -151,4 +151,4 @@ def _read(member: str, kind: Any, body: Any) -> Any:
     except RestListError as error:
         raise Invalid({f"{member}.{error.place}": [str(error)]}) from None
     except (BodyError, ColumnsError) as error:
-        raise Invalid({member: [str(error)]}) from None
+        raise Invalid({member: [error.sentence]}) from None

@@ -107,4 +107,4 @@ def mapping_from(body: dict[str, Any]) -> CallMapping:
     try:
         return CallMapping.from_body(body)
     except MappingError as error:
-        raise Invalid({"mapping": [str(error)]}) from None
+        raise Invalid({"mapping": [error.sentence]}) from None

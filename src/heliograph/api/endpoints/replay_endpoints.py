@@ -70,7 +70,7 @@ class Replays(ApiController):
         try:
             row = replays.create(self.account.pk, flow, selection, by=self.actor)
         except NotThere as error:
-            raise Invalid({"flow": [str(error)]}) from None
+            raise Invalid({"flow": [error.sentence]}) from None
         return _progress(self.account.pk, row.pk)
 
 

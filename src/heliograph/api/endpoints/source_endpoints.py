@@ -39,6 +39,7 @@ from heliograph.api.documents.source_documents import (
 from heliograph.api.list_answers import Items, ListQuery, all_of, items_of
 from heliograph.api.token_access import ADMINISTER, READ, READ_SET_UP, SET_UP
 from heliograph.domain.mapping.json_bodies import BodyError, unknown_member
+from heliograph.domain.sentence_template import whole_sentence, with_capital
 from heliograph.domain.source.certain import CERTAIN, CertainEvent
 from heliograph.domain.source.eventbrite import EVENTBRITE, EventbriteEvent
 from heliograph.domain.source.handshake import HANDSHAKE_MEMBERS, Handshake
@@ -229,7 +230,7 @@ def _read_proof(body: NewProof) -> SourceProof:
         verification = Verification.from_body(body.verification) if body.verification else None
         handshake = Handshake.from_body(body.handshake) if body.handshake else None
     except VerificationError as error:
-        raise Invalid({error.field or "verification": [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+        raise Invalid({error.field or "verification": [whole_sentence(error.reason)]}) from None
     return SourceProof(verification, handshake)
 
 
@@ -337,7 +338,7 @@ def _read_list(body: ListDocument) -> RestList:
     try:
         description = RestList.from_body(body.list)
     except BodyError as error:
-        raise Invalid({error.where or "list": [f"{error.reason[:1].upper()}{error.reason[1:]}"]}) from None
+        raise Invalid({error.where or "list": [with_capital(error.reason)]}) from None
     if unknown := sorted(body.list.keys() - description.to_body().keys()):
         raise Invalid({unknown[0][:100]: ["A list has no such member."]})
     return description

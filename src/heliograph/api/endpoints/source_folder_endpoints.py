@@ -41,7 +41,7 @@ class FolderOfSource(SourceController):
         except BodyError as error:
             raise Invalid({f"reading.{error.where}" if error.where else "reading": [error.reason]}) from None
         except ColumnsError as error:
-            raise Invalid({"reading.columns": [str(error)]}) from None
+            raise Invalid({"reading.columns": [error.sentence]}) from None
         with self.saving() as transaction:
             return _document(watched_folders.save_reading(transaction, number_of(parsed_path.source), reading))
 

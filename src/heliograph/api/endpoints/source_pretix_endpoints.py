@@ -20,6 +20,7 @@ from heliograph.api.documents.source_pretix_documents import (
 from heliograph.api.endpoints.source_endpoints import SourceController, SourcePath
 from heliograph.api.token_access import READ_SET_UP, SET_UP
 from heliograph.domain.mapping.json_bodies import BodyError
+from heliograph.domain.sentence_template import whole_sentence
 from heliograph.domain.source.pretix import PretixSettings
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
@@ -50,7 +51,7 @@ class PretixOfSource(SourceController):
         try:
             settings = PretixSettings.from_body(parsed_body.pretix)
         except BodyError as error:
-            raise Invalid({error.where or "pretix": [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+            raise Invalid({error.where or "pretix": [whole_sentence(error.reason)]}) from None
         with self.saving() as transaction:
             pretix_readings.save_pretix(transaction, number_of(parsed_path.source), settings)
         return PretixDocument(pretix=settings.to_body())

@@ -22,6 +22,7 @@ from heliograph.domain.connection.secret import Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_path_and_query, split_address
 from heliograph.domain.mapping import headers as header_rules
+from heliograph.domain.sentence_template import Sentence, whole_sentence, without_stop
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.save_questions import SavedMeanwhile
@@ -122,7 +123,7 @@ def save_connection(
         sealed = header_rules.sealed_texts(typed, stored_headers)
         _check_length(after, {**stored, **{name.value: value for name, value in entered.items()}})
     except ConnectionSetupError as error:
-        raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+        raise Invalid({error.field: [whole_sentence(error.reason)]}) from None
     except header_rules.NotSealed as error:
         raise Invalid({"headers": [_("Type the value: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
     if before is not None and after.asks_secrets_again(before):
@@ -182,7 +183,7 @@ def restore_connection(transaction: SetupTransaction, id: int, number: int, *, c
     try:
         then = restorable(now, version(transaction.db, transaction.account, "connection", id, number))
     except ConnectionSetupError as error:
-        raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+        raise Invalid({error.field: [whole_sentence(error.reason)]}) from None
     try:
         return save_connection(
             transaction, ConnectionFacts(then.to_body(), forget=other_credentials(then.auth)), id, confirmed=confirmed, restored=number
@@ -240,7 +241,7 @@ def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored:
             try:
                 entered[secret] = split_address(f"{url}?{query}", http=True).path_and_query.partition("?")[2]
             except AddressError as error:
-                raise Invalid({name: [str(error)]}) from None
+                raise Invalid({name: [error.sentence]}) from None
             entered[secret] = f"?{entered[secret]}"
         elif secret not in entered and secret not in stored:
             refusal = _("%(sign)s stands for a stored query, and none is stored. Type the query.")
@@ -270,7 +271,7 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
         try:
             address = split_address(with_ascii_host(url.strip()), http=http)
         except AddressError as error:
-            raise Invalid({name: [str(error)]}) from None
+            raise Invalid({name: [error.sentence]}) from None
         origins[_OF_URLS[secret]], entered[secret] = address.origin, address.path_and_query
     return origins
 
@@ -286,7 +287,7 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
             if text:
                 check_it(text)
         except BadCertificate as error:
-            raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+            raise ConnectionSetupError(name, without_stop(error.sentence)) from None
 
 
 def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> None:
@@ -318,7 +319,7 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
             reason = _("%(sign)s stands for the stored value of %(name)s; type the whole value again")
             raise ConnectionSetupError("headers", reason % {"sign": header_rules.SEALED, "name": name})
         if problem := header_rules.value_problem(text):
-            raise ConnectionSetupError("headers", f"the value of {name} {problem}")
+            raise ConnectionSetupError("headers", "the value of %(name)s %(problem)s", name=name, problem=Sentence(problem))
         typed[name] = text
     return typed
 

@@ -23,7 +23,7 @@ def allow_networks(transaction: SetupTransaction, networks: Sequence[str]) -> li
     try:
         Policy.parse(allowed)
     except GuardError as error:
-        raise Invalid({"allowed_networks": [str(error)]}) from None
+        raise Invalid({"allowed_networks": [error.sentence]}) from None
     row = Account.objects.get(pk=transaction.account)
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = allowed or None

@@ -152,7 +152,7 @@ def send_unsaved_sample(account: int, unsaved: UnsavedConnection, *, sender: Sen
         secrets = {Secret.PATH.value: address.path_and_query} | {name: value for name, value in unsaved.secrets.items() if value}
         connection = Connection.from_body({**unsaved.fields, "origin": address.origin, "secrets": sorted(secrets)})
     except (AddressError, ConnectionSetupError) as error:
-        raise Invalid({"url": [str(error)]}) from None
+        raise Invalid({"url": [error.sentence]}) from None
     with transaction.atomic(), scope(account=account):
         if unreleased_copy(of_django(database), account) is not None:
             raise CopyUnreleased

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from heliograph.accounts.kept_form import AGAIN, shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
@@ -155,7 +156,7 @@ def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bo
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
     except NotTested as error:
-        say(request, f"{_('Saved.')} {_(str(error))}")
+        say(request, f"{_('Saved.')} {translated(error)}")
         return HttpResponseRedirect(to_flow.address(reverse("connection", args=(id,))))
     if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
@@ -187,7 +188,7 @@ def _errors(error: Invalid) -> tuple[Errors, list[str]]:
     errors = defaultdict[str, dict[str, str]](dict)
     rest = []
     for where, sentences in error.fields.items():
-        text = " ".join(_(sentence) for sentence in sentences)
+        text = " ".join(translated(sentence) for sentence in sentences)
         match = re.match(r"rule\[(\d+)\](?:\.if\[(\d+)\])?(?:\.(\w+))?", where)
         if match is None:
             rest.append(text)

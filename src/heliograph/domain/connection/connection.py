@@ -19,6 +19,7 @@ from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.sentence_template import Sentence, without_stop
 
 
 class Auth(StrEnum):
@@ -165,7 +166,7 @@ class Connection:
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
             raise ConnectionSetupError("user_name", "a user name cannot contain a colon or a line break")
         if self.authorities and not is_pem(self.authorities):
-            raise ConnectionSetupError("authorities", f"certificates {NOT_PEM}")
+            raise ConnectionSetupError("authorities", "certificates %(problem)s", problem=Sentence(NOT_PEM))
         self._check_key()
         self._check_headers()
 
@@ -178,7 +179,7 @@ class Connection:
             try:
                 is_origin = split_address(origin, http=True).origin == origin
             except AddressError as error:
-                raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+                raise ConnectionSetupError(name, without_stop(error.sentence)) from None
             if not is_origin:
                 raise ConnectionSetupError(name, "it must be scheme, host and port in lower case, nothing more")
 
@@ -190,7 +191,7 @@ class Connection:
                 if checked_url and "{" in split_address(checked_url, http=True).path_and_query:
                     raise ConnectionSetupError(name, "this URL cannot contain a source field")
             except AddressError as error:
-                raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+                raise ConnectionSetupError(name, without_stop(error.sentence)) from None
             if has_query:
                 object.__setattr__(self, name, f"{url}?{header_rules.SEALED}")
 
@@ -200,21 +201,23 @@ class Connection:
         if not self.key_name:
             raise ConnectionSetupError("key_name", "the name of the header or parameter that the key goes in is missing")
         if self.key_place is KeyPlace.HEADER and (problem := header_rules.name_problem(self.key_name)):
-            raise ConnectionSetupError("key_name", f"{self.key_name!r} {problem}")
+            raise ConnectionSetupError("key_name", "%(name)s %(problem)s", name=repr(self.key_name), problem=Sentence(problem))
 
     def _check_headers(self) -> None:
         seen = {self.auth_header}
         for name, value in self.headers:
             if problem := header_rules.name_problem(name):
-                raise ConnectionSetupError("headers", f"{name!r} {problem}")
+                raise ConnectionSetupError("headers", "%(name)s %(problem)s", name=repr(name), problem=Sentence(problem))
             if name.lower() in ("authorization", "cookie"):
                 raise ConnectionSetupError(
-                    "headers", f"{name} is a credential: choose the authentication type that sends it, so that it is kept encrypted"
+                    "headers",
+                    "%(name)s is a credential: choose the authentication type that sends it, so that it is kept encrypted",
+                    name=name,
                 )
             if name.lower() in seen:
-                raise ConnectionSetupError("headers", f"{name} is given twice, or is what the connection authenticates with")
+                raise ConnectionSetupError("headers", "%(name)s is given twice, or is what the connection authenticates with", name=name)
             if problem := header_rules.value_problem(value):
-                raise ConnectionSetupError("headers", f"the value of {name} {problem}")
+                raise ConnectionSetupError("headers", "the value of %(name)s %(problem)s", name=name, problem=Sentence(problem))
             seen.add(name.lower())
 
     @property

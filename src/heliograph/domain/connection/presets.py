@@ -20,6 +20,7 @@ from heliograph.domain.connection.target_url import AddressError, split_address
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError, checked_text
+from heliograph.domain.sentence_template import whole_sentence, without_stop
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS
 
 LONGEST: Final = 4_000
@@ -135,7 +136,7 @@ class Preset:
                 clean[blank.name], more = _take(blank, str(values.get(blank.name, blank.default)), http=http)
                 rows += more
             except BodyError as error:
-                wrong[blank.name] = f"{error.reason[:1].upper()}{error.reason[1:]}."
+                wrong[blank.name] = whole_sentence(error.reason)
         if wrong:
             raise BlanksWrong(wrong)
         connection = {key: value for key, value in self.connection.items() if key != "when"}
@@ -159,7 +160,7 @@ class Preset:
         try:
             _take(blank, typed, http=http)
         except BodyError as error:
-            return f"{error.reason[:1].upper()}{error.reason[1:]}."
+            return whole_sentence(error.reason)
         return ""
 
     def start(self) -> tuple[Mapping[str, object], ...]:
@@ -244,7 +245,7 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
     value = checked_text(text.strip(), blank.name, longest=LONGEST)
     if not value:
         if blank.required:
-            raise BodyError(blank.name, f"{blank.label} is missing")
+            raise BodyError(blank.name, "%(label)s is missing", label=blank.label)
         return "", []
     if blank.kind is BlankKind.NUMBER and not (value.isascii() and value.isdigit()):
         raise BodyError(blank.name, "this is a number; it contains only digits")
@@ -255,16 +256,18 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
     try:
         address = split_address(value if "://" in value else f"https://{value}", http=http and not blank.hosts)
     except AddressError as error:
-        raise BodyError(blank.name, str(error).removesuffix(".")) from None
+        raise BodyError(blank.name, without_stop(error.sentence)) from None
     host = address.origin.partition("://")[2].partition(":")[0]
     if blank.hosts and not any(host == name or host.endswith(f".{name}") for name in blank.hosts):
         raise BodyError(
             blank.name,
-            f"its host is {' or '.join(blank.hosts)}, this one is {host}; for another application choose its own preset, or Generic JSON",
+            "its host is %(hosts)s, this one is %(host)s; for another application choose its own preset, or Generic JSON",
+            hosts=" or ".join(blank.hosts),
+            host=host,
         )
     path, _, query = address.path_and_query.partition("?")
     if not path.startswith(blank.path):
-        raise BodyError(blank.name, f"its path begins with {blank.path}; copy the whole address")
+        raise BodyError(blank.name, "its path begins with %(path)s; copy the whole address", path=blank.path)
     if blank.kind is BlankKind.ORIGIN:
         return address.origin, []
     if blank.kind is BlankKind.URL:
@@ -284,7 +287,10 @@ def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
         key = _FORM_FIELDS.get(label.casefold())
         if key is None:
             raise BodyError(
-                blank.name, f"{name}: there is no field {label[:60]!r}; names are such as First Name, Last Name, E-mail, Event Name"
+                blank.name,
+                "%(name)s: there is no field %(label)s; names are such as First Name, Last Name, E-mail, Event Name",
+                name=name,
+                label=repr(label[:60]),
             )
         if name not in seen:
             yield {"target": name, "parts": [{"source": key}]}

@@ -22,12 +22,13 @@ from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping_renderer import FactSource, InvalidValues, Rendered, ValueProblem, render
 from heliograph.domain.mapping.paths import Json
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 
 WEBHOOK_ID: Final = "webhook-id"
 REPLAY: Final = "heliograph-replay"
 """The header of a replayed request, "true" (Y1)."""
-AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
-NO_TEXT: Final = "contains half a character (a lone surrogate)"
+AUTHENTICATES: Final = gettext_noop("is what the connection authenticates with, so no mapping may set it")
+NO_TEXT: Final = gettext_noop("contains half a character (a lone surrogate)")
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -173,7 +174,7 @@ def limit_problems(url: str, headers: Iterable[tuple[str, str]]) -> list[ValuePr
     """The problems of a URL and of headers that exceed the limits for all requests. Worker, preview and save share these limits."""
     problems = []
     if len(url) > LONGEST_URL:
-        problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))
+        problems.append(ValueProblem(URL, Sentence("is longer than %(most)s characters", most=LONGEST_URL)))
     if sum(len(name) + len(value) for name, value in headers) > header_rules.MAX_TOGETHER:
         problems.append(ValueProblem("headers", header_rules.TOO_LONG))
     return problems

@@ -21,6 +21,7 @@ from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import ABSENT, Path, PathError, look_up, parse_path
+from heliograph.domain.sentence_template import without_stop
 
 MAX_CLAUSES: Final = 20
 MAX_CONDITIONS: Final = 10
@@ -82,7 +83,7 @@ class Condition:
         if self.how is not How.FILLED and (not self.values or any(not value.strip() for value in self.values)):
             raise BodyError(self.how.value, "say what to compare with")
         if self.name and self.place in (ResponsePlace.STATUS, ResponsePlace.BODY):
-            raise BodyError("name", f"the {self.place} has no parts with names")
+            raise BodyError("name", "the %(place)s has no parts with names", place=self.place)
         if self.place is ResponsePlace.STATUS:
             if self.how is not How.IS:
                 raise BodyError("contains", "a status is one, or in a range such as 200-299")
@@ -91,9 +92,9 @@ class Condition:
             try:
                 object.__setattr__(self, "path", parse_path(self.name, in_list=True))
             except PathError as error:
-                raise BodyError("name", str(error).removesuffix(".")) from None
+                raise BodyError("name", without_stop(error.sentence)) from None
         elif self.place is ResponsePlace.HEADER and not header_rules.is_name(self.name):
-            raise BodyError("name", f"{self.name!r} is not a header name")
+            raise BodyError("name", "%(name)s is not a header name", name=repr(self.name))
         object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
     def holds(self, response: TargetResponse) -> bool | None:
@@ -156,7 +157,7 @@ class Condition:
         body = Body(value, where)
         given = [how for how in How if body.has(how.value)]
         if len(given) != 1:
-            raise BodyError(where, f"expected one of {', '.join(How)}")
+            raise BodyError(where, "expected one of %(names)s", names=", ".join(How))
         (how,) = given
         values: tuple[str, ...] = ()
         if how is not How.FILLED:
@@ -199,12 +200,12 @@ class Clause:
         if self.then is Then.FAILED and self.lead is not None:
             raise BodyError("lead", "a failure has created and updated nothing")
         if self.category not in FAILURES:
-            raise BodyError("category", f"expected one of {', '.join(FAILURES)}")
+            raise BodyError("category", "expected one of %(names)s", names=", ".join(FAILURES))
         if self.shows:
             try:
                 object.__setattr__(self, "path", parse_path(self.shows, in_list=True))
             except PathError as error:
-                raise BodyError("shows", str(error).removesuffix(".")) from None
+                raise BodyError("shows", without_stop(error.sentence)) from None
 
     def holds(self, response: TargetResponse) -> bool | None:
         """Whether all conditions hold for a response. None: undecided, because the response was not read far enough."""
@@ -347,7 +348,7 @@ def _located(body: Body, error: BodyError) -> BodyError:
 def _range(text: str) -> tuple[int, int]:
     first, dash, last = text.strip().partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) == 3 for part in (first, last or first)) or (dash and not last):
-        raise BodyError("is", f"{text!r} is neither a status such as 200 nor a range such as 200-299")
+        raise BodyError("is", "%(status)s is neither a status such as 200 nor a range such as 200-299", status=repr(text))
     if int(first) > int(last or first):
-        raise BodyError("is", f"{text!r} begins after its end")
+        raise BodyError("is", "%(range)s begins after its end", range=repr(text))
     return int(first), int(last or first)

@@ -15,12 +15,13 @@ from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 
 MASK: Final = "…"
 """The text that replaces a secret (`outbound.masks`)."""
 MAX_SECRET: Final = 8_000
 MAX_PEM: Final = 64_000
-NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
+NOT_PEM: Final = gettext_noop("are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file")
 
 _SIGNING_PREFIX: Final = "whsec_"
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A-Z0-9 ]+-----")
@@ -70,7 +71,7 @@ def check_secret(name: Secret, value: str) -> str:
     if name in (Secret.SIGNING, Secret.SIGNING_BEFORE):
         _check_signing(name, value)
     if len(value) > MAX_SECRET:
-        raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
+        raise ConnectionSetupError(name, "it is longer than %(most)s characters", most=MAX_SECRET)
     if header_rules.value_problem(value):
         raise ConnectionSetupError(name, "it contains a line break or another control character")
     try:
@@ -84,9 +85,9 @@ def _checked_pem(name: Secret, value: str) -> str:
     """Checks only its form; `outbound.certificates` validates it."""
     value = value.replace("\r\n", "\n")
     if len(value) > MAX_PEM:
-        raise ConnectionSetupError(name, f"it is longer than {MAX_PEM:,} characters")
+        raise ConnectionSetupError(name, "it is longer than %(most)s characters", most=MAX_PEM)
     if not is_pem(value) or not value.isascii():
-        raise ConnectionSetupError(name, f"a certificate and its key {NOT_PEM}")
+        raise ConnectionSetupError(name, "a certificate and its key %(problem)s", problem=Sentence(NOT_PEM))
     return value
 
 
@@ -97,7 +98,7 @@ def _check_signing(name: Secret, value: str) -> None:
     except ValueError:
         key = b""
     if not 24 <= len(key) <= 64:
-        raise ConnectionSetupError(name, f"a signing secret is {_SIGNING_PREFIX} and 24 to 64 bytes in base64")
+        raise ConnectionSetupError(name, "a signing secret is %(prefix)s and 24 to 64 bytes in base64", prefix=_SIGNING_PREFIX)
 
 
 def signing_secret(key: bytes) -> str:
@@ -117,5 +118,5 @@ def read_secrets(body: Body) -> frozenset[Secret]:
         try:
             names.add(Secret(str(item)))
         except ValueError:
-            raise BodyError(where, f"expected one of {', '.join(Secret)}") from None
+            raise BodyError(where, "expected one of %(names)s", names=", ".join(Secret)) from None
     return frozenset(names)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, SentenceValue, with_stop
 
 
 class ConnectionSetupError(HeliographError):
     """The connection's settings are invalid. field: its name in the body; reason: what is wrong."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}." if field else f"{reason}.")
+    def __init__(self, field: str, reason: str, /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
         self.field = field
-        self.reason = reason
+        self.reason = Sentence(reason, **values)
+        super().__init__(f"{field}: {self.reason}." if field else with_stop(self.reason))

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.mapping_renderer import FactSource, ValueProblem, problem_of
 from heliograph.domain.mapping.transform import Unfit, text_of
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.setup.fields import FieldError, parse_source
 
 LONGEST_URL: Final = 8_192
@@ -50,7 +51,7 @@ def split_address(text: str, *, http: bool = False) -> TargetAddress:
     Raises AddressError with a sentence that never repeats path or query. Host names must be ASCII: the form encodes others first.
     """
     if len(text) > LONGEST_URL:
-        raise AddressError(f"The URL is longer than {LONGEST_URL:,} characters.")
+        raise AddressError("The URL is longer than %(most)s characters.", most=LONGEST_URL)
     if _CONTROL.search(text):
         raise AddressError("The URL contains a space, a line break, a backslash or another control character.")
     head, slash, _ = text.partition("://")
@@ -124,14 +125,14 @@ class PathAndQuery:
             except Unfit as error:
                 return problem_of(URL, error)
             if not value:
-                return ValueProblem(URL, f"contains the field {chip}, which is empty")
+                return ValueProblem(URL, Sentence("contains the field %(chip)s, which is empty", chip=chip))
             try:
                 filled += [quote(value, safe=""), text]
             except UnicodeEncodeError:
-                return ValueProblem(URL, f"contains the field {chip}, which is not valid text")
+                return ValueProblem(URL, Sentence("contains the field %(chip)s, which is not valid text", chip=chip))
         whole = "".join(filled)
         if _has_dots(whole):
-            return ValueProblem(URL, "would lead to another path, because a field in it contains /./, /../ or only dots")
+            return ValueProblem(URL, gettext_noop("would lead to another path, because a field in it contains /./, /../ or only dots"))
         return whole
 
 
@@ -145,7 +146,7 @@ def parse_path_and_query(path_and_query: str) -> PathAndQuery:
         try:
             parse_source(chip)
         except FieldError as error:
-            raise AddressError(f"{error} A source field in a URL looks like {{event.code}}.") from None
+            raise AddressError("%(error)s A source field in a URL looks like {event.code}.", error=error.sentence) from None
     if _has_dots("x".join(texts)):
         raise AddressError("The path of the URL contains /./ or /../; write the address without it.")
     try:

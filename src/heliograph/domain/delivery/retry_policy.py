@@ -16,6 +16,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, SentenceValue
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -33,8 +34,8 @@ type Intervals = tuple[int, int, int]
 class BadIntervals(HeliographError):
     """These retry intervals cannot be used. category: the one with the fault; None if the fault is in no single one."""
 
-    def __init__(self, reason: str, category: Category | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, category: Category | None = None, /, **values: SentenceValue) -> None:
+        super().__init__(reason, **values)
         self.category = category
 
 
@@ -84,8 +85,12 @@ def intervals_of(category: Category, waits: Iterable[float]) -> Intervals:
     """A category's intervals from microseconds. Raises BadIntervals unless there is one per automatic retry, each within its bounds."""
     rounded = [round(wait) for wait in waits]
     if len(rounded) != AUTOMATIC_RETRIES or not all(0 < wait <= LONGEST_INTERVAL for wait in rounded):
-        sentence = f"{AUTOMATIC_RETRIES} intervals are needed, each longer than 0 and at most {LONGEST_INTERVAL // DAY} days."
-        raise BadIntervals(f"{category}: {sentence}", category)
+        sentence = Sentence(
+            "%(count)s intervals are needed, each longer than 0 and at most %(most)s days.",
+            count=AUTOMATIC_RETRIES,
+            most=LONGEST_INTERVAL // DAY,
+        )
+        raise BadIntervals("%(category)s: %(sentence)s", category, category=category, sentence=sentence)
     first, second, third = rounded
     return first, second, third
 
@@ -115,13 +120,19 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if set(self.intervals) != set(SEVERITY):
-            raise BadIntervals(f"Intervals are needed for exactly these categories: {', '.join(SEVERITY)}.")
+            raise BadIntervals("Intervals are needed for exactly these categories: %(names)s.", names=", ".join(SEVERITY))
         for category, waits in self.intervals.items():
             intervals_of(category, waits)
         for sooner, later in pairwise(SEVERITY):
             for number, (short, long) in enumerate(zip(self.intervals[sooner], self.intervals[later], strict=True), start=1):
                 if short > long:
-                    raise BadIntervals(f"Retry {number}: {later} may not be tried sooner than {sooner}, which is more serious.", later)
+                    raise BadIntervals(
+                        "Retry %(number)s: %(later)s may not be tried sooner than %(sooner)s, which is more serious.",
+                        later,
+                        number=number,
+                        later=later,
+                        sooner=sooner,
+                    )
 
     def patient(self) -> RetryPolicy:
         """The same policy for a connection marked "patient"."""

@@ -54,11 +54,13 @@ def read_line(text: str, *, key_of: Callable[[str], str], earlier_parts: Sequenc
             typed.append(character)
             at += 2
         elif character == "}":
-            raise LineError(f"the brace at character {at + 1} closes nothing; a brace of a text is written twice: }}}}")
+            raise LineError("the brace at character %(number)s closes nothing; a brace of a text is written twice: }}", number=str(at + 1))
         elif character == "{":
             end = text.find("}", at)
             if end < 0 or "{" in text[at + 1 : end]:
-                raise LineError(f"the brace at character {at + 1} is not closed; a brace of a text is written twice: {{{{")
+                raise LineError(
+                    "the brace at character %(number)s is not closed; a brace of a text is written twice: {{", number=str(at + 1)
+                )
             name = text[at + 1 : end].strip()
             end_text()
             if name:

@@ -12,11 +12,12 @@ from functools import lru_cache
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 
 MAX_HEADERS: Final = 50
 MAX_VALUE: Final = 8_000  # characters
 MAX_TOGETHER: Final = 12_000  # names and values of one request; common servers accept 8 to 16 KiB
-TOO_LONG: Final = f"are longer than {MAX_TOGETHER:,} characters together"
+TOO_LONG: Final = Sentence("are longer than %(most)s characters together", most=MAX_TOGETHER)
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -47,25 +48,25 @@ def is_name(name: str) -> bool:
 def name_problem(name: str) -> str | None:
     """Why a header with this name may not be set; None = it may."""
     if not is_name(name):
-        return "is not a header name: letters, digits and dashes make one"
+        return gettext_noop("is not a header name: letters, digits and dashes make one")
     if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
-        return "is a header that Heliograph sets itself"
+        return gettext_noop("is a header that Heliograph sets itself")
     return None
 
 
 def value_problem(value: str) -> str | None:
     """Why this cannot be a header's value; None = it can."""
     if "\n" in value or "\r" in value:
-        return "has a line break, and a header cannot"
+        return gettext_noop("has a line break, and a header cannot")
     if _CONTROL.search(value):
-        return "has a control character, and a header cannot"
+        return gettext_noop("has a control character, and a header cannot")
     if len(value) > MAX_VALUE:
-        return f"is longer than {MAX_VALUE:,} characters"
+        return Sentence("is longer than %(most)s characters", most=MAX_VALUE)
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            return "contains half a character (a lone surrogate)"
+            return gettext_noop("contains half a character (a lone surrogate)")
     return None
 
 
@@ -95,7 +96,7 @@ class NotSealed(HeliographError):
     """The text of a header must be stored encrypted, but there is none. names: of the headers."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"There is no sealed text for {', '.join(names)}. Type it again.")
+        super().__init__("There is no sealed text for %(names)s. Type it again.", names=", ".join(names))
         self.names = tuple(names)
 
 

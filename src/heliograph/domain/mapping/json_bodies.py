@@ -13,15 +13,17 @@ from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, SentenceValue
 
 
 class BodyError(HeliographError):
     """A configuration body cannot be read. `where`: the place, like `rows[2].parts[0]`; `reason`: what is wrong there."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where}: {reason}" if where else reason)
+    def __init__(self, where: str, reason: str, /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
         self.where = where
-        self.reason = reason
+        self.reason = Sentence(reason, **values)
+        super().__init__(f"{where}: {self.reason}" if where else self.reason)
 
 
 class Body:
@@ -46,7 +48,9 @@ class Body:
     def keys(self, *, most: int) -> tuple[str, ...]:
         """The names of its members."""
         if len(self._value) > most:
-            raise BodyError(self.where, f"at most {most} entries are possible, there are {len(self._value)}")
+            raise BodyError(
+                self.where, "at most %(most)s entries are possible, there are %(count)s", most=str(most), count=str(len(self._value))
+            )
         return tuple(self._value)
 
     def nested(self, key: str) -> Body:
@@ -76,7 +80,7 @@ class Body:
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise BodyError(self.at(key), f"expected a whole number from {least} to {most}")
+            raise BodyError(self.at(key), "expected a whole number from %(least)s to %(most)s", least=str(least), most=str(most))
         return value
 
     def choice[E: StrEnum](self, key: str, kind: type[E], default: E | None = None) -> E:
@@ -85,7 +89,7 @@ class Body:
         try:
             return kind(value)
         except ValueError:
-            raise BodyError(self.at(key), f"expected one of {', '.join(kind)}") from None
+            raise BodyError(self.at(key), "expected one of %(names)s", names=", ".join(kind)) from None
 
     def items(self, key: str, *, most: int) -> Iterator[tuple[str, object]]:
         """The entries of a list, each with its place."""
@@ -93,7 +97,9 @@ class Body:
         if not isinstance(value, (list, tuple)):
             raise BodyError(self.at(key), f"expected a list, got {_kind(value)}")
         if len(value) > most:
-            raise BodyError(self.at(key), f"at most {most} entries are possible, there are {len(value)}")
+            raise BodyError(
+                self.at(key), "at most %(most)s entries are possible, there are %(count)s", most=str(most), count=str(len(value))
+            )
         return ((f"{self.at(key)}[{i}]", item) for i, item in enumerate(value))
 
     def texts(self, key: str, *, most: int, longest: int = 255) -> tuple[str, ...]:
@@ -142,7 +148,7 @@ def unknown_member(value: object, known: Members) -> str:
 def checked_text(text: str, where: str, *, longest: int) -> str:
     """The text, unchanged. Raises BodyError if it is too long or contains characters that no database stores."""
     if len(text) > longest:
-        raise BodyError(where, f"at most {longest:,} characters are possible; this has {len(text):,}")
+        raise BodyError(where, "at most %(most)s characters are possible; this has %(count)s", most=longest, count=len(text))
     try:
         text.encode()
     except UnicodeEncodeError:

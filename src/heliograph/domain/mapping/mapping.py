@@ -35,16 +35,24 @@ from heliograph.domain.mapping.row import (
     row_body,
 )
 from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape, has_token
+from heliograph.domain.sentence_template import Sentence, gettext_noop, without_stop
 from heliograph.domain.setup.fields import FieldError, Subject, is_offered, parse_source
 
 MAX_ROWS: Final = 500
 MAX_NAME: Final = 100
 
 
-NO_OPEN_TEXTS: Final = (
+NO_OPEN_TEXTS: Final = gettext_noop(
     "a header that is a credential by its name has no value map and no text if empty: they would be readable. "
     "Type the credential itself, which is kept sealed, or keep it in the connection"
 )
+
+
+NOT_OFFERED: Final[Texts[Subject, str]] = {
+    Subject.REGISTRATION: gettext_noop("a mapping for a registration has no field “%(name)s”"),
+    Subject.SESSION: gettext_noop("a mapping for a session has no field “%(name)s”"),
+    Subject.EVENT: gettext_noop("a mapping for a event has no field “%(name)s”"),
+}
 
 
 class MappingKind(StrEnum):
@@ -82,19 +90,27 @@ class Mapping:
         if not self.name.strip():
             raise MappingError(None, "name", "a mapping needs a name")
         if len(self.name) > MAX_NAME:
-            raise MappingError(None, "name", f"a name is at most {MAX_NAME} characters long")
+            raise MappingError(None, "name", "a name is at most %(most)s characters long", most=MAX_NAME)
         if len(self.rows) > MAX_ROWS:
-            raise MappingError(None, "rows", f"at most {MAX_ROWS} rows are possible, there are {len(self.rows)}")
+            raise MappingError(
+                None, "rows", "at most %(most)s rows are possible, there are %(count)s", most=MAX_ROWS, count=str(len(self.rows))
+            )
         for number, row in enumerate(self.rows, 1):
             self._check_target(number, row)
             self._check_parts(number, row)
         if self.kind is MappingKind.HEADER:
             if len(self.rows) > headers.MAX_HEADERS:
-                raise MappingError(None, "rows", f"at most {headers.MAX_HEADERS} headers are possible, there are {len(self.rows)}")
+                raise MappingError(
+                    None,
+                    "rows",
+                    "at most %(most)s headers are possible, there are %(count)s",
+                    most=headers.MAX_HEADERS,
+                    count=str(len(self.rows)),
+                )
             names: set[str] = set()
             for number, row in enumerate(self.rows, 1):
                 if row.target.lower() in names:
-                    raise MappingError(number, "target", f"there is a row “{row.target}” already")
+                    raise MappingError(number, "target", "there is a row “%(target)s” already", target=row.target)
                 names.add(row.target.lower())
         else:
             _refuse_conflicts(self.rows)
@@ -103,31 +119,37 @@ class Mapping:
         if not row.target.strip():
             raise MappingError(number, "target", "the name of the target field is missing")
         if len(row.target) > MAX_TARGET:
-            raise MappingError(number, "target", f"a name is at most {MAX_TARGET} characters long")
+            raise MappingError(number, "target", "a name is at most %(most)s characters long", most=MAX_TARGET)
         if self.kind is MappingKind.HEADER:
             if row.nested:
                 raise MappingError(number, "target", "a header cannot be nested")
             if problem := headers.name_problem(row.target):
-                raise MappingError(number, "target", f"“{row.target}” {problem}")
+                raise MappingError(number, "target", "“%(target)s” %(problem)s", target=row.target, problem=Sentence(problem))
 
     def _check_parts(self, number: int, row: MappingRow) -> None:
         if len(row.parts) > MAX_PARTS:
-            raise MappingError(number, "source", f"at most {MAX_PARTS} fields and texts are possible, there are {len(row.parts)}")
+            raise MappingError(
+                number,
+                "source",
+                "at most %(most)s fields and texts are possible, there are %(count)s",
+                most=MAX_PARTS,
+                count=str(len(row.parts)),
+            )
         if self.seals(row):
             _check_sealed(number, row)
         for source in row.sources:
             try:
                 key = parse_source(source.key)
             except FieldError as error:
-                raise MappingError(number, "source", str(error).removesuffix(".")) from None
+                raise MappingError(number, "source", without_stop(error.sentence)) from None
             if not is_offered(key, self.subject):
-                raise MappingError(number, "source", f"a mapping for a {self.subject} has no field “{source.key}”")
+                raise MappingError(number, "source", NOT_OFFERED[self.subject], name=source.key)
             if self.seals(row) and (source.value_map or source.if_empty):
                 raise MappingError(number, "source", NO_OPEN_TEXTS)
             if source.date_format is DateFormat.PATTERN and not has_token(source.date_pattern):
                 raise MappingError(number, "date format", "a pattern names parts of a date, as DD.MM.YYYY or D MMMM YYYY, HH:mm")
             if len(source.date_pattern) > MAX_PATTERN:
-                raise MappingError(number, "date format", f"a pattern is at most {MAX_PATTERN} characters long")
+                raise MappingError(number, "date format", "a pattern is at most %(most)s characters long", most=MAX_PATTERN)
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
 
@@ -207,7 +229,7 @@ def _check_sealed(number: int, row: MappingRow) -> None:
             number, "source", "a header whose name marks it as a credential contains at most one typed text, which is stored encrypted"
         )
     if any(headers.SEALED in text and text != headers.SEALED for text in texts):
-        raise MappingError(number, "source", f"{headers.SEALED} stands for the encrypted text; type the whole text again")
+        raise MappingError(number, "source", "%(sealed)s stands for the encrypted text; type the whole text again", sealed=headers.SEALED)
 
 
 def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
@@ -217,27 +239,43 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
     for number, row in enumerate(rows, 1):
         path = row.path
         for end in range(1, len(path)):
-            shape = "a list" if isinstance(path[end], int) else "an object"
+            shape = gettext_noop("a list") if isinstance(path[end], int) else gettext_noop("an object")
             there = kinds.setdefault(path[:end], shape)
             if there != shape:
-                raise MappingError(number, "target", f"“{row.target}” would make {shape} of “{format_path(path[:end])}”, which is {there}")
+                raise MappingError(
+                    number,
+                    "target",
+                    "“%(target)s” would make %(shape)s of “%(path)s”, which is %(there)s",
+                    target=row.target,
+                    shape=Sentence(shape),
+                    path=format_path(path[:end]),
+                    there=Sentence(there),
+                )
         if path in kinds:
             reason = (
-                f"there is a row “{row.target}” already"
+                Sentence("there is a row “%(target)s” already", target=row.target)
                 if kinds[path] == "a value"
-                else f"“{row.target}” has rows within it, so it cannot have a value"
+                else Sentence("“%(target)s” has rows within it, so it cannot have a value", target=row.target)
             )
             raise MappingError(number, "target", reason)
-        kinds[path] = "a value"
+        kinds[path] = gettext_noop("a value")
         base = without_index(path)
         if base != path and row.type.is_list:
             raise MappingError(number, "type", "an entry of a list cannot be a list itself")
         if form_names.setdefault(row.form_name, base) != base:
-            raise MappingError(number, "target", f"in a form “{row.target}” would have the same name as another row, “{row.form_name}”")
+            raise MappingError(
+                number,
+                "target",
+                "in a form “%(target)s” would have the same name as another row, “%(form_name)s”",
+                target=row.target,
+                form_name=row.form_name,
+            )
     for number, row in enumerate(rows, 1):
         for end, step in enumerate(row.path):
             if isinstance(step, int) and step > 0 and (*row.path[:end], step - 1) not in kinds:
-                raise MappingError(number, "target", f"entry {step} of the list has a row, entry {step - 1} has none")
+                raise MappingError(
+                    number, "target", "entry %(step)s of the list has a row, entry %(before)s has none", step=step, before=step - 1
+                )
 
 
 __all__ = [

@@ -17,6 +17,7 @@ from heliograph.domain.mapping.mapping import EmptyPolicy, Mapping, MappingKind,
 from heliograph.domain.mapping.paths import EntryWith, Json, Path, form_name, without_index
 from heliograph.domain.mapping.source_readers import EMPTY, LEFT_OUT, Marker, ReadRow, compile_row
 from heliograph.domain.mapping.transform import Unfit, text_of_plain
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.setup.fields import Value
 
 MAX_RENDERED: Final = 1_000_000  # characters of all values together
@@ -49,8 +50,8 @@ class InvalidValues:
     problems: tuple[ValueProblem, ...]
 
 
-REQUIRED_AND_EMPTY: Final = "is required and empty"
-TOO_LONG: Final = f"makes the request longer than {MAX_RENDERED:,} characters"
+REQUIRED_AND_EMPTY: Final = gettext_noop("is required and empty")
+TOO_LONG: Final = Sentence("makes the request longer than %(most)s characters", most=MAX_RENDERED)
 _SHOWN: Final = 80
 
 

@@ -42,7 +42,7 @@ def parse_path(text: str, *, in_list: bool = False, by_content: bool = False) ->
     by_content: a bracket may choose an entry by one of its members: `answers[question="Diet"].value`
     """
     if len(text) > MAX_LENGTH:
-        raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
+        raise PathError("A path is at most %(most)s characters long.", most=MAX_LENGTH)
     steps: list[PathStep] = []
     at = 0
     while at < len(text) or not steps:
@@ -56,14 +56,14 @@ def parse_path(text: str, *, in_list: bool = False, by_content: bool = False) ->
                 end += 1
             step, at = text[at:end], end
             if not step:
-                raise PathError(f"A name is missing at character {at + 1} of “{text}”.")
+                raise PathError("A name is missing at character %(number)s of “%(text)s”.", number=at + 1, text=text)
         if not steps and not isinstance(step, str) and not in_list:
-            raise PathError(f"“{text}” must start with a name, not with a number.")
+            raise PathError("“%(text)s” must start with a name, not with a number.", text=text)
         if at < len(text) and text[at] not in ".[":
-            raise PathError(f"After character {at} of “{text}” a dot or a bracket must follow.")
+            raise PathError("After character %(at)s of “%(text)s” a dot or a bracket must follow.", at=at, text=text)
         steps.append(step)
         if len(steps) > MAX_DEPTH:
-            raise PathError(f"A path is at most {MAX_DEPTH} steps deep.")
+            raise PathError("A path is at most %(most)s steps deep.", most=MAX_DEPTH)
     return tuple(steps)
 
 
@@ -88,9 +88,11 @@ def _entry_with(text: str, at: int) -> tuple[EntryWith, int]:
     try:
         value, end = _DECODER.raw_decode(text, end + 1)
     except ValueError:
-        raise PathError(f"The text in quotes at character {end + 2} of “{text}” does not end.") from None
+        raise PathError("The text in quotes at character %(number)s of “%(text)s” does not end.", number=end + 2, text=text) from None
     if text[end : end + 1] != "]" or not isinstance(value, str) or not isinstance(member, str) or not member:
-        raise PathError(f"In the bracket at character {at + 1} of “{text}” there must be a name, = and a text in quotes.")
+        raise PathError(
+            "In the bracket at character %(number)s of “%(text)s” there must be a name, = and a text in quotes.", number=at + 1, text=text
+        )
     return EntryWith(member, value), end + 1
 
 
@@ -100,16 +102,18 @@ def _bracket(text: str, at: int) -> tuple[PathStep, int]:
         try:
             name, end = _DECODER.raw_decode(text, at + 1)
         except ValueError:
-            raise PathError(f"The name in quotes at character {at + 2} of “{text}” does not end.") from None
+            raise PathError("The name in quotes at character %(number)s of “%(text)s” does not end.", number=at + 2, text=text) from None
         if text[end : end + 1] != "]" or not isinstance(name, str):
-            raise PathError(f"The bracket at character {at + 1} of “{text}” is not closed.")
+            raise PathError("The bracket at character %(number)s of “%(text)s” is not closed.", number=at + 1, text=text)
         return name, end + 1
     end = text.find("]", at)
     digits = text[at + 1 : end] if end > 0 else ""
     if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0"):
-        raise PathError(f"In the bracket at character {at + 1} of “{text}” there must be a number, or a name in quotes.")
+        raise PathError(
+            "In the bracket at character %(number)s of “%(text)s” there must be a number, or a name in quotes.", number=at + 1, text=text
+        )
     if len(digits) > 3 or int(digits) > MAX_INDEX:
-        raise PathError(f"A list has at most {MAX_INDEX + 1} entries; {digits[:20]} is too high.")
+        raise PathError("A list has at most %(most)s entries; %(number)s is too high.", most=MAX_INDEX + 1, number=digits[:20])
     return int(digits), end + 1
 
 

@@ -11,6 +11,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import Path, PathError, form_name, parse_path
 from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape
+from heliograph.domain.sentence_template import Sentence, SentenceValue, without_stop
 
 MAX_PARTS: Final = 50
 MAX_TEXT: Final = 10_000
@@ -48,11 +49,12 @@ class MappingError(HeliographError):
     reason: what is wrong
     """
 
-    def __init__(self, row: int | None, field: str, reason: str) -> None:
-        super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
+    def __init__(self, row: int | None, field: str, reason: str, /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
         self.row = row
         self.field = field
-        self.reason = reason
+        self.reason = Sentence(reason, **values)
+        super().__init__(f"Row {row}, {field}: {self.reason}." if row else f"{field}: {self.reason}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class MappingRow:
         try:
             path = parse_path(self.target) if self.nested else (self.target,)
         except PathError as error:
-            raise MappingError(None, "target", str(error).removesuffix(".")) from None
+            raise MappingError(None, "target", without_stop(error.sentence)) from None
         object.__setattr__(self, "path", path)
 
     @property

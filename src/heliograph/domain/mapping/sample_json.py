@@ -18,6 +18,7 @@ from heliograph.domain.mapping.mapping import MAX_ROWS
 from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX, Path, format_path
 from heliograph.domain.mapping.row import MAX_TARGET, MAX_TEXT, FixedText, MappingError, MappingRow, ValueType
 from heliograph.domain.mapping.transform import Unfit, number_of
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 
 MAX_SAMPLE: Final = 500_000  # characters
 _SHOWN: Final = 40
@@ -64,14 +65,14 @@ def rows_from_sample(text: str, *, values: bool = False) -> SampleRows:
     values: with its values as typed text, else without sources
     """
     if len(text) > MAX_SAMPLE:
-        raise _refusal(f"it is longer than {MAX_SAMPLE:,} characters")
+        raise _refusal(Sentence("it is longer than %(most)s characters", most=MAX_SAMPLE))
     text = text.removeprefix(_BYTE_ORDER_MARK)
     try:
         sample = json.loads(text, parse_constant=_no_constant, parse_int=_Digits, parse_float=_Digits, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise _refusal(_no_json(text, error)) from None
     except RecursionError:
-        raise _refusal(f"it is nested more than {MAX_DEPTH} levels deep") from None
+        raise _refusal(Sentence("it is nested more than %(most)s levels deep", most=MAX_DEPTH)) from None
     if isinstance(sample, list) and sample and isinstance(sample[0], dict):
         raise _refusal("a request is one object: paste a single entry of this list, from { to }")
     if not isinstance(sample, dict):
@@ -85,13 +86,13 @@ def rows_from_sample(text: str, *, values: bool = False) -> SampleRows:
             losses.append(SampleLoss(format_path(path), LossKind.NO_FIELDS))
             continue
         if len(rows) == MAX_ROWS:
-            raise _refusal(f"it has more than {MAX_ROWS} fields")
+            raise _refusal(Sentence("it has more than %(most)s fields", most=MAX_ROWS))
         texts, lost = _texts(kind, value, values=values)
         losses += [SampleLoss(format_path(path), each) for each in lost]
         nested = len(path) > 1
         target = format_path(path) if nested else str(path[0])
         if len(target) > MAX_TARGET:
-            raise _refusal(f"the name {target[:_SHOWN]}… is longer than {MAX_TARGET} characters")
+            raise _refusal(Sentence("the name %(name)s… is longer than %(most)s characters", name=target[:_SHOWN], most=MAX_TARGET))
         rows.append(MappingRow(target, tuple(map(FixedText, texts)), type=kind, nested=nested))
     return SampleRows(tuple(rows), tuple(losses))
 
@@ -114,7 +115,7 @@ def _overlap(one: Path, other: Path) -> bool:
 def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None, object]]:
     """Path, type and value of each future row. The type is None for an object, and for an entry of a list without fields."""
     if len(path) > MAX_DEPTH:
-        raise _refusal(f"it is nested more than {MAX_DEPTH} levels deep")
+        raise _refusal(Sentence("it is nested more than %(most)s levels deep", most=MAX_DEPTH))
     if isinstance(value, dict):
         for name, member in value.items():
             yield from _leaves((*path, name), member)
@@ -128,7 +129,7 @@ def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None,
             yield path, ValueType.NUMBERS if kinds == {ValueType.NUMBER} else ValueType.LIST, value
             return
         if len(value) > MAX_INDEX + 1:
-            raise _refusal(f"{format_path(path)} has more than {MAX_INDEX + 1} entries")
+            raise _refusal(Sentence("%(path)s has more than %(most)s entries", path=format_path(path), most=MAX_INDEX + 1))
         for index, entry in enumerate(value):
             yield from _leaves((*path, index), entry)
         if not value:
@@ -182,43 +183,57 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         try:
             checked_text(name, "", longest=MAX_SAMPLE)
         except BodyError as error:
-            raise _refusal(f"the name of a field cannot be kept: {error.reason}") from None
+            raise _refusal(Sentence("the name of a field cannot be kept: %(reason)s", reason=error.reason)) from None
         if not is_one_line(name):
             raise _refusal(
-                f"the name “{''.join(c if c.isprintable() else '�' for c in name[:_SHOWN])}” has a character that no name can have"
+                Sentence(
+                    "the name “%(name)s” has a character that no name can have",
+                    name="".join(c if c.isprintable() else "�" for c in name[:_SHOWN]),
+                )
             )
         if name in members:
-            raise _refusal(f"the name “{name[:_SHOWN]}” stands twice in one object: each name once, since only one of the two can be sent")
+            raise _refusal(
+                Sentence(
+                    "the name “%(name)s” stands twice in one object: each name once, since only one of the two can be sent",
+                    name=name[:_SHOWN],
+                )
+            )
         members[name] = value
     return members
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _refusal(f"this is not JSON: {name} is not a number")
+    raise _refusal(Sentence("this is not JSON: %(name)s is not a number", name=name))
 
 
 _EXPECTED: Final[Mapping[str, str]] = {
-    "Expecting value": "a value is missing",
-    "Expecting property name": "a name in double quotes is missing",
-    "Expecting ':'": "a colon is missing after the name",
-    "Expecting ','": "a comma is missing",
-    "Illegal trailing comma": "nothing follows the comma",
-    "Unterminated string": "this text does not end",
-    "Invalid control character": "a line break or a control character stands within a text",
-    "Invalid \\": "a backslash in a text is followed by what cannot follow it",
-    "Extra data": "something follows after its end",
+    "Expecting value": gettext_noop("a value is missing"),
+    "Expecting property name": gettext_noop("a name in double quotes is missing"),
+    "Expecting ':'": gettext_noop("a colon is missing after the name"),
+    "Expecting ','": gettext_noop("a comma is missing"),
+    "Illegal trailing comma": gettext_noop("nothing follows the comma"),
+    "Unterminated string": gettext_noop("this text does not end"),
+    "Invalid control character": gettext_noop("a line break or a control character stands within a text"),
+    "Invalid \\": gettext_noop("a backslash in a text is followed by what cannot follow it"),
+    "Extra data": gettext_noop("something follows after its end"),
 }
 """Our words for an error of the JSON parser, by the beginning of its message."""
 
 
 def _no_json(text: str, error: json.JSONDecodeError) -> str:
-    where = f"in line {error.lineno}, character {error.colno}"
+    where = Sentence("in line %(line)s, character %(character)s", line=str(error.lineno), character=str(error.colno))
     rest = text[error.pos :].lstrip()
     if rest.startswith(("//", "/*", "#", "--")):
-        return f"this is not JSON: it has a comment {where}; take out its comments"
+        return Sentence("this is not JSON: it has a comment %(where)s; take out its comments", where=where)
     if rest.startswith(("'", "‘", "“", "”")):
-        return f"this is not JSON: names and texts stand in straight double quotes, {where}"
-    return f"this is not JSON: {next((ours for theirs, ours in _EXPECTED.items() if error.msg.startswith(theirs)), 'it cannot be read')} {where}"
+        return Sentence("this is not JSON: names and texts stand in straight double quotes, %(where)s", where=where)
+    return Sentence(
+        "this is not JSON: %(problem)s %(where)s",
+        problem=Sentence(
+            next((ours for theirs, ours in _EXPECTED.items() if error.msg.startswith(theirs)), gettext_noop("it cannot be read"))
+        ),
+        where=where,
+    )
 
 
 def _refusal(reason: str) -> MappingError:

@@ -10,9 +10,10 @@ from typing import Final
 from heliograph.domain.mapping.mapping import FixedText, MappingRow, Otherwise, SourceValue, ValueMap, ValueType
 from heliograph.domain.mapping.paths import Json
 from heliograph.domain.mapping.transform import CASES, ESCAPES, Unfit, boolean_of, formatted, number_of, one_line, text_of, texts_of, trim
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.fields import Value
 
-NOT_MAPPED: Final = "is not in the value map"
+NOT_MAPPED: Final = gettext_noop("is not in the value map")
 
 
 class Marker:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 
+from heliograph.domain.sentence_template import Sentence, SentenceValue
 from heliograph.domain.setup.fields import Value
 
 
@@ -47,10 +48,11 @@ class Escape(StrEnum):
 class Unfit(Exception):
     """A value does not fit its row: `reason` says why. Caught within rendering; it never leaves the domain."""
 
-    def __init__(self, reason: str, value: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, reason: str, value: str = "", /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
+        self.reason = Sentence(reason, **values)
         self.value = value
+        super().__init__(self.reason)
 
 
 # --- trim and case

@@ -100,10 +100,10 @@ class Settings:
     def check(self) -> None:
         """Raises BadSettings with a sentence that says what is wrong."""
         if len(self.ways) > MOST_WAYS:
-            raise BadSettings(f"At most {MOST_WAYS} connections and addresses can be told.")
+            raise BadSettings("At most %(most)s connections and addresses can be told.", most=MOST_WAYS)
         for way in self.ways:
             if connection_of(way) is None and not is_address(way):
-                raise BadSettings(f"“{way[:100]}” is not an e-mail address.")
+                raise BadSettings("“%(way)s” is not an e-mail address.", way=way[:100])
         if any(ways - {MAIL, *self.ways} for ways in self.chosen.values()):
             raise BadSettings("A kind names a connection or address that is not in the list.")
         if self.waits_minutes not in WAITS_MINUTES or self.summary_at not in SUMMARY_MINUTES:
@@ -154,7 +154,7 @@ class Rule:
         if not self.kinds:
             raise BadSettings("Choose at least one kind of message.")
         if len(self.ways) > MOST_WAYS:
-            raise BadSettings(f"At most {MOST_WAYS} connections and addresses can be told.")
+            raise BadSettings("At most %(most)s connections and addresses can be told.", most=MOST_WAYS)
         for way in self.ways:
             if connection_of(way) is None and not is_address(way):
-                raise BadSettings(f"“{way[:100]}” is not an e-mail address.")
+                raise BadSettings("“%(way)s” is not an e-mail address.", way=way[:100])

@@ -12,6 +12,7 @@ from datetime import date
 
 from heliograph.domain.registration.change import KEEP, Upsert
 from heliograph.domain.registration.document_values import NO, YES, DocumentReader, excerpt, is_plain_text
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.setup.compiled_setup import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.name_index import NameIndex
@@ -127,12 +128,12 @@ def _profile(read: DocumentReader, value: object, known: SetupNames) -> tuple[di
 def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
     answers: dict[int, Values] = {}
     names: dict[int, str] = {}
-    what = "question" if where == "answers" else "custom field"
+    what = gettext_noop("question") if where == "answers" else gettext_noop("custom field")
     exact = fields.exact
     for name, given in read.mapping(value, where).items():
         field = exact.get(name) or fields.find(name)
         if field is None:
-            read.problem(f"{where}.{name}", f"there is no such {what} here.", fields.exact)
+            read.problem(f"{where}.{name}", Sentence("there is no such %(what)s here.", what=Sentence(what)), fields.exact)
         elif field.id in names:
             read.second(f"{where}.{name}", name, names[field.id], what)
         else:
@@ -153,7 +154,7 @@ def answer(read: DocumentReader, value: object, field: Field, where: str) -> Val
     if all(item is None or item == "" for item in items):  # none at all, too: an emptied form gives ()
         return ()
     if len(items) > MAX_VALUES:
-        read.problem(where, f"has {len(items):,} values, at most {MAX_VALUES}.")
+        read.problem(where, Sentence("has %(count)s values, at most %(most)s.", count=len(items), most=MAX_VALUES))
         return ()
     many = field.type in QuestionType.MANY and bool(field.options)
     if len(items) > 1 and not many:
@@ -186,7 +187,7 @@ def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field,
                 continue
             option = find(text)
             if option is None:
-                read.problem(where, f"{excerpt(text)!r} is not an option.", field.options, text)
+                read.problem(where, Sentence("%(value)s is not an option.", value=repr(excerpt(text))), field.options, text)
                 continue
         chosen[option] = None
     return tuple(chosen)
@@ -197,14 +198,14 @@ def _number(text: str) -> tuple[str, str] | None:
         ok = abs(float(text)) < 1e300 and text.isascii() and "_" not in text  # excludes numbers that only Python can parse
     except ValueError:
         ok = False
-    return None if ok else ("is not a number.", "12.5")
+    return None if ok else (gettext_noop("is not a number."), "12.5")
 
 
 def _date(text: str) -> tuple[str, str] | None:
     try:
         date.fromisoformat(text.strip())
     except ValueError:
-        return "is not a date.", "2026-03-01"
+        return gettext_noop("is not a date."), "2026-03-01"
     return None
 
 
@@ -219,7 +220,7 @@ def _properties(read: DocumentReader, value: object, known: SetupNames) -> dict[
         if id is None:
             continue
         if id in names:
-            read.second(f"properties.{name}", name, names[id], "property")
+            read.second(f"properties.{name}", name, names[id], gettext_noop("property"))
             continue
         names[id] = name
         properties[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
@@ -233,7 +234,12 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
         read.problem("sessions", "must be a list of objects with code and status.")
         return {}
     if len(value) > MAX_SESSIONS:
-        read.problem("sessions", f"has {len(value):,} sessions, at most {MAX_SESSIONS} in one document. Send the rest in another.")
+        read.problem(
+            "sessions",
+            Sentence(
+                "has %(count)s sessions, at most %(most)s in one document. Send the rest in another.", count=len(value), most=MAX_SESSIONS
+            ),
+        )
         return {}
     default = known.default_session_status
     sessions: dict[int, int] = {}
@@ -249,7 +255,7 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
         if id is None or status is None:
             continue
         if id in names:
-            read.second(where, name, names[id], "session")
+            read.second(where, name, names[id], gettext_noop("session"))
             continue
         names[id] = name
         sessions[id] = status

@@ -16,6 +16,7 @@ from typing import TypeGuard
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.setup.name_index import MAX_NAME, NameIndex, code_of
 
 MAX_BITS = 1_000  # of a number given where a text is expected; Python refuses to print numbers of thousands of digits
@@ -54,7 +55,9 @@ class DocumentReader:
     def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
         """Notes a problem. Raises DocumentRefused if there are already MOST_PROBLEMS."""
         if len(self.problems) == MOST_PROBLEMS:
-            raise DocumentRefused([*self.problems, DocumentProblem("", f"has more problems than these {MOST_PROBLEMS}.")])
+            raise DocumentRefused(
+                [*self.problems, DocumentProblem("", Sentence("has more problems than these %(most)s.", most=MOST_PROBLEMS))]
+            )
         self.problems.append(DocumentProblem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), excerpt(value)))
 
     def stop(self) -> None:
@@ -64,7 +67,9 @@ class DocumentReader:
 
     def code(self, value: object, field: str, longest: int) -> str:
         if isinstance(value, str) and len(value) > MAX_NAME:  # before it is normalized
-            self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
+            self.problem(
+                field, Sentence("is too long: %(count)s characters, at most %(most)s.", count=len(value), most=longest), value=value
+            )
             return ""
         code = code_of(value) if isinstance(value, str) else ""
         if not code:
@@ -89,7 +94,9 @@ class DocumentReader:
             self.problem(field, "must be a text.", value=value)
             return ""
         if len(value) > longest:
-            self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
+            self.problem(
+                field, Sentence("is too long: %(count)s characters, at most %(most)s.", count=len(value), most=longest), value=value
+            )
         elif "\0" in value:
             self.problem(field, "contains a NUL character.", value=value)
         elif not _is_encodable(value):
@@ -138,12 +145,16 @@ class DocumentReader:
     def one_of(self, value: object, field: str, known: NameIndex[int]) -> int | None:
         id = known.find(value) if isinstance(value, str) else None
         if id is None:
-            self.problem(field, f"{excerpt(value)!r} is not known here.", known.exact, value)
+            self.problem(field, Sentence("%(value)s is not known here.", value=repr(excerpt(value))), known.exact, value)
         return id
 
     def second(self, field: str, name: object, first: object, what: str) -> None:
         """Notes that the document names a thing twice: it is not clear which is meant."""
-        self.problem(field, f"names the same {what} as {excerpt(first)!r}. Name it once.", value=name)
+        self.problem(
+            field,
+            Sentence("names the same %(what)s as %(first)s. Name it once.", what=Sentence(what), first=repr(excerpt(first))),
+            value=name,
+        )
 
     def mapping(self, value: object, field: str) -> Mapping[str, object]:
         if type(value) is dict:

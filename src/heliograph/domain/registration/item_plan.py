@@ -18,6 +18,7 @@ from heliograph.domain.registration.change import (
     registration_facets,
 )
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.sentence_template import Sentence
 
 LARGEST_STATE: Final = 256 * 1024
 """Characters of a registration as stored; each of its changes stores all of it."""
@@ -125,11 +126,24 @@ def _too_much(text: str, changes: list[PlannedChange]) -> DocumentProblem | None
     if len(text) * len(changes) <= LARGEST_STATE:
         return None
     if len(text) > LARGEST_STATE:
-        return DocumentProblem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
+        return DocumentProblem(
+            "",
+            Sentence(
+                "would make the registration %(count)s characters long, at most %(most)s are possible.",
+                count=len(text),
+                most=LARGEST_STATE,
+            ),
+        )
     sessions = sum(change.session is not None for change in changes)
     if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:
         most = max(1, MOST_WRITTEN // len(text) - 1)
         return DocumentProblem(
-            "sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document."
+            "sessions",
+            Sentence(
+                "changes %(sessions)s sessions of a registration of %(count)s characters. Send at most %(most)s in one document.",
+                sessions=sessions,
+                count=len(text),
+                most=most,
+            ),
         )
     return None

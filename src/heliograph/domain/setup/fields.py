@@ -233,7 +233,7 @@ def parse_source(key: str) -> SourceKey:
     if key.startswith("previous."):
         source = _parse(key.removeprefix("previous."), key)
         if source.group not in (FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.REGISTRATION) and source.name != "answer":
-            raise FieldError(f"There is no previous value of {source.key}.")
+            raise FieldError("There is no previous value of %(key)s.", key=source.key)
         return SourceKey(key, FieldGroup.PREVIOUS, source.name, source.id, previous=True)
     return _parse(key, key)
 
@@ -249,7 +249,7 @@ def _parse(key: str, whole: str) -> SourceKey:
         return SourceKey(key, FieldGroup.STANDARD_PROPERTIES if number < 0 else FieldGroup.CUSTOM_PROPERTIES, area, number)
     if area in _STANDARD and name in _STANDARD[area][1]:
         return SourceKey(key, _STANDARD[area][0], name)
-    raise FieldError(f"There is no field “{whole}”.")
+    raise FieldError("There is no field “%(name)s”.", name=whole)
 
 
 def _id(text: str, whole: str, *, standard: bool = False) -> int:
@@ -263,7 +263,7 @@ def _id(text: str, whole: str, *, standard: bool = False) -> int:
         and (not text.startswith("-") or int(text) in STANDARD_PROPERTY_NAMES)
     ):
         return int(text)
-    raise FieldError(f"There is no field “{whole}”.")
+    raise FieldError("There is no field “%(name)s”.", name=whole)
 
 
 def is_offered(key: SourceKey, subject: Subject) -> bool:

@@ -115,5 +115,5 @@ def parse_filter(key: str) -> SourceKey | str:
     source = parse_source(key)
     names = {FieldGroup.REGISTRATION: _REGISTRATION, FieldGroup.SESSION: _SESSION, FieldGroup.QUESTION_TAGS: ("answer",)}.get(source.group)
     if source.group not in _GROUPS or (names is not None and source.name not in names):
-        raise FieldError(f"A flow cannot filter by “{key}”.")
+        raise FieldError("A flow cannot filter by “%(key)s”.", key=key)
     return source

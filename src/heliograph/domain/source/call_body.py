@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.paths import Json
+from heliograph.domain.sentence_template import Sentence
 
 DEEPEST: Final = 64
 """Levels of a call's JSON."""
@@ -48,12 +49,12 @@ def _read_json(body: bytes) -> Json:
     except RecursionError:
         raise NoCallBody(_TOO_DEEP) from None
     except ValueError as error:
-        raise NoCallBody(f"The body is not JSON: {error}.") from None
+        raise NoCallBody("The body is not JSON: %(error)s.", error=str(error)) from None
     _check_depth(value)
     return value
 
 
-_TOO_DEEP: Final = f"The body is nested too deeply: at most {DEEPEST} levels are read."
+_TOO_DEEP: Final = Sentence("The body is nested too deeply: at most %(most)s levels are read.", most=DEEPEST)
 
 
 def _check_depth(value: Json) -> None:

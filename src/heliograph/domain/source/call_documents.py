@@ -20,6 +20,7 @@ from heliograph.domain.mapping.source_readers import LEFT_OUT, Marker, ReadRow, 
 from heliograph.domain.mapping.transform import Unfit, number_of, text_of, texts_of, trim
 from heliograph.domain.registration.document import MAX_SESSIONS
 from heliograph.domain.registration.document_values import clean
+from heliograph.domain.sentence_template import Sentence, body_of, gettext_noop, stored_sentence, with_stop
 from heliograph.domain.setup.fields import Value
 from heliograph.domain.source.call_mapping import (
     ACTIVE,
@@ -73,16 +74,19 @@ class CallProblem:
 
     def to_body(self) -> dict[str, object]:
         """Its JSON, without what is empty; `from_body` reads it back."""
-        return {name: value for name in _PROBLEM if (value := getattr(self, name))}
+        body = {name: value for name in _PROBLEM if (value := getattr(self, name))}
+        return body | {f"{name}_sentence": sentence for name in _SENTENCES if (sentence := body_of(getattr(self, name)))}
 
     @classmethod
     def from_body(cls, body: Mapping[str, object]) -> CallProblem:
         """The problem of a JSON; what is not there is empty."""
         number = body.get("number")
         texts = {name: str(body.get(name, "")) for name in _PROBLEM if name != "number"}
+        texts |= {name: stored_sentence(texts[name], body.get(f"{name}_sentence")) for name in _SENTENCES}
         return cls(**texts, number=number if isinstance(number, int) else 0)
 
 
+_SENTENCES: Final = ("reason", "cure")
 _PROBLEM: Final = ("reason", "target", "path", "value", "cure", "number")
 
 
@@ -141,7 +145,9 @@ def documents_of(mapping: CallMapping, value: object, *, first: int = MAX_REGIST
         if not entry.is_there:
             problems.append(CallProblem("is not in this call.", path=mapping.each, cure=_LIST_CURE))
         elif len(registrations) == MAX_REGISTRATIONS:
-            problems.append(CallProblem(f"has more than {MAX_REGISTRATIONS:,} entries.", path=mapping.each, cure=_MANY_CURE))
+            problems.append(
+                CallProblem(Sentence("has more than %(most)s entries.", most=MAX_REGISTRATIONS), path=mapping.each, cure=_MANY_CURE)
+            )
         else:
             registration = _registration(readers, reader, len(registrations) + 1)
             if mapping.shape is not None and reader.holds(_ERASED):
@@ -167,12 +173,12 @@ def sent_modified(document: Mapping[str, object]) -> int | None:
     return read_time(text) if isinstance(text, str) else None
 
 
-_LIST_CURE: Final = "Choose another list, or let only the calls count that have it."
-_MANY_CURE: Final = "Let the sender send fewer at a time."
-_MAP_CURE: Final = "Add the value to the value map."
-_EMPTY_CURE: Final = "Choose another field, or give a text if it is empty."
-_ROW_CURE: Final = "Choose the field of the call that holds it."
-_VALUE_CURE: Final = "Choose another field, or change how it is read."
+_LIST_CURE: Final = gettext_noop("Choose another list, or let only the calls count that have it.")
+_MANY_CURE: Final = gettext_noop("Let the sender send fewer at a time.")
+_MAP_CURE: Final = gettext_noop("Add the value to the value map.")
+_EMPTY_CURE: Final = gettext_noop("Choose another field, or give a text if it is empty.")
+_ROW_CURE: Final = gettext_noop("Choose the field of the call that holds it.")
+_VALUE_CURE: Final = gettext_noop("Choose another field, or change how it is read.")
 
 
 # --- reading one registration
@@ -267,13 +273,22 @@ def _registration(readers: Iterable[_RowReader], reader: _EntryReader, number: i
                 values[target] = _instant(value, each.row.clock) if target == MODIFIED and value is not None else value
         except Unfit as unfit:
             cure = _MAP_CURE if "value map" in unfit.reason else _VALUE_CURE
-            problems.append(CallProblem(f"{unfit.reason}.", target, reader.last_read, clean(unfit.value, _SHOWN), cure, number))
+            problems.append(CallProblem(with_stop(unfit.reason), target, reader.last_read, clean(unfit.value, _SHOWN), cure, number))
     failed_targets = {problem.target for problem in problems}
     for target in REQUIRED:
         if not values.get(target) and target not in failed_targets:
             row = next((each.row for each in readers if each.row.target == target), None)
             path = next((key for key, _ in row.paths), "") if row else ""
-            problems.append(CallProblem("is empty." if row else "has no row.", target, path, "", _EMPTY_CURE if row else _ROW_CURE, number))
+            problems.append(
+                CallProblem(
+                    gettext_noop("is empty.") if row else gettext_noop("has no row."),
+                    target,
+                    path,
+                    "",
+                    _EMPTY_CURE if row else _ROW_CURE,
+                    number,
+                )
+            )
     _place(values, document)
     if reason := _place_sessions(values, document):
         problems.append(CallProblem(reason, SESSION_STATUS, "", "", _VALUE_CURE, number))
@@ -340,7 +355,7 @@ def _place_sessions(values: dict[str, Json], document: dict[str, object]) -> str
     if isinstance(codes, list):
         given = statuses if isinstance(statuses, list) else []
         if len(given) > 1 and len(given) != len(codes):
-            return f"has {len(given):,} values for {len(codes):,} sessions."
+            return Sentence("has %(values)s values for %(sessions)s sessions.", values=len(given), sessions=len(codes))
         if len(given) == 1:
             given = given * len(codes)
         for place, code in enumerate(codes):
@@ -349,7 +364,7 @@ def _place_sessions(values: dict[str, Json], document: dict[str, object]) -> str
         if target.startswith(SESSION):
             sessions[target.removeprefix(SESSION)] = status
     if len(sessions) > MAX_SESSIONS:
-        return f"has {len(sessions):,} sessions, at most {MAX_SESSIONS} in one registration."
+        return Sentence("has %(count)s sessions, at most %(most)s in one registration.", count=len(sessions), most=MAX_SESSIONS)
     if sessions:
         document["sessions"] = [{"code": code} | ({"status": status} if status else {}) for code, status in sessions.items()]
     return ""

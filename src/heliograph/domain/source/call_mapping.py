@@ -15,6 +15,7 @@ from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import Path, PathError
 from heliograph.domain.mapping.row import MAX_PARTS, MAX_TARGET, MappingError, MappingRow, SourceValue, read_row, row_body
 from heliograph.domain.registration.document import MAX_TEXT
+from heliograph.domain.sentence_template import Sentence, without_stop
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.source.certain_registrations import CertainItems
 from heliograph.domain.source.json_fields import parse_field
@@ -79,7 +80,13 @@ class CallRow:
         if reason := target_problem(self.target):
             raise MappingError(None, "target", reason)
         if len(self.row.parts) > MAX_PARTS:
-            raise MappingError(None, "source", f"at most {MAX_PARTS} fields and texts are possible, there are {len(self.row.parts)}")
+            raise MappingError(
+                None,
+                "source",
+                "at most %(most)s fields and texts are possible, there are %(count)s",
+                most=MAX_PARTS,
+                count=str(len(self.row.parts)),
+            )
         object.__setattr__(self, "paths", tuple((source.key, _path(source, "source")) for source in self.row.sources))
         for source in self.row.sources:
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
@@ -93,14 +100,14 @@ class CallRow:
 def target_problem(target: str) -> str:
     """Why this is no field of a registration document, or ""."""
     if len(target) > MAX_TARGET:
-        return f"a name is at most {MAX_TARGET} characters long"
+        return Sentence("a name is at most %(most)s characters long", most=MAX_TARGET)
     if target in PLAIN_TARGETS:
         return ""
     group = next((each for each in GROUPS if target.startswith(each)), "")
     if not group or not target.removeprefix(group).strip():
-        return f"“{target[:MAX_PARTS]}” is not a field of a registration"
+        return Sentence("“%(target)s” is not a field of a registration", target=target[:MAX_PARTS])
     if group == PROFILE and target.removeprefix(PROFILE) not in PROFILE_FIELDS:
-        return f"“{target[:MAX_PARTS]}” is not a profile field"
+        return Sentence("“%(target)s” is not a profile field", target=target[:MAX_PARTS])
     return ""
 
 
@@ -108,7 +115,7 @@ def _path(source: SourceValue, where: str) -> Path:
     try:
         return parse_field(source.key)
     except PathError as error:
-        raise MappingError(None, where, str(error).removesuffix(".")) from None
+        raise MappingError(None, where, without_stop(error.sentence)) from None
 
 
 @dataclass(frozen=True)
@@ -141,11 +148,13 @@ class CallMapping:
         if self.only_field and not self.only_values:
             raise MappingError(None, "only_values", "name the values with which a call counts")
         if len(self.rows) > MAX_ROWS:
-            raise MappingError(None, "rows", f"at most {MAX_ROWS} rows are possible, there are {len(self.rows)}")
+            raise MappingError(
+                None, "rows", "at most %(most)s rows are possible, there are %(count)s", most=MAX_ROWS, count=str(len(self.rows))
+            )
         targets: set[str] = set()
         for number, row in enumerate(self.rows, 1):
             if row.target in targets:
-                raise MappingError(number, "target", f"there is a row “{row.target}” already")
+                raise MappingError(number, "target", "there is a row “%(target)s” already", target=row.target)
             targets.add(row.target)
 
     @property

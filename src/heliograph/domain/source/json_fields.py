@@ -88,7 +88,7 @@ def plain_value(value: object) -> Value:
         return value
     text = str(value)
     if len(text) > LONGEST_VALUE:
-        raise Unfit(f"is longer than {LONGEST_VALUE:,} characters", one_line(text, longest=LONGEST_LINE))
+        raise Unfit("is longer than %(most)s characters", one_line(text, longest=LONGEST_LINE), most=LONGEST_VALUE)
     return text
 
 
@@ -100,7 +100,7 @@ def _texts(value: list[object]) -> tuple[str, ...]:
         for entry in lists[-1]:
             if isinstance(entry, list):
                 if len(lists) == MAX_DEPTH:
-                    raise Unfit(f"is nested more than {MAX_DEPTH} levels deep")
+                    raise Unfit("is nested more than %(most)s levels deep", most=MAX_DEPTH)
                 lists.append(iter(entry))
                 break
             if isinstance(entry, dict):
@@ -109,7 +109,7 @@ def _texts(value: list[object]) -> tuple[str, ...]:
             if text:
                 texts.append(text)
             if len(texts) > MAX_VALUES:
-                raise Unfit(f"has more than {MAX_VALUES} values")
+                raise Unfit("has more than %(most)s values", most=MAX_VALUES)
         else:
             lists.pop()
     return tuple(texts)

@@ -68,11 +68,12 @@ def read_page(description: RestList, answer: object, headers: Sequence[tuple[str
     paths = description.paths
     values = look_up(answer, paths["items"]) if "items" in paths else answer
     if not isinstance(values, list):
-        where = f"at “{description.items_path}” of the answer" if description.items_path else "in the answer"
-        raise UnreadablePage(f"There is no list {where}.")
+        if description.items_path:
+            raise UnreadablePage("There is no list at “%(path)s” of the answer.", path=description.items_path)
+        raise UnreadablePage("There is no list in the answer.")
     items = tuple(read_item(description, value) for value in values)
     if items and all(item.key.startswith(KEYLESS) for item in items):
-        raise UnreadablePage(f"No item has a text or a number at “{description.key_path}”, its key.")
+        raise UnreadablePage("No item has a text or a number at “%(path)s”, its key.", path=description.key_path)
     return ListPage(items, _next(description, answer, headers, place, len(items)), _clock(description, answer, headers))
 
 
@@ -101,7 +102,7 @@ def read_item(description: RestList, value: object) -> ListItem:
     key = look_up(value, paths["key"])
     key_text = str(key) if isinstance(key, (str, int)) and not isinstance(key, bool) else ""
     if len(key_text) > LONGEST_KEY:
-        raise UnreadablePage(f"A key has more than {LONGEST_KEY} characters. Choose another member for “Key”.")
+        raise UnreadablePage("A key has more than %(most)s characters. Choose another member for “Key”.", most=LONGEST_KEY)
     modified = read_time(look_up(value, paths["modified"]), description.zone) if "modified" in paths else None
     is_deleted = ("deleted" in paths and _is_set(look_up(value, paths["deleted"]))) or (
         "active" in paths and (active := look_up(value, paths["active"])) is not ABSENT and not _is_set(active)

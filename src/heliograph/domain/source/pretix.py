@@ -130,20 +130,20 @@ class PretixSettings:
         _check_once("events", [event.key for event in self.events])
         for event in self.events:
             if not _SLUG.fullmatch(event.slug) or not event.code.strip():
-                raise BodyError("events", f"“{event.slug[:50]}” needs its short form in pretix, and the code of an event here")
+                raise BodyError("events", "“%(name)s” needs its short form in pretix, and the code of an event here", name=event.slug[:50])
         _check_once("statuses", [state for state, _ in self.statuses])
         _check_once("items", [item.key for item in self.items])
         for item in self.items:
             if not _ITEM.fullmatch(item.key):
-                raise BodyError("items", f"“{item.key[:50]}” is no number of a product")
+                raise BodyError("items", "“%(name)s” is no number of a product", name=item.key[:50])
             if item.use is not ItemUse.LEFT_OUT and not item.name.strip():
-                raise BodyError("items", f"product {item.key} needs the {item.use} that it is here")
+                raise BodyError("items", "product %(key)s needs the %(use)s that it is here", key=item.key, use=item.use)
         _check_once("questions", [question.identifier for question in self.questions])
         for question in self.questions:
             if not _IDENTIFIER.fullmatch(question.identifier):
-                raise BodyError("questions", f"“{question.identifier[:50]}” is no identifier of a question")
+                raise BodyError("questions", "“%(name)s” is no identifier of a question", name=question.identifier[:50])
             if not question.target.startswith((ANSWERS, CUSTOM, PROFILE, PROPERTIES)) or target_problem(question.target):
-                raise BodyError("questions", f"“{question.target[:50]}” is no field for an answer")
+                raise BodyError("questions", "“%(name)s” is no field for an answer", name=question.target[:50])
         object.__setattr__(self, "event_codes", {event.key: event.code for event in self.events})
 
     @property
@@ -239,4 +239,4 @@ def _check_server(server: str) -> None:
 def _check_once(where: str, keys: list[str]) -> None:
     twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
     if twice is not None:
-        raise BodyError(where, f"“{twice[:100]}” is there twice")
+        raise BodyError(where, "“%(name)s” is there twice", name=twice[:100])

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import Path, PathError, parse_path
+from heliograph.domain.sentence_template import SentenceValue
 from heliograph.domain.source.source_times import SECOND, SinceFormat, write_since
 
 MINUTE: Final = 60 * SECOND
@@ -32,8 +33,9 @@ _SINCE, _KEY = "{since}", "{key}"
 class RestListError(HeliographError):
     """A REST list cannot be described so. place: the field with the fault."""
 
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, place: str, reason: str, /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
+        super().__init__(reason, **values)
         self.place = place
 
 
@@ -150,7 +152,7 @@ class RestList:
         try:
             ZoneInfo(self.zone)
         except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise RestListError("zone", f"“{self.zone}” is no time zone, such as Europe/Berlin.") from None
+            raise RestListError("zone", "“%(zone)s” is no time zone, such as Europe/Berlin.", zone=self.zone) from None
         for name in ("items", "key", "modified", "deleted", "active", "next", "clock"):
             text = getattr(self, f"{name}_path")
             if text:
@@ -209,7 +211,9 @@ class RestList:
         """The address of a link, which must stay on the same server. Raises RestListError."""
         url = urljoin(self.address, link)
         if origin_of(url) != self.origin:
-            raise RestListError("next", f"The link to the next page leads to another server, {origin_of(url)}, and was not followed.")
+            raise RestListError(
+                "next", "The link to the next page leads to another server, %(server)s, and was not followed.", server=origin_of(url)
+            )
         return url
 
     def to_body(self) -> dict[str, Any]:
@@ -310,7 +314,7 @@ def _check_address(place: str, address: str) -> None:
         parts = urlsplit(address)
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
-        raise RestListError(place, f"“{address[:200]}” is no address.") from None
+        raise RestListError(place, "“%(address)s” is no address.", address=address[:200]) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
         raise RestListError(place, "The address begins with https:// and the name of a server.")
     if parts.username is not None or parts.password is not None:
@@ -322,7 +326,7 @@ def _check_address(place: str, address: str) -> None:
     known = _SINCE if place == "address" else _KEY
     for name in _PLACEHOLDER.findall(address):
         if f"{{{name}}}" != known:
-            raise RestListError(place, f"“{{{name}}}” is not known; {known} is.")
+            raise RestListError(place, "“{%(name)s}” is not known; %(known)s is.", name=name, known=known)
 
 
 def origin_of(url: str) -> str:

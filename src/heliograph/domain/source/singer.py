@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.source.list_page import KEYLESS, LONGEST_KEY, digest_of
 
 LONGEST_LINE: Final = 1 << 20
@@ -78,7 +79,7 @@ class SingerReader:
         for line in lines:
             yield from self._take(line)
         if len(self._rest) > LONGEST_LINE:
-            raise self._error(f"it is longer than {LONGEST_LINE >> 20} MB", number=self._line + 1)
+            raise self._error(Sentence("it is longer than %(most)s MB", most=LONGEST_LINE >> 20), number=self._line + 1)
 
     def end(self) -> Iterator[SingerBatch]:
         """The last batches of the output, whose last line may have no end."""
@@ -93,7 +94,7 @@ class SingerReader:
     def _take(self, line: bytes) -> Iterator[SingerBatch]:
         self._line += 1
         if len(line) > LONGEST_LINE:
-            raise self._error(f"it is longer than {LONGEST_LINE >> 20} MB")
+            raise self._error(Sentence("it is longer than %(most)s MB", most=LONGEST_LINE >> 20))
         if not line.strip():
             return
         message = self._message(line)
@@ -110,10 +111,10 @@ class SingerReader:
                 if not isinstance(value, dict):
                     raise self._error("the value of a STATE is no JSON object")
                 if len(line) > LONGEST_STATE:
-                    raise self._error(f"its STATE is longer than {LONGEST_STATE >> 10} KB")
+                    raise self._error(Sentence("its STATE is longer than %(most)s KB", most=LONGEST_STATE >> 10))
                 yield from self._complete(value)
             case kind if kind not in _IGNORED:
-                raise self._error(f"its type is {json.dumps(kind)[:40]}; SCHEMA, RECORD and STATE can be read")
+                raise self._error(Sentence("its type is %(type)s; SCHEMA, RECORD and STATE can be read", type=json.dumps(kind)[:40]))
 
     def _complete(self, state: Mapping[str, Any] | None, *, before: bool = False) -> Iterator[SingerBatch]:
         if self._records or state is not None:
@@ -136,7 +137,7 @@ class SingerReader:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise self._error("its key_properties are no list of names")
         if len(self._keys) >= MOST_STREAMS:
-            raise self._error(f"there are more than {MOST_STREAMS:,} streams")
+            raise self._error(Sentence("there are more than %(most)s streams", most=MOST_STREAMS))
         self._keys[self._stream(message)] = tuple(names)
 
     def _stream(self, message: Mapping[str, Any]) -> str:
@@ -148,7 +149,7 @@ class SingerReader:
     def _record(self, message: Mapping[str, Any]) -> SingerRecord:
         stream, record = self._stream(message), message.get("record")
         if stream not in self._keys:
-            raise self._error(f"a RECORD of the stream {stream!r} comes before its SCHEMA")
+            raise self._error(Sentence("a RECORD of the stream %(stream)s comes before its SCHEMA", stream=repr(stream)))
         if not isinstance(record, dict):
             raise self._error("its record is no JSON object")
         content = {name: value for name, value in record.items() if not name.startswith(_ADDED) or name == DELETED_AT}
@@ -161,7 +162,9 @@ class SingerReader:
         return SingerRecord(_key(stream, values), digest, {"stream": stream, "key": "-".join(plain), "record": record})
 
     def _error(self, reason: str, *, number: int = 0) -> SingerError:
-        return SingerError(f"Line {number or self._line:,} of what it printed cannot be used: {reason}.")
+        return SingerError(
+            "Line %(line)s of what it printed cannot be used: %(reason)s.", line=number or self._line, reason=Sentence(reason)
+        )
 
 
 def _key(stream: str, values: list[Any]) -> str:

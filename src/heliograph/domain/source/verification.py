@@ -18,6 +18,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError, Members
 from heliograph.domain.mapping.paths import PathError, parse_path
+from heliograph.domain.sentence_template import Sentence, SentenceValue, gettext_noop, with_stop, without_stop
 
 DEFAULT_TOLERANCE: Final = 300
 """Seconds that a call may be old, and early."""
@@ -31,10 +32,11 @@ MOST_HEADERS: Final = 4
 class VerificationError(HeliographError):
     """A verification or a handshake is invalid. field: its name in the body; reason: what is wrong."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}." if field else f"{reason}.")
+    def __init__(self, field: str, reason: str, /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
         self.field = field
-        self.reason = reason
+        self.reason = Sentence(reason, **values)
+        super().__init__(f"{field}: {self.reason}." if field else with_stop(self.reason))
 
 
 class Proof(StrEnum):
@@ -178,22 +180,22 @@ class Verification:
             raise VerificationError("headers", "the header that proves the sender is missing")
         for name in self.headers:
             if not header_rules.is_name(name):
-                raise VerificationError("headers", f"{name!r} {_NO_HEADER}")
+                raise VerificationError("headers", "%(name)s %(problem)s", name=repr(name), problem=Sentence(_NO_HEADER))
             if name != name.lower():
-                raise VerificationError("headers", f"{name!r} is written in lower case")
+                raise VerificationError("headers", "%(name)s is written in lower case", name=repr(name))
 
     def _check_signed_text(self) -> None:
         if SignedPart.BODY not in self.signed:
             raise VerificationError("signed", "the signature must cover the body")
         for part, place in ((SignedPart.TIMESTAMP, self.timestamp), (SignedPart.ID, self.id)):
             if part in self.signed and place is None:
-                raise VerificationError(part.value, f"the signed text contains the {part.value}, so its place is needed")
+                raise VerificationError(part.value, "the signed text contains the %(part)s, so its place is needed", part=part.value)
             if part in self.signed and place is not None and place.kind is PlaceKind.MEMBER:
                 raise VerificationError(part.value, "a member of the body is signed with the body, and not once more")
         if self.timestamp is not None and self.timestamp.kind is not PlaceKind.MEMBER and SignedPart.TIMESTAMP not in self.signed:
             raise VerificationError("signed", "the timestamp must be part of the signed text: otherwise an old call passes with a new one")
         if self.tolerance is not None and not 1 <= self.tolerance <= LONGEST_TOLERANCE:
-            raise VerificationError("tolerance", f"expected 1 to {LONGEST_TOLERANCE:,} seconds, or {ANY_AGE!r}")
+            raise VerificationError("tolerance", "expected 1 to %(most)s seconds, or %(word)s", most=LONGEST_TOLERANCE, word=repr(ANY_AGE))
 
     def to_body(self) -> dict[str, object]:
         """The JSON of a verification, without defaults."""
@@ -245,14 +247,14 @@ VERIFICATION_MEMBERS: Final[Members] = (
     | dict.fromkeys(("timestamp", "id"), _PLACE_MEMBERS)
 )
 """The members of its JSON."""
-_NO_HEADER: Final = "is not a header name: letters, digits and dashes make one"
+_NO_HEADER: Final = gettext_noop("is not a header name: letters, digits and dashes make one")
 
 
 def _check_place(field: str, place: Place) -> None:
     if not place.name:
         raise VerificationError(field, "its name is missing")
     if place.kind is PlaceKind.HEADER and not header_rules.is_name(place.name):
-        raise VerificationError(field, f"{place.name!r} {_NO_HEADER}")
+        raise VerificationError(field, "%(name)s %(problem)s", name=repr(place.name), problem=Sentence(_NO_HEADER))
     if place.kind is PlaceKind.MEMBER:
         check_member_path(field, place.name)
 
@@ -262,7 +264,7 @@ def check_member_path(field: str, path: str) -> None:
     try:
         parse_path(path)
     except PathError as error:
-        raise VerificationError(field, str(error).removesuffix(".")) from None
+        raise VerificationError(field, without_stop(error.sentence)) from None
 
 
 def _place_body(place: Place) -> dict[str, str]:
@@ -275,7 +277,7 @@ def _read_place(body: Body, key: str) -> Place | None:
     place = body.nested(key)
     kinds = [kind for kind in PlaceKind if place.has(kind)]
     if len(kinds) != 1:
-        raise BodyError(body.at(key), f"expected one of {', '.join(PlaceKind)}")
+        raise BodyError(body.at(key), "expected one of %(names)s", names=", ".join(PlaceKind))
     name = place.text(kinds[0], longest=500)
     return Place(kinds[0], name.lower() if kinds[0] is PlaceKind.HEADER else name)
 
@@ -287,7 +289,7 @@ def _read_parts(body: Body) -> tuple[Part, ...]:
     for where, item in body.items("signed", most=MOST_PARTS):
         if isinstance(item, str):
             if item not in list(SignedPart):
-                raise BodyError(where, f"expected one of {', '.join(SignedPart)}, or an object with a text")
+                raise BodyError(where, "expected one of %(names)s, or an object with a text", names=", ".join(SignedPart))
             parts.append(SignedPart(item))
         else:
             parts.append(SignedText(Body(item, where).text("text", longest=100)))

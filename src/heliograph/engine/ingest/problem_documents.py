@@ -22,6 +22,7 @@ import msgspec
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import plain_text
 from heliograph.engine.ingest.batch_queue import Mishap
 from heliograph.engine.ingest.batch_writer import BatchResult
 from heliograph.recording.items import ItemResult
@@ -30,7 +31,7 @@ RETRY_BUSY: Final = 1
 RETRY_DATABASE: Final = 5
 """Seconds after which a sender is asked to try again."""
 
-_json = msgspec.json.Encoder()
+_json = msgspec.json.Encoder(enc_hook=plain_text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
     try:
         key = parse_filter(row.field)
     except FieldError as error:
-        raise Invalid({where: [str(error)]}) from None
+        raise Invalid({where: [error.sentence]}) from None
     if len(row.values) > MOST_VALUES:
         raise Invalid({where: [_("At most %(most)s values are possible.") % {"most": MOST_VALUES}]})
     values = tuple(dict.fromkeys(_text(value, where, VALUE_LENGTH) for value in row.values)) if row.op.takes_values else ()

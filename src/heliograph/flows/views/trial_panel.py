@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
@@ -261,7 +262,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
             with acting(account):
                 connections = send_now(account, flow, change)
         except NothingToSync as error:
-            say(request, _("Nothing was sent.") + " " + _(str(error)))
+            say(request, _("Nothing was sent.") + " " + translated(error))
         else:
             with account_reader(account) as reader:
                 text = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))

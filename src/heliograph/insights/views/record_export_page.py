@@ -10,6 +10,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.insights import record_export
@@ -49,7 +50,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
         export_request = ExportRequest.read(request.account.pk, record_filter, filters.order, frame)
         job = export_request.start(form, by=request.user.actor, zone=zone, language=language)
     except TooManyExports as error:
-        say(request, str(error))
+        say(request, translated(error))
         return HttpResponseRedirect(filters.address(reverse("records", args=(known.value,))))
     return HttpResponseRedirect(reverse("job", args=(job.pk,)))
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_scopes import scope
 
+from heliograph.accounts.languages import translated
 from heliograph.connections import header_words
 from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.account_config import AccountConfig
@@ -20,6 +21,7 @@ from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, SourceValue
 from heliograph.domain.mapping.mapping_renderer import MappingPreview
 from heliograph.domain.mapping.proposals import proposals
+from heliograph.domain.sentence_template import whole_sentence
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings import warning_words
@@ -101,7 +103,7 @@ class Editor:
             connection = self.config.connections.get(each.connection)
             name = connection.name if connection else TABS[self.editing.preview_format]()
             href = reverse("connection", args=(each.connection,)) if connection else f"#show-{self.editing.preview_format}"
-            words.append((name, href, f"{_(each.problem.target)} {_(each.problem.reason)}"))
+            words.append((name, href, f"{_(each.problem.target)} {translated(each.problem.reason)}"))
         return words
 
     def context(self) -> dict[str, Any]:
@@ -117,7 +119,7 @@ class Editor:
                 "sample": editing.sample,
             }
         )
-        form.show_errors({"name": _(draft.errors["name"])} if self.strict and "name" in draft.errors else {})
+        form.show_errors({"name": translated(draft.errors["name"])} if self.strict and "name" in draft.errors else {})
         form.say("name", help="" if self.id else _("Make it self-explanatory, for example Lead Mapping or Contact Mapping."))
         form.say("kind", options=[Choice(kind.value, kind_name(kind), sub=KIND_SUBS[kind]()) for kind in MappingKind])
         form.say("subject", options=[Choice(subject.value, subject_name(subject)) for subject in Subject])
@@ -130,7 +132,7 @@ class Editor:
             "number": draft.number,
             "typed": editing.waiting,
             "name": form.draw_field("name"),
-            "errors": [_(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
+            "errors": [translated(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
             "refused": self.checked.error_count if self.strict else 0,
             "kind_name": kind_name(draft.kind),
             "subject_name": subject_name(draft.subject),
@@ -142,7 +144,7 @@ class Editor:
             "row_count": len(shown_rows),
             "uses": [{"id": flow.id, "name": flow.name or _("Without a name"), "href": flow_href(flow.id)} for flow in self._flows()],
             "new_name": editing.new_name,
-            "new_error": _(editing.new_error) if editing.new_error else "",
+            "new_error": translated(editing.new_error) if editing.new_error else "",
             "new_types": rows.types(editing.new_type),
             "new_nested": editing.new_nested,
             "sample": self._sample(form),
@@ -276,7 +278,7 @@ class Editor:
             yield text, reverse("questions", args=(answers.event,)), _("Questions")
 
     def _mark_errors(self, shown_row: RowShown, number: int | None) -> None:
-        errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown_row.draft.errors.values()))
+        errors = " ".join(translated(whole_sentence(text)) for text in shown_row.draft.errors.values())
         if errors and self.strict:
             shown_row.refusal = errors
         elif errors:
@@ -284,7 +286,7 @@ class Editor:
         elif number is not None and number in self.mapping_preview.problems:
             problem = self.mapping_preview.problems[number]
             shown_row.validation_error = rows.problem_text(problem)
-            shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
+            shown_row.problem = f"“{problem.value}” {translated(problem.reason)}" if problem.value else translated(problem.reason)
         elif number is not None and shown_row.chips:
             value = self.mapping_preview.values[number]
             nothing = value is None and self.draft.kind is MappingKind.HEADER  # a header cannot be null
@@ -310,7 +312,7 @@ class Editor:
         new, known = proposal.new, proposal.known
         names = ", ".join(row.target for row in known[:8])
         meant = proposals(new, self.fields.by_key.values()) if self.draft.kind is MappingKind.PAYLOAD else {}
-        form.show_errors({"sample": f"{_(error)[:1].upper()}{_(error)[1:]}."} if error else {})
+        form.show_errors({"sample": translated(whole_sentence(error))} if error else {})
         return {
             "field": form.draw_field("sample"),
             "mark": mark_of(text) if new else "",

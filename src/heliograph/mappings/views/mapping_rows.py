@@ -10,6 +10,7 @@ from datetime import tzinfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import (
     Case,
@@ -283,7 +284,7 @@ def result_text(value: Json, *, left_out: bool) -> str:
 
 def problem_text(problem: ValueProblem) -> str:
     """The validation error of a row as a sentence."""
-    reason = _(problem.reason)
+    reason = translated(problem.reason)
     what = f"“{problem.value}” {reason}" if problem.value else reason[:1].upper() + reason[1:]
     return _("%(what)s. A validation error: not sent, not retried.") % {"what": what}
 
@@ -378,10 +379,12 @@ def _result_of(part: SourceValue, row: DraftRow, facts: FactSource, zone: tzinfo
     try:
         alone = FieldMapping("?", rows=(MappingRow("x", (part,), trim=row.trim, case=row.case),))
     except MappingError as error:  # a setting of the chip is invalid; saving refuses the row with the reason
-        return _(error.reason)
+        return translated(error.reason)
     mapping_preview = preview(alone, facts, timezone=zone)
     return (
-        _(mapping_preview.problems[0].reason) if 0 in mapping_preview.problems else result_text(mapping_preview.values[0], left_out=False)
+        translated(mapping_preview.problems[0].reason)
+        if 0 in mapping_preview.problems
+        else result_text(mapping_preview.values[0], left_out=False)
     )
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.kept_form import AGAIN, shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
@@ -188,7 +189,7 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
         saved = save_confirmed(request, save)
     except Invalid as error:
         for name, sentences in error.fields.items():
-            draft.errors["name" if name in ("name", "") else name] = " ".join(_(sentence) for sentence in sentences)
+            draft.errors["name" if name in ("name", "") else name] = " ".join(translated(sentence) for sentence in sentences)
         return _editor_page(request, editor, row, EDITOR, status=422)
     except SavedMeanwhile as error:
         draft.number = error.number  # saving after this question replaces that version

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import account_reader
@@ -104,7 +105,7 @@ def notification_test(request: AccountRequest) -> HttpResponse:
     try:
         test = trial_messages.send_test(request.account, request.user, config)
     except trial_messages.TooSoon as error:
-        say(request, str(error))
+        say(request, translated(error))
         return HttpResponseRedirect(reverse("notifications"))
     return HttpResponseRedirect(f"{reverse('notifications')}?test={test}")
 

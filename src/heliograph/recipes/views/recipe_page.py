@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import diagnosis_words
@@ -113,7 +114,7 @@ def recipe(request: AccountRequest, recipe: str) -> HttpResponse:
         except Invalid as error:
             form.refuse(error)
         except NotTested as error:
-            problem = _(str(error))
+            problem = translated(error)
         if report is not None and report.verdict is not DiagnosisVerdict.FAILED:
             request.session[SAMPLED] = _mark_of(chosen, values)
     good = {name: secret for name, secret in secrets.items() if secret and name not in form.errors}

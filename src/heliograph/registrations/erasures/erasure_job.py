@@ -154,7 +154,7 @@ class ErasingPerson:
         try:
             gone, last = (0, None) if self._erase_elsewhere is None else self._erase_elsewhere(self._account, words, str(cursor["file"]))
         except HeliographError as error:
-            raise JobError(f"{error} Everything else is erased; once that is put right, resume this job.") from None
+            raise JobError("%(error)s Everything else is erased; once that is put right, resume this job.", error=error.sentence) from None
         counts[ErasedPart.FILES] += gone
         erasures.note_counts(db, self._erasure, counts, ended=last is None)
         return self._next({"phase": FOLDERS} if last is None else cursor | {"file": last}, counts, finished=last is None)
@@ -175,8 +175,9 @@ class ErasingPerson:
             )
         if other is not None:
             raise JobError(
-                f"Job {other.pk} ({other.kind}) began before this one and may still write the person into a file. The registrations are erased"
-                " already; once that job has ended or is stopped, resume this one."
+                "Job %(job)s (%(kind)s) began before this one and may still write the person into a file. The registrations are erased already; once that job has ended or is stopped, resume this one.",
+                job=str(other.pk),
+                kind=other.kind,
             )
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.compiled_setup import EventConfig, Field, QuestionType
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.setup.name_index import code_of

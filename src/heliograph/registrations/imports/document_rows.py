@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, Final
 
 from heliograph.domain.registration.document import KNOWN
 from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.sentence_template import Sentence, gettext_noop, with_capital
 from heliograph.recording.json_documents import NoDocument, read_document
-from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unusable
 from heliograph.registrations.imports.table_rows import ACCEPTED, FLAWS
 from heliograph.registrations.imports.text_lines import FileLines, FilePosition
@@ -154,11 +155,11 @@ def flat_values(text: str) -> dict[str, Value]:
         read_document(text.encode("utf-8", "surrogatepass"))  # refuses documents beyond its limits, and names that occur twice
         document = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
     except NoDocument as error:
-        raise NotFlat(str(error), accepted=('{"event": "…", "code": "…"}',)) from None
+        raise NotFlat(error.sentence, accepted=('{"event": "…", "code": "…"}',)) from None
     except DocumentRefused as refused:
         problem = refused.problems[0]
-        reason = f"{problem.field} {problem.reason}".strip()
-        raise NotFlat(reason[:1].upper() + reason[1:], problem.field) from None
+        reason = Sentence("%(field)s %(reason)s", field=problem.field, reason=Sentence(problem.reason)) if problem.field else problem.reason
+        raise NotFlat(with_capital(reason), problem.field) from None
     values: dict[str, Value] = {}
     for name, value in _paths(document):
         if name in values:

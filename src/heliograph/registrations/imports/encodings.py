@@ -13,7 +13,8 @@ from typing import BinaryIO, Final
 
 from charset_normalizer import from_bytes
 
-from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
+from heliograph.domain.sentence_template import gettext_noop
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.rows import clip_value
 
 BLOCK = 1 << 18

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.registrations.imports import encodings
 from heliograph.registrations.imports.document_rows import DocumentRows, FlatRows, columns_of
-from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, gettext_noop
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS, Restored
 from heliograph.registrations.imports.rows import MAX_CELL, FileRows, clip_value
 from heliograph.registrations.imports.table_rows import TableRows, said_separator

@@ -26,6 +26,7 @@ from django_scopes import scopes_disabled
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.name_index import code_of
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
@@ -38,7 +39,7 @@ from heliograph.registrations.imports.chunk_recorder import record_chunk
 from heliograph.registrations.imports.columns import from_json, with_date_orders
 from heliograph.registrations.imports.empty_cells import prune
 from heliograph.registrations.imports.file_reader import Format, open_rows
-from heliograph.registrations.imports.import_errors import RowProblem, gettext_noop
+from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.missing_setup import EVENTS, lacking
 from heliograph.registrations.imports.name_corrections import NameCorrections
 from heliograph.registrations.imports.notes import Notes
@@ -98,7 +99,8 @@ class ImportRun:
         self._parameters: Mapping[str, Any] = job.parameters
         if not preparation.is_here(job):
             raise JobError(
-                f"{self._parameters['file']} is missing or has changed since the import began. Put it back and resume the job, or import it again."
+                "%(file)s is missing or has changed since the import began. Put it back and resume the job, or import it again.",
+                file=self._parameters["file"],
             )
         self._format = Format.from_json(self._parameters["form"])
         self._columns = from_json(self._parameters["columns"])
@@ -281,7 +283,7 @@ class ImportRun:
         try:
             document = read_document(row.cells[0].encode("utf-8", "surrogatepass"))
         except NoDocument as error:
-            return None, [RowProblem("", row.cells[0][:100], str(error), ('{"event": "…", "code": "…"}',))]
+            return None, [RowProblem("", row.cells[0][:100], error.sentence, ('{"event": "…", "code": "…"}',))]
         except DocumentRefused as refused:
             return None, [self._address_problem(p) for p in refused.problems]
         if self._parameters["event"]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import connections
 
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.snapshot import ConfigProvider
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from heliograph.domain.sentence_template import Sentence
 from heliograph.registrations.imports import file_reader, workbook
 from heliograph.registrations.imports.columns import SAMPLE
 from heliograph.registrations.imports.import_errors import ImportFileError
@@ -59,7 +60,7 @@ def _read_beginning(wish: Mapping[str, str]) -> dict[str, Any]:
             if len(sample) >= SAMPLE:
                 break
     except ImportFileError as error:
-        return {"refused": error.sentence or str(error), "values": error.values}
+        return {"refused": Sentence(error.sentence).to_body()}
     return {"form": form.as_json(), "names": list(rows.names), "sample": sample}
 
 

@@ -18,7 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.registrations.imports.import_errors import NoTable, gettext_noop
+from heliograph.domain.sentence_template import Sentence, gettext_noop
+from heliograph.registrations.imports.import_errors import NoTable
 
 MOST_MEMORY: Final = 1 << 30
 """Bytes of address space: three times the need of the largest workbook that `check_size` allows, full of cells."""
@@ -54,7 +55,7 @@ def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet
     if table is None:
         raise _unreadable(path)
     if "refused" in table:
-        raise NoTable(table["refused"], **table["values"])
+        raise NoTable(Sentence.from_body(table["refused"]))
     return Beginning(table["form"], table["names"], table["sample"])
 
 

@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 from django.conf import settings
 from django.core.cache import cache
 
-from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
+from heliograph.domain.sentence_template import gettext_noop
+from heliograph.registrations.imports.import_errors import ImportFileError
 
 LEASE: Final = 15.0
 """Seconds; renewed every `reader_process.BEAT`."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from heliograph.domain.sentence_template import Sentence, body_of, stored_sentence
 from heliograph.domain.spreadsheet_cells import original_cell, without_formula
 from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.rows import FileRow, FileRows
@@ -36,6 +37,7 @@ _WITHOUT: Final = REPORT_COLUMNS[-1]
 _LIST_SIGN: Final = "|"
 """Between the values of a list; an import splits cells there."""
 _EXAMPLES: Final = 5
+_NUMBER: Final = re.compile(r"\d[\d,]*")
 
 
 class Restored:
@@ -93,14 +95,15 @@ class RefusedRow:
 
     def as_json(self) -> str:
         """For the job's own notes."""
-        problems = [(p.column, p.value, p.reason, p.accepted) for p in self.problems]
+        problems = [(p.column, p.value, p.reason, p.accepted, *([body] if (body := body_of(p.reason)) else ())) for p in self.problems]
         return json.dumps([problems, list(self.cells), self.row, sorted(self.absent)])
 
     @classmethod
     def from_json(cls, line: int, text: str) -> RefusedRow:
         """Reads what `as_json` returned."""
         problems, cells, row, absent = json.loads(text)
-        return cls(line, tuple(RowProblem(c, v, r, tuple(a)) for c, v, r, a in problems), cells, row, frozenset(absent))
+        row_problems = tuple(RowProblem(c, v, stored_sentence(r, *b or [None]), tuple(a)) for c, v, r, a, *b in problems)
+        return cls(line, row_problems, cells, row, frozenset(absent))
 
 
 @dataclass(slots=True)
@@ -109,6 +112,8 @@ class Summary:
 
     rows: int = 0
     groups: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sentences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What pages translate, by reason, where it is more than the reason."""
     first: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, row: RefusedRow) -> None:
@@ -116,24 +121,46 @@ class Summary:
         self.rows += 1
         for problem in row.problems:
             # Without values and numbers, so that the same mistakes are counted together.
-            reason = problem.reason.replace(repr(problem.value), "…") if problem.value else problem.reason
-            key = (problem.column, re.sub(r"\d[\d,]*", "N", reason))
+            reason = _without_values(problem.reason, problem.value)
+            key = (problem.column, str(reason))
             self.groups[key] += 1
+            if body := body_of(reason):
+                self.sentences[key[1]] = body
             examples = self.first.setdefault(key, [])
             if len(examples) < _EXAMPLES:
-                examples.append(
-                    {
-                        "line": row.line,
-                        "row": row.row or row.line,
-                        "value": problem.value,
-                        "reason": problem.reason,
-                        "accepted": list(problem.accepted),
-                    }
-                )
+                example = {
+                    "line": row.line,
+                    "row": row.row or row.line,
+                    "value": problem.value,
+                    "reason": problem.reason,
+                    "accepted": list(problem.accepted),
+                }
+                examples.append(example | _with_sentence(body_of(problem.reason)))
 
     def as_json(self) -> list[dict[str, Any]]:
         """The most frequent first."""
-        return [{"field": key[0], "reason": key[1], "rows": n, "first": self.first[key]} for key, n in self.groups.most_common(50)]
+        return [
+            {"field": key[0], "reason": key[1], "rows": count, "first": self.first[key]} | _with_sentence(self.sentences.get(key[1]))
+            for key, count in self.groups.most_common(50)
+        ]
+
+
+def _without_values(reason: str, value: str) -> str:
+    """The reason with "…" for the refused value and N for numbers."""
+
+    def general(text: str) -> str:
+        return _NUMBER.sub("N", text.replace(repr(value), "…") if value else text)
+
+    if not isinstance(reason, Sentence) or not reason.values:
+        return general(reason)
+    values = {name: general(f"{each:,}" if isinstance(each, int) else each) for name, each in reason.values.items()}
+    sentence = Sentence(reason.template, **values).shaped(capital=reason.capital, stop=reason.stop)
+    text = general(reason)
+    return sentence if sentence == text else text
+
+
+def _with_sentence(body: dict[str, Any] | None) -> dict[str, Any]:
+    return {"sentence": body} if body else {}
 
 
 def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *, sparse: bool = False) -> Summary:

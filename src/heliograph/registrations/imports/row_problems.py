@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.sentence_template import Sentence, gettext_noop, with_capital
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
-from heliograph.registrations.imports.import_errors import RowProblem, gettext_noop
+from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.rows import place
 
-_WORDS = {"status": "status", "attendee_type": "attendee type"}
+_UNKNOWN = {
+    "status": gettext_noop("There is no status %(value)s in this event."),
+    "attendee_type": gettext_noop("There is no attendee type %(value)s in this event."),
+}
 _LIMIT = re.compile(r"at most [\d,]+( characters)?")  # the limit in a reason
 MOST = 50  # accepted values listed
+ANY_CODE: Final = gettext_noop("any text that no other registration of the event has")
+OTHER_CODE: Final = gettext_noop("a code that no other row of the file has")
+ACCEPTED_WORDS: Final = frozenset({ANY_CODE, OTHER_CODE})
+"""What is listed as accepted and is no value: pages translate it."""
 
 
 def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: AccountConfig, event: EventConfig | None) -> RowProblem:
@@ -24,11 +33,11 @@ def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: Ac
     name: the column for a path in the document
     """
     allowed = _names(problem.field, account, event) or problem.allowed
-    reason = problem.reason[:1].upper() + problem.reason[1:]
-    if event is not None and problem.field in _WORDS and problem.value:
-        reason = f"There is no {_WORDS[problem.field]} {problem.value!r} in this event."
+    reason = with_capital(problem.reason)
+    if event is not None and problem.field in _UNKNOWN and problem.value:
+        reason = Sentence(_UNKNOWN[problem.field], value=repr(problem.value))
     if not allowed and problem.field == "code":
-        allowed = ("any text that no other registration of the event has",)
+        allowed = (ANY_CODE,)
     if not allowed and (limit := _LIMIT.search(reason)):
         allowed = (limit[0],)
     return RowProblem(name(problem.field), problem.value, reason, likeliest_first(problem.value, allowed))
@@ -41,12 +50,17 @@ def no_event(column: str, known: Sequence[str]) -> RowProblem:
 
 def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:
     """The row names an event that the account does not have."""
-    return RowProblem(column, code, f"There is no event {code!r}.", likeliest_first(code, known))
+    return RowProblem(column, code, Sentence("There is no event %(code)s.", code=repr(code)), likeliest_first(code, known))
 
 
 def used_before(column: str, code: object, line: int, row: int) -> RowProblem:
     """Another row of the file has this code. The second row is refused, because only a person knows which of the two is right."""
-    return RowProblem(column, str(code), f"Line {place(line, row)} has this code already.", ("a code that no other row of the file has",))
+    return RowProblem(
+        column,
+        str(code),
+        Sentence("Line %(line)s has this code already.", line=place(line, row)),
+        (OTHER_CODE,),
+    )
 
 
 def no_email(column: str, value: str) -> RowProblem:

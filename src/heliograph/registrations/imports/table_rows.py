@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
-from heliograph.registrations.imports.import_errors import ImportFileError, NoTable, gettext_noop
+from heliograph.registrations.imports.import_errors import ImportFileError, NoTable
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unique_names, unusable
 from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, FileLine, FileLines, FilePosition
 

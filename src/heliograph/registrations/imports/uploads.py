@@ -22,18 +22,17 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import DatabaseError, connections, transaction
-from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts.models import Account
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import Column, Known, check_together, guess_unchecked
 from heliograph.registrations.imports.file_reader import Format
-from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, gettext_noop
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError
 from heliograph.registrations.imports.missing_setup import Lack
 from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
@@ -91,14 +90,6 @@ class Sheet:
     sample: Sequence[Sequence[str]]
     columns: Sequence[Column]
     known: Known
-
-
-def refusal_text(error: ImportFileError) -> str:
-    """Why a file is refused, in the reader's language."""
-    if not error.sentence:
-        return _(str(error))
-    values = {name: intcomma(value) if isinstance(value, int) else value for name, value in error.values.items()}
-    return _(error.sentence) % values if values else _(error.sentence)
 
 
 def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:

@@ -16,9 +16,10 @@ from typing import BinaryIO, Final
 import python_calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.registrations.imports.cell_errors import cell_errors
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
-from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, RowProblem, gettext_noop
+from heliograph.registrations.imports.import_errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.registrations.imports.reader_process import check_readable
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, clip_value, unique_names, unusable
 from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far
@@ -101,7 +102,12 @@ class WorkbookRows:
         return FileRow(
             number,
             filled,
-            RowProblem(name, errors[first], f"The cell contains the Excel error {errors[first]}.", ("a value, or an empty cell",)),
+            RowProblem(
+                name,
+                errors[first],
+                Sentence("The cell contains the Excel error %(error)s.", error=errors[first]),
+                ("a value, or an empty cell",),
+            ),
         )
 
     def _row(self, number: int, cells: list[str]) -> FileRow:

@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.sentence_template import stored_sentence
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
@@ -142,7 +144,7 @@ def _refused(rows: list[dict[str, Any]], count: int) -> RefusedRows:
         [
             RefusedCell(heads[0], row["code"], reverse("registration", args=(row["event"], row["code"]))),
             RefusedCell(heads[1], row["status"]),
-            RefusedCell(heads[2], reasons.get(row["reason"], row["reason"])),
+            RefusedCell(heads[2], reasons.get(row["reason"]) or translated(stored_sentence(row["reason"], row.get("sentence")))),
         ]
         for row in rows
     ]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from heliograph.accounts.actors import Actors
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import AccountReader, account_reader
@@ -402,7 +403,7 @@ def erase_resume(request: AccountRequest, erasure: int) -> HttpResponse:
         if row.job is not None:
             control.resume(row.job, request.account.pk)
     except control.NotPossible as error:
-        say(request, _(str(error)))
+        say(request, translated(error))
     return HttpResponseRedirect(reverse("erase-done", args=(erasure,)))
 
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
@@ -71,7 +72,7 @@ def upload(request: AccountRequest) -> HttpResponse:
             except ReadingBusy as busy:
                 notice = busy_notice(busy)
             except ImportFileError as refusal:
-                form.add_error("file", uploads.refusal_text(refusal))
+                form.add_error("file", translated(refusal))
             else:
                 return HttpResponseRedirect(reverse("import-columns", args=(new_upload.id,)))
     return _upload_page(request, form, notice)
@@ -122,7 +123,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         except ReadingBusy as busy:
             notice = busy_notice(busy)
         except ImportFileError as error:
-            notice = {"tone": "failed", "title": _("It cannot be read like this"), "text": uploads.refusal_text(error), "items": []}
+            notice = {"tone": "failed", "title": _("It cannot be read like this"), "text": translated(error), "items": []}
         else:
             return HttpResponseRedirect(request.path)
     try:
@@ -130,7 +131,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
     except ReadingBusy as busy:
         return _being_read(request, file_upload, busy)
     except ImportFileError as error:
-        say(request, uploads.refusal_text(error))
+        say(request, translated(error))
         return HttpResponseRedirect(reverse("import"))
     data = request.POST if request.method == "POST" and not reads_again else None
     form = ColumnsForm(sheet, _events(request), data, initial={"event": file_upload.event})
@@ -142,7 +143,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         except ReadingBusy as busy:
             notice = busy_notice(busy)
         except ImportFileError as error:
-            notice = {"tone": "failed", "title": _("These columns can’t be used"), "text": uploads.refusal_text(error), "items": []}
+            notice = {"tone": "failed", "title": _("These columns can’t be used"), "text": translated(error), "items": []}
         else:
             return HttpResponseRedirect(reverse("import-dry-run", args=(upload,)))
     return _columns(request, file_upload, sheet, form, notice)
@@ -152,9 +153,7 @@ def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy)
     """The page in place of the columns while an upload is being read. It reloads itself after 3 seconds."""
     is_this_upload = busy.reading is not None and busy.reading.upload == file_upload.id
     title, text = (
-        (_("It is being read"), _("This page updates automatically."))
-        if is_this_upload
-        else (_("It waits to be read"), uploads.refusal_text(busy))
+        (_("It is being read"), _("This page updates automatically.")) if is_this_upload else (_("It waits to be read"), translated(busy))
     )
     notice = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
     response = _upload_page(request, UploadForm(_events(request), initial={"event": file_upload.event}), notice)

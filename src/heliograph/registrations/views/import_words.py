@@ -10,12 +10,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.sentence_template import stored_sentence
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
+from heliograph.registrations.imports.row_problems import ACCEPTED_WORDS
 from heliograph.web.charts import SharePart, share
 from heliograph.web.shown_fields import Choice
 
@@ -204,12 +207,12 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
     first = list(group["first"])
     first_lines = "; ".join(f"{_place(x)}: {x['value']}" if x["value"] else _place(x) for x in first[:3])
-    accepted = list(dict.fromkeys(text for x in first for text in x["accepted"]))
+    accepted = list(dict.fromkeys(_(text) if text in ACCEPTED_WORDS else text for x in first for text in x["accepted"]))
     return [
         RefusedCell(heads[0], group["field"] or _("The whole line")),
         RefusedCell(heads[1], intcomma(group["rows"])),
         RefusedCell(heads[2], first_lines),
-        RefusedCell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
+        RefusedCell(heads[3], _translated_reason(first[0] if first else group)),
         RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
     ]
 

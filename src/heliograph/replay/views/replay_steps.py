@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
@@ -268,9 +269,9 @@ def send(request: AccountRequest, replay: int) -> HttpResponse:
         except Invalid as error:
             form.refuse(error)
         except NotNow as error:
-            form.add_error(None, _(str(error)))
+            form.add_error(None, translated(error))
         except TooMuchWork as error:  # a redirect back would end at this address, which has no page
-            form.add_error(None, str(error))
+            form.add_error(None, translated(error))
         else:
             return HttpResponseRedirect(reverse("replay-run", args=(replay,)))
     return _render(request, state, form)
@@ -293,5 +294,5 @@ def act(request: AccountRequest, replay: int) -> HttpResponse:
             case "stop":
                 replays.stop_check(account, replay)
     except NotNow as error:
-        say(request, _(str(error)))
+        say(request, translated(error))
     return HttpResponseRedirect(reverse("replay-run", args=(replay,)))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest, needs
@@ -104,7 +105,7 @@ def _discard_cause(request: AccountRequest, cause: str) -> HttpResponse:
     try:
         count, flow = waiting_of_cause(request.account.pk, cause)
     except NothingWaits as error:
-        say(request, _(str(error)))
+        say(request, translated(error))
         return HttpResponseRedirect(reverse("retry"))
     confirmation = question(
         Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", count.number) % {"n": many(count)}),
@@ -150,7 +151,7 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
     try:
         resend(request.account.pk, action, as_it_was=pressed.get("how", "") == AS_IT_WAS)
     except NothingToSync as error:
-        say(request, _(str(error)))
+        say(request, translated(error))
     else:
         keeps = hindrance(retry_item.prospect)
         made = _("A new action is created, which sends it again.") if keeps else _("It is sent again, as a new action.")

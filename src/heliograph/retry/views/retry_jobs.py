@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
@@ -107,7 +108,7 @@ def _act(request: AccountRequest, job: Job) -> None:
         if does is not None:
             does(job.pk, request.account.pk)
     except control.NotPossible as error:
-        say(request, _(str(error)))
+        say(request, translated(error))
 
 
 # --- a job over many items
@@ -173,7 +174,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
             rows = FailedRows.read(request.account.pk, filters.retry_filter)
             begun = downloads.start(rows, columns, exact=exact, by=request.user.actor)
         except downloads.NothingFailed as error:
-            say(request, _(str(error)))
+            say(request, translated(error))
             return HttpResponseRedirect(back)
         return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
     retry_filter = downloadable(filters.retry_filter)

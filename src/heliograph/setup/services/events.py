@@ -76,7 +76,7 @@ def save_event(
             transaction.db, transaction.account, id, state, by=transaction.by, provider=transaction.provider, quiet=quiet
         )
     except EventCodeTaken as error:
-        raise Invalid({"code": [str(error)]}) from None
+        raise Invalid({"code": [error.sentence]}) from None
     if before is not None:
         _loses(transaction, before, state, confirmed=confirmed)
     if recorded.created:

@@ -91,7 +91,7 @@ def _save(transaction: SetupTransaction, read: Callable[[Category, Intervals], I
     try:
         policy = RetryPolicy(intervals)
     except BadIntervals as error:
-        raise Invalid({FIELDS[error.category] if error.category else "": [str(error)]}) from None
+        raise Invalid({FIELDS[error.category] if error.category else "": [error.sentence]}) from None
     row.retry_intervals = None if intervals == dict(STANDARD) else {c.value: [wait / SECOND for wait in intervals[c]] for c in SEVERITY}
     row.save(update_fields=["retry_intervals"])
     transaction.note(Deed.CHANGED, "account", row, _audit_values(stored), _audit_values(intervals))

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.natural_order import natural_order
@@ -326,7 +327,7 @@ def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> boo
     except Invalid as error:
         form.refuse(error, names={"": "into"})
     except (NotThere, InUse) as error:
-        form.add_error("into", str(error))
+        form.add_error("into", translated(error))
     else:
         say(request, _("%(old)s is merged into %(new)s.") % {"old": row.label, "new": into.label})
     return not form.errors

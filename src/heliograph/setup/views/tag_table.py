@@ -11,6 +11,7 @@ from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.ids import read_id
 from heliograph.setup.setup_errors import Invalid, NotThere
@@ -148,7 +149,7 @@ class TagRows:
         if isinstance(error, Invalid):
             self.forms[id].refuse(error, names={"tag": "tags", "": "tags"})
         else:
-            self.forms[id].add_error("tags", str(error))
+            self.forms[id].add_error("tags", translated(error))
 
     def draw_callout(self) -> dict[str, Any] | None:
         """The callout above the table."""

@@ -15,6 +15,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may
@@ -303,7 +304,7 @@ def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
             raise SavedMeanwhile(newest.number, newest.by)
         messages = _restored(request, versioned, restored, newest, question)
     except Invalid as error:
-        message = " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences)
+        message = " ".join(translated(sentence) for sentences in error.fields.values() for sentence in sentences)
         return _compared(request, versioned, number, refused=RestoreRefusal(_("Not restored"), message), status=422)
     except AsksFirst as error:
         return _compared(request, versioned, number, question=_with_stops(question, error), status=409)

@@ -38,7 +38,7 @@ def save_command(transaction: SetupTransaction, id: int, settings: CommandSettin
     try:
         command_of(settings.name, _code(transaction.account))
     except CommandsError as error:
-        raise Invalid({"name": [str(error)]}) from None
+        raise Invalid({"name": [error.sentence]}) from None
     stored: dict[str, Any] = json.loads(row.settings or "{}")
     before, body = stored.get("command"), settings.to_body()
     if before == body:
@@ -72,7 +72,7 @@ def run_now(account: int, id: int, *, by: str) -> int | None:
     try:
         records = _first_records(command_of(command_settings(row.settings).name, _code(account)), id)
     except (CommandsError, ProgramFailed, SingerError) as error:
-        raise Invalid({"source": [str(error)]}) from None
+        raise Invalid({"source": [error.sentence]}) from None
     if not records:
         raise Invalid({"source": [_("It printed no record.")]})
     body = json.dumps([record.entry for record in records], ensure_ascii=False).encode("utf-8", "replace")

@@ -45,7 +45,7 @@ def save_event(transaction: SetupTransaction, id: int, event: EventbriteEvent, *
     try:
         description = list_of(event)
     except RestListError as error:
-        raise Invalid({"server" if error.place == "address" else error.place: [str(error)]}) from None
+        raise Invalid({"server" if error.place == "address" else error.place: [error.sentence]}) from None
     row.settings = json.dumps(json.loads(row.settings or "{}") | {EVENTBRITE: event.to_body()}, ensure_ascii=False)
     row.save(update_fields=["settings"])
     row = save_list(transaction, id, description)

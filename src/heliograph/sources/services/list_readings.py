@@ -71,7 +71,7 @@ def read_now(account: int, id: int, *, by: str) -> int | None:
             raise Invalid({"source": [answer.message]})
         page = read_page(description, answer.json, answer.headers, Place())
     except (UnreadablePage, BodyError, NotThere) as error:
-        raise Invalid({"source": [str(error)]}) from None
+        raise Invalid({"source": [error.sentence]}) from None
     body = json.dumps([item.value for item in page.items], ensure_ascii=False).encode("utf-8", "replace")
     with saving(account, by=by) as transaction:
         lock_source(id)

@@ -39,7 +39,7 @@ def save_pretix(transaction: SetupTransaction, id: int, settings: PretixSettings
     try:
         description, mapping = list_of(settings).to_body(), json.dumps(mapping_of(settings).to_body(), ensure_ascii=False)
     except (RestListError, MappingError) as error:
-        raise Invalid({"pretix": [str(error)]}) from None
+        raise Invalid({"pretix": [error.sentence]}) from None
     stored = json.loads(row.settings or "{}")
     before, body = stored.get(PRETIX), settings.to_body()
     if before == body and row.mapping == mapping:

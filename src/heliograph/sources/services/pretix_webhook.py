@@ -35,7 +35,7 @@ def set_up_webhook(account: int, id: int, *, by: str) -> None:
         requests = requests_of(account, former)
         requests.check_webhooks(former.catalogue.organizer)
     except (PretixRefusal, NotPretix) as error:
-        raise Invalid({"pretix": [str(error)]}) from None
+        raise Invalid({"pretix": [error.sentence]}) from None
     with saving(account, by=by) as transaction:
         before = source_proof.secrets_of(source)
         for each in before:
@@ -48,7 +48,7 @@ def set_up_webhook(account: int, id: int, *, by: str) -> None:
         with saving(account, by=by) as transaction:
             source_proof.end_secret(transaction, id, source_proof.secrets_of(source)[-1].pk)
             SourceSecret.objects.filter(pk__in=[each.pk for each in before if each.ends is None]).update(ends=None)
-        raise Invalid({"pretix": [str(error)]}) from None
+        raise Invalid({"pretix": [error.sentence]}) from None
     with saving(account, by=by) as transaction:
         row = lock_source(id)
         save_setup(transaction, row, replace(setup_of(row), webhook=webhook))
@@ -68,7 +68,7 @@ def end_webhook(account: int, id: int, *, by: str) -> None:
     try:
         requests_of(account, setup).end_webhook(setup.catalogue.organizer, setup.webhook)
     except PretixRefusal as error:
-        raise Invalid({"pretix": [str(error)]}) from None
+        raise Invalid({"pretix": [error.sentence]}) from None
     with saving(account, by=by) as transaction:
         for secret in source_proof.secrets_of(source):
             source_proof.end_secret(transaction, id, secret.pk)

@@ -59,8 +59,8 @@ def upload_of_first_file(account: int, source: int, *, by: str) -> Upload:
         finally:
             place.close()
     except ImportFileError as error:
-        raise Invalid({"folder": [uploads.refusal_text(error)]}) from None
+        raise Invalid({"folder": [error.sentence]}) from None
     except (FolderUnusable, FileChanged) as error:
-        raise Invalid({"folder": [str(error)]}) from None
+        raise Invalid({"folder": [error.sentence]}) from None
     except OSError as error:
         raise Invalid({"folder": [_("The file cannot be read: %(reason)s.") % {"reason": error.strerror}]}) from None

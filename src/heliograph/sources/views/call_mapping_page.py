@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.item_plan import ItemOutcome
@@ -87,7 +88,7 @@ def source_mapping(request: AccountRequest, id: int) -> HttpResponse:
                 _("Somebody else saved this source in the meantime. What you wrote is still here: save again, and it replaces theirs.")
             ]
         except Invalid as error:
-            errors = [_(sentence) for sentences in error.fields.values() for sentence in sentences]
+            errors = [translated(sentence) for sentences in error.fields.values() for sentence in sentences]
     elif verb == "sample":
         errors = _take_sample(editing, targets)
     else:
@@ -264,7 +265,7 @@ def _reason(problem: Any, calls: Sequence[TriedCall], targets: CallTargets) -> d
     return {
         "count": len(calls),
         "words": problem_words(problem, targets),
-        "cure": _(problem.cure),
+        "cure": translated(problem.cure),
         "calls": f"{', '.join(names[:MOST_NAMED])}{' …' if len(names) > MOST_NAMED else ''}",
         "target": problem.target.partition("[")[0],
     }

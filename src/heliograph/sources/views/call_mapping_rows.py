@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.mapping.row import FixedText, Otherwise, SourceValue, ValueMap
 from heliograph.domain.mapping.transform import Case
 from heliograph.domain.source.call_documents import CallProblem, MappedCall, documents_of, seen_values
@@ -300,9 +301,9 @@ class CallEditor:
 
 
 def _sentence(problem: CallProblem) -> str:
-    reason = _(problem.reason)
+    reason = translated(problem.reason)
     words = f"“{problem.value}” {reason}" if problem.value and problem.value not in reason else reason
-    return f"{words[:1].upper()}{words[1:]} {_(problem.cure)}"
+    return f"{words[:1].upper()}{words[1:]} {translated(problem.cure)}"
 
 
 def _count(seen: Counter[str], value: str) -> int:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.errors import HeliographError
@@ -105,7 +106,7 @@ def _saved(request: AccountRequest, id: int, *, to_mapping: bool) -> HttpRespons
     try:
         list_readings.read_now(request.account.pk, id, by=request.user.actor)
     except Invalid as error:
-        say(request, " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences))
+        say(request, " ".join(translated(sentence) for sentences in error.fields.values() for sentence in sentences))
     return HttpResponseRedirect(reverse("source-mapping", args=(id,)))
 
 

@@ -15,9 +15,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.ids import read_id, read_number
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.mapping.paths import ABSENT, Path, PathError, format_path, look_up
+from heliograph.domain.sentence_template import with_capital
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.json_fields import ROOT_LIST, JsonLine, lines_of, parse_field
 from heliograph.domain.source.list_guesses import are_times, is_key, list_at, propose, propose_members
@@ -187,7 +189,7 @@ class ListForm(SharedForm):
             return RestList.from_body(stored | values | {"query": query_pairs(values["query"])})
         except BodyError as error:
             place = {"since": "since_parameter", "clock": "clock_member"}.get(error.where, error.where.split("[")[0])
-            self.add_error(place if place in self.fields else None, error.reason[:1].upper() + error.reason[1:])
+            self.add_error(place if place in self.fields else None, translated(with_capital(error.reason)))
             return None
 
     def tick(self, name: str) -> None:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.ids import read_id
@@ -116,7 +117,7 @@ class MatchRow:
             "tags": SEPARATOR.join(self.tag_names),
             "todo": self.todo if self.todo and not self.tag_names else "",
             "has_tags": bool(self.todo),
-            "error": " ".join(_(sentence) for sentence in errors.get(self.id, ())),
+            "error": " ".join(translated(sentence) for sentence in errors.get(self.id, ())),
         }
 
 
@@ -148,7 +149,7 @@ def source_pretix_match(request: AccountRequest, id: int) -> HttpResponse:
         "sources/pretix_match.html",
         entry=ENTRY,
         status=422 if errors else 200,
-        told=not_saved([_(sentence) for sentence in errors.get("", ())]) if errors else None,
+        told=not_saved([translated(sentence) for sentence in errors.get("", ())]) if errors else None,
         **page.context(errors),
         **frame(pretix_row(id), 3),
     )

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections.models import Connection
@@ -174,7 +175,7 @@ def source_pretix_events(request: AccountRequest, id: int) -> HttpResponse:
             if not refusal:
                 return HttpResponseRedirect(reverse("source-pretix-match", args=(id,)))
             errors = {"": [refusal]}
-    callout = not_saved([_(sentence) for sentence in errors.get("", ())]) if errors else None
+    callout = not_saved([translated(sentence) for sentence in errors.get("", ())]) if errors else None
     if callout is None and setup.refusal:
         callout = {"tone": "failed", "title": _("pretix did not answer again"), "text": setup.refusal, "items": []}
     return settings_page(
@@ -241,7 +242,7 @@ class _EventRow:
             "when": _day(event),
             "on": self.is_chosen,
             "to": self._to.draw_field("to"),
-            "error": " ".join(_(sentence) for sentence in errors.get(event.key, ())),
+            "error": " ".join(translated(sentence) for sentence in errors.get(event.key, ())),
         }
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.ids import read_id
@@ -74,7 +75,7 @@ def source_pretix_start(request: AccountRequest, id: int) -> HttpResponse:
         try:
             made = _act(request, source, form)
         except Invalid as error:
-            errors = [_(sentence) for sentences in error.fields.values() for sentence in sentences]
+            errors = [translated(sentence) for sentences in error.fields.values() for sentence in sentences]
         source = pretix_row(id)
         if not made and not errors:
             return HttpResponseRedirect(reverse("source-pretix-start", args=(id,)))

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.accounts.languages import translated
+from heliograph.domain.sentence_template import whole_sentence
 from heliograph.domain.source.handshake import HANDSHAKES, Handshake
 from heliograph.domain.source.verification import (
     ANY_AGE,
@@ -140,7 +141,7 @@ class ProofForm(SharedForm):
             field = {"headers": "token_header" if typed["how"] == Proof.TOKEN else "header", "prefix": "before"}.get(
                 error.field, error.field
             )
-            self.add_error(field if field in self.fields else None, _(error.reason[:1].upper() + error.reason[1:] + "."))
+            self.add_error(field if field in self.fields else None, translated(whole_sentence(error.reason)))
             return None
 
     def _verification(self, typed: Mapping[str, Any]) -> Verification:

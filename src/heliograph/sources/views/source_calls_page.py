@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from heliograph.accounts.audit import Deed
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.source.call_body import NoCallBody
@@ -86,7 +87,7 @@ def _item(problem: CallProblem, calls: Sequence[SourceCall], mapping: CallMappin
     return {
         "count": len(calls),
         "words": problem_words(problem, targets),
-        "cure": _(problem.cure),
+        "cure": translated(problem.cure),
         "target": problem.target.partition("[")[0],
         "calls": [{"id": call.pk, "at": call.at, "name": _name(_stored(call), mapping)} for call in calls[:MOST_NAMED]],
         "more": ngettext("and %(n)s more", "and %(n)s more", more) % {"n": intcomma(more)} if more > 0 else "",
@@ -163,7 +164,7 @@ def source_call(request: AccountRequest, id: int, call: int) -> HttpResponse:
             "headers": _headers(row.headers),
         },
         result=_result(row),
-        problems=[{"words": problem_words(each, targets), "cure": _(each.cure)} for each in read_problems(row.problem)],
+        problems=[{"words": problem_words(each, targets), "cure": translated(each.cure)} for each in read_problems(row.problem)],
         documents=[_document_lines(each.document, masked=is_masked) for each in mapped.registrations[:MOST_DOCUMENTS]],
         lines=_body_lines(stored, mapping, masked=is_masked),
         is_masked=is_masked,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
@@ -129,7 +130,7 @@ def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
         try:
             synced = sync_registration(reader, id, flow)
         except NothingToSync as error:
-            say(request, _("Nothing was sent.") + " " + _(str(error)))
+            say(request, _("Nothing was sent.") + " " + translated(error))
         else:
             message = _("Sync now: %(made)s") % {"made": synced.text}
             say(request, message, link=_("Watch them"), href=reverse("feed"))
