@@ -8,11 +8,13 @@ the template and the values that it was made of: a page puts the values into the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 type SentenceValue = str | int
-"""A value of a sentence. An int is written with separators of thousands; a Sentence is translated, too."""
+"""A value of a sentence. An int is written with separators of thousands, as %(n)d without; a Sentence is translated, too."""
+_PLAIN_NUMBER: Final = re.compile(r"%\((\w+)\)d")
 
 
 def gettext_noop(sentence: str) -> str:
@@ -91,6 +93,20 @@ def body_of(text: str) -> dict[str, Any] | None:
     return text.to_body() if isinstance(text, Sentence) and (text.values or text != text.template) else None
 
 
+def with_sentence(name: str, text: str) -> dict[str, Any]:
+    """An English text as a member of a JSON, with its sentence beside it if it is one with values; `sentence_in` reads them.
+
+    name: of the member
+    """
+    body = body_of(text)
+    return {name: str(text)} if body is None else {name: str(text), f"{name}_sentence": body}
+
+
+def sentence_in(body: Mapping[str, Any], name: str) -> str:
+    """The text that `with_sentence` put into a JSON; "" if there is none."""
+    return stored_sentence(str(body.get(name) or ""), body.get(f"{name}_sentence"))
+
+
 def stored_sentence(text: str, body: object) -> str:
     """A stored English text as a sentence again.
 
@@ -129,7 +145,7 @@ def plain_text(value: object) -> str:
 
 def _filled(template: str, values: Mapping[str, SentenceValue], number: Callable[[int], str]) -> str:
     texts = {name: number(value) if isinstance(value, int) else value for name, value in values.items()}
-    return template % texts if texts else template
+    return _PLAIN_NUMBER.sub(lambda place: str(values[place[1]]), template) % texts if texts else template
 
 
 def _shaped(text: str, *, capital: bool, stop: bool | None) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.sentence_template import body_of
+from heliograph.domain.sentence_template import with_sentence
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
@@ -200,10 +200,7 @@ class SettingStatus:
     def _refuse(self, row: RegistrationRow, reason: str) -> None:
         self._counts["refused"] += 1
         if len(self._refused) < MOST_REFUSED:
-            self._refused.append(
-                {"event": row.event_code, "code": row.code, "status": row.status, "reason": reason}
-                | ({"sentence": body} if (body := body_of(reason)) else {})
-            )
+            self._refused.append({"event": row.event_code, "code": row.code, "status": row.status, **with_sentence("reason", reason)})
 
     def close(self) -> None:
         """Does nothing: no files are open."""

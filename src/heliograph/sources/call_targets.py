@@ -17,6 +17,7 @@ from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.registrations.imports.columns import Known
+from heliograph.web.field_names import standard_name
 from heliograph.web.shown_fields import Choice
 
 NAMES: Final = {
@@ -53,9 +54,11 @@ class CallTargets:
             fields = self.known.account.profile_fields.values()
             return next((each.label for each in fields if each.code == rest.removeprefix("custom.")), rest.removeprefix("custom."))
         if group == "profile":
-            return _(PROFILE_FIELDS[rest])
+            return standard_name(PROFILE_FIELDS[rest])
         if group == "answers":
             return next((each.label for each in self.known.questions() if each.code == rest), rest)
+        if group == "properties" and rest in STANDARD_PROPERTY_NAMES.values():
+            return standard_name(rest)
         return rest
 
     def options(self, target: str) -> list[str]:

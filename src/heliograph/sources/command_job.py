@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from django.db import connections
-from django.utils.translation import gettext as _
 from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Account
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.sentence_template import with_sentence
 from heliograph.domain.source.list_page import ListItem
 from heliograph.domain.source.platforms import COMMAND
 from heliograph.domain.source.read_failure import wait_after
@@ -154,7 +154,7 @@ class CommandRun:
             try:
                 self._run = self._begin(source, now)
             except HeliographError as error:
-                return Chunk(source, is_over=True, failure=str(error))
+                return Chunk(source, is_over=True, failure=error.sentence)
         run = self._run
         batches: list[SingerBatch] = []
         try:
@@ -168,7 +168,7 @@ class CommandRun:
                 batches += run.reader.end()
                 run.program.check_end()
         except HeliographError as error:
-            return Chunk(run.source, (*batches, *run.reader.so_far()), is_over=True, failure=str(error))
+            return Chunk(run.source, (*batches, *run.reader.so_far()), is_over=True, failure=error.sentence)
         return Chunk(run.source, tuple(batches), is_over=is_over)
 
     def _begin(self, source: ReadSource, now: int) -> _Run:
@@ -201,7 +201,7 @@ class CommandRun:
         if chunk.failure:
             source_reads.save_cursor(db, source.id, text)
             due = now if is_asked else now + wait_after(source.failures + 1, jitter=random.uniform(-1, 1))  # noqa: S311
-            source_reads.save_failure(db, source.id, json.dumps({"words": chunk.failure}), due, now)
+            source_reads.save_failure(db, source.id, json.dumps(with_sentence("words", chunk.failure)), due, now)
         elif chunk.is_over:
             assert self._run is not None
             source_reads.save_progress(db, source.id, text, now if is_asked else now + self._run.every * MINUTE, now)
@@ -251,7 +251,7 @@ def command_settings(settings: str) -> CommandSettings:
     try:
         return CommandSettings.from_body(stored["command"])
     except (KeyError, TypeError, BodyError):
-        raise HeliographError(_("No command is chosen. Choose one on the page of the source.")) from None
+        raise HeliographError("No command is chosen. Choose one on the page of the source.") from None
 
 
 def last_run(source: Source) -> RunFacts | None:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_noop
 from django_scopes import scope, scopes_disabled
 
 from heliograph.domain.errors import TooMuchWork
+from heliograph.domain.sentence_template import Sentence, with_sentence
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.source_states import CallState
 from heliograph.domain.source.watched_folder import FileFacts, FolderProgress, Subfolder, TakenFile, shown_name
@@ -121,7 +122,9 @@ class FolderImport:
         if reading is None:
             raise FolderUnusable(gettext_noop("No reading of the columns is remembered. Choose it on the page of the source."))
         if facts.size > uploads.MOST_KEPT:
-            return self._refuse(file, f"It is larger than {uploads.MOST_KEPT >> 30} GB. Split it, and put the parts into the folder.")
+            return self._refuse(
+                file, Sentence("It is larger than %(most)s GB. Split it, and put the parts into the folder.", most=uploads.MOST_KEPT >> 30)
+            )
         try:
             upload = self._copied(file, reading)
         except FileChanged:
@@ -133,11 +136,11 @@ class FolderImport:
                 file, gettext_noop("Heliograph may not read it. Give it the right to, and put the file into the folder again.")
             )
         except ColumnsError as error:
-            return self._refuse(file, f"{error} {REFIT}")
+            return self._refuse(file, Sentence("%(error)s %(refit)s", error=error.sentence, refit=Sentence(REFIT)))
         except FileUnreadable as error:
-            raise FolderUnusable(str(error)) from None
+            raise FolderUnusable(error.sentence) from None
         except ImportFileError as error:
-            return self._refuse(file, str(error))
+            return self._refuse(file, error.sentence)
         about = {"source": self._source.id, "file": shown_name(file.name), "kept_as": kept_name(file)}
         parameters = uploads.job_parameters(upload, Wishes()) | {folder_rows.PARAMETER: about}
         try:
@@ -190,7 +193,10 @@ class FolderImport:
         elif job.state == JobState.CANCELLED:
             words = gettext_noop("Its import was stopped. What it had recorded stays; put the file into the folder again for the rest.")
         elif job.state == JobState.FAILED:
-            words = f"Its import failed: {job.error} What it had recorded stays; put the file into the folder again for the rest."
+            words = Sentence(
+                "Its import failed: %(error)s What it had recorded stays; put the file into the folder again for the rest.",
+                error=Sentence(job.error),
+            )
         elif job.counts.get("refused") and job.counts["refused"] == job.counts.get("done"):
             words = gettext_noop("Each of its rows was refused. The report names the reasons.")
         with contextlib.suppress(_SavedMeanwhile), self._saving() as save:
@@ -208,7 +214,7 @@ class FolderImport:
         counts = {} if job is None else job.counts
         changed = int(counts.get("created", 0)) + int(counts.get("updated", 0))
         db = of_django(connections["default"])
-        about = {"file": shown_name(file.name), "job": file.job, "words": file.words}
+        about = {"file": shown_name(file.name), "job": file.job, **with_sentence("words", file.words)}
         refused = int(counts.get("refused", 0))
         state = CallState.RECORDED if int(counts.get("done", 0)) > refused else CallState.NOTHING
         source_reads.store_file(db, self._source, json.dumps(about), state, (int(counts.get("done", 0)), changed, refused), db.now())

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.source.watched_folder import FileFacts, Subfolder
@@ -84,11 +83,10 @@ class FolderPlace:
         except OSError as error:
             place.close()
             raise FolderUnusable(
-                _(
-                    "The folder %(name)s cannot be used: %(reason)s. Whoever runs Heliograph can put this right: the folder that"
-                    " HELIOGRAPH_FOLDERS names must be there, and Heliograph must be allowed to write to it."
-                )
-                % {"name": name, "reason": error.strerror}
+                "The folder %(name)s cannot be used: %(reason)s. Whoever runs Heliograph can put this right: the folder that"
+                " HELIOGRAPH_FOLDERS names must be there, and Heliograph must be allowed to write to it.",
+                name=name,
+                reason=str(error.strerror),
             ) from None
         finally:
             if at is not None:
@@ -140,7 +138,7 @@ class FolderPlace:
         with self._checked(name, facts) as descriptor, open(descriptor, "rb", closefd=False) as file:
             yield file
             if _facts(os.fstat(descriptor)) != facts:
-                raise FileChanged(_("It was written to while it was read."))
+                raise FileChanged("It was written to while it was read.")
 
     @contextlib.contextmanager
     def _checked(self, name: str, facts: FileFacts) -> Iterator[int]:
@@ -149,11 +147,11 @@ class FolderPlace:
         except PermissionError:
             raise
         except OSError:
-            raise FileChanged(_("It is gone.")) from None
+            raise FileChanged("It is gone.") from None
         try:
             state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1 or _facts(state) != facts:
-                raise FileChanged(_("It is another file now."))
+                raise FileChanged("It is another file now.")
             yield descriptor
         finally:
             os.close(descriptor)

@@ -13,6 +13,7 @@ from django.db import DatabaseError as DjangoDatabaseError
 from django.db import close_old_connections, connections, transaction
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import with_sentence
 from heliograph.domain.source.platforms import FOLDER
 from heliograph.domain.source.read_failure import wait_after
 from heliograph.domain.source.watched_folder import FileFacts, complete_files
@@ -80,7 +81,7 @@ class FolderWatch:
                 place.close()
         except FolderUnusable as error:
             self._seen.pop(id, None)
-            self._note_failure(source, str(error))
+            self._note_failure(source, error.sentence)
             return
         if source.failures:
             with transaction.atomic():
@@ -107,4 +108,6 @@ class FolderWatch:
             source = source_reads.read_source_to_read(db, before.id, lock=True)
             if source is not None and source.version == before.version:
                 now = db.now()
-                source_reads.save_failure(db, source.id, json.dumps({"words": words}), now + wait_after(source.failures + 1), now)
+                source_reads.save_failure(
+                    db, source.id, json.dumps(with_sentence("words", words)), now + wait_after(source.failures + 1), now
+                )

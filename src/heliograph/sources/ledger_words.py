@@ -9,6 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
 from heliograph.domain.source.silence import Doorbell, Silence
@@ -88,11 +89,11 @@ def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
         case GapCause.DELETED:
             return _("Deleted there, and active here again."), ""
         case GapCause.WAITS:
-            return gap.message or _("It waits for its next try."), _moment(gap.at)
+            return message_words(gap.message) or _("It waits for its next try."), _moment(gap.at)
         case GapCause.FAILED:
-            return gap.message or _("All tries are used up."), _moment(gap.at)
+            return message_words(gap.message) or _("All tries are used up."), _moment(gap.at)
         case GapCause.INVALID:
-            return gap.message or _("The message could not be built."), _moment(gap.at)
+            return message_words(gap.message) or _("The message could not be built."), _moment(gap.at)
 
 
 def _row_problem(problems: Sequence[CallProblem]) -> str:

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from django.db import connection as database
 from django.db import transaction
-from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts.vault import vault
@@ -25,6 +24,7 @@ from heliograph.domain.connection.target_response import TargetResponse
 from heliograph.domain.delivery.outcomes import parse_retry_after
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.transform import one_line
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.source.pretix import PRETIX, PretixSettings
 from heliograph.domain.source.pretix_list import list_of
 from heliograph.domain.source.rest_list import RestList, origin_of
@@ -92,9 +92,7 @@ class ListRequester:
                 description.connection, {}
             )
         if origin_of(self._connection.origin) != description.origin:
-            raise NotThere(
-                _("The address of the list is not on the server of its connection, %(server)s.") % {"server": self._connection.origin}
-            )
+            raise NotThere("The address of the list is not on the server of its connection, %(server)s.", server=self._connection.origin)
         self._prepared = prepare(self._connection, self._secrets)
         route = route_of(account, description.connection, self._connection, self._secrets, policy, Limits(longest=LONGEST))
         self._route = replace(route, total_timeout=LONGEST, body_cap=LARGEST_ANSWER)
@@ -132,7 +130,7 @@ class ListRequester:
             case Failure(message=message):
                 return ReadFailure(message)
             case CutOff():
-                return ReadFailure(_("Heliograph is stopping."))
+                return ReadFailure(gettext_noop("Heliograph is stopping."))
 
     def _own_words(self, request: Request, response: Response) -> str:
         """The server's own reason for a refusal, without credentials that it repeats (C5); "" if it gives none, and for a list."""
@@ -167,29 +165,29 @@ def _read(response: Response, words: str) -> ListAnswer | ReadFailure:
         return ReadFailure(quoting(_refusal(status), words), status, retry_after)
     if response.truncated:
         return ReadFailure(
-            _("The answer is larger than %(most)d MB. Ask for fewer items per page.") % {"most": LARGEST_ANSWER // KIB // KIB}, status
+            Sentence("The answer is larger than %(most)d MB. Ask for fewer items per page.", most=LARGEST_ANSWER // KIB // KIB), status
         )
     if status == NO_CONTENT:
         return ListAnswer(status, headers)
     try:
         return ListAnswer(status, headers, json.loads(response.body), response.body)
     except (ValueError, RecursionError):
-        return ReadFailure(_("The answer is not JSON."), status)
+        return ReadFailure(gettext_noop("The answer is not JSON."), status)
 
 
 def quoting(sentence: str, words: str) -> str:
     """A sentence about a server, and what it says itself."""
-    return _("%(sentence)s It says: “%(words)s”") % {"sentence": sentence, "words": words} if words else sentence
+    return Sentence("%(sentence)s It says: “%(words)s”", sentence=Sentence(sentence), words=words) if words else sentence
 
 
 def _refusal(status: int) -> str:
     if status in (401, 403):
-        return _("The server refused the sign-in (%(status)d). Check the connection.") % {"status": status}
+        return Sentence("The server refused the sign-in (%(status)d). Check the connection.", status=status)
     if status == 429:
-        return _("The server asked for fewer requests (429).")
+        return gettext_noop("The server asked for fewer requests (429).")
     if status >= 500:
-        return _("The server failed (%(status)d).") % {"status": status}
-    return _("The server answered %(status)d instead of a list.") % {"status": status}
+        return Sentence("The server failed (%(status)d).", status=status)
+    return Sentence("The server answered %(status)d instead of a list.", status=status)
 
 
 def description_of(settings: str) -> RestList:
@@ -201,5 +199,5 @@ def description_of(settings: str) -> RestList:
     if isinstance(value, dict) and PRETIX in value:
         return list_of(PretixSettings.from_body(value[PRETIX]))
     if not isinstance(value, dict) or "list" not in value:
-        raise HeliographError(_("Its list is not described yet. Describe it first."))
+        raise HeliographError("Its list is not described yet. Describe it first.")
     return RestList.from_body(value["list"])

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.source.list_page import ListPage
 from heliograph.domain.source.list_trial import Doubt, Effect, SinceTrial, Turn, is_sorted, is_unsorted, keyless, keys_twice
 from heliograph.domain.source.rest_list import RestList
@@ -96,7 +97,7 @@ def _modified(page: ListPage) -> dict[str, str]:
 def _pages(trial: TrialRead) -> dict[str, str]:
     name = _("Pages")
     if trial.turn_failure:
-        return _step(name, FAILED, _("Failed"), _("Page 2: %(reason)s") % {"reason": trial.turn_failure})
+        return _step(name, FAILED, _("Failed"), _("Page 2: %(reason)s") % {"reason": translated(trial.turn_failure)})
     match trial.turn:
         case Turn.NONE:
             return _step(name, PASSED, _("One"), _("The answer names no further page"))
@@ -118,7 +119,7 @@ def _since(description: RestList, trial: TrialRead) -> tuple[dict[str, str], str
     name = _("Only what changed")
     since = trial.since
     if trial.since_failure:
-        words = _("Asked since a time, the list failed: %(reason)s") % {"reason": trial.since_failure}
+        words = _("Asked since a time, the list failed: %(reason)s") % {"reason": translated(trial.since_failure)}
         return _step(name, FAILED, _("Failed"), words), _("Look up how the platform wants the time written, and its time zone.")
     if since is None:
         return _step(name, PASSED, _("Not asked"), _("The whole list is read each time")), ""

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from django.utils.translation import gettext as _
-
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.source.pretix_catalogue import (
     MOST_EVENTS,
     MOST_ORGANIZERS,
@@ -88,7 +87,7 @@ class PretixRequests:
         """The organizers, and the events of one of them: by default the first. Raises PretixRefusal, NotPretix."""
         organizers = read_organizers(self._list("organizers/", most=MOST_ORGANIZERS))
         if not organizers:
-            raise PretixRefusal(_("The token’s team sees no organizer. Ask for a token of a team that may see the events you want here."))
+            raise PretixRefusal("The token’s team sees no organizer. Ask for a token of a team that may see the events you want here.")
         slugs = [slug for slug, _ in organizers]
         chosen = organizer if organizer in slugs else slugs[0]
         path = f"organizers/{quote(chosen, safe='')}"
@@ -120,7 +119,7 @@ class PretixRequests:
             )
             parts += _count_parts(read[event.key])
             if parts > MOST_PARTS:
-                raise PretixRefusal(_("These events have too many products and questions for one source. Choose fewer events."))
+                raise PretixRefusal("These events have too many products and questions for one source. Choose fewer events.")
             orders += [each for each in _results(page)[:MOST_SAMPLES] if isinstance(each, dict) and len(json.dumps(each)) <= LARGEST_SAMPLE]
         orders.sort(key=lambda order: str(order.get("datetime", "")), reverse=True)
         events = tuple(read.get(each.key, each) for each in catalogue.events)
@@ -132,7 +131,7 @@ class PretixRequests:
         if isinstance(answer, ReadFailure):
             raise _webhook_refusal(answer)
         if answer.status >= 400:
-            raise PretixRefusal(_("This pretix has no webhooks (%(status)d).") % {"status": answer.status})
+            raise PretixRefusal("This pretix has no webhooks (%(status)d).", status=answer.status)
 
     def add_webhook(self, organizer: str, address: str) -> int:
         """Has pretix call an address when an order changes. Returns the id of the webhook. Raises PretixRefusal, NotPretix."""
@@ -163,20 +162,19 @@ class PretixRequests:
                 url = self._base.url(None, Place(page=1, next=link)) if isinstance(link, str) and link else ""
             except RestListError:
                 raise PretixRefusal(
-                    _("pretix says that its server is another one: %(link)s. Use the address from its configuration.")
-                    % {"link": str(link)[:100]}
+                    "pretix says that its server is another one: %(link)s. Use the address from its configuration.", link=str(link)[:100]
                 ) from None
         return entries
 
     def _page(self, url: str) -> dict[str, Any]:
         if time.monotonic() - self._began > LONGEST_LOOK:
-            raise PretixRefusal(_("pretix answers too slowly. Choose fewer events, and try again."))
+            raise PretixRefusal("pretix answers too slowly. Choose fewer events, and try again.")
         answer = self._requester.get(url)
         if isinstance(answer, ReadFailure):
             raise _refusal(answer)
         if answer.status >= 400:
             raise PretixRefusal(
-                _("There is no pretix at this address (%(status)d). Give the address at which its pages begin.") % {"status": answer.status}
+                "There is no pretix at this address (%(status)d). Give the address at which its pages begin.", status=answer.status
             )
         if not isinstance(answer.json, dict):
             raise NotPretix
@@ -199,22 +197,18 @@ def _results(page: dict[str, Any]) -> list[object]:
 def _webhook_refusal(failure: ReadFailure) -> PretixRefusal:
     if failure.status == 403:
         return PretixRefusal(
-            _(
-                "The token’s team may not set up webhooks (403). Let it change the organizer’s settings, or make the address and paste it in pretix."
-            )
+            "The token’s team may not set up webhooks (403). Let it change the organizer’s settings, or make the address and paste it in pretix."
         )
     if failure.status == 401:
         return _refusal(failure)
-    return PretixRefusal(_("pretix did not set up the webhook. %(why)s") % {"why": failure.message})
+    return PretixRefusal("pretix did not set up the webhook. %(why)s", why=Sentence(failure.message))
 
 
 def _refusal(failure: ReadFailure) -> PretixRefusal:
     if failure.status == 401:
-        return PretixRefusal(
-            _("pretix refuses this token (401). It may belong to another pretix, or have been revoked: ask for a new one.")
-        )
+        return PretixRefusal("pretix refuses this token (401). It may belong to another pretix, or have been revoked: ask for a new one.")
     if failure.status == 403:
-        return PretixRefusal(_("The token’s team may not do this (403). Let it see orders, in all events you want here."))
+        return PretixRefusal("The token’s team may not do this (403). Let it see orders, in all events you want here.")
     if failure.status and 200 <= failure.status < 300:
-        return PretixRefusal(_("There is no pretix at this address: what answers is not its REST API."))
+        return PretixRefusal("There is no pretix at this address: what answers is not its REST API.")
     return PretixRefusal(failure.message)

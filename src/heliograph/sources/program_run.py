@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.humanize.templatetags.humanize import intcomma
-from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.outbound.masks import masks_of
 from heliograph.sources.commands_file import Command
 from heliograph.sources.program_launcher import MEGABYTE
@@ -61,9 +60,7 @@ class ProgramRun:
             self._process = self._start(argv)
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise ProgramFailed(
-                _("%(name)s could not be started: %(reason)s.") % {"name": command.label, "reason": error.strerror}
-            ) from None
+            raise ProgramFailed("%(name)s could not be started: %(reason)s.", name=command.label, reason=str(error.strerror)) from None
         self._streams = selectors.DefaultSelector()
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
@@ -100,8 +97,8 @@ class ProgramRun:
         until = time.monotonic() + seconds
         while not self.is_over and (left := until - time.monotonic()) > 0:
             if time.monotonic() > self._deadline:
-                sentence = _("%(name)s was stopped: it ran longer than %(seconds)s seconds.")
-                raise ProgramFailed(sentence % {"name": self.command.label, "seconds": intcomma(self.command.timeout)})
+                template = gettext_noop("%(name)s was stopped: it ran longer than %(seconds)s seconds.")
+                raise ProgramFailed(template, name=self.command.label, seconds=self.command.timeout)
             wait = min(left, max(0.0, self._deadline - time.monotonic()))
             if not self._streams.get_map():  # it has closed both, and still runs
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -116,8 +113,8 @@ class ProgramRun:
                 else:
                     self._printed += len(piece)
                     if self._printed > self.command.output * MEGABYTE:
-                        sentence = _("%(name)s was stopped: it printed more than %(n)s MB.")
-                        raise ProgramFailed(sentence % {"name": self.command.label, "n": intcomma(self.command.output)})
+                        template = gettext_noop("%(name)s was stopped: it printed more than %(n)s MB.")
+                        raise ProgramFailed(template, name=self.command.label, n=self.command.output)
                     yield piece
 
     def _is_full(self, piece: bytes) -> bool:
@@ -133,10 +130,12 @@ class ProgramRun:
         status = self._process.wait()
         if status == 0:
             return
-        sentence = _("%(name)s ended by %(end)s.") if status < 0 else _("%(name)s ended with %(end)s.")
-        ended = sentence % {"name": self.command.label, "end": signal.Signals(-status).name if status < 0 else status}
+        template = gettext_noop("%(name)s ended by %(end)s.") if status < 0 else gettext_noop("%(name)s ended with %(end)s.")
+        ended = Sentence(template, name=self.command.label, end=signal.Signals(-status).name if status < 0 else str(status))
         last = self.log.strip().rpartition("\n")[2][:500]
-        raise ProgramFailed(_("%(sentence)s The last line that it logged: %(line)s") % {"sentence": ended, "line": last} if last else ended)
+        if last:
+            raise ProgramFailed("%(sentence)s The last line that it logged: %(line)s", sentence=ended, line=last)
+        raise ProgramFailed(ended)
 
     @property
     def log(self) -> str:
@@ -165,8 +164,7 @@ def _secrets_in(command: Command) -> list[str]:
             _collect(json.loads(Path(command.config).read_bytes()), texts)
         except (OSError, ValueError, RecursionError):
             raise ProgramFailed(
-                _("The configuration of %(name)s is not there, or is no JSON. Whoever runs Heliograph can put this right.")
-                % {"name": command.label}
+                "The configuration of %(name)s is not there, or is no JSON. Whoever runs Heliograph can put this right.", name=command.label
             ) from None
     return texts
 

@@ -18,10 +18,10 @@ from itertools import takewhile
 from typing import Any, Final
 
 from django.db import connections
-from django.utils.translation import gettext as _
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import Sentence, gettext_noop, with_sentence
 from heliograph.domain.source.doorbell import COALESCE, MOST_SINGLE
 from heliograph.domain.source.key_sweep import ItemAnswer, item_answer, must_ask, sweeps_needed
 from heliograph.domain.source.list_page import KEYLESS, ListItem, ListPage, UnreadablePage, new_items, read_item, read_page
@@ -117,7 +117,7 @@ class SourceReader:
                 return self._check_deletion(db, source, description, progress, requester, now)
             return self._read_page(source, description, progress, step, requester, now)
         except HeliographError as error:
-            return Chunk(source, ReadStep.PAGE, progress, failure=ReadFailure(str(error)), began=now)
+            return Chunk(source, ReadStep.PAGE, progress, failure=ReadFailure(error.sentence), began=now)
 
     @staticmethod
     def _rung(db: Database, source: ReadSource, now: int) -> list[Ring]:
@@ -142,7 +142,9 @@ class SourceReader:
         if isinstance(answer, ListAnswer) and answer.status == 404 and description.is_empty_404:
             return replace(chunk, page=ListPage((), None, None))
         if isinstance(answer, ListAnswer) and answer.status >= 400:
-            return replace(chunk, failure=ReadFailure(_("This address has no list (%d).") % answer.status, answer.status))
+            return replace(
+                chunk, failure=ReadFailure(Sentence("This address has no list (%(status)d).", status=answer.status), answer.status)
+            )
         if isinstance(answer, ReadFailure):
             if answer.status == 400 and description.paging in (Paging.CURSOR, Paging.LINK) and not reading.place.is_first:
                 return replace(chunk, is_restart=True)
@@ -150,7 +152,7 @@ class SourceReader:
         try:
             return replace(chunk, page=read_page(description, answer.json, answer.headers, reading.place))
         except UnreadablePage as error:
-            return replace(chunk, failure=ReadFailure(str(error), answer.status))
+            return replace(chunk, failure=ReadFailure(error.sentence, answer.status))
 
     def _read_item(
         self, source: ReadSource, description: RestList, progress: SourceProgress, ring: Ring, requester: ListRequester, now: int
@@ -165,9 +167,11 @@ class SourceReader:
         try:
             item = read_item(description, answer.json)
         except UnreadablePage as error:
-            return replace(chunk, failure=ReadFailure(str(error), answer.status))
+            return replace(chunk, failure=ReadFailure(error.sentence, answer.status))
         if item.key.startswith(KEYLESS):
-            return replace(chunk, failure=ReadFailure(_("The answer for a single item is not an item of the list."), answer.status))
+            return replace(
+                chunk, failure=ReadFailure(gettext_noop("The answer for a single item is not an item of the list."), answer.status)
+            )
         return replace(chunk, page=ListPage((item,), None, None))
 
     def _check_deletion(
@@ -187,7 +191,9 @@ class SourceReader:
         says = item_answer(answer.status)
         if says is ItemAnswer.UNKNOWN:
             failure = (
-                answer if isinstance(answer, ReadFailure) else ReadFailure(_("The server answered %d.") % answer.status, answer.status)
+                answer
+                if isinstance(answer, ReadFailure)
+                else ReadFailure(Sentence("The server answered %(status)d.", status=answer.status), answer.status)
             )
             return replace(chunk, failure=failure)
         return replace(chunk, missing=(items[0],), answer=says)
@@ -208,7 +214,9 @@ class SourceReader:
             due = now + wait_after(source.failures + 1, retry_after=chunk.failure.retry_after, jitter=random.uniform(-1, 1))  # noqa: S311
             if source.is_asked_since(chunk.began) and not chunk.failure.retry_after:
                 due = now
-            source_reads.save_failure(db, source.id, json.dumps({"status": chunk.failure.status, "words": chunk.failure.message}), due, now)
+            source_reads.save_failure(
+                db, source.id, json.dumps({"status": chunk.failure.status, **with_sentence("words", chunk.failure.message)}), due, now
+            )
             return self._result(finished=True)
         match chunk.step:
             case ReadStep.WAIT:

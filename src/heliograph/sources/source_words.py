@@ -15,6 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.accounts.actors import Actors
+from heliograph.accounts.languages import translated
+from heliograph.deliveries.message_words import message_words
+from heliograph.domain.sentence_template import Sentence, sentence_in
 from heliograph.domain.source.certain import CERTAIN
 from heliograph.domain.source.eventbrite import EVENTBRITE
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Way, has_described_list
@@ -192,14 +195,16 @@ def _doing(row: SourceRow) -> str:
 
 def _failed_file_words(source: Source) -> str:
     failed = FolderProgress.from_body(json.loads(source.cursor or "{}")).failed
-    return "" if failed is None else _("“%(file)s” is in the folder failed. %(why)s") % {"file": failed.name, "why": failed.words}
+    return (
+        "" if failed is None else _("“%(file)s” is in the folder failed. %(why)s") % {"file": failed.name, "why": translated(failed.words)}
+    )
 
 
 def failure_words(source: Source) -> str:
     """Why the last reading failed; "" if it did not."""
     stored: Mapping[str, Any] = json.loads(source.failure) if source.failure else {}
-    words = str(stored.get("words", ""))
-    return _(words) if words else ""
+    words = sentence_in(stored, "words")
+    return translated(words) if isinstance(words, Sentence) else message_words(words)
 
 
 def _every(row: SourceRow) -> str:

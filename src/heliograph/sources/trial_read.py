@@ -117,7 +117,7 @@ def _turned(requester: ListRequester, description: RestList, trial: TrialRead, p
     try:
         second = _page(requester, description, None, place)
     except HeliographError as error:
-        return replace(trial, turn_failure=str(error))
+        return replace(trial, turn_failure=error.sentence)
     return replace(trial, turn=judge_turn(trial.page, second))
 
 
@@ -130,7 +130,7 @@ def _asked_since(requester: ListRequester, description: RestList, trial: TrialRe
     try:
         changed = _page(requester, plain, from_time, Place())
     except HeliographError as error:
-        return replace(trial, since_failure=str(error))
+        return replace(trial, since_failure=error.sentence)
     return replace(trial, since=judge_since(trial.page, changed, from_time))
 
 

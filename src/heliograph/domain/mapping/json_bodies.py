@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.sentence_template import Sentence, SentenceValue
+from heliograph.domain.sentence_template import Sentence, SentenceValue, stored_sentence
 
 
 class BodyError(HeliographError):
@@ -67,6 +67,10 @@ class Body:
         if not isinstance(value, str):
             raise BodyError(self.at(key), f"expected a text, got {_kind(value)}")
         return checked_text(value, self.at(key), longest=longest)
+
+    def sentence(self, key: str, *, longest: int) -> str:
+        """A text that `with_sentence` wrote."""
+        return stored_sentence(self.text(key, longest=longest), self._value.get(f"{key}_sentence"))
 
     def flag(self, key: str, *, default: bool = False) -> bool:
         value = self._value.get(key, default)

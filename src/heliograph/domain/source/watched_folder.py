@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.sentence_template import with_sentence
 
 UNFINISHED: Final = (".part", ".tmp", ".filepart", ".partial", ".crdownload", ".uploading", "~")
 """Ends of the names under which programs write a file before it is complete."""
@@ -133,8 +134,12 @@ class FolderProgress:
         taken = None
         if file is not None:  # a name may be no text of UTF-8, and then no JSON of a database
             taken = asdict(file.facts) | {"name": quote(file.name, errors="surrogateescape"), "stamp": file.stamp, "job": file.job}
-            taken |= {"subfolder": file.subfolder, "words": file.words}
-        return {"file": taken, "failed": None if failed is None else {"name": failed.name, "words": failed.words}, "count": self.count}
+            taken |= {"subfolder": file.subfolder, **with_sentence("words", file.words)}
+        return {
+            "file": taken,
+            "failed": None if failed is None else {"name": failed.name, **with_sentence("words", failed.words)},
+            "count": self.count,
+        }
 
     @classmethod
     def from_body(cls, value: object) -> FolderProgress:
@@ -145,7 +150,7 @@ class FolderProgress:
             failed = None
             if body.has("failed"):
                 nested = body.nested("failed")
-                failed = FailedFile(nested.text("name"), nested.text("words", longest=_LONGEST_WORDS))
+                failed = FailedFile(nested.text("name"), nested.sentence("words", longest=_LONGEST_WORDS))
             return cls(file, failed, body.number("count", least=0, most=_MOST) or 0)
         except BodyError:
             return cls()
@@ -159,5 +164,5 @@ def _taken(body: Body) -> TakenFile:
         stamp=body.text("stamp", longest=40),
         job=body.number("job", least=1, most=_MOST),
         subfolder=body.choice("subfolder", Subfolder) if body.has("subfolder") else None,
-        words=body.text("words", longest=_LONGEST_WORDS),
+        words=body.sentence("words", longest=_LONGEST_WORDS),
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.domain.sentence_template import Sentence, body_of, stored_sentence
+from heliograph.domain.sentence_template import Sentence, body_of, stored_sentence, with_sentence
 from heliograph.domain.spreadsheet_cells import original_cell, without_formula
 from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.rows import FileRow, FileRows
@@ -112,8 +112,6 @@ class Summary:
 
     rows: int = 0
     groups: Counter[tuple[str, str]] = field(default_factory=Counter)
-    sentences: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What pages translate, by reason, where it is more than the reason."""
     first: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, row: RefusedRow) -> None:
@@ -122,25 +120,23 @@ class Summary:
         for problem in row.problems:
             # Without values and numbers, so that the same mistakes are counted together.
             reason = _without_values(problem.reason, problem.value)
-            key = (problem.column, str(reason))
+            key = (problem.column, reason)
             self.groups[key] += 1
-            if body := body_of(reason):
-                self.sentences[key[1]] = body
             examples = self.first.setdefault(key, [])
             if len(examples) < _EXAMPLES:
                 example = {
                     "line": row.line,
                     "row": row.row or row.line,
                     "value": problem.value,
-                    "reason": problem.reason,
+                    **with_sentence("reason", problem.reason),
                     "accepted": list(problem.accepted),
                 }
-                examples.append(example | _with_sentence(body_of(problem.reason)))
+                examples.append(example)
 
     def as_json(self) -> list[dict[str, Any]]:
         """The most frequent first."""
         return [
-            {"field": key[0], "reason": key[1], "rows": count, "first": self.first[key]} | _with_sentence(self.sentences.get(key[1]))
+            {"field": key[0], **with_sentence("reason", key[1]), "rows": count, "first": self.first[key]}
             for key, count in self.groups.most_common(50)
         ]
 
@@ -157,10 +153,6 @@ def _without_values(reason: str, value: str) -> str:
     sentence = Sentence(reason.template, **values).shaped(capital=reason.capital, stop=reason.stop)
     text = general(reason)
     return sentence if sentence == text else text
-
-
-def _with_sentence(body: dict[str, Any] | None) -> dict[str, Any]:
-    return {"sentence": body} if body else {}
 
 
 def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *, sparse: bool = False) -> Summary:

@@ -17,7 +17,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
-from heliograph.domain.sentence_template import stored_sentence
+from heliograph.domain.sentence_template import sentence_in
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
@@ -26,6 +26,7 @@ from heliograph.registrations.views.registration_list_page import RegistrationFi
 from heliograph.setup.usage import Use
 from heliograph.setup.views.uses import href_of
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened
+from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import LONGEST_FILTER
@@ -101,7 +102,7 @@ def _breaks(preview: BulkPreview, wish: Wish, config: AccountConfig) -> list[Bre
         title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(preview.flows)) % {
             "n": len(preview.flows)
         }
-        flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in preview.flows]
+        flows = [FlowThen(f.name, flow_parts(f, names), href_of(Use("flow", f.id, f.name))) for f in preview.flows]
         breaks.append(Breaks(title, flows=flows))
     else:
         breaks.append(Breaks(_("No Live flow acts on this")))
@@ -144,7 +145,7 @@ def _refused(rows: list[dict[str, Any]], count: int) -> RefusedRows:
         [
             RefusedCell(heads[0], row["code"], reverse("registration", args=(row["event"], row["code"]))),
             RefusedCell(heads[1], row["status"]),
-            RefusedCell(heads[2], reasons.get(row["reason"]) or translated(stored_sentence(row["reason"], row.get("sentence")))),
+            RefusedCell(heads[2], reasons.get(row["reason"]) or translated(sentence_in(row, "reason"))),
         ]
         for row in rows
     ]

@@ -73,7 +73,7 @@ def choose_events(account: int, id: int, choices: Sequence[EventChoice], *, by: 
     try:
         sample = requests_of(account, setup).sample(setup.catalogue, [each.key for each in choices])
     except (PretixRefusal, NotPretix) as error:
-        return str(error)
+        return error.sentence
     with saving(account, by=by) as transaction:
         row = lock_source(id)
         if row.version != seen:
@@ -98,7 +98,7 @@ def look_again(account: int, id: int, *, by: str) -> str:
     try:
         sample = requests_of(account, setup).sample(setup.catalogue, setup.chosen)
     except (PretixRefusal, NotPretix) as error:
-        return str(error)
+        return error.sentence
     with saving(account, by=by) as transaction:
         save_setup(transaction, lock_source(id), replace(setup, catalogue=sample.catalogue, refusal=""))
     return ""

@@ -24,6 +24,7 @@ from heliograph.connections.services.connections import ConnectionFacts, connect
 from heliograph.domain.connection.connection import Auth, KeyPlace, Method
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.sentence_template import with_sentence
 from heliograph.domain.source.pretix import PRETIX, PretixSettings
 from heliograph.domain.source.pretix_catalogue import LONGEST_SLUG, MOST_STORED, CatalogueEvent, NotPretix, PretixCatalogue
 from heliograph.setup.services.setup_save import saving
@@ -36,6 +37,7 @@ from heliograph.store.instants import from_micros
 
 NAME: Final = "pretix"
 MOST_MATCHED: Final = 20_000
+LONGEST_REFUSAL: Final = 1_000
 LONGEST_KEY: Final = LONGEST_SLUG + 20
 """Characters of a slug with the number of a date."""
 MEMBER: Final = "setup"
@@ -121,7 +123,7 @@ class PretixSetup:
         return {
             "connection": self.connection,
             "own": self.is_own,
-            "refusal": self.refusal,
+            **with_sentence("refusal", self.refusal),
             "catalogue": self.catalogue.to_body(),
             "events": [list(pair) for pair in self.events],
             "matched": list(self.matched),
@@ -138,7 +140,7 @@ class PretixSetup:
         return cls(
             body.number("connection", least=1, most=2**53),
             body.flag("own", default=True),
-            body.text("refusal", longest=1_000),
+            body.sentence("refusal", longest=LONGEST_REFUSAL),
             PretixCatalogue.from_body(catalogue),
             body.pairs("events", most=MOST_STORED, longest=LONGEST_KEY),
             body.texts("matched", most=MOST_MATCHED),
@@ -253,7 +255,7 @@ def look(account: int, id: int, *, by: str, organizer: str = "") -> str:
     try:
         catalogue = overview_of(requests_of(account, setup), setup, organizer)
     except (PretixRefusal, NotPretix) as error:
-        after = replace(setup, refusal=str(error)[:1_000])
+        after = replace(setup, refusal=error.sentence if len(error.sentence) <= LONGEST_REFUSAL else error.sentence[:LONGEST_REFUSAL])
     else:
         keys = {event.key for event in catalogue.events}
         chosen = tuple(pair for pair in setup.events if pair[0] in keys)
@@ -274,7 +276,7 @@ def requests_of(account: int, setup: PretixSetup) -> PretixRequests:
     """What asks the pretix of a set-up. Raises PretixRefusal."""
     origin = address_of(setup)
     if setup.connection is None or not origin:
-        raise PretixRefusal(_("The connection of this source was deleted. Choose another one."))
+        raise PretixRefusal("The connection of this source was deleted. Choose another one.")
     return PretixRequests(account, setup.connection, origin)
 
 

@@ -121,7 +121,7 @@ def _connect(request: AccountRequest, source: Source | None) -> HttpResponse:
             return HttpResponseRedirect(reverse("source-pretix" if refusal else "source-pretix-events", args=(id,)))
     told = form.draw_callout()
     if told is None and setup.refusal:
-        told = {"tone": "failed", "title": _("Not connected"), "text": setup.refusal, "items": []}
+        told = {"tone": "failed", "title": _("Not connected"), "text": translated(setup.refusal), "items": []}
     return settings_page(
         request, "sources/pretix_connect.html", entry=ENTRY, status=form.status, told=told, fields=form.draw_fields(), **frame(source, 1)
     )
@@ -177,7 +177,7 @@ def source_pretix_events(request: AccountRequest, id: int) -> HttpResponse:
             errors = {"": [refusal]}
     callout = not_saved([translated(sentence) for sentence in errors.get("", ())]) if errors else None
     if callout is None and setup.refusal:
-        callout = {"tone": "failed", "title": _("pretix did not answer again"), "text": setup.refusal, "items": []}
+        callout = {"tone": "failed", "title": _("pretix did not answer again"), "text": translated(setup.refusal), "items": []}
     return settings_page(
         request,
         "sources/pretix_events.html",

@@ -15,8 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from heliograph.accounts.actors import Actors
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.domain.sentence_template import sentence_in
 from heliograph.domain.source.certain import CERTAIN
 from heliograph.domain.source.eventbrite import EVENTBRITE
 from heliograph.domain.source.platforms import COMMAND, FOLDER, PLATFORMS, REST, WEBHOOK, Platform, Way
@@ -293,7 +295,7 @@ def _call(call: SourceCall) -> Mapping[str, Any]:
         state, tone = gettext_lazy("Not imported"), "failed"
     return {
         "href": "" if file and not file["job"] else reverse("source-call", args=(call.source_id, call.pk)),
-        "note": _(file["words"]) if file.get("words") else "",
+        "note": translated(sentence_in(file, "words")),
         "at": call.at,
         "what": words.call_words(call),
         "state": state,
