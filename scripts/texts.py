@@ -30,6 +30,10 @@ from django.core.management import call_command
 from django.core.management.commands import makemessages
 from django.test.utils import override_settings
 
+from heliograph.domain.setup.fields import FieldGroup, Subject, catalogue
+from heliograph.domain.setup.filter_fields import filter_fields
+from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "src" / "heliograph"
 LOCALE: Final = PACKAGE / "locale"
@@ -76,13 +80,26 @@ def messages_of_sources() -> polib.POFile:
         finally:
             os.chdir(here)
         messages = polib.pofile(str(copy / "locale" / "django.pot"), wrapwidth=0)
-    known = {entry.msgid: entry for entry in messages}
+    known = {entry.msgid: entry for entry in messages if not entry.msgctxt}
     for file, text in [*texts_of_data(), *sentences_of_errors()]:
         if text not in known:
             known[text] = polib.POEntry(msgid=text)
             messages.append(known[text])
         known[text].occurrences.append((file, ""))
+    messages.extend(names_of_fields())
     return messages
+
+
+def names_of_fields() -> Iterator[polib.POEntry]:
+    """The names of the platform's fields, their groups and the standard properties, which pages translate (web/field_names.py)."""
+    fields = [*filter_fields(Subject.SESSION), *(field for each in catalogue(Subject.SESSION).values() for field in each)]
+    names = (
+        {field.label for field in fields if not field.key.startswith("previous.")}
+        | {str(field.group) for field in fields}
+        | {*map(str, FieldGroup)}
+    )
+    for name in sorted({"Answers", *names, *STANDARD_PROPERTY_NAMES.values()}):
+        yield polib.POEntry(msgctxt="field", msgid=name, occurrences=[("domain/setup/fields.py", "")])
 
 
 def texts_of_data() -> Iterator[tuple[str, str]]:

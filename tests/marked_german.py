@@ -13,18 +13,18 @@ from django.utils import translation
 
 
 @contextmanager
-def marked_german(folder: Path, messages: Iterable[str]) -> Iterator[None]:
-    """German is these messages, marked; whatever else is German stays.
+def marked_german(folder: Path, messages: Iterable[polib.POEntry]) -> Iterator[None]:
+    """German is these messages, marked. Those with a plural stay German.
 
     folder: an empty one
     """
-    catalogue = polib.pofile(str(settings.LOCALE_PATHS[0] / "de" / "LC_MESSAGES" / "django.po"))
-    known = {entry.msgid: entry for entry in catalogue if not entry.msgctxt and not entry.msgid_plural}
+    german = polib.pofile(str(settings.LOCALE_PATHS[0] / "de" / "LC_MESSAGES" / "django.po"))
+    catalogue = polib.POFile()
+    catalogue.metadata = german.metadata
+    catalogue.extend(entry for entry in german if entry.msgid_plural)
     for message in messages:
-        if message not in known:
-            known[message] = polib.POEntry(msgid=message)
-            catalogue.append(known[message])
-        known[message].msgstr = f"⟦{message}⟧"
+        if not message.msgid_plural:
+            catalogue.append(polib.POEntry(msgctxt=message.msgctxt, msgid=message.msgid, msgstr=f"⟦{message.msgid}⟧"))
     file = folder / "de" / "LC_MESSAGES" / "django.mo"
     file.parent.mkdir(parents=True)
     file.write_bytes(catalogue.to_binary())

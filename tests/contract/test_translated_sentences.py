@@ -6,11 +6,13 @@ import json
 import pickle
 import re
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import polib
 import pytest
 from django.test import Client
 from django.utils import translation
@@ -24,6 +26,7 @@ from tests.page_text import text_of
 
 from heliograph.accounts.languages import translated
 from heliograph.api.api_problems import Problem
+from heliograph.deliveries.message_words import is_known, message_words
 from heliograph.domain.connection.secret import Secret, check_secret
 from heliograph.domain.connection.target_url import split_address
 from heliograph.domain.delivery.retry_policy import Category, intervals_of
@@ -35,11 +38,22 @@ from heliograph.domain.mapping.paths import parse_path
 from heliograph.domain.mapping.sample_json import rows_from_sample
 from heliograph.domain.mapping.transform import Unfit, number_of
 from heliograph.domain.registration.document_values import DocumentReader
-from heliograph.domain.sentence_template import Sentence, body_of, plain_text, stored_sentence, whole_sentence, with_stop, without_stop
+from heliograph.domain.sentence_template import (
+    Sentence,
+    body_of,
+    plain_text,
+    sentence_in,
+    stored_sentence,
+    whole_sentence,
+    with_stop,
+    without_stop,
+)
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.filter_fields import parse_filter
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.verification import check_member_path
+from heliograph.outbound.failures import explain
+from heliograph.outbound.target import read_target
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.refusal_file import RefusedRow, Summary
 from heliograph.registrations.imports.row_problems import used_before
@@ -146,13 +160,13 @@ def said(say: Callable[[], object]) -> str:
 
 
 @pytest.fixture(scope="module")
-def messages() -> frozenset[str]:
+def messages() -> Sequence[polib.POEntry]:
     """Every message of the sources."""
-    return frozenset(entry.msgid for entry in TEXTS["messages_of_sources"]())
+    return [*TEXTS["messages_of_sources"]()]
 
 
 @pytest.fixture
-def german(messages: frozenset[str], tmp_path: Path) -> Iterator[None]:
+def german(messages: Sequence[polib.POEntry], tmp_path: Path) -> Iterator[None]:
     """German is every English message, marked."""
     with marked_german(tmp_path, messages):
         yield
@@ -160,12 +174,12 @@ def german(messages: frozenset[str], tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.needs("gettext")
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_english_stays_and_german_has_the_template(kind: str, messages: frozenset[str], german: None) -> None:
+def test_the_english_stays_and_german_has_the_template(kind: str, messages: Sequence[polib.POEntry], german: None) -> None:
     say, english, templates = KINDS[kind]
     text = said(say)
     assert str(text) == english
     assert type(str(text)) is str
-    assert set(templates) <= messages, "make texts does not find it"
+    assert set(templates) <= {entry.msgid for entry in messages}, "make texts does not find it"
     with translation.override("de"):
         shown = translated(text)
     assert shown.count("⟦") == len(templates)
@@ -191,6 +205,48 @@ def test_the_mapping_editor_refuses_in_german(site: PlatformAccount, made: Examp
     assert "⟦there is a row “same” already⟧." in in_german
     sample = text_of(client.post(url, form | {"sample": ["[1"], "do": ["take"]}, headers={"accept-language": "de"}).content)
     assert "⟦this is not JSON: ⟦a comma is missing⟧" in sample
+
+
+@pytest.mark.needs("gettext")
+def test_the_mapping_editor_names_fields_in_german_and_takes_both_names(
+    site: PlatformAccount, made: Examples, client: Client, german: None
+) -> None:
+    site.signs_in(client)
+    url = f"/signal/mappings/{made.contact.pk}/"
+    in_german = client.get(url, headers={"accept-language": "de"}).content.decode()
+    assert "⟦Last Name⟧" in text_of(in_german.encode())
+    assert json.dumps("⟦Profile Standard Fields⟧") in in_german
+    assert "⟦" not in client.get(url).content.decode()
+    form = posted(in_german, "map-form") | {"line-0": ["{⟦Last Name⟧} {First Name}"], "do": ["save"]}
+    assert client.post(url, form, headers={"accept-language": "de"}).status_code == 302
+    row = site.acme.config().mappings[made.contact.pk].rows[0]
+    assert [part.key for part in row.sources] == ["profile.last_name", "profile.first_name"]
+
+
+@pytest.mark.needs("gettext")
+def test_a_stored_message_is_shown_in_german(german: None) -> None:
+    stored = {
+        "email is not a number; phone is required and empty": "email ⟦is not a number⟧; phone ⟦is required and empty⟧",
+        "The target answered 404: no such contact": "⟦The target answered 404.⟧: no such contact",
+        "https://crm.example could not prove who it is: its certificate has expired.": (
+            "⟦https://crm.example could not prove who it is: ⟦its certificate has expired⟧.⟧"
+        ),
+        "email is unheard of; phone is required and empty": "email is unheard of; phone is required and empty",
+        "Say it: loud": "Say it: loud",
+        "": "",
+    }
+    for text, in_german in stored.items():
+        assert message_words(text) == text
+        with translation.override("de"):
+            assert message_words(text) == in_german
+
+
+def test_every_failure_to_reach_a_target_has_words() -> None:
+    target = read_target("https://crm.example/hook")
+    for code in range(1, 101):
+        for sent, answered, verify, seconds in product((True, False), (True, False), (0, 9, 10, 62), (0.2, 30.0)):
+            message = explain(code, target, sent=sent, answered=answered, verify=verify, system=0, seconds=seconds)[1]
+            assert is_known(message), message
 
 
 @pytest.mark.needs("gettext")
@@ -283,8 +339,8 @@ def test_a_refused_row_keeps_its_sentence_and_those_of_one_reason_count_together
     summary.add(RefusedRow(1_234, (used_before("Code", "B", 1_200, 1_200),), ["B"], 1_234))
     first = json.loads(json.dumps(summary.as_json()))[0]
     assert (first["reason"], first["rows"]) == ("Line N has this code already.", 2)
-    assert first["sentence"] == {"template": "Line %(line)s has this code already.", "values": {"line": "N"}}
-    assert stored_sentence(first["first"][1]["reason"], first["first"][1]["sentence"]) == "Line 1,200 has this code already."
+    assert first["reason_sentence"] == {"template": "Line %(line)s has this code already.", "values": {"line": "N"}}
+    assert sentence_in(first["first"][1], "reason") == "Line 1,200 has this code already."
 
 
 def test_programs_read_english_texts() -> None:

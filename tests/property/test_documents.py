@@ -16,6 +16,7 @@ from heliograph.domain.registration import document_values
 from heliograph.domain.registration.change import KEEP
 from heliograph.domain.registration.document import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
 from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.sentence_template import plain_text
 from heliograph.domain.setup import name_index
 from heliograph.domain.setup.compiled_setup import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
@@ -95,7 +96,9 @@ def test_I2_any_json_is_taken_or_refused_and_nothing_else(document):
         assert p.reason
         assert len(p.field) <= 200
         assert len(p.value) <= 100
-        msgspec.json.encode([p.field, p.reason, p.allowed, p.value])  # it can be encoded as JSON and stored in a database
+        msgspec.json.encode(
+            [p.field, p.reason, p.allowed, p.value], enc_hook=plain_text
+        )  # it can be encoded as JSON and stored in a database
         assert "\0" not in p.field + p.reason + p.value
 
 

@@ -16,6 +16,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.account_config import AccountConfig
@@ -25,6 +26,7 @@ from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
 from heliograph.web.date_texts import date_text
+from heliograph.web.field_names import standard_name
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
@@ -60,7 +62,7 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
     if change.facets & Facet.STATUS_CHANGED and change.registration:
         status = account.status(change.registration.status, event)
         return _("status became %(status)s") % {"status": isolated(status.name) if status else _("a deleted one")}
-    names = [field_name(name, account, event) for name in change.before]
+    names = [field_words(name, account, event) for name in change.before]
     if "status" in change.before and change.event_state:
         status = account.event_statuses.get(change.event_state.status)
         return _("event status became %(status)s") % {"status": isolated(status.name) if status else _("a deleted one")}
@@ -69,6 +71,13 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
     if len(names) == 1:
         return _("%(field)s changed") % {"field": names[0]}
     return ngettext("%(n)d field changed", "%(n)d fields changed", len(names)) % {"n": len(names)}
+
+
+def field_words(field: str, account: AccountConfig, event: EventConfig) -> str:
+    """The name of a changed field; the account's own names stay."""
+    name = field_name(field, account, event)
+    area, _dot, id = field.partition(".")
+    return name if area in ("custom", "answer") or (area == "property" and int(id) > 0) else standard_name(name)
 
 
 def sentence_of(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
@@ -123,7 +132,7 @@ def _registration_diff(change: Change, account: AccountConfig, event: EventConfi
         fields += [f"answer.{id}" for id in after.answers]
         fields += [f"property.{id}" for id in after.properties]
     return [
-        (field_name(field, account, event), _value(field, before, account, event) if before else "", _value(field, after, account, event))
+        (field_words(field, account, event), _value(field, before, account, event) if before else "", _value(field, after, account, event))
         for field in fields
     ]
 
@@ -159,7 +168,7 @@ def _event_diff(change: Change, account: AccountConfig, event: EventConfig) -> l
             was, now = (_event_status(int(str(v)), account) for v in (was, now))  # noqa: PLW2901
         if area == "tags":
             was, now = (", ".join(account.tags[t].label for t in v if t in account.tags) for v in (was, now))  # type: ignore[union-attr] # noqa: PLW2901
-        rows.append((field_name(field, account, event), value_text(was), value_text(now)))
+        rows.append((field_words(field, account, event), value_text(was), value_text(now)))
     return rows
 
 
@@ -219,7 +228,7 @@ def did(action: StoredAction, attempt: StoredAttempt | None, connection: str, hi
     if action.state is ActionState.SUCCESS:
         return _("Sent to %(connection)s.") % where
     if action.state is ActionState.VALIDATION and action.message:
-        return _("%(problem)s; nothing was sent to %(connection)s.") % (where | {"problem": action.message.rstrip(".")})
+        return _("%(problem)s; nothing was sent to %(connection)s.") % (where | {"problem": message_words(action.message).rstrip(".")})
     return why(action, attempt, connection)
 
 
@@ -272,7 +281,7 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     """
     words = CAUSES.get(cause) if cause else None
     if words is None:
-        return f"{message.rstrip('.')}." if message else _("It failed.")
+        return f"{message_words(message).rstrip('.')}." if message else _("It failed.")
     return str(words) % {"connection": isolated(connection)}
 
 

@@ -17,7 +17,8 @@ from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, 
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow, Op
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.compiled_setup import EventConfig
-from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, is_named_by_account
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
+from heliograph.web.field_names import field_label, flow_parts
 
 LISTS = {
     STATUSES: gettext_lazy("Registration Statuses"),
@@ -90,7 +91,7 @@ def why(reader: AccountReader, change: Change, flow_id: int, account_version: in
 def why_of(explanation: Explanation, account: AccountConfig) -> Why:
     """An explanation in words."""
     flow, stopped = explanation.flow, explanation.stopped_at
-    parts = sentence.parts(flow, sentence.SentenceNames.from_config(account), _)
+    parts = flow_parts(flow, sentence.SentenceNames.from_config(account))
     curable = explanation.reason is not None and explanation.reason.can_be_fixed
     answers = {
         (sentence.SentenceGate(gate.name.value), gate.place if gate.name in (GateName.FILTERS, GateName.ACTIVATION) else ""): _part_state(
@@ -238,8 +239,7 @@ def _expected(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
 
 def _field(key: str, account: AccountConfig) -> str:
     """The name of a filter's field, as pages show it."""
-    label = sentence.SentenceNames.from_config(account).fields.get(key, key)
-    return label if is_named_by_account(key) else _(label)
+    return field_label(key, sentence.SentenceNames.from_config(account).fields.get(key, key))
 
 
 def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q
-from django.utils.translation import gettext
 
 from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
@@ -33,6 +32,7 @@ from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
+from heliograph.web.field_names import flow_parts
 
 
 class Flows:
@@ -142,7 +142,7 @@ class Flows:
 
 def _effect(row: Flow, before: FlowFacts, after: FlowFacts, config: AccountConfig, names: sentence.SentenceNames) -> Effect:
     stops = is_complete(before, config) and not is_complete(after, config)
-    return Effect(Use("flow", row.pk, row.name), sentence.parts(after, names, gettext), stops)
+    return Effect(Use("flow", row.pk, row.name), flow_parts(after, names), stops)
 
 
 def _flows_losing(field: str, lost: Sequence[str]) -> list[tuple[Flow, FlowFacts, FlowFacts]]:

@@ -13,9 +13,10 @@ from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import LISTS, FilterRow, Flow, Mode, Op
-from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, is_named_by_account
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.flows.flow_words import list_name
 from heliograph.mappings.models import Mapping as StoredMapping
+from heliograph.web.field_names import field_label
 
 OPS = {
     Op.IS_ANY_OF: gettext_lazy("is any of"),
@@ -115,8 +116,7 @@ def filter_text(row: FilterRow, names: sentence.SentenceNames) -> str:
 
 def field_name(key: str, names: sentence.SentenceNames) -> str:
     """The name of a filter's field on pages."""
-    label = names.fields.get(key, key)
-    return label if is_named_by_account(key) else _(label)
+    return field_label(key, names.fields.get(key, key))
 
 
 def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:

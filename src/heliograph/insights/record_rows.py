@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.explanation import not_triggered
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import ActionState
 from heliograph.insights.record_kinds import RowKind
 from heliograph.insights.records import Record
@@ -56,4 +57,4 @@ def _reason_words(record: Record, reader: AccountReader) -> str:
     if record.state in (ActionState.QUEUED, ActionState.FAILED):
         answered = delivery_words.answered(record.status) if record.status else ""
         return delivery_words.cause_of(record.cause, record.blamed, record.message or answered) if record.message or answered else ""
-    return record.message if record.state is ActionState.VALIDATION else ""
+    return message_words(record.message) if record.state is ActionState.VALIDATION else ""

@@ -30,7 +30,7 @@ def fields_of_versions(reader: AccountReader, id: int, subject: Subject) -> Sour
         if unknown and looked_up < MOST_LOOKED_UP:
             looked_up += 1
             then = SourceFields.from_config(reader.provider.account(reader.account, version.since), subject)
-            gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
+            gone |= {key: _("%(name)s (deleted)") % {"name": then.label(key)} for key in unknown & then.by_key.keys()}
     return replace(fields, gone=gone)
 
 

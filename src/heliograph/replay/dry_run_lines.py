@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
-
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.explanation import answer
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.replay import ReplayNote, ReplayVerdict
 from heliograph.domain.delivery.sent_request import FieldChange, SentRequest, field_changes
 from heliograph.domain.flow.flow import Flow
@@ -138,4 +137,4 @@ def _why(reader: AccountReader, line: ComparedLine | None, note: str) -> str:
         return ""
     if line.row.verdict is ReplayVerdict.FILTERED and line.explanation is not None:
         return answer(line.explanation, reader.config)
-    return _(line.row.why) if line.row.verdict is ReplayVerdict.WOULD_FAIL and line.row.why else ""
+    return message_words(line.row.why) if line.row.verdict is ReplayVerdict.WOULD_FAIL and line.row.why else ""

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.exchanges import Exchange
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import ActionState
 from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.retry.item_details import Details
@@ -58,7 +59,7 @@ def _note(today: RequestPreview | None, differs: list[tuple[str, str, str]]) -> 
     if today.problems:
         return _("Today’s mapping would refuse it: %(problems)s") % {"problems": "; ".join(today.problems)}
     if today.why:
-        return _(today.why)
+        return message_words(today.why)
     if not differs:
         return _("Today’s mapping sends the same.")
     return ngettext("%(n)d field differs", "%(n)d fields differ", len(differs)) % {"n": len(differs)}

@@ -15,6 +15,7 @@ from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceField, Subject, catalogue, is_offered, parse_source
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.store.registrations import folded
+from heliograph.web.field_names import field_label
 
 
 @dataclass
@@ -56,7 +57,7 @@ class SourceFields:
         """The key for the text between braces: a key, or a field's name, ignoring case. Raises LineError."""
         if name in self.by_key:
             return name
-        named = self._by_name.get(folded(name), [])
+        named = self._by_name.get(folded(name), []) or [key for key in self.by_key if folded(self.label(key)) == folded(name)]
         if len(named) == 1:
             return named[0]
         if named:
@@ -75,7 +76,7 @@ class SourceFields:
     def label(self, key: str) -> str:
         """A field's name on pages; its key if the account does not have it and its former name is unknown."""
         known = self.by_key.get(key)
-        return known.label if known else self.gone.get(key, key)
+        return field_label(key, known.label) if known else self.gone.get(key, key)
 
 
 def any_key(name: str) -> str:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import msgspec
 from django.db import transaction as django_transaction
-from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.api.configuration.account_names import AccountNames, UnknownName, map_flow
@@ -19,12 +18,13 @@ from heliograph.api.documents.flow_documents import NewFlow
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow
-from heliograph.domain.flow.sentence import SentenceNames, parts
+from heliograph.domain.flow.sentence import SentenceNames
 from heliograph.setup.models import AppliedFile
 from heliograph.setup.services.applied_file_record import forget_applied, newest_applied
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import NotThere
+from heliograph.web.field_names import flow_parts
 
 
 def drift_of(applied: AppliedFile) -> list[PlannedChange]:
@@ -48,7 +48,7 @@ def _with_rules(change: PlannedChange, applied: AppliedFile, names: AccountNames
         with suppress(UnknownName):
             then = msgspec.convert(map_flow(document, names.id), NewFlow).facts
     sentence_names = SentenceNames.from_config(config)
-    before, after = (() if flow is None else parts(flow, sentence_names, _) for flow in (then, now))
+    before, after = (() if flow is None else flow_parts(flow, sentence_names) for flow in (then, now))
     return replace(change, rules=(before, after))
 
 

@@ -8,8 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from heliograph.accounts.models import AuditEntry
 from heliograph.api.configuration.account_names import AccountNames
 from heliograph.api.configuration.configuration_file import SECTIONS, place_of
@@ -24,6 +22,7 @@ from heliograph.domain.flow.sentence import SentenceNames, SentencePart
 from heliograph.domain.setup.document_changes import MemberChange, member_changes
 from heliograph.flows.services.rules import selects_more, takes_more
 from heliograph.setup.models import AppliedFile
+from heliograph.web.field_names import flow_parts
 
 type Account = Mapping[str, Sequence[StoredEntry]]
 """What the account has, by `place_of` the section."""
@@ -124,7 +123,7 @@ def _without_names(flow: Flow) -> Flow:
 
 
 def _rule(flow: Flow | None, config: AccountConfig) -> Sequence[SentencePart]:
-    return () if flow is None else sentence.parts(flow, SentenceNames.from_config(config), _)
+    return () if flow is None else flow_parts(flow, SentenceNames.from_config(config))
 
 
 def compared_accounts(before: Account, after: Account, rules: FlowRules) -> Iterator[PlannedChange]:

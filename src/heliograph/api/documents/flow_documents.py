@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from django.utils.translation import gettext
 from msgspec import UNSET, UnsetType
 
 from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of
@@ -14,13 +13,14 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import FlowLack, missing
 from heliograph.domain.flow.flow import LISTS, Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.flow.sentence import SentenceNames, parts, plain
+from heliograph.domain.flow.sentence import SentenceNames, plain
 from heliograph.domain.setup.tag_kinds import STANDARD_TAGS
 from heliograph.flows import flow_words
 from heliograph.flows.flow_list import FlowRow
 from heliograph.flows.flow_warnings import FlowWarning
 from heliograph.flows.services.rules import MOST_FILTERS, MOST_VALUES
 from heliograph.store.instants import from_micros
+from heliograph.web.field_names import flow_parts
 
 Name = Annotated[str, msgspec.Meta(description="The name of the flow; a flow without one is incomplete.")]
 ActsIn = Annotated[Mode, msgspec.Meta(description="A Live flow takes live registrations of live events, a Test flow all others.")]
@@ -230,7 +230,7 @@ class FlowDocument(FlowSettings, kw_only=True):
         names: if they are at hand
         """
         lacks = missing_parts(flow, config)
-        rule = parts(flow, names or SentenceNames.from_config(config), gettext)
+        rule = flow_parts(flow, names or SentenceNames.from_config(config))
         return cls(**settings_of(flow), id=str(flow.id), version=flow.number, complete=not lacks, missing=lacks, sentence=plain(rule))
 
 

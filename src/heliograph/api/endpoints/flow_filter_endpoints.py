@@ -15,7 +15,6 @@ from heliograph.api.list_answers import Items, all_of
 from heliograph.api.token_access import READ
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.flow import Flow, Op, Watch
-from heliograph.domain.setup.filter_fields import is_named_by_account
 from heliograph.flows.drafts import subject_of
 from heliograph.flows.filter_values import FilterValues
 
@@ -72,7 +71,7 @@ class FilterFields(ApiController):
             fields,
             lambda each: FilterFieldDocument(
                 field=each.key,
-                label=each.label if is_named_by_account(each.key) else gettext(each.label),
+                label=each.label,
                 group=gettext(each.group),
                 ops=[op for op in Op if op.fits(each.shape)],
             ),

@@ -203,7 +203,7 @@ def _used(reader: AccountReader, row: ConnectionRow) -> list[dict[str, Any]]:
         {
             "name": name or _("Without a name"),
             "href": reverse("flow", args=(id,)),
-            "sentence": sentence.parts(reader.config.flows[id], names, _),
+            "sentence": flow_parts(reader.config.flows[id], names),
             "off": not reader.config.flows[id].active,
         }
         for id, name in row.flows

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.http import QueryDict
-from django.utils.translation import gettext as _
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import SourceFields
+from heliograph.web.field_names import field_label, standard_name
 from heliograph.web.form_fields import Hidden, UrlLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
@@ -43,4 +43,7 @@ def url_fields(request: AccountRequest) -> Groups:
     """The source fields that a URL may contain."""
     with account_reader(request.account.pk) as reader:
         groups = SourceFields.from_config(reader.config, Subject.REGISTRATION).groups
-    return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]
+    return [
+        (standard_name(group.value), [Choice(field.key, field_label(field.key, field.label)) for field in fields])
+        for group, fields in groups.items()
+    ]

@@ -26,7 +26,7 @@ from heliograph.domain.flow.flow import (
     Watch,
 )
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, filter_fields, is_named_by_account
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, filter_fields
 from heliograph.domain.setup.tag_kinds import TagKind
 
 
@@ -102,6 +102,13 @@ class SentenceNames:
 
 
 type Translate = Callable[[str], str]
+type FieldLabel = Callable[[str, str], str]
+"""The name of a field in another language, from its key and its English name."""
+
+
+def english_label(_key: str, label: str) -> str:
+    """The name as it is."""
+    return label
 
 
 def _(message: str) -> str:
@@ -155,12 +162,14 @@ _TAG_FIELDS: Final[Mapping[str, str]] = {EVENT_TAGS: _("event tag"), ATTENDEE_TY
 _HOLE: Final = re.compile(r"\{([a-z]+)\}")
 
 
-def parts(flow: Flow, names: SentenceNames, translate: Translate = str, *, mode: bool = True) -> list[SentencePart]:
+def parts(
+    flow: Flow, names: SentenceNames, translate: Translate = str, field_label: FieldLabel = english_label, *, mode: bool = True
+) -> list[SentencePart]:
     """The sentence of a flow, complete or not, without the full stop.
 
     mode: whether it begins with Live or Test, which a page that says so elsewhere leaves out
     """
-    return _Writer(names, translate, mode).sentence(flow)
+    return _Writer(names, translate, field_label, mode).sentence(flow)
 
 
 type Answers = Mapping[tuple[SentenceGate, str], PartState]
@@ -195,9 +204,10 @@ def plain(parts: Iterable[SentencePart]) -> str:
 class _Writer:
     """Writes one sentence."""
 
-    def __init__(self, names: SentenceNames, translate: Translate, mode: bool) -> None:
+    def __init__(self, names: SentenceNames, translate: Translate, field_label: FieldLabel, mode: bool) -> None:
         self.names = names
         self.translate = translate
+        self.field_label = field_label
         self.mode = mode
 
     def sentence(self, flow: Flow) -> list[SentencePart]:
@@ -247,8 +257,8 @@ class _Writer:
             name = self.translate(_TAG_FIELDS[row.field])
             values = tuple(self.names.tags.get(int(v), f"({v})") if v.isdecimal() else f"({v})" for v in values)
         else:
-            name = self.names.fields.get(row.field, f"({row.field})")
-            name = name if is_named_by_account(row.field) else self.translate(name)
+            name = self.names.fields.get(row.field, "")
+            name = self.field_label(row.field, name) if name else f"({row.field})"
         label = SentencePart(name)
         if not row.op.takes_values:
             return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=SentenceGate.FILTERS, place=place)])

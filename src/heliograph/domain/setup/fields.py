@@ -86,6 +86,8 @@ MACROS: Final[Mapping[str, str]] = {
     "registrant": "Registrant",
 }
 
+ANSWER, QUESTION, BEFORE = " (answer)", " (question)", " (before)"
+"""What the names of fields of a tag, and of previous values, end with."""
 _LISTS: Final = frozenset({"multi-select", "checkbox"})
 
 
@@ -287,7 +289,7 @@ def catalogue(
     profile = _standard("profile")
     profile_custom = _custom("profile", FieldGroup.PROFILE_CUSTOM, profile_fields)
     registration = _standard("registration")
-    answers = [SourceField(f"answer.{t.id}", f"{t.label} (answer)", FieldGroup.QUESTION_TAGS) for t in questions]
+    answers = [SourceField(f"answer.{t.id}", f"{t.label}{ANSWER}", FieldGroup.QUESTION_TAGS) for t in questions]
     groups: dict[FieldGroup, list[SourceField]] = {
         FieldGroup.PROFILE: profile,
         FieldGroup.PROFILE_CUSTOM: profile_custom,
@@ -295,7 +297,7 @@ def catalogue(
         FieldGroup.QUESTION_TAGS: [
             field
             for tag, answer in zip(questions, answers, strict=True)
-            for field in (SourceField(f"question.{tag.id}", f"{tag.label} (question)", FieldGroup.QUESTION_TAGS), answer)
+            for field in (SourceField(f"question.{tag.id}", f"{tag.label}{QUESTION}", FieldGroup.QUESTION_TAGS), answer)
         ],
         FieldGroup.STANDARD_PROPERTIES: [
             SourceField(f"property.{standard.value}", label, FieldGroup.STANDARD_PROPERTIES, Shape.YES_NO)
@@ -311,7 +313,7 @@ def catalogue(
         FieldGroup.FLOW: _standard("flow"),
         FieldGroup.MACROS: _standard("macro"),
         FieldGroup.PREVIOUS: [
-            SourceField(f"previous.{field.key}", f"{field.label} (before)", FieldGroup.PREVIOUS, field.shape)
+            SourceField(f"previous.{field.key}", f"{field.label}{BEFORE}", FieldGroup.PREVIOUS, field.shape)
             for field in (*profile, *profile_custom, *registration, *answers)
         ],
     }

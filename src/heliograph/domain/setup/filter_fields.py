@@ -8,6 +8,7 @@ from typing import Final
 
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.fields import (
+    ANSWER,
     EVENT_FIELDS,
     PROFILE_FIELDS,
     REGISTRATION_FIELDS,
@@ -79,7 +80,7 @@ def filter_fields(
         *_standard("profile", "Profile", PROFILE_FIELDS),
         *_custom("profile", "Profile", profile_fields),
         *_standard("registration", "Registration", {name: REGISTRATION_FIELDS[name] for name in _REGISTRATION}),
-        *(FilterField(f"answer.{t.id}", f"{t.label} (answer)", "Answers", shape=None) for t in question_tags),
+        *(FilterField(f"answer.{t.id}", f"{t.label}{ANSWER}", "Answers", shape=None) for t in question_tags),
         *(_standard("session", "Session", {name: SESSION_FIELDS[name] for name in _SESSION}) if subject is Subject.SESSION else ()),
         FilterField(ATTENDEE_TYPE_TAGS, "Attendee Type Tags", "Attendee Type Tags", _tag_options(attendee_type_tags), tags=True),
     )
@@ -104,7 +105,9 @@ def _tag_options(tags: Iterable[Labelled]) -> tuple[tuple[str, str], ...]:
 
 def is_named_by_account(key: str) -> bool:
     """Whether the account gave the field its name, which is not translated."""
-    return ".custom." in key or key.startswith("answer.")
+    return (
+        ".custom." in key or key.startswith(("answer.", "question.")) or (key.startswith("property.") and not key.startswith("property.-"))
+    )
 
 
 def parse_filter(key: str) -> SourceKey | str:

@@ -48,6 +48,7 @@ from heliograph.setup.views.setup_frame import check, refused
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
+from heliograph.web.field_names import flow_parts
 from heliograph.web.forms import member_of
 from heliograph.web.pages import page
 
@@ -265,7 +266,7 @@ def draw(
             "flow": {
                 "id": flow.id,
                 "name": stored.name or _("Without a name") if stored else _("New flow"),
-                "sentence": sentence.parts(flow, names, _, mode=False),
+                "sentence": flow_parts(flow, names, mode=False),
                 "stored": stored is not None,
                 "active": stored.active if stored else True,
                 "off": stored is not None and not stored.active,

@@ -25,13 +25,14 @@ from heliograph.flows.flow_trial import count_taken
 from heliograph.setup.save_questions import AsksFirst, WidensFirst
 from heliograph.setup.views.confirmed_save import promise_of_save
 from heliograph.web.confirmation import Breaks, LinkedThing, has_changed, mark_changed, question, typed
+from heliograph.web.field_names import flow_parts
 from heliograph.web.pages import page
 
 
 def promised_of(draft: FlowDraft, config: AccountConfig) -> object:
     """The part of both pages' promise that the save does not know: the flow's name and sentence. The figures are left out, because they change
     by themselves."""
-    return draft.flow.name, sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _)
+    return draft.flow.name, flow_parts(draft.flow, sentence.SentenceNames.from_config(config))
 
 
 def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
@@ -50,7 +51,7 @@ def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, err
         frame="signal.html",
         lead=_("The flow is running. Saved like this, it is incomplete and stops."),
         notes=[undelivered % {"n": intcomma(waiting)}] if waiting else [],
-        sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
+        sentence=flow_parts(draft.flow, sentence.SentenceNames.from_config(config)),
         promise=promise_of_save(error, promised_of(draft, config)),
         breaks=[Breaks(_("It stays stopped until these are filled"), tone="wait", items=lacks)],
         hidden=typed(form.data, "look"),
@@ -85,7 +86,7 @@ def wider_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, er
         if error.goes_live
         else _("The flow is Live. Saved like this, it acts on changes that it leaves out now."),
         notes=[taken],
-        sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
+        sentence=flow_parts(draft.flow, sentence.SentenceNames.from_config(config)),
         promise=promise_of_save(error, promised_of(draft, config)),
         hidden=typed(form.data, "look"),
         button=_("Save, and go Live") if error.goes_live else _("Save, and act on more"),

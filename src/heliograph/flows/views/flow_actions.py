@@ -23,6 +23,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, with_fields
+from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -44,7 +45,7 @@ def _flow_and_context(request: AccountRequest, id: int) -> tuple[Flow, dict[str,
         raise Http404
     return flow, {
         "name": flow.name or _("Without a name"),
-        "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(config), _),
+        "sentence": flow_parts(flow, sentence.SentenceNames.from_config(config)),
         "href": reverse("flow", args=(id,)),
     }
 

@@ -16,13 +16,13 @@ from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Miss
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Shape
-from heliograph.domain.setup.filter_fields import is_named_by_account
 from heliograph.flows import flow_words
 from heliograph.flows.drafts import FieldPlace, FlowDraft, hidden_lists, subject_of, tag_choices, texts_of_row
 from heliograph.flows.editor_forms import DestinationForm, FilterForm, FlowForm
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import OPS
 from heliograph.flows.services.rules import MOST_DESTINATIONS, MOST_FILTERS
+from heliograph.web.field_names import field_label, standard_name
 from heliograph.web.shown_fields import Choice, FormField
 
 WATCHES = {
@@ -42,9 +42,7 @@ def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues, conne
     form.say("name", todo=_("Still missing: a name.") if Missing(FlowLack.NAME) in lacks and draft.opened is not None else "")
     # The fields that a filter row offers, by the filter types of the guide.
     offered = groupby(values.fields(subject_of(flow)), key=lambda field: field.group)
-    field_groups = [
-        (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in fields]) for group, fields in offered
-    ]
+    field_groups = [(standard_name(group), [Choice(f.key, field_label(f.key, f.label)) for f in fields]) for group, fields in offered]
     return {
         "fields": form,
         "name": form.draw_field("name"),

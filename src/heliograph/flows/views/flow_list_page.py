@@ -34,6 +34,7 @@ from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.cursor import ROWS, Pager, address
+from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
@@ -139,7 +140,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
             if known is None:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
-                parts = sentence.parts(known, sentence.SentenceNames.from_config(all_flows.config), _, mode=False)
+                parts = flow_parts(known, sentence.SentenceNames.from_config(all_flows.config), mode=False)
                 confirmation = _off_question(known, parts, all_flows.undelivered(flow), back)
                 if not is_agreed(request, confirmation):
                     return page(request, "confirmation.html", here="flows", **confirmation)
@@ -186,7 +187,7 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
     return {
         "id": flow.id,
         "name": flow.name or _("Without a name"),
-        "sentence": sentence.parts(flow, names, _, mode=False),
+        "sentence": flow_parts(flow, names, mode=False),
         "off": not flow.active,
         "active": flow.active,
         "live": flow.mode is Mode.LIVE,

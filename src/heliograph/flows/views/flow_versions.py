@@ -12,7 +12,6 @@ from django_scopes import scope
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
 from heliograph.flows import flow_words
 from heliograph.flows.flow_version_words import body_differences, gone_texts, names_of_versions
@@ -21,6 +20,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version
 from heliograph.setup.views.versions_page import Difference, ListedConsequence, RestoreQuestion, Versioned, versions_page, worded
 from heliograph.store.django_database import read_database
+from heliograph.web.field_names import flow_parts
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -52,7 +52,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
                 )
             )
         note = _("It applies to changes right away. The flow stays on or off, as it is now.")
-        return RestoreQuestion([note], lists, sentence.parts(restorable_flow.flow, names, _), stops=stops)
+        return RestoreQuestion([note], lists, flow_parts(restorable_flow.flow, names), stops=stops)
 
     def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
         gone = restorable(flow, version, config).gone

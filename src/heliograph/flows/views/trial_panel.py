@@ -21,6 +21,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.delivery_operations import NothingToSync, send_now
+from heliograph.deliveries.message_words import message_words
 from heliograph.deliveries.prospect_words import on_their_way
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.flow import sentence
@@ -45,6 +46,7 @@ from heliograph.store.instants import from_micros
 from heliograph.store.registrations import ids_of_code
 from heliograph.web.confirmation import agrees, has_changed, promise_of
 from heliograph.web.cursor import Cursor
+from heliograph.web.field_names import flow_parts
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -209,7 +211,7 @@ def _request(destination: Destination, preview: RequestPreview, reader: AccountR
         "json": rows,
         "body": body,
         "problems": preview.problems,
-        "why": _(preview.why) if preview.why else "",
+        "why": message_words(preview.why),
     }
 
 
@@ -255,7 +257,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
             for destination, preview in trial.previews
             if (connection := reader.config.connections.get(destination.connection or 0)) is not None
         ]
-        parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(reader.config), _)
+        parts = flow_parts(draft.flow, sentence.SentenceNames.from_config(reader.config))
         promise = promise_of(parts, trial.triggers, _versions_to_send(draft.flow, reader.config))
     if trial.triggers and agrees(request, promise):
         try:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from django.utils.translation import gettext as _
-
 from heliograph.domain.mapping.mapping_renderer import FactSource
 from heliograph.domain.mapping.transform import text_of
-from heliograph.domain.setup.fields import FieldGroup
+from heliograph.domain.setup.fields import FieldGroup, SourceField
 from heliograph.setup.source_fields import SourceFields
+from heliograph.web.field_names import field_label, standard_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +32,24 @@ class FieldList:
 
 def group_name(group: FieldGroup) -> str:
     """The name of a group of fields, as in the guide."""
-    return _(group)
+    return standard_name(group.value)
 
 
 def field_list(fields: SourceFields, facts: FactSource, zone: tzinfo) -> FieldList:
     """Every field with the chosen person's value."""
     return FieldList(
         tuple(
-            (group_name(group), tuple(FieldShown(f.key, f.label, shortened(text_of(facts.value(f.key), zone), 120)) for f in group_fields))
+            (
+                group_name(group),
+                tuple(_shown(field, facts, zone) for field in group_fields),
+            )
             for group, group_fields in fields.groups.items()
         )
     )
+
+
+def _shown(field: SourceField, facts: FactSource, zone: tzinfo) -> FieldShown:
+    return FieldShown(field.key, field_label(field.key, field.label), shortened(text_of(facts.value(field.key), zone), 120))
 
 
 def as_json(listed: FieldList) -> list[Mapping[str, object]]:

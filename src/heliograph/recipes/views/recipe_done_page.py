@@ -33,6 +33,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros
+from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.pages import live
@@ -84,7 +85,7 @@ def recipe_done(request: AccountRequest, recipe: str, flow: int) -> HttpResponse
             raise Http404
         codes, testing = _events(reader, stored)
         has_events = bool(reader.db.all("SELECT 1 FROM event WHERE account_id = :account LIMIT 1", {"account": reader.account}))
-        parts = sentence.parts(stored, sentence.SentenceNames.from_config(reader.config), _, mode=False)
+        parts = flow_parts(stored, sentence.SentenceNames.from_config(reader.config), mode=False)
         destination = next(iter(stored.destinations), None)
         connection_id = destination.connection if destination else None
         connection_facts = reader.config.connections.get(connection_id or 0)

@@ -38,6 +38,7 @@ from heliograph.recipes.recipe_undo import RecipeParts
 from heliograph.recipes.services import AppliedRecipe, apply_recipe, connection_name, default_mode, send_sample
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
+from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import TextLine, TypedChips
 from heliograph.web.forms import pressed, refused_count
 from heliograph.web.pages import page
@@ -261,4 +262,4 @@ def _sentence(reader: AccountReader, recipe: Recipe, events: list[str]) -> list[
         mapping=1,
         does=preset(recipe.preset).does,
     )
-    return sentence.parts(flow, names, _, mode=False)
+    return flow_parts(flow, names, mode=False)

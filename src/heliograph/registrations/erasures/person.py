@@ -19,6 +19,7 @@ from heliograph.recording.contents import read_changes
 from heliograph.registrations.draft import Opened, opened_many
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_OPEN
+from heliograph.web.field_names import standard_name
 
 REQUESTS_READ: Final = 20
 """The newest deliveries to a connection whose requests are read for what it was told."""
@@ -171,7 +172,7 @@ def _application(reader: AccountReader, person: Person, name: str, host: str, de
     stored = exchanges(reader.db, reader.account, [action for action, _ended in delivered[-REQUESTS_READ:]]).values()
     sent = "\n".join(f"{each.url}\n{each.request_body}" for each in stored).casefold()
     fields = [
-        label
+        standard_name(label)
         for key, label in PROFILE_FIELDS.items()
         if any(len(value) >= SHORTEST_VALUE and value.casefold() in sent for value in _values(person, key))
     ]

@@ -23,6 +23,7 @@ from heliograph.registrations.views.problems import problem_sentence
 from heliograph.setup.coverage import watched
 from heliograph.setup.form_values import FormValues, Texts, plain
 from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
+from heliograph.web.field_names import standard_name
 from heliograph.web.form_fields import Ticks
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice, FormField, Pair
@@ -159,7 +160,7 @@ def _profile(name: str, values: Texts, error: str) -> FormField:
         # A single-line input cannot hold a line break: the browser would remove it silently.
         kind="textarea" if name in LONG or "\n" in value else "text",
         id=f"profile.{name}",
-        label=_(PROFILE_FIELDS[name]),
+        label=standard_name(PROFILE_FIELDS[name]),
         value=value,
         error=error,
         autocomplete=AUTOCOMPLETE,
@@ -213,7 +214,7 @@ def _standard_properties(values: Texts, error: str) -> FormField:
         label=_("Standard"),
         extra="in-columns",
         error=error,
-        options=[Choice(name, _(name), name in values, subs.get(name, "")) for name in STANDARD_PROPERTY_NAMES.values()],
+        options=[Choice(name, standard_name(name), name in values, subs.get(name, "")) for name in STANDARD_PROPERTY_NAMES.values()],
     )
 
 
@@ -248,7 +249,7 @@ def label_of(name: str, registration: Opened) -> str:
     if area in known:
         return known[area]
     if area == "profile":
-        return _(PROFILE_FIELDS[rest]) if rest in PROFILE_FIELDS else rest
+        return standard_name(PROFILE_FIELDS[rest]) if rest in PROFILE_FIELDS else rest
     if area == "session":
         session = registration.event.sessions.get(read_id(rest) or 0)
         return session.code if session else rest

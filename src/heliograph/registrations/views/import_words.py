@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from heliograph.accounts.languages import translated
 from heliograph.domain.flow.account_config import AccountConfig
-from heliograph.domain.sentence_template import stored_sentence
+from heliograph.domain.sentence_template import sentence_in
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
@@ -20,6 +20,7 @@ from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
 from heliograph.registrations.imports.row_problems import ACCEPTED_WORDS
 from heliograph.web.charts import SharePart, share
+from heliograph.web.field_names import standard_name
 from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 5
@@ -61,12 +62,18 @@ def targets_of(known: Known) -> list[tuple[str, list[Choice]]]:
     sessions = {s.code: s.name for event in known.events for s in event.sessions.values()}
     groups = [
         (_("Registration"), list(plain.items())),
-        (_("Profile"), [(f"profile.{name}", _(label)) for name, label in PROFILE_FIELDS.items()]),
+        (_("Profile"), [(f"profile.{name}", standard_name(label)) for name, label in PROFILE_FIELDS.items()]),
         (_("Profile Data"), [(f"profile.custom.{f.code}", f.label) for f in known.account.profile_fields.values()]),
         (_("Answers"), [(f"answers.{code}", label) for code, label in questions.items()]),
-        (_("Properties"), [(f"properties.{name}", _(name)) for name in (*STANDARD_PROPERTY_NAMES.values(), *flags)]),
+        (
+            _("Properties"),
+            [
+                *((f"properties.{name}", standard_name(name)) for name in STANDARD_PROPERTY_NAMES.values()),
+                *((f"properties.{name}", name) for name in flags),
+            ],
+        ),
         (_("Sessions"), [(f"sessions.{code}", f"{code}: {name}") for code, name in sessions.items()]),
-        (_("Event"), [(f"event.{name}", _(label)) for name, label in EVENT_FIELDS.items() if name != "code"]),
+        (_("Event"), [(f"event.{name}", standard_name(label)) for name, label in EVENT_FIELDS.items() if name != "code"]),
     ]
     return [(group, [Choice(value, label) for value, label in choices]) for group, choices in groups if choices]
 

@@ -26,6 +26,7 @@ from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database
 from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Breaks, FlowThen, is_agreed, question
+from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -86,7 +87,7 @@ def _question(registration: Opened) -> dict[str, Any]:
     name, listed, clears = registration.name or registration.code, reverse("registrations"), registration.state.active
     takes = flows_acting(registration)
     names = sentence.SentenceNames.from_config(registration.account)
-    flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
+    flows = [FlowThen(f.name, flow_parts(f, names), href_of(Use("flow", f.id, f.name))) for f in takes]
     if clears:
         title = _("One last change, Updated, is recorded")
         later = _("Later saves are recorded, but flows ignore them until Is Active is set again.")

@@ -28,6 +28,7 @@ from heliograph.replay.selection import Selection
 from heliograph.store.instants import from_micros
 from heliograph.web.confirmation import promise_of
 from heliograph.web.cursor import Pager, read_cursor
+from heliograph.web.field_names import flow_parts
 from heliograph.web.forms import member_of
 
 LIVE_STAGES = (Stage.CHECKING, Stage.WAITING, Stage.SENDING)
@@ -51,7 +52,7 @@ def replay_page(request: AccountRequest, reader: AccountReader, state: ReplaySta
         "about": ", ".join(
             part for part in ((flow.name if flow else row.flow_name) or _("Without a name"), selected(selection, event)) if part
         ),
-        "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(reader.config), _) if flow else [],
+        "sentence": flow_parts(flow, sentence.SentenceNames.from_config(reader.config)) if flow else [],
         "by": people.get(row.started_by or row.by, ""),
         "at": row.started or row.created,
         "reason": row.reason,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.exchanges import Exchange
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import AttemptKind
 from heliograph.retry.item_details import Details
 from heliograph.store.instants import from_micros
@@ -49,7 +50,7 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
                 "kind": delivery_words.attempt_name(attempt, retries),
                 "text": delivery_words.answered(attempt.status)
                 if attempt.status
-                else attempt.message or _("Its details are no longer stored."),
+                else message_words(attempt.message) or _("Its details are no longer stored."),
                 "tone": tone,
                 "state": state,
                 "open": False,
@@ -57,7 +58,11 @@ def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]
                 "total": total or delivery_words.milliseconds(attempt.took),
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
-                "note": attempt.message if attempt.status is None else _("The rest was not stored.") if exchange.truncated else "",
+                "note": message_words(attempt.message)
+                if attempt.status is None
+                else _("The rest was not stored.")
+                if exchange.truncated
+                else "",
                 "rule": f"{reverse('connection-rule', args=(attempt.connection,))}?answer={action.id}.{attempt.number}"
                 if has_rule and action
                 else "",

@@ -23,6 +23,7 @@ from heliograph.deliveries.delivery_operations import NothingToSync
 from heliograph.deliveries.destination_rows import destination_rows
 from heliograph.deliveries.explanation import not_triggered
 from heliograph.deliveries.explanation_pair import RecordedChange
+from heliograph.deliveries.message_words import message_words
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.registration_destinations import DestinationOfRegistration, destinations_of, needs_explaining
 from heliograph.deliveries.removed_content import removed_content, removed_records
@@ -267,7 +268,7 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
 
 def _attempt_text(attempt: Any) -> str:
     if attempt.status is None:
-        return attempt.message or _("its details are no longer stored")
+        return message_words(attempt.message) or _("its details are no longer stored")
     return _("%(status)s in %(ms)s ms") % {
         "status": delivery_words.answered(attempt.status),
         "ms": delivery_words.milliseconds(attempt.took),
