@@ -156,7 +156,7 @@ def said(say: Callable[[], object]) -> str:
         answer = error
     if isinstance(answer, str):
         return answer
-    return getattr(answer, "reason", None) or answer.sentence  # type: ignore[attr-defined, no-any-return]
+    return getattr(answer, "reason", None) or answer.sentence  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")

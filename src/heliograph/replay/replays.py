@@ -246,7 +246,7 @@ def pause(account: int, id: int) -> None:
         try:
             control.pause(_send_job(row), account)
         except control.NotPossible as error:
-            raise NotNow(str(error)) from None
+            raise NotNow(error.sentence) from None
 
 
 def resume(account: int, id: int) -> None:
@@ -258,7 +258,7 @@ def resume(account: int, id: int) -> None:
         try:
             control.resume(_send_job(row), account)
         except control.NotPossible as error:
-            raise NotNow(str(error)) from None
+            raise NotNow(error.sentence) from None
 
 
 def cancel(account: int, id: int, *, by: str) -> None:
@@ -269,7 +269,7 @@ def cancel(account: int, id: int, *, by: str) -> None:
         try:
             control.cancel(_send_job(row), account)
         except control.NotPossible as error:
-            raise NotNow(str(error)) from None
+            raise NotNow(error.sentence) from None
         row.stopped, row.stopped_by = from_micros(db.now()), by[:60]
         row.save(update_fields=["stopped", "stopped_by"])
         audit.note(
@@ -285,7 +285,7 @@ def stop_check(account: int, id: int) -> None:
     try:
         control.cancel(state.check.pk, account)
     except control.NotPossible as error:
-        raise NotNow(str(error)) from None
+        raise NotNow(error.sentence) from None
 
 
 def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:

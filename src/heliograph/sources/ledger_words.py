@@ -9,6 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.deliveries.message_words import message_words
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
@@ -98,7 +99,7 @@ def reason(gap: Gap, targets: CallTargets) -> tuple[str, str]:
 
 def _row_problem(problems: Sequence[CallProblem]) -> str:
     """Why a row of a file was refused."""
-    sentences = [f"{problem.path}: {_(problem.reason)}" if problem.path else _(problem.reason) for problem in problems]
+    sentences = [f"{problem.path}: {translated(problem.reason)}" if problem.path else translated(problem.reason) for problem in problems]
     return " ".join(sentences) or _("The row was refused.")
 
 

@@ -32,6 +32,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Mode
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.charts import Bucket, Series, outcomes
+from heliograph.web.field_names import flow_parts
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
 from heliograph.web.templatetags.moments import ago, clock_minute, short_moment

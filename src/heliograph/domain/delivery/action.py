@@ -19,6 +19,7 @@ from typing import Final, assert_never
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause, CouldNotBegin, Cut, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category, GiveUp, RetryAt, RetryPolicy
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import gettext_noop
 
 POISON_CRASHES = 3
 """An action that was in flight at this many crashes of its worker is taken for their cause (D4)."""
@@ -246,7 +247,7 @@ def superseded(action: OpenAction) -> OpenAction:
 
 OVER = frozenset({Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED})
 """Its flow, destination or person is gone."""
-NOTHING_LEFT = "Its flow, destination or registration is gone: there is nothing left to send, or nowhere to send it."
+NOTHING_LEFT = gettext_noop("Its flow, destination or registration is gone: there is nothing left to send, or nowhere to send it.")
 
 
 def is_submittable(queue: QueueStatus | None, cause: Cause | None) -> bool:

@@ -41,14 +41,14 @@ def field_list(fields: SourceFields, facts: FactSource, zone: tzinfo) -> FieldLi
         tuple(
             (
                 group_name(group),
-                tuple(_shown(field, facts, zone) for field in group_fields),
+                tuple(_field_of(field, facts, zone) for field in group_fields),
             )
             for group, group_fields in fields.groups.items()
         )
     )
 
 
-def _shown(field: SourceField, facts: FactSource, zone: tzinfo) -> FieldShown:
+def _field_of(field: SourceField, facts: FactSource, zone: tzinfo) -> FieldShown:
     return FieldShown(field.key, field_label(field.key, field.label), shortened(text_of(facts.value(field.key), zone), 120))
 
 

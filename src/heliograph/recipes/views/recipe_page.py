@@ -201,7 +201,7 @@ def _address_words(request: AccountRequest, form: RecipeForm, values: Mapping[st
     if blank is None or problem is None:
         return None
     if problem:
-        return {"tone": "failed", "text": _(problem)}
+        return {"tone": "failed", "text": translated(problem)}
     if blank.hosts:
         return {"tone": "", "text": _("This is a %(app)s address.") % {"app": form.recipe.app}}
     if form.recipe.group is not RecipeGroup.ANY:

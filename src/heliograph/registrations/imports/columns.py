@@ -23,7 +23,7 @@ from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import SESSION_STATUSES
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.column_words import plain, standard_targets
-from heliograph.registrations.imports.import_errors import ImportFileError, gettext_noop
+from heliograph.registrations.imports.import_errors import ImportFileError
 from heliograph.registrations.imports.refusal_file import REPORT_COLUMNS
 from heliograph.registrations.imports.values import DateOrder, DateSigns, flag, parts
 

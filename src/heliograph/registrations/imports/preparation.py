@@ -20,7 +20,7 @@ from heliograph.recording.record import event_ids
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, guess
 from heliograph.registrations.imports.file_reader import Format, look, open_rows
-from heliograph.registrations.imports.import_errors import FileUnreadable, gettext_noop
+from heliograph.registrations.imports.import_errors import FileUnreadable
 from heliograph.registrations.imports.row_mapper import Mapper
 from heliograph.registrations.imports.setup_choice import SetupChoice
 from heliograph.store.config_cache import Committed

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import SESSION_STATUSES
 from heliograph.registrations.imports.column_words import NO, YES, plain
 from heliograph.registrations.imports.columns import Column, ColumnsError, Known
-from heliograph.registrations.imports.import_errors import RowProblem, gettext_noop
+from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.rows import FileRow, clip_value
 from heliograph.registrations.imports.values import DATE_EXAMPLES, day, flag, moment, parts, zone
 

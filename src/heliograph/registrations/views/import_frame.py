@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.roles import AccountRequest
 from heliograph.registrations.imports import uploads
 from heliograph.registrations.imports.reader_slots import ReadingBusy
@@ -34,7 +35,7 @@ def busy_notice(busy: ReadingBusy) -> dict[str, Any]:
     notice: dict[str, Any] = {
         "tone": "wait",
         "title": _("Not started: another file is being read"),
-        "text": uploads.refusal_text(busy),
+        "text": translated(busy),
         "items": [],
     }
     if busy.reading is not None:

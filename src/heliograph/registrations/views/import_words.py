@@ -199,8 +199,8 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
             alike = [group for group in groups if group["reason"] == reason]
             count = sum(int(group["rows"]) for group in alike)
             first_rows = alike[0]["first"]
-            words = reason if "…" in reason or not first_rows else first_rows[0]["reason"]  # "…" stands for the value of each row
-            kinds.append((_(words), intcomma(count), f"{path}?kind={number}", reason == chosen))
+            worded = alike[0] if "…" in reason or not first_rows else first_rows[0]  # "…" stands for the value of each row
+            kinds.append((_translated_reason(worded), intcomma(count), f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
@@ -209,6 +209,10 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
     download = reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
     return RefusedRows(title % {"n": intcomma(refused_count)}, text, heads, rows, download, kinds)
+
+
+def _translated_reason(stored: Mapping[str, Any]) -> str:
+    return translated(sentence_in(stored, "reason"))
 
 
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:

@@ -121,7 +121,7 @@ def _take_sample(editing: CallEditing, targets: CallTargets) -> Sequence[str]:
     try:
         value = read_call_body(editing.sample.encode("utf-8", "replace"))
     except NoCallBody as error:
-        return [str(error)]
+        return [translated(error)]
     if not finished(editing.mapping).rows:
         editing.mapping = proposed(value, targets.known)
         editing.open_next_empty()

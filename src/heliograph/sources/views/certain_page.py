@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.ids import read_id
@@ -88,7 +89,7 @@ def source_certain(request: AccountRequest, id: int) -> HttpResponse:
             with saving(request.account.pk, by=request.user.actor) as transaction:
                 certain_events.save_event(transaction, id, typed)
         except BodyError as error:
-            form.add_error(error.where or None, error.reason)
+            form.add_error(error.where or None, translated(error.reason))
         except Invalid as error:
             form.refuse(error)
         else:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.ids import read_id
@@ -73,7 +74,7 @@ def source_eventbrite(request: AccountRequest, id: int) -> HttpResponse:
             with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 eventbrite_events.save_event(transaction, id, typed, token=values["token"])
         except BodyError as error:
-            form.add_error(error.where or None, error.reason)
+            form.add_error(error.where or None, translated(error.reason))
         except Invalid as error:
             form.refuse(error)
         else:

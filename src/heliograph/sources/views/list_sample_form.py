@@ -263,7 +263,7 @@ class ListEditing:
         try:
             value = read_call_body(self.sample.encode("utf-8", "replace"))
         except NoCallBody as error:
-            self.errors.append(str(error))
+            self.errors.append(translated(error))
             return
         self.take_proposals(value, ())
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import Does, NotSubmittable, OpenAction
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.store.database import Database
 from heliograph.store.queue.lane_reads import lock_lanes, open_actions
 from heliograph.store.queue.outcome_store import Settled, store
@@ -30,7 +31,7 @@ def submit(
         {"ids": list(actions), "account": account},
     )
     lane_of_action: dict[int, int] = dict(rows)
-    refusals = {action: "There is no such item." for action in actions if action not in lane_of_action}
+    refusals = {action: gettext_noop("There is no such item.") for action in actions if action not in lane_of_action}
     lanes = lock_lanes(db, lane_of_action.values())
     opened = open_actions(db, lanes, also=lane_of_action)
     now = db.now()
@@ -45,7 +46,9 @@ def submit(
             # None: it is already at the front, together with another item
             after = next((m.new for m in wish.moves if m.old.id == item), None)
             refusals[item] = (
-                "" if after is None or after.state.is_open else "Newer data of this registration has been sent already; this item is done."
+                ""
+                if after is None or after.state.is_open
+                else gettext_noop("Newer data of this registration has been sent already; this item is done.")
             )
             store(db, [Settled(wish, stored, opened[number])], now)
             moved = {move.new.id: move.new for move in wish.moves}
