@@ -23,6 +23,7 @@ from heliograph.store.search_index import few_with
 from heliograph.store.walk import Key, Walk, WalkedRows
 from heliograph.store.where import Where
 from heliograph.web.cursor import ROWS, Cursor, ListPage, walk_from, walked
+from heliograph.web.field_names import standard_name
 from heliograph.web.list_count import ListCount
 
 MOST = 10_000
@@ -386,7 +387,8 @@ class Registrations:
         id, code, name, organization, event_id, status, kind, test, active, at = row[:10]
         event = self._known[event_id]
         whole = read_state(row[10]) if len(row) > 10 and row[10] else None
-        named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
+        named: dict[int, str] = {id: standard_name(name) for id, name in STANDARD_PROPERTY_NAMES.items()}
+        named |= {p.id: p.name for p in event.properties.values()}
         status_config, type_config = self.config.status(status, event), event.types.get(kind or 0)
         return ListedRegistration(
             id,

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.translation import gettext_lazy as _
 
+from heliograph.accounts.languages import translated
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
 
 CODE_LENGTH = 25
@@ -51,7 +52,7 @@ def storable(text: str) -> None:
     try:
         checked_text(text, "", longest=len(text))
     except BodyError as error:
-        raise ValidationError(str(error).capitalize(), code="storable") from None
+        raise ValidationError(translated(error.reason).capitalize(), code="storable") from None
     if any(unicodedata.category(c) == "Cc" for c in text):
         raise ValidationError(_("Line breaks and control characters are not possible here."), code="storable")
 
