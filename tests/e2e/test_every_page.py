@@ -42,8 +42,7 @@ MOVED = (
     ".observe({type: 'layout-shift', buffered: true});"
 )
 """Sums up by how much the parts of a page move while it loads."""
-MAY_MOVE = 0.05
-"""The letters of the font, once it is there."""
+MAY_MOVE = 0.02
 
 
 @pytest.fixture(scope="module")
