@@ -29,8 +29,8 @@ TRANSLATIONS = sorted(path for language in LANGUAGES for path in (GUIDE / langua
 
 KEYS = {"Delete": {"de": "Entf", "fr": "Suppr"}}
 """Keys that the keyboards of a language name otherwise, while a button of the same English name is a message."""
-VALUES = {"New", "Complete", "Organization"}
-"""A status, a property and a field of the platform, which pages write as they are in every language, and which are messages in another sense."""
+VALUES = {"New", "Complete", "Badge Printed", "On To Do List", "Invoice Generated"}
+"""A status, and the tags of the standard properties, which pages write as they are in every language; properties and fields have translations."""
 
 _HEADING = re.compile(r"^(#{1,6}) ", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

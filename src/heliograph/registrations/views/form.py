@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import Field
@@ -276,7 +276,7 @@ def blocks_of(registration: Opened, values: FormValues) -> list[tuple[str, list[
         ),
         (_("Status"), filled(["status", "attendee_type", "order_code"])),
         (_("Properties"), [(_("Set"), join_values(values["properties"]) or _("none"))]),
-        (_("Answers"), filled([f"answer.{id}" for id in registration.event.questions])),
+        (pgettext("to questions", "Answers"), filled([f"answer.{id}" for id in registration.event.questions])),
         (_("Sessions"), filled([f"session.{id}" for id in registration.event.sessions])),
     ]
     return [(title, facts) for title, facts in blocks if facts]

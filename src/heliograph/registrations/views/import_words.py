@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from heliograph.accounts.languages import translated
 from heliograph.domain.flow.account_config import AccountConfig
@@ -64,7 +64,7 @@ def targets_of(known: Known) -> list[tuple[str, list[Choice]]]:
         (_("Registration"), list(plain.items())),
         (_("Profile"), [(f"profile.{name}", standard_name(label)) for name, label in PROFILE_FIELDS.items()]),
         (_("Profile Data"), [(f"profile.custom.{f.code}", f.label) for f in known.account.profile_fields.values()]),
-        (_("Answers"), [(f"answers.{code}", label) for code, label in questions.items()]),
+        (pgettext("to questions", "Answers"), [(f"answers.{code}", label) for code, label in questions.items()]),
         (
             _("Properties"),
             [

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from heliograph.accounts.languages import translated
 from heliograph.domain.mapping.row import FixedText, Otherwise, SourceValue, ValueMap
@@ -30,7 +30,7 @@ DEEPEST: Final = 6
 GROUP_NAMES: Final = {
     "registration": ("", gettext_lazy("Add a field")),
     "profile": (gettext_lazy("Profile"), gettext_lazy("Add a profile field")),
-    "answers": (gettext_lazy("Answers"), gettext_lazy("Add an answer")),
+    "answers": (pgettext_lazy("to questions", "Answers"), gettext_lazy("Add an answer")),
     "sessions": (gettext_lazy("Sessions"), gettext_lazy("Add a session")),
 }
 PIECES: Final = {

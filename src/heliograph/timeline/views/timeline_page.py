@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.languages import translated
@@ -195,7 +195,7 @@ def _why_fields(reader: AccountReader, timeline: Timeline, entries: Any, change:
         changes.append(Choice(str(change), _("The chosen change")))
     flows = [Choice(str(id), name) for id, name in flow_choices(reader.config)]
     return [
-        FormField(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
+        FormField(kind="select", id="why-change", label=pgettext("noun", "Change"), value=str(change or ""), options=changes),
         FormField(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows),
     ]
 
