@@ -71,7 +71,7 @@ def messages_of_sources() -> polib.POFile:
     with tempfile.TemporaryDirectory() as folder:
         # A copy: Django's command writes a file beside each template, and the list into a folder `locale` that it finds.
         copy, command, here = Path(folder) / "heliograph", makemessages.Command(), Path.cwd()
-        command.xgettext_options = [*command.xgettext_options, "--keyword=Sentence"]
+        command.xgettext_options = [*command.xgettext_options, "--keyword=Sentence", "--keyword=_in_words:1,2"]
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("locale", "static", "__pycache__", "migrations"))
         os.chdir(copy)
         try:

@@ -8,13 +8,13 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import ngettext
 
 
-def _counted(one: str, many: str) -> Callable[[int], str]:
+def _in_words(one: str, many: str) -> Callable[[int], str]:
     return lambda n: ngettext(one, many, n) % {"n": intcomma(n)}
 
 
-changes = _counted("%(n)s change", "%(n)s changes")
-delivered = _counted("%(n)s delivered", "%(n)s delivered")
-failed = _counted("%(n)s failed", "%(n)s failed")
-failed_again = _counted("%(n)s failed again", "%(n)s failed again")
-waiting = _counted("%(n)s waiting", "%(n)s waiting")
-invalid = _counted("%(n)s invalid", "%(n)s invalid")
+changes = _in_words("%(n)s change", "%(n)s changes")
+delivered = _in_words("%(n)s delivered", "%(n)s delivered")
+failed = _in_words("%(n)s failed", "%(n)s failed")
+failed_again = _in_words("%(n)s failed again", "%(n)s failed again")
+waiting = _in_words("%(n)s waiting", "%(n)s waiting")
+invalid = _in_words("%(n)s invalid", "%(n)s invalid")
