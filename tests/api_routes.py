@@ -84,6 +84,7 @@ ROUTES: Final[dict[Route, Need]] = {
     ("GET", "ledger/flows"): _READ,
     ("GET", "ledger/gaps"): _READ,
     ("POST", "ledger/repairs"): _ADMINISTER,
+    ("POST", "ledger/left-out"): _ADMINISTER,
     ("POST", "ledger/comparison"): _ADMINISTER,
     ("GET", "sources"): _READ,
     ("POST", "sources"): _SET_UP,

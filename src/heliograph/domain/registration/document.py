@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from heliograph.domain.registration.change import KEEP, Upsert
 from heliograph.domain.registration.document_values import NO, YES, DocumentReader, excerpt, is_plain_text
@@ -25,6 +26,10 @@ MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
 MAX_SESSIONS = 100  # per document: each is a separate change, with runs and deliveries
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
+_QUESTION: Final = gettext_noop("question")
+_CUSTOM_FIELD: Final = gettext_noop("custom field")
+_PROPERTY: Final = gettext_noop("property")
+_SESSION: Final = gettext_noop("session")
 
 
 def address(document: Mapping[str, object]) -> tuple[str, str]:
@@ -128,7 +133,7 @@ def _profile(read: DocumentReader, value: object, known: SetupNames) -> tuple[di
 def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
     answers: dict[int, Values] = {}
     names: dict[int, str] = {}
-    what = gettext_noop("question") if where == "answers" else gettext_noop("custom field")
+    what = _QUESTION if where == "answers" else _CUSTOM_FIELD
     exact = fields.exact
     for name, given in read.mapping(value, where).items():
         field = exact.get(name) or fields.find(name)
@@ -220,7 +225,7 @@ def _properties(read: DocumentReader, value: object, known: SetupNames) -> dict[
         if id is None:
             continue
         if id in names:
-            read.second(f"properties.{name}", name, names[id], gettext_noop("property"))
+            read.second(f"properties.{name}", name, names[id], _PROPERTY)
             continue
         names[id] = name
         properties[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
@@ -255,7 +260,7 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
         if id is None or status is None:
             continue
         if id in names:
-            read.second(where, name, names[id], gettext_noop("session"))
+            read.second(where, name, names[id], _SESSION)
             continue
         names[id] = name
         sessions[id] = status

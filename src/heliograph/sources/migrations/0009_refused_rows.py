@@ -14,7 +14,7 @@ from heliograph.store.tenancy import SameAccount
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("sources", "0008_gaps")]
     lint_exceptions: ClassVar = dict.fromkeys(
-        ("require-concurrent-index-creation", "adding-foreign-key-constraint"),
+        ("ADD_UNIQUE", "require-concurrent-index-creation", "adding-foreign-key-constraint"),
         "The table is new: nothing is in it, and no release before writes to it.",
     )
     operations: ClassVar = [
