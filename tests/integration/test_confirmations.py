@@ -43,6 +43,7 @@ ELSEWHERE = {
     "connections.views.response_rule_page.response_rule": "test_response_rules: saved again, it is saved; what it asks is of the posted rule alone",
     "recipes.views.recipe_undo_page.recipe_undo": "test_P15_B3_a_recipe_is_undone_by_what_was_shown: it needs a session that has switched one on",
     "retry.views.item_operations._discard_cause": "test_P15_items_are_discarded_by_what_was_said_of_their_flow",
+    "retry.views.item_operations.resend_item": "test_P15_a_delivery_is_sent_again_by_what_was_said_of_its_connection",
     "replay.views.replay_steps.send": "test_P15_a_replay_is_sent_by_the_flow_that_was_shown",
     "administration.views.retention_page._begun": "test_P15_a_removal_begins_by_the_terms_that_were_shown",
     "administration.views.retention_page._posted": "test_P15_shorter_terms_are_saved_by_what_they_removed",
@@ -204,6 +205,24 @@ def test_P15_items_are_discarded_by_what_was_said_of_their_flow(story: Story, re
         assert [story.action(code)["cause"] for code in ("R1", "R2")] == ["flow_mode", "flow_mode"]
         assert client.post(url, promise_in(refused)).status_code == 302
         assert {action["cause"] for action in story.actions()} == {"discarded"}
+
+
+def test_P15_a_delivery_is_sent_again_by_what_was_said_of_its_connection(story: Story, client: Client) -> None:
+    story.signs_in(client)
+    crm = story.connection("CRM", "/crm")
+    story.flow("Leads", [story.to(crm)])
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    url = f"/signal/retry/{story.action('R1')['key']}/resend/"
+    asked = client.get(url)
+    assert "Send it to CRM again?" in text_of(asked.content)
+    story.change_connection(crm, name="CRM of today")
+    refused = client.post(url, promise_in(asked))
+    assert "Send it to CRM of today again?" in text_of(refused.content)
+    assert len(story.actions()) == 1
+    assert client.post(url, promise_in(refused)).status_code == 302
+    assert len(story.actions()) == 2
 
 
 def test_P15_a_replay_is_sent_by_the_flow_that_was_shown(story: Story, client: Client) -> None:
