@@ -75,6 +75,8 @@ LOOK_FIRST: Final = frozenset(
     }
 )
 """Pages that look for what they are about before they ask for the role: here nothing is there, so each role gets 404."""
+BY_CHANCE: Final = frozenset({"flow-test"})
+"""Pages about something that may be there: posting the form of a new flow makes one, with number 1 only if no test made one before."""
 BY_ANOTHER_RIGHT: Final = {
     "flow-test": "A Viewer tests the flow as it is stored (GET flows/{flow}/test); what is edited is for who may edit it.",
     "erase-resume": "The report is for Administrators; that a job which one of them has begun goes on is for Planners, too.",
@@ -140,4 +142,4 @@ def test_P1_a_page_and_its_endpoint_need_the_same_role(people: dict[Role, User],
             if needs[each] is not role and name not in BY_ANOTHER_RIGHT
         ]
     assert not different, "\n".join(different)
-    assert looked_first == (LOOK_FIRST if table is ENDPOINTS else set()), "every role gets 404 from these pages: see LOOK_FIRST"
+    assert looked_first - BY_CHANCE == (LOOK_FIRST if table is ENDPOINTS else set()), "every role gets 404 from these pages: see LOOK_FIRST"
