@@ -18,7 +18,9 @@ from tests.page_text import text_of
 
 from heliograph.accounts.models import Role
 from heliograph.domain.registration.erasure import PersonWords
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.source.ledger_rules import GapCause, GapKind, Repair
+from heliograph.recording.source_calls import read_problems
 from heliograph.setup.services.setup_save import saving
 from heliograph.sources.folder_watch import FolderWatch
 from heliograph.sources.ledger_gaps import Gap
@@ -97,6 +99,17 @@ def test_S9_what_files_recorded_is_counted_and_refused_rows_are_gaps(
     verdicts = {(gap.verdict.kind, gap.verdict.cause, gap.verdict.repair) for gap in gaps_of(source)}
     assert verdicts == {(GapKind.MISSING, GapCause.REFUSED, Repair.IMPORT_AGAIN)}
     assert not any("nobody" in problem.reason or problem.value for gap in gaps_of(source) for problem in gap.problems)
+
+
+def test_B7_a_reason_keeps_its_sentence_and_not_the_value(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
+    long, code = "zilpha-" * 200, "Zilpha " * 30
+    source.drop("guests.csv", f"A-1,{long},a@example.org,", f"{code},North,b@example.org,", f"A-3,North,{long},")
+    take(site, watch)
+    problems = [text for (text,) in site.store.all("SELECT problem FROM source_refused_row ORDER BY line")]
+    assert len(problems) == 3
+    assert not any("zilpha" in text.lower() for text in problems), problems
+    too_long = read_problems(problems[0])[0].reason
+    assert isinstance(too_long, Sentence), "a page says it in the reader's language"
 
 
 def test_S9_a_later_row_that_is_recorded_ends_the_gap(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:

@@ -54,6 +54,17 @@ class Sentence(str):
             stop=self.stop if stop is None else stop,
         )
 
+    def with_texts(self, changed: Callable[[str], str]) -> Self:
+        """The sentence with other texts in place of those that were put into it; numbers stay.
+
+        changed: what stands for a text
+        """
+        values = {
+            name: value.with_texts(changed) if isinstance(value, Sentence) else changed(value) if isinstance(value, str) else value
+            for name, value in self.values.items()
+        }
+        return self._made(self.template, values, capital=self.capital, stop=self.stop)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.to_body(),)
 

@@ -100,7 +100,7 @@ class Refusal:
     is_stored: bool = False
     """The call is stored, and nobody has tried to record it yet."""
     has_time: bool = True
-    """`sent` is by the clock of those times of change that are recorded. False for a row of a file that says no time: it has that of its import."""
+    """Whether `sent` is a time of change, as recorded ones are. False for a row of a file that says no time: `sent` is when the row was imported."""
 
 
 @dataclass(frozen=True, slots=True)

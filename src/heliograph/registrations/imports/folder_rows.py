@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.source.call_documents import CallProblem, sent_modified
 from heliograph.jobs.models import Job
@@ -53,7 +54,11 @@ def _facts(row: RefusedRow) -> RefusedRowFacts:
 
 def _problem(problem: RowProblem) -> CallProblem:
     """The problem without its value, which may be a person's."""
-    reason = problem.reason.replace(repr(problem.value), "…") if problem.value else problem.reason
+
+    def masked(text: str) -> str:
+        return text.replace(repr(problem.value), "…") if problem.value else text
+
+    reason = problem.reason.with_texts(masked) if isinstance(problem.reason, Sentence) else masked(problem.reason)
     return CallProblem(reason, path=problem.column)
 
 

@@ -119,11 +119,11 @@ def _connect(request: AccountRequest, source: Source | None) -> HttpResponse:
         else:
             refusal = pretix_setup.look(request.account.pk, id, by=request.user.actor)
             return HttpResponseRedirect(reverse("source-pretix" if refusal else "source-pretix-events", args=(id,)))
-    told = form.draw_callout()
-    if told is None and setup.refusal:
-        told = {"tone": "failed", "title": _("Not connected"), "text": translated(setup.refusal), "items": []}
+    callout = form.draw_callout()
+    if callout is None and setup.refusal:
+        callout = {"tone": "failed", "title": _("Not connected"), "text": translated(setup.refusal), "items": []}
     return settings_page(
-        request, "sources/pretix_connect.html", entry=ENTRY, status=form.status, told=told, fields=form.draw_fields(), **frame(source, 1)
+        request, "sources/pretix_connect.html", entry=ENTRY, status=form.status, told=callout, fields=form.draw_fields(), **frame(source, 1)
     )
 
 
