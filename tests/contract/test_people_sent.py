@@ -116,11 +116,13 @@ def test_35_6_rolled_up_hours_and_days_need_no_rows(setup: StoredAccount) -> Non
 
 def test_35_6_what_rows_alone_could_tell_is_not_told_without_them(setup: StoredAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     past(setup)
-    now = setup.db.now()
-    day = now // MINUTE * MINUTE - people.DAY * MINUTE
-    assert people_sent(setup.db, setup.account, Mode.LIVE, day, now // MINUTE * MINUTE + MINUTE, day + MINUTE) is None
+    delivered = f"account_id = :a AND mode = {Mode.LIVE.code} AND state = {ActionState.SUCCESS:d}"
+    ((first,),) = setup.db.all(f"SELECT MIN(created) FROM action WHERE {delivered}", {"a": setup.account})
+    since, until = first // MINUTE * MINUTE, setup.db.now() // MINUTE * MINUTE + MINUTE
+    assert people_sent(setup.db, setup.account, Mode.LIVE, since, until, since) is not None
+    assert people_sent(setup.db, setup.account, Mode.LIVE, since, until, since + MINUTE) is None
     monkeypatch.setattr(people, "MOST_ROWS", 3)
-    assert people_sent(setup.db, setup.account, Mode.LIVE, day, now // MINUTE * MINUTE + MINUTE, 0) is None
+    assert people_sent(setup.db, setup.account, Mode.LIVE, since, until, 0) is None
 
 
 def test_35_6_a_stop_ends_renewal_between_two_hours(setup: StoredAccount) -> None:

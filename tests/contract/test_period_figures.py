@@ -6,6 +6,7 @@ import random
 
 import pytest
 from tests.builders.stored_account import StoredAccount
+from tests.counted import counting
 from tests.figures import busy, fold_all, move, newest
 
 from heliograph.deliveries.account_reader import AccountReader
@@ -13,7 +14,7 @@ from heliograph.domain.delivery.action import ActionState, RunState
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRow, count
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.period import fixed_window
+from heliograph.insights.period import HOUR, fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 
 
@@ -58,3 +59,17 @@ def test_X2_the_figures_of_any_period_are_a_recount(setup: StoredAccount, *, fol
             assert sum(found.by_column(Measure.CHANGES)) == found.tiles.changes
             seen.add(found.tiles.unique)
     assert len(seen) > 5
+
+
+def test_X2_who_changed_until_now_is_known_without_the_changes_of_this_hour(setup: StoredAccount) -> None:
+    """The bitmap of an hour that is not over has nobody after now. Metrics are read most for periods that end now, and an hour has many changes."""
+    busy(setup)
+    assert fold_all(setup.db, setup.account) > 0
+    now = setup.db.now() // MINUTE + 1
+    window = fixed_window((now // 60 - 3) * HOUR, (now + 1) * MINUTE)
+    figures = PeriodFigures(AccountReader(setup.db, setup.account), window, Mode.LIVE)
+    with counting(setup.db, wakers={}) as cost:
+        unique = figures.tiles.unique
+    assert unique == recounted(setup, window.since, window.until, Mode.LIVE).unique > 0
+    assert any("figure_bitmap" in text for text in cost.texts)
+    assert not any("FROM change" in text for text in cost.texts)

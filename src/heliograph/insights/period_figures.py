@@ -165,6 +165,8 @@ class PeriodFigures:
     def _serials(self) -> BitMap:
         """The serials of the registrations whose changes were processed."""
         since, until = self.window.since // MINUTE, self.window.until // MINUTE
+        if self.reader.db.now() < self.window.until:  # nothing is recorded after now: the bitmap of this hour has no others
+            until = -(-until // HOUR) * HOUR
         first, last = -(-since // HOUR) * HOUR, until // HOUR * HOUR
         if first >= last:
             return self._serials_of_rows(since, until)

@@ -123,7 +123,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
     with account_reader(request.account.pk, snapshot=True) as reader:
         frame = replace(frame, seen=reader.db.now())
         figures = frame.figures(reader)
-        tiles = figures.tiles
+        tiles = figures.sums
         retries, delivered = figures.by_column(Measure.RETRIED), figures.by_column(Measure.RETRIED_OK)
         categories = figures.retried_by_category()
         connections, connections_table = _connections(figures, reader, frame)

@@ -199,9 +199,10 @@ def _of_units(db: Database, account: int, mode: Mode, units: Iterable[Unit]) -> 
 def _of_rows(db: Database, account: int, mode: Mode, first: int, last: int) -> dict[Place, BitMap]:
     """The same from the rows of actions that were created in [first, last), in minutes since 1970."""
     rows = db.all(
-        "SELECT l.connection_id, a.origin, r.serial FROM action a CROSS JOIN lane l CROSS JOIN registration r"
-        " WHERE l.id = a.lane_id AND r.id = a.registration_id AND a.account_id = :account AND a.created >= :since AND a.created < :until"
-        f" AND +a.mode = :mode AND +a.state = {ActionState.SUCCESS:d}",
+        "SELECT l.connection_id, sent.origin, r.serial FROM (SELECT DISTINCT a.lane_id, a.registration_id, a.origin FROM action a"
+        " WHERE a.account_id = :account AND a.created >= :since AND a.created < :until"
+        f" AND +a.mode = :mode AND +a.state = {ActionState.SUCCESS:d}) sent CROSS JOIN lane l CROSS JOIN registration r"
+        " WHERE l.id = sent.lane_id AND r.id = sent.registration_id",
         {"account": account, "mode": mode.code, "since": first * MINUTE, "until": last * MINUTE},
     )
     serials: defaultdict[Place, list[int]] = defaultdict(list)
