@@ -16,8 +16,8 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.store.queue import people_roll_up
 from heliograph.store.queue import people_sent as people
 from heliograph.store.queue.figure_deltas import put_deltas
-from heliograph.store.queue.people_roll_up import renew_account
-from heliograph.store.queue.people_sent import people_sent
+from heliograph.store.queue.people_roll_up import renew_account, renew_present
+from heliograph.store.queue.people_sent import people_sent, renew, renew_slots
 
 NO_STOP = threading.Event()
 
@@ -112,6 +112,51 @@ def test_35_6_rolled_up_hours_and_days_need_no_rows(setup: StoredAccount) -> Non
     with setup.db.transaction():
         setup.db.run(f"UPDATE action SET state = {ActionState.FAILED:d} WHERE account_id = :a", {"a": setup.account})
     assert people_sent(setup.db, setup.account, Mode.LIVE, begin, end, setup.db.now()) == before
+
+
+def test_35_6_the_hour_that_is_not_over_is_rolled_up_by_slots(setup: StoredAccount) -> None:
+    """What its slots have needs no rows, and when it is over it is made of them. A slot that a late delivery changed is read from rows."""
+    windows = past(setup)
+    fold_all(setup.db, setup.account)
+    delivered = f"account_id = :a AND mode = {Mode.LIVE.code} AND state = {ActionState.SUCCESS:d}"
+    ((latest,),) = setup.db.all(f"SELECT MAX(created) FROM action WHERE {delivered}", {"a": setup.account})
+    hour = latest // MINUTE // people.HOUR
+    begin, end = hour * people.HOUR, (hour + 1) * people.HOUR
+    slots = begin // people.SLOT, end // people.SLOT
+    assert renew_slots(setup.db, setup.account, *slots, 0, NO_STOP) > 0
+    agree(setup, windows)
+    deliver(setup, 0.5, 2)
+    agree(setup, windows)
+    fold_all(setup.db, setup.account)
+    assert renew_slots(setup.db, setup.account, *slots, 0, NO_STOP) > 0
+    assert renew_slots(setup.db, setup.account, *slots, 0, NO_STOP) == 0
+    before = people_sent(setup.db, setup.account, Mode.LIVE, begin * MINUTE, end * MINUTE, 0)
+    assert before is not None
+    assert before.number() > 0
+    with setup.db.transaction():
+        setup.db.run(f"UPDATE action SET state = {ActionState.FAILED:d} WHERE {delivered}", {"a": setup.account})
+    assert people_sent(setup.db, setup.account, Mode.LIVE, begin * MINUTE, end * MINUTE, setup.db.now()) == before
+    assert renew(setup.db, setup.account, hour, hour + 1, 0, NO_STOP) > 0
+    assert people_sent(setup.db, setup.account, Mode.LIVE, begin * MINUTE, end * MINUTE, setup.db.now()) == before
+    assert setup.db.all("SELECT DISTINCT unit FROM people_sent WHERE account_id = :a", {"a": setup.account}) == [(people.HOUR,)]
+
+
+def test_35_6_a_round_renews_the_slots_of_the_present_hour_that_are_over(setup: StoredAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    past(setup)
+    fold_all(setup.db, setup.account)
+    slot_of = f"created / {people.SLOT * MINUTE}"
+    slots = [
+        slot
+        for (slot,) in setup.db.all(
+            f"SELECT DISTINCT {slot_of} FROM action WHERE account_id = :a AND state = {ActionState.SUCCESS:d} ORDER BY 1", {"a": setup.account}
+        )
+    ]
+    hour = slots[-1] * people.SLOT // people.HOUR
+    last = (hour + 1) * people.HOUR // people.SLOT - 1
+    monkeypatch.setattr(type(setup.db), "now", lambda _db: last * people.SLOT * MINUTE)
+    assert renew_present(setup.db, setup.account, NO_STOP) > 0
+    rows = setup.db.all("SELECT DISTINCT unit, bucket FROM people_sent WHERE account_id = :a ORDER BY 2", {"a": setup.account})
+    assert rows == [(people.SLOT, slot) for slot in slots if hour * people.HOUR // people.SLOT <= slot < last]
 
 
 def test_35_6_what_rows_alone_could_tell_is_not_told_without_them(setup: StoredAccount, monkeypatch: pytest.MonkeyPatch) -> None:

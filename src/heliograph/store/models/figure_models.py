@@ -90,18 +90,18 @@ class FigureBitmap(models.Model):
 
 
 class PeopleSent(models.Model):
-    """The registrations that a connection was sent something for in an hour or a day: a serialised roaring bitmap of serials."""
+    """The registrations that a connection was sent something for in five minutes, an hour or a day: a serialised roaring bitmap of serials."""
 
-    HOUR, DAY = 60, 1440
+    SLOT, HOUR, DAY = 5, 60, 1440
 
     pk = models.CompositePrimaryKey("account_id", "unit", "bucket", "mode", "connection_id", "replays")
     account_id = models.BigIntegerField()
-    unit = models.SmallIntegerField()  # minutes in a bucket: 60 or 1440
+    unit = models.SmallIntegerField()  # minutes in a bucket: 5, 60 or 1440
     bucket = models.IntegerField()
     mode = models.SmallIntegerField()
     connection_id = models.BigIntegerField()  # 0 for the row that carries the figure
     replays = models.SmallIntegerField()
-    n = models.BigIntegerField()  # the figure: how many deliveries the hour or day had when this was made
+    n = models.BigIntegerField()  # the figure: how many deliveries the bucket had when this was made
     bits = models.BinaryField()
 
     objects: ClassVar = ScopedManager(account="account_id")

@@ -1,12 +1,14 @@
 """The registrations that each connection was sent something for in a period, each counted once (docs/design/figures.md, section 2).
 
-Distinct numbers cannot be added up. So each hour that is over has a roll-up: a bitmap of registrations per connection, and the same by day.
+Distinct numbers cannot be added up. So the hours that are over, and the slots of five minutes until now, have a roll-up: a bitmap of registrations
+per connection, and the same by day.
 
-    hour   the rows of the actions that were created in it and are delivered now
+    slot   the rows of the actions that were created in it and are delivered now; only of hours that have no roll-up
+    hour   the union of its slots
     day    the union of its hours (UTC)
 
 A roll-up carries the figure that it was made at: how many deliveries its time had. An action that is delivered later adds to that figure. Then the
-roll-up does not count any more, and the rows of its hour are read until it is renewed. So the numbers are exact at any moment.
+roll-up does not count any more, and smaller ones and rows are read until it is renewed. So the numbers are exact at any moment.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from heliograph.domain.figures import REPLAYED, Measure
 from heliograph.domain.flow.flow import Mode
 from heliograph.store.database import Database
 
-HOUR, DAY = 60, 24 * 60
+SLOT, HOUR, DAY = 5, 60, 24 * 60
 """Minutes."""
 MOST_ROWS: Final = 200_000
 """The number of deliveries that are read from rows for one answer, at most."""
@@ -37,8 +39,10 @@ _NO_CONNECTION: Final = 0
 
 type Place = tuple[int, bool]
 """A connection, and whether the deliveries are replays."""
+type Span = tuple[int, int]
+"""From one minute to another, exclusive, since 1970."""
 type Unit = tuple[int, int]
-"""HOUR or DAY, and the number of hours or days since 1970."""
+"""SLOT, HOUR or DAY, and the number of such units since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,26 @@ def people_sent(db: Database, account: int, mode: Mode, since: int, until: int, 
     None if that cannot be told: rows that no roll-up covers are gone, or are more than MOST_ROWS.
     """
     first, last = since // MINUTE, until // MINUTE
+    units, spans = _in_hours(db, account, mode, first, last)
+    rows: list[Span] = []
+    number = 0
+    for span in _joined(spans):
+        slots, of_rows, in_rows = _in_slots(db, account, mode, span)
+        units += slots
+        rows += of_rows
+        number += in_rows
+    if number > MOST_ROWS or any(begin * MINUTE < kept_since for begin, _end in rows):
+        return None
+    return PeopleSent(_united(_of_units(db, account, mode, units), *(_of_rows(db, account, mode, *span) for span in _joined(rows))))
+
+
+def _in_hours(db: Database, account: int, mode: Mode, first: int, last: int) -> tuple[list[Unit], list[Span]]:
+    """The roll-ups of hours and days that count in [first, last), and what they leave of it, as far as anything was delivered then."""
     begin, end = -(-first // HOUR), last // HOUR
     numbers = _deliveries(db, account, mode, first // HOUR, -(-last // HOUR))
     stored = _figures(db, account, mode, begin, end) if begin < end else {}
     units: list[Unit] = []
-    spans: list[tuple[int, int]] = []
+    spans: list[Span] = []
     hour = begin
     while hour < end:
         day, length = hour // 24, 24
@@ -95,14 +114,24 @@ def people_sent(db: Database, account: int, mode: Mode, since: int, until: int, 
                 spans.append((hour * HOUR, hour * HOUR + HOUR))
         hour += length
     ends = ((first, begin * HOUR), (end * HOUR, last)) if begin <= end else ((first, last),)
-    spans += [span for span in ends if span[0] < span[1] and numbers.get(span[0] // HOUR, 0)]
-    if sum(numbers[span[0] // HOUR] for span in spans) > MOST_ROWS or any(span[0] * MINUTE < kept_since for span in spans):
-        return None
-    serials: defaultdict[Place, BitMap] = defaultdict(BitMap)
-    for part in (_of_units(db, account, mode, units), *(_of_rows(db, account, mode, *span) for span in _joined(spans))):
-        for place, bits in part.items():
-            serials[place] |= bits
-    return PeopleSent(serials)
+    return units, spans + [span for span in ends if span[0] < span[1] and numbers.get(span[0] // HOUR, 0)]
+
+
+def _in_slots(db: Database, account: int, mode: Mode, span: Span) -> tuple[list[Unit], list[Span], int]:
+    """The roll-ups of slots that count in a span, and what they leave of it, with the number of deliveries in the slots of that."""
+    first, last = span[0] // SLOT, -(-span[1] // SLOT)
+    numbers, stored = _deliveries_of_slots(db, account, mode, first, last), _figures_of(db, account, mode, SLOT, first, last)
+    units: list[Unit] = []
+    rows: list[Span] = []
+    in_rows = 0
+    for slot, number in sorted(numbers.items()):
+        begin, end = max(slot * SLOT, span[0]), min(slot * SLOT + SLOT, span[1])
+        if end - begin == SLOT and stored.get((SLOT, slot)) == number:
+            units.append((SLOT, slot))
+        elif number:
+            rows.append((begin, end))
+            in_rows += number
+    return units, rows, in_rows
 
 
 def renew(db: Database, account: int, first: int, last: int, kept_since: int, stop: threading.Event) -> int:
@@ -118,12 +147,38 @@ def renew(db: Database, account: int, first: int, last: int, kept_since: int, st
                 return renewed
             if not number or stored.get((HOUR, hour)) == number or hour * HOUR * MINUTE < kept_since:
                 continue
-            serials = _of_rows(db, account, mode, hour * HOUR, hour * HOUR + HOUR)
+            serials = _of_hour(db, account, mode, hour)
             if _deliveries(db, account, mode, hour, hour + 1).get(hour) == number:  # else a delivery was settled meanwhile: next time
                 _put(db, account, mode, (HOUR, hour), serials, number)
                 renewed += 1
         _renew_days(db, account, mode, -(-first // 24), last // 24)
     return renewed
+
+
+def renew_slots(db: Database, account: int, first: int, last: int, kept_since: int, stop: threading.Event) -> int:
+    """Makes the roll-ups of the slots [first, last) that are missing or do not count any more. Returns how many.
+
+    kept_since: as for `renew`
+    """
+    renewed = 0
+    for mode in Mode:
+        numbers, stored = _deliveries_of_slots(db, account, mode, first, last), _figures_of(db, account, mode, SLOT, first, last)
+        for slot, number in sorted(numbers.items()):
+            if stop.is_set():
+                return renewed
+            if not number or stored.get((SLOT, slot)) == number or slot * SLOT * MINUTE < kept_since:
+                continue
+            serials = _of_rows(db, account, mode, slot * SLOT, slot * SLOT + SLOT)
+            if _deliveries_of_slots(db, account, mode, slot, slot + 1).get(slot) == number:
+                _put(db, account, mode, (SLOT, slot), serials, number)
+                renewed += 1
+    return renewed
+
+
+def _of_hour(db: Database, account: int, mode: Mode, hour: int) -> dict[Place, BitMap]:
+    """The people of an hour by its slots that count, and by its rows in the others."""
+    units, rows, _number = _in_slots(db, account, mode, (hour * HOUR, hour * HOUR + HOUR))
+    return _united(_of_units(db, account, mode, units), *(_of_rows(db, account, mode, *span) for span in _joined(rows)))
 
 
 def _renew_days(db: Database, account: int, mode: Mode, first: int, last: int) -> None:
@@ -146,6 +201,11 @@ def _put(db: Database, account: int, mode: Mode, unit: Unit, serials: Mapping[Pl
     with db.transaction():
         db.lock(_LOCK, account)
         db.run("DELETE FROM people_sent WHERE account_id = :account AND unit = :unit AND bucket = :bucket AND mode = :mode", place)
+        if unit[0] == HOUR:  # its slots are done with
+            db.run(
+                "DELETE FROM people_sent WHERE account_id = :account AND unit = :unit AND bucket >= :first AND bucket < :last AND mode = :mode",
+                {**place, "unit": SLOT, "first": unit[1] * HOUR // SLOT, "last": (unit[1] + 1) * HOUR // SLOT},
+            )
         db.many(
             "INSERT INTO people_sent (account_id, unit, bucket, mode, connection_id, replays, n, bits)"
             " VALUES (:account, :unit, :bucket, :mode, :connection, :replays, :n, :bits)",
@@ -165,18 +225,30 @@ def _deliveries(db: Database, account: int, mode: Mode, first: int, last: int) -
     return {int(hour): int(number) for hour, number in rows}
 
 
+def _deliveries_of_slots(db: Database, account: int, mode: Mode, first: int, last: int) -> dict[int, int]:
+    """The figure of each slot of [first, last)."""
+    where = f"minute >= :begin AND minute < :end AND account_id = :account AND mode = :mode AND measure IN ({Measure.SUCCESS:d}, {Measure.SUCCESS + REPLAYED:d})"
+    rows = db.all(
+        f"SELECT minute / {SLOT}, SUM(n) FROM (SELECT minute, n FROM figure_delta WHERE {where}"
+        f" UNION ALL SELECT minute, n FROM figure_sum WHERE {where}) found GROUP BY 1",
+        {"account": account, "mode": mode.code, "begin": first * SLOT, "end": last * SLOT},
+    )
+    return {int(slot): int(number) for slot, number in rows}
+
+
 def _figures(db: Database, account: int, mode: Mode, first: int, last: int) -> dict[Unit, int]:
     """The figure that each roll-up of the hours [first, last), and of the days within them, was made at."""
-    rows = [
-        row
-        for unit, begin, end in ((HOUR, first, last), (DAY, -(-first // 24), last // 24))
-        for row in db.all(
-            "SELECT unit, bucket, n FROM people_sent WHERE account_id = :account AND unit = :unit AND bucket >= :begin AND bucket < :end"
-            f" AND mode = :mode AND connection_id = {_NO_CONNECTION}",
-            {"account": account, "mode": mode.code, "unit": unit, "begin": begin, "end": end},
-        )
-    ]
-    return {(int(unit), int(bucket)): int(number) for unit, bucket, number in rows}
+    return _figures_of(db, account, mode, HOUR, first, last) | _figures_of(db, account, mode, DAY, -(-first // 24), last // 24)
+
+
+def _figures_of(db: Database, account: int, mode: Mode, unit: int, first: int, last: int) -> dict[Unit, int]:
+    """The figure that each roll-up of one unit was made at."""
+    rows = db.all(
+        "SELECT bucket, n FROM people_sent WHERE account_id = :account AND unit = :unit AND bucket >= :first AND bucket < :last"
+        f" AND mode = :mode AND connection_id = {_NO_CONNECTION}",
+        {"account": account, "mode": mode.code, "unit": unit, "first": first, "last": last},
+    )
+    return {(unit, int(bucket)): int(number) for bucket, number in rows}
 
 
 def _of_units(db: Database, account: int, mode: Mode, units: Iterable[Unit]) -> dict[Place, BitMap]:
@@ -211,7 +283,15 @@ def _of_rows(db: Database, account: int, mode: Mode, first: int, last: int) -> d
     return {place: BitMap(numbers) for place, numbers in serials.items()}
 
 
-def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _united(*parts: Mapping[Place, BitMap]) -> dict[Place, BitMap]:
+    serials: defaultdict[Place, BitMap] = defaultdict(BitMap)
+    for part in parts:
+        for place, bits in part.items():
+            serials[place] |= bits
+    return dict(serials)
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
     """The same minutes in as few spans as possible."""
     ordered = sorted(spans)
     starts = [span for before, span in pairwise([(-1, -1), *ordered]) if before[1] != span[0]]
