@@ -148,7 +148,8 @@ def test_35_6_a_round_renews_the_slots_of_the_present_hour_that_are_over(setup: 
     slots = [
         slot
         for (slot,) in setup.db.all(
-            f"SELECT DISTINCT {slot_of} FROM action WHERE account_id = :a AND state = {ActionState.SUCCESS:d} ORDER BY 1", {"a": setup.account}
+            f"SELECT DISTINCT {slot_of} FROM action WHERE account_id = :a AND state = {ActionState.SUCCESS:d} ORDER BY 1",
+            {"a": setup.account},
         )
     ]
     hour = slots[-1] * people.SLOT // people.HOUR

@@ -77,7 +77,30 @@ def test_N2_all_is_well_while_everything_is_delivered(site: SignalAccount, clien
     assert "All is well" in shown
     assert "need you" not in shown
     (row,) = table_rows(page, "Destination", "Delivered", "Rate")
-    assert (row["Delivered"], row["Rate"], row["Not delivered"]) == ("2", "100%", "Nothing")
+    assert (row["People"], row["Delivered"], row["Rate"], row["Not delivered"]) == ("2", "2", "100%", "Nothing")
+
+
+def test_35_1_who_was_sent_something_today_is_answered_on_the_home(site: SignalAccount, client: Client) -> None:
+    """Each person counts once for a destination, however much was sent for them. The number opens their list."""
+    delivered(site, "A-1", "A-2")
+    site.record(person("A-1", "Anna", "Roth"))
+    site.ends(site.actions("A-1")[1], Delivered(200))
+    site.signs_in(client)
+    page = client.get(OVERVIEW).content
+    assert "3 for 2 people by" in text_of(page)
+    (row,) = table_rows(page, "Destination", "Delivered", "People")
+    assert (row["People"], row["Delivered"]) == ("2", "3")
+    (href,) = re.findall(r'href="(/signal/metrics/records/people/[^"]*)"', page.decode())
+    assert re.search(r"<h1>[^<]*: 2</h1>", client.get(html.unescape(href)).content.decode())
+    answer = ApiClient.for_account(site.account.pk).get("overview")
+    assert (answer["people"], answer["destinations"][0]["people"], answer["delivered"]) == (2, 2, 3)
+
+
+def test_35_1_before_anything_is_delivered_the_home_counts_nobody(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    page = client.get(OVERVIEW).content
+    assert "0 by" in text_of(page)
+    assert {(row["People"], row["Delivered"]) for row in table_rows(page, "Destination", "Delivered", "People")} == {("0", "0")}
 
 
 def test_N2_each_thing_that_needs_somebody_has_its_cause_and_its_button(site: SignalAccount, client: Client) -> None:

@@ -22,6 +22,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.natural_order import natural_order
 from heliograph.retry.needs import Needs, needs_of
 from heliograph.store.instants import from_micros, to_micros
+from heliograph.store.queue.people_sent import PeopleSent, people_sent
 
 SHOWN_DESTINATIONS: Final = 50
 SHOWN_SAVES: Final = 6
@@ -51,6 +52,8 @@ class DestinationToday:
     flows: Sequence[tuple[int, str]]
     """The id and name of each flow that sent or was to send over it today; without any, of those that use it."""
     hours: OutcomeHours
+    people: int | None
+    """The registrations that something was delivered for; None if it cannot be told (`people_sent`)."""
     last_delivery: int | None
     """Microseconds; see `last_delivered`."""
 
@@ -84,6 +87,13 @@ class AccountOverview:
         return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, self.midnight, _next_minute(self.now))
 
     @cached_property
+    def people(self) -> PeopleSent | None:
+        """For whom something was delivered today; None if it cannot be told."""
+        reader = self.reader
+        kept_since = reader.removals.records_kept_since
+        return people_sent(reader.db, reader.account, Mode.LIVE, self.midnight, _next_minute(self.now), kept_since)
+
+    @cached_property
     def delivered_yesterday(self) -> int:
         """How many actions were delivered yesterday by this time of day."""
         before = _midnight(self.midnight - 12 * 60 * MINUTE, self.zone)
@@ -105,6 +115,7 @@ class AccountOverview:
                 row,
                 [(flow, names.get(flow, "")) for flow in self.today.flows_of(row.id)] or list(row.flows),
                 hours[row.id],
+                None if self.people is None else self.people.number(row.id),
                 last.get(row.id),
             )
             for row in rows

@@ -54,6 +54,9 @@ class DestinationDocument(Document):
     connection: NameOfThing
     health: Health
     delivered: Annotated[int, msgspec.Meta(description="Actions that were created today and are delivered.")]
+    people: Annotated[
+        int | None, msgspec.Meta(description="The registrations that these were for, each counted once; null while it cannot be told.")
+    ]
     rate: Annotated[
         float | None, msgspec.Meta(description="The share of what was due that was delivered, from 0 to 1; null if nothing was due.")
     ]
@@ -70,6 +73,7 @@ class DestinationDocument(Document):
             connection=NameOfThing(id=str(connection.id), name=connection.connection.name),
             health=connection.health,
             delivered=row.hours.sent,
+            people=row.people,
             rate=row.hours.rate,
             hours=list(row.hours.delivered),
             waiting=connection.waiting,
@@ -85,6 +89,9 @@ class OverviewDocument(Document):
     needs: list[NeedDocument]
     retrying: Annotated[int, msgspec.Meta(description="Items that are tried again automatically and need nobody.")]
     delivered: Annotated[int, msgspec.Meta(description="Actions of Live flows that were created today and are delivered.")]
+    people: Annotated[
+        int | None, msgspec.Meta(description="The registrations that these were for, each counted once; null while it cannot be told.")
+    ]
     delivered_yesterday: Annotated[int, msgspec.Meta(description="The same number of yesterday, by this time of day.")]
     destinations: list[DestinationDocument]
 
@@ -97,6 +104,7 @@ class OverviewDocument(Document):
             needs=[NeedDocument.from_need(need) for need in needs.needs],
             retrying=sum(group.number for group in needs.retrying),
             delivered=overview.today.total.sent,
+            people=overview.people.number() if overview.people is not None else None,
             delivered_yesterday=overview.delivered_yesterday,
             destinations=[DestinationDocument.from_row(row) for row in overview.destinations()],
         )

@@ -22,7 +22,7 @@ class Overview(ApiController):
 
     def get(self) -> OverviewDocument:
         """Read what needs somebody, and what was delivered today at each destination."""
-        with account_reader(self.account.pk) as reader:
+        with account_reader(self.account.pk, snapshot=True) as reader:
             return OverviewDocument.read(AccountOverview(reader, ZoneInfo(self.account.timezone)))
 
 

@@ -68,7 +68,7 @@ def start(request: AccountRequest) -> HttpResponse:
 def overview(request: AccountRequest) -> HttpResponse:
     """The page of the Overview. It fetches itself again every 30 seconds."""
     administers = may(request.user, Role.ADMINISTRATOR)
-    with account_reader(request.account.pk) as reader:
+    with account_reader(request.account.pk, snapshot=True) as reader:
         at_a_glance = AccountOverview(reader, ZoneInfo(request.account.timezone))
         needs = at_a_glance.needs
         need_rows = [need_row(need, reader, request.user) for need in needs.needs]
@@ -80,6 +80,7 @@ def overview(request: AccountRequest) -> HttpResponse:
             "later": [later_row(group, reader, request.user) for group in needs.later[:SHOWN_LATER]],
             "later_more": max(0, len(needs.later) - SHOWN_LATER),
             "destinations": [_destination(row) for row in at_a_glance.destinations()],
+            "people_known": at_a_glance.people is not None,
             "delivered": _delivered(at_a_glance),
             "saves": _saves(request, at_a_glance.saves(), reader),
             "steps": [] if reader.config.flows else steps_of(reader, administers=administers),
@@ -139,9 +140,15 @@ def _retrying(count: int, retried: Sequence[tuple[str, int | None]]) -> str:
 
 
 def _delivered(at_a_glance: AccountOverview) -> str:
-    """ "2,216 by 14:32, 8 % more than yesterday by this time"."""
+    """ "2,216 for 1,980 people by 14:32, 8 % more than yesterday by this time"."""
     sent, before = at_a_glance.today.total.sent, at_a_glance.delivered_yesterday
     facts = {"n": intcomma(sent), "time": clock_minute(from_micros(at_a_glance.now))}
+    if sent and at_a_glance.people is not None:
+        people = at_a_glance.people.number()
+        facts["n"] = ngettext("%(n)s for %(people)s person", "%(n)s for %(people)s people", people) % {
+            "n": facts["n"],
+            "people": intcomma(people),
+        }
     if not before:
         return _("%(n)s by %(time)s") % facts
     if sent == before:
@@ -171,6 +178,8 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
         "label": _("%(name)s today: %(sent)s delivered, %(rest)s not delivered")
         % {"name": connection.connection.name, "sent": intcomma(hours.sent), "rest": intcomma(hours.due - hours.sent)},
         "hours_href": f"{reverse('feed')}?connection={connection.id}",
+        "people": row.people,
+        "people_href": reverse("records", args=("people",), query={"period": "today", "connection": connection.id}) if row.people else "",
         "sent": hours.sent,
         "sent_href": reverse("records", args=("success",), query={"period": "today", "connection": connection.id}),
         "rate": percent(hours.rate) if hours.rate is not None else "",
