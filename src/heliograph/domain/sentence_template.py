@@ -9,7 +9,7 @@ the template and the values that it was made of: a page puts the values into the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
 type SentenceValue = str | int
@@ -77,7 +77,8 @@ class Sentence(str):
         values = {
             name: value.in_language(translated, number) if isinstance(value, Sentence) else value for name, value in self.values.items()
         }
-        return _shaped(_filled(translated(self.template), values, number), capital=self.capital, stop=self.stop)
+        template = translated(self.template) if self.template else ""  # "" is the key of a catalogue's header
+        return _shaped(_filled(template, values, number), capital=self.capital, stop=self.stop)
 
     def to_body(self) -> dict[str, Any]:
         """Its JSON; `from_body` reads it back."""
@@ -125,6 +126,12 @@ def stored_sentence(text: str, body: object) -> str:
     """
     sentence = Sentence.from_body(body)
     return sentence if sentence == text and sentence is not None else text
+
+
+def joined(separator: str, texts: Iterable[str]) -> Sentence:
+    """Texts one after another. Those that are a Sentence are translated; a plain text stays."""
+    values = {f"text{number}": text for number, text in enumerate(texts)}
+    return Sentence(separator.join(f"%({name})s" for name in values), **values)
 
 
 def whole_sentence(text: str) -> Sentence:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.sentence_template import gettext_noop
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.setup.compiled_setup import EventConfig, Field, QuestionType
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.setup.name_index import code_of
@@ -35,6 +35,16 @@ _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 SAMPLE: Final = 2_000  # rows used for a guess
 _MOST_OPTIONS: Final = 50  # distinct values up to which they still look like options
 _NAMES_SHOWN: Final = 30
+_TARGET_TAKEN: Final = gettext_noop("%(column)s is %(target)s already, so this column is left out.")
+_DATES_DISAGREE: Final = gettext_noop(
+    "%(most)s of %(dates)s dates can only be read %(order)s, the others only the other way round; unless later rows say otherwise, %(order)s."
+)
+_ONE_DATE_SHOWS: Final = gettext_noop(
+    "Only %(votes)s of %(dates)s dates shows whether the day or the month comes first; unless later rows say otherwise, %(order)s."
+)
+_FEW_DATES_SHOW: Final = gettext_noop(
+    "Only %(votes)s of %(dates)s dates show whether the day or the month comes first; unless later rows say otherwise, %(order)s."
+)
 
 
 class ColumnsError(ImportFileError):
@@ -190,7 +200,7 @@ def guess_unchecked(names: Sequence[str], sample: Sequence[Sequence[str]], known
         else:
             column = _guessed(name, cells, standard, own)
             if column.target in taken:
-                column = Column(name, doubt=f"{taken[column.target]!r} is {column.target} already, so this column is left out.")
+                column = Column(name, doubt=Sentence(_TARGET_TAKEN, column=repr(taken[column.target]), target=column.target))
             elif column.target:
                 taken[column.target] = name
         columns.append(_with_details(column, cells, known))
@@ -267,13 +277,12 @@ def _with_date_order(column: Column, cells: Sequence[str]) -> Column:
 
 
 def _date_doubt(signs: DateSigns) -> str:
-    otherwise = f"unless later rows say otherwise, {signs.order.value}"
+    order = Sentence(signs.order.value)
     if signs.day_first and signs.month_first:
         most = max(signs.day_first, signs.month_first)
-        return f"{most:,} of {signs.votes:,} dates can only be read {signs.order.value}, the others only the other way round; {otherwise}."
+        return Sentence(_DATES_DISAGREE, most=most, dates=signs.votes, order=order)
     if signs.votes:
-        verb = "shows" if signs.votes == 1 else "show"
-        return f"Only {signs.votes:,} of {signs.dates:,} dates {verb} whether the day or the month comes first; {otherwise}."
+        return Sentence(_ONE_DATE_SHOWS if signs.votes == 1 else _FEW_DATES_SHOW, votes=signs.votes, dates=signs.dates, order=order)
     if signs.order is DateOrder.DAY_FIRST:
         return gettext_noop("Dates could be read day or month first; unless later rows say otherwise, day first.")
     return gettext_noop("Dates could be read day or month first; unless later rows say otherwise, month first.")
@@ -305,8 +314,9 @@ def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(map(repr, names[:_NAMES_SHOWN])) + more
+    first_names = ", ".join(map(repr, names[:_NAMES_SHOWN]))
+    more = len(names) - _NAMES_SHOWN
+    return Sentence("%(names)s and %(n)s more", names=first_names, n=more) if more > 0 else first_names
 
 
 def as_json(columns: Iterable[Column]) -> list[dict[str, Any]]:

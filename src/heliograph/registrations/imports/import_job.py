@@ -26,7 +26,7 @@ from django_scopes import scopes_disabled
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
 from heliograph.domain.registration.item_plan import ItemOutcome
-from heliograph.domain.sentence_template import gettext_noop
+from heliograph.domain.sentence_template import body_of, gettext_noop
 from heliograph.domain.setup.name_index import code_of
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
@@ -238,6 +238,7 @@ class ImportRun:
             "rows": self._scanned,
             "blank": self._blank + (self._rows.blank if self._rows else 0),
             "lacks": [{**x.as_json(), "created": (x.kind, x.event, x.parent, x.name) in picked} for x in lacks[:_LACKS_KEPT]],
+            "doubt_sentences": [body_of(x.doubt) for x in lacks[:_LACKS_KEPT]],
             "lacks_more": max(0, len(lacks) - _LACKS_KEPT),
             "more_events": self._census.more_events,
         }
@@ -249,9 +250,8 @@ class ImportRun:
             )
         if not self._parameters["dry_run"]:
             by, quiet = f"import:{self._job.pk}", bool(self._parameters["quiet"])
-            self._result["created"] = setup_creation.create(
-                self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._date_order
-            )
+            created = setup_creation.create(self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._date_order)
+            self._result |= {"created": [*map(str, created)], "created_sentences": [*map(body_of, created)]}
         else:
             made = [lack.event for lack in chosen if lack.kind == EVENTS]
             imagined = setup_creation.imagine(self._known, chosen, self._date_order)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
+from heliograph.domain.sentence_template import Sentence, gettext_noop, joined, stored_sentence
 from heliograph.domain.setup.compiled_setup import EventConfig, Field, Named, Session, Status
 from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import StatusClass
@@ -36,14 +37,14 @@ EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
 )
 KINDS: Final = (EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS)
 WORDS: Final[Mapping[str, str]] = {
-    EVENTS: "event",
-    STATUSES: "custom status",
-    TYPES: "attendee type",
-    SESSIONS: "session",
-    PROPERTIES: "registration property",
-    QUESTIONS: "question",
-    OPTIONS: "option",
-    FIELDS: "custom profile field",
+    EVENTS: gettext_noop("event"),
+    STATUSES: gettext_noop("custom status"),
+    TYPES: gettext_noop("attendee type"),
+    SESSIONS: gettext_noop("session"),
+    PROPERTIES: gettext_noop("registration property"),
+    QUESTIONS: gettext_noop("question"),
+    OPTIONS: gettext_noop("option"),
+    FIELDS: gettext_noop("custom profile field"),
 }
 _RARE: Final = 100  # a name is doubtful if it is rarer than one in this many rows ...
 _RARER: Final = 10  # ... and than a tenth of the median of the other names
@@ -79,17 +80,29 @@ class Lack:
 
     @property
     def words(self) -> str:
-        """The kind of thing that would be created, in words."""
-        return f"option of {self.parent}" if self.kind == OPTIONS else WORDS[self.kind]
+        """The kind of thing that would be created, in words that pages translate."""
+        return Sentence("option of %(parent)s", parent=self.parent) if self.kind == OPTIONS else WORDS[self.kind]
+
+    @property
+    def full_words(self) -> Sentence:
+        """The thing that would be created, with its kind and its event."""
+        kind = Sentence(self.words)
+        if self.event and self.kind != EVENTS:
+            return Sentence("%(kind)s %(name)s (%(event)s)", kind=kind, name=self.name, event=self.event)
+        return Sentence("%(kind)s %(name)s", kind=kind, name=self.name)
 
     def as_json(self) -> dict[str, Any]:
         """For the job's result and for a plan file."""
         return {**asdict(self), "facts": dict(self.facts), "tags": list(self.tags)}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Lack:
-        """Reads what `as_json` returned."""
-        return cls(**{**stored, "tags": tuple(stored.get("tags", ()))})
+    def from_json(cls, stored: Mapping[str, Any], doubt: object = None) -> Lack:
+        """Reads what `as_json` returned.
+
+        doubt: what `body_of` returned for the doubt, if pages shall translate it
+        """
+        texts = {"doubt": stored_sentence(str(stored.get("doubt", "")), doubt)}
+        return cls(**{**stored, **texts, "tags": tuple(stored.get("tags", ()))})
 
 
 def lacking(census: Census, known: Known) -> list[Lack]:
@@ -190,6 +203,7 @@ class Doubt:
 
 
 NO_DOUBT: Final = Doubt()
+_LOOKS_LIKE: Final = gettext_noop("%(count)s of %(rows)s rows; it looks like %(name)s")
 
 
 def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, have: Mapping[str, str], likeness: Likeness) -> Doubt:
@@ -202,42 +216,55 @@ def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, h
     """
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
-    share = f"{own_count:,} of {rows:,} rows"
     alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * own_count])
     if alike and 3 * own_count < usual:
-        return Doubt(f"{share}; it looks like {alike}", alike)
+        return Doubt(Sentence(_LOOKS_LIKE, count=own_count, rows=rows, name=alike), alike)
     if own_count < _FEW and name.casefold() not in have and (known := have.get(likeness.most_alike(name, have), "")):
-        return Doubt(f"{share}; it looks like {known}", known)
+        return Doubt(Sentence(_LOOKS_LIKE, count=own_count, rows=rows, name=known), known)
     if not others or (own_count * _RARE >= rows) or (own_count * _RARER >= usual):
         return NO_DOUBT
     close = have.get(likeness.most_alike(name, have), "")
-    return Doubt(f"only {share}" + (f"; it looks like {close}" if close else ""), close)
+    if not close:
+        return Doubt(Sentence("only %(count)s of %(rows)s rows", count=own_count, rows=rows))
+    return Doubt(Sentence("only %(count)s of %(rows)s rows; it looks like %(name)s", count=own_count, rows=rows, name=close), close)
 
 
-_FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "timezone": "time zone"}
-"""Fact of an event -> its name in sentences, if that is another one."""
+_FACTS: Final[Mapping[str, str]] = {
+    "name": gettext_noop("name"),
+    "status": gettext_noop("status"),
+    "start": gettext_noop("start date"),
+    "end": gettext_noop("end date"),
+    "timezone": gettext_noop("time zone"),
+    "location": gettext_noop("location"),
+}
+"""Fact of an event -> its name in sentences."""
 _VALUES_NAMED: Final = 3
+_DISAGREE: Final = gettext_noop("its %(rows)s rows disagree about the %(fact)s of the event: %(counts)s")
+_SAME_NAME: Final = gettext_noop("%(rows)s rows; %(other)s has the same name and %(more)s rows")
+_LIKE_ANOTHER: Final = gettext_noop("%(rows)s rows; it looks like %(other)s, which %(more)s rows name")
 
 
 def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> Doubt:
     for part in event.facts:
         values = event.values_of_fact(part)
         if len(values) > 1:
-            counts = ", ".join(f"“{value}” in {rows:,}" for value, rows in values.most_common(_VALUES_NAMED))
-            more = f" and {len(values) - _VALUES_NAMED:,} more" if len(values) > _VALUES_NAMED else ""
-            return Doubt(f"its {event.rows:,} rows disagree about the {_FACTS.get(part, part)} of the event: {counts}{more}")
+            usual_values = values.most_common(_VALUES_NAMED)
+            counts = joined(", ", (Sentence("“%(value)s” in %(rows)s", value=value, rows=rows) for value, rows in usual_values))
+            if more := len(values) - len(usual_values):
+                counts = Sentence("%(names)s and %(n)s more", names=counts, n=more)
+            return Doubt(Sentence(_DISAGREE, rows=event.rows, fact=Sentence(_FACTS[part]), counts=counts))
     name = event.facts.get("name", "").casefold()
     for other, its in census.events.items():
         if other == code or event.rows * 20 >= its.rows:
             continue
         if name and its.facts.get("name", "").casefold() == name:
-            return Doubt(f"{event.rows:,} rows; {other} has the same name and {its.rows:,} rows", other)
+            return Doubt(Sentence(_SAME_NAME, rows=event.rows, other=other, more=its.rows), other)
         if likeness.most_alike(code, [other]):
-            return Doubt(f"{event.rows:,} rows; it looks like {other}, which {its.rows:,} rows name", other)
+            return Doubt(Sentence(_LIKE_ANOTHER, rows=event.rows, other=other, more=its.rows), other)
     for other in known:
         beside = census.events[other].rows if other in census.events else 0
         if (event.rows * _RARE < census.rows or event.rows < min(_FEW, beside)) and likeness.most_alike(code, [other]):
-            return Doubt(f"{event.rows:,} rows; it looks like {other}", other)
+            return Doubt(Sentence("%(rows)s rows; it looks like %(other)s", rows=event.rows, other=other), other)
     return NO_DOUBT
 
 
@@ -283,7 +310,7 @@ def _option_doubts(names: Mapping[str, int], answered: int, have: Mapping[str, s
     others = names.keys() - contradictions
     is_yes_or_no = bool(contradictions) and bool(others) and all(isinstance(flag(name), bool) for name in others)
     return {
-        name: Doubt(f"{count:,} of {answered:,} rows; it holds both Yes and No")
+        name: Doubt(Sentence("%(count)s of %(rows)s rows; it holds both Yes and No", count=count, rows=answered))
         if is_yes_or_no and name in contradictions
         else _doubt(name, count, names, answered, have, likeness)
         for name, count in names.items()

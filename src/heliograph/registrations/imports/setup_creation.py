@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.mapping.json_bodies import is_one_line
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState, Field, Named, Session, Status
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -25,7 +26,6 @@ from heliograph.registrations.imports.missing_setup import (
     SESSIONS,
     STATUSES,
     TYPES,
-    WORDS,
     Lack,
 )
 from heliograph.registrations.imports.values import DateOrder, moment, zone
@@ -147,8 +147,8 @@ def _is_named(name: str, code: str, label: str) -> bool:
 # --- created
 
 
-def create(account: int, chosen: Sequence[Lack], known: Known, *, by: str, quiet: bool, order: DateOrder) -> list[str]:
-    """Creates the chosen things in the caller's transaction. Returns what was created, in words. Raises CannotCreate."""
+def create(account: int, chosen: Sequence[Lack], known: Known, *, by: str, quiet: bool, order: DateOrder) -> list[Sentence]:
+    """Creates the chosen things in the caller's transaction. Returns what was created. Raises CannotCreate."""
     if not chosen:
         return []
     ids = {e.code: e.id for e in known.events}
@@ -161,8 +161,10 @@ def create(account: int, chosen: Sequence[Lack], known: Known, *, by: str, quiet
             try:
                 _create_one(transaction, lack, ids, known.account, _tag_ids(lack, tags), quiet=quiet, order=order)
             except (SetupError, Invalid) as error:
-                raise CannotCreate(f"The {WORDS[lack.kind]} {lack.name!r} cannot be created: {error}") from error
-            created.append(f"{lack.words} {lack.name}" + (f" ({lack.event})" if lack.event and lack.kind != EVENTS else ""))
+                raise CannotCreate(
+                    "%(thing)s cannot be created: %(error)s", thing=lack.full_words, error=Sentence(error.sentence)
+                ) from error
+            created.append(lack.full_words)
     return created
 
 
@@ -171,10 +173,10 @@ def _tag_ids(lack: Lack, tags: Mapping[str, Tag]) -> tuple[int, ...]:
     for name in lack.tags:
         tag = tags.get(name.casefold())
         if tag is None:
-            raise CannotCreate(f"There is no tag {name!r} for {WORDS[lack.kind]} {lack.name!r}.")
+            raise CannotCreate("There is no tag %(tag)s, which %(thing)s would carry.", tag=repr(name), thing=lack.full_words)
         tag_ids.append(int(tag.pk))
     if tag_ids and lack.kind not in TAG_KINDS:
-        raise CannotCreate(f"A {WORDS[lack.kind]} carries no tags.")
+        raise CannotCreate("%(thing)s cannot carry tags.", thing=lack.full_words)
     return tuple(tag_ids)
 
 

@@ -10,14 +10,15 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.registrations.imports.column_words import NO, YES
 
 
 class DateOrder(StrEnum):
     """How dates with slashes, dots or dashes are read. ISO 8601 is always accepted."""
 
-    DAY_FIRST = "day first"
-    MONTH_FIRST = "month first"
+    DAY_FIRST = gettext_noop("day first")
+    MONTH_FIRST = gettext_noop("month first")
 
 
 _DATE: Final = re.compile(

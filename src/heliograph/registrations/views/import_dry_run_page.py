@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -12,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import account_reader
@@ -49,7 +51,8 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
         return HttpResponseClientRefresh()  # the page of the progress is over
     with account_reader(request.account.pk) as reader:
         config = reader.config
-    lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in job.result.get("lacks", ())]
+    rows = zip_longest(job.result.get("lacks", ()), job.result.get("doubt_sentences", ()))
+    lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}, doubt) for row, doubt in rows]
     administers = may(request.user, Role.ADMINISTRATOR)
     data = request.POST if request.method == "POST" else None
     forms = DryRunForms.build(lacks, job, config, data)
@@ -153,7 +156,9 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
     text = row["tags"].value() or ""
     ticked = forms.form["create"].value() if forms.form.is_bound else None
     becomes = (
-        _(lack.words) if not lack.facts.get("type") else _("%(thing)s, %(type)s") % {"thing": _(lack.words), "type": lack.facts["type"]}
+        translated(lack.words)
+        if not lack.facts.get("type")
+        else _("%(thing)s, %(type)s") % {"thing": translated(lack.words), "type": _(lack.facts["type"])}
     )
     return {
         "n": number,
@@ -163,7 +168,7 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
         "becomes": becomes[:1].upper() + becomes[1:],
         "rows": intcomma(lack.rows),
         "on": str(number) in ticked if ticked is not None else bool(job.result["lacks"][number].get("created")),
-        "doubt": _(lack.doubt) if lack.doubt else "",
+        "doubt": translated(lack.doubt) if lack.doubt else "",
         "meant": lack.meant,
         "classes": row.draw_field("class").options,
         "cls": row["class"].value(),

@@ -177,7 +177,7 @@ def _columns(request: AccountRequest, file_upload: Upload, sheet: Sheet, form: C
                 "fresh": words.fresh(column.name),
                 "note": "" if column.target or column.doubt else _("Nothing here has this name"),
                 "read": words.read_as(column),
-                "unsure": _(column.doubt) if column.doubt else "",
+                "unsure": translated(column.doubt) if column.doubt else "",
             }
         )
     unsure = [row for row in rows if row["unsure"]]

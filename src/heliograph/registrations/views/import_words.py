@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -12,7 +13,7 @@ from django.utils.translation import ngettext, pgettext
 
 from heliograph.accounts.languages import translated
 from heliograph.domain.flow.account_config import AccountConfig
-from heliograph.domain.sentence_template import sentence_in
+from heliograph.domain.sentence_template import sentence_in, stored_sentence
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
@@ -236,7 +237,8 @@ def _place(example: Mapping[str, Any]) -> str:
 
 def job_page(job: Job) -> JobPage:
     """The page of a running or ended import."""
-    created = [str(text) for text in job.result.get("created", ())]
+    sentences = zip_longest(job.result.get("created", ()), job.result.get("created_sentences", ()))
+    created = [translated(stored_sentence(str(text), body)) for text, body in sentences]
     quiet_note = _("Recorded without sending.") if job.parameters["quiet"] else ""
     dry = bool(job.parameters["dry_run"])
     again = str(job.parameters.get("upload", ""))
