@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import runpy
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import polib
 from django.conf import settings
 from django.test import override_settings
 from django.utils import translation
+
+
+@cache
+def source_messages() -> Sequence[polib.POEntry]:
+    """Every message of the sources, as `make texts` finds them. Needs gettext's programs."""
+    texts: dict[str, Any] = runpy.run_path(str(Path(__file__).resolve().parents[1] / "scripts" / "texts.py"))
+    return [*texts["messages_of_sources"]()]
 
 
 @contextmanager

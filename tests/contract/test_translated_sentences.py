@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import runpy
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import polib
@@ -21,7 +19,7 @@ from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.mapping_examples import Examples
-from tests.marked_german import marked_german
+from tests.marked_german import marked_german, source_messages
 from tests.page_text import text_of
 
 from heliograph.accounts.languages import translated
@@ -57,8 +55,6 @@ from heliograph.outbound.target import read_target
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.refusal_file import RefusedRow, Summary
 from heliograph.registrations.imports.row_problems import used_before
-
-TEXTS: dict[str, Any] = runpy.run_path(str(Path(__file__).resolve().parents[2] / "scripts" / "texts.py"))
 
 
 def of_document(check: Callable[[DocumentReader], object]) -> str:
@@ -162,7 +158,7 @@ def said(say: Callable[[], object]) -> str:
 @pytest.fixture(scope="module")
 def messages() -> Sequence[polib.POEntry]:
     """Every message of the sources."""
-    return [*TEXTS["messages_of_sources"]()]
+    return source_messages()
 
 
 @pytest.fixture

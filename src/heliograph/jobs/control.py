@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connections, transaction
 from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
@@ -117,12 +116,8 @@ def check_rows(account: int, more: int) -> None:
     if int(left["n"] or 0) + more <= most and int(left["n"] or 0) < most:
         return
     raise TooMuchWork(
-        _(
-            "Stopped: the dry runs, downloads and exports of this account may create %(most)s rows within 24 hours, and "
-            "this would be more. Choose fewer records, try again tomorrow, or ask whoever runs Heliograph for more "
-            "(HELIOGRAPH_JOBS_ROWS)."
-        )
-        % {"most": intcomma(most)}
+        "Stopped: the dry runs, downloads and exports of this account may create %(most)s rows within 24 hours, and this would be more. Choose fewer records, try again tomorrow, or ask whoever runs Heliograph for more (HELIOGRAPH_JOBS_ROWS).",
+        most=most,
     )
 
 
@@ -212,7 +207,8 @@ def resume(job: int, account: int | None = None, *, owner: str = "") -> Job:
             lock_account(row.account_id)
             with scopes_disabled():
                 _check_waiting(row.account_id)
-        row.error, row.finished = "", None
+        row.set_error("")
+        row.finished = None
         return _saved(row, JobState.QUEUED)
 
 
@@ -261,5 +257,5 @@ def _locked(job: int, account: int | None) -> Job:
 def _saved(row: Job, state: JobState) -> Job:
     row.state = state
     with scopes_disabled():
-        row.save(update_fields=["state", "error", "finished", "owner"])
+        row.save(update_fields=["state", "error", "result", "finished", "owner"])
     return row

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
+
+from heliograph.domain.sentence_template import body_of, stored_sentence
 
 
 class JobState(models.TextChoices):
@@ -31,6 +33,8 @@ class JobState(models.TextChoices):
 
 
 ENDED = frozenset({JobState.CANCELLED, JobState.DONE})
+_ERROR_SENTENCE: Final = "error_sentence"
+"""The member of `Job.result` with the template and the values of `Job.error`."""
 
 
 class Job(models.Model):
@@ -79,6 +83,21 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def error_sentence(self) -> str:
+        """Its error, which pages translate; "" for none. That of an earlier release is a plain text."""
+        return stored_sentence(self.error, self.result.get(_ERROR_SENTENCE))
+
+    def set_error(self, error: str) -> None:
+        """Sets `error`, and in `result` what pages need to translate it.
+
+        error: in English, a Sentence if it has values; "" for none
+        """
+        body = body_of(error)
+        self.error = str(error)
+        self.result = {name: value for name, value in self.result.items() if name != _ERROR_SENTENCE}
+        self.result |= {} if body is None else {_ERROR_SENTENCE: body}
 
     @property
     def is_over(self) -> bool:

@@ -11,6 +11,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 
@@ -107,7 +108,7 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
         "steps": job_page.steps,
         "at": len(job_page.steps) - 1 if going else len(job_page.steps),
         "progress": progress,
-        "failed": (_(job.error) if job.error else _("The job stopped.")) if job.state == JobState.FAILED else "",
+        "failed": (error_text(job) or _("The job stopped.")) if job.state == JobState.FAILED else "",
         "sums_title": (_("What would happen") if job_page.is_dry else _("What happened")) if ended else _("So far"),
         "sums": job_page.sums if job.state != JobState.QUEUED else [],
         "refused": job_page.refused,
@@ -118,6 +119,11 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
         "links": job_page.links if ended else [],
         "note": job_page.note if ended else job_page.stop_note,
     }
+
+
+def error_text(job: Job) -> str:
+    """Why the job has failed, or waits again, in the active language; "" if it has no error."""
+    return translated(job.error_sentence) if job.error else ""
 
 
 def how_far(job: Job) -> str:
@@ -144,7 +150,7 @@ def after_progress(progress: str, job: Job) -> str:
 def queue_place(job: Job) -> str:
     """Where a waiting job is in the queue: "3 jobs of this account go first. Accounts take turns." If an error has put it back, that error."""
     if job.error:
-        return _(job.error)
+        return error_text(job)
     place = control.place(job)
     if place.ahead:
         text = ngettext("%(n)s job of this account goes first.", "%(n)s jobs of this account go first.", place.ahead) % {"n": place.ahead}

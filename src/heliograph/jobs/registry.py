@@ -81,7 +81,9 @@ class JobKinds:
         try:
             return self._kinds[name]
         except KeyError:
-            raise UnknownKind(f"This release does not know jobs of the kind {name!r}; a newer release may have created this one.") from None
+            raise UnknownKind(
+                "This release does not know jobs of the kind %(kind)s; a newer release may have created this one.", kind=repr(name)
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)

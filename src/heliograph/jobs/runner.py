@@ -22,6 +22,7 @@ from django.utils.translation import gettext_noop
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence
 from heliograph.jobs import control, owners
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.nice import be_nice
@@ -37,6 +38,7 @@ LOOK = 2.0  # seconds between looks for work
 PAUSE = 0.25  # in `serve`, the pause after a chunk as a share of its duration: live traffic comes first
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between retries of a chunk that the database refused
 SIDE_BY_SIDE = 30
+LONGEST_REFUSAL = 970  # characters that are stored of a database's error
 CHUNK_LASTS = 4.0  # seconds for the chunk of a paced job to end when the process stops
 _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
 
@@ -285,7 +287,7 @@ class Runner:
             log.warning("job_lost", job=row.pk)
             return control.find(row.pk)
         except HeliographError as error:
-            return self._fail(row, str(error))
+            return self._fail(row, error.sentence)
         except Exception:
             log.exception("job_crashed", job=row.pk)
             return self._fail(
@@ -337,7 +339,8 @@ class Runner:
             if step.rows:
                 control.check_rows(fresh.account_id, step.rows)
                 fresh.rows += step.rows
-            fresh.heartbeat, fresh.error = at, ""
+            fresh.heartbeat = at
+            fresh.set_error("")
             if step.finished:
                 fresh.state, fresh.finished, fresh.owner = JobState.DONE, at, ""
             elif fresh.state == JobState.QUEUED:  # paused and resumed during this chunk
@@ -371,7 +374,7 @@ class Runner:
         with contextlib.suppress(*_passing()), transaction.atomic():
             fresh = self._own(row)
             if fresh is not None:
-                fresh.error = f"The database refused: {error}"[:1000]
+                fresh.set_error(Sentence("The database refused: %(error)s", error=str(error)[:LONGEST_REFUSAL]))
                 fresh.state = JobState.QUEUED if fresh.state == JobState.RUNNING else fresh.state
                 return self._released(fresh)
         return row
@@ -381,7 +384,8 @@ class Runner:
             fresh = self._own(row)
             if fresh is None:
                 return control.find(row.pk)
-            fresh.state, fresh.error, fresh.finished = JobState.FAILED, sentence, control.now()
+            fresh.state, fresh.finished = JobState.FAILED, control.now()
+            fresh.set_error(sentence)
             return self._released(fresh)
 
     def _own(self, row: Job) -> Job | None:
@@ -392,7 +396,7 @@ class Runner:
     def _released(self, fresh: Job) -> Job:
         fresh.owner = ""
         with scopes_disabled():
-            fresh.save(update_fields=["state", "error", "finished", "owner"])
+            fresh.save(update_fields=["state", "error", "result", "finished", "owner"])
         log.info(
             "job_released", job=fresh.pk, state=fresh.state, done=fresh.done, at=fresh.finished.isoformat() if fresh.finished else None
         )

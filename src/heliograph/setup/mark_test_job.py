@@ -17,6 +17,7 @@ from django_scopes import scope
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.item_plan import ItemOutcome
+from heliograph.domain.sentence_template import Sentence
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.tag_kinds import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.jobs import control
@@ -146,7 +147,7 @@ class Marking:
         results = record(db, items, provider)
         refused = [p for result in results if result.outcome is ItemOutcome.REFUSED for p in result.problems]
         if refused:
-            raise JobError("A registration could not be marked: %(reason)s", reason=refused[0].reason)
+            raise JobError("A registration could not be marked: %(reason)s", reason=Sentence(refused[0].reason))
         self._done += len(codes)
         return ChunkResult({}, self._done, max(self._total, self._done), {"marked": self._done}, phase=MARKING)
 
@@ -158,7 +159,7 @@ class Marking:
         except MarksFirst:  # since the last chunk, somebody has cleared Test or sent a registration without it
             return ChunkResult({}, self._done, max(self._total, self._done), counts, phase=MARKING)
         except SetupError as error:
-            raise JobError(str(error)) from error
+            raise JobError(error.sentence) from error
         return ChunkResult({}, self._done, self._done, counts, phase=SWITCHING, finished=True)
 
     def close(self) -> None:

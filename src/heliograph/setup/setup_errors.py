@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.errors import HeliographError, NotInAccount
+from heliograph.domain.sentence_template import Sentence, joined
 
 if TYPE_CHECKING:
     from heliograph.setup.usage import Use
@@ -31,7 +32,10 @@ class Invalid(SetupError):
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self.fields = {name: tuple(sentences) for name, sentences in fields.items()}
-        super().__init__(" ".join(f"{name}: {s}" if name else s for name, sentences in self.fields.items() for s in sentences))
+        named = [(name, Sentence(each)) for name, sentences in self.fields.items() for each in sentences]
+        super().__init__(
+            joined(" ", (Sentence("%(field)s: %(reason)s", field=name, reason=each) if name else each for name, each in named))
+        )
 
 
 class InUse(SetupError):

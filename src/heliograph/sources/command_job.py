@@ -260,4 +260,4 @@ def last_run(source: Source) -> RunFacts | None:
         return None
     job: Job | None = Job.objects.filter(pk=source.reader_job).first()
     facts = {} if job is None else job.result
-    return RunFacts(int(facts["records"]), int(facts["news"]), str(facts["log"])) if facts else None
+    return RunFacts(int(facts["records"]), int(facts["news"]), str(facts["log"])) if "records" in facts else None

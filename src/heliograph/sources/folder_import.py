@@ -195,7 +195,7 @@ class FolderImport:
         elif job.state == JobState.FAILED:
             words = Sentence(
                 "Its import failed: %(error)s What it had recorded stays; put the file into the folder again for the rest.",
-                error=Sentence(job.error),
+                error=Sentence(job.error_sentence),
             )
         elif job.counts.get("refused") and job.counts["refused"] == job.counts.get("done"):
             words = gettext_noop("Each of its rows was refused. The report names the reasons.")

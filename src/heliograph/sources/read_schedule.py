@@ -70,6 +70,7 @@ def _queue(source: DueSource) -> bool:
             return True
         if job.state not in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
             return False
-        job.state, job.finished, job.error = JobState.QUEUED, None, ""
-        job.save(update_fields=["state", "finished", "error"])
+        job.state, job.finished = JobState.QUEUED, None
+        job.set_error("")
+        job.save(update_fields=["state", "finished", "error", "result"])
         return True

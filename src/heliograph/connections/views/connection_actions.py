@@ -32,7 +32,7 @@ from heliograph.connections.views.connection_list_page import flow_href, get_row
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
-from heliograph.jobs.page import after_progress
+from heliograph.jobs.page import after_progress, error_text
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.store.instants import from_micros
@@ -182,7 +182,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
             "live": not waits,
             "done": min(100, job.done * 100 // total) if job.total else 0,
             "text": after_progress(made if job.done else "", job) if waits else made,
-            "failed": job.error if job.state == JobState.FAILED else "",
+            "failed": error_text(job) if job.state == JobState.FAILED else "",
         }
     return page(
         request,

@@ -26,6 +26,7 @@ from django_scopes import scope
 from heliograph.accounts.vault import vault
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.erasure import ErasedPart, PersonWords
+from heliograph.domain.sentence_template import Sentence
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.emptied_registration import empty_registration
@@ -154,7 +155,9 @@ class ErasingPerson:
         try:
             gone, last = (0, None) if self._erase_elsewhere is None else self._erase_elsewhere(self._account, words, str(cursor["file"]))
         except HeliographError as error:
-            raise JobError("%(error)s Everything else is erased; once that is put right, resume this job.", error=error.sentence) from None
+            raise JobError(
+                "%(error)s Everything else is erased; once that is put right, resume this job.", error=Sentence(error.sentence)
+            ) from None
         counts[ErasedPart.FILES] += gone
         erasures.note_counts(db, self._erasure, counts, ended=last is None)
         return self._next({"phase": FOLDERS} if last is None else cursor | {"file": last}, counts, finished=last is None)

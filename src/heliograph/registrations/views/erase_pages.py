@@ -22,7 +22,7 @@ from heliograph.domain.registration.erasure import ErasedPart, ErasureReason
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
-from heliograph.jobs.page import Sum
+from heliograph.jobs.page import Sum, error_text
 from heliograph.registrations.draft import opened_many
 from heliograph.registrations.erasures.person import KnownOfPerson, Person, ToldApplication, known_of, people, person_of, told_of
 from heliograph.registrations.erasures.person_erasure import backups_left, erasure_of, keep_proposed, start_erasure
@@ -385,9 +385,7 @@ def erase_done(request: AccountRequest, erasure: int) -> HttpResponse:
         heading=_heading(row),
         lead=_done_words(row, Actors.from_stored(request.account, [row.by]).name(row.by)),
         runs=job is not None and row.ended is None and job.state in (JobState.QUEUED, JobState.RUNNING),
-        stopped=_(job.error)
-        if job is not None and job.error and row.ended is None and job.state in (JobState.FAILED, JobState.PAUSED)
-        else "",
+        stopped=error_text(job) if job is not None and row.ended is None and job.state in (JobState.FAILED, JobState.PAUSED) else "",
         paused=job is not None and row.ended is None and job.state in (JobState.FAILED, JobState.PAUSED, JobState.CANCELLED),
         sums=_sums(row),
         left=left,

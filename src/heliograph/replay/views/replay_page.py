@@ -19,7 +19,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow
-from heliograph.jobs.page import after_progress, how_far, length_text
+from heliograph.jobs.page import after_progress, error_text, how_far, length_text
 from heliograph.replay import replays
 from heliograph.replay.dry_run_lines import PARTS, DryRunLine, dry_run_page
 from heliograph.replay.replay_words import SAYS, TONES, VERDICTS, selected
@@ -62,7 +62,7 @@ def replay_page(request: AccountRequest, reader: AccountReader, state: ReplaySta
         "again": f"{reverse('replay')}?{urlencode(form_values)}",
     }
     if stage in (Stage.CHECKING, Stage.CHECK_STOPPED):
-        return context | {"progress": _check_progress(state), "error": _(state.check.error) if state.check.error else ""}
+        return context | {"progress": _check_progress(state), "error": error_text(state.check)}
     if stage is Stage.CHECKED:
         return context | _dry_run(request, reader, state, flow)
     return context | _sending(reader, state, people)
@@ -175,7 +175,7 @@ def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) 
             "done": min(100, counts.ended * 100 // max(counts.chosen, 1)),
             "live": state.stage is Stage.SENDING,
         },
-        "error": _(send.error) if state.stage is Stage.FAILED and send.error else "",
+        "error": error_text(send) if state.stage is Stage.FAILED else "",
         "tiles": _tiles(counts, row.flow_id),
         "sum": _sum(counts),
         "waits": counts.queued,

@@ -21,7 +21,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 from heliograph.jobs.models import Job, JobState
-from heliograph.jobs.page import after_progress
+from heliograph.jobs.page import after_progress, error_text
 from heliograph.setup import mark_test_job
 from heliograph.setup.event_draft import changed_state
 from heliograph.setup.event_list import list_events
@@ -264,7 +264,7 @@ def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
         "text": text,
         "done": at["percent"],
         "poll": True,
-        "failed": job.error or _("The job stopped.") if job.state == JobState.FAILED else "",
+        "failed": (error_text(job) or _("The job stopped.")) if job.state == JobState.FAILED else "",
         "status": to.name if to else "",
     }
 
