@@ -313,6 +313,15 @@ def heliograph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start
     starter.end()
 
 
+@pytest.fixture
+def incoming(tmp_path: Path, settings: Any) -> Path:
+    """The folder that watched folders lie in, as HELIOGRAPH_FOLDERS names it (S7)."""
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": folder, "data": tmp_path / "data"})
+    return folder
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(test_settings.FOLDER, ignore_errors=True)
     gc.freeze()  # as our processes do: the interpreter's end looks through nothing

@@ -21,6 +21,7 @@ from heliograph.sources.services.sources import add_source
 from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store.database import Database
 from tests.builders.account import BY
+from tests.builders.platform_account import PlatformAccount
 
 EVENT = "SUMMIT-26"
 READING = {"event": EVENT, "columns": {"Reg no": "code", "Firm": "profile.organization", "Mail": "profile.email"}}
@@ -94,4 +95,11 @@ def folder_source(db: Database, account: int, base: Path, name: str = "Drop box"
 def look_twice(watch: FolderWatch) -> None:
     """Two looks: the first one sees new files, the second one finds them unchanged."""
     watch.look()
+    watch.look()
+
+
+def take_files(site: PlatformAccount, watch: FolderWatch) -> None:
+    """Two looks, the imports that they began, and a look that moves their files."""
+    look_twice(watch)
+    site.run_jobs()
     watch.look()

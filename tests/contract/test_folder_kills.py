@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django_scopes import scope
@@ -24,27 +23,19 @@ ROWS, REFUSED, KILLS = 500, 50, 6
 
 
 @pytest.fixture
-def base(tmp_path: Path, settings: Any) -> Path:
-    base = tmp_path / "incoming"
-    base.mkdir()
-    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": base, "data": tmp_path / "data"})
-    return base
-
-
-@pytest.fixture
 def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as site:
         yield site
 
 
 @pytest.fixture
-def watchers(database: DatabaseFacts, base: Path) -> Iterator[DyingProcesses]:
-    with DyingProcesses("tests.folder_process", database.env(HELIOGRAPH_FOLDERS=str(base))) as watchers:
+def watchers(database: DatabaseFacts, incoming: Path) -> Iterator[DyingProcesses]:
+    with DyingProcesses("tests.folder_process", database.env(HELIOGRAPH_FOLDERS=str(incoming))) as watchers:
         yield watchers
 
 
-def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Path, watchers: DyingProcesses) -> None:
-    source = folder_source(site.store, site.pk, base)
+def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, incoming: Path, watchers: DyingProcesses) -> None:
+    source = folder_source(site.store, site.pk, incoming)
     choice = random.Random(7)
     for number in range(KILLS):
         watchers.keep_running()
@@ -75,8 +66,8 @@ def test_S7_each_file_is_imported_whatever_dies(site: PlatformAccount, base: Pat
         assert {gap.place_in_file and gap.place_in_file.file for gap in ledger.gaps} == {f"{KILLS - 1}.csv"}  # the newest row stands for it
 
 
-def test_S7_a_move_that_was_not_saved_is_repeated_and_imports_nothing(site: PlatformAccount, base: Path) -> None:
-    source, watch = folder_source(site.store, site.pk, base), FolderWatch(base)
+def test_S7_a_move_that_was_not_saved_is_repeated_and_imports_nothing(site: PlatformAccount, incoming: Path) -> None:
+    source, watch = folder_source(site.store, site.pk, incoming), FolderWatch(incoming)
     source.drop("guests.csv", "A-1,North,a@example.org,", ",No code,,")
     look_twice(watch)
     site.run_jobs()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client
 from django_scopes import scope
 from tests.api_client import ApiClient
-from tests.builders.folder_source import FolderSource, folder_source, look_twice
+from tests.builders.folder_source import FolderSource, folder_source, take_files
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.confirming import confirms
 from tests.databases import DatabaseFacts
@@ -35,34 +34,19 @@ LEDGER = "/settings/sources/ledger/"
 
 
 @pytest.fixture
-def base(tmp_path: Path, settings: Any) -> Path:
-    base = tmp_path / "incoming"
-    base.mkdir()
-    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": base, "data": tmp_path / "data"})
-    return base
-
-
-@pytest.fixture
 def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as site:
         yield site
 
 
 @pytest.fixture
-def source(site: PlatformAccount, base: Path) -> FolderSource:
-    return folder_source(site.store, site.pk, base)
+def source(site: PlatformAccount, incoming: Path) -> FolderSource:
+    return folder_source(site.store, site.pk, incoming)
 
 
 @pytest.fixture
-def watch(base: Path) -> FolderWatch:
-    return FolderWatch(base)
-
-
-def take(site: PlatformAccount, watch: FolderWatch) -> None:
-    """Two looks, the imports that they began, and a look that moves their files."""
-    look_twice(watch)
-    site.run_jobs()
-    watch.look()
+def watch(incoming: Path) -> FolderWatch:
+    return FolderWatch(incoming)
 
 
 def rows_of(source: FolderSource) -> dict[str, LedgerRow]:
@@ -90,7 +74,7 @@ def test_S9_what_files_recorded_is_counted_and_refused_rows_are_gaps(
     site: PlatformAccount, source: FolderSource, watch: FolderWatch
 ) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,", ",No code,b@example.org,", "A-3,East,c@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     rows = rows_of(source)
     assert {event: (row.balance.there, row.balance.recorded, row.balance.missing) for event, row in rows.items()} == {
         EVENT: (None, 2, 2),
@@ -104,7 +88,7 @@ def test_S9_what_files_recorded_is_counted_and_refused_rows_are_gaps(
 def test_B7_a_reason_keeps_its_sentence_and_not_the_value(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
     long, code = "zilpha-" * 200, "Zilpha " * 30
     source.drop("guests.csv", f"A-1,{long},a@example.org,", f"{code},North,b@example.org,", f"A-3,North,{long},")
-    take(site, watch)
+    take_files(site, watch)
     problems = [text for (text,) in site.store.all("SELECT problem FROM source_refused_row ORDER BY line")]
     assert len(problems) == 3
     assert not any("zilpha" in text.lower() for text in problems), problems
@@ -114,13 +98,13 @@ def test_B7_a_reason_keeps_its_sentence_and_not_the_value(site: PlatformAccount,
 
 def test_S9_a_later_row_that_is_recorded_ends_the_gap(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
     source.drop("one.csv", "A-1,North,nobody,", "A-2,South,nobody,")
-    take(site, watch)
+    take_files(site, watch)
     source.drop("two.csv", "A-1,North,still nobody,", "A-2,South,b@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     assert places(source) == [("missing", "A-1", "two.csv", 2)]  # refused again: the newest row stands for it
     assert rows_of(source)[EVENT].balance.recorded == 1
     source.drop("three.csv", "A-1,North,a@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     assert places(source) == []
     assert rows_of(source)[EVENT].balance.recorded == 2
 
@@ -129,7 +113,7 @@ def test_S9_a_refused_row_of_a_registration_that_is_here_makes_it_older(
     site: PlatformAccount, source: FolderSource, watch: FolderWatch
 ) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-1,South,a@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     assert places(source) == [("older", "A-1", "guests.csv", 3)]
     site.record("A-1", profile={"organization": "South"})  # somebody has put it right since
     assert places(source) == []
@@ -139,7 +123,7 @@ def test_S9_one_click_imports_the_refused_rows_again(
     site: PlatformAccount, source: FolderSource, watch: FolderWatch, client: Client
 ) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,", ",No code,b@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     (name,) = [path.name for path in (source.folder / "done").iterdir() if path.name.endswith(".refused.csv")]
     path = source.folder / "done" / name
     path.write_text(path.read_text("utf-8-sig").replace(",A-2,South,nobody", ",A-2,South,b@example.org"), "utf-8")
@@ -150,7 +134,7 @@ def test_S9_one_click_imports_the_refused_rows_again(
     assert "Import the rows again" in text_of(page.content)
     client.post(f"{LEDGER}repair/", {"event": EVENT, "gap": gap.key})
     assert source.names() == [name]
-    take(site, watch)
+    take_files(site, watch)
     assert source.firms() == {"A-1": "North", "A-2": "South"}
     assert places(source) == [("missing", "", name, 3)]  # the row without a code was refused again, in the new file
     repaired = repair(source, gaps_of(source))
@@ -159,7 +143,7 @@ def test_S9_one_click_imports_the_refused_rows_again(
 
 def test_S9_a_repair_without_its_file_says_what_to_do(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,")
-    take(site, watch)
+    take_files(site, watch)
     for path in (source.folder / "done").iterdir():
         path.unlink()
     assert "no longer exists" in repair(source, gaps_of(source)).refused
@@ -173,17 +157,17 @@ def test_S9_a_file_that_cannot_be_imported_is_a_gap_until_it_comes_again(
     site: PlatformAccount, source: FolderSource, watch: FolderWatch, client: Client
 ) -> None:
     source.drop("guests.csv", "A-1,North", head="Code,Company")
-    take(site, watch)
+    take_files(site, watch)
     assert places(source) == [("missing", "", "guests.csv", 0)]
     site.signs_in(client)
     page = text_of(client.get(f"{LEDGER}event/?event=").content)
     assert "The file has no column" in page
     assert "guests.csv" in page
     source.drop("other.csv", "A-2,South,b@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     assert len(places(source)) == 1
     source.drop("guests.csv", "A-1,North,a@example.org,")
-    take(site, watch)
+    take_files(site, watch)
     assert places(source) == []
 
 
@@ -191,7 +175,7 @@ def test_S9_a_refused_row_can_be_left_out_after_a_question(
     site: PlatformAccount, source: FolderSource, watch: FolderWatch, client: Client
 ) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,")
-    take(site, watch)
+    take_files(site, watch)
     (gap,) = gaps_of(source)
     href = f"{LEDGER}leave-out/?event={EVENT}&gap={gap.key}"
     site.signs_in(client, Role.PLANNER)
@@ -207,7 +191,7 @@ def test_S9_a_refused_row_can_be_left_out_after_a_question(
 
 def test_S9_refused_rows_by_REST(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,")
-    take(site, watch)
+    take_files(site, watch)
     api = ApiClient.for_account(site.pk)
     (gap,) = api.get(f"ledger/gaps?source={source.id}")["items"]
     assert (gap["file"], gap["line"], gap["code"], gap["repair"], gap["call"]) == ("guests.csv", 3, "A-2", "import_again", None)
@@ -218,17 +202,17 @@ def test_S9_refused_rows_by_REST(site: PlatformAccount, source: FolderSource, wa
 
 def test_B7_refused_rows_of_an_erased_person_are_forgotten(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,")
-    take(site, watch)
+    take_files(site, watch)
     with site.store.transaction():
         refused_rows.forget_person(site.store, site.pk, PersonWords(frozenset({"a-2"}), frozenset()))
     assert gaps_of(source) == []
 
 
-def test_S9_another_accounts_rows_stay(site: PlatformAccount, source: FolderSource, watch: FolderWatch, base: Path) -> None:
-    other = folder_source(site.store, site.pk, base, "Another box")
+def test_S9_another_accounts_rows_stay(site: PlatformAccount, source: FolderSource, watch: FolderWatch, incoming: Path) -> None:
+    other = folder_source(site.store, site.pk, incoming, "Another box")
     for each in (source, other):
         each.drop("guests.csv", "A-2,South,nobody,", "A-1,North,a@example.org,")
-        take(site, watch)
+        take_files(site, watch)
     (gap,) = gaps_of(source)
     with scope(account=site.pk):
         ledger_repairs.leave_out(site.pk, [gap], by=BY)

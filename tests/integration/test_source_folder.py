@@ -6,11 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client
-from tests.builders.folder_source import FolderSource, folder_source, look_twice
+from tests.builders.folder_source import FolderSource, folder_source, look_twice, take_files
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
@@ -31,34 +30,19 @@ BY = "user:1"
 
 
 @pytest.fixture
-def base(tmp_path: Path, settings: Any) -> Path:
-    base = tmp_path / "incoming"
-    base.mkdir()
-    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": base, "data": tmp_path / "data"})
-    return base
-
-
-@pytest.fixture
 def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as site:
         yield site
 
 
 @pytest.fixture
-def source(site: PlatformAccount, base: Path) -> FolderSource:
-    return folder_source(site.store, site.pk, base)
+def source(site: PlatformAccount, incoming: Path) -> FolderSource:
+    return folder_source(site.store, site.pk, incoming)
 
 
 @pytest.fixture
-def watch(base: Path) -> FolderWatch:
-    return FolderWatch(base)
-
-
-def finish(site: PlatformAccount, watch: FolderWatch) -> None:
-    """Two looks, the imports that they began, and a look that moves their files."""
-    look_twice(watch)
-    site.run_jobs()
-    watch.look()
+def watch(incoming: Path) -> FolderWatch:
+    return FolderWatch(incoming)
 
 
 def test_S7_a_complete_file_is_imported_and_kept_with_its_report(site: PlatformAccount, source: FolderSource, watch: FolderWatch) -> None:
@@ -69,7 +53,7 @@ def test_S7_a_complete_file_is_imported_and_kept_with_its_report(site: PlatformA
         file.write("A-3,East,c@example.org,\n")
     watch.look()
     assert not site.run_jobs()
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms() == {"A-1": "North", "A-2": "South", "A-3": "East"}
     assert (source.names(), source.names("failed")) == ([], [])
     assert source.names("done") == ["guests.csv", "guests.csv.report.txt"]
@@ -78,7 +62,7 @@ def test_S7_a_complete_file_is_imported_and_kept_with_its_report(site: PlatformA
         assert line in report.splitlines()
     assert source.calls() == [("", 3, 3, 0)]
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,West,b@example.org,")
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms()["A-2"] == "West"
     assert source.calls()[1:] == [("", 2, 1, 0)]
     assert source.names("done").count("guests.csv") == 2
@@ -103,7 +87,7 @@ def test_S7_refused_rows_are_named_beside_the_file_with_line_and_reason(
     site: PlatformAccount, source: FolderSource, watch: FolderWatch
 ) -> None:
     source.drop("guests.csv", "A-1,North,a@example.org,", ",No code,b@example.org,", "A-1,Twice,,")
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms() == {"A-1": "North"}
     assert source.names("done") == ["guests.csv", "guests.csv.refused.csv", "guests.csv.report.txt"]
     refused = source.report("done", "guests.csv.refused.csv").splitlines()
@@ -112,7 +96,7 @@ def test_S7_refused_rows_are_named_beside_the_file_with_line_and_reason(
     assert "Refused: 2" in source.report("done", "guests.csv.report.txt")
     assert source.calls() == [("", 3, 1, 2)]
     source.drop("bad.csv", ",No code,b@example.org,")
-    finish(site, watch)
+    take_files(site, watch)
     assert source.names("failed") == ["bad.csv", "bad.csv.refused.csv", "bad.csv.report.txt"]
 
 
@@ -123,7 +107,7 @@ def test_S7_a_file_whose_columns_do_not_fit_fails_with_what_to_do(
     source.drop("empty.csv")
     (source.folder / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     for _file in range(3):
-        finish(site, watch)
+        take_files(site, watch)
     assert source.names("done") == ["empty.csv", "empty.csv.report.txt"]
     assert source.names("failed") == ["other.csv", "other.csv.report.txt", "picture.csv", "picture.csv.report.txt"]
     report = source.report("failed", "other.csv.report.txt")
@@ -135,15 +119,15 @@ def test_S7_a_file_whose_columns_do_not_fit_fails_with_what_to_do(
     assert "The file has no column" in page
     assert source.row.failures == 0
     source.drop("good.csv", "A-1,North,a@example.org,")
-    finish(site, watch)
+    take_files(site, watch)
     assert "is in the folder failed" not in text_of(client.get(f"/settings/sources/{source.id}/").content)
 
 
 def test_S7_nothing_outside_of_the_folder_is_read_or_moved(
-    site: PlatformAccount, source: FolderSource, watch: FolderWatch, base: Path
+    site: PlatformAccount, source: FolderSource, watch: FolderWatch, incoming: Path
 ) -> None:
-    other = folder_source(site.store, site.pk, base, "Another box")
-    outside = base / "secret.csv"
+    other = folder_source(site.store, site.pk, incoming, "Another box")
+    outside = incoming / "secret.csv"
     outside.write_text("Reg no,Firm,Mail\nX-1,Secret,x@example.org\n")
     other.drop("theirs.csv.part", "X-2,Theirs,y@example.org,")
     source.folder.mkdir(exist_ok=True)
@@ -154,7 +138,7 @@ def test_S7_nothing_outside_of_the_folder_is_read_or_moved(
     (source.folder / "deep").mkdir()
     (source.folder / "deep" / "below.csv").write_text(outside.read_text())
     (source.folder / "theirs").symlink_to(other.folder)
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms() == {}
     assert source.calls() == []
     assert outside.exists() and (other.folder / "theirs.csv.part").exists()  # noqa: PT018
@@ -170,16 +154,16 @@ def test_S7_a_folder_that_is_a_link_to_elsewhere_is_not_used(
         source.folder.mkdir()
     (source.folder / name).symlink_to(elsewhere)
     (elsewhere / "guests.csv").write_text("Reg no,Firm,Mail\nX-1,Secret,x@example.org\n")
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms() == {}
     assert "cannot be used" in source.row.failure
     assert list(elsewhere.iterdir()) == [elsewhere / "guests.csv"]
 
 
 def test_S7_a_folder_that_is_gone_is_said_and_watched_again(
-    site: PlatformAccount, source: FolderSource, watch: FolderWatch, base: Path, client: Client
+    site: PlatformAccount, source: FolderSource, watch: FolderWatch, incoming: Path, client: Client
 ) -> None:
-    gone = base.rename(base.with_name("unmounted"))
+    gone = incoming.rename(incoming.with_name("unmounted"))
     for number in range(1, 4):
         watch.look()
         assert source.row.failures == number
@@ -187,15 +171,15 @@ def test_S7_a_folder_that_is_gone_is_said_and_watched_again(
             site.store.run("UPDATE source SET due_at = 1 WHERE id = :id", {"id": source.id})
     site.signs_in(client)
     assert "HELIOGRAPH_FOLDERS" in text_of(client.get("/signal/retry/").content)
-    gone.rename(base)
+    gone.rename(incoming)
     source.drop("guests.csv", "A-1,North,a@example.org,")
-    finish(site, watch)
+    take_files(site, watch)
     assert source.row.failures == 0
     assert source.firms() == {"A-1": "North"}
 
 
-def test_S7_of_two_processes_one_imports(site: PlatformAccount, source: FolderSource, base: Path) -> None:
-    one, two = FolderWatch(base), FolderWatch(base)
+def test_S7_of_two_processes_one_imports(site: PlatformAccount, source: FolderSource, incoming: Path) -> None:
+    one, two = FolderWatch(incoming), FolderWatch(incoming)
     source.drop("guests.csv", "A-1,North,a@example.org,")
     for watch in (one, two, one, two):
         watch.look()
@@ -207,15 +191,15 @@ def test_S7_of_two_processes_one_imports(site: PlatformAccount, source: FolderSo
     assert source.names("done") == ["guests.csv", "guests.csv.report.txt"]
 
 
-def test_S7_a_process_that_stood_still_imports_nothing_twice(site: PlatformAccount, source: FolderSource, base: Path) -> None:
+def test_S7_a_process_that_stood_still_imports_nothing_twice(site: PlatformAccount, source: FolderSource, incoming: Path) -> None:
     """It reads where the folder stands before another process takes, imports and moves the file, and goes on afterwards."""
     source.drop("guests.csv", "A-1,North,a@example.org,")
     stale = source_reads.read_source_to_read(site.store, source.id)
     assert stale is not None
     kept = (source.folder / "guests.csv").read_bytes()
-    finish(site, FolderWatch(base))
+    take_files(site, FolderWatch(incoming))
     (source.folder / "guests.csv").write_bytes(kept)
-    with contextlib.closing(FolderPlace.open(base, source.id)) as place:
+    with contextlib.closing(FolderPlace.open(incoming, source.id)) as place:
         assert not FolderImport(stale, place).advance(list(place.files().items()))
     assert not site.run_jobs()
     assert source.calls() == [("", 1, 1, 0)]
@@ -231,7 +215,7 @@ def test_S7_a_file_that_is_replaced_during_its_import_is_imported_too(
     watch.look()
     assert source.firms() == {"A-1": "North"}
     assert source.names() == ["guests.csv"]
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms() == {"A-1": "South", "A-2": "East"}
     assert source.names() == []
 
@@ -255,7 +239,7 @@ def test_S7_a_paused_folder_waits(site: PlatformAccount, source: FolderSource, w
     assert not site.run_jobs()
     with saving(site.pk, by=BY) as transaction:
         resume(transaction, source.id)
-    finish(site, watch)
+    take_files(site, watch)
     assert source.firms() == {"A-1": "North"}
 
 
@@ -266,13 +250,15 @@ def test_S7_without_a_folder_of_the_operator_there_is_no_such_source(site: Platf
         add_source(transaction, "folder", "Drop box")
 
 
-def test_S7_the_first_file_teaches_the_columns_by_the_pages(site: PlatformAccount, base: Path, watch: FolderWatch, client: Client) -> None:
+def test_S7_the_first_file_teaches_the_columns_by_the_pages(
+    site: PlatformAccount, incoming: Path, watch: FolderWatch, client: Client
+) -> None:
     site.signs_in(client)
     assert "Watched folder" in text_of(client.get("/settings/sources/new/").content)
     answer = client.post("/settings/sources/new/folder/", {"name": "Weekly export"})
     (_settings, _sources, id, *_rest) = answer["Location"].strip("/").split("/")
     page = f"/settings/sources/{id}/"
-    source = FolderSource(site.store, site.pk, int(id), base)
+    source = FolderSource(site.store, site.pk, int(id), incoming)
     assert "Nobody has imported a file yet" in text_of(client.get(f"{page}folder/").content)
     answer = client.post(f"{page}first-file/", follow=True)
     assert "There is no file in the folder yet." in text_of(answer.content)
@@ -292,8 +278,8 @@ def test_S7_the_first_file_teaches_the_columns_by_the_pages(site: PlatformAccoun
     answer = client.post(f"{page}folder/", form, follow=True)
     assert "It is on" in text_of(answer.content)
     source.drop("next.csv", "A-2,South,b@example.org,")
-    finish(site, watch)
-    finish(site, watch)
+    take_files(site, watch)
+    take_files(site, watch)
     assert source.firms() == {"A-1": "North", "A-2": "South"}
     shown = text_of(client.get(page).content)
     for words in ("week.csv", "next.csv", f"source-{id}", "Watching its folder"):
@@ -315,7 +301,7 @@ def test_S7_files_of_any_name_are_imported(site: PlatformAccount, source: Folder
     for number, name in enumerate([b"\xff\xfe.csv", b"new\nline.csv", "<b>Gäste<b>.csv".encode(), b"x" * 250 + b".csv"]):
         (source.folder / os.fsdecode(name)).write_bytes(b"Reg no,Firm,Mail\nA-%d,North,a@example.org\n" % number)
     for _file in range(4):
-        finish(site, watch)
+        take_files(site, watch)
     assert len(source.firms()) == 4
     assert source.names() == []
     site.signs_in(client)

@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
 from django.db import connections
@@ -26,17 +26,9 @@ from heliograph.store.django_database import of_django
 
 
 @pytest.fixture
-def base(tmp_path: Path, settings: Any) -> Path:
-    base = tmp_path / "incoming"
-    base.mkdir()
-    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": base, "data": tmp_path / "data"})
-    return base
-
-
-@pytest.fixture
-def source(database: DatabaseFacts, base: Path) -> Iterator[tuple[PlatformAccount, FolderSource]]:
+def source(database: DatabaseFacts, incoming: Path) -> Iterator[tuple[PlatformAccount, FolderSource]]:
     with planned(database) as site:
-        yield site, folder_source(site.store, site.pk, base)
+        yield site, folder_source(site.store, site.pk, incoming)
 
 
 class MeetingPlace(FolderPlace):

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.builders import planted_sources
@@ -31,14 +30,6 @@ from heliograph.store import refused_rows, retention_record
 from heliograph.store.queue.retention_round import RetentionRound
 
 TERMS = Terms(180, 400)
-
-
-@pytest.fixture
-def base(tmp_path: Path, settings: Any) -> Path:
-    base = tmp_path / "incoming"
-    base.mkdir()
-    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"folders": base, "data": tmp_path / "data"})
-    return base
 
 
 @pytest.fixture
@@ -110,11 +101,11 @@ def put(source: FolderSource, subfolder: str, name: str, text: str = "A-1,North"
     return path
 
 
-def test_X6_files_of_folders_go_by_their_age(site: PlatformAccount, base: Path, tmp_path: Path) -> None:
-    sources = [folder_source(site.store, site.pk, base, name) for name in ("Drop box", "Removed")]
+def test_X6_files_of_folders_go_by_their_age(site: PlatformAccount, incoming: Path, tmp_path: Path) -> None:
+    sources = [folder_source(site.store, site.pk, incoming, name) for name in ("Drop box", "Removed")]
     for source in sources:
         source.drop("guests.csv")
-    look_twice(FolderWatch(base))
+    look_twice(FolderWatch(incoming))
     with saving(site.pk, by=BY) as transaction:
         remove(transaction, sources[1].id)
     old = [put(source, "done", f"20200101-120000-001_guests.csv{end}") for source in sources for end in ("", ".report.txt")]
@@ -124,18 +115,18 @@ def test_X6_files_of_folders_go_by_their_age(site: PlatformAccount, base: Path, 
     (sources[0].folder / "done" / "20200101-120000-002_link.csv").symlink_to(elsewhere)
     os.link(elsewhere, sources[0].folder / "done" / "20200101-120000-003_second_name.csv")
     kept = [put(sources[0], "done", "29990101-120000-001_guests.csv"), put(sources[0], "done", "notes.txt"), elsewhere]
-    assert remove_old_files(site.store, base, TERMS) == 0  # nobody was told of a removal yet
+    assert remove_old_files(site.store, incoming, TERMS) == 0  # nobody was told of a removal yet
     agree(site)
-    assert remove_old_files(site.store, base, TERMS) == len(old)
+    assert remove_old_files(site.store, incoming, TERMS) == len(old)
     assert not [path for path in old if path.exists()]
     assert all(path.exists() for path in kept)
     assert os.path.lexists(sources[0].folder / "done" / "20200101-120000-002_link.csv")
-    base.rename(base.with_name("unmounted"))
-    assert remove_old_files(site.store, base, TERMS) == 0
+    incoming.rename(incoming.with_name("unmounted"))
+    assert remove_old_files(site.store, incoming, TERMS) == 0
 
 
-def test_B7_files_of_folders_that_name_the_person_are_deleted(site: PlatformAccount, base: Path) -> None:
-    source, watch = folder_source(site.store, site.pk, base), FolderWatch(base)
+def test_B7_files_of_folders_that_name_the_person_are_deleted(site: PlatformAccount, incoming: Path) -> None:
+    source, watch = folder_source(site.store, site.pk, incoming), FolderWatch(incoming)
     source.drop("zilpha.csv", "Z-1,North,zilpha@example.org,")
     source.drop("others.csv", "A-1,South,a@example.org,")
     look_twice(watch)
@@ -151,11 +142,11 @@ def test_B7_files_of_folders_that_name_the_person_are_deleted(site: PlatformAcco
     with account_reader(site.pk) as reader:
         (person,) = people(reader, "zilpha@example.org")
     erasure = start_erasure(site.pk, person, why=ErasureReason.ASKED, reference="", confirmation=person.confirmation, by=BY)
-    moved = base.rename(base.with_name("unmounted"))
+    moved = incoming.rename(incoming.with_name("unmounted"))
     (failed,) = [job for job in site.run_jobs() if job.pk == erasure.job]
     assert failed.state == JobState.FAILED
     assert "HELIOGRAPH_FOLDERS" in failed.error
-    moved.rename(base)
+    moved.rename(incoming)
     with site.store.transaction():
         site.store.run("UPDATE jobs_job SET state = 'queued' WHERE id = :job", {"job": erasure.job})
     (job,) = [job for job in site.run_jobs() if job.pk == erasure.job]
@@ -173,8 +164,8 @@ def test_B7_files_of_folders_that_name_the_person_are_deleted(site: PlatformAcco
     assert not source.firms().get("Z-1")
 
 
-def test_X6_refused_rows_go_with_the_files_that_hold_them(site: PlatformAccount, base: Path) -> None:
-    source, watch = folder_source(site.store, site.pk, base), FolderWatch(base)
+def test_X6_refused_rows_go_with_the_files_that_hold_them(site: PlatformAccount, incoming: Path) -> None:
+    source, watch = folder_source(site.store, site.pk, incoming), FolderWatch(incoming)
     source.drop("guests.csv", "A-1,North,a@example.org,", "A-2,South,nobody,")
     look_twice(watch)
     site.run_jobs()
