@@ -113,6 +113,20 @@ def test_N2_each_thing_that_needs_somebody_has_its_cause_and_its_button(site: Si
     assert "is tried again automatically" in shown, "a target that does not answer needs nobody"
 
 
+@pytest.mark.parametrize(("minutes", "named"), [(10, True), (-10, False)])
+def test_N2_what_is_tried_again_says_when_unless_it_is_due_already(
+    site: SignalAccount, client: Client, minutes: int, *, named: bool
+) -> None:
+    """A try that is due and not made is held by its connection: an instant that has passed would say nothing."""
+    signal_account.fill(site)
+    with site.store.transaction():
+        site.store.run("UPDATE action SET due_at = :at WHERE due_at IS NOT NULL", {"at": site.store.now() + minutes * MINUTE})
+    site.signs_in(client)
+    shown = text_of(client.get(OVERVIEW).content)
+    assert bool(re.search(r"tried again automatically: .+? at [^.]*\d\d:\d\d\.", shown)) == named
+    assert ("tried again automatically. Open Retry" in shown) != named
+
+
 def test_N2_what_needs_somebody_is_gone_once_it_is_cured(site: SignalAccount) -> None:
     signal_account.fill(site)
     with account_reader(site.account.pk) as reader:

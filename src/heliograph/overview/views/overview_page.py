@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -73,7 +73,8 @@ def overview(request: AccountRequest) -> HttpResponse:
         needs = at_a_glance.needs
         need_rows = [need_row(need, reader, request.user) for need in needs.needs]
         source_rows = [_source_row(source) for source in failing_sources()]
-        retried = [(group.connection_name, group.next_due) for group in needs.retrying if group.next_due]
+        now = at_a_glance.now
+        retried = [(group.next_due, group.connection_name) for group in needs.retrying if group.next_due and group.next_due > now]
         context: dict[str, Any] = {
             "needs": [*need_rows, *source_rows],
             "retrying": _retrying(sum(group.number for group in needs.retrying), retried),
@@ -125,16 +126,23 @@ def _source_row(source: Any) -> dict[str, Any]:
     }
 
 
-def _retrying(count: int, retried: Sequence[tuple[str, int | None]]) -> str:
-    """ "2 more are tried again automatically: Lobby display at 14:33, Slack at 14:37." """
+def _retrying(count: int, retried: Iterable[tuple[int, str]]) -> str:
+    """ "2 more are tried again automatically: Lobby display at 14:33, Slack at 14:37."
+
+    retried: when each group is due next (microseconds), with the name of its connection. What is due already is not in it: its connection is
+        paused, or its target does not answer
+    """
     if not count:
         return ""
     facts = {"n": intcomma(count)}
     text = ngettext("%(n)s is tried again automatically", "%(n)s are tried again automatically", count) % facts
+    next_due: dict[str, int] = {}
+    for due, name in sorted(retried):
+        next_due.setdefault(name, due)
     named = [
         _("%(name)s at %(time)s") % {"name": delivery_words.isolated(name), "time": soon(from_micros(due))}
-        for name, due in sorted(retried, key=lambda pair: pair[1] or 0)[:SHOWN_RETRIES]
-        if name and due
+        for name, due in list(next_due.items())[:SHOWN_RETRIES]
+        if name
     ]
     return _("%(text)s: %(named)s.") % {"text": text, "named": ", ".join(named)} if named else f"{text}."
 
