@@ -53,6 +53,8 @@ ENGLISH_FILES: Final = {
     "sources/commands_file.py",
 }
 """Files whose errors only logs and the operator's programs show; those of the API are English, too."""
+PAGES_OF_API: Final = ("api/configuration/", "api/configuration_")
+"""What of the API has pages: configuration files."""
 _VALUE: Final = re.compile(r"%\(\w+\)s")
 _RAISED: Final = re.compile(r"raise (\w+)(?:\(\))?(?: from \w+)?$", re.MULTILINE)
 
@@ -134,7 +136,7 @@ def sentences_of_errors() -> Iterator[tuple[str, str]]:
             yield path.relative_to(PACKAGE).as_posix(), sentence.value.value  # type: ignore[attr-defined]
     for path, tree in trees.items():
         file = path.relative_to(PACKAGE).as_posix()
-        if file in ENGLISH_FILES or file.startswith("api/"):
+        if file in ENGLISH_FILES or (file.startswith("api/") and not file.startswith(PAGES_OF_API)):
             continue
         calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and called_name(node) in names | PROBLEMS)
         yield from ((file, text) for call in calls for text in given_sentence(call))

@@ -1,12 +1,18 @@
-"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.builders.stored_account`)."""
+"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.builders.stored_account`).
+
+`messages` and `german` are for tests of translations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import polib
 import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
+from tests.marked_german import marked_german, source_messages
 
 from heliograph.store.database import Database
 
@@ -42,3 +48,16 @@ def store(connect: Callable[[], Database]) -> Database:
 def setup(store: Database) -> StoredAccount:
     """An account with an event that is Live and a flow for every registration."""
     return stored_account(store)
+
+
+@pytest.fixture(scope="session")
+def messages() -> Sequence[polib.POEntry]:
+    """Every message of the sources."""
+    return source_messages()
+
+
+@pytest.fixture
+def german(messages: Sequence[polib.POEntry], tmp_path: Path) -> Iterator[None]:
+    """German is every English message, marked."""
+    with marked_german(tmp_path, messages):
+        yield

@@ -7,7 +7,6 @@ import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
-from pathlib import Path
 
 import msgspec
 import polib
@@ -19,7 +18,6 @@ from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.mapping_examples import Examples
-from tests.marked_german import marked_german, source_messages
 from tests.page_text import text_of
 
 from heliograph.accounts.languages import translated
@@ -55,6 +53,7 @@ from heliograph.outbound.target import read_target
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.refusal_file import RefusedRow, Summary
 from heliograph.registrations.imports.row_problems import used_before
+from heliograph.setup.setup_errors import Invalid
 
 
 def of_document(check: Callable[[DocumentReader], object]) -> str:
@@ -121,6 +120,36 @@ KINDS: dict[str, Kind] = {
         "System: 3 intervals are needed, each longer than 0 and at most 30 days.",
         ("%(count)s intervals are needed, each longer than 0 and at most %(most)s days.",),
     ),
+    "a stored body of another kind": (
+        lambda: Body([]),
+        "expected an object, got a list",
+        ("expected an object, got %(kind)s", "a list"),
+    ),
+    "a text of a stored body": (
+        lambda: Body({"n": 7}).text("n"),
+        "expected a text, got a number",
+        ("expected a text, got %(kind)s", "a number"),
+    ),
+    "a list of a stored body": (
+        lambda: tuple(Body({"n": True}).items("n", most=3)),
+        "expected a list, got true or false",
+        ("expected a list, got %(kind)s", "true or false"),
+    ),
+    "the place in a stored body": (
+        lambda: whole(lambda: Body({"rows": [7]}).texts("rows", most=3)),
+        "rows[0]: expected a text, got a number",
+        ("%(field)s: %(reason)s", "expected a text, got %(kind)s", "a number"),
+    ),
+    "the row of a mapping": (
+        lambda: whole(lambda: rows("a", "a")),
+        "Row 2, target: there is a row “a” already.",
+        ("Row %(row)s, %(problem)s", "%(field)s: %(reason)s", "there is a row “%(target)s” already"),
+    ),
+    "the problems of a form": (
+        lambda: Invalid({"url": [Sentence("A new connection needs its URL.")], "": ["It must be a list."]}).sentence,
+        "url: A new connection needs its URL. It must be a list.",
+        ("%(field)s: %(reason)s", "A new connection needs its URL.", "It must be a list."),
+    ),
     "a stored body": (
         lambda: Body({"n": 0}).number("n", least=1, most=10_000),
         "expected a whole number from 1 to 10000",
@@ -144,6 +173,15 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def whole(say: Callable[[], object]) -> str:
+    """What an error says, with the place that it names."""
+    try:
+        say()
+    except HeliographError as error:
+        return error.sentence
+    raise AssertionError("it is no error")
+
+
 def said(say: Callable[[], object]) -> str:
     """What an error or a problem says, without the place that it names."""
     try:
@@ -153,19 +191,6 @@ def said(say: Callable[[], object]) -> str:
     if isinstance(answer, str):
         return answer
     return getattr(answer, "reason", None) or answer.sentence  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def messages() -> Sequence[polib.POEntry]:
-    """Every message of the sources."""
-    return source_messages()
-
-
-@pytest.fixture
-def german(messages: Sequence[polib.POEntry], tmp_path: Path) -> Iterator[None]:
-    """German is every English message, marked."""
-    with marked_german(tmp_path, messages):
-        yield
 
 
 @pytest.mark.needs("gettext")

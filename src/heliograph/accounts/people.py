@@ -32,6 +32,7 @@ from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.mapping.json_bodies import is_one_line
+from heliograph.domain.sentence_template import at_place, joined
 from heliograph.store.django_database import of_django
 
 
@@ -40,7 +41,7 @@ class PersonRefused(HeliographError):
 
     def __init__(self, fields: Mapping[str, list[str]]) -> None:
         self.fields = dict(fields)
-        super().__init__(" ".join(f"{name}: {sentence}" for name, sentences in fields.items() for sentence in sentences))
+        super().__init__(joined(" ", (at_place(name, sentence) for name, sentences in fields.items() for sentence in sentences)))
 
 
 class NoSuchPerson(NotInAccount):

@@ -21,7 +21,7 @@ from heliograph.connections.services.signing_secrets import RotationOpen
 from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.domain.registration.document_values import DocumentRefused
-from heliograph.domain.sentence_template import plain_text
+from heliograph.domain.sentence_template import at_place, plain_text
 from heliograph.engine.ingest.problem_documents import IngestReply, refused
 from heliograph.insights.period import WrongPeriod
 from heliograph.insights.record_export import TooManyExports
@@ -174,7 +174,7 @@ class Problem(Exception):
         reason: a sentence, or the end of one that begins with the field
         allowed: the values that would be accepted
         """
-        return cls(name, f"{field}: {reason}", errors=[FieldProblem(field=field, reason=reason, allowed=list(allowed))])
+        return cls(name, at_place(field, reason), errors=[FieldProblem(field=field, reason=reason, allowed=list(allowed))])
 
     @classmethod
     def from_reply(cls, reply: IngestReply) -> Problem:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.models import Account
@@ -46,6 +47,26 @@ _PAGE_OF_EVENT: Final = {
     "questions": "questions",
     "sessions": "sessions",
 }
+SECTION_WORDS: Final = {
+    "account": gettext_noop("account"),
+    "tags": gettext_noop("tags"),
+    "profile_fields": gettext_noop("profile fields"),
+    "event_fields": gettext_noop("event fields"),
+    "registration_statuses": gettext_noop("registration statuses"),
+    "session_statuses": gettext_noop("session statuses"),
+    "event_statuses": gettext_noop("event statuses"),
+    "events": gettext_noop("events"),
+    "retry_intervals": gettext_noop("retry intervals"),
+    "retention": gettext_noop("retention"),
+    "connections": gettext_noop("connections"),
+    "mappings": gettext_noop("mappings"),
+    "sources": gettext_noop("sources"),
+    "flows": gettext_noop("flows"),
+    "notifications": gettext_noop("notifications"),
+    "connection_notifications": gettext_noop("connection notifications"),
+    "flow_notifications": gettext_noop("flow notifications"),
+}
+"""The sections at the top of a file in words. An applied file may have one that this release does not know any more."""
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
@@ -108,7 +129,7 @@ def drift_lines(account: Account, changes: Sequence[PlannedChange], yaml: Mappin
 
 def section_words(names: Iterable[str]) -> str:
     """The names of sections in words, with commas between them."""
-    return ", ".join(_(name.replace("_", " ")) for name in names)
+    return ", ".join(_(SECTION_WORDS[name]) if name in SECTION_WORDS else name for name in names)
 
 
 def _line(change: PlannedChange, href: str, **more: Any) -> ChangeLine:

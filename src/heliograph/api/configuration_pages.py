@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from heliograph.accounts import save_order
 from heliograph.accounts.actors import Actors
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.api.configuration.account_names import AccountNames
@@ -199,7 +200,7 @@ def _question_of(change: PlannedChange, name: str, refused: Sequence[PlannedChan
 
 
 def _not_put_back(error: FileRefused | NotThere) -> dict[str, Any]:
-    return {"tone": "failed", "title": _("Not put back"), "text": str(error), "items": []}
+    return {"tone": "failed", "title": _("Not put back"), "text": translated(error), "items": []}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

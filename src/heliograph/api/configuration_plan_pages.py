@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.api.configuration.configuration_file import FileRefused
@@ -106,7 +107,7 @@ def _refused_file(refused: BadText | FileRefused) -> dict[str, Any]:
         "tone": "failed",
         "title": title % {"n": len(problems)} if problems else _("The file cannot be read"),
         "text": _("Nothing was changed. Correct the file, and plan it again."),
-        "items": list(map(str, problems or (refused,))),
+        "items": list(map(translated, problems or (refused,))),
     }
 
 
@@ -219,7 +220,7 @@ def _plan_page(
 def _not_deleted(error: FileRefused) -> dict[str, Any]:
     """Says why what is not in the file cannot be deleted."""
     text = _("Some objects that are not in the file cannot be deleted. Apply the file without deleting, or add these to it.")
-    return {"tone": "failed", "title": _("Nothing was applied"), "text": text, "items": list(map(str, error.problems))}
+    return {"tone": "failed", "title": _("Nothing was applied"), "text": text, "items": list(map(translated, error.problems))}
 
 
 def _not_allowed(refused: Sequence[PlannedChange]) -> dict[str, Any] | None:

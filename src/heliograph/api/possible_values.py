@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec.inspect
 
+from heliograph.domain.sentence_template import Sentence
+
 _WRONG_CHOICE: Final = "Invalid enum value "
 """The beginning of msgspec's reason for a value that is none of the member's choices."""
 
@@ -19,9 +21,10 @@ def with_choices(reason: str, type: Any, path: str) -> str:
     """
     if not reason.startswith(_WRONG_CHOICE):
         return reason
-    refusal = f"{reason.removeprefix(_WRONG_CHOICE)} is not possible here"
-    values = possible_values(type, path)
-    return f"{refusal}. Possible are: {', '.join(values)}" if values else refusal
+    choice, values = reason.removeprefix(_WRONG_CHOICE), possible_values(type, path)
+    if not values:
+        return Sentence("%(choice)s is not possible here", choice=choice)
+    return Sentence("%(choice)s is not possible here. Possible are: %(values)s", choice=choice, values=", ".join(values))
 
 
 def possible_values(type: Any, path: str) -> list[str]:

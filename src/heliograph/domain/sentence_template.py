@@ -154,6 +154,11 @@ def without_stop(text: str) -> Sentence:
     return Sentence(text).shaped(stop=False)
 
 
+def at_place(place: str, text: str) -> Sentence:
+    """The text behind the place that it is about: “rows[2].target: is empty”; the text alone if it names no place."""
+    return Sentence("%(field)s: %(reason)s", field=place, reason=Sentence(text)) if place else Sentence(text)
+
+
 def plain_text(value: object) -> str:
     """The English of a sentence, for msgspec, which encodes no subclass of str. Raises NotImplementedError for anything else."""
     if isinstance(value, str):

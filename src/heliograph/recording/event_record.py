@@ -26,7 +26,7 @@ class EventCodeTaken(HeliographError):
 
     def __init__(self, code: str) -> None:
         self.code = code
-        super().__init__(f"The event {code} has this code already. Capitals do not count.")
+        super().__init__("The event %(code)s has this code already. Capitals do not count.", code=code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.errors import HeliographError, NotInAccount
-from heliograph.domain.sentence_template import Sentence, joined
+from heliograph.domain.sentence_template import at_place, joined
 
 if TYPE_CHECKING:
     from heliograph.setup.usage import Use
@@ -32,10 +32,7 @@ class Invalid(SetupError):
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self.fields = {name: tuple(sentences) for name, sentences in fields.items()}
-        named = [(name, Sentence(each)) for name, sentences in self.fields.items() for each in sentences]
-        super().__init__(
-            joined(" ", (Sentence("%(field)s: %(reason)s", field=name, reason=each) if name else each for name, each in named))
-        )
+        super().__init__(joined(" ", (at_place(name, sentence) for name, sentences in self.fields.items() for sentence in sentences)))
 
 
 class InUse(SetupError):

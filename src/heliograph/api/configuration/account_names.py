@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from django.utils.translation import gettext_noop
+
 from heliograph.accounts.models import User
 from heliograph.connections.models import Connection
 from heliograph.domain.errors import HeliographError
@@ -19,7 +21,7 @@ from heliograph.setup.name_fields import folded
 
 
 class Named(StrEnum):
-    """The kinds of things that are named. Values: their words in errors."""
+    """The kinds of things that are named."""
 
     TAG = "tag"
     CONNECTION = "connection"
@@ -31,6 +33,16 @@ class Named(StrEnum):
     PERSON = "person"
 
 
+_THERE_IS_NO: Final = {
+    Named.TAG: gettext_noop("There is no tag “%(name)s”."),
+    Named.CONNECTION: gettext_noop("There is no connection “%(name)s”."),
+    Named.MAPPING: gettext_noop("There is no mapping “%(name)s”."),
+    Named.EVENT_STATUS: gettext_noop("There is no event status “%(name)s”."),
+    Named.PROFILE_FIELD: gettext_noop("There is no custom profile field “%(name)s”."),
+    Named.EVENT_FIELD: gettext_noop("There is no custom event field “%(name)s”."),
+    Named.FLOW: gettext_noop("There is no flow “%(name)s”."),
+    Named.PERSON: gettext_noop("There is no person “%(name)s”."),
+}
 type Mapped = Callable[[Named, str], str]
 """Makes a name of an id, or an id of a name."""
 
@@ -50,7 +62,7 @@ class UnknownName(HeliographError):
     """The file names something that neither the account nor the file has."""
 
     def __init__(self, kind: Named, name: str) -> None:
-        super().__init__(f"There is no {kind.value} “{name}”.")
+        super().__init__(_THERE_IS_NO[kind], name=name)
 
 
 class AccountNames:

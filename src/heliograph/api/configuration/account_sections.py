@@ -15,6 +15,7 @@ from heliograph.api.documents.account_documents import RetentionChange, RetryInt
 from heliograph.api.documents.custom_field_documents import CustomFieldDocument
 from heliograph.api.documents.tag_documents import NewTag, TagDocument
 from heliograph.domain.delivery.retry_policy import MINUTE, STANDARD
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.models import CustomField, EventStatus, RegistrationStatus, SessionStatus, Tag
 from heliograph.setup.name_fields import folded
@@ -32,7 +33,7 @@ class Tags(Section):
     """The tags of the account."""
 
     name = "tags"
-    label = "Tag"
+    label = gettext_noop("Tag")
     audited = "tag"
     entry = TagEntry
     defines = Named.TAG
@@ -77,7 +78,8 @@ class Statuses(Section):
 
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         if id is None:
-            raise Invalid({"name": ["The account has no such status. The standard ones are always the same; an event can have its own."]})
+            sentence = Sentence("The account has no such status. The standard ones are always the same; an event can have its own.")
+            raise Invalid({"name": [sentence]})
         set_tags(saver.transaction, self.kind, id, [int(saver.names.id(Named.TAG, tag)) for tag in entry.document["tags"]])
         return id
 
@@ -86,7 +88,7 @@ class RegistrationStatuses(Statuses):
     """The standard registration statuses."""
 
     name = "registration_statuses"
-    label = "Registration status"
+    label = gettext_noop("Registration status")
     audited = "registration status"
     model = RegistrationStatus
     kind = TagKind.REGISTRATION_STATUS
@@ -96,7 +98,7 @@ class SessionStatuses(Statuses):
     """The session registration statuses."""
 
     name = "session_statuses"
-    label = "Session registration status"
+    label = gettext_noop("Session registration status")
     audited = "session status"
     model = SessionStatus
     kind = TagKind.SESSION_STATUS
@@ -106,7 +108,7 @@ class EventStatuses(Statuses):
     """The event statuses."""
 
     name = "event_statuses"
-    label = "Event status"
+    label = gettext_noop("Event status")
     audited = "event status"
     model = EventStatus
     kind = TagKind.EVENT_STATUS
@@ -145,7 +147,7 @@ class ProfileFields(CustomFields):
     """The custom fields of profiles."""
 
     name = "profile_fields"
-    label = "Custom profile field"
+    label = gettext_noop("Custom profile field")
     kind = CustomField.Kind.PROFILE
     defines = Named.PROFILE_FIELD
 
@@ -154,7 +156,7 @@ class EventFields(CustomFields):
     """The custom fields of events."""
 
     name = "event_fields"
-    label = "Custom event field"
+    label = gettext_noop("Custom event field")
     kind = CustomField.Kind.EVENT
     defines = Named.EVENT_FIELD
 
@@ -180,7 +182,7 @@ class AccountSettings(OfAccount):
     """The account's name, time zone and start page."""
 
     name = "account"
-    label = "Account"
+    label = gettext_noop("Account")
     entry = AccountEntry
 
     def stored(self, names: AccountNames) -> list[StoredEntry]:
@@ -198,7 +200,7 @@ class RetryIntervals(OfAccount):
     """When failed deliveries are tried again."""
 
     name = "retry_intervals"
-    label = "Retry intervals"
+    label = gettext_noop("Retry intervals")
     entry = RetryIntervalsChange
 
     def stored(self, names: AccountNames) -> list[StoredEntry]:
@@ -219,7 +221,7 @@ class Retention(OfAccount):
     """How long content and records are kept."""
 
     name = "retention"
-    label = "Retention"
+    label = gettext_noop("Retention")
     entry = RetentionChange
 
     def stored(self, names: AccountNames) -> list[StoredEntry]:

@@ -30,6 +30,7 @@ from heliograph.api.configuration.signal_sections import Connections, Flows, Map
 from heliograph.api.configuration.source_sections import Sources
 from heliograph.api.documents.rule_documents import ClauseDocument
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, at_place, joined
 from heliograph.setup.name_fields import folded
 
 FORMAT: Final = 1
@@ -72,7 +73,7 @@ class FileRefused(HeliographError):
 
     def __init__(self, problems: Sequence[EntryRefused]) -> None:
         self.problems = tuple(problems)
-        super().__init__(" ".join(map(str, self.problems)))
+        super().__init__(joined(" ", (problem.sentence for problem in self.problems)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,8 @@ def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationF
     names: of the account
     """
     if content.get(VERSION_MEMBER, FORMAT) != FORMAT:
-        raise FileRefused([EntryRefused(VERSION_MEMBER, f"This release reads files of the form {FORMAT}.")])
-    refused = [
-        EntryRefused(name, f"There is no such section. There are: {', '.join(TOP)}.")
-        for name in content
-        if name not in TOP and name != VERSION_MEMBER
-    ]
+        raise FileRefused([EntryRefused(VERSION_MEMBER, "This release reads files of the form %(form)s.", form=FORMAT)])
+    refused = [_no_section(name) for name in content if name not in TOP and name != VERSION_MEMBER]
     lists: dict[str, list[Any]] = {}
     for name, section in TOP.items():
         if name in content:
@@ -140,6 +137,10 @@ def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationF
     safe = {name: [without_secrets(raw) if name in WITH_SECRETS else raw for raw in raws] for name, raws in lists.items()}
     remembered = {name: raws if TOP[name].is_list else raws[0] for name, raws in safe.items()}
     return ConfigurationFile(entries, {place: frozenset(events) for place, events in managed.items()}, remembered)
+
+
+def _no_section(name: str) -> EntryRefused:
+    return EntryRefused(name, "There is no such section. There are: %(names)s.", names=", ".join(TOP))
 
 
 def _take_setup(raw: Any, managed: dict[str, set[str]], setup: dict[str, list[tuple[str, Any]]]) -> Any:
@@ -203,7 +204,7 @@ def _entry(section: Section, event: str, raw: Any, where: str, spelled: Mapped) 
     try:
         without, references = take_references(raw)
     except BadReference as error:
-        raise EntryRefused(where, str(error)) from None
+        raise EntryRefused(where, error.sentence) from None
     struct = read_struct(without, section.entry, where)
     document = msgspec.to_builtins(struct)
     was = document.pop("was", "")
@@ -212,9 +213,8 @@ def _entry(section: Section, event: str, raw: Any, where: str, spelled: Mapped) 
     name = section.name_of(document) + (f" ({event})" if event else "")
     for path in references:
         if not section.can_refer(path, document):
-            raise EntryRefused(
-                where, f"{'.'.join(map(str, path))}: A reference to a secret cannot stand here, where it would not be encrypted."
-            )
+            reason = Sentence("A reference to a secret cannot stand here, where it would not be encrypted.")
+            raise EntryRefused(where, at_place(".".join(map(str, path)), reason))
     return Entry(where, key, name, document, references, (folded(was),) if was else ())
 
 
@@ -229,7 +229,7 @@ def export(names: AccountNames, only: Collection[str] = ()) -> dict[str, Any]:
     Raises FileRefused for a section that does not exist.
     """
     if unknown := [name for name in only if name not in TOP]:
-        raise FileRefused([EntryRefused(name, f"There is no such section. There are: {', '.join(TOP)}.") for name in unknown])
+        raise FileRefused([_no_section(name) for name in unknown])
     has_signal = Account.objects.get(pk=names.account).signal_enabled
     content: dict[str, Any] = {VERSION_MEMBER: FORMAT}
     taken: set[str] = set()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import transaction as django_transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django_scopes import scope
 
 from heliograph.api.configuration.account_names import AccountNames
@@ -51,8 +52,8 @@ from heliograph.setup.setup_errors import Invalid
 
 MOST_AT_ONCE: Final = 500
 """How many things one request or one form may change."""
-TOO_MANY: Final = (
-    "The file changes {count:,} things, and at most {most:,} are changed at once. Apply it in parts, such as some of its sections, or on the"
+TOO_MANY: Final = gettext_noop(
+    "The file changes %(count)s things, and at most %(most)s are changed at once. Apply it in parts, such as some of its sections, or on the"
     " server by `heliograph apply`."
 )
 type Values = Callable[[SecretReference], str | None]
@@ -96,7 +97,7 @@ class NotAllowed(HeliographError):
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         names = ", ".join(change.name or _("a flow without a name") for change in plan.refused)
-        super().__init__(f"Flows would act on more than before, or stop: {names}. Nothing was applied.")
+        super().__init__("Flows would act on more than before, or stop: %(names)s. Nothing was applied.", names=names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ def _save_entries(
     work = list(_differing(file, before, applied, refused))
     count = sum(len(each.entries) for each in work)
     if most is not None and count > most:
-        raise FileRefused([EntryRefused("file", TOO_MANY.format(count=count, most=most))])
+        raise FileRefused([EntryRefused("file", TOO_MANY, count=count, most=most)])
     for each in work:
         is_saved = False
         for entry, stored in each.entries:

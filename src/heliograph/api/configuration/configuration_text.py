@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 
 LONGEST_TEXT: Final = 3_500_000
 """Characters. A request of the API has at most 4 MiB."""
@@ -29,6 +30,31 @@ _PATTERNS: Final = {
 """What is no text unless it stands in quotes: what JSON has, too."""
 
 
+_YAML_PROBLEMS: Final = (
+    gettext_noop("could not find expected ':'"),
+    gettext_noop("did not find expected key"),
+    gettext_noop("did not find expected '-' indicator"),
+    gettext_noop("did not find expected ',' or ']'"),
+    gettext_noop("did not find expected ',' or '}'"),
+    gettext_noop("did not find expected node content"),
+    gettext_noop("did not find expected <document start>"),
+    gettext_noop("mapping values are not allowed in this context"),
+    gettext_noop("mapping keys are not allowed in this context"),
+    gettext_noop("block sequence entries are not allowed in this context"),
+    gettext_noop("found character that cannot start any token"),
+    gettext_noop("found a tab character that violates indentation"),
+    gettext_noop("found unexpected end of stream"),
+    gettext_noop("found unknown escape character"),
+    gettext_noop("control characters are not allowed"),
+)
+"""What the YAML library says most often; pages translate it. Its other words stay English."""
+
+
+def _line(mark: Any) -> str:
+    """The number of the line of a mark, for a sentence; 0 without a mark."""
+    return str(mark.line + 1 if mark else 0)
+
+
 class _Loader(yaml.CSafeLoader):
     """Takes for something else than text only what JSON does, so that `no`, `010`, `12:30` and `2027-01-31` are texts. Refuses a key that occurs
     twice."""
@@ -38,9 +64,9 @@ class _Loader(yaml.CSafeLoader):
         for key_node, _value in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise BadText(f"Line {key_node.start_mark.line + 1}: a key must be a text; put it in quotes.")
+                raise BadText("Line %(line)s: a key must be a text; put it in quotes.", line=_line(key_node.start_mark))
             if key in keys:
-                raise BadText(f"Line {key_node.start_mark.line + 1}: “{key}” occurs twice.")
+                raise BadText("Line %(line)s: “%(key)s” occurs twice.", line=_line(key_node.start_mark), key=key)
             keys.add(key)
         return super().construct_mapping(node, deep)
 
@@ -53,20 +79,22 @@ for _name, _pattern in _PATTERNS.items():
 def read_text(text: str) -> dict[str, Any]:
     """The content of a file. Raises BadText, with the line."""
     if len(text) > LONGEST_TEXT:
-        raise BadText(f"The file is longer than {LONGEST_TEXT:,} characters.")
+        raise BadText("The file is longer than %(most)s characters.", most=LONGEST_TEXT)
     try:
         content = _read_json(text) if text.lstrip().startswith("{") else None
         content = _read_yaml(text) if content is None else content
         _check_values(content)
     except RecursionError:
-        raise BadText(f"The file is nested more than {DEEPEST} levels deep.") from None
+        raise BadText("The file is nested more than %(most)s levels deep.", most=DEEPEST) from None
     except UnicodeEncodeError:
         raise BadText("The file contains half a character (a lone surrogate).") from None
     except yaml.MarkedYAMLError as error:
-        line = f"Line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise BadText(f"{line}This is not YAML: {error.problem or error.context}.") from None
+        problem = Sentence(error.problem or error.context or "")
+        if error.problem_mark is None:
+            raise BadText("This is not YAML: %(problem)s.", problem=problem) from None
+        raise BadText("Line %(line)s: This is not YAML: %(problem)s.", line=_line(error.problem_mark), problem=problem) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise BadText(f"This is not YAML: {error}") from None
+        raise BadText("This is not YAML: %(problem)s", problem=str(error)) from None
     if content is None:
         raise BadText("The file is empty.")
     if not isinstance(content, dict):
@@ -87,20 +115,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, value in pairs:
         if key in members:
-            raise BadText(f"“{key}” occurs twice in one mapping.")
+            raise BadText("“%(key)s” occurs twice in one mapping.", key=key)
         members[key] = value
     return members
 
 
 def _refuse_constant(name: str) -> Any:
     """NaN and Infinity are no JSON."""
-    raise BadText(f"{name} is no number of JSON.")
+    raise BadText("%(name)s is no number of JSON.", name=name)
 
 
 def _check_values(value: Any, depth: int = 1) -> None:
     """Raises BadText for what no database stores, and for a nesting that no section has; UnicodeEncodeError for a lone surrogate."""
     if depth > DEEPEST + 1:
-        raise BadText(f"The file is nested more than {DEEPEST} levels deep.")
+        raise BadText("The file is nested more than %(most)s levels deep.", most=DEEPEST)
     if isinstance(value, str):
         value.encode()
         if "\0" in value:
@@ -117,17 +145,17 @@ def _check_values(value: Any, depth: int = 1) -> None:
 def _read_yaml(text: str) -> Any:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
+        line = _line(event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise BadText(f"Line {line}: aliases and anchors are not possible here. Write the value out.")
+            raise BadText("Line %(line)s: aliases and anchors are not possible here. Write the value out.", line=line)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
-                raise BadText(f"Line {line}: the file is nested more than {DEEPEST} levels deep.")
+                raise BadText("Line %(line)s: the file is nested more than %(most)s levels deep.", line=line, most=DEEPEST)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if tag := getattr(event, "tag", None):
-            raise BadText(f"Line {line}: tags of YAML, such as {tag}, are not possible here.")
+            raise BadText("Line %(line)s: tags of YAML, such as %(tag)s, are not possible here.", line=line, tag=tag)
     return yaml.load(text, Loader=_Loader)  # noqa: S506 -- it is a safe loader
 
 

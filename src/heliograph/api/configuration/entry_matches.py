@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from heliograph.api.configuration.section import Entry, EntryRefused, StoredEntry
+from heliograph.domain.sentence_template import Sentence, at_place
 
 
 class EntryMatches:
@@ -31,7 +32,8 @@ class EntryMatches:
             named_so = [each for key, each in self._by_key.items() if key[0] == entry.was[0]]
             stored = next((each for each in named_so if self._is_free(each)), None)
             if named_so and stored is None:
-                raise EntryRefused(entry.where, f"was: Another entry is about “{named_so[0].name}”, so this one cannot rename it.")
+                reason = Sentence("Another entry is about “%(name)s”, so this one cannot rename it.", name=named_so[0].name)
+                raise EntryRefused(entry.where, at_place("was", reason))
         if stored is None:
             renamed = self._by_id.get(self._ids_then.get(entry.key, 0))
             stored = renamed if renamed is not None and self._is_free(renamed) else None

@@ -25,6 +25,7 @@ from heliograph.api.documents.event_setup_documents import AttendeeTypeDocument,
 from heliograph.api.documents.status_documents import RegistrationStatusDocument
 from heliograph.domain.registration.document import check_answers, named_answers
 from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.compiled_setup import Field
 from heliograph.setup.local_times import in_utc
 from heliograph.setup.models import AttendeeType, CustomField, EventTag, Question, RegistrationProperty, RegistrationStatus, Session
@@ -39,7 +40,7 @@ class Events(Section):
     """The events of the account. Changes by a file are recorded like all others, and no flow acts on them."""
 
     name = "events"
-    label = "Event"
+    label = gettext_noop("Event")
     audited = "event"
     entry = EventEntry
     can_delete = False
@@ -173,7 +174,7 @@ class CustomStatuses(EventSetup):
     """The custom registration statuses of events."""
 
     name = "registration_statuses"
-    label = "Custom registration status"
+    label = gettext_noop("Custom registration status")
     audited = "registration status"
     entry = CustomStatusEntry
     model = RegistrationStatus
@@ -186,7 +187,7 @@ class AttendeeTypes(EventSetup):
     """The attendee types of events."""
 
     name = "attendee_types"
-    label = "Attendee type"
+    label = gettext_noop("Attendee type")
     audited = "attendee type"
     entry = AttendeeTypeEntry
     model = AttendeeType
@@ -199,7 +200,7 @@ class Properties(EventSetup):
     """The custom registration properties of events."""
 
     name = "properties"
-    label = "Registration property"
+    label = gettext_noop("Registration property")
     audited = "registration property"
     entry = PropertyEntry
     model = RegistrationProperty
@@ -212,7 +213,7 @@ class Questions(EventSetup):
     """The questions of events."""
 
     name = "questions"
-    label = "Question"
+    label = gettext_noop("Question")
     audited = "question"
     entry = QuestionEntry
     model = Question
@@ -225,7 +226,7 @@ class Sessions(EventSetup):
     """The sessions of events."""
 
     name = "sessions"
-    label = "Session"
+    label = gettext_noop("Session")
     audited = "session"
     entry = SessionEntry
     model = Session

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
+from heliograph.api.configuration.account_names import AccountNames, Mapped, Named, UnknownName
 from heliograph.api.configuration.account_sections import OfAccount
 from heliograph.api.configuration.entries import ConnectionRuleEntry, FlowRuleEntry, NotificationsEntry, RuleEntry
 from heliograph.api.configuration.section import Entry, Saver, Section, StoredEntry
@@ -19,11 +19,12 @@ from heliograph.api.documents.notification_documents import NotificationRuleDocu
 from heliograph.connections.models import Connection
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.flows.models import Flow
 from heliograph.notifications import stored_settings
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.setup_errors import Invalid, NotThere
+from heliograph.setup.setup_errors import Invalid
 
 _AUDITED: Final = "notifications"
 
@@ -32,7 +33,7 @@ class Notifications(OfAccount):
     """What connections and addresses are told about everything that no rule is about."""
 
     name = "notifications"
-    label = "Notifications"
+    label = gettext_noop("Notifications")
     audited = _AUDITED
     entry = NotificationsEntry
 
@@ -61,7 +62,7 @@ def _mapped_place(place: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
         return {"connection": mapped(Named.CONNECTION, place["connection"])} | kinds
     if place.get("address") is not None and place.get("connection") is None:
         return {"address": place["address"].lower()} | kinds
-    raise Invalid({"places": ["Name a connection or an address, one of the two."]})
+    raise Invalid({"places": [Sentence("Name a connection or an address, one of the two.")]})
 
 
 class RulesOfThings(Section):
@@ -101,7 +102,7 @@ class RulesOfThings(Section):
     def save(self, saver: Saver, entry: Entry, id: int | None) -> int:
         thing = next((id for id, _name, own in self._things() if self.key_of(own) == entry.key), None)
         if thing is None:
-            raise NotThere(f"There is no {self.scope} “{entry.name}”.")
+            raise UnknownName(Named(self.scope), entry.name)
         people = _mapped_people(entry.document, saver.names.id)
         rule = msgspec.convert(people, NotificationRuleDocument).rule
         transaction = saver.transaction
@@ -128,7 +129,7 @@ class ConnectionRules(RulesOfThings):
     """Who is told about a connection."""
 
     name = "connection_notifications"
-    label = "Notifications about the connection"
+    label = gettext_noop("Notifications about the connection")
     entry = ConnectionRuleEntry
     scope = "connection"
 
@@ -141,7 +142,7 @@ class FlowRules(RulesOfThings):
     """Who is told about a flow. Flows of the same name are told apart by their order."""
 
     name = "flow_notifications"
-    label = "Notifications about the flow"
+    label = gettext_noop("Notifications about the flow")
     entry = FlowRuleEntry
     scope = "flow"
 

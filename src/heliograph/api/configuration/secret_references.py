@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import Sentence
 
 ENVIRONMENT: Final = "HELIOGRAPH_SECRET_"
 """Begins every name of the environment that a file may refer to."""
@@ -47,7 +48,8 @@ class SecretReference:
         name = member[place]
         if place == "env" and not (isinstance(name, str) and _ENV.fullmatch(name)):
             raise BadReference(
-                f"The name of a secret in the environment begins with {ENVIRONMENT} and has capitals, digits and underscores."
+                "The name of a secret in the environment begins with %(beginning)s and has capitals, digits and underscores.",
+                beginning=ENVIRONMENT,
             )
         if place == "file" and not (isinstance(name, str) and _FILE.fullmatch(name)):
             raise BadReference("The file of a secret is named without its folder, with letters, digits, dots, dashes and underscores.")
@@ -58,8 +60,13 @@ class SecretReference:
         """The reference as it stands in the file."""
         return {self.place: self.name}
 
+    @property
+    def words(self) -> Sentence:
+        """Where the secret stands, as a part of a sentence."""
+        return Sentence(self.name) if self.place == "env" else Sentence("the file %(name)s", name=self.name)
+
     def __str__(self) -> str:
-        return self.name if self.place == "env" else f"the file {self.name}"
+        return str(self.words)
 
 
 def values_of(environment: Mapping[str, str], folder: Path | None) -> Callable[[SecretReference], str | None]:

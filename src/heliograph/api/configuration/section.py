@@ -12,14 +12,13 @@ import msgspec
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.configuration.account_names import AccountNames, Mapped, Named
+from heliograph.api.configuration.member_reasons import refused_member
 from heliograph.api.configuration.secret_references import SecretReference
-from heliograph.api.possible_values import with_choices
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.sentence_template import Sentence, SentenceValue, at_place
 from heliograph.setup.name_fields import folded
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import refresh_watch
-from heliograph.setup.setup_errors import Invalid
 
 type Path = tuple[str | int, ...]
 
@@ -27,9 +26,10 @@ type Path = tuple[str | int, ...]
 class EntryRefused(HeliographError):
     """An entry of the file cannot be saved. where: its place in the file, such as “flows, Cancellations”."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where}: {reason}")
-        self.where, self.reason = where, reason
+    def __init__(self, where: str, reason: str, /, **values: SentenceValue) -> None:
+        """values: those of the reason, if it is a template."""
+        self.where, self.reason = where, Sentence(reason, **values)
+        super().__init__(at_place(where, self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +151,7 @@ def read_struct[Struct: msgspec.Struct](raw: Any, type: type[Struct], where: str
     try:
         return msgspec.convert(raw, type)
     except msgspec.ValidationError as error:
-        raise EntryRefused(where, _reason(error, type)) from None
-
-
-def _reason(error: msgspec.ValidationError, type: type[msgspec.Struct] | None = None) -> str:
-    """What is wrong with a member, in a sentence. type: of the document, for the values that the member takes"""
-    reason, _at, path = str(error).partition(" - at `$.")
-    path = path.rstrip("`")
-    if type is not None:
-        reason = with_choices(reason, type, path)
-    reason = reason.replace("Object contains unknown field", "there is no member").replace(
-        "Object missing required field", "there must be a member"
-    )
-    return f"{path}: {reason}." if path else f"{reason[:1].upper()}{reason[1:]}."
+        raise EntryRefused(where, refused_member(error, type)) from None
 
 
 @contextmanager
@@ -173,13 +161,9 @@ def at_entry(where: str) -> Iterator[None]:
         yield
     except EntryRefused:
         raise
-    except Invalid as error:
-        raise EntryRefused(
-            where, " ".join(f"{name}: {each}" if name else each for name, reasons in error.fields.items() for each in reasons)
-        ) from None
-    except DocumentRefused as error:
-        raise EntryRefused(where, " ".join(f"{each.field}: {each.reason}" for each in error.problems)) from None
     except msgspec.ValidationError as error:  # a document of the API can be stricter than its entry, in which names stand for ids
-        raise EntryRefused(where, _reason(error)) from None
-    except (HeliographError, Problem) as error:
-        raise EntryRefused(where, str(error)) from None
+        raise EntryRefused(where, refused_member(error)) from None
+    except HeliographError as error:
+        raise EntryRefused(where, error.sentence) from None
+    except Problem as problem:
+        raise EntryRefused(where, problem.detail) from None

@@ -28,6 +28,7 @@ from heliograph.domain.flow.flow import Destination
 from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.mapping.headers import SEALED, is_secret_name
 from heliograph.domain.mapping.mapping import MappingKind
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.models import Flow
 from heliograph.flows.services.flows import delete_flow, save_flow
@@ -57,7 +58,7 @@ class Connections(Section):
     """The connections of the account."""
 
     name = "connections"
-    label = "Connection"
+    label = gettext_noop("Connection")
     audited = "connection"
     entry = ConnectionEntry
     defines = Named.CONNECTION
@@ -116,7 +117,8 @@ class Connections(Section):
             if member == "headers":
                 headers[int(path[1])]["value"] = value if value is not None else SEALED
             elif value is None and id is None:
-                raise Invalid({member: [f"{reference} was not brought along, and a new connection needs it."]})
+                sentence = Sentence("%(secret)s was not brought along, and a new connection needs it.", secret=reference.words)
+                raise Invalid({member: [sentence]})
             elif member == Secret.SIGNING:
                 signing = value
             elif value is not None:
@@ -134,7 +136,7 @@ class Connections(Section):
             facts, fields={**facts.fields, "rule": rule}, secrets={**facts.secrets, **({Secret.SIGNING: signing} if signing else {})}
         )
         if id is None and facts.url is None:
-            raise Invalid({"url": ["A new connection needs its URL."]})
+            raise Invalid({"url": [Sentence("A new connection needs its URL.")]})
         try:
             return save_connection(saver.transaction, facts, id, confirmed=True).pk
         except Invalid as error:
@@ -157,7 +159,7 @@ class Mappings(Section):
     """The mappings of the account."""
 
     name = "mappings"
-    label = "Mapping"
+    label = gettext_noop("Mapping")
     audited = "mapping"
     entry = MappingEntry
     defines = Named.MAPPING
@@ -182,7 +184,8 @@ class Mappings(Section):
         for row in document["rows"]:
             is_sealed = is_header and is_secret_name(row["target"])
             if not is_sealed and any(part["kind"] == "secret" for part in row["parts"]):
-                raise Invalid({row["target"]: ["Only a header that is a credential by its name has a part of the kind secret."]})
+                sentence = Sentence("Only a header that is a credential by its name has a part of the kind secret.")
+                raise Invalid({row["target"]: [sentence]})
         return document
 
     def mapped(self, raw: dict[str, Any], mapped: Mapped) -> dict[str, Any]:
@@ -199,14 +202,16 @@ class Mappings(Section):
         for path, reference in entry.references.items():
             value = saver.value(reference)
             if value is None and id is None:
-                raise Invalid({document["rows"][path[1]]["target"]: [f"{reference} was not brought along, and a new mapping needs it."]})
+                sentence = Sentence("%(secret)s was not brought along, and a new mapping needs it.", secret=reference.words)
+                raise Invalid({document["rows"][path[1]]["target"]: [sentence]})
             if value is not None:
                 document["rows"][path[1]]["parts"][path[3]] = {"kind": "text", "text": value}
         body = msgspec.convert(self.mapped(document, saver.names.id), NewMapping).body
         if id is not None:
             kind = StoredMapping.objects.get(pk=id)
             if (kind.kind, kind.subject) != (body["kind"], body["subject"]):
-                raise Invalid({"kind": ["The kind of a mapping, and what it is for, stay as they are. Give the new one another name."]})
+                sentence = Sentence("The kind of a mapping, and what it is for, stay as they are. Give the new one another name.")
+                raise Invalid({"kind": [sentence]})
         with at_members():
             return save_mapping(saver.transaction, entered_mapping(body), id, confirmed=True).pk
 
@@ -218,7 +223,7 @@ class Flows(Section):
     """The flows of the account. Flows of the same name are told apart by their order."""
 
     name = "flows"
-    label = "Flow"
+    label = gettext_noop("Flow")
     audited = "flow"
     entry = FlowEntry
     defines = Named.FLOW

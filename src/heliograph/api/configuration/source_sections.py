@@ -13,6 +13,7 @@ from heliograph.api.configuration.entries import SourceEntry
 from heliograph.api.configuration.section import Entry, Saver, Section, StoredEntry
 from heliograph.domain.mapping.json_bodies import BodyError
 from heliograph.domain.mapping.row import MappingError
+from heliograph.domain.sentence_template import Sentence, gettext_noop
 from heliograph.domain.source.call_mapping import CallMapping
 from heliograph.domain.source.handshake import Handshake
 from heliograph.domain.source.pretix import PRETIX, PretixSettings
@@ -41,7 +42,7 @@ class Sources(Section):
     """The live sources of the account. Their secrets are not part of the file: they are exchanged with the sender."""
 
     name = "sources"
-    label = "Source"
+    label = gettext_noop("Source")
     audited = "source"
     entry = SourceEntry
 
@@ -103,7 +104,8 @@ class Sources(Section):
         transaction, document = saver.transaction, entry.document
         row = service.add_source(transaction, document["platform"], document["name"]) if id is None else service.source_row(id)
         if row.platform != document["platform"]:
-            raise Invalid({"platform": [f"It stays “{row.platform}”: a source of another platform is another source."]})
+            sentence = Sentence("It stays “%(platform)s”: a source of another platform is another source.", platform=row.platform)
+            raise Invalid({"platform": [sentence]})
         if row.name != document["name"]:
             service.rename(transaction, row.pk, document["name"])
         if row.path:
@@ -147,8 +149,8 @@ def _read(member: str, kind: Any, body: Any) -> Any:
     try:
         return kind.from_body(body)
     except (VerificationError, MappingError) as error:
-        raise Invalid({f"{member}.{error.field}" if error.field else member: [str(error)]}) from None
+        raise Invalid({f"{member}.{error.field}" if error.field else member: [error.sentence]}) from None
     except RestListError as error:
-        raise Invalid({f"{member}.{error.place}": [str(error)]}) from None
+        raise Invalid({f"{member}.{error.place}": [error.sentence]}) from None
     except (BodyError, ColumnsError) as error:
         raise Invalid({member: [error.sentence]}) from None

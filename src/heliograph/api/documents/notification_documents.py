@@ -11,6 +11,7 @@ from heliograph.api.documents.shared_forms import Document, Id
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import Rule, Settings, connection_of, way_of_connection
 from heliograph.domain.notification.quiet_hours import QuietHours
+from heliograph.domain.sentence_template import Sentence
 from heliograph.notifications.models import Message, MessageState
 from heliograph.setup.setup_errors import Invalid
 
@@ -104,7 +105,7 @@ class NotificationRuleDocument(Document):
         ways = _ways([*((id, None) for id in self.connections), *((None, address) for address in self.addresses)], "connections")
         users = [int(user) for user in self.users if user.isascii() and user.isdecimal() and len(user) < 19]
         if len(users) < len(self.users):
-            raise Invalid({"users": ["Choose people of this account."]})
+            raise Invalid({"users": [Sentence("Choose people of this account.")]})
         return Rule(frozenset(users), ways, frozenset(self.kinds))
 
 
@@ -150,12 +151,12 @@ def _ways(places: list[tuple[str | None, str | None]], field: str) -> tuple[str,
     ways = []
     for connection, address in places:
         if (connection is None) == (address is None):
-            raise Invalid({field: ["Name a connection or an address, one of the two."]})
+            raise Invalid({field: [Sentence("Name a connection or an address, one of the two.")]})
         if connection is not None and not (connection.isascii() and connection.isdecimal() and len(connection) < 19):
-            raise Invalid({field: ["This connection is gone. Choose another one."]})
+            raise Invalid({field: [Sentence("This connection is gone. Choose another one.")]})
         ways.append(way_of_connection(int(connection)) if connection is not None else str(address).lower())
     if len(set(ways)) < len(ways):
-        raise Invalid({field: ["Each place once."]})
+        raise Invalid({field: [Sentence("Each place once.")]})
     return tuple(ways)
 
 

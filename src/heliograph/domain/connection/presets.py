@@ -20,7 +20,7 @@ from heliograph.domain.connection.target_url import AddressError, split_address
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError, checked_text
-from heliograph.domain.sentence_template import whole_sentence, without_stop
+from heliograph.domain.sentence_template import at_place, joined, whole_sentence, without_stop
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS
 
 LONGEST: Final = 4_000
@@ -83,7 +83,7 @@ class BlanksWrong(HeliographError):
     """Some blanks are not filled in correctly. reasons: a sentence by name of the blank."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
-        super().__init__(" ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+        super().__init__(joined(" ", (at_place(name, reason) for name, reason in reasons.items())))
         self.reasons = dict(reasons)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.sentence_template import Sentence, SentenceValue, with_stop
+from heliograph.domain.sentence_template import Sentence, SentenceValue, at_place, with_stop
 
 
 class ConnectionSetupError(HeliographError):
@@ -13,4 +13,4 @@ class ConnectionSetupError(HeliographError):
         """values: those of the reason, if it is a template."""
         self.field = field
         self.reason = Sentence(reason, **values)
-        super().__init__(f"{field}: {self.reason}." if field else with_stop(self.reason))
+        super().__init__(with_stop(at_place(field, self.reason)))

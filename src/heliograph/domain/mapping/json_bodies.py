@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.sentence_template import Sentence, SentenceValue, stored_sentence
+from heliograph.domain.sentence_template import Sentence, SentenceValue, at_place, gettext_noop, stored_sentence
 
 
 class BodyError(HeliographError):
@@ -23,7 +23,7 @@ class BodyError(HeliographError):
         """values: those of the reason, if it is a template."""
         self.where = where
         self.reason = Sentence(reason, **values)
-        super().__init__(f"{where}: {self.reason}" if where else self.reason)
+        super().__init__(at_place(where, self.reason))
 
 
 class Body:
@@ -33,7 +33,7 @@ class Body:
 
     def __init__(self, value: object, where: str = "") -> None:
         if not isinstance(value, Mapping):
-            raise BodyError(where, f"expected an object, got {_kind(value)}")
+            raise BodyError(where, "expected an object, got %(kind)s", kind=_kind(value))
         self._value = value
         self.where = where
 
@@ -65,7 +65,7 @@ class Body:
         """A text that a database and a header can contain; without NUL and lone surrogates."""
         value = self._value.get(key, default)
         if not isinstance(value, str):
-            raise BodyError(self.at(key), f"expected a text, got {_kind(value)}")
+            raise BodyError(self.at(key), "expected a text, got %(kind)s", kind=_kind(value))
         return checked_text(value, self.at(key), longest=longest)
 
     def sentence(self, key: str, *, longest: int) -> str:
@@ -75,7 +75,7 @@ class Body:
     def flag(self, key: str, *, default: bool = False) -> bool:
         value = self._value.get(key, default)
         if not isinstance(value, bool):
-            raise BodyError(self.at(key), f"expected true or false, got {_kind(value)}")
+            raise BodyError(self.at(key), "expected true or false, got %(kind)s", kind=_kind(value))
         return value
 
     def number(self, key: str, *, least: int, most: int) -> int | None:
@@ -99,7 +99,7 @@ class Body:
         """The entries of a list, each with its place."""
         value = self._value.get(key, ())
         if not isinstance(value, (list, tuple)):
-            raise BodyError(self.at(key), f"expected a list, got {_kind(value)}")
+            raise BodyError(self.at(key), "expected a list, got %(kind)s", kind=_kind(value))
         if len(value) > most:
             raise BodyError(
                 self.at(key), "at most %(most)s entries are possible, there are %(count)s", most=str(most), count=str(len(value))
@@ -111,7 +111,7 @@ class Body:
         texts = []
         for where, item in self.items(key, most=most):
             if not isinstance(item, str):
-                raise BodyError(where, f"expected a text, got {_kind(item)}")
+                raise BodyError(where, "expected a text, got %(kind)s", kind=_kind(item))
             texts.append(checked_text(item, where, longest=longest))
         return tuple(texts)
 
@@ -174,12 +174,17 @@ def is_one_line(text: str) -> bool:
     return not any(unicodedata.category(c) in _NO_LINE for c in text) and not _TURNS.search(text)
 
 
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    for type_, name in ((str, "a text"), ((int, float), "a number"), ((list, tuple), "a list"), (Mapping, "an object")):
-        if isinstance(value, type_):
-            return name
-    return "something else"
+_KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (type(None), "null"),
+    (bool, gettext_noop("true or false")),
+    (str, gettext_noop("a text")),
+    ((int, float), gettext_noop("a number")),
+    ((list, tuple), gettext_noop("a list")),
+    (Mapping, gettext_noop("an object")),
+)
+"""The kinds of JSON values. The first one that fits counts: Python’s bool is an int."""
+
+
+def _kind(value: object) -> Sentence:
+    """The kind of a value in words."""
+    return Sentence(next((name for kind, name in _KINDS if isinstance(value, kind)), gettext_noop("something else")))

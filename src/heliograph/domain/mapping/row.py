@@ -11,7 +11,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import Path, PathError, form_name, parse_path
 from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape
-from heliograph.domain.sentence_template import Sentence, SentenceValue, without_stop
+from heliograph.domain.sentence_template import Sentence, SentenceValue, at_place, with_stop, without_stop
 
 MAX_PARTS: Final = 50
 MAX_TEXT: Final = 10_000
@@ -54,7 +54,8 @@ class MappingError(HeliographError):
         self.row = row
         self.field = field
         self.reason = Sentence(reason, **values)
-        super().__init__(f"Row {row}, {field}: {self.reason}." if row else f"{field}: {self.reason}.")
+        problem = at_place(field, self.reason)
+        super().__init__(with_stop(Sentence("Row %(row)s, %(problem)s", row=str(row), problem=problem) if row else problem))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import TypeGuard
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
-from heliograph.domain.sentence_template import Sentence
+from heliograph.domain.sentence_template import Sentence, at_place, joined
 from heliograph.domain.setup.name_index import MAX_NAME, NameIndex, code_of
 
 MAX_BITS = 1_000  # of a number given where a text is expected; Python refuses to print numbers of thousands of digits
@@ -43,7 +43,7 @@ class DocumentRefused(HeliographError):
 
     def __init__(self, problems: Iterable[DocumentProblem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(" ".join(f"{p.field}: {p.reason}" for p in self.problems))
+        super().__init__(joined(" ", (at_place(p.field, p.reason) for p in self.problems)))
 
 
 class DocumentReader:

@@ -18,7 +18,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError, Members
 from heliograph.domain.mapping.paths import PathError, parse_path
-from heliograph.domain.sentence_template import Sentence, SentenceValue, gettext_noop, with_stop, without_stop
+from heliograph.domain.sentence_template import Sentence, SentenceValue, at_place, gettext_noop, with_stop, without_stop
 
 DEFAULT_TOLERANCE: Final = 300
 """Seconds that a call may be old, and early."""
@@ -36,7 +36,7 @@ class VerificationError(HeliographError):
         """values: those of the reason, if it is a template."""
         self.field = field
         self.reason = Sentence(reason, **values)
-        super().__init__(f"{field}: {self.reason}." if field else with_stop(self.reason))
+        super().__init__(with_stop(at_place(field, self.reason)))
 
 
 class Proof(StrEnum):

@@ -40,7 +40,7 @@ class MarksFirst(SetupError):
 
     def __init__(self, registrations: int) -> None:
         self.registrations = registrations
-        super().__init__(f"{registrations:,} registrations have to be marked Test first.")
+        super().__init__("%(count)s registrations have to be marked Test first.", count=registrations)
 
 
 def new_event(config: AccountConfig) -> EventState:
