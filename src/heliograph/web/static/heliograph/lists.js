@@ -52,6 +52,23 @@
     });
   }
 
+  const TOLD_BY = ["id", "name", "value", "href", "aria-label"];
+  const same = (/** @type {Element} */ el, /** @type {Element} */ part) =>
+    /** @type {HTMLInputElement | undefined} */ (
+      [...part.querySelectorAll(el.localName)].find((each) => TOLD_BY.every((name) => each.getAttribute(name) === el.getAttribute(name)))
+    );
+  /** Runs `replace`; what was ticked in the list, or had the focus, is so again if it is still there. */
+  function keepingTicks(/** @type {Element} */ part, /** @type {() => void} */ replace) {
+    const ticked = [...part.querySelectorAll("td.row-tick input:checked")];
+    const focused = document.activeElement;
+    replace();
+    ticked.forEach((box) => {
+      const now = same(box, part);
+      if (now) now.checked = true;
+    });
+    if (focused && !focused.isConnected) same(focused, part)?.focus({ preventScroll: true });
+  }
+
   async function show(/** @type {HTMLFormElement} */ form, /** @type {string} */ address, takesValues = false) {
     if (form.closest("main")?.querySelector("form[data-unsaved]")) {
       location.assign(address); // a form beside the list would be lost; the browser asks
@@ -63,6 +80,7 @@
     const answer = await fetch(address, { signal, headers: { Accept: "text/html" } }).catch(() => undefined);
     if (signal.aborted) return; // a later choice
     const text = await answer?.text().catch(() => "");
+    await new Promise(whenReleased);
     if (signal.aborted) return;
     const page = new DOMParser().parseFromString(text ?? "", "text/html");
     const next = page.querySelector("form[data-instant]");
@@ -70,11 +88,13 @@
       location.assign(address); // the page itself says what is wrong, and also leads on to the sign-in
       return;
     }
-    refreshForm(form, next, takesValues);
-    replaceAround(form, next);
+    const main = form.closest("main") ?? document.body;
+    keepingTicks(main, () => {
+      refreshForm(form, next, takesValues);
+      replaceAround(form, next);
+    });
     history.replaceState(history.state, "", address);
     document.title = page.title;
-    const main = form.closest("main") ?? document.body;
     main.dispatchEvent(new CustomEvent("list:load", { bubbles: true }));
     /** @type {any} */ (window).htmx?.process(main);
     const news = form.querySelector("[data-news]");

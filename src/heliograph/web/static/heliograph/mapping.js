@@ -9,6 +9,9 @@
   let timer = 0;
   let counted = "";
   let pressed = "";
+  let asking = false;
+  /** What was pressed while the answer to an earlier press is under way. */
+  /** @type {string[]} */ let later = [];
 
   const word = (/** @type {string} */ name, value = "") => (editor.dataset[name] ?? "{}").replace("{}", value);
   const tell = (/** @type {string} */ text) => {
@@ -32,9 +35,32 @@
   function press(/** @type {string} */ what) {
     clearTimeout(timer);
     if (CHANGES.test(what)) changed = true;
+    if (asking) later.push(what);
+    else send(what);
+  }
+  function send(/** @type {string} */ what) {
+    asking = true;
     pressed = what;
     live().dataset.late = "yes";
-    htmx.ajax("POST", location.href, { source: form, target: "#map-editor", swap: "outerHTML", values: { do: what } });
+    const answered = () => {
+      asking = false;
+      const next = later.shift();
+      if (next) send(next);
+    };
+    htmx
+      .ajax("POST", location.href, { source: form, target: "#map-editor", swap: "outerHTML", values: { do: what } })
+      .then(answered, answered);
+  }
+  /** What was pressed in the page before, in this one: its rows and the lines of a value map may have other numbers. "" if it is gone. */
+  function renumbered(/** @type {string} */ what) {
+    const [, verb, number, rest] = /^(up|down|remove|open|fields?|unmap):(\d+)(.*)$/.exec(what) ?? [];
+    if (!verb) return what;
+    if (verb !== "unmap") {
+      const row = editor.querySelector(`.map-row[data-was="${number}"]`);
+      return row ? `${verb}:${row.id.slice(4)}${rest}` : "";
+    }
+    const [place, gone] = [Number(number), pressed.startsWith("unmap:") ? Number(pressed.slice(6)) : Infinity];
+    return place === gone ? "" : `unmap:${place > gone ? place - 1 : place}`;
   }
   const live = () => /** @type {HTMLElement} */ (document.getElementById("map-live"));
   function renew() {
@@ -448,6 +474,7 @@
   }
   function started(/** @type {HTMLElement} */ el) {
     editor = el;
+    later = later.map(renumbered).filter(Boolean);
     form = /** @type {HTMLFormElement} */ (document.getElementById("map-form"));
     names = JSON.parse(document.getElementById("map-names")?.textContent ?? "{}");
     const looked = [names.kind, names.subject];
@@ -501,7 +528,7 @@
     if (!ours(e) || !detail.shouldSwap) return;
     if (losesPanel(detail.serverResponse)) {
       detail.shouldSwap = false;
-      press(pressed);
+      later.unshift(pressed);
     } // asked again with it: the answer hangs on the form alone
     else collect();
   });

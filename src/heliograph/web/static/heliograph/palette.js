@@ -70,7 +70,10 @@
     const body = new FormData(/** @type {HTMLFormElement} */ (form));
     const answer = await fetch(dialog?.dataset.results ?? "", { method: "POST", body, redirect: "error", headers: { "HX-Request": "true" } }).catch(() => null);
     if (!answer?.ok || number !== asked || !list) return;
-    list.innerHTML = await answer.text(); // rendered by our own server, which escapes what people have typed
+    const results = await answer.text();
+    await new Promise(whenReleased);
+    if (number !== asked) return;
+    list.innerHTML = results; // rendered by our own server, which escapes what people have typed
     const count = list.querySelector("[data-count]");
     const words = count?.textContent ?? "";
     count?.remove();

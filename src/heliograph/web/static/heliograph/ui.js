@@ -1,4 +1,4 @@
-// The script of all pages: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved
+// The script of all pages: chip input, presses, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved
 // changes, codes, time zones.
 // Everything else is links and forms.
 "use strict";
@@ -126,14 +126,31 @@ document.addEventListener("htmx:afterSwap", (e) => {
     });
 });
 
-/** A list whose entries follow another field keeps what was chosen in it while the answer was on its way. */
-document.addEventListener("htmx:oobBeforeSwap", (e) => {
-  const detail = /** @type {CustomEvent} */ (e).detail;
-  const next = detail.fragment?.querySelector("select") ?? detail.fragment?.firstChild;
-  if (!(detail.target instanceof HTMLSelectElement) || !(next instanceof HTMLSelectElement)) return;
-  const entries = (/** @type {HTMLSelectElement} */ select) => [...select.options].map((option) => option.value);
-  detail.shouldSwap = String(entries(next)) !== String(entries(detail.target));
-  if (entries(next).includes(detail.target.value)) next.value = detail.target.value;
+/**
+ * While a link, a button or a row is pressed, nothing is replaced: a click is lost if its button goes, or moves, between press and release.
+ * What would replace something runs once the click has happened.
+ */
+const PRESSED = "a, button, summary, label, input[type=checkbox], input[type=radio], tr, li";
+let isPressed = false;
+/** @type {(() => void)[]} */ const heldBack = [];
+const whenReleased = (/** @type {() => void} */ action) => (isPressed ? void heldBack.push(action) : action());
+const press = (/** @type {Event} */ e) => {
+  isPressed ||= e.target instanceof Element && Boolean(e.target.closest(PRESSED)) && !e.target.closest("select");
+};
+const release = () =>
+  setTimeout(() => {
+    isPressed = false;
+    heldBack.splice(0).forEach((action) => action());
+  }); // the click comes in the same turn
+document.addEventListener("pointerdown", (e) => !e.button && press(e), true);
+document.addEventListener("keydown", (e) => e.key === " " && press(e), true);
+["pointerup", "pointercancel"].forEach((kind) => document.addEventListener(kind, release, true));
+document.addEventListener("keyup", (e) => e.key === " " && release(), true);
+window.addEventListener("blur", release);
+document.addEventListener("htmx:beforeSend", (e) => {
+  const { xhr } = /** @type {CustomEvent} */ (e).detail;
+  const { onload } = xhr;
+  xhr.onload = (/** @type {Event} */ loaded) => whenReleased(() => onload.call(xhr, loaded));
 });
 
 const POPUPS = "details.menu[open], details.cases[open], .filters > details.drawer[open]";

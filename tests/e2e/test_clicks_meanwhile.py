@@ -1,0 +1,246 @@
+"""What somebody does while a part of the page is being replaced counts: a click, a choice, a text; and the focus stays where it is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.e2e.held_answers import HeldAnswers
+from tests.e2e.showcase import Showcase
+
+pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
+
+ADDED = [
+    ("Add a destination", re.compile("^Destination name$")),
+    ("Add a filter", re.compile("^Field, row")),
+]
+"""Buttons of the flow form, and a field of what each adds."""
+
+
+@pytest.fixture
+def signed_in(page: Page, showcase: Showcase) -> Page:
+    page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["administrator"], "url": showcase.url}])
+    return page
+
+
+@pytest.fixture
+def new_flow(signed_in: Page, showcase: Showcase) -> Page:
+    signed_in.goto(f"{showcase.url}/signal/flows/new/")
+    return signed_in
+
+
+def watched(page: Page) -> Locator:
+    return page.get_by_role("radio", name=re.compile("^Registration Status Change"))
+
+
+def button(page: Page | Locator, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def middle(at: Locator) -> tuple[float, float]:
+    at.scroll_into_view_if_needed()
+    box = at.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize(("pressed", "label"), ADDED)
+def test_a_click_on_a_button_whose_part_is_replaced_counts(new_flow: Page, pressed: str, label: re.Pattern[str]) -> None:
+    answers = HeldAnswers(new_flow)
+    with answers.request():
+        watched(new_flow).check()
+    button(new_flow, pressed).click()
+    answers.let_go()
+    expect(new_flow.get_by_label(label)).to_be_visible()
+    expect(new_flow.get_by_label("Registration Statuses", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(("pressed", "label"), ADDED)
+def test_a_press_that_is_still_down_when_the_answer_comes_is_a_click(new_flow: Page, pressed: str, label: re.Pattern[str]) -> None:
+    answers = HeldAnswers(new_flow)
+    with answers.answered():
+        with answers.request():
+            watched(new_flow).check()
+        new_flow.mouse.move(*middle(button(new_flow, pressed)))
+        new_flow.mouse.down()
+        answers.let_go()
+    new_flow.mouse.up()
+    expect(new_flow.get_by_label(label)).to_be_visible()
+
+
+def test_a_test_of_the_flow_that_is_asked_for_meanwhile_is_made(new_flow: Page) -> None:
+    answers = HeldAnswers(new_flow)
+    with answers.request():
+        watched(new_flow).check()
+    with new_flow.expect_response(lambda response: "count" in (response.request.post_data or "")):
+        button(new_flow, "Count last week’s changes").click()
+        answers.let_go()
+    expect(new_flow.locator("#count-result")).not_to_be_empty()
+
+
+def test_a_registration_that_is_picked_while_its_list_goes_is_tried(new_flow: Page) -> None:
+    watched(new_flow).check()
+    expect(new_flow.get_by_label("Registration Statuses", exact=True)).to_be_visible()
+    new_flow.get_by_label("With a registration", exact=True).fill("S26")
+    button(new_flow, "Test").click()
+    result = new_flow.locator("#check-result")
+    expect(result).to_contain_text("Which one?")
+    answers = HeldAnswers(new_flow)
+    with answers.request():
+        new_flow.get_by_label("Name", exact=True).fill("Who registers")
+        new_flow.get_by_label("Name", exact=True).blur()
+    picked = result.get_by_role("button").first
+    picked.click()
+    answers.let_go()
+    expect(result.get_by_role("list").first).to_be_visible()
+    expect(result).not_to_contain_text("Which one?")
+    expect(new_flow.get_by_label("With a registration", exact=True)).not_to_have_value("S26")
+
+
+def test_two_destinations_and_a_filter_that_are_asked_for_at_once_all_come(new_flow: Page) -> None:
+    answers = HeldAnswers(new_flow)
+    with answers.request():
+        watched(new_flow).check()
+    button(new_flow, "Add a destination").click()
+    button(new_flow, "Add a filter").click()
+    button(new_flow, "Add a destination").click()
+    answers.let_go()
+    expect(new_flow.get_by_label("Destination name", exact=True)).to_have_count(2)
+    expect(new_flow.get_by_label("Field, row 1", exact=True)).to_be_visible()
+
+
+def test_what_is_chosen_and_typed_meanwhile_stays(new_flow: Page) -> None:
+    button(new_flow, "Add a destination").click()
+    button(new_flow, "Add a filter").click()
+    name = new_flow.get_by_label("Destination name", exact=True)
+    field = new_flow.get_by_label("Field, row 1", exact=True)
+    expect(name).to_be_visible()
+    expect(field).to_be_visible()
+    answers = HeldAnswers(new_flow)
+    with answers.request():
+        button(new_flow, "Add a destination").click()
+    name.fill("Our CRM")
+    field.select_option(label="Event Name")
+    button(new_flow, "Add a filter").click()
+    answers.let_go()
+    expect(new_flow.get_by_label("Field, row 2", exact=True)).to_be_visible()
+    expect(name.first).to_have_value("Our CRM")
+    expect(field.locator("option:checked")).to_have_text("Event Name")
+    expect(new_flow.get_by_label("Values, row 1", exact=True)).to_have_attribute("autocomplete", "off")  # the field's own values
+
+
+@pytest.mark.parametrize(("pressed", "label"), ADDED)
+def test_the_focus_stays_on_the_button_that_was_pressed(new_flow: Page, pressed: str, label: re.Pattern[str]) -> None:
+    at = button(new_flow, pressed)
+    at.focus()
+    for number in (1, 2):
+        new_flow.keyboard.press("Enter")
+        expect(new_flow.get_by_label(label)).to_have_count(number)
+        expect(at).to_be_focused()
+
+
+def test_the_focus_stays_in_the_field_where_somebody_goes_on_typing(new_flow: Page) -> None:
+    button(new_flow, "Add a destination").click()
+    name = new_flow.get_by_label("Destination name", exact=True)
+    answers = HeldAnswers(new_flow)
+    with answers.request():
+        new_flow.get_by_label("Connection", exact=True).select_option(index=1)
+    name.fill("")
+    name.press_sequentially("Our")
+    with new_flow.expect_response(lambda response: response.ok):
+        answers.let_go()
+    expect(new_flow.get_by_label("Action", exact=True)).to_be_visible()
+    name.press_sequentially(" CRM")
+    expect(name).to_be_focused()
+    expect(name).to_have_value("Our CRM")
+
+
+def new_mapping(page: Page, showcase: Showcase, *targets: str) -> Page:
+    """A new mapping with these target fields."""
+    page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["setting-up"], "url": showcase.url}])
+    page.goto(f"{showcase.url}/signal/mappings/new/")
+    for target in targets:
+        page.locator("#new-target").fill(target)
+        button(page, "Add").click()
+        expect(page.get_by_label(f"Transformation of {target}", exact=True)).to_be_visible()
+    return page
+
+
+def deletes(page: Page, target: str) -> None:
+    page.get_by_label(f"More for {target}", exact=True).click()
+    button(page.get_by_role("listitem").filter(has=page.get_by_label(f"Transformation of {target}", exact=True)), "Delete").click()
+
+
+def test_the_mapping_editor_does_what_is_pressed_meanwhile(page: Page, showcase: Showcase) -> None:
+    new_mapping(page, showcase)
+    answers = HeldAnswers(page)
+    page.locator("#new-target").fill("Title")
+    with answers.request():
+        button(page, "Add").click()
+    button(page, "Paste a sample JSON").click()
+    answers.let_go()
+    expect(page.get_by_label("Sample JSON")).to_be_visible()
+    expect(page.get_by_label("Transformation of Title", exact=True)).to_be_visible()
+
+
+def test_the_mapping_editor_deletes_the_row_that_was_meant(page: Page, showcase: Showcase) -> None:
+    new_mapping(page, showcase, "First", "Second", "Third", "Fourth")
+    answers = HeldAnswers(page)
+    with answers.request():
+        deletes(page, "First")
+    deletes(page, "Third")
+    answers.let_go()
+    expect(page.get_by_label(re.compile("^Transformation of"))).to_have_count(2)
+    expect(page.get_by_label("Transformation of Second", exact=True)).to_be_visible()
+    expect(page.get_by_label("Transformation of Fourth", exact=True)).to_be_visible()
+
+
+def test_a_row_that_is_pressed_while_a_search_is_under_way_opens(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/registrations/")
+    row = page.locator("table.regs tbody tr").last
+    link = row.get_by_role("link").first
+    path = link.get_attribute("href") or ""
+    answers = HeldAnswers(page)
+    with answers.request():
+        page.get_by_role("searchbox", name="Search registrations").press_sequentially(link.inner_text().split()[0])
+    page.mouse.move(*middle(link))
+    page.mouse.down()
+    with page.expect_event("requestfinished", lambda request: request.resource_type == "fetch"):
+        answers.let_go()
+    page.mouse.up()
+    page.wait_for_url(f"**{path}**")
+
+
+def test_ticks_and_the_focus_outlast_a_search(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/retry/")
+    box = page.get_by_role("checkbox", name="Select S26-").first
+    same = page.locator(f'td.row-tick input[value="{box.input_value()}"]')
+    answers = HeldAnswers(page)
+    with answers.request():
+        page.get_by_role("main").get_by_role("searchbox").press_sequentially("S26")
+    box.focus()
+    page.keyboard.press("Space")
+    answers.let_go()
+    page.wait_for_url("**=S26*")
+    expect(same).to_be_checked()
+    expect(same).to_be_focused()
+
+
+def test_a_result_of_the_search_that_is_pressed_opens(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    page.keyboard.press("Control+k")
+    option = page.get_by_role("dialog").get_by_role("option").first
+    path = option.get_attribute("href") or ""
+    answers = HeldAnswers(page)
+    with answers.request():
+        page.keyboard.type("zzz")
+    page.mouse.move(*middle(option))
+    page.mouse.down()
+    with page.expect_event("requestfinished", lambda request: request.resource_type == "fetch"):
+        answers.let_go()
+    page.mouse.up()
+    page.wait_for_url(f"**{path}")
