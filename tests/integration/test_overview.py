@@ -293,6 +293,33 @@ def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, re
     assert row["Delivered in 24 hours"] == "0% of 2"
 
 
+def test_C3_a_connection_that_refuses_says_the_most_likely_cure_in_the_list(story: Story, receiver: Receiver, client: Client) -> None:
+    refused(story, receiver, "A-1")
+    story.signs_in(client)
+    shown = text_of(client.get("/signal/connections/").content)
+    assert "Most likely: enter the key" in shown
+
+
+def test_D6_an_answer_without_words_is_not_quoted_twice(story: Story, receiver: Receiver, client: Client) -> None:
+    crm = refused(story, receiver, "A-1", answer=Answer(403, b""))
+    story.signs_in(client)
+    for path in (OVERVIEW, f"/signal/connections/{crm}/overview/"):
+        page = client.get(path).content.decode()
+        (quote,) = re.findall(r"<blockquote.*?</blockquote>", page, re.DOTALL)
+        assert quote.count("403 Forbidden") == 1, (path, quote)
+
+
+def test_the_pages_of_a_connection_say_in_the_readers_language_why_nothing_answered(
+    story: Story, receiver: Receiver, client: Client
+) -> None:
+    crm = refused(story, receiver, "A-1", answer=Answer(then="close"))
+    story.signs_in(client)
+    for path in (f"/signal/connections/{crm}/overview/", "/signal/connections/"):
+        shown = text_of(client.get(path, headers={"accept-language": "de"}).content)
+        assert "hat die Verbindung ohne Antwort geschlossen" in shown, path
+        assert "closed the connection" not in shown, path
+
+
 def test_C3_after_a_save_the_page_says_what_came_of_what_waited(story: Story, receiver: Receiver, client: Client) -> None:
     crm = refused(story, receiver, "A-1", "A-2")
     story.signs_in(client)

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, LastAttempt, Pause
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.connection_health import Health
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding, refusal_finding
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.retry_policy import HOUR, PATIENT
 from heliograph.jobs.page import queue_place
@@ -108,6 +109,9 @@ def note(row: ConnectionRow) -> str:
             return diagnosis_words.remedy_of(Finding.BLOCKED, None)
         case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.attempt.at):
             return diagnosis_words.remedy(row.tested[1])
+        case Health.REFUSES if row.evidence is not None and row.evidence.attempt.status is not None:
+            finding = refusal_finding(row.evidence.attempt.status)
+            return diagnosis_words.likely_remedy(finding, row.connection.sign_in)
         case Health.REFUSES | Health.SILENT:
             return _("A test in Connection Setup says what is wrong and how to fix it. An administrator can run it.")
         case _:
@@ -147,7 +151,7 @@ def attempt(last: LastAttempt | None) -> str:
     when = short_moment(from_micros(stored.at))
     if stored.succeeded:
         return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": intcomma(max(1, round(stored.took / 1000)))}
-    return f"{when}: {stored.message.rstrip('.')}" if stored.message else _("%(when)s: not delivered") % {"when": when}
+    return f"{when}: {message_words(stored.message).rstrip('.')}" if stored.message else _("%(when)s: not delivered") % {"when": when}
 
 
 def test(row: ConnectionRow) -> str:

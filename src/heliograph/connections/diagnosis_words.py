@@ -379,6 +379,12 @@ def remedy_of(finding: Finding, sign_in: SignIn | None) -> str:
     return str(_MOVED if finding is Finding.MOVED else _sentences(finding, sign_in)[1])
 
 
+def likely_remedy(finding: Finding, sign_in: SignIn | None) -> str:
+    """The most likely remedy, as a sentence. An answer proves only that the target refused, not why."""
+    remedy = remedy_of(finding, sign_in)
+    return _("Most likely: %(remedy)s") % {"remedy": remedy[:1].lower() + remedy[1:]}
+
+
 def _sentences(finding: Finding, sign_in: SignIn | None) -> tuple[Promise, Promise]:
     """What is wrong, and what mends it."""
     return _BY_SIGN_IN.get(finding, {}).get(sign_in, _WRONG[finding]) if sign_in else _WRONG[finding]

@@ -26,6 +26,7 @@ from heliograph.connections.views.trouble_callout import trouble_callout
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries import outcome_numbers as numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.message_words import message_words
 from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow import sentence
@@ -182,7 +183,7 @@ def _buckets(hours: _Hours, connection: int, records: str, live: Sequence[int]) 
 def _delivery(delivery: ConnectionDelivery) -> dict[str, Any]:
     attempt = delivery.attempt
     tone, state = delivery_words.attempt_state(attempt.state)
-    answer = str(attempt.status) if attempt.status is not None else attempt.message
+    answer = str(attempt.status) if attempt.status is not None else message_words(attempt.message)
     at = from_micros(attempt.at)
     return {
         "at": at,

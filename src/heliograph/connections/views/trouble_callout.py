@@ -19,6 +19,7 @@ from heliograph.connections.connection_deliveries import ConnectionPace, SentSin
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import refusal_finding
 from heliograph.store.instants import from_micros
@@ -62,18 +63,19 @@ def trouble_callout(
         Health.BLOCKED: _("Address not allowed since %(time)s"),
     }[row.health]
     time = clock_minute(from_micros(last.at))
-    quote, source = last.message.rstrip("."), _("At %(time)s") % {"time": time}
-    if last.status is not None:
-        quote = refusal.says or delivery_words.answered(last.status)
+    quote, source = message_words(last.message).rstrip("."), _("At %(time)s") % {"time": time}
+    if last.status is not None and not refusal.says:
+        quote = delivery_words.answered(last.status)
+    elif last.status is not None:
+        quote = refusal.says
         source = _("Its answer at %(time)s, %(status)s") % {"time": time, "status": delivery_words.answered(last.status)}
-    remedy = diagnosis_words.remedy_of(finding, refusal.sign_in) if finding is not None else ""
     may_change = may(user, Role.ADMINISTRATOR) and not on_setup
     return TroubleCallout(
         title=state % {"time": soon(from_micros(since))},
         quote=quote,
         source=source,
         text=_waiting_text(row.waiting, on_setup=on_setup and may(user, Role.ADMINISTRATOR)),
-        likely=_("Most likely: %(remedy)s") % {"remedy": _lowered(remedy)} if remedy else "",
+        likely=diagnosis_words.likely_remedy(finding, refusal.sign_in) if finding is not None else "",
         link=_("Open Setup") if may_change else "",
         href=reverse("connection", args=(row.id,)) if may_change else "",
         waits=ngettext("See it", "See the %(n)s", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
@@ -106,7 +108,3 @@ def _waiting_text(waiting: int, *, on_setup: bool) -> str:
         ngettext("%(n)s waits, and is sent as soon as it works again.", "%(n)s wait, and are sent as soon as it works again.", waiting)
         % number
     )
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]

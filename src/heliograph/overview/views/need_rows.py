@@ -66,8 +66,10 @@ def quote_of(need: Need) -> Quote:
     says = need.groups[0].refusal.says if need.groups else ""
     if need.last is None or need.last.status is None:
         return Quote(says)
-    facts = {"time": clock_minute(from_micros(need.last.at)), "status": delivery_words.answered(need.last.status)}
-    return Quote(says or delivery_words.answered(need.last.status), _("Its answer at %(time)s, %(status)s") % facts)
+    time, status = clock_minute(from_micros(need.last.at)), delivery_words.answered(need.last.status)
+    if not says:
+        return Quote(status, _("At %(time)s") % {"time": time})
+    return Quote(says, _("Its answer at %(time)s, %(status)s") % {"time": time, "status": status})
 
 
 def later_row(group: CauseGroup, reader: AccountReader, user: User) -> dict[str, Any]:
@@ -114,13 +116,8 @@ def _text(need: Need) -> str:
         return connection_words.note(need.connection)
     group = need.groups[0]
     if group.failure.finding is not None and group.failure.is_of_setup:
-        return likely(group.failure.finding, group.refusal.sign_in)
+        return diagnosis_words.likely_remedy(group.failure.finding, group.refusal.sign_in)
     return cure_of(group.failure, prospect=group.prospect)
-
-
-def likely(finding: Finding, sign_in: SignIn | None) -> str:
-    """The most likely remedy. An answer proves only that the target refused, not why."""
-    return _("Most likely: %(remedy)s") % {"remedy": _lowered(diagnosis_words.remedy_of(finding, sign_in))}
 
 
 def _since(need: Need, reader: AccountReader) -> str:
