@@ -114,6 +114,7 @@ class Mattermost(Chat):
 
     def judge(self, request: Received) -> Answer:
         body = self.json(request, self.error(400, "web.incoming_webhook.parse.app_error", "Unable to parse incoming data."))
+        self.need("Moved" not in str(body.get("text")), self.error(404, "api.context.404.app_error", "Sorry, we could not find the page."))
         text = body.get("text")
         self.need(isinstance(text, str) and bool(text), self.error(400, "web.incoming_webhook.text.app_error", "No text specified."))
         self.need("Deleted" not in text, self.error(400, "web.incoming_webhook.invalid.app_error", "Invalid webhook."))

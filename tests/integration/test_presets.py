@@ -148,6 +148,15 @@ def test_B3_mattermost_with_its_webhooks_disabled(story: Story) -> None:
     assert outcome(story, "R1") == ("queued", "Config", "rule")
 
 
+def test_D7_mattermost_at_another_address_is_cured_by_a_save(story: Story) -> None:
+    """A server that knows no such page says nothing of a webhook: the address is wrong, so a save of another one sends what waits."""
+    story.receiver.answer_all(Mattermost())
+    prepare(story, "mattermost")
+    with story.worker():
+        send(story, "R1", "Moved", "queued")
+    assert outcome(story, "R1")[:2] == ("queued", "Config")
+
+
 def test_B3_google_forms(story: Story) -> None:
     form = GoogleForms()
     story.receiver.answer_all(form)
