@@ -275,6 +275,17 @@ def test_a_file_is_read_another_way(database: DatabaseFacts, client: Client) -> 
         assert "separated by vertical bars" in client.get(url).content.decode()
 
 
+def test_I4_the_order_of_dates_is_said_where_it_matters(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        shown = {
+            date: client.get(f"/import/{upload(client, f'code,modified\nD-1,{date}\n')}/columns/").content.decode()
+            for date in ("2026-05-13T10:00", "13/05/2026")
+        }
+        assert "Dates are read" not in shown["2026-05-13T10:00"]
+        assert "Dates are read day first" in shown["13/05/2026"]
+
+
 def import_dates(site: PlatformAccount, client: Client, code: str, *dates: str, column: str = "modified") -> datetime:
     """Imports a file with these dates, the column going to Modified; the first row's moment as it was read."""
     rows = "".join(f"{code if n == 0 else f'{code}-{n}'},{date}\n" for n, date in enumerate(dates))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.registrations.imports.values import DateOrder, DateSigns
+from heliograph.registrations.imports.values import DateOrder, DateSigns, begins_with_year
 
 DAY, MONTH = DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST
 
@@ -30,3 +30,11 @@ def test_I4_the_order_of_dates_is_read_from_the_whole_column(cells, order, sure)
     for cell in cells:
         signs.add(cell)
     assert (signs.order, signs.sure) == (order, sure)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("2026-05-13", True), (" 2026-05-13T10:00", True), ("2026/5/3", True), ("13/05/2026", False), ("20260513", False), ("", False)],
+)
+def test_I4_a_date_that_begins_with_its_year_has_one_order(cell: str, expected: bool) -> None:
+    assert begins_with_year(cell) is expected

@@ -24,6 +24,7 @@ class DateOrder(StrEnum):
 _DATE: Final = re.compile(
     r"(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})\.?(?:[ T,]+(\d{1,2})(?::(\d{2}))(?::(\d{2}))?(?:\.\d{1,6})?\s*([AaPp])?\.?[Mm]?\.?)?", re.ASCII
 )
+_YEAR_FIRST: Final = re.compile(r"\d{4}[/.-]\d{1,2}[/.-]\d{1,2}(?!\d)", re.ASCII)
 _EMAIL: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 _FEWEST: Final = 5
 """At least one in this many dates must show whether day or month comes first. Of a year's dates more than half do, so a smaller share suggests
@@ -48,6 +49,11 @@ def flag(cell: str) -> bool | str:
 def is_email(text: str) -> bool:
     """Whether it looks like an e-mail address: something before and after one @, without spaces. Whether mail arrives there only mail can say."""
     return _EMAIL.fullmatch(text.strip()) is not None
+
+
+def begins_with_year(cell: str) -> bool:
+    """Whether it is a date that can be read in one order only, because its year comes first, as in ISO 8601."""
+    return _YEAR_FIRST.match(cell.strip()) is not None
 
 
 def parts(cell: str, separator: str, options: Iterable[str] = ()) -> list[str]:

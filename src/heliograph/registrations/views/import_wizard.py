@@ -167,16 +167,17 @@ def _columns(request: AccountRequest, file_upload: Upload, sheet: Sheet, form: C
     rows = []
     for number, column in enumerate(sheet.columns, start=1):
         target = form[f"c-{number}"].value() or ""
+        samples = [row[number - 1][:80] if number - 1 < len(row) else "" for row in sheet.sample[:SAMPLES]]
         rows.append(
             {
                 "id": f"c-{number}",
                 "name": column.name,
-                "samples": [row[number - 1][:80] if number - 1 < len(row) else "" for row in sheet.sample[:SAMPLES]],
+                "samples": samples,
                 "target": target,
                 "own": Choice(target, target.partition(".")[2] or target) if target and target not in known else None,
                 "fresh": words.fresh(column.name),
                 "note": "" if column.target or column.doubt else _("Nothing here has this name"),
-                "read": words.read_as(column),
+                "read": words.read_as(column, samples),
                 "unsure": translated(column.doubt) if column.doubt else "",
             }
         )

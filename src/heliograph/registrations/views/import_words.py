@@ -20,6 +20,7 @@ from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
 from heliograph.registrations.imports.row_problems import ACCEPTED_WORDS
+from heliograph.registrations.imports.values import begins_with_year
 from heliograph.web.charts import SharePart, share
 from heliograph.web.field_names import standard_name
 from heliograph.web.shown_fields import Choice
@@ -91,11 +92,14 @@ def fresh(name: str) -> list[Choice]:
     return [Choice(f"{area}.{key}", label) for area, label in words.items()] if key else []
 
 
-def read_as(column: Column) -> str:
-    """How a column's dates and lists are read."""
+def read_as(column: Column, samples: Sequence[str]) -> str:
+    """How a column's dates and lists are read; "" if that is beyond doubt, as with dates that begin with the year."""
     if column.split:
         return _("Several answers in a cell, split at “%(sign)s”") % {"sign": column.split.strip()}
     if column.target == "modified" or column.target in ("event.start", "event.end"):
+        filled = [sample for sample in samples if sample.strip()]
+        if filled and all(map(begins_with_year, filled)):
+            return ""
         return _("Dates are read %(order)s") % {"order": column.date.value}
     return ""
 
