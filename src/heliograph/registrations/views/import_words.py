@@ -205,7 +205,7 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
             count = sum(int(group["rows"]) for group in alike)
             first_rows = alike[0]["first"]
             worded = alike[0] if "…" in reason or not first_rows else first_rows[0]  # "…" stands for the value of each row
-            kinds.append((_translated_reason(worded), intcomma(count), f"{path}?kind={number}", reason == chosen))
+            kinds.append((_translated_reason(worded).rstrip("."), intcomma(count), f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
