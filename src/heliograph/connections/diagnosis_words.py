@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepState, TestedField
 
@@ -393,7 +394,7 @@ def _sentences(finding: Finding, sign_in: SignIn | None) -> tuple[Promise, Promi
 def _filled(report: DiagnosisReport, which: int) -> str:
     if report.finding is None:
         return ""
-    facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved}
+    facts = {"target": report.target, "detail": message_words(report.detail), "status": report.status or "", "moved": report.moved}
     if which and report.finding is Finding.MOVED and not report.moved:
         return str(_MOVED)
     return (str(_sentences(report.finding, report.sign_in)[which]) % facts).strip()

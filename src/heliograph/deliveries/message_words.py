@@ -7,7 +7,7 @@ sentences: a page finds the one of which a text was made. A text that was made o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +22,7 @@ from heliograph.domain.mapping.source_readers import NOT_MAPPED
 from heliograph.domain.sentence_template import Sentence
 
 SENTENCES: Final = (
+    gettext_noop("%(sentence)s It says: %(said)s"),
     # of an answer, or none: domain.delivery.outcomes, domain.connection.response_rule, outbound.failures, outbound.transfer
     gettext_noop("The target answered %(status)s."),
     gettext_noop("No connection to %(target)s could be made within %(seconds)s s."),
@@ -50,14 +51,37 @@ SENTENCES: Final = (
     gettext_noop("The response rule says that this answer (%(status)s) is a failure."),
     gettext_noop("The operator's proxy cannot be reached."),
     gettext_noop("The operator's proxy gave no answer."),
+    gettext_noop("The operator's proxy could not be looked up in time."),
+    gettext_noop("The operator's proxy could not be looked up."),
+    gettext_noop("The operator's proxy asks for other credentials (%(status)s)."),
+    gettext_noop("The operator's proxy does not allow connections to %(target)s (%(status)s)."),
+    gettext_noop("The operator's proxy could not reach %(target)s (%(status)s)."),
+    gettext_noop("The answer of %(target)s has headers that are longer than %(most)s bytes."),
+    gettext_noop("The request to %(target)s contains something that cannot be sent."),
+    gettext_noop("Heliograph could not open a connection: this machine has no free socket."),
+    gettext_noop("Heliograph did not send the request in time."),
+    gettext_noop("Heliograph is stopping."),
+    gettext_noop("There are more than %(most)s headers."),
+    gettext_noop("The header %(name)s %(problem)s."),
     # of signing in: domain.connection.oauth_access, outbound.oauth_protocol
     gettext_noop("This connection is not connected yet, or its OAuth2 settings have changed since. Connect again."),
     gettext_noop("No longer connected: %(who)s gave no means to renew the access. Connect again."),
     gettext_noop("No longer connected: %(who)s does not renew the access (invalid_grant). Connect again."),
     gettext_noop("%(who)s does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup."),
     gettext_noop("%(who)s did not accept the sign-in (invalid_grant). Connect again."),
+    gettext_noop("%(who)s refused to give access (%(error)s). Connect again."),
     gettext_noop("%(who)s refused to give access (%(error)s)."),
     gettext_noop("No access token: %(who)s answered %(status)s."),
+    gettext_noop("No access token: %(sentence)s"),
+    gettext_noop("%(who)s answered %(status)s, a redirect: this is not the address that issues tokens."),
+    gettext_noop("%(who)s answered %(status)s without an access token: check the Access Token URL and the Refresh Token URL."),
+    gettext_noop("%(who)s does not grant the scope “%(scope)s” (invalid_scope). Ask its administrator for the right one."),
+    gettext_noop("%(who)s does not grant access without a scope (invalid_scope). Ask its administrator for the right one."),
+    gettext_noop("%(who)s does not allow the Grant Type “%(grant)s” for this client (%(error)s)."),
+    gettext_noop("%(who)s had not answered when this process stopped."),
+    gettext_noop("Another process has been asking %(who)s for too long. Test again."),
+    gettext_noop("Heliograph itself could not ask for an access token."),
+    gettext_noop("The connection has no %(secret)s."),
     # of what keeps an action from beginning: domain.flow.stop_causes, engine.worker.request_builder
     gettext_noop("It was made in %(then)s, but the flow is now %(now)s."),
     gettext_noop("The flow is switched off."),
@@ -78,9 +102,49 @@ OUR_REASONS: Final = frozenset(
             "its certificate was issued by an authority that is not trusted here, or the target does not send the intermediate certificates"
         ),
         gettext_noop("its certificate was not accepted"),
+        # kinds of addresses: outbound.guard
+        gettext_noop("a cloud metadata address"),
+        gettext_noop("a cloud credentials address"),
+        gettext_noop("a cloud resolver's address"),
+        gettext_noop("a cloud platform's own address"),
+        gettext_noop("a loopback address"),
+        gettext_noop("the loopback address"),
+        gettext_noop("a private address"),
+        gettext_noop("a link-local address"),
+        gettext_noop("a site-local address"),
+        gettext_noop("a shared address of a provider's network"),
+        gettext_noop("an address of this machine"),
+        gettext_noop("a protocol address"),
+        gettext_noop("a documentation address"),
+        gettext_noop("a 6to4 relay's address"),
+        gettext_noop("a local NAT64 address"),
+        gettext_noop("a benchmarking address"),
+        gettext_noop("a reserved address"),
+        gettext_noop("a returned address"),
+        gettext_noop("a special-purpose address"),
+        gettext_noop("outside of the public IPv6 range (2000::/3)"),
+        # of a connection's secrets
+        gettext_noop("password"),
+        gettext_noop("key"),
+        gettext_noop("client secret"),
+        gettext_noop("client certificate"),
+        gettext_noop("path"),
     }
 )
 """Values of a sentence that are ours, and translated, too."""
+REASONS: Final = (
+    gettext_noop("%(address)s is %(inner)s in %(form)s form, and %(why)s"),
+    gettext_noop("%(address)s is %(what)s, and the operator has not allowed that network"),
+    gettext_noop("%(address)s is %(what)s; only an entry for exactly this address allows it"),
+    gettext_noop("%(address)s is a public address, and anybody on the way can read what is sent by http://; use https://"),
+    gettext_noop("%(address)s is a multicast address"),
+    gettext_noop("%(address)s is not an address"),
+    gettext_noop("port %(port)s belongs to a protocol other than HTTP"),
+    gettext_noop("%(kind)s (%(network)s)"),
+)
+"""What outbound.guard says of an address: values of a sentence, as OUR_REASONS are, that have values themselves."""
+_OURS: Final = frozenset({"sentence", "reason", "why", "what", "kind", "problem", "secret"})
+"""The values that are sentences or words of ours."""
 VALUE_PROBLEMS: Final[tuple[str, ...]] = (
     "is not a date",
     "is too far away for a date",
@@ -119,8 +183,13 @@ def message_words(text: str) -> str:
 
 
 def is_known(text: str) -> bool:
-    """Whether the text was made of one of SENTENCES."""
-    return _sentence_of(text) is not None
+    """Whether the text was made of one of SENTENCES, and each part of it that is ours is known, too."""
+    sentence = _sentence_of(text)
+    return sentence is not None and _is_whole(sentence)
+
+
+def _is_whole(sentence: Sentence) -> bool:
+    return all(isinstance(value, Sentence) and _is_whole(value) for name, value in sentence.values.items() if name in _OURS)
 
 
 def _value_problems(text: str) -> Iterator[str]:
@@ -134,15 +203,23 @@ def _value_problems(text: str) -> Iterator[str]:
     yield from (f"{field} {translated(reason)}" for field, reason in pairs)
 
 
-def _sentence_of(text: str) -> Sentence | None:
-    for template in SENTENCES:
+def _sentence_of(text: str, templates: Sequence[str] = SENTENCES) -> Sentence | None:
+    for template in templates:
         match = _pattern(template).fullmatch(text)
         if match is not None:
-            values = {name: Sentence(value) if value in OUR_REASONS else value for name, value in match.groupdict().items()}
-            return Sentence(template, **values)
+            return Sentence(template, **{name: _part(name, value) for name, value in match.groupdict().items()})
     return None
 
 
-@lru_cache(maxsize=len(SENTENCES))
+def _part(name: str, value: str) -> str:
+    """A value of a sentence, as a sentence itself if it is ours."""
+    if name not in _OURS:
+        return value
+    if value in OUR_REASONS or name == "problem":
+        return Sentence(value)
+    return _sentence_of(value, SENTENCES if name == "sentence" else REASONS) or value
+
+
+@lru_cache(maxsize=len(SENTENCES) + len(REASONS))
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(_VALUE.sub(r"(?P<\1>.+?)", re.escape(template)), re.DOTALL)

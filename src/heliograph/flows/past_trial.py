@@ -109,7 +109,9 @@ def try_on_past(reader: AccountReader, flow: Flow, *, now: datetime) -> PastTria
         verdict = PastVerdict.LOST if not would_send else PastVerdict.BOTH if sends else PastVerdict.GAINED
         # The validation errors at all destinations, without repetitions.
         requests = [target.request(flow, change, edited, event, now=now) for target in targets] if would_send else []
-        problems = tuple(dict.fromkeys(str(problem) for each in requests if isinstance(each, InvalidValues) for problem in each.problems))
+        problems = tuple(
+            dict.fromkeys(problem.sentence for each in requests if isinstance(each, InvalidValues) for problem in each.problems)
+        )
         tried.append(PastChange(row[0], row[5], change, event, row[14], verdict, problems))
     return PastTrial(len(rows), gone, tried, stored is not None)
 

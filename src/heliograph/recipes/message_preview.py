@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from heliograph.accounts.languages import translated
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.connection.connection import ContentType
 from heliograph.domain.connection.presets import BlanksWrong, Preset
@@ -51,7 +52,7 @@ def preview_recipe(reader: AccountReader, recipe: Recipe, preset: Preset, values
     sent = render(mapping, facts, timezone=zone)
     lines = lines_of_message(recipe, message.tree()) if recipe.message and isinstance(message, Rendered) else ()
     if not isinstance(sent, Rendered):
-        text = "\n".join(str(problem) for problem in sent.problems)
+        text = "\n".join(translated(problem.sentence) for problem in sent.problems)
     elif preset.connection["content_type"] == ContentType.JSON:
         text = json.dumps(sent.tree(), ensure_ascii=False, indent=2)
     else:

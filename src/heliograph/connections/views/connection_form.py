@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.connections import connection_words, header_words
 from heliograph.connections.views.url_form import Groups, UrlForm
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant
 from heliograph.domain.connection.secret import Secret
@@ -295,7 +296,7 @@ class ConnectionForm(UrlForm, SharedForm):
             return None
         checked = check_literal("/".join(url.split("/", 3)[:3]), policy)
         if checked is not None and not checked.allowed:
-            return AddressNote("failed", checked.reason)
+            return AddressNote("failed", message_words(checked.reason))
         if not url.lower().startswith("http://"):
             return None
         plain = _("Without https://, anyone on the way can read and change what is sent.")

@@ -35,6 +35,7 @@ from heliograph.connections.views.trouble_callout import sent_text, trouble_call
 from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection_health import AccessState, Health
 from heliograph.domain.connection.diagnosis import DiagnosisStep, DiagnosisVerdict, StepState
 from heliograph.domain.connection.secret import Secret
@@ -268,7 +269,7 @@ def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, An
             "state": state.name.lower(),
             "holder": row.access.holder if row.access else "",
             "since": from_micros(row.access.connected_at) if row.access and row.access.connected_at else None,
-            "failure": row.access.failure if row.access else "",
+            "failure": message_words(row.access.failure) if row.access else "",
             "failed": from_micros(row.access.failed_at) if row.access and row.access.failed_at else None,
             "href": reverse("connection-access", args=(row.id,)),
             "waits": waits,

@@ -23,6 +23,7 @@ from heliograph.connections.services import oauth_grant
 from heliograph.connections.services.oauth_grant import NotConnected
 from heliograph.connections.waiting_items import now_connected, once_connected, waiting_items
 from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.message_words import message_words
 from heliograph.store.instants import from_micros
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -42,7 +43,7 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
     outcome = request.session.get(OUTCOME)
     problem = ""
     if isinstance(outcome, list) and outcome[:1] == [connection]:
-        problem = str(outcome[1])
+        problem = message_words(str(outcome[1]))
         del request.session[OUTCOME]
     about = access.about
     return page(
@@ -63,7 +64,7 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
         by=names_of_users(request.account.pk, [about.connected_by]).get(about.connected_by, "") if about else "",
         renewed=from_micros(about.obtained_at) if about else None,
         failed=from_micros(about.failed_at) if about and about.failed_at else None,
-        failure=about.failure if about else "",
+        failure=message_words(about.failure) if about else "",
         waits=once_connected(items),
     )
 

@@ -51,7 +51,7 @@ class MissingSecret(HeliographError):
     """A secret of the connection is not stored. name: which one."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The connection has no {name.replace('_', ' ')}.")
+        super().__init__("The connection has no %(secret)s.", secret=Sentence(name.replace("_", " ")))
         self.name = name
 
 

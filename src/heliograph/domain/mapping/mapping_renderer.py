@@ -39,8 +39,15 @@ class ValueProblem:
     value: str = ""
     """The registrant's text, truncated."""
 
+    @property
+    def sentence(self) -> Sentence:
+        """What is wrong with which row."""
+        if not self.value:
+            return Sentence("%(row)s %(problem)s", row=self.target, problem=Sentence(self.reason))
+        return Sentence("%(row)s: “%(value)s” %(problem)s", row=self.target, value=self.value, problem=Sentence(self.reason))
+
     def __str__(self) -> str:
-        return f"{self.target}: “{self.value}” {self.reason}" if self.value else f"{self.target} {self.reason}"
+        return str(self.sentence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def sendable(db: Database, config: AccountConfig, destination: Destination) -> S
     try:
         prepared = prepare(config.connections[destination.connection], secrets)
     except HeliographError as error:
-        return str(error)
+        return error.sentence
     header = config.mappings[destination.header_mapping] if destination.header_mapping is not None else None
     return Sendable(prepared, config.mappings[destination.payload_mapping], header, secrets)
 
@@ -99,7 +99,7 @@ class RequestPreviewer:
             return RequestPreview(why=target)
         request = target.request(flow, change, self._config, event, now=now)
         if isinstance(request, InvalidValues):
-            return RequestPreview(problems=tuple(str(p) for p in request.problems))
+            return RequestPreview(problems=tuple(problem.sentence for problem in request.problems))
         masks = masks_of(target.secrets.values(), request, credentials=target.prepared.credentials)
         return BuiltPreview(request, masks, target.prepared.connection)
 

@@ -26,6 +26,7 @@ from heliograph.domain.flow.flow import (
     Op,
 )
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
+from heliograph.domain.sentence_template import whole_sentence
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceKey, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, parse_filter
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -149,7 +150,7 @@ def _text(text: str, where: str, longest: int) -> str:
     try:
         return checked_text(text.strip(), "", longest=longest)
     except BodyError as error:
-        raise Invalid({where: [str(error).capitalize() + "."]}) from None
+        raise Invalid({where: [whole_sentence(error.reason)]}) from None
 
 
 def named_tags(flow: Flow) -> set[tuple[str, int]]:

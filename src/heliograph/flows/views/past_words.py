@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.languages import translated
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import Flow
@@ -43,7 +44,9 @@ def past_context(trial: PastTrial, reader: AccountReader, flow: Flow) -> dict[st
         "notes": _notes(trial, off=not flow.active),
         "shares": _shares(trial),
         "fails": ngettext("%(n)s would fail", "%(n)s would fail", len(failing)) % {"n": intcomma(len(failing))} if failing else "",
-        "fails_say": "; ".join(text for text, _n in Counter(problem for row in failing for problem in row.problems).most_common(3)),
+        "fails_say": "; ".join(
+            translated(text) for text, _n in Counter(problem for row in failing for problem in row.problems).most_common(3)
+        ),
         "rows": rows[:SHOWN],
         "more": rows[SHOWN:],
         "all": ngettext("%(n)s that differs or would fail", "All %(n)s that differ or would fail", notable) % {"n": intcomma(notable)},
@@ -110,7 +113,7 @@ def _rows(rows: list[PastChange], reader: AccountReader, flow: Flow) -> list[dic
                 "at": from_micros(row.at),
                 "tone": tone,
                 "word": word,
-                "problem": "; ".join(row.problems),
+                "problem": "; ".join(map(translated, row.problems)),
             }
         )
     return context_rows

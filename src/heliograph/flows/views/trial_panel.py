@@ -210,7 +210,7 @@ def _request(destination: Destination, preview: RequestPreview, reader: AccountR
         "headers": "\n".join(f"{name}: {value}" for name, value in preview.headers),
         "json": rows,
         "body": body,
-        "problems": preview.problems,
+        "problems": [translated(problem) for problem in preview.problems],
         "why": message_words(preview.why),
     }
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import AccountReader, account_reader
@@ -22,6 +23,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.flow.recipes import EVENT_CODE, Recipe
+from heliograph.domain.sentence_template import at_place
 from heliograph.domain.setup.tag_kinds import StandardProperty
 from heliograph.recipes.first_delivery import FlowDelivery, newest_delivery
 from heliograph.recipes.recipe_file import recipe_of
@@ -158,7 +160,7 @@ def _record(request: AccountRequest, recipe: Recipe, flow: Flow, form: FirstRegi
             document["properties"] = {StandardProperty.TEST.label: True}
         answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=0)
     for problem in answer.problems:
-        form.add_error(None, str(problem))
+        form.add_error(None, translated(at_place(problem.field, problem.reason)))
     return answer.is_recorded
 
 

@@ -165,7 +165,7 @@ def row_of[M: models.Model](transaction: SetupTransaction, model: type[M], event
     transaction.needs_event(event)
     row: M | None = model._default_manager.filter(pk=id, event=event).first()
     if row is None:
-        raise NotThere(f"There is no {_words(model)} {id} in this event.")
+        raise NotThere("This event does not have it any more.")
     return row
 
 

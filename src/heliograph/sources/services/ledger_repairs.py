@@ -125,7 +125,9 @@ def _put_back(row: Source, places: Collection[PlaceInFile]) -> int:
     try:
         with FolderPlace.existing(base, row.pk) as place:
             count = 0 if place is None else sum(place.put_back(name) for name in names)
-    except (FolderUnusable, OSError) as error:
+    except FolderUnusable as error:
+        raise Invalid({"source": [error.sentence]}) from None
+    except OSError as error:
         raise Invalid({"source": [str(error)]}) from None
     if not count:
         raise Invalid(

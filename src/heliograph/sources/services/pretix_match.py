@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from heliograph.domain.mapping.json_bodies import BodyError
+from heliograph.domain.sentence_template import with_stop
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import StatusClass
@@ -141,7 +142,7 @@ def _settings(setup: PretixSetup, statuses: Any, items: Any, questions: Any, inc
             include_test_mode=include_test_mode,
         )
     except BodyError as error:
-        raise Invalid({"": [f"{error.where}: {error.reason}."]}) from None
+        raise Invalid({"": [with_stop(error.sentence)]}) from None
 
 
 class _Making:
