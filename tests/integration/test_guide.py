@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from django.test import Client
@@ -177,6 +179,32 @@ def test_N3_each_screen_links_to_its_chapter(site: SignalAccount, client: Client
         assert link == chapter, url
         path, _, anchor = chapter.partition("#")
         assert f'id="{anchor}"' in client.get(path).content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_no_link_inside_help_leads_nowhere(site: SignalAccount, client: Client, language: str) -> None:
+    """A file of the source code, such as docs/design/sources.md, has no page in Help: a chapter names it without a link."""
+    site.signs_in(client, site.viewer)
+    pages = dict[str, str]()
+
+    def page(path: str) -> str:
+        """The page, as text; "" if there is none."""
+        if path not in pages:
+            with closing(client.get(path, headers={"accept-language": language})) as response:
+                pages[path] = "".join(part.decode() for part in response) if response.status_code == 200 else ""
+        return pages[path]
+
+    nowhere = []
+    for chapter in ("/help/", *(f"/help/{slug}/" for slug in chapters.guide(language).chapters)):
+        (article,) = re.findall(r"<main\b.*</main>", page(chapter), re.DOTALL)
+        for link in set(re.findall(r'<a\b[^>]* href="([^"]+)"', article)):
+            address = urlsplit(urljoin(f"http://testserver{chapter}", unescape(link)))
+            if address.netloc != "testserver":
+                continue
+            shown = page(f"{address.path}?{address.query}" if address.query else address.path)
+            if not shown or (address.fragment and f'id="{unquote(address.fragment)}"' not in shown):
+                nowhere.append(f"{chapter}: {link}")
+    assert nowhere == []
 
 
 def test_a_question_is_shown_as_it_was_asked(database: DatabaseFacts, client: Client) -> None:
