@@ -244,3 +244,30 @@ def test_a_result_of_the_search_that_is_pressed_opens(signed_in: Page, showcase:
         answers.let_go()
     page.mouse.up()
     page.wait_for_url(f"**{path}")
+
+
+def test_a_status_that_is_chosen_while_the_fields_of_an_event_come_stays(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/registrations/add/")
+    event, status = (page.get_by_label(label, exact=True) for label in ("Event", "Status"))
+    answers = HeldAnswers(page)
+    with answers.answered():
+        with answers.request():
+            event.select_option("SUMMIT-26")
+        status.select_option(label="Attended")
+        answers.let_go()
+    expect(status.locator("option:checked")).to_have_text("Attended")
+
+
+def test_the_focus_outlasts_what_the_page_asks_for_by_itself(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.clock.install()
+    page.goto(f"{showcase.url}/signal/overview/")
+    link = page.locator("#overview").get_by_role("link").last
+    text = link.inner_text()
+    assert link.get_attribute("id") is None
+    link.focus()
+    page.evaluate("() => { window.replaced = document.getElementById('overview'); }")
+    page.clock.run_for(31_000)
+    page.wait_for_function("() => !window.replaced.isConnected")
+    expect(page.locator("#overview a:focus")).to_have_text(text)

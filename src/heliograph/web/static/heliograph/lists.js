@@ -52,21 +52,16 @@
     });
   }
 
-  const TOLD_BY = ["id", "name", "value", "href", "aria-label"];
-  const same = (/** @type {Element} */ el, /** @type {Element} */ part) =>
-    /** @type {HTMLInputElement | undefined} */ (
-      [...part.querySelectorAll(el.localName)].find((each) => TOLD_BY.every((name) => each.getAttribute(name) === el.getAttribute(name)))
-    );
   /** Runs `replace`; what was ticked in the list, or had the focus, is so again if it is still there. */
   function keepingTicks(/** @type {Element} */ part, /** @type {() => void} */ replace) {
     const ticked = [...part.querySelectorAll("td.row-tick input:checked")];
-    const focused = document.activeElement;
+    const active = document.activeElement;
     replace();
     ticked.forEach((box) => {
-      const now = same(box, part);
+      const now = counterpart(box, part);
       if (now) now.checked = true;
     });
-    if (focused && !focused.isConnected) same(focused, part)?.focus({ preventScroll: true });
+    if (active && !active.isConnected) counterpart(active, part)?.focus({ preventScroll: true });
   }
 
   async function show(/** @type {HTMLFormElement} */ form, /** @type {string} */ address, takesValues = false) {

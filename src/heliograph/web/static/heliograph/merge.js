@@ -137,7 +137,7 @@
       const wasInside = target.contains(active);
       merge(target, next, target);
       if (wasInside && document.activeElement !== active) {
-        const at = active.isConnected ? active : (document.getElementById(active.id) ?? target.querySelector(FOCUSABLE));
+        const at = active.isConnected ? active : (counterpart(active, target) ?? target.querySelector(FOCUSABLE));
         /** @type {HTMLElement | null} */ (at)?.focus({ preventScroll: true });
       }
       return [target];

@@ -153,6 +153,21 @@ document.addEventListener("htmx:beforeSend", (e) => {
   xhr.onload = (/** @type {Event} */ loaded) => whenReleased(() => onload.call(xhr, loaded));
 });
 
+const TOLD_BY = ["id", "name", "value", "href", "aria-label"];
+/** What stands in a part of the page for something that stood there before: of the same kind, name, value, address and label, if possible with its text. */
+function counterpart(/** @type {Element} */ el, /** @type {ParentNode} */ part) {
+  const alike = [...part.querySelectorAll(el.localName)].filter((each) => TOLD_BY.every((name) => each.getAttribute(name) === el.getAttribute(name)));
+  return /** @type {HTMLInputElement | undefined} */ (alike.find((each) => each.textContent === el.textContent) ?? alike[0]);
+}
+/** The focus stays on what a part of the page has again after it was replaced. htmx looks for ids alone. */
+/** @type {Element | null} */ let focused = null;
+document.addEventListener("htmx:beforeSwap", () => {
+  focused = document.activeElement;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (focused && !focused.isConnected && document.activeElement === document.body) counterpart(focused, document)?.focus({ preventScroll: true });
+});
+
 const POPUPS = "details.menu[open], details.cases[open], .filters > details.drawer[open]";
 document.addEventListener("click", (e) => {
   const at = /** @type {Element} */ (e.target);
