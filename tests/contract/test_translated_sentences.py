@@ -6,7 +6,6 @@ import json
 import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
 
 import msgspec
 import polib
@@ -22,7 +21,6 @@ from tests.page_text import text_of
 
 from heliograph.accounts.languages import translated
 from heliograph.api.api_problems import Problem
-from heliograph.deliveries.message_words import is_known, message_words
 from heliograph.domain.connection.secret import Secret, check_secret
 from heliograph.domain.connection.target_url import split_address
 from heliograph.domain.delivery.retry_policy import Category, intervals_of
@@ -48,8 +46,6 @@ from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.filter_fields import parse_filter
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.verification import check_member_path
-from heliograph.outbound.failures import explain
-from heliograph.outbound.target import read_target
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.refusal_file import RefusedRow, Summary
 from heliograph.registrations.imports.row_problems import used_before
@@ -242,32 +238,6 @@ def test_the_mapping_editor_names_fields_in_german_and_takes_both_names(
     assert client.post(url, form, headers={"accept-language": "de"}).status_code == 302
     row = site.acme.config().mappings[made.contact.pk].rows[0]
     assert [part.key for part in row.sources] == ["profile.last_name", "profile.first_name"]
-
-
-@pytest.mark.needs("gettext")
-def test_a_stored_message_is_shown_in_german(german: None) -> None:
-    stored = {
-        "email is not a number; phone is required and empty": "email ⟦is not a number⟧; phone ⟦is required and empty⟧",
-        "The target answered 404: no such contact": "⟦The target answered 404.⟧: no such contact",
-        "https://crm.example could not prove who it is: its certificate has expired.": (
-            "⟦https://crm.example could not prove who it is: ⟦its certificate has expired⟧.⟧"
-        ),
-        "email is unheard of; phone is required and empty": "email is unheard of; phone is required and empty",
-        "Say it: loud": "Say it: loud",
-        "": "",
-    }
-    for text, in_german in stored.items():
-        assert message_words(text) == text
-        with translation.override("de"):
-            assert message_words(text) == in_german
-
-
-def test_every_failure_to_reach_a_target_has_words() -> None:
-    target = read_target("https://crm.example/hook")
-    for code in range(1, 101):
-        for sent, answered, verify, seconds in product((True, False), (True, False), (0, 9, 10, 62), (0.2, 30.0)):
-            message = explain(code, target, sent=sent, answered=answered, verify=verify, system=0, seconds=seconds)[1]
-            assert is_known(message), message
 
 
 @pytest.mark.needs("gettext")

@@ -126,7 +126,7 @@ def lacking(connection: Connection) -> list[str]:
 def paused(pause: Pause) -> str:
     """Why a paused connection sends nothing, and what happens to the actions that it holds."""
     consequence = _("Items are held in order until somebody releases it. Nothing is lost.")
-    return f"{pause.why.rstrip('.')}. {consequence}" if pause.why else consequence
+    return f"{message_words(pause.why).rstrip('.')}. {consequence}" if pause.why else consequence
 
 
 def held_text(pause: Pause) -> str:

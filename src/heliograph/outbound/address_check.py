@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.outbound.guard import Policy, allow
 from heliograph.outbound.resolver import Lookup, look_up, unresolved
 from heliograph.outbound.target import InvalidTarget, read_target
@@ -51,6 +52,10 @@ def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAdd
     addresses = tuple(literal for literal, _ in (*allowed, *refused))
     if not allowed:
         return CheckedAddress(
-            False, addresses, f"{target} is blocked: {refused[-1][1].reason}." if refused else f"The name {target.host} has no address."
+            False,
+            addresses,
+            AttemptSentence.BLOCKED.fill(target=target, why=refused[-1][1].reason)
+            if refused
+            else AttemptSentence.NAME_WITHOUT_ADDRESS.fill(host=target.host),
         )
     return CheckedAddress(True, addresses, f"{allowed[0][1].reason}.", all(permission.by_operator for _, permission in allowed))

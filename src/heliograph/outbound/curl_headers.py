@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
+from heliograph.domain.sentence_template import Sentence
 
 OURS: Final = frozenset({"webhook-id", "heliograph-replay", "webhook-timestamp", "webhook-signature"})
 MOST: Final = header_rules.MAX_HEADERS + 10  # a mapping's, and our own
@@ -21,7 +23,7 @@ def header_lines(headers: Iterable[tuple[str, str]]) -> list[str | bytes]:
     """The header lines for libcurl, text beyond ASCII as UTF-8. Raises BadHeader, which names the header but never quotes its value."""
     lines = [_line(name, value) for name, value in headers]
     if len(lines) > MOST:
-        raise BadHeader(f"There are more than {MOST} headers.")
+        raise BadHeader(AttemptSentence.TOO_MANY_HEADERS, most=MOST)
     return lines
 
 
@@ -29,7 +31,7 @@ def header_lines(headers: Iterable[tuple[str, str]]) -> list[str | bytes]:
 def _line(name: str, value: str) -> str | bytes:
     problem = header_rules.value_problem(value) or (None if name.lower() in OURS else header_rules.name_problem(name))
     if problem is not None:
-        raise BadHeader(f"The header {name[:60]!r} {problem}.")
+        raise BadHeader(AttemptSentence.BAD_HEADER, name=repr(name[:60]), problem=Sentence(problem))
     text = value.strip(" \t")
     # libcurl removes the header for "Name:"; "Name;" sends one with an empty value.
     line = f"{name}: {text}" if text else f"{name};"

@@ -18,7 +18,9 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Self
 
+from heliograph.domain.delivery.attempt_sentences import AttemptReason
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import gettext_noop
 
 type IPAddress = IPv4Address | IPv6Address
 type IPNetwork = IPv4Network | IPv6Network
@@ -82,7 +84,7 @@ def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ad
     try:
         literal = ip_address(address.partition("%")[0])
     except (ValueError, AddressValueError):
-        return AddressPermission(False, f"{address[:64]!r} is not an address")
+        return AddressPermission(False, AttemptReason.NO_ADDRESS.fill(address=repr(address[:64])))
     layers, wrapper = _layers(literal)
     if (layers[0], port) in policy.endpoints:
         return AddressPermission(True, f"{literal} port {port} is allowed by the operator", by_operator=True)
@@ -90,15 +92,14 @@ def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ad
     for layer in layers:
         permission = _allow_layer(layer, policy)
         if not permission.allowed:
-            inside = "" if layer == literal else f"{literal} is {layer} in {wrapper} form, and "
-            return AddressPermission(False, inside + permission.reason)
+            if layer == literal:
+                return AddressPermission(False, permission.reason)
+            return AddressPermission(False, AttemptReason.WRAPPED.fill(address=literal, inner=layer, form=wrapper, why=permission.reason))
         by_operator = by_operator and permission.by_operator
     if not by_operator and port in BLOCKED_PORTS:
-        return AddressPermission(False, f"port {port} belongs to a protocol other than HTTP")
+        return AddressPermission(False, AttemptReason.OTHER_PROTOCOL.fill(port=port))
     if not by_operator and plain:
-        return AddressPermission(
-            False, f"{literal} is a public address, and anybody on the way can read what is sent by http://; use https://"
-        )
+        return AddressPermission(False, AttemptReason.PLAIN.fill(address=literal))
     return AddressPermission(
         True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator
     )
@@ -106,16 +107,16 @@ def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ad
 
 def _allow_layer(address: IPAddress, policy: Policy) -> AddressPermission:
     if address.is_multicast:
-        return AddressPermission(False, f"{address} is a multicast address")
+        return AddressPermission(False, AttemptReason.MULTICAST.fill(address=address))
     machine = _CLOUD.get(address)
     for network in policy.networks:
         if address in network and (machine is None or network.num_addresses == 1):
             return AddressPermission(True, f"{address} is allowed by the operator", by_operator=True)
     if machine is not None:
-        return AddressPermission(False, f"{address} is {machine}; only an entry for exactly this address allows it")
+        return AddressPermission(False, AttemptReason.CLOUD.fill(address=address, what=machine))
     special = _special(address)
     if special is not None:
-        return AddressPermission(False, f"{address} is {special}, and the operator has not allowed that network")
+        return AddressPermission(False, AttemptReason.SPECIAL.fill(address=address, what=special))
     return AddressPermission(True, f"{address} is a public address")
 
 
@@ -125,12 +126,12 @@ def _special(address: IPAddress) -> str | None:
     table = _SPECIAL_4 if isinstance(address, IPv4Address) else _SPECIAL_6
     for network, words in table:
         if address in network:
-            return f"{words} ({network})"
+            return AttemptReason.OF_NETWORK.fill(kind=words, network=network)
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
-        return "outside of the public IPv6 range (2000::/3)"
+        return gettext_noop("outside of the public IPv6 range (2000::/3)")
     if isinstance(address, IPv6Address) and address in _SIX_TO_FOUR:
         return None  # the inner address decides
-    return None if address.is_global else "a special-purpose address"
+    return None if address.is_global else gettext_noop("a special-purpose address")
 
 
 def _layers(literal: IPAddress) -> tuple[tuple[IPAddress, ...], str]:
@@ -192,51 +193,51 @@ _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _CLOUD: Final[dict[IPAddress, str]] = {
     ip_address(address): words
     for address, words in (
-        ("169.254.169.254", "a cloud metadata address"),
-        ("169.254.170.2", "a cloud credentials address"),
-        ("169.254.170.23", "a cloud credentials address"),
-        ("169.254.169.253", "a cloud resolver's address"),
-        ("169.254.0.23", "a cloud metadata address"),
-        ("168.63.129.16", "a cloud platform's own address"),
-        ("100.100.100.200", "a cloud metadata address"),
-        ("192.0.0.192", "a cloud metadata address"),
-        ("fd00:ec2::254", "a cloud metadata address"),
-        ("fd00:ec2::253", "a cloud resolver's address"),
-        ("fd00:ec2::23", "a cloud credentials address"),
-        ("fd20:ce::254", "a cloud metadata address"),
-        ("fd00:c1::a9fe:a9fe", "a cloud metadata address"),
-        ("fe80::a9fe:a9fe", "a cloud metadata address"),
+        ("169.254.169.254", gettext_noop("a cloud metadata address")),
+        ("169.254.170.2", gettext_noop("a cloud credentials address")),
+        ("169.254.170.23", gettext_noop("a cloud credentials address")),
+        ("169.254.169.253", gettext_noop("a cloud resolver's address")),
+        ("169.254.0.23", gettext_noop("a cloud metadata address")),
+        ("168.63.129.16", gettext_noop("a cloud platform's own address")),
+        ("100.100.100.200", gettext_noop("a cloud metadata address")),
+        ("192.0.0.192", gettext_noop("a cloud metadata address")),
+        ("fd00:ec2::254", gettext_noop("a cloud metadata address")),
+        ("fd00:ec2::253", gettext_noop("a cloud resolver's address")),
+        ("fd00:ec2::23", gettext_noop("a cloud credentials address")),
+        ("fd20:ce::254", gettext_noop("a cloud metadata address")),
+        ("fd00:c1::a9fe:a9fe", gettext_noop("a cloud metadata address")),
+        ("fe80::a9fe:a9fe", gettext_noop("a cloud metadata address")),
     )
 }
 
 # IANA special-purpose registries, and the gaps in their "globally reachable" column.
 _SPECIAL_4: Final = _table(
-    ("127.0.0.0/8", "a loopback address"),
-    ("10.0.0.0/8", "a private address"),
-    ("172.16.0.0/12", "a private address"),
-    ("192.168.0.0/16", "a private address"),
-    ("169.254.0.0/16", "a link-local address"),
-    ("100.64.0.0/10", "a shared address of a provider's network"),
-    ("0.0.0.0/8", "an address of this machine"),
-    ("192.0.0.0/24", "a protocol address"),
-    ("192.0.2.0/24", "a documentation address"),
-    ("198.51.100.0/24", "a documentation address"),
-    ("203.0.113.0/24", "a documentation address"),
-    ("192.88.99.0/24", "a 6to4 relay's address"),
-    ("198.18.0.0/15", "a benchmarking address"),
-    ("240.0.0.0/4", "a reserved address"),
+    ("127.0.0.0/8", gettext_noop("a loopback address")),
+    ("10.0.0.0/8", gettext_noop("a private address")),
+    ("172.16.0.0/12", gettext_noop("a private address")),
+    ("192.168.0.0/16", gettext_noop("a private address")),
+    ("169.254.0.0/16", gettext_noop("a link-local address")),
+    ("100.64.0.0/10", gettext_noop("a shared address of a provider's network")),
+    ("0.0.0.0/8", gettext_noop("an address of this machine")),
+    ("192.0.0.0/24", gettext_noop("a protocol address")),
+    ("192.0.2.0/24", gettext_noop("a documentation address")),
+    ("198.51.100.0/24", gettext_noop("a documentation address")),
+    ("203.0.113.0/24", gettext_noop("a documentation address")),
+    ("192.88.99.0/24", gettext_noop("a 6to4 relay's address")),
+    ("198.18.0.0/15", gettext_noop("a benchmarking address")),
+    ("240.0.0.0/4", gettext_noop("a reserved address")),
 )
 _SPECIAL_6: Final = _table(
-    ("::1/128", "the loopback address"),
-    ("::/128", "an address of this machine"),
-    ("fe80::/10", "a link-local address"),
-    ("fec0::/10", "a site-local address"),
-    ("fc00::/7", "a private address"),
-    ("64:ff9b:1::/48", "a local NAT64 address"),
-    ("2001::/23", "a protocol address"),
-    ("2001:db8::/32", "a documentation address"),
-    ("3fff::/20", "a documentation address"),
-    ("3ffe::/16", "a returned address"),
+    ("::1/128", gettext_noop("the loopback address")),
+    ("::/128", gettext_noop("an address of this machine")),
+    ("fe80::/10", gettext_noop("a link-local address")),
+    ("fec0::/10", gettext_noop("a site-local address")),
+    ("fc00::/7", gettext_noop("a private address")),
+    ("64:ff9b:1::/48", gettext_noop("a local NAT64 address")),
+    ("2001::/23", gettext_noop("a protocol address")),
+    ("2001:db8::/32", gettext_noop("a documentation address")),
+    ("3fff::/20", gettext_noop("a documentation address")),
+    ("3ffe::/16", gettext_noop("a returned address")),
 )
 
 # The Fetch standard's list (https://fetch.spec.whatwg.org/#port-blocking): ports where an HTTP request could be read as commands of another protocol.

@@ -28,9 +28,11 @@ from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.secret import MAX_SECRET, Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause, Refused, classify_status, classify_transport_error
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, SendResult
 from heliograph.outbound.masks import NOTHING, Masks, masks_of
 from heliograph.outbound.sender import Sender
@@ -74,7 +76,10 @@ class SignInRefused(HeliographError):
     """The authority sent someone back without a code. error: its error code, "" if none could be read."""
 
     def __init__(self, error: str, description: str) -> None:
-        super().__init__(f"The sign-in was refused ({error})." if error else "The sign-in returned no code.")
+        if error:
+            super().__init__("The sign-in was refused (%(error)s).", error=error)
+        else:
+            super().__init__(gettext_noop("The sign-in returned no code."))
         self.error = error
         self.description = description
 
@@ -195,9 +200,9 @@ def read_answer(connection: Connection, ask: Ask, result: SendResult, *, masks: 
     who = connection.authority
     match result:
         case CutOff():
-            return Denied(Refused(Category.CONNECTION, Cause.TIMEOUT, f"{who} had not answered when this process stopped.", left=False))
+            return Denied(Refused(Category.CONNECTION, Cause.TIMEOUT, AttemptSentence.STOPPED_BEFORE_TOKEN.fill(who=who), left=False))
         case Failure():
-            failed = classify_transport_error(result.cause, f"No access token: {result.message}", left=False)
+            failed = classify_transport_error(result.cause, AttemptSentence.NO_TOKEN.fill(sentence=result.message), left=False)
             return Denied(failed)
         case Response():
             return _read(connection, ask, result, masks)
@@ -211,10 +216,10 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
         now = time.time_ns() // 1000
         outcome = classify_status(response.status, retry_after=response.header("retry-after"), now=now)
         wait = outcome.retry_after if isinstance(outcome, Refused) else 0
-        message = f"No access token: {who} answered {response.status}."
+        message = AttemptSentence.NO_TOKEN_ANSWERED.fill(who=who, status=response.status)
         return Denied(Refused(Category.CONNECTION, Cause.OAUTH, message, left=False, retry_after=wait))
     if 300 <= response.status < 400:
-        return Denied(oauth_refused(f"{who} answered {response.status}, a redirect: this is not the address that issues tokens."))
+        return Denied(oauth_refused(AttemptSentence.TOKEN_REDIRECT.fill(who=who, status=response.status)))
     try:
         return _tokens(connection, ask, response.body, masks)
     except OAuth2Error as error:
@@ -225,9 +230,7 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
         pass
     if response.status == 401:
         return denied(connection, ask, "invalid_client", "")
-    return Denied(
-        oauth_refused(f"{who} answered {response.status} without an access token: check the Access Token URL and the Refresh Token URL.")
-    )
+    return Denied(oauth_refused(AttemptSentence.WITHOUT_TOKEN.fill(who=who, status=response.status)))
 
 
 def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> TokenResponse:

@@ -6,6 +6,7 @@ import queue
 from typing import Final
 
 from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.exchange import Failure, Route, SendResult
 from heliograph.outbound.sender import Sender, SenderStopped
@@ -21,6 +22,6 @@ def ask(sender: Sender, request: Request, route: Route) -> SendResult:
         sender.start(request, route, results.put)
         return results.get(timeout=route.total_timeout + GRACE)
     except SenderStopped:
-        return Failure(Cause.EXCEPTION, "Heliograph is stopping.", left=False)
+        return Failure(Cause.EXCEPTION, AttemptSentence.STOPPING.fill(), left=False)
     except queue.Empty:
-        return Failure(Cause.EXCEPTION, "Heliograph did not send the request in time.", left=True)
+        return Failure(Cause.EXCEPTION, AttemptSentence.NOT_SENT_IN_TIME.fill(), left=True)

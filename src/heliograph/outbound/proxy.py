@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.target import InvalidTarget, Target, read_target
 
@@ -69,8 +70,8 @@ def refused(status: int, target: Target) -> str:
     """The meaning of a proxy's answer to CONNECT, as a sentence."""
     match status:
         case 407:
-            return f"{NAMED.capitalize()} asks for other credentials (407)."
+            return AttemptSentence.PROXY_CREDENTIALS.fill(status=status)
         case 403 | 405:
-            return f"{NAMED.capitalize()} does not allow connections to {target} ({status})."
+            return AttemptSentence.PROXY_FORBIDS.fill(target=target, status=status)
         case _:
-            return f"{NAMED.capitalize()} could not reach {target} ({status})."
+            return AttemptSentence.PROXY_FAILED.fill(target=target, status=status)

@@ -20,6 +20,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
+
 THREADS: Final = 32
 PER_CONNECTION: Final = 2
 FRESH_FOR: Final = 30.0
@@ -77,9 +79,9 @@ def unresolved(host: str, error: OSError | UnicodeError) -> NoAddress:
     """What an error of `look_up` says of the name."""
     if isinstance(error, socket.gaierror):
         if error.errno in _NOT_FOUND:
-            return NoAddress(f"The name {host} does not exist, or has no address.")
-        return NoAddress(f"The name {host} could not be looked up: no name server gave an answer.", is_unanswered=True)
-    return NoAddress(f"The name {host} could not be looked up.")
+            return NoAddress(AttemptSentence.NAME_NOT_FOUND.fill(host=host))
+        return NoAddress(AttemptSentence.NO_NAME_SERVER.fill(host=host), is_unanswered=True)
+    return NoAddress(AttemptSentence.NAME_NOT_LOOKED_UP.fill(host=host))
 
 
 class Resolver:
@@ -119,7 +121,7 @@ class Resolver:
                     self._ask(host, owner, known)
                     return known.answer
             if self._closed:
-                return NoAddress("Heliograph is stopping.")
+                return NoAddress(AttemptSentence.STOPPING.fill())
             self._ask(host, owner, known).waiting.append(done)
             return None
 
@@ -188,7 +190,7 @@ class Resolver:
             addresses = self._look_up(host)
         except (OSError, UnicodeError) as error:
             return unresolved(host, error)
-        return ResolvedAddresses(addresses) if addresses else NoAddress(f"The name {host} has no address.")
+        return ResolvedAddresses(addresses) if addresses else NoAddress(AttemptSentence.NAME_WITHOUT_ADDRESS.fill(host=host))
 
     def _settle(self, pending: _Pending, answer: Resolution, *, slow: bool) -> list[Callable[[Resolution], None]]:
         self._slow_running -= pending.slow

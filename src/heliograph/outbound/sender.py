@@ -27,6 +27,7 @@ from typing import Final
 import pycurl
 
 from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound import authorities
@@ -180,8 +181,10 @@ class Sender:
             self._hand_back()
         while (job := self._lookups.overdue(now)) is not None:
             host = job.target.host if job.target else ""
-            cause, name = (Cause.PROXY, NAMED.capitalize()) if job.asked_of_proxy else (Cause.NO_NAME_SERVER, f"The name {host}")
-            self._refuse(job, cause, f"{name} could not be looked up in time.")
+            if job.asked_of_proxy:
+                self._refuse(job, Cause.PROXY, AttemptSentence.PROXY_NOT_LOOKED_UP_IN_TIME.fill())
+            else:
+                self._refuse(job, Cause.NO_NAME_SERVER, AttemptSentence.NAME_NOT_LOOKED_UP_IN_TIME.fill(host=host))
         if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
             self._cut()
             return False
@@ -224,10 +227,10 @@ class Sender:
     def _begin(self, job: RequestJob) -> None:
         request = job.request
         if request.method not in METHODS:
-            self._refuse(job, Cause.BAD_REQUEST, f"{request.method[:20]!r} is not a supported method.")
+            self._refuse(job, Cause.BAD_REQUEST, AttemptSentence.BAD_METHOD.fill(method=repr(request.method[:20])))
             return
         if request.method == "GET" and request.body is not None:
-            self._refuse(job, Cause.BAD_REQUEST, "A GET request carries no body.")
+            self._refuse(job, Cause.BAD_REQUEST, AttemptSentence.GET_WITH_BODY.fill())
             return
         try:
             target = job.target = _read_target(request.url)
@@ -250,7 +253,7 @@ class Sender:
         route_cache = self._handles.route_cache(job.route)
         entry, reason = route_cache.resolve_entry(target, answer.literals)
         if not entry:
-            self._refuse(job, Cause.BLOCKED, f"{target} is blocked: {reason}.")
+            self._refuse(job, Cause.BLOCKED, AttemptSentence.BLOCKED.fill(target=target, why=reason))
             return
         if self._proxy is not None:
             job.asked_of_proxy = route_cache.asked_of_proxy(target, answer.literals)
@@ -267,7 +270,7 @@ class Sender:
         assert self._proxy is not None
         assert job.target is not None
         if isinstance(answer, NoAddress):
-            self._refuse(job, Cause.PROXY, f"{NAMED.capitalize()} could not be looked up.")
+            self._refuse(job, Cause.PROXY, AttemptSentence.PROXY_NOT_LOOKED_UP.fill())
             return
         proxy = self._proxy.target
         literals = ",".join(f"[{literal}]" if ":" in literal else literal for literal in answer.literals)
@@ -278,7 +281,7 @@ class Sender:
         request = job.request
         now = time.monotonic()
         if job.deadline <= now:
-            self._refuse(job, Cause.TIMEOUT, f"No connection to {target} could be made in time.")
+            self._refuse(job, Cause.TIMEOUT, AttemptSentence.NOT_CONNECTED_IN_TIME.fill(target=target))
             return
         job.waited = now - job.began
         try:
@@ -295,7 +298,7 @@ class Sender:
             self._multi.add_handle(transfer.curl)
         except (pycurl.error, ValueError, TypeError):
             transfer.close()
-            self._refuse(job, Cause.BAD_REQUEST, f"The request to {target} contains something that cannot be sent.")
+            self._refuse(job, Cause.BAD_REQUEST, AttemptSentence.NOT_SENDABLE.fill(target=target))
             return
         self._open[transfer.curl] = transfer, job
 

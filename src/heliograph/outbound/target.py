@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import idna
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.errors import HeliographError
 
 
@@ -66,7 +67,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 def read_target(url: str) -> Target:
     """Scheme, host and port of a URL. Raises InvalidTarget, whose sentence never quotes path, query or user information."""
     if len(url) > LONGEST_URL:
-        raise InvalidTarget("The URL is longer than %(most)s characters.", most=LONGEST_URL)
+        raise InvalidTarget(AttemptSentence.URL_TOO_LONG, most=LONGEST_URL)
     if _UNSAFE.search(url):
         raise InvalidTarget("The URL contains a space, a line break, a backslash or another control character.")
     authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
@@ -77,7 +78,7 @@ def read_target(url: str) -> Target:
         raise InvalidTarget("The URL has no readable host; it must look like https://example.org/path.")
     scheme = match["scheme"].lower()
     if scheme not in DEFAULT_PORTS:
-        raise InvalidTarget("The URL begins with %(scheme)s://; only https:// and http:// can be used.", scheme=scheme[:20])
+        raise InvalidTarget(AttemptSentence.URL_SCHEME, scheme=scheme[:20])
     port = int(match["port"][1:]) if match["port"] and len(match["port"]) > 1 else DEFAULT_PORTS[scheme]
     if not 0 < port < 65_536:
         raise InvalidTarget("The URL's port is not a number from 1 to 65535.")

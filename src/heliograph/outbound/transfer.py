@@ -14,10 +14,11 @@ import pycurl
 
 from heliograph import failpoints
 from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.exchange import Failure, Response, SendResult, Timings
 from heliograph.outbound.failures import explain
-from heliograph.outbound.proxy import NAMED, Via, refused
+from heliograph.outbound.proxy import Via, refused
 from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.stale_check import KeptConnections
 from heliograph.outbound.target import Target
@@ -307,15 +308,15 @@ class Transfer:
     def _explain(self, code: int, timings: Timings) -> tuple[Cause, str]:
         target = self._target
         if self._blocked is not None and not self.sent:
-            return Cause.BLOCKED, f"{target} is blocked: {self._blocked}."
+            return Cause.BLOCKED, AttemptSentence.BLOCKED.fill(target=target, why=self._blocked)
         if self.stale or (self._late and not self.sent):
-            return Cause.TIMEOUT, f"No connection to {target} could be made in time."
+            return Cause.TIMEOUT, AttemptSentence.NOT_CONNECTED_IN_TIME.fill(target=target)
         if self._exhausted and not self.sent:
-            return Cause.EXCEPTION, "Heliograph could not open a connection: this machine has no free socket."
+            return Cause.EXCEPTION, AttemptSentence.NO_SOCKET.fill()
         if self._lines_too_long:
-            return Cause.GARBLED, f"The answer of {target} has headers that are longer than {self._header_cap:,} bytes."
+            return Cause.GARBLED, AttemptSentence.HEADERS_LONGER_THAN.fill(target=target, most=f"{self._header_cap:,}")
         if self._twice:
-            return Cause.RESET, f"{target} closed the connection without an answer."
+            return Cause.RESET, AttemptSentence.CLOSED_WITHOUT_ANSWER.fill(target=target)
         if self._via is not None and not self.sent and (trouble := self._proxy_trouble(code)):
             return Cause.PROXY, trouble
         verify = int(self.curl.getinfo(pycurl.SSL_VERIFYRESULT))
@@ -328,8 +329,8 @@ class Transfer:
         if status and not 200 <= status < 300:
             return refused(status, self._target)
         if not self.curl.getinfo(pycurl.CONNECT_TIME_T):
-            return f"{NAMED.capitalize()} cannot be reached."
-        return f"{NAMED.capitalize()} gave no answer." if not status and code != pycurl.E_SSL_CACERT else None
+            return AttemptSentence.PROXY_NOT_REACHED.fill()
+        return AttemptSentence.PROXY_SILENT.fill() if not status and code != pycurl.E_SSL_CACERT else None
 
     def _timings(self, name: float, waited: float) -> Timings:
         info = self.curl.getinfo

@@ -16,11 +16,13 @@ from heliograph.accounts.vault import vault
 from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
+from heliograph.deliveries.message_words import message_sentence
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.oauth_access import Denied, Usable, stand
 from heliograph.domain.connection.request import PreparedConnection, Request, prepare
 from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.target_response import TargetResponse
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import parse_retry_after
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.transform import one_line
@@ -117,7 +119,7 @@ class ListRequester:
         if self._prepared is not None:
             token = self._token(is_token_new=is_token_new)
             if isinstance(token, Denied):
-                return ReadFailure(token.refused.message)
+                return ReadFailure(message_sentence(token.refused.message))
             if token is not None:
                 headers.append(("Authorization", f"Bearer {token}"))
             headers += [*self._prepared.auth, *self._prepared.fixed]
@@ -128,9 +130,9 @@ class ListRequester:
             case Response() as response:
                 return _read(response, self._own_words(request, response))
             case Failure(message=message):
-                return ReadFailure(message)
+                return ReadFailure(message_sentence(message))
             case CutOff():
-                return ReadFailure(gettext_noop("Heliograph is stopping."))
+                return ReadFailure(AttemptSentence.STOPPING.fill())
 
     def _own_words(self, request: Request, response: Response) -> str:
         """The server's own reason for a refusal, without credentials that it repeats (C5); "" if it gives none, and for a list."""

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.errors import HeliographError
 from heliograph.store.database import Database
 
@@ -103,10 +104,10 @@ class Vault:
         except InvalidToken:
             if self.refresh() or self._fernets is not fernets:
                 return self.open(place, sealed)
-            raise WrongKey(f"{WrongKey.__doc__} ({_place_words(place)})") from None
+            raise WrongKey(AttemptSentence.WRONG_KEY, place=_place_words(place)) from None
         *stored_place, text = json.loads(content)
         if tuple(stored_place) != tuple(place):
-            raise MisplacedSecret(f"{MisplacedSecret.__doc__} ({_place_words(place)})")
+            raise MisplacedSecret(AttemptSentence.MISPLACED_SECRET, place=_place_words(place))
         return str(text)
 
     def renewed(self, place: SecretPlace, sealed: bytes) -> bytes | None:

@@ -32,6 +32,7 @@ from heliograph.domain.connection.oauth_access import (
     stand,
 )
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.outbound.exchange import Route, SendResult
 from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.one_request import GRACE
@@ -80,7 +81,7 @@ class Asker:
                     new_token = self._ask(access, by, who)
                     if new_token is not None:
                         return new_token
-        return Denied(oauth_refused(f"Another process has been asking {self.connection.authority} for too long. Test again."))
+        return Denied(oauth_refused(AttemptSentence.OTHERS_ASK.fill(who=self.connection.authority)))
 
     def _ask(self, access: Access, by: Ask, who: str) -> str | Denied | None:
         """Requests a token and stores it. Returns None if another process was quicker."""
@@ -117,5 +118,5 @@ class Asker:
             while answer is None:
                 answer = exchange.read(results.get(timeout=route.total_timeout + GRACE))
         except (SenderStopped, queue.Empty):
-            return Denied(oauth_refused("Heliograph itself could not ask for an access token."))
+            return Denied(oauth_refused(AttemptSentence.TOKEN_NOT_ASKED.fill()))
         return answer

@@ -48,6 +48,7 @@ from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_response import TargetResponse, charset_of
 from heliograph.domain.connection.target_url import AddressError, split_address
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.destination_defaults import usual_mapping
@@ -287,7 +288,7 @@ class _Trial:
 
     def _unanswered(self, result: Failure | CutOff) -> DiagnosisReport:
         if isinstance(result, CutOff):
-            return self._failed(DiagnosisStep.CONNECT, Finding.OURSELVES, "Heliograph is stopping.")
+            return self._failed(DiagnosisStep.CONNECT, Finding.OURSELVES, AttemptSentence.STOPPING.fill())
         timings, secure = result.timings, self._is_secure
         step, finding = diagnosis.failed(result.cause, left=result.left, connected=timings.connect > 0, secure=secure, verify=result.verify)
         spent = {DiagnosisStep.NAME: timings.name, DiagnosisStep.CONNECT: timings.connect, DiagnosisStep.TLS: timings.tls}

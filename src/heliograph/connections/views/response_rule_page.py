@@ -27,6 +27,7 @@ from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionF
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, Then
 from heliograph.domain.ids import read_id
@@ -277,7 +278,7 @@ def _effect_text(effect: RuleEffect) -> str:
     by = _("by its status, no clause fits") if effect.clause is None else _("by clause %(n)d") % {"n": effect.clause + 1}
     if effect.delivered:
         return _("Delivered, %(by)s.") % {"by": by}
-    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": effect.message}
+    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": message_words(effect.message)}
 
 
 def _clause(at: int, clause: ClauseDraft, errors: Errors, *, last: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from heliograph.domain.connection.connection import Connection, OAuthGrant
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 
@@ -144,11 +145,11 @@ def _request_for(connection: Connection, access: Access) -> Ask | Closed:
     if connection.grant is OAuthGrant.CLIENT_CREDENTIALS:
         return ByCredentials()
     if access.bond != connection.bond:
-        return Closed("This connection is not connected yet, or its OAuth2 settings have changed since. Connect again.")
+        return Closed(AttemptSentence.NOT_CONNECTED_YET.fill())
     if access.lost:
         return Closed(access.lost)
     if not access.refresh_token:
-        return Closed(f"No longer connected: {connection.authority} gave no means to renew the access. Connect again.")
+        return Closed(AttemptSentence.NO_RENEWAL.fill(who=connection.authority))
     return ByRefresh(access.refresh_token)
 
 
@@ -173,33 +174,33 @@ class Denied:
 def denied(connection: Connection, ask: Ask, error: str, description: str) -> Denied:
     """The meaning of an authority's error (RFC 6749 §5.2), in words. description: the authority's own, already without secrets."""
     who = connection.authority
-    more = f" It says: {description}" if description else ""
     match error:
         case "invalid_client":
-            sentence = (
-                f"{who} does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup.{more}"
-            )
+            sentence = AttemptSentence.CLIENT_REFUSED.fill(who=who)
         case "invalid_grant":
-            sentence = f"{_invalid_grant_reason(who, ask)} (invalid_grant). Connect again.{more}"
+            sentence = _invalid_grant(ask).fill(who=who, error=error)
+        case "invalid_scope" if connection.scope:
+            sentence = AttemptSentence.SCOPE_REFUSED.fill(who=who, scope=connection.scope)
         case "invalid_scope":
-            scope = f"the scope “{connection.scope}”" if connection.scope else "access without a scope"
-            sentence = f"{who} does not grant {scope} (invalid_scope). Ask its administrator for the right one.{more}"
+            sentence = AttemptSentence.NO_SCOPE_REFUSED.fill(who=who)
         case "unauthorized_client" | "unsupported_grant_type":
-            sentence = f"{who} does not allow the Grant Type “{connection.grant}” for this client ({error}).{more}"
+            sentence = AttemptSentence.GRANT_TYPE_REFUSED.fill(who=who, grant=connection.grant, error=error)
         case _:
-            sentence = f"{who} refused to give access ({error}).{more}"
+            sentence = AttemptSentence.ACCESS_REFUSED.fill(who=who, error=error)
+    if description:
+        sentence = AttemptSentence.AUTHORITY_SAYS.fill(sentence=sentence, said=description)
     lost = error == "invalid_grant" and not isinstance(ask, ByCredentials)
     return Denied(oauth_refused(sentence), lost=lost, client=error == "invalid_client", error=error)
 
 
-def _invalid_grant_reason(who: str, ask: Ask) -> str:
+def _invalid_grant(ask: Ask) -> AttemptSentence:
     match ask:
         case ByRefresh():
-            return f"No longer connected: {who} does not renew the access"
+            return AttemptSentence.RENEWAL_REFUSED
         case ByCode():
-            return f"{who} did not accept the sign-in"
+            return AttemptSentence.SIGN_IN_REFUSED
         case ByCredentials():
-            return f"{who} refused to give access"
+            return AttemptSentence.GRANT_REFUSED
         case _:
             assert_never(ask)
 

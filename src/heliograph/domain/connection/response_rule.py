@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from heliograph.domain.connection.target_response import TargetResponse, folded
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Lead, Refused, classify_status, parse_retry_after
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.mapping import headers as header_rules
@@ -214,7 +215,7 @@ class Clause:
 
     def sentence(self, response: TargetResponse) -> str:
         """The text of the item page, without the target's own reason."""
-        return self.says or f"The response rule says that this answer ({response.status}) is a failure."
+        return self.says or AttemptSentence.RULE_FAILED.fill(status=response.status)
 
     def reason(self, response: TargetResponse) -> str:
         """The target's own reason, "" without one. It may contain secrets: never log or store it."""
@@ -287,9 +288,6 @@ def first_match(rule: Rule, response: TargetResponse) -> int | None:
     return match_of(rule, response).number
 
 
-TOO_LONG: Final = "The answer was too long to read, so the response rule could not check it."
-
-
 def with_reason(sentence: str, reason: str) -> str:
     """A message with the target's own reason, shortened. reason: without credentials."""
     reason = " ".join(reason.split())
@@ -315,7 +313,7 @@ def classify_response(rule: Rule, response: TargetResponse, now: int, *, quotes:
     if match.number is None:
         by_status = classify_status(response.status, retry_after=retry_after, now=now)
         if match.open and isinstance(by_status, Delivered):
-            return Refused(Category.GENERAL, Cause.RULE, TOO_LONG, left=True, status=response.status)
+            return Refused(Category.GENERAL, Cause.RULE, AttemptSentence.ANSWER_TOO_LONG.fill(), left=True, status=response.status)
         return by_status
     clause = rule[match.number]
     if clause.then is Then.DELIVERED:

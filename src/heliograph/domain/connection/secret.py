@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.connection.setup_error import ConnectionSetupError
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
@@ -47,11 +48,21 @@ class Secret(StrEnum):
     """While the target switches to a new secret, requests are signed with the previous one too."""
 
 
+_WORDS: Final[Mapping[str, str]] = {
+    Secret.PATH: gettext_noop("path"),
+    Secret.PASSWORD: gettext_noop("password"),
+    Secret.KEY: gettext_noop("key"),
+    Secret.CLIENT_SECRET: gettext_noop("client secret"),
+    Secret.CLIENT_CERTIFICATE: gettext_noop("client certificate"),
+}
+"""How a sentence names the secrets that a request needs."""
+
+
 class MissingSecret(HeliographError):
     """A secret of the connection is not stored. name: which one."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("The connection has no %(secret)s.", secret=Sentence(name.replace("_", " ")))
+        super().__init__(AttemptSentence.NO_SECRET, secret=Sentence(_WORDS.get(name, name.replace("_", " "))))
         self.name = name
 
 

@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import assert_never
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.retry_policy import LONGEST_RETRY_AFTER, SECOND, Category
 
 
@@ -238,7 +239,12 @@ def classify_status(status: int, *, retry_after: str | None = None, now: int) ->
     if category is None:
         return Delivered(status)
     return Refused(
-        category, Cause.ANSWER, f"The target answered {status}.", left=True, status=status, retry_after=parse_retry_after(retry_after, now)
+        category,
+        Cause.ANSWER,
+        AttemptSentence.ANSWERED.fill(status=status),
+        left=True,
+        status=status,
+        retry_after=parse_retry_after(retry_after, now),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Destination
+from heliograph.domain.sentence_template import gettext_noop
 
 if TYPE_CHECKING:
     from heliograph.domain.flow.account_config import AccountConfig
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 class RequestLack(StrEnum):
     """One thing that is lacking, with the sentence that says so."""
 
-    CONNECTION = "The destination has no connection."
-    CONNECTION_SETTINGS = "The connection of the destination is incomplete."
-    SIGN_IN = "Nobody has signed in for the connection of the destination yet."
-    PAYLOAD_MAPPING = "The destination has no payload mapping."
-    HEADER_MAPPING = "The header mapping of the destination has been deleted."
+    CONNECTION = gettext_noop("The destination has no connection.")
+    CONNECTION_SETTINGS = gettext_noop("The connection of the destination is incomplete.")
+    SIGN_IN = gettext_noop("Nobody has signed in for the connection of the destination yet.")
+    PAYLOAD_MAPPING = gettext_noop("The destination has no payload mapping.")
+    HEADER_MAPPING = gettext_noop("The header mapping of the destination has been deleted.")
 
     @property
     def cause(self) -> Cause:

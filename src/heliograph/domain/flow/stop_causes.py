@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.flow import Destination, Flow, Mode
@@ -61,13 +62,13 @@ def stop_of_flow(flow: Flow, made_in: Mode, facets: Facet | None = None) -> Caus
 def stop_sentence(stop: Cause, config: AccountConfig, flow: Flow, made_in: Mode, destination: Destination | None = None) -> str:
     """A stop as a sentence, with which the worker stores it."""
     if stop is Cause.FLOW_MODE:
-        return f"It was made in {made_in}, but the flow is now {flow.mode}."
+        return AttemptSentence.OTHER_MODE.fill(then=made_in, now=flow.mode)
     lack = next((lack for lack in request_lacks(destination, config) if lack.cause is stop), None) if destination else None
     return _SENTENCES[stop] if lack is None else lack.value
 
 
 _SENTENCES = {
-    Cause.FLOW_INACTIVE: "The flow is switched off.",
-    Cause.FLOW_WATCH: "The flow now watches something else.",
-    Cause.FLOW_INCOMPLETE: "The flow is incomplete.",
+    Cause.FLOW_INACTIVE: AttemptSentence.FLOW_OFF.fill(),
+    Cause.FLOW_WATCH: AttemptSentence.FLOW_WATCHES_ELSE.fill(),
+    Cause.FLOW_INCOMPLETE: AttemptSentence.FLOW_INCOMPLETE.fill(),
 }

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.lanes import LaneState
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import Category
@@ -59,7 +60,7 @@ STRETCH = 16
 ALONE_FROM = 2
 """Crashes while in flight from which a lane is sent alone, so that the next crash shows which lane causes it. One crash is not enough, because a
 worker may be killed for other reasons."""
-POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight at three crashes of its worker.", left=False)
+POISON = Refused(Category.SYSTEM, Cause.POISON, AttemptSentence.POISON.fill(), left=False)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from heliograph.domain.connection.request import PreparedConnection, Request, bu
 from heliograph.domain.connection.response_rule import Rule
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Origin
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
@@ -52,7 +53,6 @@ _encode = msgspec.json.Encoder().encode
 
 _MOST_MASKS = 16
 """The most combinations of access token and header mapping whose masks are cached for a connection. Beyond that the cache starts again."""
-CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class DestinationGone:
 
 
 class MappingThenGone(HeliographError):
-    """The mapping that it was sent with is no longer kept. Submit it to send it with today's mapping."""
+    """The mapping that it was sent with is no longer kept."""
 
 
 type _Current = tuple[Flow, Destination, UsedVersions]
@@ -176,9 +176,7 @@ class RequestBuilder:
             return self._build(stored, content, db)
         except Exception as error:
             log.exception("request_build_failed", action=stored.id, change=stored.change)
-            return Refused(
-                Category.SYSTEM, Cause.EXCEPTION, f"Heliograph failed with an internal error: {type(error).__name__}.", left=False
-            )
+            return Refused(Category.SYSTEM, Cause.EXCEPTION, AttemptSentence.INTERNAL_ERROR.fill(error=type(error).__name__), left=False)
 
     def _build(self, stored: StoredAction, content: ReadContent, db: Database) -> Built:
         config = self.view.account(stored.account)
@@ -191,7 +189,7 @@ class RequestBuilder:
             return current
         flow, destination, used = current
         if change is None or event is None:
-            return ValidationFailed((CONTENT_GONE,))
+            return ValidationFailed((AttemptSentence.CONTENT_GONE.fill(),))
         assert destination.connection is not None
         assert destination.payload_mapping is not None
         try:
@@ -263,13 +261,13 @@ class RequestBuilder:
             try:
                 config = self._provider.account(stored.account, stored.mapped_as_of)
             except KeyError:
-                raise MappingThenGone from None
+                raise MappingThenGone(AttemptSentence.MAPPING_THEN_GONE) from None
             flow_then = config.flows.get(stored.flow)
             destination_then = next((d for d in flow_then.destinations if d.id == stored.destination), None) if flow_then else None
             if flow_then is None or destination_then is None or destination_then.payload_mapping not in config.mappings:
-                raise MappingThenGone
+                raise MappingThenGone(AttemptSentence.MAPPING_THEN_GONE)
             if destination_then.header_mapping is not None and destination_then.header_mapping not in today.mappings:
-                raise MappingThenGone  # its sealed texts went with it
+                raise MappingThenGone(AttemptSentence.MAPPING_THEN_GONE)  # its sealed texts went with it
             destination, then = destination_then, used_of(config, flow_then, destination_then)
             used = replace(used, payload=then.payload, header=then.header)
         assert destination.payload_mapping is not None

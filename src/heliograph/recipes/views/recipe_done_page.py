@@ -19,6 +19,7 @@ from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
@@ -190,8 +191,8 @@ def _delivery_words(delivery: FlowDelivery | None, connection_name: str) -> dict
             words = {"tone": "", "icon": "clock", "title": title, "text": ""}
         case ActionState.QUEUED:
             title = _("%(connection)s has not taken it yet: %(who)s") % named
-            words = {"tone": "wait", "icon": "", "title": title, "text": delivery.message}
+            words = {"tone": "wait", "icon": "", "title": title, "text": message_words(delivery.message)}
         case _:
             title = _("%(connection)s refused it: %(who)s") % named
-            words = {"tone": "failed", "icon": "", "title": title, "text": delivery.message}
+            words = {"tone": "failed", "icon": "", "title": title, "text": message_words(delivery.message)}
     return words | {"link": _("Timeline") if timeline else "", "href": timeline}
