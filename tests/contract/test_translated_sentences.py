@@ -28,6 +28,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.chips import read_line
 from heliograph.domain.mapping.json_bodies import Body
 from heliograph.domain.mapping.mapping import Mapping, MappingKind, MappingRow
+from heliograph.domain.mapping.mapping_renderer import ValueProblem
 from heliograph.domain.mapping.paths import parse_path
 from heliograph.domain.mapping.sample_json import rows_from_sample
 from heliograph.domain.mapping.transform import Unfit, number_of
@@ -145,6 +146,16 @@ KINDS: dict[str, Kind] = {
         lambda: Invalid({"url": [Sentence("A new connection needs its URL.")], "": ["It must be a list."]}).sentence,
         "url: A new connection needs its URL. It must be a list.",
         ("%(field)s: %(reason)s", "A new connection needs its URL.", "It must be a list."),
+    ),
+    "a value of a message with the registrant's text": (
+        lambda: ValueProblem("age", "is not a number", "two").sentence,
+        "age: “two” is not a number",
+        ("%(row)s: “%(value)s” %(problem)s", "is not a number"),
+    ),
+    "a value of a message": (
+        lambda: ValueProblem("age", Sentence("is longer than %(most)s characters", most=8_000)).sentence,
+        "age is longer than 8,000 characters",
+        ("%(row)s %(problem)s", "is longer than %(most)s characters"),
     ),
     "a stored body": (
         lambda: Body({"n": 0}).number("n", least=1, most=10_000),

@@ -49,7 +49,7 @@ def message_words(text: str) -> str:
     """A stored message in the active language. A target's own words, behind a colon, stay."""
     if not text:
         return ""
-    sentence = _sentence_of(text)
+    sentence = text if isinstance(text, Sentence) else _sentence_of(text)
     if sentence is not None:
         return translated(sentence)
     problems = list(_value_problems(text))

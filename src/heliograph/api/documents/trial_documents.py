@@ -170,8 +170,8 @@ class TrialRequest(Document):
             url=preview.url,
             headers=[TrialHeader(name=name, value=value) for name, value in preview.headers],
             body=preview.body,
-            problems=list(preview.problems),
-            why=preview.why,
+            problems=[*map(str, preview.problems)],
+            why=str(preview.why),
         )
 
 
@@ -245,7 +245,7 @@ class PastTrialDocument(Document):
             would_fail=len(trial.failing),
             changes=[
                 PastChangeDocument(
-                    change=ChangeDocument.from_change(place, row.change, names), verdict=row.verdict, problems=list(row.problems)
+                    change=ChangeDocument.from_change(place, row.change, names), verdict=row.verdict, problems=[*map(str, row.problems)]
                 )
                 for place, row in zip(places, notable, strict=True)
             ],

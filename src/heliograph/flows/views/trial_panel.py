@@ -29,6 +29,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.domain.flow.flow import Destination, Flow, Mode
 from heliograph.domain.ids import read_id
+from heliograph.domain.sentence_template import at_place
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
 from heliograph.flows.drafts import FlowDraft, subject_of
@@ -80,7 +81,7 @@ def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, eve
     answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=request.user.actor, now=timezone.now())
     if isinstance(answer, int):
         return answer
-    return _("No test registration was made: %(why)s") % {"why": " ".join(f"{p.field}: {p.reason}" for p in answer[:3])}
+    return _("No test registration was made: %(why)s") % {"why": " ".join(translated(at_place(p.field, p.reason)) for p in answer[:3])}
 
 
 def _panel(
@@ -162,7 +163,7 @@ def _try_subject(request: AccountRequest, reader: AccountReader, draft: FlowDraf
     try:
         latest = latest_change(reader, flow, subject)
     except NothingToTry as error:
-        return head | {"problem": str(error)}
+        return head | {"problem": translated(error)}
     trial = try_change(reader, flow, latest.change, reader.provider.event(latest.event), now=timezone.now())
     return head | {"trial": _trial_context(request, reader, draft, trial, latest.id)}
 

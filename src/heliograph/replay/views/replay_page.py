@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow
@@ -134,7 +135,7 @@ def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, fl
 def _verdict(verdict: ReplayVerdict, numbers: Mapping[ReplayVerdict, int], state: ReplayState) -> dict[str, Any]:
     says = str(SAYS[verdict])
     if verdict is ReplayVerdict.WOULD_FAIL and (problems := state.check.result.get("problems")):
-        says = "; ".join(_("%(problem)s: %(n)s") % {"problem": _(text), "n": intcomma(n)} for text, n in problems)
+        says = "; ".join(_("%(problem)s: %(n)s") % {"problem": message_words(text), "n": intcomma(n)} for text, n in problems)
     return {
         "value": verdict.value,
         "name": VERDICTS[verdict],
