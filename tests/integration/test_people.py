@@ -91,6 +91,9 @@ def test_P1_an_invitation_is_shown_once_and_lets_in_once(site: SignalAccount, cl
     page = answer.content.decode()
     assert "no mail server is set up" in page
     assert "invites you to" in page  # a message that can be copied
+    until = re.search(r"Valid for one use, until ([^.]+)\.", page)
+    assert until
+    assert f"until {until.group(1)} ({site.account.timezone})" in page, "the message has the time of the page"
     user = User.objects.get(email="jonas@example.org")
     assert (user.role, user.invited, user.has_usable_password()) == (Role.PLANNER, True, False)
     row = EntryLink.objects.get(user=user)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.languages import chosen_language
@@ -30,7 +33,8 @@ def mail_link(account: Account, who: str, row: User, made: NewLink) -> bool | No
 
 def link_message(account: Account, who: str, made: NewLink) -> tuple[str, str]:
     """Subject and text of the message. who: as in `mail_link`"""
-    words = {"account": account.name, "who": who, "link": made.address, "until": f"{made.expires:%Y-%m-%d %H:%M} UTC"}
+    until = date_format(made.expires.astimezone(ZoneInfo(account.timezone)), "j M Y, H:i")
+    words = {"account": account.name, "who": who, "link": made.address, "until": f"{until} ({account.timezone})"}
     if made.row.purpose == Purpose.INVITATION:
         subject = _("Your invitation to %(account)s") % words
         text = _("%(who)s invites you to %(account)s on Heliograph. Choose your password here, until %(until)s:\n\n%(link)s\n") % words
