@@ -46,6 +46,20 @@ def test_O1_what_serves_again_loads_only_what_it_needs(heliograph: Starter, data
         assert not loaded[name] & unneeded, name
 
 
+def test_O1_no_module_is_loaded_from_the_folder_of_the_start(database: DatabaseFacts, tmp_path: Path) -> None:
+    for name in ("numbers", "django"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(f'{__file__} was loaded')")
+    starter = Starter(database, tmp_path, ("env", f"--chdir={tmp_path}"))
+    try:
+        assert starter.run("createaccount", "ACME").returncode == 0
+        starter.adds_ada("administrator")
+        starter.serves()
+        assert starter.started[-1].terminate() == 0
+        assert "was loaded" not in starter.started[-1].output
+    finally:
+        starter.end()
+
+
 def test_O3_a_start_mends_the_schema_and_keeps_no_connection(database: DatabaseFacts) -> None:
     db = database.open()
     with db.transaction():

@@ -97,7 +97,7 @@ def _new_database(options: Options, to: str) -> Database:
 def _migrate(settings: dict[str, str], options: Options) -> None:
     """Makes the schema of the new database, by a process of its own: this one has the settings of the original. Raises MoveRefused."""
     done = subprocess.run(
-        [sys.executable, "-m", "heliograph", "migrate"],
+        [sys.executable, "-P", "-m", "heliograph", "migrate"],
         env={**os.environ, f"{PREFIX}KEY": ",".join(options.keys), **settings},
         capture_output=True,
         text=True,

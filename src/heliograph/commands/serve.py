@@ -202,7 +202,7 @@ def _check_key(options: Options, db: Database) -> None:
 def _child(name: str, options: Options) -> Child:
     from heliograph.engine.supervisor.supervisor import Child  # noqa: PLC0415
 
-    argv = [sys.executable, "-m", "heliograph", "process", name]
+    argv = [sys.executable, "-P", "-m", "heliograph", "process", name]  # -P: no module is loaded from the folder where it was started
     if name == "engine":
         return Child(name, argv, before=lambda: _recover(options))
     return Child(name, argv, nice=PAGES_NICE if name == "pages" else 0)

@@ -19,7 +19,7 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.stage.ground import Ground
 
-OWN_PROGRAM: Final = (sys.executable, "-m", "heliograph")
+OWN_PROGRAM: Final = (sys.executable, "-P", "-m", "heliograph")
 """The command line of this release, before its arguments."""
 
 

@@ -69,7 +69,7 @@ def care(open_reader: Callable[[], Database], stop: threading.Event, schedule: S
 def _run_command(stop: threading.Event) -> None:
     """Runs `heliograph backup --scheduled` to its end, or ends it when this process stops. The command logs by itself how it went."""
     with _ended_with_this(
-        subprocess.Popen([sys.executable, "-m", "heliograph", "backup", "--scheduled"], start_new_session=True)
+        subprocess.Popen([sys.executable, "-P", "-m", "heliograph", "backup", "--scheduled"], start_new_session=True)
     ) as process:
         while process.poll() is None:
             if stop.wait(0.5):
