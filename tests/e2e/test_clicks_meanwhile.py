@@ -69,6 +69,27 @@ def test_a_press_that_is_still_down_when_the_answer_comes_is_a_click(new_flow: P
     expect(new_flow.get_by_label(label)).to_be_visible()
 
 
+def test_a_press_on_a_button_that_an_answer_would_move_is_a_click(new_flow: Page) -> None:
+    """The answer to a chip makes the sentence above the form longer, which moves all that stands below."""
+    watched(new_flow).check()
+    statuses = new_flow.get_by_label("Registration Statuses", exact=True)
+    expect(statuses).to_have_attribute("autocomplete", "off")
+    new_flow.set_viewport_size({"width": 480, "height": 2400})
+    answers = HeldAnswers(new_flow)
+    with answers.answered():
+        with answers.request():
+            for status in ("Pre-Registered", "Requested Invitation", "Waitlist Hold", "Declined Invitation"):
+                statuses.fill(status)
+        add = button(new_flow, "Add a destination")
+        new_flow.mouse.move(*middle(add))
+        before = middle(new_flow.locator("#s-destination"))
+        new_flow.mouse.down()
+        answers.let_go()
+    new_flow.mouse.up()
+    expect(new_flow.get_by_label("Destination name")).to_be_visible()
+    assert middle(new_flow.locator("#s-destination"))[1] > before[1], "nothing has moved: the sentence is no longer than it was"
+
+
 def test_a_test_of_the_flow_that_is_asked_for_meanwhile_is_made(new_flow: Page) -> None:
     answers = HeldAnswers(new_flow)
     with answers.request():
