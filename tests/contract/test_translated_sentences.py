@@ -115,7 +115,7 @@ KINDS: dict[str, Kind] = {
     "retry intervals": (
         lambda: intervals_of(Category.SYSTEM, [1]),
         "System: 3 intervals are needed, each longer than 0 and at most 30 days.",
-        ("%(count)s intervals are needed, each longer than 0 and at most %(most)s days.",),
+        ("%(count)s intervals are needed, each longer than 0 and at most %(most)s days.", "System"),
     ),
     "a stored body of another kind": (
         lambda: Body([]),

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import Toned, isolated, value_text
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.completeness import FlowLack
 from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow, Op
 from heliograph.domain.registration.change import Change
@@ -26,6 +27,30 @@ LISTS = {
     SESSION_STATUSES: gettext_lazy("Session Registration Statuses"),
     EVENT_STATUSES: gettext_lazy("Event Statuses"),
 }
+
+_LACKS = {
+    FlowLack.NAME: pgettext_lazy("a flow lacks", "name"),
+    FlowLack.WATCH: pgettext_lazy("a flow lacks", "watch"),
+    FlowLack.LIST: pgettext_lazy("a flow lacks", "list"),
+    FlowLack.FILTER_VALUES: pgettext_lazy("a flow lacks", "filter values"),
+    FlowLack.DESTINATION: pgettext_lazy("a flow lacks", "destination"),
+    FlowLack.DESTINATION_NAME: pgettext_lazy("a flow lacks", "destination name"),
+    FlowLack.CONNECTION: pgettext_lazy("a flow lacks", "connection"),
+    FlowLack.ACTION: pgettext_lazy("a flow lacks", "action"),
+    FlowLack.PAYLOAD_MAPPING: pgettext_lazy("a flow lacks", "payload mapping"),
+    FlowLack.FITTING_MAPPING: pgettext_lazy("a flow lacks", "fitting mapping"),
+    FlowLack.HEADER_MAPPING: pgettext_lazy("a flow lacks", "header mapping"),
+    FlowLack.CLASH: pgettext_lazy("a flow lacks", "clash"),
+}
+_FACETS = {
+    "created": pgettext_lazy("a change", "created"),
+    "updated": pgettext_lazy("a change", "updated"),
+    "status_changed": pgettext_lazy("a change", "status changed"),
+    "session_status_changed": pgettext_lazy("a change", "session status changed"),
+    "event_created": pgettext_lazy("a change", "event created"),
+    "event_updated": pgettext_lazy("a change", "event updated"),
+}
+"""The kinds of a change, by their words (Facet)."""
 
 TAG_FIELDS = (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
 """Filter fields whose values are ids of tags."""
@@ -138,7 +163,7 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
     if stopped.name is GateName.ACTIVE:
         return _("Filtered: the flow was off.") if stopped.place == "inactive" else _("Filtered: the flow was incomplete.")
     if stopped.name is GateName.MODE:
-        return _("Filtered: the flow takes %(wanted)s, and this was %(actual)s.") % {"wanted": flow.mode.value, "actual": actual}
+        return _("Filtered: the flow takes %(wanted)s, and this was %(actual)s.") % {"wanted": _(flow.mode.value), "actual": actual}
     field = _field(flow.filters[int(stopped.place)].field, account)
     return _("Filtered: %(field)s was %(actual)s.") % {"field": isolated(field), "actual": actual or _("empty")}
 
@@ -233,7 +258,9 @@ def _expected(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
         row = flow.filters[int(gate.place)]
         values = [_label(v, account) if row.field in TAG_FIELDS else v for v in row.values]
         joint = _(" and ") if row.op is Op.IS_BETWEEN else _(" or ")
-        return " ".join(part for part in (_field(row.field, account), row.op.value, joint.join(values)) if part)
+        return " ".join(part for part in (_field(row.field, account), _(row.op.value), joint.join(values)) if part)
+    if gate.name is GateName.MODE:
+        return _(flow.mode.value)
     return _(" or ").join(gate.expected)
 
 
@@ -249,9 +276,11 @@ def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     if gate.name is GateName.ACTIVE:
         if gate.passed:
             return _("On, complete")
-        return _("Off") if gate.place == "inactive" else ", ".join(gate.actual)
+        return _("Off") if gate.place == "inactive" else ", ".join(str(_LACKS[FlowLack(word)]) for word in gate.actual)
     if gate.name is GateName.WATCH:
-        return ", ".join(word.replace("_", " ") for word in gate.actual)
+        return ", ".join(str(_FACETS[word]) for word in gate.actual)
+    if gate.name is GateName.MODE:
+        return ", ".join(_(word) for word in gate.actual)
     return value_text(gate.actual)
 
 

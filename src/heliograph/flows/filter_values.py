@@ -158,7 +158,7 @@ class FilterValues:
             ops = self.ops(row.field)
             if row.op not in ops:
                 sentence = _("“%(op)s” does not fit this field. Choose from: %(ops)s.")
-                wrong[f"filters[{position}]"] = [sentence % {"op": row.op.value, "ops": ", ".join(op.value for op in ops)}]
+                wrong[f"filters[{position}]"] = [sentence % {"op": _(row.op.value), "ops": ", ".join(_(op.value) for op in ops)}]
             elif read.error:
                 wrong[f"filters[{position}]"] = [read.error]
         if wrong:

@@ -19,7 +19,7 @@ from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.sentence_template import Sentence, gettext_noop, without_stop
+from heliograph.domain.sentence_template import Sentence, without_stop
 
 
 class Auth(StrEnum):
@@ -58,8 +58,8 @@ class KeyPlace(StrEnum):
 class OAuthGrant(StrEnum):
     """OAuth2 Grant Type."""
 
-    CLIENT_CREDENTIALS = gettext_noop("Client Credentials")
-    AUTHORIZATION_CODE = gettext_noop("Authorization Code")
+    CLIENT_CREDENTIALS = "Client Credentials"
+    AUTHORIZATION_CODE = "Authorization Code"
 
 
 class SignIn(StrEnum):

@@ -11,11 +11,11 @@ from typing import Final
 
 from heliograph.domain.sentence_template import gettext_noop
 
-OURS: Final = frozenset({"reason", "why", "what", "kind", "problem", "secret", "grant", "then", "now"})
+OURS: Final = frozenset({"reason", "why", "what", "kind", "problem", "secret", "then", "now"})
 """Names of values that are our own words, and are translated, too: one of AttemptReason, or a message as it stands."""
 SENTENCE: Final = "sentence"
 """The name of a value that is another of these sentences."""
-WORDS: Final = frozenset({"said", "error", "scope", "place", *OURS, SENTENCE})
+WORDS: Final = frozenset({"said", "error", "scope", "place", "grant", *OURS, SENTENCE})
 """Names of values that may have spaces; all others are a single word, such as a host."""
 
 

@@ -90,7 +90,7 @@ def intervals_of(category: Category, waits: Iterable[float]) -> Intervals:
             count=AUTOMATIC_RETRIES,
             most=LONGEST_INTERVAL // DAY,
         )
-        raise BadIntervals("%(category)s: %(sentence)s", category, category=category, sentence=sentence)
+        raise BadIntervals("%(category)s: %(sentence)s", category, category=Sentence(category.value), sentence=sentence)
     first, second, third = rounded
     return first, second, third
 

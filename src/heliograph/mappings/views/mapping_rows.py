@@ -223,7 +223,7 @@ def _mods(source: SourceValue) -> tuple[str, ...]:
     if source.if_empty:
         mods.append(_("if empty: %(text)s") % {"text": shortened(source.if_empty, 40)})
     if source.escape is not None:
-        mods.append(_("escaped for %(target)s") % {"target": source.escape.value})
+        mods.append(_("escaped for %(target)s") % {"target": _(source.escape.value)})
     if source.longest:
         mods.append(_("one line of at most %(n)d characters") % {"n": source.longest})
     return tuple(mods)

@@ -100,7 +100,7 @@ def read_as(column: Column, samples: Sequence[str]) -> str:
         filled = [sample for sample in samples if sample.strip()]
         if filled and all(map(begins_with_year, filled)):
             return ""
-        return _("Dates are read %(order)s") % {"order": column.date.value}
+        return _("Dates are read %(order)s") % {"order": _(column.date.value)}
     return ""
 
 
