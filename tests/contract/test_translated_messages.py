@@ -110,6 +110,14 @@ def test_parts_of_a_message_are_shown_in_german(german: None) -> None:
     assert str(ValueProblem("age", "is required and empty")) == "age is required and empty"
 
 
+@pytest.mark.needs("gettext")
+def test_what_a_proposed_rule_says_is_shown_in_german(german: None) -> None:
+    with translation.override("de"):
+        assert message_words("The target did not confirm it.") == "⟦The target did not confirm it.⟧"
+        assert message_words("The target said ok: false.") == "⟦The target said ok: false.⟧"
+        assert message_words("The target said: full: no seats left") == "⟦The target said: full: no seats left⟧"
+
+
 # --- pages
 
 

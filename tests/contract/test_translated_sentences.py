@@ -47,9 +47,13 @@ from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.filter_fields import parse_filter
 from heliograph.domain.source.call_documents import CallProblem
 from heliograph.domain.source.verification import check_member_path
+from heliograph.recording.event_record import EventCodeTaken
 from heliograph.registrations.imports.import_errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.refusal_file import RefusedRow, Summary
 from heliograph.registrations.imports.row_problems import used_before
+from heliograph.registrations.imports.rows import MAX_CELL
+from heliograph.registrations.imports.table_rows import LONG_CELL
+from heliograph.setup.services.events import MarksFirst
 from heliograph.setup.setup_errors import Invalid
 
 
@@ -171,6 +175,21 @@ KINDS: dict[str, Kind] = {
         lambda: of_document(lambda read: read.second("sessions[1]", "A", "A", "session")),
         "names the same session as 'A'. Name it once.",
         ("names the same %(what)s as %(first)s. Name it once.", "session"),
+    ),
+    "a cell of a file": (
+        lambda: LONG_CELL,
+        f"A cell is longer than {MAX_CELL:,} characters.",
+        ("A cell is longer than %(most)s characters.",),
+    ),
+    "an event whose registrations are not Test yet": (
+        lambda: MarksFirst(1_200).sentence,
+        "1,200 registrations have to be marked Test first.",
+        ("%(count)s registrations have to be marked Test first.",),
+    ),
+    "the code of another event": (
+        lambda: EventCodeTaken("SUMMIT").sentence,
+        "The event SUMMIT has this code already. Capitals do not count.",
+        ("The event %(code)s has this code already. Capitals do not count.",),
     ),
     "a file": (
         lambda: ImportFileError("%(file)s has %(n)s columns; at most %(most)s are possible.", file="a.csv", n=2_000, most="500"),

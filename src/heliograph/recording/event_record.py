@@ -12,6 +12,7 @@ from typing import Any
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import Change, Facet, SubjectKind, event_diff
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 from heliograph.domain.snapshot import ConfigProvider, compile_event, event_body
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
@@ -26,7 +27,7 @@ class EventCodeTaken(HeliographError):
 
     def __init__(self, code: str) -> None:
         self.code = code
-        super().__init__("The event %(code)s has this code already. Capitals do not count.", code=code)
+        super().__init__(gettext_noop("The event %(code)s has this code already. Capitals do not count."), code=code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from typing import Final
 from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ResponsePlace, Rule, Then
 from heliograph.domain.connection.secret import MASK
 from heliograph.domain.connection.target_response import TargetResponse
+from heliograph.domain.delivery.attempt_sentences import AttemptSentence
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up, parse_path
+from heliograph.domain.sentence_template import gettext_noop
 
 FLAGS: Final = (
     "ok",
@@ -73,7 +75,7 @@ def propose(response: TargetResponse, then: Then) -> Rule:
     return (*(leads or (Clause((status, *conditions), then),)), *rest)
 
 
-_OTHER: Final = "The target did not confirm it."
+_OTHER: Final = gettext_noop("The target did not confirm it.")
 
 
 def _conditions(response: TargetResponse) -> tuple[Condition, ...]:
@@ -174,10 +176,14 @@ def _leads(response: TargetResponse, status: Condition) -> tuple[Clause, ...]:
 def _sentence(conditions: tuple[Condition, ...]) -> str:
     condition = conditions[0]
     if condition.how is How.FILLED:
-        return "The target answered with nothing." if condition.unless else "The response rule says that this answer is a failure."
+        nothing, failure = (
+            gettext_noop("The target answered with nothing."),
+            gettext_noop("The response rule says that this answer is a failure."),
+        )
+        return nothing if condition.unless else failure
     if condition.place is ResponsePlace.JSON:
-        text = f"The target said {condition.name}: {condition.values[0]}"
+        text = AttemptSentence.MEMBER_SAID.fill(member=condition.name, said=condition.values[0])
         return f"{text[:140]}."
     if condition.place is ResponsePlace.HEADER:
-        return "The target answered with a web page: it may be a sign-in page, or the URL is wrong."
-    return f"The target said: {condition.values[0][:120]}"
+        return gettext_noop("The target answered with a web page: it may be a sign-in page, or the URL is wrong.")
+    return AttemptSentence.TARGET_SAID.fill(said=condition.values[0][:120])

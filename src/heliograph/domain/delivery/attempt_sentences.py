@@ -34,6 +34,8 @@ class AttemptSentence(_Template):
     # of an answer
     ANSWERED = gettext_noop("The target answered %(status)s.")
     RULE_FAILED = gettext_noop("The response rule says that this answer (%(status)s) is a failure.")
+    TARGET_SAID = gettext_noop("The target said: %(said)s")
+    MEMBER_SAID = gettext_noop("The target said %(member)s: %(said)s")
     ANSWER_TOO_LONG = gettext_noop("The answer was too long to read, so the response rule could not check it.")
 
     # of a request that no answer came to

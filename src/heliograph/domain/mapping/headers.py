@@ -96,7 +96,7 @@ class NotSealed(HeliographError):
     """The text of a header must be stored encrypted, but there is none. names: of the headers."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__("There is no sealed text for %(names)s. Type it again.", names=", ".join(names))
+        super().__init__(gettext_noop("There is no sealed text for %(names)s. Type it again."), names=", ".join(names))
         self.names = tuple(names)
 
 

@@ -96,7 +96,7 @@ class FlatRows:
         try:
             values = flat_values(row.cells[0])
         except NotFlat as error:
-            return unusable(row.line, row.cells, str(error), error.accepted, error.column)
+            return unusable(row.line, row.cells, error.reason, error.accepted, error.column)
         cells = [""] * len(self.names)
         lists: dict[int, list[str]] = {}
         for name, value in values.items():
@@ -105,7 +105,7 @@ class FlatRows:
             if not isinstance(value, str):
                 lists[index] = value
             if len(cells[index]) > MAX_CELL:
-                return unusable(row.line, row.cells, f"A value is longer than {MAX_CELL:,} characters.", (), name)
+                return unusable(row.line, row.cells, Sentence("A value is longer than %(most)s characters.", most=MAX_CELL), (), name)
         return FileRow(row.line, cells, absent=frozenset(index for name, index in self._index.items() if name not in values), lists=lists)
 
 
@@ -114,7 +114,7 @@ class NotFlat(Exception):
 
     def __init__(self, reason: str, column: str = "", accepted: tuple[str, ...] = _ACCEPTED_FLAT) -> None:
         super().__init__(reason)
-        self.column, self.accepted = column, accepted
+        self.reason, self.column, self.accepted = reason, column, accepted
 
 
 def columns_of(rows: Iterable[FileRow]) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def flat_values(text: str) -> dict[str, Value]:
 
 
 def _no_constant(text: str) -> str:
-    raise NotFlat(f"{text} is not a JSON value.")
+    raise NotFlat(Sentence("%(text)s is not a JSON value.", text=text))
 
 
 def _paths(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

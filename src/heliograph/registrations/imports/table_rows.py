@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from heliograph.domain.sentence_template import gettext_noop
+from heliograph.domain.sentence_template import Sentence, gettext_noop, joined
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
 from heliograph.registrations.imports.import_errors import ImportFileError, NoTable
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unique_names, unusable
@@ -152,7 +152,7 @@ class TableRows:
             elif "unexpected end" in message:
                 reason = _OPEN_QUOTE
             else:
-                reason = _INNER_QUOTE if "expected after" in message else f"The line cannot be read: {message}."
+                reason = _INNER_QUOTE if "expected after" in message else Sentence("The line cannot be read: %(message)s.", message=message)
         self._row += 1
         first = self._pulled[0]
         if self._flaw and not reason:
@@ -176,22 +176,24 @@ class TableRows:
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
         if len(cells) != width and any(cell.strip() for cell in cells):
-            over = f" Its quotes run over {len(self._pulled)} lines." if len(self._pulled) > 1 else ""
-            return cells, f"The line has {len(cells)} cells, the head has {width}.{over}", (f"{width} cells",)
+            reason = Sentence("The line has %(cells)s cells, the head has %(width)s.", cells=str(len(cells)), width=str(width))
+            if (count := len(self._pulled)) > 1:
+                reason = joined(" ", (reason, Sentence("Its quotes run over %(count)s lines.", count=str(count))))
+            return cells, reason, (f"{width} cells",)
         if any(len(cell) > MAX_CELL for cell in cells):
             return cells, LONG_CELL, ACCEPTED[LONG_CELL]
         return cells, "", ()
 
 
-_ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."
-_LONG_ROW: Final = f"The row is longer than {_MOST_CHARACTERS:,} characters; perhaps a quote is not closed."
-LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
+_ENDLESS_ROW: Final = Sentence("A quote is opened and not closed within %(most)s lines.", most=_MOST_LINES)
+_LONG_ROW: Final = Sentence("The row is longer than %(most)s characters; perhaps a quote is not closed.", most=_MOST_CHARACTERS)
+LONG_CELL: Final = Sentence("A cell is longer than %(most)s characters.", most=MAX_CELL)
 _OPEN_QUOTE: Final = gettext_noop("A quote is opened and never closed.")
 _INNER_QUOTE: Final = gettext_noop("A quote within a quoted cell is not doubled.")
 FLAWS: Final[Mapping[str, str]] = {
     UNDECODABLE: gettext_noop("The line contains bytes that are invalid in the file's encoding."),
     NUL: gettext_noop("The line contains a NUL character."),
-    ENDLESS: f"The line is longer than {MAX_LINE:,} bytes.",
+    ENDLESS: Sentence("The line is longer than %(most)s bytes.", most=MAX_LINE),
 }
 ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
     _ENDLESS_ROW: ('"text in quotes"',),

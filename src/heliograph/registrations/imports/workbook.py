@@ -112,11 +112,12 @@ class WorkbookRows:
 
     def _row(self, number: int, cells: list[str]) -> FileRow:
         if len(cells) > len(self.names):
-            reason = f"The row has {len(cells)} cells, the head has {len(self.names)}."
-            return unusable(number, cells, reason, (f"{len(self.names)} cells",))
+            width = str(len(self.names))
+            reason = Sentence("The row has %(cells)s cells, the head has %(width)s.", cells=str(len(cells)), width=width)
+            return unusable(number, cells, reason, (f"{width} cells",))
         long = next((i for i, cell in enumerate(cells) if len(cell) > MAX_CELL), None)
         if long is not None:
-            return unusable(number, cells, f"A cell is longer than {MAX_CELL:,} characters.", (), self.names[long])
+            return unusable(number, cells, Sentence("A cell is longer than %(most)s characters.", most=MAX_CELL), (), self.names[long])
         return FileRow(number, cells + [""] * (len(self.names) - len(cells)))
 
     def close(self) -> None:

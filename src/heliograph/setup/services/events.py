@@ -17,6 +17,7 @@ from heliograph.domain.flow.filters import plain
 from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.domain.sentence_template import gettext_noop
 from heliograph.domain.setup.compiled_setup import EventConfig, EventState
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
 from heliograph.domain.setup.tag_kinds import TagKind
@@ -40,7 +41,7 @@ class MarksFirst(SetupError):
 
     def __init__(self, registrations: int) -> None:
         self.registrations = registrations
-        super().__init__("%(count)s registrations have to be marked Test first.", count=registrations)
+        super().__init__(gettext_noop("%(count)s registrations have to be marked Test first."), count=registrations)
 
 
 def new_event(config: AccountConfig) -> EventState:
