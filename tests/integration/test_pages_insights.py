@@ -14,8 +14,10 @@ from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.insights_numbers import NUMBER, listed, number_in
 from tests.page_text import text_of
+from tests.story import Story
 
 from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import RecordKind
 
 POSTS = "/signal/metrics/posts/webhooks/"
@@ -93,6 +95,21 @@ def test_X2_the_summary_says_what_happened(site: SignalAccount, client: Client) 
     ):
         assert said in shown, shown
     assert "<b>Haddad" not in client.get("/signal/metrics/records/failures/").content.decode()
+
+
+def test_X1_an_account_with_only_test_flows_is_led_to_their_numbers(story: Story, client: Client) -> None:
+    crm = story.connection("Sales CRM", "/crm")
+    story.flow("Trial", [story.to(crm)], mode=Mode.TEST)
+    story.signs_in(client)
+    nothing = "/signal/metrics/?from=2001-01-01&to=2001-01-31"
+    shown = client.get(nothing).content.decode()
+    link = r'<a class="button" href="([^"]*)">Test Flows</a>'
+    found = re.search(link, shown)
+    assert found
+    there = client.get(html.unescape(found.group(1))).content.decode()
+    assert re.search(link, there) is None, "it is open"
+    story.flow("Leads", [story.to(crm)])
+    assert re.search(link, client.get(nothing).content.decode()) is None
 
 
 def test_X2_an_account_without_anything_is_told_so(database: DatabaseFacts, client: Client) -> None:

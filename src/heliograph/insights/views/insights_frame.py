@@ -43,6 +43,8 @@ class Frame(FigureScope):
     request: AccountRequest
     seen: int = 0
     """When its numbers were read (microseconds). Links to records carry it, so that a list can say how many have moved since."""
+    tests_only: bool = False
+    """Whether the account has flows, but none that is Live, so that all its numbers are those of Test flows."""
     wrong: WrongPeriod | None = None
     """The error, if the URL asks for a period that does not exist. No other period is shown in its place (`refusal`)."""
 
@@ -67,7 +69,9 @@ class Frame(FigureScope):
         replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
         with account_reader(request.account.pk) as reader:
             scope = FigureScope.read(reader, window, mode, known_integration, replays)
-        return cls(**{field.name: getattr(scope, field.name) for field in fields(FigureScope)}, request=request, wrong=wrong)
+            tests_only = {flow.mode for flow in reader.config.flows.values()} == {Mode.TEST}
+        facts = {field.name: getattr(scope, field.name) for field in fields(FigureScope)}
+        return cls(**facts, request=request, tests_only=tests_only, wrong=wrong)
 
     def refusal(self, tab: str = "") -> HttpResponse | None:
         """The page that says what is wrong with the period, with the typed values; None if nothing is.
@@ -203,6 +207,7 @@ class Frame(FigureScope):
             if self.integration
             else _("All events, registrations and flows of the account, over every integration."),
             "tab": tab,
+            "tests_only": self.tests_only and self.mode is Mode.LIVE,
             "modes": [
                 (_("Live Flows"), self._page_url(mode=None), self.mode is Mode.LIVE),
                 (_("Test Flows"), self._page_url(mode="test"), self.mode is Mode.TEST),
