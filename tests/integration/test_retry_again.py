@@ -295,3 +295,18 @@ def test_F3_D6_all_of_the_other_mode_are_discarded_after_a_question(story: Story
     done = confirms(client, question, follow=True)
     assert "3 items are discarded. They are Failed, and are not sent." in text_of(done.content)
     assert {(action["state"], action["cause"]) for action in story.actions()} == {("failed", "discarded")}
+
+
+def test_B7_a_list_of_what_is_done_offers_nothing_to_submit(story: Story, receiver: Receiver, client: Client) -> None:
+    refused(story, receiver, "A-1", answer=Answer(503))
+    story.signs_in(client, Role.PLANNER)
+    button = "Submit to Retry Queue</button>"
+    assert button in client.get(RETRY).content.decode()
+    receiver.answer("/crm", Answer(200))
+    client.post(f"{RETRY}submit/", {"all": "1"})
+    with story.worker():
+        story.until("A-1", "success")
+    page = client.get(RETRY).content.decode()
+    assert "Done" in text_of(page.encode())
+    assert button not in page
+    assert "data-tick-all" not in page
