@@ -22,7 +22,7 @@ from tests.databases import DatabaseFacts
 from tests.figures import fold_all
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
-from tests.retry_story import refused
+from tests.retry_story import queued, refused
 from tests.story import Story
 from tests.tables import table_rows
 
@@ -291,6 +291,20 @@ def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, re
     assert re.search(r'class="callout failed">.*?Sales CRM: refuses, 401', editor, re.DOTALL), "the flow says so, too"
     (row,) = table_rows(flows, "Flow", "Delivered in 24 hours")
     assert row["Delivered in 24 hours"] == "0% of 2"
+
+
+def test_D7_setup_promises_to_send_only_what_a_save_can_cure(story: Story, receiver: Receiver, client: Client) -> None:
+    story.signs_in(client)
+    promised = "sent as soon as Save"
+    crm = refused(story, receiver, "A-1")
+    assert promised in text_of(client.get(f"/signal/connections/{crm}/").content)
+    receiver.answer("/crm", Answer(500))
+    with story.worker():
+        story.record_many([{"code": "A-2", "status": "Attended"}])
+        queued(story, 2)
+    shown = text_of(client.get(f"/signal/connections/{crm}/").content)
+    assert "2 wait, and are sent as soon as it works again" in shown
+    assert promised not in shown
 
 
 def test_C3_a_connection_that_refuses_says_the_most_likely_cure_in_the_list(story: Story, receiver: Receiver, client: Client) -> None:

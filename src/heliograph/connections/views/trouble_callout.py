@@ -17,6 +17,7 @@ from heliograph.accounts.roles import may
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_deliveries import ConnectionPace, SentSince, last_refusal
 from heliograph.connections.connection_list import ConnectionRow
+from heliograph.connections.waiting_items import waiting_items
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.message_words import message_words
@@ -70,11 +71,13 @@ def trouble_callout(
         quote = refusal.says
         source = _("Its answer at %(time)s, %(status)s") % {"time": time, "status": delivery_words.answered(last.status)}
     may_change = may(user, Role.ADMINISTRATOR) and not on_setup
+    # A save sends only what a setting can cure; what failed by the target's own fault waits for its next try.
+    cured_here = on_setup and may(user, Role.ADMINISTRATOR) and waiting_items(reader.db, reader.config, row.id).due >= row.waiting
     return TroubleCallout(
         title=state % {"time": soon(from_micros(since))},
         quote=quote,
         source=source,
-        text=_waiting_text(row.waiting, on_setup=on_setup and may(user, Role.ADMINISTRATOR)),
+        text=_waiting_text(row.waiting, cured_here=cured_here),
         likely=diagnosis_words.likely_remedy(finding, refusal.sign_in) if finding is not None else "",
         link=_("Open Setup") if may_change else "",
         href=reverse("connection", args=(row.id,)) if may_change else "",
@@ -93,11 +96,11 @@ def sent_text(sent: SentSince) -> str:
     return ngettext("%(n)s sent", "%(n)s sent", sent.sent) % {"n": intcomma(sent.sent)}
 
 
-def _waiting_text(waiting: int, *, on_setup: bool) -> str:
+def _waiting_text(waiting: int, *, cured_here: bool) -> str:
     if not waiting:
         return ""
     number = {"n": intcomma(waiting)}
-    if on_setup:
+    if cured_here:
         return (
             ngettext(
                 "%(n)s waits. It is sent as soon as Save & Test works.", "%(n)s wait. They are sent as soon as Save & Test works.", waiting
