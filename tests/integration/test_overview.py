@@ -295,7 +295,7 @@ def test_C3_a_refusing_connection_is_quoted_and_says_since_when(story: Story, re
 
 def test_D7_setup_promises_to_send_only_what_a_save_can_cure(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client)
-    promised = "sent as soon as Save"
+    promised = "sent as soon as you save a correction"
     crm = refused(story, receiver, "A-1")
     assert promised in text_of(client.get(f"/signal/connections/{crm}/").content)
     receiver.answer("/crm", Answer(500))
@@ -353,6 +353,22 @@ def test_C3_after_a_save_the_page_says_what_came_of_what_waited(story: Story, re
     assert f'hx-get="{page}?saved={saved}"' not in last, "it has ended"
     for other in ("x", "-1", str(saved + 10**15), "1"):
         assert " sent" not in text_of(client.get(f"{page}?saved={other}").content).partition("Target")[0]
+
+
+def test_C3_a_save_that_changed_nothing_says_what_still_waits(story: Story, receiver: Receiver, client: Client) -> None:
+    """The target came round by itself (D7: only a correction sends what waits). The page leads to where it is sent at once."""
+    crm = refused(story, receiver, "A-1", "A-2")
+    story.signs_in(client)
+    receiver.answer("/crm", Answer(200))
+    saved = story.db.now()
+    assert "wait for their next try" not in text_of(client.get(f"/signal/connections/{crm}/?saved={saved}").content), "it refuses still"
+    story.record_many([{"code": "A-3"}])
+    with story.worker():
+        story.until("A-3", "success")
+    shown = client.get(f"/signal/connections/{crm}/?saved={saved}").content
+    assert "2 wait for their next try" in text_of(shown)
+    assert f'<a href="/signal/retry/?connection={crm}&amp;status=waiting">Send them now, in Retry</a>' in shown.decode()
+    assert "wait for their next try" not in text_of(client.get(f"/signal/connections/{crm}/").content)
 
 
 def test_N2_the_day_begins_at_the_accounts_midnight(site: SignalAccount) -> None:

@@ -31,7 +31,7 @@ from heliograph.connections.views import oauth_pages as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connection_list_page import flow_href, get_row, menu, standing
 from heliograph.connections.views.connection_tabs import connection_tabs
-from heliograph.connections.views.trouble_callout import sent_text, trouble_callout
+from heliograph.connections.views.trouble_callout import left_text, sent_text, trouble_callout
 from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.account_reader import account_reader
@@ -210,6 +210,7 @@ def _form_page(
         "rule_doubts": [],
         "trouble": None,
         "sent": None,
+        "left": None,
         "tabs": [],
     }
     if row is not None:
@@ -234,7 +235,9 @@ def _trouble_context(request: AccountRequest, row: ConnectionRow) -> dict[str, A
         sent = sent_since(reader, row.id, saved_at) if now - FOLLOWED < saved_at <= now else None
         trouble = trouble_callout(reader, row, request.user, pace_of(reader, row.id), on_setup=True)
     shows_sent = sent is not None and bool(sent.sent or sent.under_way)
+    has_settled = sent is not None and not sent.under_way and trouble is None
     return {
+        "left": left_text(row) if has_settled and row.waiting else None,
         "trouble": None if shows_sent and sent is not None and sent.under_way else trouble,
         "sent": {"text": sent_text(sent), "under_way": sent.under_way, "href": f"{request.path}?{SAVED_AT}={saved_at}"}
         if shows_sent and sent is not None

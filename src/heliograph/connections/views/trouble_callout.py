@@ -82,7 +82,7 @@ def trouble_callout(
         link=_("Open Setup") if may_change else "",
         href=reverse("connection", args=(row.id,)) if may_change else "",
         waits=ngettext("See it", "See the %(n)s", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
-        waits_href=f"{reverse('retry')}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
+        waits_href=_retry_url(row),
     )
 
 
@@ -96,6 +96,20 @@ def sent_text(sent: SentSince) -> str:
     return ngettext("%(n)s sent", "%(n)s sent", sent.sent) % {"n": intcomma(sent.sent)}
 
 
+def left_text(row: ConnectionRow) -> dict[str, str]:
+    """What still waits for a connection that answers again, and where it is sent at once."""
+    number = {"n": intcomma(row.waiting)}
+    return {
+        "text": ngettext("%(n)s waits for its next try", "%(n)s wait for their next try", row.waiting) % number,
+        "link": ngettext("Send it now, in Retry", "Send them now, in Retry", row.waiting),
+        "href": _retry_url(row),
+    }
+
+
+def _retry_url(row: ConnectionRow) -> str:
+    return f"{reverse('retry')}?{urlencode({'connection': row.id, 'status': 'waiting'})}"
+
+
 def _waiting_text(waiting: int, *, cured_here: bool) -> str:
     if not waiting:
         return ""
@@ -103,7 +117,9 @@ def _waiting_text(waiting: int, *, cured_here: bool) -> str:
     if cured_here:
         return (
             ngettext(
-                "%(n)s waits. It is sent as soon as Save & Test works.", "%(n)s wait. They are sent as soon as Save & Test works.", waiting
+                "%(n)s waits. It is sent as soon as you save a correction.",
+                "%(n)s wait. They are sent as soon as you save a correction.",
+                waiting,
             )
             % number
         )
