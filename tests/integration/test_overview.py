@@ -22,7 +22,7 @@ from tests.databases import DatabaseFacts
 from tests.figures import fold_all
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
-from tests.retry_story import queued, refused
+from tests.retry_story import NO, queued, refused
 from tests.story import Story
 from tests.tables import table_rows
 
@@ -254,12 +254,37 @@ def test_C3_the_page_of_a_connection_says_how_it_is(site: SignalAccount, client:
     page = client.get(f"/signal/connections/{site.setup.connection}/overview/").content
     shown = text_of(page)
     rows = table_rows(page, "When", "Registration", "Result", "Answer")
-    stored = site.store.all("SELECT count(*) FROM attempt WHERE connection_id = :id", {"id": site.setup.connection})
+    stored = site.store.all("SELECT count(DISTINCT action_id) FROM attempt WHERE connection_id = :id", {"id": site.setup.connection})
     assert len(rows) == min(20, stored[0][0])
-    assert {"Delivered", "Failed", "Validation error"} >= {row["Result"] for row in rows} >= {"Delivered", "Failed"}
+    assert {"Delivered", "Waiting", "Failed", "Validation error"} >= {row["Result"] for row in rows} >= {"Delivered", "Waiting"}
     assert "Typical answer 84 ms" in shown
     assert "Used by" in shown
     assert "Joe Citizen" in shown
+
+
+def test_N2_the_page_of_a_connection_calls_failed_only_what_nobody_tries_again(story: Story, receiver: Receiver, client: Client) -> None:
+    crm = refused(story, receiver, "A-1", "A-2", "A-3")
+    story.signs_in(client)
+
+    def results() -> dict[str, tuple[str, str]]:
+        page = client.get(f"/signal/connections/{crm}/overview/").content
+        rows = table_rows(page, "Registration", "Result", "Answer")
+        assert len(rows) == 3, "each delivery once, however often it was tried"
+        failed = sum(row["Result"] == "Failed" for row in rows)
+        assert f"Failed {failed} in Retry now" in text_of(page)
+        assert page.partition(b'id="last-title"')[2].count(b'class="status failed') == failed
+        return {row["Registration"].split()[0]: (row["Result"], row["Answer"]) for row in rows}
+
+    refusal = "401 Unauthorized “invalid_token”"
+    assert results() == dict.fromkeys(("A-1", "A-2", "A-3"), ("Waiting", refusal))
+    story.retries(0.01, 0.01, 0.01)
+    receiver.answer("/crm", lambda request: Answer(200) if request.json()["code"] == "A-2" else NO)
+    with story.worker():
+        story.submit(story.action("A-2")["key"])
+        story.until("A-2", "success")
+        story.submit(story.action("A-1")["key"])
+        story.until("A-1", "failed")
+    assert results() == {"A-1": ("Failed", refusal), "A-2": ("Delivered", "200 OK"), "A-3": ("Waiting", refusal)}
 
 
 def test_X3_each_hour_of_a_connection_leads_to_its_records(site: SignalAccount, client: Client) -> None:

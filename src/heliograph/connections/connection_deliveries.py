@@ -23,15 +23,17 @@ MEASURED: Final = 1_000
 FOLLOWED: Final = 15 * MINUTE
 """Microseconds after a save for which the page says what became of the items that waited."""
 SEARCHED: Final = 200
-"""The newest attempts of a connection that are searched for one that was delivered."""
+"""The newest attempts of a connection that are searched for one that was delivered, and for the last deliveries."""
 MOST_SENT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionDelivery:
-    """One attempt over a connection."""
+    """A delivery over a connection, with its newest attempt there."""
 
     attempt: StoredAttempt
+    state: ActionState
+    """The state of the delivery now."""
     person: RowPerson | None
     """None for an event, and for a person who was erased."""
     event: str
@@ -64,34 +66,41 @@ class SentSince:
 
 
 def last_deliveries(reader: AccountReader, connection: int) -> list[ConnectionDelivery]:
-    """The last SHOWN attempts over a connection, newest first."""
+    """The last SHOWN deliveries over a connection by their newest attempts, newest first.
+
+    Each delivery stands here once, so that its state now and the answer of its attempt belong together.
+    """
     rows = reader.db.all(
-        f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE connection_id = :connection AND +account_id = :account ORDER BY at DESC LIMIT {SHOWN}",
+        f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE connection_id = :connection AND +account_id = :account ORDER BY at DESC LIMIT {SEARCHED}",
         {"account": reader.account, "connection": connection},
     )
-    attempts = [attempt_of(row) for row in rows]
+    newest: dict[int, StoredAttempt] = {}
+    for attempt in map(attempt_of, rows):
+        newest.setdefault(attempt.action, attempt)
+    attempts = list(newest.values())[:SHOWN]
     if not attempts:
         return []
     places = {
-        id: (registration, event)
-        for id, registration, event in reader.db.all(
-            f"SELECT id, registration_id, event_id FROM action WHERE +account_id = :account AND {reader.db.member('id', 'ids')}",
-            {"account": reader.account, "ids": sorted({attempt.action for attempt in attempts})},
+        id: (registration, event, ActionState(state))
+        for id, registration, event, state in reader.db.all(
+            f"SELECT id, registration_id, event_id, state FROM action WHERE +account_id = :account AND {reader.db.member('id', 'ids')}",
+            {"account": reader.account, "ids": [attempt.action for attempt in attempts]},
         )
     }
-    people = reader.people(registration for registration, _event in places.values())
-    events = reader.events({event for _registration, event in places.values()})
+    people = reader.people(registration for registration, _event, _state in places.values())
+    events = reader.events({event for _registration, event, _state in places.values()})
     flows = reader.flow_names({attempt.flow for attempt in attempts})
     refused = {attempt.action: attempt for attempt in attempts if not attempt.succeeded and attempt.status is not None}
     answers = exchanges(reader.db, reader.account, refused)
     deliveries = []
     for attempt in attempts:
-        registration, event = places.get(attempt.action, (None, 0))
+        registration, event, state = places.get(attempt.action, (None, 0, attempt.state))
         known = events.get(event)
         answer = None if attempt.succeeded else answers.get((attempt.action, attempt.number))
         deliveries.append(
             ConnectionDelivery(
                 attempt,
+                state,
                 people.get(registration) if registration is not None else None,
                 known.code if known else "",
                 flows.get(attempt.flow, ""),

@@ -302,6 +302,12 @@ def state_of(state: ActionState) -> Toned:
             return "", _("Pending")
 
 
+def delivery_state(state: ActionState) -> Toned:
+    """The state of a delivery now, in the words of the counts beside it: "Delivered", "Waiting", "Failed"."""
+    tone, word = state_of(state)
+    return tone, {ActionState.SUCCESS: _("Delivered"), ActionState.QUEUED: _("Waiting")}.get(state, word)
+
+
 def attempt_state(state: ActionState) -> Toned:
     """The result of one attempt, by the state of the action after it. An attempt that will be retried has failed."""
     match state:

@@ -46,11 +46,7 @@ def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | Non
     action = row.action
     if action is None or (row.stuck is not None and action.state is ActionState.SUCCESS):
         return line | _of_decision(row) | {"href": why, "link": _("Why") if why else ""}
-    tone, state = delivery_words.state_of(action.state)
-    if action.state is ActionState.SUCCESS:
-        state = _("Delivered")
-    elif action.state is ActionState.QUEUED:
-        state = _("Waiting")
+    tone, state = delivery_words.delivery_state(action.state)
     at = from_micros(row.attempt.at if row.attempt is not None else action.created)
     keeps = hindrance(row.prospect)
     says = ago(at)

@@ -182,8 +182,8 @@ def _buckets(hours: _Hours, connection: int, records: str, live: Sequence[int]) 
 
 def _delivery(delivery: ConnectionDelivery) -> dict[str, Any]:
     attempt = delivery.attempt
-    tone, state = delivery_words.attempt_state(attempt.state)
-    answer = str(attempt.status) if attempt.status is not None else message_words(attempt.message)
+    tone, state = delivery_words.delivery_state(delivery.state)
+    answer = delivery_words.answered(attempt.status) if attempt.status is not None else message_words(attempt.message)
     at = from_micros(attempt.at)
     return {
         "at": at,
