@@ -301,3 +301,27 @@ def test_C7_a_search_for_nothing_but_spaces_offers_all_answers_and_is_no_search(
     empty = story.connection("Empty", "/empty")
     markup = client.post(f"/signal/connections/{empty}/rule/", {"do": "find", "person": person}).content.decode()
     assert 'name="person"' not in markup, "nothing can be found where nothing was answered"
+
+
+@pytest.mark.parametrize(
+    ("category", "cure"),
+    [
+        ("General", "Check the connection’s setup. Then submit them again, or wait for the next try."),
+        ("Config", "Check the connection’s setup. Once that is saved, all are sent right away, in order."),
+        ("Connection", "Usually passes automatically."),
+    ],
+)
+def test_D6_what_a_rule_calls_a_failure_has_a_cure_and_a_link_to_the_setup(story: Story, client: Client, category: str, cure: str) -> None:
+    crm = story.connection("CRM", "/crm", rule=[{**OK_FALSE, "category": category}])
+    story.flow("All", [story.to(crm)])
+    story.receiver.answer("/crm", Answer(body={"ok": False, "error": "no_text"}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "queued")
+    for role in (Role.ADMINISTRATOR, Role.PLANNER):
+        story.signs_in(client, role)
+        for page in ("/signal/retry/", f"/signal/retry/{story.action('R1')['key']}/"):
+            answer = client.get(page).content
+            assert cure in text_of(answer), page
+            link = f'href="/signal/connections/{crm}/">Open Connection Setup'
+            assert (link in answer.decode()) == (role is Role.ADMINISTRATOR), (role, page)

@@ -103,12 +103,14 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
         return f"{remedy} {_once_saved(failure, prospect, used_up=used_up)}"
     if failure.is_of_mapping:
         return _("It refuses what is sent. Correct the mapping or the connection, then submit the items again.")
+    if failure.cause is Cause.RULE and failure.category is not Category.CONNECTION:
+        return f"{_('Check the connection’s setup.')} {_once_saved(failure, prospect, used_up=used_up)}"
     if used_up:
         return _("Fix the cause, then submit it again.")
     match failure.cause:
         case Cause.NO_NAME_SERVER:
             return _("It is not the URL: Heliograph’s own network has trouble with names. Usually passes automatically.")
-        case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
+        case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED | Cause.RULE:
             return _("Usually passes automatically.")
         case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
             return _("Check the connection’s setup.")

@@ -22,7 +22,7 @@ from heliograph.domain.flow.decision import GateName
 from heliograph.domain.flow.stop_causes import destination_of
 from heliograph.retry.cure_words import Failure
 
-_CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
+_CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.RULE)
 _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)
 
 
