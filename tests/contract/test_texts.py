@@ -14,6 +14,9 @@ import polib
 import pytest
 from django.conf import settings
 
+from heliograph.administration.audit_list import KINDS
+from heliograph.overview.account_overview import SAVED_KINDS
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS: dict[str, Any] = runpy.run_path(str(ROOT / "scripts" / "texts.py"))
 LANGUAGES = sorted(TEXTS["PLURAL_FORMS"])
@@ -53,6 +56,12 @@ def test_nothing_is_guessed_and_nothing_is_left_over(language: str) -> None:
     entries = catalogue(language)
     assert [entry.msgid for entry in entries if entry.fuzzy or entry.obsolete] == []
     assert [entry.msgid for entry in entries for _file, line in entry.occurrences if line] == [], "a change of code changes them"
+
+
+def test_the_kinds_of_objects_in_the_audit_are_messages() -> None:
+    """Pages translate them by their stored word, which no source would name otherwise."""
+    messages = {entry.msgid for entry in TEXTS["messages_of_sources"]() if not entry.msgctxt}
+    assert {*SAVED_KINDS, *(kind for kinds in KINDS.values() for kind in kinds)} - messages == set()
 
 
 def test_no_message_lacks_a_translation() -> None:

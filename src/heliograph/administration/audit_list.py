@@ -19,28 +19,28 @@ from heliograph.accounts.models import AuditEntry
 from heliograph.domain.connection.shown_connection import shown_body
 
 KINDS: Final[dict[str, tuple[str, ...]]] = {
-    "signal": ("flow", "connection", "mapping"),
+    "signal": (gettext_noop("flow"), gettext_noop("connection"), gettext_noop("mapping")),
     "tags": (
-        "tag",
+        gettext_noop("tag"),
         gettext_noop("registration status"),
         gettext_noop("session status"),
         gettext_noop("event status"),
         gettext_noop("session registration status"),
     ),
     "events": (
-        "event",
+        gettext_noop("event"),
         gettext_noop("attendee type"),
-        "question",
-        "session",
+        gettext_noop("question"),
+        gettext_noop("session"),
         gettext_noop("registration property"),
         gettext_noop("custom property"),
         gettext_noop("custom field"),
     ),
-    "people": ("user", "token", "person"),
-    "account": ("account", gettext_noop("configuration file"), "source"),
-    "exports": (gettext_noop("record list"), gettext_noop("failed rows"), "registrations"),
+    "people": (gettext_noop("user"), gettext_noop("token"), gettext_noop("person")),
+    "account": (gettext_noop("account"), gettext_noop("configuration file"), gettext_noop("source")),
+    "exports": (gettext_noop("record list"), gettext_noop("failed rows"), gettext_noop("registrations")),
 }
-"""The kinds of objects by group."""
+"""The kinds of objects by group. Pages translate them."""
 SIGN_INS: Final = "sign-ins"
 REFUSALS: Final = "refusals"
 
