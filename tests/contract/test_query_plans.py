@@ -575,6 +575,7 @@ def test_N2_the_overview_goes_by_figures_and_by_the_queue(explaining: Explaining
     overview = AccountOverview(reader, ZoneInfo("Asia/Kathmandu"))
     overview.destinations()
     assert overview.delivered_yesterday >= 0
+    assert overview.delivered_by_tests >= 0
     assert overview.needs.retrying or overview.needs.needs
     assert goes_by(explaining, "action_queue")
 

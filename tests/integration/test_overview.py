@@ -199,6 +199,28 @@ def test_N2_the_overview_reads_the_same_number_of_statements_however_much_there_
     assert statements() <= before + 1
 
 
+def test_N2_what_test_flows_delivered_stands_beside_what_live_flows_delivered(story: Story, receiver: Receiver, client: Client) -> None:
+    """The first delivery of a recipe is one of a Test flow."""
+    crm = story.connection("Sales CRM", "/crm")
+    story.flow("Trial", [story.to(crm)], mode=Mode.TEST)
+    story.signs_in(client)
+    assert "0 by Test flows" in text_of(client.get(OVERVIEW).content), "no flow is Live"
+    with story.worker():
+        story.record("A-1", "REHEARSAL")
+        story.until("A-1", "success")
+        page = client.get(OVERVIEW).content.decode()
+        (href,) = re.findall(r'<a href="([^"]*)">1 by Test flows</a>', page)
+        assert re.search(r"Delivered\D*\b1\b", text_of(client.get(html.unescape(href)).content))
+        story.flow("Leads", [story.to(crm)])
+        assert "1 by Test flows" in text_of(client.get(OVERVIEW).content)
+
+
+def test_N2_an_account_with_live_flows_reads_nothing_of_tests_that_delivered_nothing(site: SignalAccount, client: Client) -> None:
+    delivered(site, "A-1")
+    site.signs_in(client)
+    assert "by Test flows" not in client.get(OVERVIEW).text
+
+
 # --- hours
 
 

@@ -41,7 +41,9 @@ SAVED_KINDS: Final = frozenset(
         "source",
     }
 )
-"""The kinds of objects whose saves are shown."""
+"""The kinds of objects whose saves are shown. `administration.audit_list` has their words."""
+SAVED_TOGETHER: Final = datetime.timedelta(minutes=1)
+"""Saves of one person are one line if all were made within this time: a recipe saves a status eleven times by one click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,31 @@ class DestinationToday:
     """Microseconds; see `last_delivered`."""
 
 
+@dataclass(slots=True)
+class SavesTogether:
+    """Consecutive saves that one person made at once: the same operation on objects of one kind."""
+
+    newest: AuditEntry
+    objects: set[int]
+    """The ids of the saved objects."""
+    is_more: bool = False
+    """Whether there may be more, because no older entry was searched."""
+
+    @property
+    def others(self) -> int:
+        """How many objects were saved besides that of the newest entry."""
+        return len(self.objects) - 1
+
+    def takes(self, entry: AuditEntry) -> bool:
+        """Whether the next older entry is one of these saves."""
+        newest = self.newest
+        is_same = (entry.by, entry.what, entry.kind) == (newest.by, newest.what, newest.kind)
+        return is_same and newest.at - entry.at < SAVED_TOGETHER
+
+
 @dataclass
 class AccountOverview:
-    """Reads the overview of one account. Deliveries are those of Live flows."""
+    """Reads the overview of one account. Deliveries are those of Live flows, unless said otherwise."""
 
     reader: AccountReader
     zone: ZoneInfo
@@ -85,6 +109,16 @@ class AccountOverview:
     def today(self) -> HoursOfPeriod:
         """What became of the actions of today until now."""
         return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, self.midnight, _next_minute(self.now))
+
+    @cached_property
+    def delivered_by_tests(self) -> int:
+        """How many of today's actions of Test flows are delivered."""
+        return outcome_hours(self.reader.db, self.reader.account, Mode.TEST, self.midnight, _next_minute(self.now)).total.sent
+
+    @property
+    def has_only_tests(self) -> bool:
+        """Whether the account has flows, but none that is Live."""
+        return {flow.mode for flow in self.reader.config.flows.values()} == {Mode.TEST}
 
     @cached_property
     def people(self) -> PeopleSent | None:
@@ -121,10 +155,22 @@ class AccountOverview:
             for row in rows
         ]
 
-    def saves(self) -> list[AuditEntry]:
+    def saves(self) -> list[SavesTogether]:
         """The last saves of flows, connections, mappings, tags and statuses, newest first."""
-        newest = AuditEntry.objects.order_by("-id").defer("before", "after")[:SEARCHED_SAVES]
-        return [entry for entry in newest if entry.kind in SAVED_KINDS][:SHOWN_SAVES]
+        newest = list(AuditEntry.objects.order_by("-id").defer("before", "after")[:SEARCHED_SAVES])
+        groups: list[SavesTogether] = []
+        for entry in newest:
+            if entry.kind not in SAVED_KINDS:
+                continue
+            if groups and groups[-1].takes(entry):
+                groups[-1].objects.add(entry.object_id)
+            elif len(groups) == SHOWN_SAVES:
+                return groups
+            else:
+                groups.append(SavesTogether(entry, {entry.object_id}))
+        if groups and len(newest) == SEARCHED_SAVES:
+            groups[-1].is_more = groups[-1].takes(newest[-1])
+        return groups
 
 
 def _midnight(at: int, zone: ZoneInfo) -> int:

@@ -16,14 +16,14 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import AuditEntry, Role, StartPage
+from heliograph.accounts.models import Role, StartPage
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.connections import connection_words as words
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.connection.connection_health import Health
 from heliograph.flows.views.first_steps import steps_of
-from heliograph.overview.account_overview import AccountOverview, DestinationToday
+from heliograph.overview.account_overview import AccountOverview, DestinationToday, SavesTogether
 from heliograph.overview.views.need_rows import later_row, need_row
 from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.views.recipe_list_page import recipe_link
@@ -83,6 +83,8 @@ def overview(request: AccountRequest) -> HttpResponse:
             "destinations": [_destination(row) for row in at_a_glance.destinations()],
             "people_known": at_a_glance.people is not None,
             "delivered": _delivered(at_a_glance),
+            "tested": _tested(at_a_glance),
+            "tested_href": reverse("insights", query={"mode": "test", "period": "today"}),
             "saves": _saves(request, at_a_glance.saves(), reader),
             "steps": [] if reader.config.flows else steps_of(reader, administers=administers),
             "recipes": [] if reader.config.flows or not administers else [recipe_link(recipe_of(key)) for key in FIRST_RECIPES],
@@ -167,6 +169,12 @@ def _delivered(at_a_glance: AccountOverview) -> str:
     return _("%(n)s by %(time)s, %(share)s fewer than yesterday by this time") % facts
 
 
+def _tested(at_a_glance: AccountOverview) -> str:
+    """ "4 by Test flows"; "" if a flow is Live and no Test flow delivered anything today."""
+    sent = at_a_glance.delivered_by_tests
+    return _("%(n)s by Test flows") % {"n": intcomma(sent)} if sent or at_a_glance.has_only_tests else ""
+
+
 def _destination(row: DestinationToday) -> dict[str, Any]:
     hours, connection = row.hours, row.connection
     names = [name or _("Without a name") for _id, name in row.flows]
@@ -205,11 +213,12 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
     }
 
 
-def _saves(request: AccountRequest, entries: Sequence[AuditEntry], reader: AccountReader) -> list[dict[str, Any]]:
-    actors, config = Actors.from_stored(request.account, [entry.by for entry in entries]), reader.config
+def _saves(request: AccountRequest, groups: Sequence[SavesTogether], reader: AccountReader) -> list[dict[str, Any]]:
+    actors, config = Actors.from_stored(request.account, [group.newest.by for group in groups]), reader.config
     there = {"flow": config.flows, "connection": config.connections, "mapping": config.mappings}
     rows = []
-    for entry in entries:
+    for group in groups:
+        entry = group.newest
         deed = _DEEDS.get(Deed(entry.what)) if entry.what in set(Deed) else None
         known = there.get(entry.kind)
         is_there = known is not None and entry.object_id in known
@@ -221,6 +230,15 @@ def _saves(request: AccountRequest, entries: Sequence[AuditEntry], reader: Accou
                 "did": (deed or _DEEDS[Deed.CHANGED])(_(entry.kind)),
                 "name": entry.name or _("Without a name"),
                 "href": reverse(_PLACES[entry.kind], args=(entry.object_id,)) if is_there else "",
+                "others": _others(group),
             }
         )
     return rows
+
+
+def _others(group: SavesTogether) -> str:
+    """ "and 10 more"; "" for the saves of one object."""
+    if group.is_more:
+        return _("… and more")
+    number = group.others
+    return ngettext("and %(n)s more", "and %(n)s more", number) % {"n": intcomma(number)} if number else ""
