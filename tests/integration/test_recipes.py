@@ -131,7 +131,7 @@ def test_B3_from_the_address_to_the_first_delivery(story: Story, ada: Client) ->
         assert ada.post(done["Location"], {"first_name": "Zoë", "last_name": "Lindqvist", "event": "SUMMIT"}).status_code == 302
         story.wait_for(lambda: len(chat.taken) == 2)
         story.wait_for(lambda: "Delivered to Mattermost: Zoë Lindqvist" in text_of(ada.get(done["Location"]).content))
-    assert chat.taken[1]["text"] == "Zoë Lindqvist (no organization): New, Summit"
+    assert chat.taken[1]["text"] == "Zoë Lindqvist: New, Summit"
     assert "Zoë Lindqvist" in text_of(ada.get(url).content), "the preview has the latest registration now"
 
 
