@@ -56,7 +56,7 @@ STATES = (
     State(
         "retry, download",
         DOWNLOAD,
-        re.compile(r"Download \d+ failed rows"),
+        re.compile(r"Download \d+ rows"),
         "/signal/retry/download/?status=waiting",
         "planner",
         ("retry-download",),
@@ -64,7 +64,7 @@ STATES = (
     State(
         "retry, a file is there",
         READY,
-        re.compile(r"\d+ failed rows"),
+        re.compile(r"\d+ rows"),
         _of("downloads", "retry-file"),
         "planner",
         ("retry-download-ready",),

@@ -1,4 +1,4 @@
-"""A failing CRM is found in Retry, cured in Connection Setup, and the cause heals before one's eyes; then failed rows go again as a file says."""
+"""A failing CRM is found in Retry, cured in Connection Setup, and the cause heals before one's eyes; then the rows go again as a file says."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
 
     # The others are downloaded with the target's words, and sent again once it knows the column.
     page.goto(f"{installation.url}/signal/retry/?status=waiting")
-    page.get_by_role("link", name="Download 2 failed rows").click()
+    page.get_by_role("link", name="Download 2 rows").click()
     page.get_by_role("radio", name=re.compile("^Programs")).check()
     page.get_by_role("button", name="Make the file").click()
-    expect(page.get_by_role("heading", name="2 failed rows", level=1)).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="2 rows", level=1)).to_be_visible(timeout=SECONDS * 1000)
     with page.expect_download() as download:
-        page.get_by_role("link", name=re.compile(r"^failed-.*\.csv$")).click()
+        page.get_by_role("link", name=re.compile(r"^retry-.*\.csv$")).click()
     file = tmp_path / "failed.csv"
     download.value.save_as(file)
     with file.open(encoding="utf-8", newline="") as lines:

@@ -153,7 +153,7 @@ def test_X3_a_list_is_exported(story: Story, receiver: Receiver, api: ApiClient)
 
 def test_what_is_empty_or_too_much_is_refused(story: Story, receiver: Receiver, api: ApiClient) -> None:
     problem = api.post("retry/downloads", {"status": "Failed"}, status=409)
-    assert problem["detail"] == "No failed item matches the filters. Change one of them."
+    assert problem["detail"] == "Nothing that waits for a retry or has failed matches the filters. Change one of them."
     assert api.post("retry/downloads", {"columns": ["secret"]}, status=400)["errors"][0]["field"] == "columns[0]"
     for _time in range(record_export.MOST_OPEN):
         api.post("records/changes/export", {}, status=202)

@@ -63,7 +63,7 @@ def test_D8_failed_rows_are_a_file_with_the_targets_words(story: Story, receiver
         story.record("R1", status="Attended", profile={"first_name": FORMULA, "last_name": "Müller, 山田", "email": "r1@example.org"})
         queued(story, 1)
     asked = client.get(f"{RETRY}download/?status=waiting").content
-    assert "Download 1 failed row" in text_of(asked)
+    assert "Download 1 row" in text_of(asked)
     assert "Waits for a retry, all flows and events" in text_of(asked)
     page = downloaded(client, "?status=waiting", made_for=made_for, column=list(downloads.COLUMNS))
     (row,) = file_of(client, page)
@@ -119,7 +119,7 @@ def test_P1_a_download_stands_in_the_audit_with_its_filter_and_without_who_was_s
     refused(story, receiver, "R1", "R2")
     downloaded(client, "?status=waiting&q=R1", column=["registration", "target_said"])
     (row,) = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Setting Before After")
-    assert row["What"] == "Downloaded failed rows of Retry"
+    assert row["What"] == "Downloaded rows of Retry"
     assert "Rows 1" in row["Setting Before After"]
     assert "Waits for a retry, a text in registration or reason, all flows and events" in row["Setting Before After"]
     assert "Columns registration, target said" in row["Setting Before After"]

@@ -252,5 +252,7 @@ def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, 
     assert [client.get(RETRY + path).status_code for path in paths] == [404, 404, 404]
     assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 404
     assert client.post(resend).status_code == 404
-    assert "No failed item matches the filters. Change one of them." in text_of(client.get(f"{RETRY}download/", follow=True).content)
+    assert "Nothing that waits for a retry or has failed matches the filters. Change one of them." in text_of(
+        client.get(f"{RETRY}download/", follow=True).content
+    )
     assert control.find(job.pk).state == JobState.QUEUED

@@ -1,4 +1,4 @@
-"""Download failed rows: the items of a filter as CSV with the target's words, made by a job and kept for a day (D8, P10).
+"""Download rows: the items of a filter that wait for a retry or have failed, as CSV with the target's words, made by a job and kept for a day (D8, P10).
 
 The rows themselves are stored with the job, so that exactly these items can be submitted, even if the filter matches others by then.
 """
@@ -75,7 +75,7 @@ _HOUR: Final = 3600.0
 
 
 class NothingFailed(HeliographError):
-    """No failed item is like this."""
+    """No item that waits for a retry or has failed is like this."""
 
 
 class FileGone(NotInAccount):
@@ -89,7 +89,7 @@ def kind() -> JobKind:
 
 @dataclass(frozen=True, slots=True)
 class FailedRows:
-    """All failed rows that match a filter now. They are counted before the transaction of a download."""
+    """All rows that match a filter now and are not Done. They are counted before the transaction of a download."""
 
     account: int
     retry_filter: RetryFilter
@@ -103,12 +103,12 @@ class FailedRows:
         """Counts them. Raises NothingFailed."""
         rows = downloadable(retry_filter)
         if rows is None:
-            raise NothingFailed(_("No failed item matches the filters. Change one of them."))
+            raise NothingFailed(_("Nothing that waits for a retry or has failed matches the filters. Change one of them."))
         with account_reader(account) as reader:
             queue = RetryQueue(reader)
             end, total = queue.end(), queue.count(rows, most=None).number
             if not total:
-                raise NothingFailed(_("No failed item matches the filters. Change one of them."))
+                raise NothingFailed(_("Nothing that waits for a retry or has failed matches the filters. Change one of them."))
             return cls(account, rows, end, total, filter_words(rows, reader, names_text=False))
 
 
@@ -130,7 +130,7 @@ def of_account(account: int, id: int) -> Job:
 
 def file_name(row: Job) -> str:
     """The name of a download's file."""
-    return f"failed-{row.created:%Y-%m-%d-%H%M}.csv"
+    return f"retry-{row.created:%Y-%m-%d-%H%M}.csv"
 
 
 def start(rows: FailedRows, columns: Sequence[str], *, exact: bool, by: str) -> Job:

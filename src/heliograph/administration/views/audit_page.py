@@ -76,7 +76,7 @@ VERBS: Final = {
     Deed.REPLAY_CANCELLED: gettext_lazy("Cancelled the replay of"),
     Deed.EXPORTED: gettext_lazy("Exported the list"),
     Deed.APPLIED: gettext_lazy("Applied the %(kind)s"),
-    Deed.DOWNLOADED: gettext_lazy("Downloaded failed rows of"),
+    Deed.DOWNLOADED: gettext_lazy("Downloaded rows of"),
     Deed.ERASED: gettext_lazy("Erased the %(kind)s"),
     Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
 }

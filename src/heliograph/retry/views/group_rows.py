@@ -39,10 +39,10 @@ def many(count: int | ListCount) -> str:
 
 
 def download_words(count: ListCount) -> str:
-    """The words of the link that downloads this number of failed rows."""
+    """The words of the link that downloads this number of rows. Those that wait for a retry are among them, so "failed" is not said."""
     if count.is_more:
-        return _("Download all failed rows that match")
-    return ngettext("Download %(n)s failed row", "Download %(n)s failed rows", count.number) % {"n": many(count)}
+        return _("Download all rows that match")
+    return ngettext("Download %(n)s row", "Download %(n)s rows", count.number) % {"n": many(count)}
 
 
 def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
         count = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
         text = filter_words(retry_filter, reader) if retry_filter else ""
         if retry_filter is None or count.is_none:
-            say(request, _("No failed item matches the filters. Change one of them."))
+            say(request, _("Nothing that waits for a retry or has failed matches the filters. Change one of them."))
             return HttpResponseRedirect(back)
     usual = [name for name in NAMES if name not in downloads.UNASKED]
     form = DownloadForm(initial={"made_for": SHEETS, "column": usual})
@@ -217,7 +217,7 @@ def download(request: AccountRequest, id: int) -> HttpResponse:
 
 def _download_page(row: Job, text: str) -> JobPage:
     return JobPage(
-        heading=_("Download failed rows"),
+        heading=_("Download rows"),
         lead=f"{text}.",
         crumbs=[(_("Retry"), reverse("retry"))],
         label=_("Making the file"),
@@ -244,7 +244,7 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
     who = names_of_users(request.account.pk, [row.created_by]).get(row.created_by, "")
     made = moment(row.finished)
     return {
-        "heading": ngettext("%(n)s failed row", "%(n)s failed rows", count) % number,
+        "heading": ngettext("%(n)s row", "%(n)s rows", count) % number,
         "facts": [
             (_("Filter"), text),
             (_("Made"), _("%(time)s, by %(name)s") % {"time": made, "name": who} if who else made),
