@@ -64,7 +64,13 @@ def showcase(facts: DatabaseFacts, settings: str = "heliograph.settings") -> Ite
     url = f"http://127.0.0.1:{port}"
     pages = Process(
         ("process", "pages"),
-        {**env, "DJANGO_SETTINGS_MODULE": settings, "HELIOGRAPH_BIND": f"127.0.0.1:{port}", "HELIOGRAPH_BASE_URL": url},
+        {
+            **env,
+            "PYTHONPATH": str(ROOT),  # the settings may be a module of the tests
+            "DJANGO_SETTINGS_MODULE": settings,
+            "HELIOGRAPH_BIND": f"127.0.0.1:{port}",
+            "HELIOGRAPH_BASE_URL": url,
+        },
         facts.data / "pages.log",
     )
     try:
