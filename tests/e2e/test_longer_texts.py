@@ -72,7 +72,7 @@ def test_a_page_has_room_for_longer_texts_and_none_is_left_in_english(path: str,
     page.goto(f"{longer.url}{path}")
     assert page.locator("html").get_attribute("lang") == "de"
     assert set(page.evaluate(IN_ENGLISH)) - DATA == set()
-    for width in (1280, 390):
+    for width in (1280, 1024, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(TOO_WIDE) == [], f"{width} pixels"
     page.close()

@@ -50,7 +50,7 @@ class CoverageFilters(ListFilters):
     """The filters of the page."""
 
     kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
-    event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))
+    event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"), extra="wide")
     """An event's code, or OF_ACCOUNT."""
 
     def offer_gaps(self, coverage: Coverage) -> None:
