@@ -98,6 +98,17 @@ def test_B4_a_viewer_chooses_for_themselves_and_adds_no_connection(told: Told, c
         assert client.get(reverse(name)).status_code == 200
 
 
+def test_B4_the_page_says_that_no_mail_server_is_set_up(story: Story, client: Client) -> None:
+    title = "No e-mails are sent: no mail server is set up"
+    for role, advice in ((Role.ADMINISTRATOR, "HELIOGRAPH_SMTP_URL"), (Role.VIEWER, "Ask an Administrator")):
+        client.force_login(story.person(role, name=role, email=f"{role}@example.org"))
+        page = client.get(reverse("notifications")).text
+        assert title in page
+        assert advice in page
+    with Mailbox() as mailbox, mailbox.settings():
+        assert title not in client.get(reverse("notifications")).text
+
+
 def test_B4_rules_are_saved_removed_and_audited(told: Told, ada: User, client: Client) -> None:
     crm = told.story.connection("CRM", "/crm")
     flow = told.story.flow("Leads", [told.story.to(crm)])

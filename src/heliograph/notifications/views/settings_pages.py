@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -74,6 +75,8 @@ def notifications(request: AccountRequest) -> HttpResponse:
         tabs=tabs("notifications"),
         tested=tested,
         is_test_open=any(step["state"] == "wait" for step in tested),
+        lacks_mail_server=not settings.HELIOGRAPH.smtp_url.get_secret_value(),
+        is_administrator=may(request.user, Role.ADMINISTRATOR),
         own_address=request.user.email,
     )
 
