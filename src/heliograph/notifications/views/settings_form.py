@@ -43,7 +43,7 @@ class SettingsForm(SharedForm):
     )
     summary_at = Select(gettext_lazy("Morning summary at"), options=lambda: [Choice(str(n), clock_words(n)) for n in SUMMARY_MINUTES])
     quiet_from = ClockLine(gettext_lazy("From"), placeholder="22:00", inputmode="numeric", autocomplete="off")
-    quiet_to = ClockLine(gettext_lazy("to"), placeholder="07:00", inputmode="numeric", autocomplete="off")
+    quiet_to = ClockLine(gettext_lazy("Until"), placeholder="07:00", inputmode="numeric", autocomplete="off")
     weekend = Box(gettext_lazy("All day on Saturday and Sunday"))
     urgent = Box(
         gettext_lazy("Except when the disk or the worker is in trouble"), sub=gettext_lazy("For operators: don’t wait until morning.")

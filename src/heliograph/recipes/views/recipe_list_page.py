@@ -62,5 +62,5 @@ def recipe_link(recipe: Recipe) -> dict[str, Any]:
 
 
 def needed_by(recipe: Recipe) -> str:
-    """What a person needs for a recipe: "The channel's incoming webhook URL"."""
+    """What a person needs for a recipe: "the channel's incoming webhook URL"."""
     return _(preset(recipe.preset).needs)

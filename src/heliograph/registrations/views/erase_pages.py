@@ -68,6 +68,7 @@ class PeopleFilters(ListFilters):
     show_all = gettext_lazy("Search again")
 
     acts_at_once = False
+    button = gettext_lazy("Find")
 
     q = SearchFilter(gettext_lazy("E-mail, name or registration code"), placeholder=gettext_lazy("E-mail, name or code"))
 

@@ -59,7 +59,7 @@ class ReplayForm(Form):
 
     flow = Select(gettext_lazy("Flow"), required=True, help=gettext_lazy("By today’s rules."))
     since = DayLine(gettext_lazy("From"))
-    until = DayLine(gettext_lazy("to"))
+    until = DayLine(gettext_lazy("Until"))
     event = Select(
         gettext_lazy("Event"), optional=True, placeholder=gettext_lazy("All events"), help=gettext_lazy("Dates, an event, or both.")
     )
@@ -88,6 +88,7 @@ class ReplayForm(Form):
     )
     quiet = Box(
         gettext_lazy("Include changes recorded without sending"),
+        legend=gettext_lazy("Changes without sending"),
         sub=gettext_lazy("Such as an import that flows did not act on"),
     )
 
