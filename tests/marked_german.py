@@ -14,6 +14,8 @@ from django.conf import settings
 from django.test import override_settings
 from django.utils import translation
 
+from heliograph.web.isolation import translated_once
+
 
 @cache
 def source_messages() -> Sequence[polib.POEntry]:
@@ -39,4 +41,6 @@ def marked_german(folder: Path, messages: Iterable[polib.POEntry]) -> Iterator[N
     file.parent.mkdir(parents=True)
     file.write_bytes(catalogue.to_binary())
     with override_settings(LOCALE_PATHS=[folder]), translation.override("en"):
+        translated_once.cache_clear()  # of the other German
         yield
+    translated_once.cache_clear()

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext
+from polib import POEntry
 from tests.marked_german import marked_german, source_messages
 from tests.page_text import text_of
 from tests.story import Story
@@ -28,6 +31,19 @@ def german(tmp_path: Path) -> Iterator[None]:
 def test_every_part_that_a_flow_lacks_and_every_kind_of_change_has_words() -> None:
     assert set(explanation._LACKS) == set(FlowLack)
     assert set(explanation._FACETS) == {word for facet in Facet for word in facet.words}
+
+
+def test_a_catalogue_that_is_exchanged_is_seen_at_once(tmp_path: Path) -> None:
+    """Pages keep what they have looked up, by language."""
+
+    def live() -> str:
+        with translation.override("de"):
+            return gettext("Live")
+
+    assert live() == "Live"
+    with marked_german(tmp_path, [POEntry(msgid="Live")]):
+        assert live() == "⟦Live⟧"
+    assert live() == "Live"
 
 
 @pytest.mark.needs("gettext")

@@ -71,12 +71,14 @@ def _of_sentences_kept(translate: Callable[[str], str]) -> Callable[[str], str]:
     """Like `_of_sentences`, but looks each sentence up once per language: a page has hundreds, and Django searches each app's catalogue."""
     sentences = _of_sentences(translate)
 
-    @lru_cache(_KEPT)
-    def translate_once(_language: str, message: str) -> str:
-        return sentences(message)
-
     def translated(message: str) -> str:
         # Only plain texts are cached, because a SafeString equals the plain text that needs escaping.
-        return translate_once(translation.get_language() or "", message) if type(message) is str else sentences(message)
+        return translated_once(sentences, translation.get_language() or "", message) if type(message) is str else sentences(message)
 
     return translated
+
+
+@lru_cache(_KEPT)
+def translated_once(translate: Callable[[str], str], _language: str, message: str) -> str:
+    """The translation of a message, kept until `cache_clear`, which whoever exchanges the catalogues calls."""
+    return translate(message)
