@@ -213,6 +213,8 @@ def test_N2_what_test_flows_delivered_stands_beside_what_live_flows_delivered(st
         assert re.search(r"Delivered\D*\b1\b", text_of(client.get(html.unescape(href)).content))
         story.flow("Leads", [story.to(crm)])
         assert "1 by Test flows" in text_of(client.get(OVERVIEW).content)
+        answer = ApiClient.for_account(story.account).get("overview")
+        assert (answer["delivered_by_tests"], answer["delivered"]) == (1, 0)
 
 
 def test_N2_an_account_with_live_flows_reads_nothing_of_tests_that_delivered_nothing(site: SignalAccount, client: Client) -> None:

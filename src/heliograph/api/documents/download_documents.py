@@ -44,7 +44,7 @@ File = Annotated[str | None, msgspec.Meta(description="The address of the file; 
 
 
 class NewDownload(ItemFilter):
-    """A file of failed rows to make: of all that match, but for those that are done or wait for a tag."""
+    """A file of rows of the Retry Queue to make: of all that match, but for those that are done or wait for a tag."""
 
     form: Form = CsvForm.EXACT
     columns: Annotated[list[Column], msgspec.Meta(description="By default all but `request_body`; in the order of this list.")] = (
@@ -53,7 +53,7 @@ class NewDownload(ItemFilter):
 
 
 class DownloadDocument(Document):
-    """A file of failed rows. Its rows are kept for a day; exactly these can be submitted, even if the filter would match others by now."""
+    """A file of rows of the Retry Queue. Its rows are kept for a day; exactly these can be submitted, even if the filter would match others by now."""
 
     id: Id
     job: JobDocument

@@ -92,6 +92,7 @@ class OverviewDocument(Document):
     people: Annotated[
         int | None, msgspec.Meta(description="The registrations that these were for, each counted once; null while it cannot be told.")
     ]
+    delivered_by_tests: Annotated[int, msgspec.Meta(description="Actions of Test flows that were created today and are delivered.")]
     delivered_yesterday: Annotated[int, msgspec.Meta(description="The same number of yesterday, by this time of day.")]
     destinations: list[DestinationDocument]
 
@@ -105,6 +106,7 @@ class OverviewDocument(Document):
             retrying=sum(group.number for group in needs.retrying),
             delivered=overview.today.total.sent,
             people=overview.people.number() if overview.people is not None else None,
+            delivered_by_tests=overview.delivered_by_tests,
             delivered_yesterday=overview.delivered_yesterday,
             destinations=[DestinationDocument.from_row(row) for row in overview.destinations()],
         )

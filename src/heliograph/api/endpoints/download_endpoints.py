@@ -1,4 +1,4 @@
-"""Files: the failed rows of the Retry Queue (D8, P10), and exports of lists of records (X3)."""
+"""Files: rows of the Retry Queue (D8, P10), and exports of lists of records (X3)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ExportPath(Document):
 
 
 class RetryDownloads(ApiController):
-    """Making files of failed rows."""
+    """Making files of rows of the Retry Queue."""
 
     access: ClassVar = {"POST": EXPORT}
     of_signal: ClassVar = True
@@ -50,7 +50,7 @@ class RetryDownloads(ApiController):
 
     @validate(ResponseSpec(DownloadDocument, status_code=HTTPStatus.ACCEPTED), *ApiController.responses)
     def post(self, parsed_body: Body[NewDownload]) -> HttpResponse:
-        """Make a file of the failed rows that match now, as a job."""
+        """Make a file of the rows of the Retry Queue that match now, as a job."""
         with account_reader(self.account.pk) as reader:
             retry_filter = parsed_body.retry_filter(reader)
         exact = parsed_body.form is CsvForm.EXACT
@@ -61,20 +61,20 @@ class RetryDownloads(ApiController):
 
 
 class OneRetryDownload(ApiController):
-    """A file of failed rows."""
+    """A file of rows of the Retry Queue."""
 
     access: ClassVar = {"GET": EXPORT}
     of_signal: ClassVar = True
 
     def get(self, parsed_path: Path[DownloadPath]) -> DownloadDocument:
-        """Read how far a file of failed rows is, and how many of its rows can still be submitted."""
+        """Read how far a file of rows of the Retry Queue is, and how many of its rows can still be submitted."""
         job = downloads.of_account(self.account.pk, number_of(parsed_path.download))
         with read_database() as db:
             return DownloadDocument.from_job(job, downloads.still_failed(db, self.account.pk, job.pk))
 
 
 class RetryDownloadFile(FileController):
-    """The file of failed rows."""
+    """The file of rows of the Retry Queue."""
 
     access: ClassVar = {"GET": EXPORT}
     of_signal: ClassVar = True
