@@ -18,7 +18,7 @@ from heliograph.accounts.languages import translated
 from heliograph.accounts.vault import vault
 from heliograph.deliveries.message_words import is_known, message_words
 from heliograph.domain.connection.connection import Connection, OAuthGrant
-from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, TokenResponse, denied
+from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, TokenResponse, denied
 from heliograph.domain.connection.secret import MissingSecret, Secret, read_secret
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.errors import HeliographError
@@ -76,7 +76,8 @@ def test_every_refusal_of_an_authority_has_words() -> None:
             *(Response(status, (), b"", truncated=False, timings=Timings(), address="192.0.2.1") for status in (200, 302, 401, 404, 503)),
         ):
             answer = read_answer(AUTHORITY, ask, result)
-            assert is_known(answer.refused.message), answer  # type: ignore[union-attr]  # none of them has a token
+            assert isinstance(answer, Denied), "none of them has a token"
+            assert is_known(answer.refused.message), answer
 
 
 def test_what_cannot_be_sent_has_words() -> None:

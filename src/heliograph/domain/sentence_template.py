@@ -55,9 +55,9 @@ class Sentence(str):
         )
 
     def with_texts(self, changed: Callable[[str], str]) -> Self:
-        """The sentence with other texts in place of those that were put into it; numbers stay.
+        """The sentence with each text among its values replaced; numbers stay.
 
-        changed: what stands for a text
+        changed: returns the new text for an old one
         """
         values = {
             name: value.with_texts(changed) if isinstance(value, Sentence) else changed(value) if isinstance(value, str) else value

@@ -97,7 +97,7 @@ def sent_text(sent: SentSince) -> str:
 
 
 def left_text(row: ConnectionRow) -> dict[str, str]:
-    """What still waits for a connection that answers again, and where it is sent at once."""
+    """How many items still wait for a connection that answers again, with the link to the page that sends them at once."""
     number = {"n": intcomma(row.waiting)}
     return {
         "text": ngettext("%(n)s waits for its next try", "%(n)s wait for their next try", row.waiting) % number,
