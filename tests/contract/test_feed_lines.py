@@ -12,7 +12,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, SETTLED, SLICE, Feed, FeedRow
-from heliograph.insights.feed_lines import FeedFilter, FeedResult
+from heliograph.insights.feed_lines import FeedFilter, FeedLines, FeedResult
 from heliograph.web.cursor import Cursor, ListPage
 
 ENDED = (ActionState.QUEUED, ActionState.SUCCESS, ActionState.FAILED, ActionState.VALIDATION, ActionState.SUPERSEDED, ActionState.PENDING)
@@ -133,6 +133,11 @@ def test_X4_many_more_changes_than_can_be_read_are_sampled_and_counted(setup: St
     assert (sample.total, sample.is_all, sample.since, sample.until) == (n, True, until - SLICE, until)
     assert len({row.change_id for row in sample.rows}) == 20
     assert [row.key for row in sample.rows] == sorted((row.key for row in sample.rows), reverse=True)
+    lines = FeedLines(feed.reader, FeedFilter())
+    everything = lines.spread(until - SLICE, until, n, 1_000)
+    assert [len({line.change for line in everything.lines}), everything.total, everything.is_all] == [n, n, True]
+    ((actions,),) = db.all("SELECT count(*) FROM action WHERE account_id = :a AND mode = 1", {"a": setup.account})
+    assert not lines.spread(until - SLICE, until, 20, actions).is_all, "as many lines as are read at most, though of fewer changes"
     assert feed.page(Cursor.read(sample.older, parts=PARTS)).rows == []
     assert feed.sample(until + SETTLED - 1) is None, "the slice is not over yet"
     assert feed.sample(until + SETTLED + SLICE) is None, "nothing has come since"

@@ -37,7 +37,7 @@ READABLE: Final = 50
 SAMPLED: Final = 20
 """The number of changes in a sample."""
 MOST_IN_SLICE: Final = 20_000
-"""The counting of a slice's changes stops here."""
+"""The number of lines of a slice, of each kind, that are read at most."""
 
 
 def jumped_to(moment: int) -> Cursor:
@@ -128,12 +128,11 @@ class Feed:
     def sample(self, now: int) -> FeedSample | None:
         """A sample of the last whole slice, for the live page; None if the slice has few enough changes that all can be shown."""
         until = (now - SETTLED) // SLICE * SLICE
-        lines = self._lines().between(until - SLICE, until, MOST_IN_SLICE)
-        if len(lines) <= READABLE:
+        spread = self._lines().spread(until - SLICE, until, SAMPLED, MOST_IN_SLICE)
+        if spread.total <= READABLE:
             return None
-        chosen = [lines[i * len(lines) // SAMPLED] for i in range(SAMPLED)]
         before = str(Cursor((until - SLICE, RUN, 0)))
-        return FeedSample(self._rows(chosen), len(lines), len(lines) < MOST_IN_SLICE, until - SLICE, until, before)
+        return FeedSample(self._rows(spread.lines), spread.total, spread.is_all, until - SLICE, until, before)
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
         """How many changes came or moved up after a moment, at most `limit`. A paused page shows the number."""

@@ -19,7 +19,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
-from heliograph.store.database import Database
+from heliograph.store.database import Database, Row
 from heliograph.store.instants import to_micros
 from heliograph.store.row_states import RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, listed
 from heliograph.store.walk import AFTER_ALL, BEFORE_ALL, Key, Walk
@@ -93,6 +93,17 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class SpreadLines:
+    """Some of the changes of a period, evenly spread over them, newest first, each as its newest line in that period."""
+
+    lines: Sequence[Line]
+    total: int
+    """The number of changes that were read."""
+    is_all: bool
+    """False if the period has more of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineSource:
     """One table of lines."""
 
@@ -137,26 +148,33 @@ class LineSource:
         rows = db.all(f"SELECT {', '.join(self.columns)} FROM {self.tables} WHERE {where.sql}", where.params)
         return [self._line(*row) for row in rows]
 
-    def between(self, db: Database, since: int, until: int, most: int) -> list[Line]:
-        """The lines of [since, until), newest first, at most `most`."""
-        return self._lines(db, self._within(since, until), most)
+    def between(self, db: Database, since: int, until: int, most: int) -> list[Row]:
+        """The lines of [since, until), newest first, at most `most`, as rows of `columns`."""
+        return self._rows(db, self._within(since, until), most)
 
     def _within(self, since: int, until: int) -> list[Walk]:
         """The walks, bounded to [since, until)."""
         return [replace(walk, since=max(walk.since or 0, since), until=min(walk.until or AFTER_ALL, until)) for walk in self.walks]
 
     def _lines(self, db: Database, walks: Sequence[Walk], limit: int, end: Key | None = None) -> list[Line]:
+        return [self._line(*row) for row in self._rows(db, walks, limit, end)]
+
+    def _rows(self, db: Database, walks: Sequence[Walk], limit: int, end: Key | None = None) -> list[Row]:
         select = f"SELECT {', '.join(self.columns)} FROM {self.tables}"
         statements = [walk.statement(select, self.where, limit, end=end) for walk in walks]
         if len(statements) == 1:
-            return [self._line(*row) for row in db.all(*statements[0])]
+            return db.all(*statements[0])
         each = " UNION ALL ".join(f"SELECT * FROM ({sql}) w{n}" for n, (sql, _params) in enumerate(statements))
         way = "ASC" if walks[0].ascends else "DESC"
         merged = f"SELECT * FROM ({each}) lines ORDER BY 2 {way}, 1 {way} LIMIT {int(limit)}"
-        return [self._line(*row) for row in db.all(merged, ChainMap(*(dict(params) for _sql, params in statements)))]
+        return db.all(merged, ChainMap(*(dict(params) for _sql, params in statements)))
 
     def _line(self, id: int, at: int, change: int, event: int, registration: int | None) -> Line:
         return Line((at, self.kind, id), change, event, registration)
+
+
+_KeyedRow = tuple[int, int, int, int, int, int | None]
+"""A line as a tuple: its instant, kind, id, change, event and registration."""
 
 
 @dataclass
@@ -201,14 +219,26 @@ class FeedLines:
             return {}
         return _newest(line for source in self._sources for line in source.of_changes(self.reader.db, changes))
 
-    def between(self, since: int, until: int, most: int) -> list[Line]:
-        """The changes of [since, until), newest first, each as its newest line in that period.
+    def spread(self, since: int, until: int, count: int, most: int) -> SpreadLines:
+        """`count` of the changes of [since, until), or all if there are no more.
 
         most: the number of lines that are read of each kind
+
+        Only the lines that are returned become objects: thousands would keep the garbage collector busy for longer than their reading.
         """
-        lines = [line for source in self._sources for line in source.between(self.reader.db, since, until, most)]
-        newest = _newest(lines)
-        return sorted((line for line in lines if newest[line.change] == line.key), key=lambda line: line.key, reverse=True)
+        rows: list[_KeyedRow] = []
+        is_all = True
+        for source in self._sources:
+            part = source.between(self.reader.db, since, until, most)
+            is_all = is_all and len(part) < most
+            rows += [(at, source.kind, id, change, event, registration) for id, at, change, event, registration in part]
+        rows.sort(reverse=True)
+        newest_of: dict[int, _KeyedRow] = {}
+        for row in rows:
+            newest_of.setdefault(row[3], row)
+        newest = list(newest_of.values())
+        chosen = [newest[i * len(newest) // count] for i in range(count)] if len(newest) > count else newest
+        return SpreadLines([Line(row[:3], *row[3:]) for row in chosen], len(newest), is_all)
 
     def _actions(self) -> LineSource:
         feed_filter, in_mode, states = self.feed_filter, f"a.mode = {self.feed_filter.mode.code}", _STATES[self.feed_filter.result]
