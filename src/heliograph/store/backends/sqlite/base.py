@@ -85,6 +85,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection.execute("PRAGMA synchronous = NORMAL")  # `Log.force` syncs the log once the write lock is free
         return connection
 
+    def is_usable(self) -> bool:
+        """False, so that the connection is opened anew: Django asks only after an error, for example of the disk."""
+        return False
+
     def create_cursor(self, name: str | None = None) -> Any:
         if self._write_lock is None or self._log is None:
             return super().create_cursor(name)
