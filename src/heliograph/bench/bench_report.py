@@ -89,6 +89,9 @@ def _lines(figures: BenchReport) -> Iterator[tuple[str, float]]:
     for what, values in figures.get("batches", {}).items():
         yield f"batches {what} a second", values["per_s"]
         yield f"mean batch {what}", values["mean"]
+    for path, values in figures.get("pages", {}).items():
+        yield f"{path}, reads", values["read"]
+        yield f"{path}, mean ms", values["ms"]
     for process, value in figures.get("idle_percent", {}).items():
         yield f"{process} with nothing to do, % of a core", value
     for process, value in figures.get("rss_mb", {}).items():

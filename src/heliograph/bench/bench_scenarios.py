@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from heliograph.bench.backlog import Queue, together
@@ -15,7 +15,7 @@ from heliograph.bench.fixture import Fixture, FixtureSize, make
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
 from heliograph.bench.scenario_figures import Gathered, ScenarioFigures
-from heliograph.bench.side_load import ApiReader, Busy, insights_readers, overview_readers, paused
+from heliograph.bench.side_load import ApiReader, Busy, PageReads, insights_readers, overview_readers, paused
 from heliograph.bench.signed_calls import SignedCalls
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
@@ -48,6 +48,8 @@ class Bench:
     """The number of rounds in which the variants are run in turn."""
     queued: int
     _tags: int = 0
+    _reads: PageReads = field(default_factory=PageReads)
+    """Of the pages that were read beside the deliveries."""
 
     def run(self, scenario: Scenario) -> ScenarioFigures:
         """Sets up the scenario and runs it."""
@@ -202,7 +204,7 @@ class Bench:
         if not there:
             yield
             return
-        with Busy(self.ground, self.site, made.account):
+        with Busy(self.ground, self.site, made.account, self._reads):
             yield
 
     def _insights(self) -> ScenarioFigures:
@@ -212,7 +214,7 @@ class Bench:
 
     @contextmanager
     def _readers(self, made: Fixture, *, there: bool) -> Iterator[None]:
-        with insights_readers(self.site, made.account) if there else nullcontext():
+        with insights_readers(self.site, made.account, self._reads) if there else nullcontext():
             yield
 
     def _overview(self) -> ScenarioFigures:
@@ -223,7 +225,7 @@ class Bench:
 
     @contextmanager
     def _overview_readers(self, made: Fixture, *, there: bool) -> Iterator[None]:
-        with overview_readers(self.site, made.account, made.connections[0]) if there else nullcontext():
+        with overview_readers(self.site, made.account, self._reads, made.connections[0]) if there else nullcontext():
             yield
 
     def _api(self) -> ScenarioFigures:
@@ -289,4 +291,4 @@ class Bench:
                     paced.setdefault("50", []).append(self._post(made, self._paced_count(half), rate=half))
                     runs.append(self._post(made, self.registrations))
             gathered.floors.append(self._floor(bodies))
-        return gathered.figures(self.site.rss(), what)
+        return replace(gathered.figures(self.site.rss(), what), pages=self._reads.figures())

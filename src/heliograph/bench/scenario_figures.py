@@ -42,6 +42,8 @@ class ScenarioFigures:
     """CPU microseconds by process and thread."""
     batches: Mapping[str, Mapping[str, float]] | None = None
     """The number of recorded and of settled batches a second, and their mean size."""
+    pages: Mapping[str, Mapping[str, float]] | None = None
+    """The number of reads of each page and their mean milliseconds, by path: sums over all runs."""
 
     def as_json(self) -> dict[str, Any]:
         """The fields, without those that were not measured."""

@@ -7,10 +7,12 @@ import http.client
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from typing import Final, Self
@@ -65,18 +67,47 @@ def _pause(account: int, connections: Sequence[int], is_paused: bool) -> None:
         )
 
 
+class PageReads:
+    """How long each page took, by its path. Readers go on as soon as a page is there, so what a page costs shows in how many they get."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, address: str, seconds: float) -> None:
+        self._seconds.setdefault(urlsplit(address).path, []).append(seconds)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._seconds
+
+    def figures(self) -> Mapping[str, Mapping[str, float]] | None:
+        """The number of reads of each page and their mean milliseconds, by path; None if no page was read."""
+        return {
+            path: {"read": len(seconds), "ms": round(statistics.mean(seconds) * 1e3, 1)} for path, seconds in sorted(self._seconds.items())
+        } or None
+
+
 class PageReaders:
     """People who open one page after another.
 
+    reads: gets the time of each page
     moment: seconds for which a person looks at a page
     """
 
-    def __init__(self, site: Site, account: int, addresses: Sequence[str], people: int, moment: float) -> None:
-        self._site, self._addresses, self._moment = site, addresses, moment
+    def __init__(
+        self,
+        site: Site,
+        account: int,
+        reads: PageReads,
+        addresses: Sequence[str],
+        *,
+        people: int = INSIGHTS_READERS,
+        moment: float = INSIGHTS_MOMENT,
+    ) -> None:
+        self._site, self._addresses, self._moment, self._reads = site, addresses, moment, reads
         self._cookie = signed_in(account)
         self.stopped = threading.Event()
         self._threads = [threading.Thread(target=self._look_around, args=(n,), daemon=True) for n in range(people)]
-        self.pages = 0
         self.failed: list[str] = []
 
     def beside(self, target: Callable[[], None]) -> None:
@@ -92,7 +123,7 @@ class PageReaders:
         self.stopped.set()
         for thread in self._threads:
             thread.join(30)
-        if self.failed or not self.pages:
+        if self.failed or self._reads.is_empty:
             raise BenchError(f"The work beside the deliveries failed: {self.failed[0] if self.failed else 'no page was answered'}")
 
     def connection(self) -> http.client.HTTPConnection:
@@ -100,12 +131,13 @@ class PageReaders:
 
     def get(self, connection: http.client.HTTPConnection, path: str) -> bytes:
         """Reads a page to its end. Other answers than 200 are a failure of the run."""
+        began = time.perf_counter()
         connection.request("GET", path, headers={"Cookie": self._cookie, "Host": urlsplit(self._site.pages).netloc})
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != HTTPStatus.OK:
             self.failed.append(f"{path} answered {answer.status}.")
-        self.pages += 1
+        self._reads.add(path, time.perf_counter() - began)
         return body
 
     def _look_around(self, first: int) -> None:
@@ -116,15 +148,15 @@ class PageReaders:
                 number += 1
 
 
-def insights_readers(site: Site, account: int) -> PageReaders:
+def insights_readers(site: Site, account: int, reads: PageReads) -> PageReaders:
     """Four people who read Metrics."""
-    return PageReaders(site, account, INSIGHTS_PAGES, INSIGHTS_READERS, INSIGHTS_MOMENT)
+    return PageReaders(site, account, reads, INSIGHTS_PAGES)
 
 
-def overview_readers(site: Site, account: int, connection: int) -> PageReaders:
+def overview_readers(site: Site, account: int, reads: PageReads, connection: int) -> PageReaders:
     """Four people who read the Overview, Notifications and the page of a connection."""
     pages = (*OVERVIEW_PAGES, f"/signal/connections/{connection}/overview/")
-    return PageReaders(site, account, pages, INSIGHTS_READERS, INSIGHTS_MOMENT)
+    return PageReaders(site, account, reads, pages)
 
 
 class ApiReader:
@@ -174,11 +206,11 @@ class ApiReader:
 class Busy:
     """People who open one page after another, one who reads all registrations page by page, and an import."""
 
-    def __init__(self, ground: Ground, site: Site, account: int) -> None:
+    def __init__(self, ground: Ground, site: Site, account: int, reads: PageReads) -> None:
         from heliograph.accounts.models import Account  # noqa: PLC0415
 
         self._ground = ground
-        self._readers = PageReaders(site, account, LOOKED_AT, PEOPLE, MOMENT)
+        self._readers = PageReaders(site, account, reads, LOOKED_AT, people=PEOPLE, moment=MOMENT)
         self._readers.beside(self._read_all)
         self._code = str(Account.objects.get(pk=account).code)
         self._import: subprocess.Popen[bytes] | None = None
