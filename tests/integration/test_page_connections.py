@@ -9,16 +9,31 @@ from django.db import OperationalError, ProgrammingError, close_old_connections,
 from django.test import Client
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
-from tests.integration.test_pages_access import OF_A_REGISTRATION, READ
 
 from heliograph.store.django_database import read_database
+
+PAGES = (
+    "/registrations/",
+    "/registrations/SUMMIT-26/S26-2/",
+    "/signal/registrations/SUMMIT-26/S26-2/",
+    "/signal/overview/",
+    "/signal/flows/",
+    "/signal/metrics/",
+    "/signal/metrics/troubleshooting/",
+    "/signal/metrics/records/changes/",
+    "/signal/metrics/feed/",
+    "/signal/retry/",
+    "/signal/replay/",
+    "/signal/notifications/",
+    "/find/",
+)
 
 
 def test_a_page_keeps_its_connection_but_no_transaction_and_no_snapshot(
     site: SignalAccount, client: Client, database: DatabaseFacts
 ) -> None:
     site.signs_in(client)
-    for path in (*READ, *OF_A_REGISTRATION):
+    for path in PAGES:
         assert client.get(path).status_code == 200, path
         kept = _kept()
         assert client.get(path).status_code == 200, path

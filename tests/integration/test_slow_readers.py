@@ -26,16 +26,16 @@ LARGE = 40_000_000
 # /slow ends when the test creates the file "go"; each one that runs leaves a file.
 PROGRAM = f"""
 import ipaddress, pathlib, sys, time, uuid
-from heliograph.web import limits, unread_answers
+from heliograph.web import bounded_channel, unread_answers
 from heliograph.web.server import serve_pages
 
 folder = pathlib.Path(sys.argv[1])
 if "impatient" in sys.argv:
-    limits.READS_WITHIN, limits.EVERY = 1.0, 0.1
+    bounded_channel.READS_WITHIN, bounded_channel.EVERY = 1.0, 0.1
 if "hoard" in sys.argv:
-    unread_answers.MOST_UNREAD, limits.EVERY = 50_000_000, 0.1
+    unread_answers.MOST_UNREAD, bounded_channel.EVERY = 50_000_000, 0.1
 if "few" in sys.argv:
-    limits.PEER_CONNECTIONS = 3
+    bounded_channel.PEER_CONNECTIONS = 3
 trusted = [ipaddress.ip_network("127.0.0.0/8")] if "proxy" in sys.argv else []
 
 def large():

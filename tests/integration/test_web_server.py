@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
 from tests.processors import busy_processors
 from tests.waiting import PATIENCE, until
 
@@ -19,13 +20,13 @@ from heliograph.web.server import GRACE
 # /slow is answered only after the signal: the test creates the file "go".
 PROGRAM = """
 import pathlib, sys, time
-from heliograph.web import limits
+from heliograph.web import bounded_channel, limits
 from heliograph.web.server import serve_pages
 if "impatient" in sys.argv:
-    limits.HEAD_WITHIN = limits.BODY_WITHIN = 0.3
-    limits.EVERY = 0.1
+    limits.HEAD_WITHIN = limits.BODY_WITHIN = bounded_channel.REST_WITHIN = 0.3
+    bounded_channel.EVERY = 0.1
 if "drowsy" in sys.argv or "sleepy" in sys.argv:
-    limits.SHARE, limits.BURST, limits.LONGEST_PAUSE = 1e-6, 0.0, 1e6 if "drowsy" in sys.argv else 1.0
+    bounded_channel.SHARE, bounded_channel.BURST, bounded_channel.LONGEST_PAUSE = 1e-6, 0.0, 1e6 if "drowsy" in sys.argv else 1.0
 folder = pathlib.Path(sys.argv[1])
 
 def application(environ, start_response):
@@ -153,6 +154,25 @@ def test_what_does_not_arrive_is_ended(tmp_path) -> None:
             assert b" 408 " in said(port, b"GET")
             (tmp_path / "go").touch()
             assert len(busy.getresponse().read()) == 300_000
+
+
+def test_who_writes_the_whole_body_before_reading_gets_the_refusal(tmp_path) -> None:
+    """As proxies do. A connection that was closed with unread bytes was reset, and the answer lost."""
+    with server(tmp_path) as (_process, port), closing(socket.create_connection(("127.0.0.1", port), PATIENCE)) as peer:
+        body = b"x" * 6 * 1024 * 1024
+        peer.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for at in range(0, len(body), 65_536):
+            peer.sendall(body[at : at + 65_536])
+        answer = b"".join(iter(lambda: peer.recv(65_536), b""))
+        assert b" 413 " in answer.partition(b"\r\n")[0]
+
+
+def test_who_goes_on_after_a_refusal_is_waited_for_so_long(tmp_path) -> None:
+    with server(tmp_path, "impatient") as (_process, port), closing(socket.create_connection(("127.0.0.1", port), PATIENCE)) as peer:
+        peer.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\r\n")
+        assert b" 413 " in b"".join(iter(lambda: peer.recv(65_536), b""))
+        with pytest.raises(ConnectionError):
+            until(lambda: peer.send(b"x") == 0)
 
 
 def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:

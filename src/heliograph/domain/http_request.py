@@ -17,6 +17,8 @@ from typing import ClassVar, Final, NamedTuple
 PROBLEM: Final = "urn:heliograph:problem:"
 """The beginning of the type of every problem document (RFC 9457)."""
 PROBLEM_TYPE: Final = "application/problem+json"
+REST_WITHIN: Final = 5.0
+"""Seconds for the remaining body of a request that has been replied to."""
 LARGEST_HEAD: Final = 32 * 1024
 MOST_HEADERS: Final = 100
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")

@@ -18,16 +18,8 @@ from waitress.server import MultiSocketServer, create_server
 from heliograph.domain.client_address import ClientAddresses, Network
 from heliograph.domain.http_request import COUNTED_SENDER, LOCAL, PAGES_HEALTH, Hosts
 from heliograph.engine.stop_signals import stop_signals
-from heliograph.web.limits import (
-    ANY_HEAD,
-    CONNECTIONS,
-    LARGEST_ANSWER,
-    LARGEST_FILE,
-    BoundedChannel,
-    HeadRules,
-    SlowOnes,
-    next_end_of_pause,
-)
+from heliograph.web.bounded_channel import CONNECTIONS, LARGEST_ANSWER, BoundedChannel, SlowOnes, next_end_of_pause
+from heliograph.web.limits import ANY_HEAD, LARGEST_FILE, HeadRules
 from heliograph.web.texts import pages_application
 from heliograph.web.thread_shares import ThreadShares, share_of
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from waitress.buffers import ReadOnlyFileBasedBuffer
 
 MOST_UNREAD: Final = 256 * 1024 * 1024
-"""Bytes that may wait for one client, besides its oldest connection, whose single answer is bounded by `limits.LARGEST_ANSWER`."""
+"""Bytes that may wait for one client, besides its oldest connection, whose single answer is bounded by `bounded_channel.LARGEST_ANSWER`."""
 
 
 def unread_bytes(channel: Any) -> int:

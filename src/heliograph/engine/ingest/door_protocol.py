@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
+from heliograph.domain.http_request import MALFORMED, REST_WITHIN, Chunks, RequestRefusal, read_head
 from heliograph.engine.counters import ConnectionEnd
 from heliograph.engine.ingest.door_places import DoorPlaces, Place
 from heliograph.engine.ingest.problem_documents import NO_PLACE, IngestReply
@@ -21,8 +21,6 @@ log = structlog.get_logger(__name__)
 
 HEAD_WITHIN: Final = 10.0
 """Seconds for a request's head to arrive, counted from the connection or from its first byte."""
-REST_WITHIN: Final = 5.0
-"""Seconds for the remaining body of a request that has been replied to."""
 READ_WITHIN: Final = 30.0
 """Seconds for a peer that does not read to begin again. Meanwhile up to 64 KB of replies wait here, and more in the system's buffers."""
 
