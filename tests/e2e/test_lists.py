@@ -150,3 +150,13 @@ def test_without_script_the_button_filters(browser: Browser, showcase: Showcase)
         expect(page.locator("table.flow-list tbody tr")).to_have_count(1)
         page.get_by_role("link", name="Remove Live or Test: Test").click()
         expect(page).to_have_url(f"{showcase.url}/signal/flows/")
+
+
+def test_the_tabs_of_insights_fit_into_one_line_of_a_phone(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{showcase.url}/signal/metrics/")
+    tabs = page.get_by_role("navigation", name="Account Insights").get_by_role("link")
+    tops = tabs.evaluate_all("(all) => all.map((each) => each.getBoundingClientRect().top)")
+    assert len(tops) == 3
+    assert len(set(tops)) == 1

@@ -14,6 +14,7 @@ from tests.forms import posted
 from tests.tables import table_rows
 
 from heliograph.accounts.models import Role
+from heliograph.connections.services.connections import save_rule
 from heliograph.domain.flow.flow import FilterRow, Op
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.flows.services.flows import save_flow
@@ -50,6 +51,15 @@ def test_C5_another_path_of_a_url_is_said_and_not_shown(site: PlatformAccount, c
     form = posted(client.get(url).content.decode(), "form")
     assert client.post(url, form | {"rate": ["60"]}).status_code == 302
     assert "replaced" not in entries(client, "signal")[0]["Setting Before After"]
+
+
+def test_P1_a_response_rule_is_said_in_sentences(site: PlatformAccount, client: Client) -> None:
+    assert site.acme.connection is not None
+    rule = [{"if": [{"in": "json", "name": "created", "is": ["true"]}], "then": "delivered", "lead": "created"}]
+    with site.acme.setting_up() as transaction:
+        save_rule(transaction, site.acme.connection.pk, rule)
+    said = entries(client, "signal")[0]["Setting Before After"]
+    assert "If “created” in the answer’s JSON is “true”: delivered, a lead was created." in said
 
 
 def test_P1_what_was_named_then_is_called_as_then(site: PlatformAccount, client: Client) -> None:

@@ -252,6 +252,19 @@ def test_I4_an_event_like_one_that_more_rows_name_is_doubted(database: DatabaseF
         }
 
 
+def test_I4_a_typing_error_of_an_event_has_its_button_though_its_rows_name_several_events(
+    database: DatabaseFacts, client: Client, tmp_path: Path
+) -> None:
+    rows = ["SUMMIT-26,Summit", "SUMIT-26,Summit", "SUMIT-26,Gala", *["SUMMIT-26,Summit"] * 5]
+    with planned(database) as site:
+        path = tmp_path / "rows.csv"
+        path.write_text("event,event name,code\n" + "".join(f"{row},S-{n}\n" for n, row in enumerate(rows)))
+        job = run(site, path, SetupChoice(everything=True), dry=True)
+        lack = next(lack for lack in job.result["lacks"] if lack["event"] == "SUMIT-26")
+        assert "disagree about the name" in lack["doubt"]
+        assert (lack["created"], lack["meant"]) == (False, "SUMMIT-26")
+
+
 @pytest.mark.parametrize("file", ["table", "documents"])
 def test_I4_a_typing_error_is_read_as_what_was_meant(database: DatabaseFacts, client: Client, tmp_path: Path, file: str) -> None:
     with planned(database) as site:

@@ -55,6 +55,16 @@ def to_dry_run(site: PlatformAccount, client: Client, id: str, **changed: str) -
     return page.content.decode()
 
 
+def test_I4_a_reason_is_named_without_the_numbers_of_one_of_its_rows(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        rows = [f"{code};Joe;Citizen;joe@example.org;New;Guest;" for code in ("B-1", "B-2", "B-1", "B-2")]
+        id = upload(client, HEAD + "\n".join([*rows, ROWS[3]]))
+        page = to_dry_run(site, client, id, c_6="attendee_type", c_7="answers.diet")
+        assert "Line … has this code already <span" in page
+        assert "Line 2 has this code already <span" not in page
+
+
 def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_ticked(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.record("A-1", status="New", profile={"first_name": "Zoë"}, answers={"diet": ["Halal"]})

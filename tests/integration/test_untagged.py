@@ -71,7 +71,9 @@ def test_F7_X2_one_number_says_what_waits_for_a_tag_on_every_page(waiting: Story
     assert "2 not selected, 5 wait for a tag" in summary
     assert "No action failed. 5 wait for a tag: nothing is sent for a status or property without a tag." in summary
     assert "Nothing failed" not in summary
-    assert "0 actions, 5 wait for a tag" in summary_of(client, "troubleshooting/")
+    troubleshooting = summary_of(client, "troubleshooting/")
+    assert "0 actions, 5 wait for a tag" in troubleshooting
+    assert "What to do, by cause 5 wait for a tag: nothing is sent for a status or property without a tag." in troubleshooting
     retry = text_of(client.get("/signal/retry/").content)
     assert "5 wait for a tag (1 reason)" in retry
     assert "5 items: 5 Retry (5 wait for a tag), 0 Error, 0 Failed, 0 Done" in retry

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy, gettext_noop, pgettext
 
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
+from heliograph.connections import rule_words
+from heliograph.connections.answers import parse_rule
 from heliograph.connections.connection_facts import CLIENT_AUTHS, KEY_PLACES, SECRETS
 from heliograph.connections.does_words import DOES
 from heliograph.connections.services.connections import REPLACED
@@ -28,6 +30,7 @@ from heliograph.domain.setup.fields import Subject, catalogue
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup.services.versions import RESTORED
+from heliograph.setup.setup_errors import Invalid
 from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400
@@ -176,6 +179,8 @@ class AuditNames:
             return _("Shown to Administrators in its Connection Setup")
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
+        if key == "rule" and kind == "connection" and (rule := _rule(value)):
+            return rule
         if isinstance(value, list):
             return (", " if all(isinstance(each, (str, int, float)) for each in value) else "; ").join(
                 self._text(key, each, kind) for each in value if each not in _NOTHING
@@ -251,6 +256,14 @@ class AuditNames:
     def _field(key: str, known: Mapping[str, str]) -> str:
         """The name of a field. A field without a name is "(deleted)" if its key ends with an id, else its key."""
         return known.get(key) or (_("(deleted)") if key.rpartition(".")[2].lstrip("-").isdecimal() else key)
+
+
+def _rule(value: Any) -> str:
+    """A response rule, or some clauses of it, in sentences; "" if it cannot be read, as perhaps one of an older release."""
+    try:
+        return " ".join(rule_words.sentences(parse_rule(value)))
+    except Invalid:
+        return ""
 
 
 def words(key: str) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
@@ -18,18 +16,15 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries import outcome_numbers as numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
-from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
 from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.registration.change import Facet
-from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_words import FACETS
 from heliograph.insights.views.destination_table import destination_rows
 from heliograph.insights.views.insights_frame import Frame
-from heliograph.retry.fix_links import cured_at
-from heliograph.retry.retry_items import StatusChoice
+from heliograph.insights.views.reason_rows import reason_rows, untagged_context
 from heliograph.web.charts import Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
@@ -72,7 +67,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = figures.reports_leads
-        reason_rows, all_reasons = _reasons(reader, frame)
+        reasons, all_reasons = reason_rows(reader, frame)
         before = frame.figures_before(reader)
         destinations = destination_rows(reader, frame, figures, before)
     success, failures = tiles.pie
@@ -104,10 +99,9 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         ],
         neither=_("%(superseded)s replaced by newer data and %(pending)s being sent are in neither part.")
         % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
-        reasons=reason_rows,
+        reasons=reasons,
         all_reasons=all_reasons,
-        untagged=delivery_words.waits_for_tag(tiles.untagged) if tiles.untagged else "",
-        untagged_href=frame.number_at(RecordKind.UNTAGGED, tiles.untagged),
+        **untagged_context(tiles, frame),
         not_judged=tiles.not_judged,
         activity=_activity(activity, frame),
         activity_table=_activity_table(activity, frame),
@@ -127,7 +121,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         retries, delivered = figures.by_column(Measure.RETRIED), figures.by_column(Measure.RETRIED_OK)
         categories = figures.retried_by_category()
         connections, connections_table = _connections(figures, reader, frame)
-        reason_rows, all_reasons = _reasons(reader, frame)
+        reasons, all_reasons = reason_rows(reader, frame)
     calm = not (tiles.in_retry_queue or tiles.retried or tiles.abandoned or tiles.validation_errors)
     buckets = frame.buckets(RecordKind.RETRIES)
     return page(
@@ -136,8 +130,9 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         **frame.context("troubleshooting"),
         **frame.replays_context(figures.replayed),
         tiles=_trouble_tiles(tiles, frame),
-        reasons=reason_rows,
+        reasons=reasons,
         all_reasons=all_reasons,
+        **untagged_context(tiles, frame),
         calm=calm,
         retries=_retry_plot(buckets, retries, delivered),
         retries_legend=[(_("Delivered"), "ink", sum(delivered)), (_("Failed again"), "failed", sum(retries) - sum(delivered))],
@@ -179,12 +174,6 @@ def _retry_plot(buckets: Sequence[Bucket], retries: Sequence[int], delivered: Se
     )
 
 
-def _reasons(reader: AccountReader, frame: Frame) -> tuple[list[dict[str, Any]], bool]:
-    """Why actions of the period failed, for insights/reasons.html, and whether these are all reasons."""
-    reasons, all_reasons = failure_reasons(reader, frame.window, frame.mode, frame.replays)
-    return [_reason_row(reason, reader, frame) for reason in reasons], all_reasons
-
-
 def _answer(delivered: int, before: int, frame: Frame) -> str:
     """ "3,211 delivered, 12 % more than yesterday by this time."""
     text = ngettext("%(n)s delivered", "%(n)s delivered", delivered) % {"n": intcomma(delivered)}
@@ -223,34 +212,6 @@ def _outcome_legend(tiles: Figures, frame: Frame) -> list[tuple[str, str, int, s
         (_("Invalid"), "invalid", tiles.validation, RecordKind.VALIDATION),
     )
     return [(name, tone, n, frame.number_at(kind, n) if n else "") for name, tone, n, kind in parts if n or tone == "ink"]
-
-
-def _reason_row(reason: FailureReason, reader: AccountReader, frame: Frame) -> dict[str, Any]:
-    """A reason for insights/reasons.html."""
-    tone, state = delivery_words.state_of(reason.state)
-    fix = cured_at(reason.trouble, reader.config, frame.request.user)
-    return {
-        "number": reason.number,
-        "tone": tone,
-        "state": state,
-        "cause": reason.cause,
-        "cure": reason.cure,
-        "href": frame.number_at(reason.kind, reason.number, alike=reason.action),
-        "fix": fix.text,
-        "fix_href": fix.href,
-        **_list_of(reason, frame),
-    }
-
-
-def _list_of(reason: FailureReason, frame: Frame) -> dict[str, str]:
-    """The link to the actions of a reason: in Retry, where they can be sent again, or to their records."""
-    if reason.state is ActionState.VALIDATION:
-        text = ngettext("Open the registration", "Open the %(n)s registrations", reason.number) % {"n": intcomma(reason.number)}
-        href = frame.number_at(reason.kind, reason.number, alike=reason.action)
-        return {"list": text if href else "", "list_href": href}
-    status = StatusChoice.FAILED if reason.state is ActionState.FAILED else StatusChoice.WAITING
-    query = urlencode({"cause": reason.key, "status": status.value})
-    return {"list": _("See them in Retry"), "list_href": f"{reverse('retry')}?{query}#items"}
 
 
 def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:

@@ -252,7 +252,14 @@ def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[s
             counts = joined(", ", (Sentence("“%(value)s” in %(rows)s", value=value, rows=rows) for value, rows in usual_values))
             if more := len(values) - len(usual_values):
                 counts = Sentence("%(names)s and %(n)s more", names=counts, n=more)
-            return Doubt(Sentence(_DISAGREE, rows=event.rows, fact=Sentence(_FACTS[part]), counts=counts))
+            # A typing error in the code of an event is in rows of several events, which therefore disagree.
+            meant = _like_another(code, event, census, known, likeness).meant
+            return Doubt(Sentence(_DISAGREE, rows=event.rows, fact=Sentence(_FACTS[part]), counts=counts), meant)
+    return _like_another(code, event, census, known, likeness)
+
+
+def _like_another(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> Doubt:
+    """Whether the code of an event looks like a typing error for another event of the file or of the account."""
     name = event.facts.get("name", "").casefold()
     for other, its in census.events.items():
         if other == code or event.rows * 20 >= its.rows:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
@@ -27,6 +28,8 @@ from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 5
 """Flows named in a sentence."""
+
+_NUMBER: Final = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 
 type Steps = list[tuple[str, str]]
 
@@ -203,9 +206,7 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         for number, reason in enumerate(reasons):
             alike = [group for group in groups if group["reason"] == reason]
             count = sum(int(group["rows"]) for group in alike)
-            first_rows = alike[0]["first"]
-            worded = alike[0] if "…" in reason or not first_rows else first_rows[0]  # "…" stands for the value of each row
-            kinds.append((_translated_reason(worded).rstrip("."), intcomma(count), f"{path}?kind={number}", reason == chosen))
+            kinds.append((_kind(reason, alike), intcomma(count), f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
@@ -214,6 +215,18 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
     download = reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
     return RefusedRows(title % {"n": intcomma(refused_count)}, text, heads, rows, download, kinds)
+
+
+def _kind(reason: str, groups: Sequence[Mapping[str, Any]]) -> str:
+    """What refused rows have in common, in words; "…" stands for the value of each row, and for numbers that differ between the rows."""
+    examples = [_translated_reason(row) for group in groups for row in group["first"]]
+    if "…" in reason or not examples:
+        words = _translated_reason(groups[0])
+    elif len(set(examples)) > 1:
+        words = _NUMBER.sub("…", examples[0])
+    else:
+        words = examples[0]
+    return words.rstrip(".")
 
 
 def _translated_reason(stored: Mapping[str, Any]) -> str:
