@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from heliograph.accounts.audit import MASK
-from heliograph.administration.views.audit_words import AuditNames
+from heliograph.administration.views.audit_words import AuditNames, words
 from heliograph.domain.flow.sentence import SentenceNames
 
 READING = AuditNames(
@@ -82,3 +83,17 @@ def test_other_secrets_are_no_numbers() -> None:
 
 def test_a_long_value_is_cut() -> None:
     assert len(READING.text("notes", "x" * 5000)) == 401
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("end", "Endet"), ("rule", "Antwortregel"), ("kinds", "Objekt(e)"), ("subject", "Wofür es ist"), ("user_name", "Benutzername")],
+)
+def test_a_setting_has_the_name_of_its_page_in_german(key: str, text: str) -> None:
+    with translation.override("de"):
+        assert words(key) == text
+
+
+def test_a_class_of_a_status_has_the_guide_s_name_in_every_language() -> None:
+    with translation.override("de"):
+        assert READING.text("cls", "Cancelled", "registration status") == "Cancelled"

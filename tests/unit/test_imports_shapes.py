@@ -9,7 +9,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from django.utils import translation
 
+from heliograph.accounts.languages import translated
 from heliograph.registrations.imports.file_reader import SEPARATORS, Format, look, open_rows
 from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.refusal_file import RefusedRow, write_report
@@ -189,3 +191,8 @@ def test_I4_the_report_of_flat_objects_keeps_what_was_not_said_apart_from_what_i
     at = [again.index(name) for name in names]
     said = [{name: row.cells[i] for name, i in zip(names, at, strict=True) if i not in row.absent} for row in back]
     assert said == [{name: "|".join(value) if isinstance(value, list) else value for name, value in row.items()} for row in found]
+
+
+def test_the_place_of_a_row_is_said_in_the_language_of_the_page() -> None:
+    with translation.override("de"):
+        assert translated(place(12, 9)) == "12 (Zeile 9)"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from heliograph.web.templatetags import moments
 
@@ -18,6 +18,12 @@ NOW = datetime.datetime(2026, 10, 14, 12, 32, tzinfo=datetime.UTC)
 def vienna() -> Iterator[None]:
     with timezone.override(ZoneInfo("Europe/Vienna")):
         yield
+
+
+@pytest.mark.parametrize(("language", "text"), [("de", "30. Nov. 2026, 13:00"), ("fr", "30 nov. 2026, 13:00")])
+def test_a_short_month_is_written_as_the_language_writes_it(language: str, text: str) -> None:
+    with translation.override(language):
+        assert moments.minute(datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)) == text
 
 
 def test_records_say_when_in_the_account_s_time_zone() -> None:

@@ -10,8 +10,8 @@ from typing import Final
 from django.utils import formats, translation
 
 _PATTERNS: Final[Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]] = {
-    "de": ((re.compile(r"\bj\b"), "j."),),  # Mittwoch, 14. Oktober 2026
-    "fr": ((re.compile("l, "), "l "),),  # mercredi 14 octobre 2026
+    "de": ((re.compile(r"\bj\b"), "j."), (re.compile("M"), "N")),  # Mittwoch, 14. Oktober 2026; 14. Nov. 2026
+    "fr": ((re.compile("l, "), "l "), (re.compile("M"), "N")),  # mercredi 14 octobre 2026; 14 nov. 2026
 }
 """What becomes of an English pattern, by language."""
 

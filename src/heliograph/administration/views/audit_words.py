@@ -43,20 +43,28 @@ CALLED: Final = {
     "client_auth": gettext_noop("Client credentials go"),
     "cls": gettext_noop("Class"),
     "content_type": gettext_noop("Content type"),
+    "destinations": gettext_noop("Destinations"),
     "does": gettext_noop("At the target"),
     "email": gettext_noop("E-mail"),
     "empty": gettext_noop("An empty field"),
     "emptied": gettext_noop("Left empty on purpose"),
+    "end": gettext_noop("Ends"),
     "grant": gettext_noop("Grant type"),
     "key_name": gettext_noop("Name of the header or parameter"),
     "key_place": gettext_noop("Where the key goes"),
+    "kinds": gettext_noop("Object(s)"),
     "method": gettext_noop("Request method"),
     "mode": gettext_noop("Runs for"),
     "origin": gettext_noop("Address"),
+    "rule": gettext_noop("Response rule"),
+    "second_factor_required": gettext_noop("Second factor required"),
     "secrets": gettext_noop("Secrets, never shown"),
+    "signal_enabled": gettext_noop("Signal enabled"),
     "statuses": gettext_noop("Status becomes"),
+    "subject": gettext_noop("What it is for"),
     "tag_id": gettext_noop("Tag"),
     "timezone": gettext_noop("Time zone"),
+    "user_name": gettext_noop("User Name"),
     "watch": gettext_noop("Watches"),
     "expires": gettext_noop("Ends"),
     "last": gettext_noop("Last time"),
@@ -197,6 +205,8 @@ class AuditNames:
     def _string(key: str, value: str) -> str:
         if choice := VALUES.get(key, {}).get(value):
             return str(choice)
+        if key == "cls":  # a name of the guide, in every language; "Cancelled" is what a job is elsewhere
+            return value
         if key == "secrets" and value in set(Secret):
             return str(SECRETS[Secret(value)])
         if key == REPLACED:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from heliograph.domain.sentence_template import Sentence
 from heliograph.registrations.imports.import_errors import RowProblem
 
 MAX_COLUMNS: Final = 1_000
@@ -43,7 +44,7 @@ def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, 
 
 def place(line: int, row: int) -> str:
     """The place of a row for people: "12", or "12 (row 9)" if a spreadsheet counts otherwise, because cells above it run over several lines."""
-    return f"{line:,}" if row in (0, line) else f"{line:,} (row {row:,})"
+    return f"{line:,}" if row in (0, line) else Sentence("%(line)s (row %(row)s)", line=line, row=row)
 
 
 def clip_value(text: str, longest: int = 100) -> str:

@@ -122,7 +122,7 @@ class LackForm(RowForm):
 
     def __init__(self, lack: Lack, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        classes = [Choice(c.value, _(c.value)) for c in StatusClass] if lack.kind == STATUSES else []
+        classes = [Choice(c.value, c.value) for c in StatusClass] if lack.kind == STATUSES else []
         self.fields["class"] = Select(options=classes)
 
 

@@ -57,8 +57,9 @@ class TaggedForm(NamedForm):
     tags = TagChips()
 
 
-def _classes() -> list[Choice]:
-    return [Choice(each.value, _(each.value)) for each in StatusClass]
+def class_choices() -> list[Choice]:
+    """The classes, with the guide's names in every language, as lists show them."""
+    return [Choice(each.value, each.value) for each in StatusClass]
 
 
 class StatusForm(TaggedForm):
@@ -67,7 +68,7 @@ class StatusForm(TaggedForm):
     pairs = (("name", "code"), ("cls", "tags"))
     field_order = ("name", "code", "cls", "tags")
 
-    cls = Select(gettext_lazy("Class"), options=_classes, initial=StatusClass.ACCEPTED.value)
+    cls = Select(gettext_lazy("Class"), options=class_choices, initial=StatusClass.ACCEPTED.value)
 
     @property
     def status_class(self) -> StatusClass:
