@@ -130,6 +130,13 @@ class ConnectionRow:
     """The job of its release, while that waits in the queue of jobs."""
 
     @property
+    def is_decided_by_test(self) -> bool:
+        """Whether the last test failed, and nothing was sent since."""
+        if self.tested is None or self.tested[1].verdict is not DiagnosisVerdict.FAILED:
+            return False
+        return self.evidence is None or self.tested[0] > self.evidence.attempt.at
+
+    @property
     def is_test_stale(self) -> bool:
         """Whether the last test failed, but since then a delivery succeeded or somebody connected."""
         if self.tested is None or self.tested[1].verdict is not DiagnosisVerdict.FAILED:
@@ -187,7 +194,9 @@ class ConnectionList:
             state, why = states.get(id, (StoredConnectionState(), ""))
             about = accesses.get(id)
             of_retry = counts.get(id, RetryCounts())
-            health = health_of(self._facts(connection, state, evidences.get(id), tests.get(id), about, id in failed_over), now)
+            health = health_of(
+                self._facts(connection, state, evidences.get(id), tests.get(id), about, of_retry if id in failed_over else None), now
+            )
             by, at = pauses.get(id, ("", 0))
             pause = Pause(why, by, at, held_counts.get(id, 0)) if state.paused else None
             rows.append(
@@ -216,8 +225,9 @@ class ConnectionList:
         evidence: LastAttempt | None,
         tested: tuple[int, DiagnosisReport] | None,
         about: oauth_token_store.ShownAccess | None,
-        has_failures: bool,
+        failed_over: RetryCounts | None,
     ) -> HealthFacts:
+        """failed_over: its items in Retry, if some of them failed over it"""
         return HealthFacts(
             is_paused=state.paused,
             is_released=state.release_rate is not None,
@@ -229,7 +239,8 @@ class ConnectionList:
             else None,
             tested=tested,
             connected_at=(about.connected_at or 0) if about and connection.needs_connecting else 0,
-            has_failures=has_failures,
+            has_failures=failed_over is not None,
+            is_awaited=failed_over is not None and failed_over.waiting > 0,
         )
 
     @staticmethod

@@ -107,7 +107,7 @@ def note(row: ConnectionRow) -> str:
             return _("The last attempt was delivered. Earlier failures are in Retry.")
         case Health.BLOCKED:
             return diagnosis_words.remedy_of(Finding.BLOCKED, None)
-        case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.attempt.at):
+        case Health.REFUSES | Health.SILENT if row.is_decided_by_test and row.tested is not None:
             return diagnosis_words.remedy(row.tested[1])
         case Health.REFUSES if row.evidence is not None and row.evidence.attempt.status is not None:
             finding = refusal_finding(row.evidence.attempt.status)

@@ -98,6 +98,8 @@ class HealthFacts:
     """The instant at which somebody connected it last, 0 for never."""
     has_failures: bool = False
     """Items of Retry that failed over it wait or have used up their retries."""
+    is_awaited: bool = False
+    """Some of these items still wait. A saved correction sends them at once, so none was saved, or it has not been tried yet."""
 
 
 def health_of(facts: HealthFacts, now: int) -> Health:
@@ -115,6 +117,8 @@ def health_of(facts: HealthFacts, now: int) -> Health:
     attempted = facts.attempt.at if facts.attempt else 0
     test = facts.tested if facts.tested is not None and facts.tested[1].finding not in _TARGET_NOT_ASKED else None
     tested = test[0] if test is not None else 0
+    if test is not None and facts.attempt is not None and facts.is_awaited and _proves_nothing(test[1], facts.attempt):
+        tested = 0
     if facts.attempt is not None and attempted >= max(tested, facts.connected_at):
         if facts.attempt.delivered:
             return Health.MIXED if facts.has_failures else Health.ANSWERS
@@ -124,6 +128,12 @@ def health_of(facts: HealthFacts, now: int) -> Health:
     if facts.connected_at and facts.connected_at >= tested:
         return Health.CONNECTED
     return _of_test(test[1], has_failures=facts.has_failures) if test is not None else Health.UNTRIED
+
+
+def _proves_nothing(report: DiagnosisReport, attempt: AttemptEvidence) -> bool:
+    """Whether a test that only connected leaves it open if the target still refuses what it refused the last time."""
+    refused = not (attempt.delivered or attempt.unanswered or attempt.blocked)
+    return refused and report.verdict is DiagnosisVerdict.REACHED
 
 
 def _of_test(report: DiagnosisReport, *, has_failures: bool) -> Health:
