@@ -16,7 +16,9 @@ from tests.story import BY, Story
 from tests.told import Told
 
 from heliograph.accounts import api_tokens
-from heliograph.accounts.models import ApiToken, Role, User
+from heliograph.accounts.models import Account, ApiToken, Role, User
+from heliograph.connections.services.save_and_test import try_connection
+from heliograph.domain.connection.diagnosis import DiagnosisVerdict
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.notification.audience import Topic
 from heliograph.domain.notification.kinds import Kind
@@ -51,7 +53,7 @@ def ada(told: Told) -> User:
 def refusing(told: Told, *codes: str, status: int = 401, body: str = "The token has expired") -> int:
     """A CRM that refuses these registrations, which wait for a retry."""
     told.story.receiver.answer("/crm", Answer(status, body))
-    crm = told.story.connection("CRM", "/crm")
+    crm = told.story.connection("CRM", "/crm", auth="API Key / Token", secrets={Secret.KEY: "k-of-crm"})
     told.story.flow("Leads", [told.story.to(crm)])
     with told.story.worker():
         for code in codes:
@@ -88,6 +90,35 @@ def test_B4_a_connection_refuses_and_works_again(told: Told, ada: User) -> None:
     assert resolved["In-Reply-To"] == opened["Message-ID"]
     told.passes(60)
     assert told.turn() == []
+
+
+def test_B4_a_test_that_sends_nothing_does_not_resolve_a_refusal(told: Told, ada: User) -> None:
+    crm = refusing(told, "R1")
+    told.passes(2)
+    assert told.turn() == ["CRM refuses what we send"]
+    Account.objects.filter(pk=told.story.account).update(allowed_networks=["127.0.0.0/8"])
+    assert try_connection(told.story.account, crm).verdict is DiagnosisVerdict.REACHED
+    for _ in range(3):
+        told.passes(2)
+        assert told.turn() == []
+
+
+def test_B4_no_key_is_asked_for_where_there_is_none(told: Told, ada: User) -> None:
+    """What a refusal most likely means is the same in a message as on the connection's page."""
+    told.story.receiver.answer("/crm", Answer(403, "Not allowed"))
+    crm = told.story.connection("CRM", "/crm")
+    told.story.flow("Leads", [told.story.to(crm)])
+    with told.story.worker():
+        told.story.record("R1", status="Attended")
+        told.story.until("R1", "queued")
+    told.passes(2)
+    told.turn()
+    (mail,) = told.mailbox.mails
+    text = " ".join(text_of(mail).split())
+    assert "Enter a new key" not in text
+    assert "Most likely its key" not in text
+    assert "what this address may do" in text
+    assert "Open CRM: " in text
 
 
 def test_O5_alerts_are_on_from_the_start_for_administrators_alone(told: Told, ada: User) -> None:

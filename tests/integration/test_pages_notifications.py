@@ -182,6 +182,17 @@ def test_B4_the_log_says_what_was_sent_to_whom_and_why_not(told: Told, ada: User
     assert "Ada" not in client.get(f"{reverse('notification-log')}?state=not-sent").text.partition("<tbody>")[2]
 
 
+def test_B4_the_log_says_when_a_message_is_tried_again(told: Told, ada: User, client: Client) -> None:
+    told.story.pause(told.story.connection("CRM", "/crm"))
+    told.passes(2)
+    told.mailbox.close()
+    told.turn()
+    client.force_login(ada)
+    page = client.get(reverse("notification-log")).text
+    assert "Next try " in page
+    assert "Tried 1 times" not in page
+
+
 def test_B4_one_click_stops_a_kind_without_signing_in(told: Told, ada: User, client: Client) -> None:
     told.story.pause(told.story.connection("CRM", "/crm"))
     told.passes(2)

@@ -99,6 +99,13 @@ def test_C4_the_error_that_an_answer_states(headers: tuple[tuple[str, str], ...]
     assert stated_error(TargetResponse(401, headers, body)) == error
 
 
+@pytest.mark.parametrize(("sign_in", "status"), list(product([None, *SignIn], STATUSES)))
+def test_D6_what_is_most_likely_is_said_once_and_not_of_the_targets_own_faults(sign_in: SignIn | None, status: int) -> None:
+    text = diagnosis_words.likely_remedy(refusal_finding(status), sign_in)
+    passes = status >= 500 or status in (408, 425, 429)
+    assert text.lower().count("most likely") == (0 if passes else 1), text
+
+
 # --- what keeps an item from being sent
 
 

@@ -368,6 +368,10 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
     },
 }
 """What is wrong and what mends it, for findings whose remedy depends on how the connection proves its identity."""
+_OF_THE_TARGET: Final = frozenset({Finding.BROKEN, Finding.AWAY, Finding.BUSY, Finding.SLOW})
+"""Findings whose remedy is to wait: the target itself says that the fault is its own."""
+_NAMES_THE_LIKELY: Final = frozenset({(Finding.FORBIDDEN, SignIn.NOTHING), (Finding.NOT_FOUND, SignIn.NOTHING)})
+"""Remedies that say themselves what is most likely."""
 _MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
 """The remedy if the new address is unknown."""
 
@@ -383,6 +387,8 @@ def remedy_of(finding: Finding, sign_in: SignIn | None) -> str:
 def likely_remedy(finding: Finding, sign_in: SignIn | None) -> str:
     """The most likely remedy, as a sentence. An answer proves only that the target refused, not why."""
     remedy = remedy_of(finding, sign_in)
+    if finding in _OF_THE_TARGET or (finding, sign_in) in _NAMES_THE_LIKELY:
+        return remedy
     return _("Most likely: %(remedy)s") % {"remedy": remedy[:1].lower() + remedy[1:]}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,8 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.connections.diagnosis_words import likely_remedy
 from heliograph.deliveries.delivery_words import isolated
+from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.connection_health import Health
+from heliograph.domain.connection.diagnosis import Finding, refusal_finding
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.problem_plan import Observed
@@ -168,7 +170,11 @@ _TITLES: Final[Mapping[str, Callable[[], str]]] = {
     Health.BLOCKED: lambda: _("%(name)s has an address that requests may not go to"),
     Health.REFUSES: lambda: _("%(name)s refuses what we send"),
 }
-_SIGN_IN_STATUSES: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_CREDENTIALS: Final[Mapping[SignIn, Callable[[], str]]] = {
+    SignIn.KEY: lambda: _("Enter a new key"),
+    SignIn.PASSWORD: lambda: _("Enter the password"),
+}
+"""The button by what a connection signs in with, once the target did not accept that."""
 
 
 def _refuses(observed: Observed) -> Letter:
@@ -198,19 +204,19 @@ def _refuses(observed: Observed) -> Letter:
         )
         % {"n": intcomma(observed.number), "name": name}
     )
-    asks_for_key = health == Health.REFUSES and status in _SIGN_IN_STATUSES
-    if asks_for_key:
+    finding = refusal_finding(status, str(facts.get("error", ""))) if health == Health.REFUSES and status else None
+    sign_in = SignIn(facts["sign_in"]) if facts.get("sign_in") else None
+    enter = _CREDENTIALS.get(sign_in) if finding is Finding.UNAUTHORIZED and sign_in else None
+    if enter is not None:
         paragraphs.append(_("Most likely its key or password was replaced or has expired. Its administrator can give you a new one."))
+    elif finding is not None:
+        paragraphs.append(likely_remedy(finding, sign_in))
     return Letter(
         _TITLES.get(health, _TITLES[Health.REFUSES])() % {"name": name},
         before_words=_("It answers:") if words else "",
         words=words,
         paragraphs=paragraphs,
-        button=_("Enter a new key")
-        if asks_for_key
-        else _("Connect again")
-        if health == Health.LOST
-        else _("Open %(name)s") % {"name": name},
+        button=enter() if enter is not None else _("Connect again") if health == Health.LOST else _("Open %(name)s") % {"name": name},
         path=reverse("connection", args=(observed.connection,)),
         why=_("You get this because you are told about %(name)s. We’ll write once more when it works again.") % {"name": name},
     )

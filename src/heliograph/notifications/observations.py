@@ -139,6 +139,8 @@ def _connections(account: Account, reader: AccountReader, rows: Sequence[Connect
                     "name": row.connection.name,
                     "health": row.health.value,
                     "status": evidence.status if is_refusing and evidence else None,
+                    "error": answer.error if answer else "",
+                    "sign_in": ((answer.sign_in if answer else None) or row.connection.sign_in).value,
                     "words": quotable(answer.says) if answer else "",
                     "by": actors.name(row.pause.by) if row.pause and row.pause.by else "",
                     "failed": row.failed,

@@ -128,7 +128,8 @@ def _row(message: Message, users: Mapping[int, str], connections: Mapping[int, s
     if message.state == MessageState.WAITING and message.in_quiet_hours:
         note = _("Held for quiet hours until %(time)s") % {"time": short_moment(message.due)}
     elif message.state == MessageState.WAITING and message.tries:
-        note = _("Tried %(n)s times, next at %(time)s") % {"n": message.tries, "time": short_moment(message.due)}
+        text = _("Next try %(time)s") if message.tries == 1 else _("Tried %(n)s times, next at %(time)s")
+        note = text % {"n": message.tries, "time": short_moment(message.due)}
     elif message.phase == "opened" and numbers.get(message.problem_id):
         note = _("Now %(n)s") % {"n": intcomma(numbers[message.problem_id])}
     return LogRow(
