@@ -122,6 +122,23 @@ def test_F9_why_opens_on_what_failed_or_waits(site: SignalAccount, client: Clien
     assert flow in selected, selected
 
 
+@pytest.mark.parametrize(
+    ("code", "state", "words"),
+    [
+        ("S26-2", "Waiting", "CRM answered 401 Unauthorized."),
+        ("S26-3", "Stopped here", "nothing was sent to CRM."),
+        ("S26-5", "Stopped here", "CRM answered 401 Unauthorized."),
+    ],
+)
+def test_F9_why_ends_with_what_became_of_the_delivery(site: SignalAccount, client: Client, code: str, state: str, words: str) -> None:
+    site.signs_in(client)
+    page = client.get(TIMELINE.format(code)).content
+    gates = text_of(page).rpartition("Activate for")[2].partition("By the flow and tags")[0]
+    sending = gates.rpartition("Send ")[2]
+    assert sending.startswith(state), gates
+    assert words in sending
+
+
 def test_F9_why_opens_on_the_change_that_failed_not_on_the_newest(site: SignalAccount, client: Client) -> None:
     failed = site.actions("S26-5")[0]
     ((change,),) = site.store.all("SELECT change_id FROM action WHERE id = :id", {"id": failed})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -21,7 +22,7 @@ from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.delivery_operations import NothingToSync
 from heliograph.deliveries.destination_rows import destination_rows
-from heliograph.deliveries.explanation import not_triggered
+from heliograph.deliveries.explanation import GateRow, not_triggered
 from heliograph.deliveries.explanation_pair import RecordedChange
 from heliograph.deliveries.message_words import message_words
 from heliograph.deliveries.prospect_words import hindrance
@@ -88,6 +89,9 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         if asked_change is not None and asked_flow is not None and (stored := timeline.change(asked_change)):
             recorded = RecordedChange(stored[0], timeline.registration.event_id, *stored[1:])
             explanation = answer(reader, request.user, recorded, asked_flow)
+            decided = [each for entry in rows.rows if entry.id == asked_change for each in entry.decisions if each.flow == asked_flow]
+            if explanation is not None and decided:
+                explanation["gates"] = _with_deliveries(explanation["gates"], decided[0].deliveries)
         is_linked = ask["why_change"] is not None and ask["why_flow"] is not None
         filters.offer("flow", flow_choices(reader.config))
         context: dict[str, Any] = {
@@ -158,6 +162,23 @@ def _unexplained(entries: Sequence[Entry], stands: Sequence[DestinationOfRegistr
         action = place.action.id
         of_flow = [(id, decision) for id, decision in of_flow if any(each.action.id == action for each in decision.deliveries)] or of_flow
     return (of_flow[0][0] if of_flow else entries[0].id), place.flow
+
+
+def _with_deliveries(gates: Sequence[GateRow], deliveries: Sequence[TimelineDelivery]) -> list[GateRow]:
+    """The gates of a decision, with what became of each delivery in place of the last one, which says only that there was something to send."""
+    if not deliveries:
+        return list(gates)
+    return [*(each for each in gates if each.gate), *(_sent(gates[-1], delivery) for delivery in deliveries)]
+
+
+def _sent(gate: GateRow, delivery: TimelineDelivery) -> GateRow:
+    state, last = delivery.action.state, delivery.attempts[-1] if delivery.attempts else None
+    stops = state in (ActionState.FAILED, ActionState.VALIDATION)
+    return replace(
+        gate,
+        state="wait" if state.is_open else "stopped" if stops else "passed",
+        note=delivery_words.did(delivery.action, last, delivery.connection, hindrance(delivery.prospect)),
+    )
 
 
 def _state(timeline: Timeline, reader: AccountReader) -> str:
