@@ -21,7 +21,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, page_sender, rule_words
 from heliograph.connections.answers import unmatched_conditions
-from heliograph.connections.connection_deliveries import FOLLOWED, pace_of, sent_since
+from heliograph.connections.connection_deliveries import FOLLOWED, SentSince, pace_of, sent_since
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services import oauth_grant, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url, save_connection
@@ -214,8 +214,11 @@ def _form_page(
         "tabs": [],
     }
     if row is not None:
+        sent = _sent_since_save(request, row)
+        if sent is not None:
+            row = get_row(request, row.id)  # so that nothing counts as waiting what `sent` says is sent
         context["tabs"] = connection_tabs(row.id, "setup", administers=True)
-        context |= _trouble_context(request, row)
+        context |= _trouble_context(request, row, sent)
         context |= _shared_context(request, row)
         complete = row.health is not Health.INCOMPLETE  # the last test is from before a setting was missing, so it is not shown
         context["going"] = None if refused or stops else going(request, row.id)
@@ -227,19 +230,28 @@ def _form_page(
     return page(request, SETUP, here="connections", status=409 if stops else form.status, **context)
 
 
-def _trouble_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
-    """What is wrong with the connection; after a save, what became of the items that waited for it."""
+def _sent_since_save(request: AccountRequest, row: ConnectionRow) -> SentSince | None:
+    """What became of the items that waited for the connection when it was saved; None if it was not just saved."""
     saved_at = read_id(request.GET.get(SAVED_AT, "")) or 0
     with account_reader(request.account.pk) as reader:
         now = reader.db.now()
-        sent = sent_since(reader, row.id, saved_at) if now - FOLLOWED < saved_at <= now else None
+        return sent_since(reader, row.id, saved_at) if now - FOLLOWED < saved_at <= now else None
+
+
+def _trouble_context(request: AccountRequest, row: ConnectionRow, sent: SentSince | None) -> dict[str, Any]:
+    """What is wrong with the connection; after a save, what became of the items that waited for it."""
+    with account_reader(request.account.pk) as reader:
         trouble = trouble_callout(reader, row, request.user, pace_of(reader, row.id), on_setup=True)
     shows_sent = sent is not None and bool(sent.sent or sent.under_way)
     has_settled = sent is not None and not sent.under_way and trouble is None
     return {
         "left": left_text(row) if has_settled and row.waiting else None,
         "trouble": None if shows_sent and sent is not None and sent.under_way else trouble,
-        "sent": {"text": sent_text(sent), "under_way": sent.under_way, "href": f"{request.path}?{SAVED_AT}={saved_at}"}
+        "sent": {
+            "text": sent_text(sent),
+            "under_way": sent.under_way,
+            "href": f"{request.path}?{SAVED_AT}={read_id(request.GET[SAVED_AT])}",
+        }
         if shows_sent and sent is not None
         else None,
     }
