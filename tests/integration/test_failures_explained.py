@@ -120,6 +120,8 @@ def test_C3_D6_every_page_explains_a_refusal_by_its_own_facts(story: Story, clie
         assert f"CRM: {answer.status}" in timeline
         group = next(part for part in groups if f"CRM answered {answer.status}" in part)
         agrees(re.sub(r"<[^>]+>", " ", group).replace(" 403", ""), sign_in, answer.status, error if answer.status != 403 else "")
+    insights = text_of(client.get("/signal/metrics/").content)
+    assert not [words for code, words in WORDS.items() if ANSWERS[code].status != 403 and words not in insights]
     assert "CRM is paused: nothing is sent" in callout(client, story.action("U401")["key"])  # the 410 paused it: nothing is sent at once
     assert "sent right away" not in pages["groups"]
 

@@ -250,6 +250,7 @@ def test_I4_an_event_like_one_that_more_rows_name_is_doubted(database: DatabaseF
             "GALA": (True, ""),
             "SUMMIT-27": (False, "SUMMIT-26"),
         }
+        assert next(lack["doubt"] for lack in job.result["lacks"] if lack["event"] == "SUMMIT-27") == "1 of 5 rows; it looks like SUMMIT-26"
 
 
 def test_I4_a_typing_error_of_an_event_has_its_button_though_its_rows_name_several_events(

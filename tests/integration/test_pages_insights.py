@@ -97,6 +97,15 @@ def test_X2_the_summary_says_what_happened(site: SignalAccount, client: Client) 
     assert "<b>Haddad" not in client.get("/signal/metrics/records/failures/").content.decode()
 
 
+def test_X2_the_tabs_say_on_every_page_what_waits_and_what_failed(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    pages = [client.get(f"/signal/metrics/{tab}").content.decode() for tab in ("", "troubleshooting/", "feed/")]
+    tabs = [re.findall(r'<nav class="tabs".*?</nav>', page, re.DOTALL)[0] for page in pages]
+    assert {" ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in tabs} == {
+        "Summary Troubleshooting 2 waiting 1 failed Activity Feed"
+    }
+
+
 def test_X1_an_account_with_only_test_flows_is_led_to_their_numbers(story: Story, client: Client) -> None:
     crm = story.connection("Sales CRM", "/crm")
     story.flow("Trial", [story.to(crm)], mode=Mode.TEST)

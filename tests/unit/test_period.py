@@ -158,6 +158,13 @@ def test_X1_a_period_is_compared_with_the_one_before(query: dict[str, str], ends
     assert (local(window), local(window.before(BERLIN))) == (ends, before)
 
 
+def test_X1_days_that_have_not_ended_are_compared_as_far_as_they_have_come() -> None:
+    window = window_of({"from": "2026-10-13", "to": "2026-10-14"}, NOW, BERLIN)
+    assert local(window.before(BERLIN, NOW)) == ("Sun 11 Oct 00:00", "Mon 12 Oct 14:33")
+    ended = window_of({"from": "2026-10-12", "to": "2026-10-13"}, NOW, BERLIN)
+    assert local(ended.before(BERLIN, NOW)) == ("Sat 10 Oct 00:00", "Mon 12 Oct 00:00")
+
+
 def test_X1_yesterday_is_compared_by_the_clock_where_the_clocks_were_changed() -> None:
     now = int(datetime.datetime(2026, 10, 25, 12, 0, tzinfo=BERLIN).timestamp()) * 1_000_000  # 25 hours
     window = calendar_window(CalendarPeriod.TODAY, now, BERLIN)

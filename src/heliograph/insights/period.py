@@ -115,8 +115,12 @@ class Window:
         """The largest number of minutes that divides the width of every column but the first and the last."""
         return math.gcd(*((end - self.edges[1]) // MINUTE for end in self.edges[1:-1])) or 60
 
-    def before(self, zone: ZoneInfo) -> Window:
-        """The period before, in one column: as long, and for one of the calendar as far into its day or week."""
+    def before(self, zone: ZoneInfo, now: int | None = None) -> Window:
+        """The period before, in one column: as long, and for one of the calendar as far into its day or week.
+
+        now: of a range of days that has not ended, only what has passed is compared
+        """
+        end = self.until if now is None else min(self.until, (now // MINUTE + 1) * MINUTE)
         shift = (
             {CalendarPeriod.WEEK: 7}.get(self.calendar, 1)
             if self.calendar
@@ -126,7 +130,7 @@ class Window:
         )
         if not shift:
             return Window((2 * self.since - self.until, self.since))
-        since, until = (_shifted(at, shift, zone) for at in (self.since, self.until))
+        since, until = (_shifted(at, shift, zone) for at in (self.since, end))
         return Window((since, max(until, since + MINUTE)))
 
 

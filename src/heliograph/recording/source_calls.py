@@ -125,7 +125,7 @@ def mapped_call(mapping: CallMapping, stored: StoredCall, *, first: int = MAX_RE
     try:
         return documents_of(mapping, call_json(stored), first=first)
     except NoCallBody as error:
-        cure = gettext_noop("Ask the sender for JSON; correcting the mapping cannot cure it.")
+        cure = gettext_noop("Ask the sender for JSON; correcting the mapping cannot fix it.")
         return MappedCall(call_problems=(CallProblem(_clipped(Sentence("cannot be read: %(error)s", error=error.sentence)), cure=cure),))
     except Exception as error:  # a bug of ours that one call meets: it waits, and the others go on
         log.exception("source_call_not_mapped", call=stored.id, error=type(error).__name__)

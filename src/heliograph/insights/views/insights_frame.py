@@ -153,7 +153,7 @@ class Frame(FigureScope):
 
     def figures_before(self, reader: AccountReader) -> PeriodFigures:
         """The figures of the period before, to compare with."""
-        return replace(self, window=self.window.before(ZoneInfo(self.request.account.timezone))).figures(reader)
+        return replace(self, window=self.window.before(ZoneInfo(self.request.account.timezone), reader.db.now())).figures(reader)
 
     @property
     def before_text(self) -> str:

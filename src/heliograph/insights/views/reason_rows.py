@@ -44,6 +44,7 @@ def _reason_row(reason: FailureReason, reader: AccountReader, frame: Frame) -> d
         "tone": tone,
         "state": state,
         "cause": reason.cause,
+        "quote": reason.says,
         "cure": reason.cure,
         "href": frame.number_at(reason.kind, reason.number, alike=reason.action),
         "fix": fix.text,

@@ -241,7 +241,6 @@ _FACTS: Final[Mapping[str, str]] = {
 _VALUES_NAMED: Final = 3
 _DISAGREE: Final = gettext_noop("its %(rows)s rows disagree about the %(fact)s of the event: %(counts)s")
 _SAME_NAME: Final = gettext_noop("%(rows)s rows; %(other)s has the same name and %(more)s rows")
-_LIKE_ANOTHER: Final = gettext_noop("%(rows)s rows; it looks like %(other)s, which %(more)s rows name")
 
 
 def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> Doubt:
@@ -267,11 +266,11 @@ def _like_another(code: str, event: EventCensus, census: Census, known: Mapping[
         if name and its.facts.get("name", "").casefold() == name:
             return Doubt(Sentence(_SAME_NAME, rows=event.rows, other=other, more=its.rows), other)
         if likeness.most_alike(code, [other]):
-            return Doubt(Sentence(_LIKE_ANOTHER, rows=event.rows, other=other, more=its.rows), other)
+            return Doubt(Sentence(_LOOKS_LIKE, count=event.rows, rows=census.rows, name=other), other)
     for other in known:
         beside = census.events[other].rows if other in census.events else 0
         if (event.rows * _RARE < census.rows or event.rows < min(_FEW, beside)) and likeness.most_alike(code, [other]):
-            return Doubt(Sentence("%(rows)s rows; it looks like %(other)s", rows=event.rows, other=other), other)
+            return Doubt(Sentence(_LOOKS_LIKE, count=event.rows, rows=census.rows, name=other), other)
     return NO_DOUBT
 
 

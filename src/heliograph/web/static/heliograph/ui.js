@@ -322,6 +322,13 @@ document.querySelectorAll("form[data-timezone]").forEach((el) => {
   if (list instanceof HTMLSelectElement && [...list.options].some((option) => option.value === zone)) list.value = zone;
 });
 
+/** <form data-shown-at-once>: a choice of light or dark is shown at once, and kept when it is saved. */
+document.addEventListener("change", ({ target }) => {
+  if (!(target instanceof HTMLInputElement && target.type === "radio" && target.closest("form[data-shown-at-once]"))) return;
+  if (target.value) document.documentElement.dataset.theme = target.value;
+  else delete document.documentElement.dataset.theme;
+});
+
 /**
  * <time datetime data-until="in # s" data-now="Now">: a time to come is counted down within its last 100 seconds. Before, the words of the page stay.
  * The clocks of the page and of the server may differ, so the server's time left counts (data-left, in seconds), from when it was shown.
