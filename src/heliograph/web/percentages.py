@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from django.utils import formats
 from django.utils.translation import gettext as _
+
+MOST_TIMES: Final = 10
+"""A number that is more than so many times the one before has no difference in percent: the one before was the beginning of something."""
 
 
 def percent(share: float) -> str:
@@ -17,3 +21,8 @@ def percent(share: float) -> str:
     number = formats.number_format(tenths / 10, 1 if tenths % 10 else 0)
     # Translators: a percentage, with a space before the sign if your language has one: 96.1%, 96,1 %
     return _("%(number)s%%") % {"number": number}
+
+
+def difference(number: int, before: int) -> str:
+    """How much more or less a number is than the one before, in percent; "" where a percentage says nothing (`MOST_TIMES`)."""
+    return percent(abs(number - before) / before) if before and number <= MOST_TIMES * before else ""

@@ -20,7 +20,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
-from heliograph.web.percentages import percent
+from heliograph.web.percentages import difference, percent
 
 MOST: Final = 50
 """The destinations that are listed; more have the page of Connection Activity."""
@@ -46,7 +46,7 @@ def destination_rows(reader: AccountReader, frame: Frame, figures: PeriodFigures
             _row(each, names.get(each.connection, ""), frame)
             | {
                 "flows": _flows(reader, each.connection),
-                "before": f"{sign}{percent(abs(each.sent - earlier) / earlier)}" if earlier else "",
+                "before": f"{sign}{share}" if (share := difference(each.sent, earlier)) else "",
                 "last": from_micros(delivered_at) if delivered_at else None,
             }
         )

@@ -27,7 +27,7 @@ from heliograph.insights.views.insights_frame import Frame
 from heliograph.insights.views.reason_rows import reason_rows, untagged_context
 from heliograph.web.charts import Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
-from heliograph.web.percentages import percent
+from heliograph.web.percentages import difference
 
 NOT_REPORTED = "-"
 """Shown for a figure that no connection reports (X2)."""
@@ -177,9 +177,10 @@ def _retry_plot(buckets: Sequence[Bucket], retries: Sequence[int], delivered: Se
 def _answer(delivered: int, before: int, frame: Frame) -> str:
     """ "3,211 delivered, 12 % more than yesterday by this time."""
     text = ngettext("%(n)s delivered", "%(n)s delivered", delivered) % {"n": intcomma(delivered)}
-    if not before:
+    share = difference(delivered, before)
+    if not share:
         return f"{text}."
-    facts = {"delivered": text, "share": percent(abs(delivered - before) / before), "before": frame.before_text}
+    facts = {"delivered": text, "share": share, "before": frame.before_text}
     if delivered == before:
         return _("%(delivered)s, as many as %(before)s.") % facts
     if delivered > before:

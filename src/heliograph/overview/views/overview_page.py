@@ -31,7 +31,7 @@ from heliograph.sources.failing_sources import failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.pages import page
-from heliograph.web.percentages import percent
+from heliograph.web.percentages import difference, percent
 from heliograph.web.templatetags.moments import ago, clock_minute, day, soon
 
 SHOWN_FLOWS = 3
@@ -159,11 +159,11 @@ def _delivered(at_a_glance: AccountOverview) -> str:
             "n": facts["n"],
             "people": intcomma(people),
         }
-    if not before:
+    facts["share"] = difference(sent, before)
+    if not facts["share"]:
         return _("%(n)s by %(time)s") % facts
     if sent == before:
         return _("%(n)s by %(time)s, as many as yesterday by this time") % facts
-    facts["share"] = percent(abs(sent - before) / before)
     if sent > before:
         return _("%(n)s by %(time)s, %(share)s more than yesterday by this time") % facts
     return _("%(n)s by %(time)s, %(share)s fewer than yesterday by this time") % facts
