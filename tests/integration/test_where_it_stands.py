@@ -53,6 +53,12 @@ def test_X5_a_timeline_begins_with_where_it_stands(site: SignalAccount, client: 
         assert words in stands(client, path), path
 
 
+def test_X5_what_was_never_sent_says_why(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    shown = stands(client, TIMELINE.format("S26-1")).partition("All flows")[0]
+    assert "Not sent This flow does not act on Attended. Why" in shown, shown
+
+
 def test_X5_it_is_sent_again_from_the_strip_by_who_may(site: SignalAccount, client: Client) -> None:
     site.signs_in(client, site.viewer)
     assert "Resend" not in stands(client, TIMELINE.format("S26-1"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -21,18 +21,24 @@ _SUBMITTED: Final = (ActionState.QUEUED, ActionState.FAILED)
 
 
 def destination_rows(
-    rows: Sequence[DestinationOfRegistration], timeline: str, newest_change: int | None, *, may_send: bool
+    rows: Sequence[DestinationOfRegistration],
+    timeline: str,
+    newest_change: int | None,
+    *,
+    may_send: bool,
+    reasons: Mapping[int, str] | None = None,
 ) -> list[dict[str, Any]]:
     """The lines of a registration's destinations.
 
     timeline: the URL of its timeline
     newest_change: its newest change, for the links to why nothing was sent; None if none is stored
     may_send: whether the reader may send it again
+    reasons: why flows sent nothing, by flow, as far as it is known
     """
-    return [_row(row, timeline, newest_change, may_send=may_send) for row in rows]
+    return [_row(row, timeline, newest_change, may_send=may_send, reason=(reasons or {}).get(row.flow, "")) for row in rows]
 
 
-def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | None, *, may_send: bool) -> dict[str, Any]:
+def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | None, *, may_send: bool, reason: str) -> dict[str, Any]:
     line: dict[str, Any] = {
         "name": row.connection_name or row.flow_name,
         "flow": row.flow_name,
@@ -45,7 +51,7 @@ def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | Non
     why = f"{timeline}?{urlencode({'why-change': newest_change, 'why-flow': row.flow})}#why" if newest_change is not None else ""
     action = row.action
     if action is None or (row.stuck is not None and action.state is ActionState.SUCCESS):
-        return line | _of_decision(row) | {"href": why, "link": _("Why") if why else ""}
+        return line | _of_decision(row, reason) | {"href": why, "link": _("Why") if why else ""}
     tone, state = delivery_words.delivery_state(action.state)
     at = from_micros(row.attempt.at if row.attempt is not None else action.created)
     keeps = hindrance(row.prospect)
@@ -71,11 +77,11 @@ def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | Non
     return line
 
 
-def _of_decision(row: DestinationOfRegistration) -> dict[str, str]:
+def _of_decision(row: DestinationOfRegistration, reason: str) -> dict[str, str]:
     if row.stuck is ItemState.UNTAGGED:
         return {"tone": "wait", "state": _("Waits for a tag"), "says": _("It is checked as soon as its status or property has one.")}
     if row.stuck is ItemState.WAITING:
         return {"tone": "wait", "state": _("Waiting"), "says": _("Its check is tried again.")}
     if row.stuck is ItemState.FAILED:
         return {"tone": "failed", "state": _("Failed"), "says": _("It could not be checked.")}
-    return {"tone": "quiet", "state": _("Not sent"), "says": _("This flow sends none of its changes.")}
+    return {"tone": "quiet", "state": _("Not sent"), "says": reason or _("This flow sends none of its changes.")}

@@ -99,7 +99,11 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
             "why_fields": _why_fields(reader, timeline, rows.rows, asked_change, asked_flow),
             "now": _state(timeline, reader),
             "stands": destination_rows(
-                stands, request.path, rows.rows[0].id if rows.rows else None, may_send=may(request.user, Role.PLANNER)
+                stands,
+                request.path,
+                rows.rows[0].id if rows.rows else None,
+                may_send=may(request.user, Role.PLANNER),
+                reasons=_reasons(rows.rows, timeline, reader),
             ),
             "sync_flows": flow_choices(reader.config),
         }
@@ -162,6 +166,18 @@ def _unexplained(entries: Sequence[Entry], stands: Sequence[DestinationOfRegistr
         action = place.action.id
         of_flow = [(id, decision) for id, decision in of_flow if any(each.action.id == action for each in decision.deliveries)] or of_flow
     return (of_flow[0][0] if of_flow else entries[0].id), place.flow
+
+
+def _reasons(entries: Sequence[Entry], timeline: Timeline, reader: AccountReader) -> dict[int, str]:
+    """Why flows sent nothing, by flow: in the words of the newest change that a flow did not take."""
+    return {
+        decision.flow: not_triggered(
+            decision.reason, decision.queue, entry.change, reader.config, timeline.registration.event, decision.flow
+        )[0]
+        for entry in reversed(entries)
+        for decision in entry.decisions
+        if decision.reason is not None
+    }
 
 
 def _with_deliveries(gates: Sequence[GateRow], deliveries: Sequence[TimelineDelivery]) -> list[GateRow]:
