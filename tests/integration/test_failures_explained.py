@@ -122,6 +122,8 @@ def test_C3_D6_every_page_explains_a_refusal_by_its_own_facts(story: Story, clie
         agrees(re.sub(r"<[^>]+>", " ", group).replace(" 403", ""), sign_in, answer.status, error if answer.status != 403 else "")
     insights = text_of(client.get("/signal/metrics/").content)
     assert not [words for code, words in WORDS.items() if ANSWERS[code].status != 403 and words not in insights]
+    answers = re.findall(r'<a href="([^"]*)">See the answer</a>', client.get("/signal/metrics/").content.decode())
+    assert f"{RETRY}{story.action('E500')['key']}/" in answers  # nothing here cures it
     assert "CRM is paused: nothing is sent" in callout(client, story.action("U401")["key"])  # the 410 paused it: nothing is sent at once
     assert "sent right away" not in pages["groups"]
 

@@ -17,7 +17,7 @@ from heliograph.domain.figures import Figures
 from heliograph.insights.failure_reasons import FailureReason, failure_reasons
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.views.insights_frame import Frame
-from heliograph.retry.fix_links import cured_at
+from heliograph.retry.fix_links import FixLink, cured_at
 from heliograph.retry.retry_items import StatusChoice
 
 
@@ -39,6 +39,8 @@ def _reason_row(reason: FailureReason, reader: AccountReader, frame: Frame) -> d
     """A reason for insights/reasons.html."""
     tone, state = delivery_words.state_of(reason.state)
     fix = cured_at(reason.trouble, reader.config, frame.request.user)
+    if not fix.text and reason.trouble.failure.status is not None:
+        fix = FixLink(_("See the answer"), reverse("retry-item", args=(f"a{reason.action}",)))
     return {
         "number": reason.number,
         "tone": tone,
