@@ -270,6 +270,18 @@ def test_C7_a_stored_rule_that_can_never_match_is_pointed_out_and_keeps_its_mean
     assert form["c0-0-name"] == ['["$"].success']
 
 
+def test_C7_what_an_earlier_clause_decides_does_not_speak_against_a_later_one(story: Story) -> None:
+    """As in a preset: 200 and "ok" is delivered, and errors come as JSON. Nothing is wrong while only the first was seen."""
+    crm = answered(story, "ok", "ok")
+    error = {"if": [{"in": "json", "name": "id", "is": ["invalid"]}], "then": "failed"}
+    taken = {"if": [{"in": "status", "is": ["200"]}, {"in": "body", "is": ["ok"]}], "then": "delivered"}
+    by_rule = [
+        [each.answers for each in answers.unmatched_conditions(story.db, story.account, crm, answers.parse_rule(rule))]
+        for rule in ([taken, error], [error])
+    ]
+    assert by_rule == [[0], [2]]
+
+
 def test_C7_only_the_newest_answers_of_the_connection_are_looked_at(story: Story) -> None:
     crm = answered(story, *({"old": 1} for _ in range(3)))
     other = story.connection("Other", "/other")

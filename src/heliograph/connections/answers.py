@@ -8,7 +8,7 @@ from typing import Final
 
 from heliograph.connections.rule_paths import plain_rule
 from heliograph.deliveries.exchanges import exchange
-from heliograph.domain.connection.response_rule import Condition, Rule, Then, classify_response, match_of, read_rule
+from heliograph.domain.connection.response_rule import Condition, Rule, Then, classify_response, first_match, match_of, read_rule
 from heliograph.domain.connection.rule_proposal import propose
 from heliograph.domain.connection.target_response import UTF_8, TargetResponse
 from heliograph.domain.delivery.outcomes import Delivered, Lead
@@ -189,6 +189,8 @@ def unmatched_conditions(
 ) -> list[UnmatchedCondition]:
     """The conditions whose path or header occurs in none of a connection's newest stored answers. It reads at most OFFERED answers.
 
+    An answer that an earlier clause decides says nothing about the clauses after it, such as those of a preset about errors.
+
     tried_on: the answer on which the rule was tried; it is read as well
     """
     if not any(each.name for clause in rule for each in clause.conditions):
@@ -202,8 +204,9 @@ def unmatched_conditions(
     responses = [response for (stored,) in rows if (response := _read_response(stored)) is not None] + ([tried_on] if tried_on else [])
     unmatched = []
     for number, clause in enumerate(rule):
+        undecided = [each for each in responses if first_match(rule[:number], each) is None]
         for condition in clause.conditions:
-            results = [(each, result) for each in responses if (result := condition.finds(each)) is not None]
+            results = [(each, result) for each in undecided if (result := condition.finds(each)) is not None]
             if condition.name and not any(result for _, result in results):
                 is_json = [each for each, _ in results if each.json is not ABSENT]
                 unmatched.append(UnmatchedCondition(number, condition, len(results), len(is_json)))
