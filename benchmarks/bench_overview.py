@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bench_insights import _clocks, _since, summed_up
+from bench_insights import _clocks, _since, roll_up_people, summed_up
 
 
 def looks_at(account: Any) -> dict[str, Callable[[], Any]]:
@@ -94,6 +94,7 @@ def main() -> None:
     from heliograph.accounts.models import Account
 
     account = Account.objects.get(code=options.account)
+    roll_up_people(account.pk)
     found = measured(account, options.looks)
     if options.json:
         print(json.dumps(found))
