@@ -23,6 +23,8 @@ from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.registration_deliveries import DeliveryFilter, deliveries_of, registrations_in
+from heliograph.deliveries.registration_destinations import DestinationOfRegistration
+from heliograph.deliveries.unsent_reasons import unsent_reasons
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.item_state import ItemState
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
@@ -452,6 +454,10 @@ def test_X5_a_timeline_goes_by_registration(explaining: Explaining, large: tuple
     counts = Timeline(reader, registration).counts()
     assert (counts.changes, counts.decisions, counts.attempts) == (1, 1, 1)
     assert Timeline(reader, registration).change(1_000_002) is None
+    of_flow = [DestinationOfRegistration(8, "", s.connection, ""), DestinationOfRegistration(1, "", s.connection, "")]
+    explaining.plans.clear()
+    unsent_reasons(reader, registration.id, event, of_flow)
+    assert goes_by(explaining, "run_of_change")
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -20,6 +20,7 @@ from tests.tables import table_rows
 from heliograph.deliveries.registration_deliveries import DeliveryState, deliveries_of, registrations_in
 from heliograph.domain.delivery.item_state import ItemState
 from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 
 TIMELINE = "/signal/registrations/SUMMIT-26/{}/"
 
@@ -55,8 +56,24 @@ def test_X5_a_timeline_begins_with_where_it_stands(site: SignalAccount, client: 
 
 def test_X5_what_was_never_sent_says_why(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
-    shown = stands(client, TIMELINE.format("S26-1")).partition("All flows")[0]
-    assert "Not sent This flow does not act on Attended. Why" in shown, shown
+    for path in (TIMELINE.format("S26-1"), TIMELINE.format("S26-1") + "?show=sent", "/registrations/SUMMIT-26/S26-1/"):
+        assert "Not sent This flow does not act on Attended. Why" in stands(client, path), path
+
+
+def test_X5_what_was_never_sent_leads_to_the_change_that_says_why(site: SignalAccount, client: Client) -> None:
+    setup = site.setup
+    ((judged,),) = site.store.all(f"SELECT min(change_id) FROM run WHERE decision = 1 AND flow_id = {setup.id(902)}")
+    slack = Destination(setup.id(914), "Slack", connection=setup.connection, payload_mapping=setup.mapping)
+    setup.save_flow(Flow(setup.id(904), 1, "Events", Mode.LIVE, True, Watch.EVENT, destinations=(slack,)))
+    site.record({"code": "S26-1", "sessions": [{"code": "KEYNOTE", "status": "Registered"}]})
+    ((newest,),) = site.store.all("SELECT max(id) FROM change")
+    site.signs_in(client)
+    for path in (TIMELINE.format("S26-1"), "/registrations/SUMMIT-26/S26-1/"):
+        shown = stands(client, path)
+        assert "Cancellations to Slack Not sent This flow does not act on Attended. Why" in shown, "the newest one that it judged counts"
+        assert "Events Not sent Filtered: this flow does not watch such changes. Why" in shown
+        links = re.findall(r"why-change=(\d+)&amp;why-flow=(\d+)#why", client.get(path).content.decode())
+        assert {(str(judged), str(setup.id(902))), (str(newest), str(setup.id(904)))} <= set(links)
 
 
 def test_X5_it_is_sent_again_from_the_strip_by_who_may(site: SignalAccount, client: Client) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.registration_destinations import DestinationOfRegistration
+from heliograph.deliveries.unsent_reasons import UnsentReason
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.item_state import ItemState
 from heliograph.store.instants import from_micros
@@ -26,19 +27,21 @@ def destination_rows(
     newest_change: int | None,
     *,
     may_send: bool,
-    reasons: Mapping[int, str] | None = None,
+    reasons: Mapping[int, UnsentReason],
 ) -> list[dict[str, Any]]:
     """The lines of a registration's destinations.
 
     timeline: the URL of its timeline
-    newest_change: its newest change, for the links to why nothing was sent; None if none is stored
+    newest_change: its newest change, for the links to why nothing was sent where no reason is known; None if none is stored
     may_send: whether the reader may send it again
-    reasons: why flows sent nothing, by flow, as far as it is known
+    reasons: why flows sent nothing, by flow
     """
-    return [_row(row, timeline, newest_change, may_send=may_send, reason=(reasons or {}).get(row.flow, "")) for row in rows]
+    return [_row(row, timeline, newest_change, may_send=may_send, reason=reasons.get(row.flow)) for row in rows]
 
 
-def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | None, *, may_send: bool, reason: str) -> dict[str, Any]:
+def _row(
+    row: DestinationOfRegistration, timeline: str, newest_change: int | None, *, may_send: bool, reason: UnsentReason | None
+) -> dict[str, Any]:
     line: dict[str, Any] = {
         "name": row.connection_name or row.flow_name,
         "flow": row.flow_name,
@@ -48,7 +51,8 @@ def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | Non
         "resend_href": "",
         "item": "",
     }
-    why = f"{timeline}?{urlencode({'why-change': newest_change, 'why-flow': row.flow})}#why" if newest_change is not None else ""
+    change = reason.change if reason is not None else newest_change
+    why = f"{timeline}?{urlencode({'why-change': change, 'why-flow': row.flow})}#why" if change is not None else ""
     action = row.action
     if action is None or (row.stuck is not None and action.state is ActionState.SUCCESS):
         return line | _of_decision(row, reason) | {"href": why, "link": _("Why") if why else ""}
@@ -77,11 +81,11 @@ def _row(row: DestinationOfRegistration, timeline: str, newest_change: int | Non
     return line
 
 
-def _of_decision(row: DestinationOfRegistration, reason: str) -> dict[str, str]:
+def _of_decision(row: DestinationOfRegistration, reason: UnsentReason | None) -> dict[str, str]:
     if row.stuck is ItemState.UNTAGGED:
         return {"tone": "wait", "state": _("Waits for a tag"), "says": _("It is checked as soon as its status or property has one.")}
     if row.stuck is ItemState.WAITING:
         return {"tone": "wait", "state": _("Waiting"), "says": _("Its check is tried again.")}
     if row.stuck is ItemState.FAILED:
         return {"tone": "failed", "state": _("Failed"), "says": _("It could not be checked.")}
-    return {"tone": "quiet", "state": _("Not sent"), "says": reason or _("This flow sends none of its changes.")}
+    return {"tone": "quiet", "state": _("Not sent"), "says": reason.says if reason else _("This flow sends none of its changes.")}

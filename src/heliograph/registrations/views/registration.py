@@ -19,6 +19,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.destination_rows import destination_rows
 from heliograph.deliveries.registration_destinations import destinations_of
+from heliograph.deliveries.unsent_reasons import unsent_reasons
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.item_plan import ItemOutcome
 from heliograph.registrations import draft
@@ -169,9 +170,16 @@ def _show(request: AccountRequest, db: Database, registration: Opened, form: Cha
 def _stands(db: Database, request: AccountRequest, registration: Opened) -> list[dict[str, Any]]:
     """Where the registration stands, for deliveries/destinations.html."""
     mode = Mode.TEST if registration.is_test else Mode.LIVE
-    rows = destinations_of(AccountReader(db, request.account.pk), registration.id, mode)
+    reader = AccountReader(db, request.account.pk)
+    rows = destinations_of(reader, registration.id, mode)
     timeline = reverse("timeline", args=(registration.event.code, registration.code))
-    return destination_rows(rows, timeline, registration.last_change, may_send=may(request.user, Role.PLANNER))
+    return destination_rows(
+        rows,
+        timeline,
+        registration.last_change,
+        may_send=may(request.user, Role.PLANNER),
+        reasons=unsent_reasons(reader, registration.id, registration.event, rows),
+    )
 
 
 def _head(registration: Opened) -> dict[str, Any]:

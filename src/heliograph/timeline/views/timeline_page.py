@@ -28,6 +28,7 @@ from heliograph.deliveries.message_words import message_words
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.registration_destinations import DestinationOfRegistration, destinations_of, needs_explaining
 from heliograph.deliveries.removed_content import removed_content, removed_records
+from heliograph.deliveries.unsent_reasons import unsent_reasons
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
@@ -103,7 +104,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
                 request.path,
                 rows.rows[0].id if rows.rows else None,
                 may_send=may(request.user, Role.PLANNER),
-                reasons=_reasons(rows.rows, timeline, reader),
+                reasons=unsent_reasons(reader, timeline.registration.id, timeline.registration.event, stands),
             ),
             "sync_flows": flow_choices(reader.config),
         }
@@ -166,18 +167,6 @@ def _unexplained(entries: Sequence[Entry], stands: Sequence[DestinationOfRegistr
         action = place.action.id
         of_flow = [(id, decision) for id, decision in of_flow if any(each.action.id == action for each in decision.deliveries)] or of_flow
     return (of_flow[0][0] if of_flow else entries[0].id), place.flow
-
-
-def _reasons(entries: Sequence[Entry], timeline: Timeline, reader: AccountReader) -> dict[int, str]:
-    """Why flows sent nothing, by flow: in the words of the newest change that a flow did not take."""
-    return {
-        decision.flow: not_triggered(
-            decision.reason, decision.queue, entry.change, reader.config, timeline.registration.event, decision.flow
-        )[0]
-        for entry in reversed(entries)
-        for decision in entry.decisions
-        if decision.reason is not None
-    }
 
 
 def _with_deliveries(gates: Sequence[GateRow], deliveries: Sequence[TimelineDelivery]) -> list[GateRow]:
