@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -74,6 +75,17 @@ def test_X5_what_was_never_sent_leads_to_the_change_that_says_why(site: SignalAc
         assert "Events Not sent Filtered: this flow does not watch such changes. Why" in shown
         links = re.findall(r"why-change=(\d+)&amp;why-flow=(\d+)#why", client.get(path).content.decode())
         assert {(str(judged), str(setup.id(902))), (str(newest), str(setup.id(904)))} <= set(links)
+
+
+@pytest.mark.parametrize(("code", "state"), [("S26-2", "Waiting"), ("S26-5", "Failed")])
+def test_X5_the_targets_own_words_stand_first(site: SignalAccount, client: Client, code: str, state: str) -> None:
+    answer = json.dumps({"status": 401, "headers": [["content-type", "application/json"]], "body": '{"message": "Invalid webhook <7>."}'})
+    site.store.all(
+        "UPDATE attempt_content SET response = :answer WHERE account_id = :a RETURNING n", {"answer": answer, "a": site.account.pk}
+    )
+    site.signs_in(client)
+    for path in (TIMELINE.format(code), f"/registrations/SUMMIT-26/{code}/"):
+        assert f"CRM All {state} Invalid webhook &lt;7&gt; CRM answered 401 Unauthorized." in stands(client, path), path
 
 
 def test_X5_it_is_sent_again_from_the_strip_by_who_may(site: SignalAccount, client: Client) -> None:

@@ -45,6 +45,7 @@ def _row(
     line: dict[str, Any] = {
         "name": row.connection_name or row.flow_name,
         "flow": row.flow_name,
+        "quote": "",
         "title": "",
         "href": "",
         "resend": "",
@@ -69,6 +70,7 @@ def _row(
         "tone": tone,
         "state": state,
         "says": says,
+        "quote": row.target_words if row.target_words not in says else "",  # the words of a response rule may contain it
         "title": moment(at),
         "href": reverse("retry-item", args=(f"a{action.id}",)),
         "link": _("See it"),

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.exchanges import exchanges
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
+from heliograph.deliveries.refusals import said_by_target
 from heliograph.deliveries.registration_deliveries import RegistrationDeliveries, deliveries_of
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.item_state import ItemState
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.natural_order import natural_order
 from heliograph.store.queue.action_rows import StoredAction, StoredAttempt, attempts_of
@@ -33,6 +36,8 @@ class DestinationOfRegistration:
     prospect: Prospect = NO_PROSPECT
     stuck: ItemState | None = None
     """The state of a decision of the flow that waits or failed; None for none."""
+    target_words: str = ""
+    """The target's own word for why it refused what waits or failed; "" if it gave none."""
 
 
 def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> list[DestinationOfRegistration]:
@@ -54,6 +59,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
         connection = tried.connection if tried else current.get((flow_id, destination_id), action.connection if action else 0)
         rows.append((flow_id, connection, action, tried))
     connections = reader.connection_names({connection for _flow, connection, *_last in rows})
+    answers = exchanges(reader.db, reader.account, [action.id for action in deliveries.last if _was_refused(action)])
     destinations = [
         DestinationOfRegistration(
             flow_id,
@@ -64,10 +70,16 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
             tried,
             known.get(action.id, NO_PROSPECT) if action else NO_PROSPECT,
             deliveries.stuck.get(flow_id),
+            said_by_target(answers.get((action.id, tried.number))) if action is not None and tried is not None else "",
         )
         for flow_id, connection, action, tried in rows
     ]
     return sorted(destinations, key=lambda each: (natural_order(each.flow_name), each.flow, natural_order(each.connection_name)))
+
+
+def _was_refused(action: StoredAction) -> bool:
+    """Whether an action waits or failed because of what the target answered."""
+    return action.state in (ActionState.QUEUED, ActionState.FAILED) and action.cause in (Cause.ANSWER, Cause.RULE)
 
 
 def needs_explaining(rows: Sequence[DestinationOfRegistration]) -> DestinationOfRegistration | None:
