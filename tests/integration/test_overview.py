@@ -18,6 +18,7 @@ from tests.builders import signal_account
 from tests.builders.outcome import BUSY, REFUSED
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
+from tests.counted import counting
 from tests.databases import DatabaseFacts
 from tests.figures import fold_all
 from tests.page_text import text_of
@@ -27,7 +28,7 @@ from tests.story import Story
 from tests.tables import table_rows
 
 from heliograph.connections.connection_deliveries import quantile
-from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.outcomes import Delivered
@@ -370,6 +371,29 @@ def test_D6_an_answer_without_words_is_not_quoted_twice(story: Story, receiver: 
         page = client.get(path).content.decode()
         (quote,) = re.findall(r"<blockquote.*?</blockquote>", page, re.DOTALL)
         assert quote.count("403 Forbidden") == 1, (path, quote)
+
+
+def test_D6_a_failure_by_a_response_rule_quotes_the_target_too(story: Story, receiver: Receiver, client: Client) -> None:
+    rule = [{"if": [{"in": "status", "is": ["404"]}], "then": "failed", "shows": "message"}]
+    statements = []
+    for number in range(3):
+        receiver.answer(f"/{number}", Answer(404, {"message": f"Invalid webhook {number}."}))
+        story.flow(f"To {number}", [story.to(story.connection(f"CRM {number}", f"/{number}", rule=rule))])
+        with story.worker():
+            story.record(f"A-{number}", status="Attended")
+            queued(story, sum(range(1, number + 2)))
+        needs_of(AccountReader(story.db, story.account))
+        with counting(story.db, wakers={}) as cost:
+            assert len(needs_of(AccountReader(story.db, story.account)).needs) == number + 1
+        statements.append(cost.statements)
+    assert len(set(statements)) == 1, "the words of all are read at once"
+    story.signs_in(client)
+    page = client.get(OVERVIEW).content.decode()
+    quotes = re.findall(r'<blockquote class="quote">(.*?)</blockquote>', page, re.DOTALL)
+    for number, quote in enumerate(sorted(quotes)):
+        words = text_of(f"<main {quote}".encode())
+        assert re.fullmatch(rf"Invalid webhook {number} Its answer at \d\d:\d\d, 404 Not Found", words), words
+    assert len(quotes) == 3
 
 
 def test_the_pages_of_a_connection_say_in_the_readers_language_why_nothing_answered(

@@ -5,7 +5,7 @@ The flow may use another connection by now, and the connection may have other cr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -83,12 +83,16 @@ def last_statuses(reader: AccountReader, actions: Iterable[int]) -> dict[int, in
     return {action: status for action, status in statuses.items() if status is not None}
 
 
-def refusals(reader: AccountReader, failures: dict[int, StoredAttempt]) -> dict[int, Refusal]:
-    """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection."""
+def refusals(reader: AccountReader, failures: dict[int, StoredAttempt], *, only_words: Container[int] = ()) -> dict[int, Refusal]:
+    """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection.
+
+    only_words: actions whose target's words are enough, which takes no statement for their connections
+    """
     answers = exchanges(reader.db, reader.account, failures)
     # How each version of a connection signed in. A body from another release may be unreadable.
     sign_ins: dict[tuple[int, int], SignIn] = {}
-    for connection, version in {(each.connection, each.connection_version) for each in failures.values() if each.status is not None}:
+    explained = [each for action, each in failures.items() if action not in only_words]
+    for connection, version in {(each.connection, each.connection_version) for each in explained if each.status is not None}:
         past = configuration_versions.past_body(reader.db, reader.account, "connection", connection, version) if version else None
         if past is not None:
             with suppress(ConnectionSetupError):
@@ -97,7 +101,7 @@ def refusals(reader: AccountReader, failures: dict[int, StoredAttempt]) -> dict[
         action: Refusal(
             said_by_target(answers.get((action, each.number))),
             error_of(answers.get((action, each.number))),
-            sign_ins.get((each.connection, each.connection_version)),
+            None if action in only_words else sign_ins.get((each.connection, each.connection_version)),
         )
         for action, each in failures.items()
     }

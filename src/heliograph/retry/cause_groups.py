@@ -27,6 +27,8 @@ from heliograph.store import configuration_versions
 from heliograph.store.database import Row
 from heliograph.store.row_states import ACTION_IN_QUEUE
 
+_ANSWERED: Final = (Cause.ANSWER, Cause.RULE)
+"""Causes that the target has answered with words of its own."""
 GROUPED_RUNS: Final = 1_000
 """The newest runs of a status that are grouped. The number is bounded because no column says what has no tag, so each run is read."""
 SHOWN_GROUPS: Final = 12
@@ -294,8 +296,9 @@ class CauseGroups:
 
     def _with_words(self, groups: list[CauseGroup]) -> list[CauseGroup]:
         """The groups, completed with the target's own words about their newest item."""
-        newest = [group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None]
-        answers = refusals(self.reader, last_failures(self.reader, newest))
+        newest = {group.newest: group.cause for group in groups if group.cause in _ANSWERED and group.newest is not None}
+        of_rules = {action for action, cause in newest.items() if cause is Cause.RULE}
+        answers = refusals(self.reader, last_failures(self.reader, newest), only_words=of_rules)
         return [replace(group, refusal=answers.get(group.newest or 0, UNKNOWN_REFUSAL)) for group in groups]
 
     def _fix(self, group: CauseGroup, ended: int) -> SavedFix | None:
