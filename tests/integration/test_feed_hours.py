@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import re
 
@@ -14,6 +15,7 @@ from tests.page_text import text_of
 
 from heliograph.deliveries.outcome_hours import HOUR
 from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.store.instants import from_micros
 
 FEED = "/signal/metrics/feed/"
 
@@ -86,3 +88,14 @@ def test_35_6_a_link_of_the_chart_keeps_the_filters(database: DatabaseFacts, cli
             assert f"connection={connection}" in href
             assert "date=" not in href
             assert "jump=" not in href
+
+
+def test_35_6_the_chart_of_a_new_account_fits_its_age(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        now = fill(site)
+        site.signs_in(client)
+        for age, columns in ((datetime.timedelta(), 6), (datetime.timedelta(hours=9), 10), (datetime.timedelta(days=3), 24)):
+            site.account.created = from_micros(now * HOUR) - age
+            site.account.save()
+            shown = client.get(FEED).context["hours"].plots.delivered.columns
+            assert len(shown) - columns in (0, 1), "1 if an hour has just ended"

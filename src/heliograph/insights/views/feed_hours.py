@@ -14,7 +14,8 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
 from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
 from heliograph.insights.replay_share import ReplayShare
-from heliograph.store.instants import from_micros
+from heliograph.insights.views.insights_frame import FEWEST_COLUMNS
+from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.charts import Bucket, OutcomePlots, Series, Tone, outcomes
 from heliograph.web.cursor import address
 from heliograph.web.list_filters import IdFilter
@@ -51,7 +52,7 @@ def feed_hours(request: AccountRequest, reader: AccountReader, feed_filter: Feed
     """
     if feed_filter.text or feed_filter.event is not None or feed_filter.replays is not ReplayShare.ALL:
         return None
-    since, until = _period(feed_filter, hour, reader.db.now())
+    since, until = _period(feed_filter, hour, reader.db.now(), to_micros(request.account.created))
     of_period = outcome_hours(
         reader.db, reader.account, feed_filter.mode, since, until, flows=None if feed_filter.flow is None else [feed_filter.flow]
     )
@@ -78,13 +79,17 @@ def hour_words(hour: int) -> str:
     }
 
 
-def _period(feed_filter: FeedFilter, hour: int | None, now: int) -> tuple[int, int]:
-    """The ends of the chart (microseconds): those of the chosen day, of the last 24 hours, or of the day of an hour before them."""
+def _period(feed_filter: FeedFilter, hour: int | None, now: int, created: int) -> tuple[int, int]:
+    """The ends of the chart (microseconds): those of the chosen day, of the last 24 hours, or of the day of an hour before them.
+
+    created: when the account was created (microseconds); the last hours begin with it, so that a new account's chart fits its age
+    """
     last = (now // HOUR + 1) * HOUR
+    first = min(max(last - HOURS * HOUR, created // HOUR * HOUR), last - FEWEST_COLUMNS * HOUR)
     if hour is None:
-        return feed_filter.between or (last - HOURS * HOUR, last)
-    if last - HOURS * HOUR <= hour * HOUR < last:
-        return last - HOURS * HOUR, last
+        return feed_filter.between or (first, last)
+    if first <= hour * HOUR < last:
+        return first, last
     zone = timezone.get_current_timezone()
     return ends_of_day(from_micros(hour * HOUR).astimezone(zone).date(), zone)
 
