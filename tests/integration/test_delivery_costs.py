@@ -173,6 +173,7 @@ class CountedWorker:
             while memory.size < count:
                 worker.wake()
                 worker.reader.pace.paused_until = 0.0
+                worker.reader._work_finder.again_at = 0.0  # a slow search before this one would let it be left out
                 worker.reader.cycle()
             while len(memory.landed) < count:
                 worker.sender.turn(SECONDS)
