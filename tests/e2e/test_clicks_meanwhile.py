@@ -131,6 +131,38 @@ def test_two_destinations_and_a_filter_that_are_asked_for_at_once_all_come(new_f
     expect(new_flow.get_by_label("Field, row 1", exact=True)).to_be_visible()
 
 
+@pytest.mark.parametrize("is_held", [True, False], ids=["while an answer is under way", "at rest"])
+@pytest.mark.parametrize(("first", "second"), [ADDED, ADDED[::-1]], ids=["a destination", "a filter"])
+def test_a_double_click_is_one_press(
+    new_flow: Page, first: tuple[str, re.Pattern[str]], second: tuple[str, re.Pattern[str]], *, is_held: bool
+) -> None:
+    answers = HeldAnswers(new_flow)
+    if is_held:
+        with answers.request():
+            watched(new_flow).check()
+        button(new_flow, first[0]).dblclick()
+    else:
+        with answers.request():
+            button(new_flow, first[0]).dblclick()
+    button(new_flow, second[0]).click()
+    answers.let_go()
+    expect(new_flow.get_by_label(second[1])).to_be_visible()  # the requests are answered one after the other: this was the last
+    expect(new_flow.get_by_label(first[1])).to_have_count(1)
+
+
+def test_a_key_that_is_held_down_is_one_press(new_flow: Page) -> None:
+    answers = HeldAnswers(new_flow)
+    button(new_flow, "Add a destination").focus()
+    with answers.request():
+        new_flow.keyboard.down("Enter")
+    new_flow.keyboard.down("Enter")  # as the keyboard repeats it
+    new_flow.keyboard.up("Enter")
+    button(new_flow, "Add a filter").click()
+    answers.let_go()
+    expect(new_flow.get_by_label("Field, row 1", exact=True)).to_be_visible()
+    expect(new_flow.get_by_label("Destination name", exact=True)).to_have_count(1)
+
+
 def test_what_is_chosen_and_typed_meanwhile_stays(new_flow: Page) -> None:
     button(new_flow, "Add a destination").click()
     button(new_flow, "Add a filter").click()

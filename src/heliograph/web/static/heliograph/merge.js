@@ -113,14 +113,22 @@
       if (el.matches(CONTROLS)) sent.set(el, stateOf(/** @type {Control} */ (el)));
     });
   });
+  const requester = (/** @type {Event} */ e) => (e.target instanceof Element ? e.target.closest("button[hx-post]") : null);
   document.addEventListener(
     "click",
     (e) => {
-      const button = e.target instanceof Element ? e.target.closest("button[hx-post]") : null;
-      if (button) waiting.add(button);
+      const button = requester(e);
+      if (!button) return;
+      if (e.detail < 2) waiting.add(button);
+      else {
+        // the second click of a double click: one press
+        e.preventDefault();
+        e.stopImmediatePropagation();
+      }
     },
     true,
   );
+  document.addEventListener("keydown", (e) => e.repeat && requester(e) && e.preventDefault(), true); // a held Enter: one press
   document.addEventListener("htmx:beforeSend", (e) => {
     const button = /** @type {HTMLElement} */ (e.target);
     if (waiting.delete(button) && button.hidden) button.remove();
