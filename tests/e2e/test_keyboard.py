@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import Page, expect
 from tests import accessibility
 from tests.e2e.showcase import Showcase
+
+from heliograph.web import charts
+from heliograph.web.charts import Bucket, Series
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
 
@@ -133,3 +139,30 @@ def test_a_phone_has_one_bar_with_a_menu_that_leads_everywhere(signed_in: Page, 
     page.keyboard.press("Escape")
     expect(banner.get_by_role("button", name="Sign out")).to_be_hidden()
     expect(menu).to_be_focused()
+
+
+def test_a_chart_is_one_tab_stop_and_arrow_keys_walk_over_its_columns(page: Page) -> None:
+    """Over those that have something, in both rows (docs/design/pages.md)."""
+    buckets = [Bucket(f"{n}:00", f"{n}:00 to {n + 1}:00", f"/records/{n}/") for n in range(6)]
+    delivered, undelivered = [4, 0, 7, 2, 0, 5], [0, 0, 1, 0, 3, 0]
+    failed = [Series("failed", undelivered, str)]
+    plots = charts.outcomes(buckets, Series("ink", delivered, str), failed, title="Outcomes by hour", buckets_of_undelivered=buckets)
+    chart = render_to_string("components/chart_outcomes.html", {"plots": plots, "legend": []})
+    script = Path(charts.__file__).with_name("static") / "heliograph" / "charts.js"
+    page.set_content(f"<a href='/before/'>Before</a>{chart}<a href='/after/'>After</a><script>{script.read_text('utf-8')}</script>")
+
+    def press(*keys: str) -> str:
+        for key in keys:
+            page.keyboard.press(key)
+        return str(page.locator(":focus").get_attribute("href"))
+
+    assert press("Tab", "Tab") == "/records/5/"
+    assert press("ArrowRight") == "/records/5/", "there is none after the last"
+    assert press("ArrowLeft", "ArrowLeft") == "/records/2/"
+    assert press("ArrowDown", "ArrowRight") == "/records/4/"
+    assert press("ArrowUp") in {"/records/3/", "/records/5/"}, "the nearest: the row above has nothing there"
+    assert press("Home") == "/records/0/"
+    assert press("Tab") == "/after/"
+    assert press("Shift+Tab") == "/records/0/", "where one has left it"
+    assert press("End", "Shift+Tab") == "/before/"
+    assert page.locator(".cols a[tabindex='0']").count() == 1
