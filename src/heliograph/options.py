@@ -104,8 +104,9 @@ class Options(BaseSettings):
         description="File with these keys, one per line, newest first. Default: `key` in the data folder, made at the first start.",
     )
     base_url: str = Field(
-        default="http://127.0.0.1:8700",
-        description="The public address of Heliograph, for people and senders. Links, redirects and cookies are built from it.",
+        default="",
+        description="The public address of Heliograph, for people and senders. Links, redirects and cookies are built from it."
+        " Default: the address of HELIOGRAPH_BIND, http://127.0.0.1:8700.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -351,6 +352,8 @@ class Options(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
+        if not value:
+            return value
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path.strip("/"):
             raise ValueError(f"{value!r} is not a web address without a path; give an address such as https://signal.example.org")
@@ -397,6 +400,16 @@ class Options(BaseSettings):
                 f" {PREFIX}REQUEST_TIMEOUT ({self.request_timeout:g} s) together:"
                 " a request must end while its worker still owns the connection"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _the_base_url_follows_the_bind(self) -> Self:
+        """The address at which the pages answer on this machine, if the operator gives no base URL."""
+        if not self.base_url:
+            host, port = host_and_port(self.bind)
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- every address of this machine, this one among them
+            self.model_fields_set.discard("base_url")
+            object.__setattr__(self, "base_url", f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         return self
 
     @model_validator(mode="after")
@@ -551,16 +564,17 @@ class Options(BaseSettings):
         if self.dev:
             return ()
         reasons = []
-        base = urlsplit(self.base_url)
+        base, is_given = urlsplit(self.base_url), "base_url" in self.model_fields_set
         loopback = is_loopback(base.hostname or "")
-        if base.scheme == "http" and not loopback:
+        if is_given and base.scheme == "http" and not loopback:
             reasons.append(
                 f"{PREFIX}BASE_URL is {self.base_url}: passwords would be sent unencrypted."
                 " Put a TLS proxy in front and give its https:// address."
             )
-        if loopback:
+        if loopback or not is_given:
+            problem = "is a loopback address" if is_given else "is not set"
             reasons += [
-                f"{name} is {bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
+                f"{name} is {bind}, open to other machines, but {PREFIX}BASE_URL {problem}. Set the address that people use."
                 for name, bind in self._open_binds()
             ]
         return tuple(reasons)

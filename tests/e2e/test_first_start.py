@@ -27,7 +27,6 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
         "serve",
         HELIOGRAPH_DATABASE_URL="",
         HELIOGRAPH_BIND=f"127.0.0.1:{port}",
-        HELIOGRAPH_BASE_URL=f"http://127.0.0.1:{port}",
         HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
     )
     serve.until_printed("There is no user yet")

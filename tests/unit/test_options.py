@@ -95,6 +95,26 @@ def test_O1_a_production_start_refuses_what_is_unsafe(monkeypatch: pytest.Monkey
     assert load(monkeypatch, base_url="http://signal.example.org", dev="true").unsafe() == ()
 
 
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("127.0.0.1:8799", "http://127.0.0.1:8799"),
+        ("127.0.0.9:80", "http://127.0.0.9:80"),
+        ("localhost:8799", "http://localhost:8799"),
+        ("[::1]:8799", "http://[::1]:8799"),
+        ("0.0.0.0:8799", "http://127.0.0.1:8799"),
+        ("[::]:8799", "http://[::1]:8799"),
+        ("192.0.2.7:8799", "http://192.0.2.7:8799"),
+    ],
+)
+def test_without_a_base_url_links_lead_to_where_the_pages_answer(monkeypatch: pytest.MonkeyPatch, bind: str, address: str) -> None:
+    assert Options.load().base_url == "http://127.0.0.1:8700"
+    options = load(monkeypatch, bind=bind)
+    assert options.base_url == load(monkeypatch, base_url="").base_url == address
+    assert options.hosts.ports == (int(bind.rpartition(":")[2]),)
+    assert load(monkeypatch, base_url="https://signal.example.org").base_url == "https://signal.example.org"
+
+
 PUBLIC = ("0.0.0.0:{}", "[::]:{}", "192.0.2.7:{}", "10.0.0.7:{}", "[2001:db8::7]:{}", "signal.example.org:{}")
 LOCAL = ("127.0.0.1:{}", "127.0.0.9:{}", "[::1]:{}", "localhost:{}")
 
