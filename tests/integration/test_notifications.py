@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -50,15 +51,18 @@ def ada(told: Told) -> User:
     return ada
 
 
-def refusing(told: Told, *codes: str, status: int = 401, body: str = "The token has expired") -> int:
-    """A CRM that refuses these registrations, which wait for a retry."""
+def refusing(
+    told: Told, *codes: str, status: int = 401, body: str = "The token has expired", has_key: bool = True, until: str = "queued"
+) -> int:
+    """A CRM that refuses these registrations. until: the state of their actions in the end; "queued": they wait for a retry"""
     told.story.receiver.answer("/crm", Answer(status, body))
-    crm = told.story.connection("CRM", "/crm", auth="API Key / Token", secrets={Secret.KEY: "k-of-crm"})
+    signing_in: dict[str, Any] = {"auth": "API Key / Token", "secrets": {Secret.KEY: "k-of-crm"}} if has_key else {}
+    crm = told.story.connection("CRM", "/crm", **signing_in)
     told.story.flow("Leads", [told.story.to(crm)])
     with told.story.worker():
         for code in codes:
             told.story.record(code, status="Attended", first="Zaphodina")
-            told.story.until(code, "queued")
+            told.story.until(code, until)
     return crm
 
 
@@ -105,12 +109,7 @@ def test_B4_a_test_that_sends_nothing_does_not_resolve_a_refusal(told: Told, ada
 
 def test_B4_no_key_is_asked_for_where_there_is_none(told: Told, ada: User) -> None:
     """What a refusal most likely means is the same in a message as on the connection's page."""
-    told.story.receiver.answer("/crm", Answer(403, "Not allowed"))
-    crm = told.story.connection("CRM", "/crm")
-    told.story.flow("Leads", [told.story.to(crm)])
-    with told.story.worker():
-        told.story.record("R1", status="Attended")
-        told.story.until("R1", "queued")
+    refusing(told, "R1", status=403, body="Not allowed", has_key=False)
     told.passes(2)
     told.turn()
     (mail,) = told.mailbox.mails
@@ -240,12 +239,7 @@ def columns_of(told: Told, table: str) -> list[str]:
 
 def test_B4_what_a_refusing_connection_stops_is_no_message_of_its_own(told: Told, ada: User) -> None:
     told.story.retries(0.01, 0.01, 0.01)
-    told.story.receiver.answer("/crm", Answer(401, "The token has expired"))
-    crm = told.story.connection("CRM", "/crm")
-    told.story.flow("Leads", [told.story.to(crm)])
-    with told.story.worker():
-        told.story.record("R1", status="Attended")
-        told.story.until("R1", "failed")
+    refusing(told, "R1", until="failed")
     assert told.turn() == []
     told.passes(60)
     assert told.turn() == ["CRM refuses what we send"]
