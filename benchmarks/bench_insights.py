@@ -30,6 +30,10 @@ FEED = {
     "feed, validation": "?result=validation",
     "feed, not triggered": "?result=not-triggered",
     "feed, test": "?mode=test",
+    "feed, today": "?period=today",
+    "feed, 7d": "?period=7d",
+    "feed, 30d": "?period=30d",
+    "feed, 400 days": "?days=400",
     "feed, a common name": f"?q={quote('müller')}",
     "feed, nobody": "?q=nobodyatall",
 }

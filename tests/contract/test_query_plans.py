@@ -22,6 +22,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.outcome_hours import HOUR, outcome_columns
 from heliograph.deliveries.registration_deliveries import DeliveryFilter, deliveries_of, registrations_in
 from heliograph.deliveries.registration_destinations import DestinationOfRegistration
 from heliograph.deliveries.unsent_reasons import unsent_reasons
@@ -472,6 +473,25 @@ def test_X2_the_figures_go_by_minute_and_the_odd_edges_by_time(
 
 
 @pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("narrowed", [{}, {"flow": 8}, {"connection": 101}], ids=str)
+def test_35_6_the_chart_above_the_feed_goes_by_hour_and_the_odd_edges_by_minute(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], mode: Mode, narrowed: dict[str, int]
+) -> None:
+    """Whole hours, quarters of hours as in Asia/Kathmandu, minutes, and 400 days."""
+    for edges in (
+        [0, HOUR, 2 * HOUR],
+        [15 * MINUTE, DAY + 15 * MINUTE, 2 * DAY],
+        [MINUTE, 2 * MINUTE, 3 * MINUTE],
+        [*range(0, 400 * DAY, 13 * DAY)],
+    ):
+        found = outcome_columns(explaining, large[1], mode, edges, **narrowed)
+        assert len(found.delivered) == len(edges) - 1
+    if explaining.vendor == "sqlite":
+        assert any("figure_hour USING" in how and "hour>?" in how and "hour<?" in how for how in explaining.plans), explaining.plans
+        assert any("figure_sum USING" in how and "minute>?" in how and "minute<?" in how for how in explaining.plans), explaining.plans
+
+
+@pytest.mark.parametrize("mode", Mode)
 def test_35_6_people_per_connection_go_by_roll_ups_and_by_time(
     explaining: Explaining, large: tuple[DatabaseFacts, int], mode: Mode
 ) -> None:
@@ -503,7 +523,17 @@ def test_X5_search_goes_by_code(explaining: Explaining, large: tuple[DatabaseFac
 
 
 @pytest.mark.parametrize(
-    "wanted", [FeedWanted(event=1), FeedWanted(flow=8), FeedWanted(text="z19999"), FeedWanted(between=(5, 500))], ids=str
+    "wanted",
+    [
+        FeedWanted(event=1),
+        FeedWanted(flow=8),
+        FeedWanted(text="z19999"),
+        FeedWanted(between=(5, 500)),
+        FeedWanted(between=(5, 500), flow=8),
+        FeedWanted(between=(5, 500), result=FeedOf.FAILURE),
+        FeedWanted(between=(5, 500), event=1, connection=101),
+    ],
+    ids=str,
 )
 def test_X4_a_narrowed_feed_goes_by_time_or_by_what_it_names(
     explaining: Explaining, large: tuple[DatabaseFacts, int], wanted: FeedWanted

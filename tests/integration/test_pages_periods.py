@@ -18,6 +18,8 @@ INSIGHTS = (
     "/signal/metrics/posts/webhooks/troubleshooting/",
     "/signal/metrics/records/triggered/",
     "/signal/metrics/records/changes/",
+    "/signal/metrics/feed/",
+    "/signal/metrics/posts/webhooks/feed/",
 )
 WRONG = (
     ({"days": "0"}, f"from 1 to {MOST_DAYS}"),

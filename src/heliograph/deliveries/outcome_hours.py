@@ -1,5 +1,5 @@
-"""What became of the actions of a period, by hour, flow and connection: the sparklines of the Flow List, the Overview and the page of a
-connection (X2).
+"""What became of the actions of a period: by hour, flow and connection for the sparklines of the Flow List, the Overview and the page of a
+connection, and by column for the chart above the Activity Feed (X2, X4).
 
 An action counts in the hour of its creation, by its state now, as in Insights. The numbers are sums of figures (docs/design/figures.md): reading
 them costs the same however many deliveries there were.
@@ -21,11 +21,13 @@ HOUR: Final = 60 * MINUTE
 """Microseconds."""
 _MINUTES: Final = 60
 _OUTCOMES: Final = (Measure.SUCCESS, Measure.QUEUED, Measure.FAILED, Measure.VALIDATION)
+_MEASURES: Final = {int(measure) + replayed: place for place, measure in enumerate(_OUTCOMES) for replayed in (0, REPLAYED)}
+"""The place in _OUTCOMES of each measure, including those of replays."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeHours:
-    """The actions of some hours by what became of them. One number for each hour, oldest first."""
+    """The actions of some hours, or other columns of a chart, by what became of them. One number for each hour, oldest first."""
 
     delivered: tuple[int, ...] = ()
     waiting: tuple[int, ...] = ()
@@ -125,8 +127,7 @@ def outcome_hours(
         of_account &= Where("mode = :mode", mode=mode.code)
     if flows is not None:
         of_account &= Where(db.member("flow_id", "flows"), flows=sorted(flows))
-    measures = {int(measure) + replayed: place for place, measure in enumerate(_OUTCOMES) for replayed in (0, REPLAYED)}
-    of_account &= Where(f"measure IN ({', '.join(map(str, measures))})")
+    of_account &= Where(f"measure IN ({', '.join(map(str, _MEASURES))})")
     columns = "flow_id, connection_id, measure, n"
     parts = [
         f"SELECT minute / 60 AS hour, {columns} FROM figure_delta WHERE minute >= :first AND minute < :last AND {of_account.sql}",
@@ -151,5 +152,51 @@ def outcome_hours(
     numbers: dict[tuple[int, int], list[list[int]]] = {}
     for hour, flow, connection, measure, number in rows:
         of_place = numbers.setdefault((flow, connection), [[0] * count for _outcome in _OUTCOMES])
-        of_place[measures[measure]][hour - start] += int(number)
+        of_place[_MEASURES[measure]][hour - start] += int(number)
     return HoursOfPeriod(start, count, {place: OutcomeHours(*(tuple(each) for each in lists)) for place, lists in numbers.items()})
+
+
+def outcome_columns(
+    db: Database, account: int, mode: Mode, edges: Sequence[int], *, flow: int | None = None, connection: int | None = None
+) -> OutcomeHours:
+    """The outcomes of the actions that were created in each column of a chart. The statement groups them by column, so 400 days cost few rows.
+
+    edges: the instants at which columns begin and end, microseconds in whole minutes
+    flow, connection: only actions of this one; None for all
+    """
+    minutes = [edge // MINUTE for edge in edges]
+    # An hour within one column is read as one row. Of an "odd" hour, which an edge cuts, the minutes are read.
+    odd = sorted({minute // _MINUTES for minute in minutes if minute % _MINUTES})
+    of_account = Where("account_id = :account", "mode = :mode", account=account, mode=mode.code)
+    of_account &= Where(f"measure IN ({', '.join(map(str, _MEASURES))})")
+    if flow is not None:
+        of_account &= Where("flow_id = :flow", flow=flow)
+    if connection is not None:
+        of_account &= Where("connection_id = :connection", connection=connection)
+    hours = of_account & Where("hour >= :begin", "hour < :end", f"NOT {db.member('hour', 'odd')}" if odd else "")
+    sources = [
+        f"SELECT minute, measure, n FROM figure_delta WHERE minute >= :first AND minute < :last AND {of_account.sql}",
+        f"SELECT hour * {_MINUTES}, measure, n FROM figure_hour WHERE {hours.sql}",
+    ]
+    if odd:  # the signs keep SQLite from reading the whole period once for each odd hour
+        of_hour = Where("minute >= odd.hour * 60", "minute < odd.hour * 60 + 60", "+minute >= :first", "+minute < :last") & of_account
+        sources.append(db.for_each(db.listed("odd", "odd", "hour"), "minute, measure, n", f"figure_sum WHERE {of_hour.sql}"))
+    ends = {f"end_{column}": end for column, end in enumerate(minutes[1:-1])}
+    cases = " ".join(f"WHEN minute < :{name} THEN {column}" for column, name in enumerate(ends))
+    column_of = f"CASE {cases} ELSE {len(ends)} END" if ends else "0"
+    rows = db.all(
+        f"SELECT {column_of}, measure, SUM(n) FROM ({' UNION ALL '.join(sources)}) found GROUP BY 1, 2",
+        {
+            **of_account.params,
+            **ends,
+            "first": minutes[0],
+            "last": minutes[-1],
+            "begin": -(-minutes[0] // _MINUTES),
+            "end": minutes[-1] // _MINUTES,
+            **({"odd": odd} if odd else {}),
+        },
+    )
+    numbers = [[0] * (len(minutes) - 1) for _outcome in _OUTCOMES]
+    for column, measure, number in rows:
+        numbers[_MEASURES[measure]][column] += int(number)
+    return OutcomeHours(*map(tuple, numbers))

@@ -50,6 +50,15 @@ def ends_of_day(day: datetime.date, zone: datetime.tzinfo) -> tuple[int, int]:
     return to_micros(midnight), to_micros(midnight + datetime.timedelta(days=1))
 
 
+def overlap(*spans: tuple[int, int] | None) -> tuple[int, int] | None:
+    """What several spans [from, before) have in common, as from = before if that is nothing; None stands for all time."""
+    bounded = [span for span in spans if span is not None]
+    if not bounded:
+        return None
+    begin = max(span[0] for span in bounded)
+    return begin, max(begin, min(span[1] for span in bounded))
+
+
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
     """The filters of the feed."""

@@ -201,8 +201,8 @@ def calendar_window(calendar: CalendarPeriod, now: int, zone: ZoneInfo) -> Windo
 
 def whole_days(first: datetime.date, last: datetime.date, zone: ZoneInfo) -> Window:
     """The window from the beginning of one day to the end of another, in a time zone. A day may have 23 or 25 hours."""
-    last = min(last, first + datetime.timedelta(days=MOST_DAYS - 1))
-    count = (last - first).days + 1
+    count = min((last - first).days + 1, MOST_DAYS)
+    last = first + datetime.timedelta(days=count - 1)
     if count <= 2:
         begin, end = (_midnight(day, zone) for day in (first, last + datetime.timedelta(days=1)))
         return Window(_edges(begin, end, 60), first=first, last=last)

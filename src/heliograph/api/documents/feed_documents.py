@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
-from django.utils import timezone
 
 from heliograph.api.documents.record_documents import STATES, StateName
 from heliograph.api.documents.retry_documents import ItemRegistration
-from heliograph.api.documents.scope_documents import Moment, OfMode, OfReplays, mode_of_name
+from heliograph.api.documents.scope_documents import (
+    Days,
+    First,
+    Last,
+    Moment,
+    OfMode,
+    OfReplays,
+    PeriodName,
+    Since,
+    Until,
+    mode_of_name,
+    period_of,
+)
 from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, day_within, number_to_match
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
@@ -20,11 +32,17 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.decision import Reason
 from heliograph.insights.feed import PARTS, FeedRow, FlowOutcome, jumped_to
-from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
+from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day, overlap
 from heliograph.insights.outcome_words import note_of
+from heliograph.insights.period import window_of
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.cursor import Cursor
+
+FeedPeriod = Annotated[
+    PeriodName | None,
+    msgspec.Meta(description="Only this until now, in the account's time zone, `week` from Monday on; by default of any time."),
+]
 
 
 class FeedQuery(ListQuery):
@@ -39,15 +57,27 @@ class FeedQuery(ListQuery):
     flow: Annotated[Id | None, msgspec.Meta(description="Only what this flow did.")] = None
     connection: Annotated[Id | None, msgspec.Meta(description="Only what goes over this connection.")] = None
     replays: OfReplays = ReplayShare.ALL
-    date: Annotated[datetime.date | None, msgspec.Meta(description="Only this day, in the account's time zone.")] = None
+    since: Since = None
+    until: Until = None
+    first: First = msgspec.field(name="from", default=None)
+    last: Last = msgspec.field(name="to", default=None)
+    days: Days = None
+    period: FeedPeriod = None
+    date: Annotated[
+        datetime.date | None, msgspec.Meta(description="Only this day, in the account's time zone; of a period, its part of that day.")
+    ] = None
     jump: Annotated[Moment | None, msgspec.Meta(description="Begin with the newest change of this minute, or before it.")] = None
     paused: Annotated[Moment | None, msgspec.Meta(description="Nothing that began later: pages of the feed do not move meanwhile.")] = None
 
-    @property
-    def feed_filter(self) -> FeedFilter:
-        """The filters, as the feed takes them. Raises Problem (400)."""
-        day = day_within("date", self.date)
-        between = None if day is None else ends_of_day(day, timezone.get_current_timezone())
+    def feed_filter(self, now: int, zone: ZoneInfo) -> FeedFilter:
+        """The filters, as the feed takes them. Raises Problem (400), WrongPeriod.
+
+        now: microseconds
+        zone: the account's time zone
+        """
+        typed, day = period_of(self), day_within("date", self.date)
+        window = window_of(typed, now, zone) if any(typed.values()) else None
+        between = overlap((window.since, window.until) if window else None, ends_of_day(day, zone) if day else None)
         return FeedFilter(
             mode_of_name(self.mode),
             self.result,
@@ -60,7 +90,7 @@ class FeedQuery(ListQuery):
         )
 
     @property
-    def until(self) -> int | None:
+    def paused_at(self) -> int | None:
         """The end of a paused feed, in microseconds."""
         return to_micros(self.paused) if self.paused else None
 

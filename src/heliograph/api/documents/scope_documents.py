@@ -16,12 +16,13 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.figure_scope import FigureScope
 from heliograph.insights.integrations import integration_of
-from heliograph.insights.period import Rolling, minutes_of, window_of
+from heliograph.insights.period import minutes_of, window_of
 from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros
 
 type ModeName = Literal["live", "test"]
+type PeriodName = Literal["15m", "1h", "4h", "1d", "7d", "30d", "today", "yesterday", "week"]
 type IntegrationName = Literal["webhooks"]
 
 Moment = Instant
@@ -30,7 +31,12 @@ Until = Annotated[Moment | None, msgspec.Meta(description="The end of the period
 First = Annotated[datetime.date | None, msgspec.Meta(description="The first of a range of days, in the account's time zone; with `to`.")]
 Last = Annotated[datetime.date | None, msgspec.Meta(description="The last of the range of days.")]
 Days = Annotated[int | None, msgspec.Meta(description="The period is so many days until now, 1 to 400.")]
-Period = Annotated[Rolling | None, msgspec.Meta(description="The period is this until now; one day if nothing else is asked for.")]
+Period = Annotated[
+    PeriodName | None,
+    msgspec.Meta(
+        description="The period is this until now, in the account's time zone: one day if nothing else is asked for, `week` from Monday on."
+    ),
+]
 OfMode = Annotated[ModeName, msgspec.Meta(description="Whether Live or Test flows are counted.")]
 OfIntegration = Annotated[IntegrationName | None, msgspec.Meta(description="Only actions of this integration; by default of all.")]
 OfReplays = Annotated[ReplayShare, msgspec.Meta(description="`without`: without actions and attempts of replays; `only`: these alone.")]
@@ -52,17 +58,21 @@ class FigureQuery(Document):
 
 def scope_of(reader: AccountReader, account: Account, query: Any, replays: ReplayShare) -> FigureScope:
     """The scope that a query asks for. Raises WrongPeriod."""
-    typed: Mapping[str, str] = {
+    window = window_of(period_of(query), reader.db.now(), ZoneInfo(account.timezone))
+    integration = integration_of(query.integration) if query.integration else None
+    return FigureScope.read(reader, window, mode_of_name(query.mode), integration, replays)
+
+
+def period_of(query: Any) -> Mapping[str, str]:
+    """The period that a query asks for, as `window_of` reads it; every text is empty if it asks for none."""
+    return {
         "since": minutes_of(query.since),
         "until": minutes_of(query.until),
         "from": query.first.isoformat() if query.first else "",
         "to": query.last.isoformat() if query.last else "",
         "days": "" if query.days is None else str(query.days),
-        "period": query.period.value if query.period else "",
+        "period": query.period or "",
     }
-    window = window_of(typed, reader.db.now(), ZoneInfo(account.timezone))
-    integration = integration_of(query.integration) if query.integration else None
-    return FigureScope.read(reader, window, mode_of_name(query.mode), integration, replays)
 
 
 def mode_of_name(name: ModeName) -> Mode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from dmr import Query
 from dmr.routing import path
@@ -25,7 +26,8 @@ class ActivityFeed(ApiController):
     def get(self, parsed_query: Query[FeedQuery]) -> FeedItems:
         """List the changes that flows acted on, the newest first, each with what became of it at every destination."""
         with account_reader(self.account.pk) as reader:
-            feed = Feed(reader, parsed_query.feed_filter, until=parsed_query.until)
+            feed_filter = parsed_query.feed_filter(reader.db.now(), ZoneInfo(self.account.timezone))
+            feed = Feed(reader, feed_filter, until=parsed_query.paused_at)
             page = feed.page(parsed_query.position, size=parsed_query.limit)
             documents = [FeedDocument.from_feed_row(row, reader) for row in page.rows]
         answer = items_of(self.request, page.with_rows(documents), lambda document: document)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -18,27 +19,30 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, event_of_code, flow_choices
-from heliograph.deliveries.outcome_hours import HOUR
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
-from heliograph.insights.feed_lines import FeedFilter, FeedResult, ends_of_day
+from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.outcome_words import chip_of, notes_of
+from heliograph.insights.period import PARAMETERS, Window, whole_days
 from heliograph.insights.record_words import REPLAYS
 from heliograph.insights.replay_share import ReplayShare
-from heliograph.insights.views.feed_hours import HourFilter, feed_hours, hour_words
+from heliograph.insights.views.feed_chart import feed_chart, stretch_words
+from heliograph.insights.views.feed_time import FeedTime, HourFilter, PeriodFilter
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, MomentFilter, SearchFilter
-from heliograph.web.pages import live
+from heliograph.web.pages import asks_for_part, live
 from heliograph.web.shown_fields import Choice
 
 NOW = "now"
 """The value of the parameter `paused` in the link of Pause: the moment of the click."""
 TEST = "test"
 """The value of the parameter `mode` for Test flows."""
+KEPT = ("mode", "q", "result", "event", "event-code", "flow", "connection", "replays")
+"""The parameters that a link to another period keeps: all filters but those by time."""
 RESULTS = {
     FeedResult.SUCCESS: gettext_lazy("Success"),
     FeedResult.FAILURE: gettext_lazy("Failure"),
@@ -53,6 +57,9 @@ class FeedFilters(FiltersByEvent):
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     mode = ChoiceFilter(options=[Choice(TEST, "")], place="view")
     paused = IdFilter(place="view")
+    since, until = PeriodFilter(), PeriodFilter()
+    first, last = PeriodFilter("from"), PeriodFilter("to")
+    days, period = PeriodFilter(), PeriodFilter()
     hour = HourFilter(place="view")
     result = EnumFilter(gettext_lazy("Result"), FeedResult, RESULTS.__getitem__, every=gettext_lazy("Success and failure"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
@@ -63,17 +70,20 @@ class FeedFilters(FiltersByEvent):
     date = DayFilter(gettext_lazy("Date"))
     jump = MomentFilter(gettext_lazy("Jump to"))
 
-    @property
-    def feed_filter(self) -> FeedFilter:
+    def time(self, window: Window | None) -> FeedTime:
+        """The chosen times.
+
+        window: the chosen period; None for any time
+        """
+        values = self.cleaned_data
+        return FeedTime(window, values["date"], values["hour"], values["jump"])
+
+    def feed_filter(self, time: FeedTime) -> FeedFilter:
         """The chosen filters, as Feed takes them."""
         values = self.cleaned_data
-        day, hour = values["date"], values["hour"]
-        between = None if day is None else ends_of_day(day, timezone.get_current_timezone())
-        if hour is not None:
-            between = hour * HOUR, (hour + 1) * HOUR
         mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
         return FeedFilter(
-            mode, values["result"], values["q"], self.event_id, values["flow"], between, values["connection"], values["replays"]
+            mode, values["result"], values["q"], self.event_id, values["flow"], time.between, values["connection"], values["replays"]
         )
 
     @property
@@ -101,22 +111,29 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     if request.GET.get("paused") == NOW:  # the page has refreshed itself since it was loaded
         with account_reader(request.account.pk) as reader:
             return HttpResponseRedirect(address(request, paused=reader.db.now(), at=None, jump=None))
-    filters, frame = FeedFilters(request), Frame.from_request(request, integration, has_period=False)
-    feed_filter, paused, jump = filters.feed_filter, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
+    filters, frame = FeedFilters(request), Frame.from_request(request, integration, kept=KEPT, goes_without=True)
+    if refusal := frame.refusal("feed"):
+        return refusal
+    if frame.is_any_time and (date := filters.cleaned_data["date"]):
+        frame = replace(frame, window=whole_days(date, date, ZoneInfo(request.account.timezone)), is_any_time=False)
+    time = filters.time(None if frame.is_any_time else frame.window)
+    superseded = [name for name in time.superseded if request.GET.get(name)]
+    if superseded and not filters.refused:
+        return HttpResponseRedirect(address(request, at=None, **dict.fromkeys(superseded)))
+    feed_filter, paused, jump = filters.feed_filter(time), filters.cleaned_data["paused"], time.jump
     cursor = read_cursor(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
-    hour = filters.cleaned_data["hour"]
-    follows = cursor is None and paused is None and hour is None and not filters.refused
     with account_reader(request.account.pk) as reader:
+        now = reader.db.now()
+        goes_on = feed_filter.between is None or feed_filter.between[1] > now
+        follows = goes_on and cursor is None and paused is None and time.hour is None and not filters.refused
         activity_feed = Feed(reader, feed_filter, until=paused)
-        sample = activity_feed.sample(reader.db.now()) if follows else None
+        sample = activity_feed.sample(now) if follows else None
         rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or activity_feed.page(cursor)
         changes = [_row(row, reader, request.user) for row in rows.rows]
-        hours = None if filters.refused else feed_hours(request, reader, feed_filter, hour)
-        filters.offer("flow", flow_choices(reader.config))
-        filters.offer("connection", connection_choices(reader.config))
+        around = {} if asks_for_part(request) else _around(frame, reader, filters, time)
         newer_changes = activity_feed.newer_than(paused) if paused is not None else 0
         ends_here = not (rows.older or (isinstance(rows, ListPage) and rows.further))
-        kept_text = (
+        removed_text = (
             removed_records(reader, feed_filter.between[0] if feed_filter.between else 0)
             if (feed_filter.between or ends_here) and not filters.refused
             else ""
@@ -125,18 +142,10 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         request,
         "insights/feed.html",
         part="changes",
-        here=frame.key,
-        heading=frame.heading,
-        about=frame.context("feed")["about"],
+        **around,
         changes=changes,
-        hours=hours,
-        hour_text=hour_words(hour) if hour is not None else "",
-        all_hours_href=address(request, hour=None, at=None),
-        modes=[
-            (_("Live Flows"), address(request, mode=None, at=None, paused=None), feed_filter.mode is Mode.LIVE),
-            (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), feed_filter.mode is Mode.TEST),
-        ],
-        tabs=frame.context("feed")["tabs"],
+        hour_text=stretch_words(*feed_filter.between) if time.hour is not None and feed_filter.between else "",
+        any_time_href="" if frame.is_any_time else address(request, at=None, **dict.fromkeys(PARAMETERS)),
         filters=filters,
         hides=not feed_filter.shows_not_triggered,
         toggle_href=address(request, result=None if feed_filter.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
@@ -144,7 +153,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         sampled=_sampled(request, sample) if sample else None,
         start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
         looked=LookingEnd.from_page(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
-        kept_text=kept_text,
+        removed_text=removed_text,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=newer_changes,
@@ -153,6 +162,22 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         jump=jump,
         status=filters.status,
     )
+
+
+def _around(frame: Frame, reader: AccountReader, filters: FeedFilters, time: FeedTime) -> dict[str, Any]:
+    """The context of what stands above the list. The list refreshes itself without it."""
+    request, feed_filter = frame.request, filters.feed_filter(time)
+    filters.offer("flow", flow_choices(reader.config))
+    filters.offer("connection", connection_choices(reader.config))
+    return frame.context("feed") | {
+        "modes": [
+            (_("Live Flows"), address(request, mode=None, at=None, paused=None), feed_filter.mode is Mode.LIVE),
+            (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), feed_filter.mode is Mode.TEST),
+        ],
+        "kept_text": "",  # said below the list
+        "chart": None if filters.refused else feed_chart(frame, reader, feed_filter, time),
+        "all_hours_href": address(request, hour=None, at=None),
+    }
 
 
 def _beside(request: AccountRequest, *, follows: bool, paused: bool, jumped: bool) -> dict[str, str]:

@@ -22,12 +22,12 @@ from heliograph.domain.registration.change import Facet
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_words import FACETS
+from heliograph.insights.views.delivered_text import delivered_text
 from heliograph.insights.views.destination_table import destination_rows
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.insights.views.reason_rows import reason_rows, untagged_context
 from heliograph.web.charts import Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
-from heliograph.web.percentages import difference
 
 NOT_REPORTED = "-"
 """Shown for a figure that no connection reports (X2)."""
@@ -76,7 +76,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         "insights/summary.html",
         **frame.context("summary"),
         **frame.replays_context(figures.replayed),
-        answer=_answer(tiles.success, before.sums.success, frame),
+        answer=delivered_text(tiles.success, before.sums.success, frame.before_text),
         destinations=destinations,
         people_known=all(row["people"] is not None for row in destinations),
         hours_head=frame.columns_text,
@@ -174,20 +174,6 @@ def _retry_plot(buckets: Sequence[Bucket], retries: Sequence[int], delivered: Se
     )
 
 
-def _answer(delivered: int, before: int, frame: Frame) -> str:
-    """ "3,211 delivered, 12 % more than yesterday by this time."""
-    text = ngettext("%(n)s delivered", "%(n)s delivered", delivered) % {"n": intcomma(delivered)}
-    share = difference(delivered, before)
-    if not share:
-        return f"{text}."
-    facts = {"delivered": text, "share": share, "before": frame.before_text}
-    if delivered == before:
-        return _("%(delivered)s, as many as %(before)s.") % facts
-    if delivered > before:
-        return _("%(delivered)s, %(share)s more than %(before)s.") % facts
-    return _("%(delivered)s, %(share)s fewer than %(before)s.") % facts
-
-
 def _hours(figures: PeriodFigures, frame: Frame) -> OutcomePlots:
     """What became of the actions of each column, by their state now."""
     delivered = Series("ink", figures.by_column(Measure.SUCCESS), numbers.delivered)
@@ -196,9 +182,7 @@ def _hours(figures: PeriodFigures, frame: Frame) -> OutcomePlots:
         Series("failed", figures.by_column(Measure.FAILED), numbers.failed),
         Series("invalid", figures.by_column(Measure.VALIDATION), numbers.invalid),
     ]
-    empty = frame.columns_before_account
-    if any(any(series.values[:empty]) for series in (delivered, *undelivered)):
-        empty = 0
+    empty = frame.columns_before_account(frame.window.edges, *(series.values for series in (delivered, *undelivered)))
     cut = [replace(series, values=series.values[empty:]) for series in (delivered, *undelivered)]
     buckets, of_undelivered = (frame.buckets(kind, empty) for kind in (RecordKind.SUCCESS, RecordKind.FAILURES))
     return outcomes(buckets, cut[0], cut[1:], title=_("Delivered, and not delivered"), buckets_of_undelivered=of_undelivered)

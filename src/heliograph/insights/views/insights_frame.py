@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.insights.current_event import current_event
 from heliograph.insights.figure_scope import FigureScope
 from heliograph.insights.integrations import integration_of
-from heliograph.insights.period import DAY, HOUR, MOST_DAYS, CalendarPeriod, Rolling, WrongPeriod, rolling_window, window_of
+from heliograph.insights.period import DAY, HOUR, MOST_DAYS, PARAMETERS, CalendarPeriod, Rolling, WrongPeriod, rolling_window, window_of
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
@@ -34,6 +35,8 @@ from heliograph.web.pages import page
 
 FEWEST_COLUMNS = 6
 """Columns that a chart keeps, however new the account is."""
+KEPT = ("mode", "replays")
+"""The parameters of Summary and Troubleshooting that a link to another period keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +50,21 @@ class Frame(FigureScope):
     """Whether the account has flows, but none that is Live, so that all its numbers are those of Test flows."""
     wrong: WrongPeriod | None = None
     """The error, if the URL asks for a period that does not exist. No other period is shown in its place (`refusal`)."""
+    kept: Sequence[str] = KEPT
+    """The parameters of the URL that links to other periods keep."""
+    goes_without: bool = False
+    """Whether the tab can be shown without a period, as the Activity Feed."""
+    is_any_time: bool = False
+    """Whether it is shown so: the URL asks for no period."""
 
     @classmethod
-    def from_request(cls, request: AccountRequest, integration: str = "", *, has_period: bool = True) -> Frame:
+    def from_request(
+        cls, request: AccountRequest, integration: str = "", *, kept: Sequence[str] = KEPT, goes_without: bool = False
+    ) -> Frame:
         """The frame that the URL of a request asks for.
 
         integration: the integration's part of the URL; "" for Account Insights
-        has_period: False for a tab without a period
+        kept, goes_without: see the fields
 
         Raises Http404 for an unknown integration.
         """
@@ -63,7 +74,7 @@ class Frame(FigureScope):
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
         wrong = None
         try:
-            window = window_of(request.GET.dict() if has_period else {}, to_micros(timezone.now()), ZoneInfo(request.account.timezone))
+            window = window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone))
         except WrongPeriod as error:
             wrong, window = error, rolling_window(Rolling.DAY, to_micros(timezone.now()))
         replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
@@ -71,7 +82,15 @@ class Frame(FigureScope):
             scope = FigureScope.read(reader, window, mode, known_integration, replays)
             tests_only = {flow.mode for flow in reader.config.flows.values()} == {Mode.TEST}
         facts = {field.name: getattr(scope, field.name) for field in fields(FigureScope)}
-        return cls(**facts, request=request, tests_only=tests_only, wrong=wrong)
+        return cls(
+            **facts,
+            request=request,
+            tests_only=tests_only,
+            wrong=wrong,
+            kept=kept,
+            goes_without=goes_without,
+            is_any_time=goes_without and not any(request.GET.get(name, "").strip() for name in PARAMETERS),
+        )
 
     def refusal(self, tab: str = "") -> HttpResponse | None:
         """The page that says what is wrong with the period, with the typed values; None if nothing is.
@@ -191,11 +210,15 @@ class Frame(FigureScope):
             return _("By day")
         return _("By hour") if window.step <= HOUR else _("By quarter of a day")
 
-    @property
-    def columns_before_account(self) -> int:
-        """How many columns of a chart end before the account was created: a new account's chart fits its age."""
+    def columns_before_account(self, edges: Sequence[int], *values: Sequence[int]) -> int:
+        """How many columns of a chart end before the account was created: a new account's chart fits its age. 0 if any of them has a number.
+
+        edges: the instants at which columns begin and end
+        values: the numbers of the chart, by column
+        """
         created = to_micros(self.request.account.created)
-        return max(0, min(sum(1 for end in self.window.edges[1:] if end <= created), len(self.window.edges) - 1 - FEWEST_COLUMNS))
+        empty = max(0, min(sum(1 for end in edges[1:] if end <= created), len(edges) - 1 - FEWEST_COLUMNS))
+        return 0 if any(any(each[:empty]) for each in values) else empty
 
     def context(self, tab: str) -> dict[str, Any]:
         """The context of insights/head.html."""
@@ -215,32 +238,30 @@ class Frame(FigureScope):
             "tabs": [
                 (_("Summary"), self.tab("summary") + self._query(), tab == "summary"),
                 (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
-                (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
+                (_("Activity Feed"), self.tab("feed") + self._query(), tab == "feed"),
             ],
             "periods": periods,
             "rolling": [
-                (_PERIODS[each](), self._page_url(period=each.value), window.rolling is each and not self.wrong) for each in Rolling
+                (_PERIODS[each](), self._page_url(period=each.value), window.rolling is each and self._is_chosen) for each in Rolling
             ],
             "period_name": self._period_name(),
             "period_now": self._period_name() or next((text for text, _href, is_open in periods if is_open), _("Other period")),
-            "feed_href": self.tab("feed"),
-            "period_text": "" if self.wrong else self.period_text,
-            "kept_text": "" if self.wrong else self.kept_text,
+            "period_is_other": not self.wrong and not any(is_open for _text, _href, is_open in periods),
+            "feed_href": self.tab("feed") + self._query(),
+            "period_text": self.period_text if self._is_chosen else "",
+            "kept_text": self.kept_text if self._is_chosen else "",
             "other": bool(self.wrong),
             **self._typed(),
             "wrong": self.wrong,
-            "kept": [
-                (name, value)
-                for name, value in (("mode", "test" if self.mode is Mode.TEST else ""), ("replays", self.replays.value))
-                if value
-            ],
+            "kept": [(name, value) for name in self.kept if (value := self.request.GET.get(name))],
             "now_href": self._page_url(period=Rolling.DAY.value) if window.fixed else "",
         }
 
     def _periods(self) -> list[tuple[str, str, bool]]:
         """The periods that are chosen most: of the calendar, and since the event of now was created."""
         window, zone = self.window, ZoneInfo(self.request.account.timezone)
-        periods = [
+        periods = [(_("Any time"), self._page_url(period=None), self.is_any_time)] if self.goes_without else []
+        periods += [
             (_CALENDAR[each](), self._page_url(period=each.value), window.calendar is each and not self.wrong) for each in CalendarPeriod
         ]
         if event := current_event():
@@ -251,9 +272,16 @@ class Frame(FigureScope):
             periods.append((_("%(event)s so far") % {"event": event.code}, self._page_url(period=None, **query), is_open))
         return periods
 
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether the window is what the URL asks for, or the tab's default."""
+        return not self.wrong and not self.is_any_time
+
     def _period_name(self) -> str:
         """The period in a word, for the button that opens the others; "" for one of the periods that stand beside it."""
         window = self.window
+        if not self._is_chosen:
+            return ""
         if window.rolling:
             return _PERIODS[window.rolling]()
         if window.days:
@@ -307,14 +335,9 @@ class Frame(FigureScope):
         return timezone.localtime(from_micros(at))
 
     def _query(self, **changed: str | None) -> str:
-        """The query string of this page's period and mode, with changed parameters. None removes a parameter."""
-        current = {
-            name: value
-            for name in ("period", "days", "from", "to", "since", "until", "mode", "replays")
-            if (value := self.request.GET.get(name))
-        }
-        if "period" in changed:
-            current = {name: value for name, value in current.items() if name in ("mode", "replays")}
+        """The query string of this page's period and mode, with changed parameters. None removes a parameter; another period, what is not kept."""
+        names = self.kept if "period" in changed else (*PARAMETERS, *KEPT)
+        current = {name: value for name in names if (value := self.request.GET.get(name))}
         query = {name: value for name, value in (current | changed).items() if value}
         return f"?{urlencode(query)}" if query else ""
 
