@@ -17,6 +17,11 @@ def _unfold(visit: Visit) -> None:
     visit.page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")
 
 
+def _other_periods(visit: Visit) -> None:
+    visit.page.evaluate("document.querySelectorAll('.period details').forEach(d => d.open = true)")
+    expect(visit.page.get_by_label("A number of days")).to_be_visible()
+
+
 def _export(visit: Visit) -> None:
     """The showcase has no runner of jobs, so the export waits."""
     visit.page.get_by_label("Kind of CSV").select_option(label="Exact")
@@ -76,7 +81,7 @@ STATES = (
     State("records, of any event", RECORDS, "Failures: 0", f"{INSIGHTS}records/failures/?event-code=OLD-7", "busy", then=_any_event),
     State("records, exported", JOB, "Export of Failures", f"{INSIGHTS}records/failures/", then=_export),
     State("feed", FEED, "Account Insights", f"{INSIGHTS}feed/", names=("feed",)),
-    State("feed, of a week", FEED, "Account Insights", f"{INSIGHTS}feed/?period=7d", then=_unfold),
+    State("feed, of a week", FEED, "Account Insights", f"{INSIGHTS}feed/?period=7d", then=_other_periods),
     State("feed, of today", FEED, "Account Insights", f"{INSIGHTS}feed/?period=today&result=failure"),
     State("feed, of a period without anything", FEED, "Account Insights", f"{INSIGHTS}feed/?{NEVER}"),
     State(

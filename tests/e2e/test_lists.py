@@ -160,3 +160,22 @@ def test_the_tabs_of_insights_fit_into_one_line_of_a_phone(signed_in: Page, show
     tops = tabs.evaluate_all("(all) => all.map((each) => each.getBoundingClientRect().top)")
     assert len(tops) == 3
     assert len(set(tops)) == 1
+
+
+@pytest.mark.parametrize("address", ["/signal/metrics/?period=today", "/signal/metrics/feed/", "/signal/metrics/feed/?period=30d"])
+def test_the_period_stands_in_one_line_above_the_summary_and_the_feed(signed_in: Page, showcase: Showcase, address: str) -> None:
+    page = signed_in
+    page.set_viewport_size({"width": 1280, "height": 844})
+    page.goto(f"{showcase.url}{address}")
+    choices = page.locator(".period .segments a, .period .other > summary")
+    middles = choices.evaluate_all(
+        "(all) => all.map(each => each.getBoundingClientRect()).map(each => Math.round((each.top + each.bottom) / 2))"
+    )
+    assert len(middles) >= 5
+    assert max(middles) - min(middles) <= 2
+    page.set_viewport_size({"width": 390, "height": 844})
+    button = page.locator(".period > .drawer > summary")
+    expect(button).to_be_visible()
+    assert page.locator(".period").evaluate("each => each.getBoundingClientRect().height") <= 48
+    button.click()
+    expect(choices.first).to_be_visible()

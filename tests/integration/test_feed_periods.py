@@ -356,7 +356,8 @@ def test_35_6_the_bar_says_what_is_chosen_and_keeps_the_filters(site: SignalAcco
     assert "period=week" in html.unescape(re.search(r'href="([^"]*)"[^>]*>Test Flows', page)[1])
     summary = html.unescape(re.search(r'href="(/signal/metrics/\?[^"]*)"[^>]*>Summary', page.replace("\n", ""))[1])
     assert "period=week" in summary
-    assert "period=week" in client.get(summary).text.split('class="tabs"')[1].split("Activity Feed")[0].rpartition("href")[2]
+    assert f"{FEED}?period=week&amp;mode=test&amp;replays=without" in client.get(summary).text, "and leads back to it"
+    assert f"{FEED}?period=week&amp;connection={site.setup.connection}" in client.get(f"{SUMMARY}?period=week").text
 
 
 def test_35_6_a_later_choice_replaces_a_time_that_leaves_nothing_of_it(site: SignalAccount, client: Client) -> None:

@@ -164,7 +164,7 @@ def outcome_columns(
     edges: the instants at which columns begin and end, microseconds in whole minutes
     flow, connection: only actions of this one; None for all
     """
-    minutes = [edge // MINUTE for edge in edges]
+    minutes = [end // MINUTE for end in edges]
     # An hour within one column is read as one row. Of an "odd" hour, which an edge cuts, the minutes are read.
     odd = sorted({minute // _MINUTES for minute in minutes if minute % _MINUTES})
     of_account = Where("account_id = :account", "mode = :mode", account=account, mode=mode.code)

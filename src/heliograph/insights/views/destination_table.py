@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
@@ -13,7 +12,6 @@ from django.utils.translation import ngettext
 from heliograph.connections.connection_deliveries import last_delivered
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.figures import Measure
-from heliograph.domain.flow.flow import Mode
 from heliograph.insights.destination_figures import DestinationFigures, destination_figures
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind
@@ -64,7 +62,7 @@ def _row(each: DestinationFigures, name: str, frame: Frame) -> dict[str, Any]:
         "bars": hour_bars(each.delivered, each.undelivered),
         "label": _("%(name)s: %(sent)s delivered, %(rest)s not delivered")
         % {"name": name, "sent": intcomma(each.sent), "rest": intcomma(undelivered)},
-        "hours_href": f"{frame.tab('feed')}?{urlencode({'connection': each.connection, **({'mode': 'test'} if frame.mode is Mode.TEST else {})})}",
+        "hours_href": frame.feed(connection=str(each.connection)),
         "people": each.people,
         "people_href": records(RecordKind.PEOPLE, each.people),
         "sent": each.sent,

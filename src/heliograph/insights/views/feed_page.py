@@ -111,7 +111,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     if request.GET.get("paused") == NOW:  # the page has refreshed itself since it was loaded
         with account_reader(request.account.pk) as reader:
             return HttpResponseRedirect(address(request, paused=reader.db.now(), at=None, jump=None))
-    filters, frame = FeedFilters(request), Frame.from_request(request, integration, kept=KEPT, goes_without=True)
+    filters, frame = FeedFilters(request), Frame.from_request(request, integration, kept_names=KEPT, goes_without=True)
     if refusal := frame.refusal("feed"):
         return refusal
     if frame.is_any_time and (date := filters.cleaned_data["date"]):

@@ -50,7 +50,7 @@ class Frame(FigureScope):
     """Whether the account has flows, but none that is Live, so that all its numbers are those of Test flows."""
     wrong: WrongPeriod | None = None
     """The error, if the URL asks for a period that does not exist. No other period is shown in its place (`refusal`)."""
-    kept: Sequence[str] = KEPT
+    kept_names: Sequence[str] = KEPT
     """The parameters of the URL that links to other periods keep."""
     goes_without: bool = False
     """Whether the tab can be shown without a period, as the Activity Feed."""
@@ -59,12 +59,12 @@ class Frame(FigureScope):
 
     @classmethod
     def from_request(
-        cls, request: AccountRequest, integration: str = "", *, kept: Sequence[str] = KEPT, goes_without: bool = False
+        cls, request: AccountRequest, integration: str = "", *, kept_names: Sequence[str] = KEPT, goes_without: bool = False
     ) -> Frame:
         """The frame that the URL of a request asks for.
 
         integration: the integration's part of the URL; "" for Account Insights
-        kept, goes_without: see the fields
+        kept_names, goes_without: see the fields
 
         Raises Http404 for an unknown integration.
         """
@@ -87,7 +87,7 @@ class Frame(FigureScope):
             request=request,
             tests_only=tests_only,
             wrong=wrong,
-            kept=kept,
+            kept_names=kept_names,
             goes_without=goes_without,
             is_any_time=goes_without and not any(request.GET.get(name, "").strip() for name in PARAMETERS),
         )
@@ -119,6 +119,13 @@ class Frame(FigureScope):
         if self.integration:
             return reverse({"summary": "posts"}.get(name, f"posts-{name}"), args=(self.integration.segment,))
         return reverse({"summary": "insights"}.get(name, name))
+
+    def feed(self, **narrowed: str) -> str:
+        """The URL of the Activity Feed for this period and mode.
+
+        narrowed: further filters
+        """
+        return self.tab("feed") + self._query(**narrowed)
 
     def back(self) -> str:
         """The URL of the Summary in this mode, for its default period."""
@@ -238,7 +245,7 @@ class Frame(FigureScope):
             "tabs": [
                 (_("Summary"), self.tab("summary") + self._query(), tab == "summary"),
                 (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
-                (_("Activity Feed"), self.tab("feed") + self._query(), tab == "feed"),
+                (_("Activity Feed"), self.feed(), tab == "feed"),
             ],
             "periods": periods,
             "rolling": [
@@ -247,13 +254,13 @@ class Frame(FigureScope):
             "period_name": self._period_name(),
             "period_now": self._period_name() or next((text for text, _href, is_open in periods if is_open), _("Other period")),
             "period_is_other": not self.wrong and not any(is_open for _text, _href, is_open in periods),
-            "feed_href": self.tab("feed") + self._query(),
+            "feed_href": self.feed(),
             "period_text": self.period_text if self._is_chosen else "",
             "kept_text": self.kept_text if self._is_chosen else "",
             "other": bool(self.wrong),
             **self._typed(),
             "wrong": self.wrong,
-            "kept": [(name, value) for name in self.kept if (value := self.request.GET.get(name))],
+            "kept": [(name, value) for name in self.kept_names if (value := self.request.GET.get(name))],
             "now_href": self._page_url(period=Rolling.DAY.value) if window.fixed else "",
         }
 
@@ -336,7 +343,7 @@ class Frame(FigureScope):
 
     def _query(self, **changed: str | None) -> str:
         """The query string of this page's period and mode, with changed parameters. None removes a parameter; another period, what is not kept."""
-        names = self.kept if "period" in changed else (*PARAMETERS, *KEPT)
+        names = self.kept_names if "period" in changed else (*PARAMETERS, *KEPT)
         current = {name: value for name in names if (value := self.request.GET.get(name))}
         query = {name: value for name, value in (current | changed).items() if value}
         return f"?{urlencode(query)}" if query else ""
