@@ -98,6 +98,18 @@ def test_what_was_opened_before_is_offered_again_without_people(signed_in: Page,
     recent = page.get_by_role("group", name="You were just here").get_by_role("option")
     expect(recent).to_have_count(1)
     expect(recent).to_have_attribute("href", f"/signal/connections/{showcase.ids['Sales CRM']}/")
+    expect(recent).to_have_text(re.compile("Connection$"))  # its kind
+
+
+def test_what_was_opened_before_stands_below_what_needs_somebody(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    page.get_by_role("table").get_by_role("row").nth(1).get_by_role("link").first.click()
+    page.goto(f"{showcase.url}/signal/flows/")
+    page.keyboard.press("Control+K")
+    palette = page.get_by_role("dialog", name="Find anything")
+    expect(palette.get_by_role("group", name="You were just here").get_by_role("option")).to_have_text(re.compile("Flow$"))
+    assert [group.get_attribute("aria-label") for group in palette.get_by_role("group").all()] == ["Needs you", "You were just here", "Do"]
 
 
 def test_no_registration_is_remembered(signed_in: Page, showcase: Showcase) -> None:

@@ -23,7 +23,7 @@ def found(client: Client, text: str) -> dict[str, list[str]]:
     answer = client.post("/find/results/", {"q": text})
     assert answer.status_code == 200
     groups: dict[str, list[str]] = {}
-    for name, part in re.findall(r'role="group" aria-label="([^"]+)">(.*?)</div>', answer.content.decode(), re.DOTALL):
+    for name, part in re.findall(r'role="group" aria-label="([^"]+)"[^>]*>(.*?)</div>', answer.content.decode(), re.DOTALL):
         options = re.findall(r'<a role="option".*?</a>', part, re.DOTALL)
         groups[html.unescape(name)] = [" ".join(html.unescape(re.sub(r"<[^>]+>", "", one)).split()) for one in options]
     return groups
@@ -131,6 +131,20 @@ def test_an_empty_palette_offers_what_one_may_begin(database: DatabaseFacts, cli
         site.signs_in(client)
         groups = found(client, "")
         assert groups["Do"] == ["Add a flow", "Add a connection", "Import registrations", "Add a registration"]
-        assert "waiting" in groups["Retry"][0]
         site.signs_in(client, site.viewer)
         assert "Do" not in found(client, "")
+
+
+def test_an_empty_palette_begins_with_what_needs_somebody_and_leads_to_the_cure(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        needs = found(client, "")["Needs you"]
+        assert any(re.fullmatch("1 status or property has no tag .*waiting", need) for need in needs), needs
+        assert next(iter(found(client, ""))) == "Needs you"
+        assert b'href="/settings/tags/coverage/"' in client.post("/find/results/", {"q": ""}).content
+        site.signs_in(client, site.viewer)
+        assert b'href="/signal/retry/?status=untagged#items"' in client.post("/find/results/", {"q": ""}).content
+        other = signal_account.made(site.store, name="Other Events")
+        other.signs_in(client)
+        assert "Needs you" not in found(client, "")

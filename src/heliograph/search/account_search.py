@@ -65,6 +65,8 @@ class ResultGroup:
     """How many are not in `rows`."""
     has_more: bool = False
     """True if there are more than are counted."""
+    page: str = ""
+    """The address of the page that has all of them; "" for the page of all results."""
 
     @property
     def count(self) -> int:

@@ -14,10 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.webhook_id import created_of
+from heliograph.overview.views.need_rows import need_rows
+from heliograph.retry.needs import needs_of
 from heliograph.search.account_search import PALETTE_ROWS, AccountSearch, ResultGroup, SearchResult
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form, posted
@@ -66,13 +69,15 @@ def find_all(request: AccountRequest) -> HttpResponse:
 
 @require_POST
 def results(request: AccountRequest) -> HttpResponse:
-    """The part of the palette that lists results; without a text, what can be done."""
+    """The part of the palette that lists results; without a text, what needs somebody and what can be done."""
     with account_reader(request.account.pk) as reader:
         search = AccountSearch(reader, request.user, _text(request))
         groups = [group.shortened(PALETTE_ROWS) for group in search.groups()]
+        if not search.text and search.has_signal:
+            groups.append(_needs(reader, request.user))
     if not search.text:
         operations = [each for each in search.pages() if each.operation][:OPERATIONS]
-        groups = [ResultGroup(_("Do"), [SearchResult(each.icon, reverse(each.page), str(each.name)) for each in operations])]
+        groups.append(ResultGroup(_("Do"), [SearchResult(each.icon, reverse(each.page), str(each.name)) for each in operations]))
     response = page(
         request,
         "search/palette_results.html",
@@ -82,6 +87,22 @@ def results(request: AccountRequest) -> HttpResponse:
     )
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _needs(reader: AccountReader, user: User) -> ResultGroup:
+    """What needs somebody, as on the Overview. Each leads to what cures it, or for whom may not cure it to what waits."""
+    rows = [
+        SearchResult(
+            row["icon"],
+            row["href"] or row["waits_href"] or reverse("overview"),
+            row["title"],
+            sub=row["since"],
+            tone="wait",
+            state=row["waits"],
+        )
+        for row in need_rows(needs_of(reader).needs, reader, user)
+    ]
+    return ResultGroup(_("Needs you"), rows, page=reverse("overview")).shortened(PALETTE_ROWS)
 
 
 def _count_words(groups: list[ResultGroup]) -> str:

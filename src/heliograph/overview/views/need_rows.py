@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ from heliograph.retry.item_words import thing_named
 from heliograph.retry.needs import Need, NeedKind
 from heliograph.retry.retry_items import StatusChoice
 from heliograph.retry.views.group_rows import many
+from heliograph.sources.failing_sources import FailingSource, failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock_minute, soon
@@ -44,12 +46,17 @@ class Quote:
     """When, and with which status: "Its answer at 14:30, 401 Unauthorized"."""
 
 
-def need_row(need: Need, reader: AccountReader, user: User) -> dict[str, Any]:
-    """A cause for overview/overview.html."""
+def need_rows(needs: Sequence[Need], reader: AccountReader, user: User) -> list[dict[str, Any]]:
+    """What needs somebody, for overview/overview.html and the palette: causes of what waits, then sources that cannot be read."""
+    return [*(_need_row(need, reader, user) for need in needs), *map(_source_row, failing_sources())]
+
+
+def _need_row(need: Need, reader: AccountReader, user: User) -> dict[str, Any]:
     quote, fix = quote_of(need), _fix(need, reader, user)
     return {
         "key": need.key.replace(":", "-").replace("~", "-"),
         "tone": "wait" if need.kind is NeedKind.TAGS or need.is_only_held else "failed",
+        "icon": "tag" if need.kind is NeedKind.TAGS else "plug" if need.connection is not None else "flow",
         "title": _title(need),
         "quote": quote,
         "text": _text(need),
@@ -58,6 +65,22 @@ def need_row(need: Need, reader: AccountReader, user: User) -> dict[str, Any]:
         "waits_href": _waits_href(need),
         "fix": fix.text,
         "href": fix.href,
+    }
+
+
+def _source_row(source: FailingSource) -> dict[str, Any]:
+    return {
+        "key": f"source-{source.href.strip('/').replace('/', '-')}",
+        "tone": "failed",
+        "icon": "list",
+        "title": source.title,
+        "quote": None,
+        "text": source.text,
+        "since": "",
+        "waits": "",
+        "waits_href": "",
+        "fix": _("Open the source"),
+        "href": source.href,
     }
 
 

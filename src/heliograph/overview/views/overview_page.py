@@ -24,10 +24,9 @@ from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.connection.connection_health import Health
 from heliograph.flows.views.first_steps import steps_of
 from heliograph.overview.account_overview import AccountOverview, DestinationToday, SavesTogether
-from heliograph.overview.views.need_rows import later_row, need_row
+from heliograph.overview.views.need_rows import later_row, need_rows
 from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.views.recipe_list_page import recipe_link
-from heliograph.sources.failing_sources import failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.pages import page
@@ -71,12 +70,11 @@ def overview(request: AccountRequest) -> HttpResponse:
     with account_reader(request.account.pk, snapshot=True) as reader:
         at_a_glance = AccountOverview(reader, ZoneInfo(request.account.timezone))
         needs = at_a_glance.needs
-        need_rows = [need_row(need, reader, request.user) for need in needs.needs]
-        source_rows = [_source_row(source) for source in failing_sources()]
+        rows = need_rows(needs.needs, reader, request.user)
         now = at_a_glance.now
         retried = [(group.next_due, group.connection_name) for group in needs.retrying if group.next_due and group.next_due > now]
         context: dict[str, Any] = {
-            "needs": [*need_rows, *source_rows],
+            "needs": rows,
             "retrying": _retrying(sum(group.number for group in needs.retrying), retried),
             "later": [later_row(group, reader, request.user) for group in needs.later[:SHOWN_LATER]],
             "later_more": max(0, len(needs.later) - SHOWN_LATER),
@@ -90,7 +88,7 @@ def overview(request: AccountRequest) -> HttpResponse:
             "recipes": [] if reader.config.flows or not administers else [recipe_link(recipe_of(key)) for key in FIRST_RECIPES],
         }
         is_new = not reader.config.flows
-    count = len(need_rows) + len(source_rows)
+    count = len(rows)
     title = ngettext("%(n)d thing needs you", "%(n)d things need you", count) % {"n": count} if count else _("All is well")
     lead = _lead(count)
     if is_new and not count:
@@ -111,21 +109,6 @@ def _lead(count: int) -> str:
     now = timezone.now()
     facts = {"day": day(now), "time": clock_minute(now)}
     return (_("%(day)s, %(time)s. Everything else is running.") if count else _("%(day)s, %(time)s. Everything is running.")) % facts
-
-
-def _source_row(source: Any) -> dict[str, Any]:
-    return {
-        "key": f"source-{source.href.strip('/').replace('/', '-')}",
-        "tone": "failed",
-        "title": source.title,
-        "quote": None,
-        "text": source.text,
-        "since": "",
-        "waits": "",
-        "waits_href": "",
-        "fix": _("Open the source"),
-        "href": source.href,
-    }
 
 
 def _retrying(count: int, retried: Iterable[tuple[int, str]]) -> str:

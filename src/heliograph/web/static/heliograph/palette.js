@@ -47,22 +47,25 @@
     field?.setAttribute("aria-expanded", String(options().length > 0));
     option?.scrollIntoView({ block: "nearest" });
   }
-  /** What was opened before, as a group of its own above what can be done. */
+  /** What was opened before, as a group of its own below what needs somebody. */
   function addRecent() {
     const template = /** @type {HTMLTemplateElement | null} */ (dialog?.querySelector("template[data-recent]") ?? null);
-    const things = recent().filter((each) => each.href !== location.pathname);
-    if (!template || !things.length) return;
-    const group = /** @type {Element} */ (template.content.firstElementChild?.cloneNode(true));
-    const row = group.querySelector("a");
-    things.forEach((each) => {
-      const next = /** @type {HTMLAnchorElement} */ (row?.cloneNode(true));
-      next.href = each.href;
-      const text = next.querySelector("bdi");
+    const group = /** @type {Element | undefined} */ (template?.content.firstElementChild?.cloneNode(true));
+    const kinds = /** @type {HTMLAnchorElement[]} */ ([...(group?.querySelectorAll("a") ?? [])]);
+    kinds.forEach((kind) => kind.remove());
+    recent().forEach((each) => {
+      const kind = each.href === location.pathname ? undefined : kinds.find((one) => each.href.startsWith(one.getAttribute("href") ?? "?"));
+      if (!kind) return;
+      const row = /** @type {HTMLAnchorElement} */ (kind.cloneNode(true));
+      row.href = each.href;
+      const text = row.querySelector("bdi");
       if (text) text.textContent = each.text;
-      group.append(next);
+      group?.append(row);
     });
-    row?.remove();
-    list?.prepend(group);
+    if (!group?.querySelector("a")) return;
+    const needs = list?.querySelector("[data-needs]");
+    if (needs) needs.after(group);
+    else list?.prepend(group);
   }
   async function fetchResults() {
     const number = ++asked;
