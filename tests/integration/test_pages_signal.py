@@ -409,6 +409,18 @@ def test_D8_an_item_shows_the_change_the_request_and_every_attempt(database: Dat
         assert "It waits for a tag" in text_of(client.get(f"/signal/retry/{keys['untagged']}/").content)
 
 
+def test_D8_an_item_says_how_soon_its_next_try_is_and_which_of_how_many(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        waiting = signal_account.fill(site)["waiting"]
+        site.signs_in(client)
+        for which in ("first", "second", "last"):
+            html = client.get(f"/signal/retry/{waiting}/").content
+            assert re.search(rf"Next try in \d+ (s|min|h|h \d+ min) , the {which} of 3\.", text_of(html)), text_of(html)
+            assert re.search(rb'<time datetime="[^"]+" title="[^"]*\d\d:\d\d(:\d\d)?" data-until="in # s"', html)
+            site.ends(int(waiting[1:]), REFUSED)
+        assert "Next try" not in text_of(client.get(f"/signal/retry/{waiting}/").content)
+
+
 def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         keys = signal_account.fill(site)

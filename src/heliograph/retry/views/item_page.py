@@ -43,7 +43,8 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
     if action or item.row.cause is Cause.EXCEPTION:
         facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
-    if due := next_try(item):
+    due = next_try(item)
+    if due:
         facts.append((_("Next try"), soon_to_the_second(from_micros(due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     facts.append((_("Made in"), _(Mode.of_code(item.row.mode).value)))
@@ -69,6 +70,9 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
         "may_submit": item.is_submittable,
         "other_mode": is_of_other_mode(item),
         "summary": outlook(item),
+        "next": from_micros(due) if due else None,
+        "nth": tries(item) + 1,
+        "all": AUTOMATIC_RETRIES,
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
         "call": _call(item, reader, user),
         "changed_at": from_micros(details.at) if details.at else None,

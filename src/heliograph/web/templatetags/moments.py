@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from heliograph.web.date_texts import date_text
@@ -95,6 +97,21 @@ def until(value: datetime.datetime | None, now: datetime.datetime | None = None)
             else gettext("in %(n)s h") % {"n": hours}
         )
     return ngettext("in %(n)d day", "in %(n)d days", hours // 24) % {"n": hours // 24}
+
+
+@register.filter
+def countdown(value: datetime.datetime, now: datetime.datetime | None = None) -> SafeString:
+    """`until` within a sentence, with the exact time on pointing at it. The pages' script counts it down."""
+    now = now or timezone.now()
+    return format_html(
+        '<time datetime="{}" title="{}" data-until="{}" data-now="{}" data-left="{}">{}</time>',
+        iso(value),
+        soon_to_the_second(value, now),
+        gettext("in # s"),
+        gettext("now"),
+        seconds_until(value, now),
+        until(value, now) if value > now else gettext("now"),
+    )
 
 
 @register.filter
