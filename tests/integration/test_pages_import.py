@@ -105,6 +105,11 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         (job,) = site.run_jobs()
         assert job.counts["refused"] == 4
         page = client.get(f"/import/{id}/dry-run/").content.decode()
+        shown = text_of(page.encode())
+        assert "4 rows would be skipped" in shown
+        assert "less the 4 skipped" in shown
+        assert "Download the skipped rows" in shown
+        assert "refused" not in shown.lower()
         reasons = re.findall(rf'<a href="(/import/{id}/dry-run/\?kind=\d+)#refused"[^>]*>([^<]*?) <span class="count">(\d+)</span>', page)
         assert sum(int(number) for _href, _reason, number in reasons) >= 4
         assert len(reasons) > 1
@@ -160,7 +165,7 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         site.signs_in(client, Role.PLANNER)
         id = upload(client, "code,status\nB-1,Paid\n")
         page = to_dry_run(site, client, id)
-        assert "No row is refused, and nothing is missing." in text_of(page.encode())
+        assert "No row is skipped, and nothing is missing." in text_of(page.encode())
         acting = [flow.name for flow in site.acme.config().flows.values() if f"{flow.name} on 1" in text_of(page.encode())]
         assert f"1 change is checked. By today’s rules 1 flow acts: {acting[0]} on 1." in text_of(page.encode())
         answers = [client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"], "quiet": ["0"]}) for _ in range(2)]

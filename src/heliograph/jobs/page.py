@@ -53,6 +53,7 @@ class RefusedRows:
     rows: Sequence[Sequence[RefusedCell]]
     download: str = ""
     """The URL of all of them as a file."""
+    download_text: str = ""
     kinds: Sequence[tuple[str, str, str, bool]] = ()
     """(words, number, URL, whether it is open) of the links that show the rows of one reason, or of all."""
 

@@ -103,9 +103,9 @@ def _dry(
     refused_count = int(counts.get("refused", 0))
     more = max(0, len(lacks) - SHOWN) + int(job.result.get("lacks_more", 0))
     note = (
-        _("No row is refused, and nothing is missing.")
+        _("No row is skipped, and nothing is missing.")
         if not refused_count and not lacks
-        else _("%(rows)s less the %(n)s refused.") % {"rows": intcomma(good + refused_count), "n": intcomma(refused_count)}
+        else _("%(rows)s less the %(n)s skipped.") % {"rows": intcomma(good + refused_count), "n": intcomma(refused_count)}
         if refused_count
         else ""
     )

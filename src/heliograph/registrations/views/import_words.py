@@ -129,7 +129,8 @@ def sums_of(job: Job) -> list[Sum]:
         sums.append(Sum(_("Older than what is stored"), int(counts["stale"]), _("No change is made")))
     if counts.get("erased"):
         sums.append(Sum(_("Of people who were erased"), int(counts["erased"]), _("Nothing is recorded")))
-    sums.append(Sum(_("Refused"), refused, href="#refused" if refused else "", tone="failed" if refused else ""))
+    label = _("Skipped") if dry else _("Refused")
+    sums.append(Sum(label, refused, href="#refused" if refused else "", tone="failed" if refused else ""))
     return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
 
 
@@ -210,11 +211,13 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
         text = _("The other rows are imported. Download these, fix them and import that file.")
+        download_text = _("Download the skipped rows")
     else:
         title = ngettext("%(n)s line was refused", "%(n)s lines were refused", refused_count)
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
+        download_text = _("Download the refused lines")
     download = reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
-    return RefusedRows(title % {"n": intcomma(refused_count)}, text, heads, rows, download, kinds)
+    return RefusedRows(title % {"n": intcomma(refused_count)}, text, heads, rows, download, download_text, kinds)
 
 
 def _kind(reason: str, groups: Sequence[Mapping[str, Any]]) -> str:
