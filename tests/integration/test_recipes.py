@@ -156,6 +156,13 @@ def test_B3_without_an_event_the_first_registration_brings_one(database: Databas
         assert registration.is_test
 
 
+def test_B3_the_answer_to_a_sample_stands_where_its_remedy_names_it(story: Story, ada: Client) -> None:
+    story.receiver.answer_all(lambda _request: Answer(500, {"notice": "Queue is full"}))
+    text = text_of(ada.post(f"{LIST}webhook/", {"url": story.receiver.url("/hook"), "events": "SUMMIT", "do": "sample"}).content)
+    assert "include its answer." in text
+    assert re.search("The answer .*Queue is full", text), text
+
+
 def test_B3_a_refused_sample_says_why_and_loses_nothing(story: Story, ada: Client) -> None:
     story.receiver.answer_all(lambda _request: Answer(400, {"success": False, "error": "Invalid integration id or token provided."}))
     typed = {"url": story.receiver.url(RocketChat.path), "events": "SUMMIT", "do": "sample"}

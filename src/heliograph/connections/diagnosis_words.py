@@ -189,11 +189,11 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.NOT_UNDERSTOOD: (
         gettext_lazy("%(target)s was reached, but did not accept the request (%(status)s)."),
-        gettext_lazy("Its answer below usually names what is missing or wrong: most often a field of the mapping."),
+        gettext_lazy("Its answer usually names what is missing or wrong: most often a field of the mapping."),
     ),
     Finding.BROKEN: (
         gettext_lazy("%(target)s had an internal error (%(status)s)."),
-        gettext_lazy("Nothing is wrong here. Test again later. If it lasts, tell the target's administrator and include its answer below."),
+        gettext_lazy("Nothing is wrong here. Test again later. If it lasts, tell the target’s administrator and include its answer."),
     ),
     Finding.AWAY: (
         gettext_lazy("%(target)s is not available just now. %(detail)s"),
@@ -221,7 +221,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.RULE: (
         gettext_lazy("%(target)s answered %(status)s, and the response rule calls that a failure. %(detail)s"),
-        gettext_lazy("Its answer below says why. If it is really a success, change the response rule."),
+        gettext_lazy("Its answer says why. If it is really a success, change the response rule."),
     ),
     Finding.DATA: (
         gettext_lazy("No sample could be made: %(detail)s."),

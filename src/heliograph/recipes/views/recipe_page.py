@@ -220,6 +220,7 @@ def _sample_words(recipe: Recipe, report: DiagnosisReport | None) -> dict[str, A
             "title": title % {"app": recipe.app},
             "text": diagnosis_words.wrong(report),
             "remedy": diagnosis_words.remedy(report),
+            "answer": report.answer,
         }
     text = _("Look for “%(trace)s” there, and delete it afterwards.") % {"trace": report.trace} if report.trace else ""
     return {"tone": "", "title": _("%(app)s took the sample") % {"app": recipe.app}, "text": text, "remedy": ""}
