@@ -49,7 +49,7 @@ class NoSuchPerson(NotInAccount):
 
 
 class LastAdministrator(HeliographError):
-    """This is the account's only Administrator. Make someone else one first."""
+    """This is the account’s only Administrator. Make someone else one first."""
 
 
 @dataclass(frozen=True, slots=True)

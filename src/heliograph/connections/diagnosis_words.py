@@ -51,7 +51,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.NO_SUCH_NAME: (
         gettext_lazy("No server is called %(target)s."),
         gettext_lazy(
-            "Check the URL for typing mistakes. If it is right, the name may be known only inside a company's network: ask who hosts Heliograph."
+            "Check the URL for typing mistakes. If it is right, the name may be known only inside a company’s network: ask who hosts Heliograph."
         ),
     ),
     Finding.NO_NAME_SERVER: (
@@ -74,50 +74,50 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.UNREACHABLE: (
         gettext_lazy("%(target)s cannot be reached: nothing came back in time."),
-        gettext_lazy("Ask the target's administrator whether it is running, and whether its firewall lets Heliograph in."),
+        gettext_lazy("Ask the target’s administrator whether it is running, and whether its firewall lets Heliograph in."),
     ),
     Finding.PROXY: (gettext_lazy("%(detail)s"), gettext_lazy("Ask who hosts Heliograph: its proxy for outgoing requests does not work.")),
     Finding.CERTIFICATE_NAME: (
         gettext_lazy("%(target)s has a certificate for another name."),
-        gettext_lazy("Check the host in the URL. If it is right, ask the target's administrator for a certificate with this name in it."),
+        gettext_lazy("Check the host in the URL. If it is right, ask the target’s administrator for a certificate with this name in it."),
     ),
     Finding.CERTIFICATE_EXPIRED: (
         gettext_lazy("The certificate of %(target)s has expired."),
-        gettext_lazy("The target's administrator has to renew it. Nothing is sent before that."),
+        gettext_lazy("The target’s administrator has to renew it. Nothing is sent before that."),
     ),
     Finding.CERTIFICATE_EARLY: (
         gettext_lazy("The certificate of %(target)s is not valid yet."),
         gettext_lazy(
-            "Ask the target's administrator for its certificate, and who hosts Heliograph whether the clock of its machine is right."
+            "Ask the target’s administrator for its certificate, and who hosts Heliograph whether the clock of its machine is right."
         ),
     ),
     Finding.SELF_SIGNED: (
         gettext_lazy("%(target)s uses a self-signed certificate."),
         gettext_lazy(
-            "Ask the target's administrator for a certificate of a known authority, or paste this one under Certificate Authorities."
+            "Ask the target’s administrator for a certificate of a known authority, or paste this one under Certificate Authorities."
         ),
     ),
     Finding.UNTRUSTED: (
         gettext_lazy("The certificate of %(target)s was issued by an authority that is not known here."),
         gettext_lazy(
-            "Ask the target's administrator for the certificate of their authority and paste it under Certificate "
-            "Authorities. If the authority is a well-known one, the target doesn't send its intermediate certificates: "
+            "Ask the target’s administrator for the certificate of their authority and paste it under Certificate "
+            "Authorities. If the authority is a well-known one, the target doesn’t send its intermediate certificates: "
             "tell its administrator."
         ),
     ),
     Finding.TLS: (
         gettext_lazy("No secure connection to %(target)s could be made."),
         gettext_lazy(
-            "Check that the start of the URL and its port are as in the target's documentation. The target may also want a client certificate, or support only outdated encryption: ask its administrator."
+            "Check that the start of the URL and its port are as in the target’s documentation. The target may also want a client certificate, or support only outdated encryption: ask its administrator."
         ),
     ),
     Finding.CLIENT: (
         gettext_lazy("The Client Id or the Client Secret was not accepted. %(detail)s"),
-        gettext_lazy("Copy both once more from the target's administration, and save."),
+        gettext_lazy("Copy both once more from the target’s administration, and save."),
     ),
     Finding.SCOPE: (
         gettext_lazy("The Scope was not granted. %(detail)s"),
-        gettext_lazy("Ask the target's administrator which scope this client may ask for, and enter that."),
+        gettext_lazy("Ask the target’s administrator which scope this client may ask for, and enter that."),
     ),
     Finding.CONNECT_AGAIN: (
         gettext_lazy("The access was withdrawn, or has ended. %(detail)s"),
@@ -126,7 +126,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.TOKEN: (
         gettext_lazy("There is no access token. %(detail)s"),
         gettext_lazy(
-            "Check Grant Type, Access Token URL and Refresh Token URL, letter by letter, or ask the target's administrator for them."
+            "Check Grant Type, Access Token URL and Refresh Token URL, letter by letter, or ask the target’s administrator for them."
         ),
     ),
     Finding.UNAUTHORIZED: (
@@ -135,28 +135,28 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.FORBIDDEN: (
         gettext_lazy("%(target)s does not allow this (%(status)s)."),
-        gettext_lazy("Ask the target's administrator for permission to write. Some targets also want our server's address on a list."),
+        gettext_lazy("Ask the target’s administrator for permission to write. Some targets also want our server’s address on a list."),
     ),
     Finding.LACKS_SCOPE: (
         gettext_lazy("%(target)s accepted the credentials, but they lack a permission (scope) for this (%(status)s)."),
-        gettext_lazy("Ask the target's administrator which permission is needed, and to grant it to this connection."),
+        gettext_lazy("Ask the target’s administrator which permission is needed, and to grant it to this connection."),
     ),
     Finding.LOGIN: (
         gettext_lazy("%(target)s redirects us to a sign-in page for people."),
         gettext_lazy(
-            "This address is for people with a browser. Ask the target's administrator for the address of its API or webhook, and which credentials it takes."
+            "This address is for people with a browser. Ask the target’s administrator for the address of its API or webhook, and which credentials it takes."
         ),
     ),
     Finding.MOVED: (
         gettext_lazy(
-            "%(target)s says that the address has moved (%(status)s). Heliograph doesn't follow, because your data would go to an address that nobody has checked."
+            "%(target)s says that the address has moved (%(status)s). Heliograph doesn’t follow, because your data would go to an address that nobody has checked."
         ),
         gettext_lazy("Enter the new address as the URL. It is: %(moved)s"),
     ),
     Finding.PAGE: (
         gettext_lazy("%(target)s answered with a web page, where an application would answer with data."),
         gettext_lazy(
-            "This is probably the address of a page for people. Look in the target's documentation for the address of its API or webhook."
+            "This is probably the address of a page for people. Look in the target’s documentation for the address of its API or webhook."
         ),
     ),
     Finding.NOT_FOUND: (
@@ -167,7 +167,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.METHOD: (
         gettext_lazy("%(target)s does not take this Request Method at this address (405)."),
-        gettext_lazy("Choose the method that the target's documentation names. A Test Connection URL is always called with GET."),
+        gettext_lazy("Choose the method that the target’s documentation names. A Test Connection URL is always called with GET."),
     ),
     Finding.GONE: (
         gettext_lazy("%(target)s says that this address no longer exists (410)."),
@@ -175,12 +175,12 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.TOO_LARGE: (
         gettext_lazy("What was sent is too large for %(target)s (413)."),
-        gettext_lazy("Send fewer fields by the mapping, or ask the target's administrator for a higher limit."),
+        gettext_lazy("Send fewer fields by the mapping, or ask the target’s administrator for a higher limit."),
     ),
     Finding.CONTENT_TYPE: (
         gettext_lazy("%(target)s does not take this Content Type (415)."),
         gettext_lazy(
-            "Choose the other Content Type: application/json or application/x-www-form-urlencoded, as the target's documentation says."
+            "Choose the other Content Type: application/json or application/x-www-form-urlencoded, as the target’s documentation says."
         ),
     ),
     Finding.BUSY: (
@@ -203,12 +203,12 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.SLOW: (
         gettext_lazy("%(target)s took the request, but did not answer in time."),
-        gettext_lazy("Test again. If it is always this slow, set a longer timeout in the connection, or tell the target's administrator."),
+        gettext_lazy("Test again. If it is always this slow, set a longer timeout in the connection, or tell the target’s administrator."),
     ),
     Finding.CLOSED: (
         gettext_lazy("%(target)s took the connection and closed it without an answer."),
         gettext_lazy(
-            "Check the URL's port and whether it begins with https://. The target may also ask for a client certificate: ask its administrator."
+            "Check the URL’s port and whether it begins with https://. The target may also ask for a client certificate: ask its administrator."
         ),
     ),
     Finding.NOT_HTTP: (
@@ -300,12 +300,12 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
         ),
         SignIn.KEY: (
             gettext_lazy("%(target)s did not accept the key or token (%(status)s)."),
-            gettext_lazy("Enter the key or token again. Check with the target's documentation where it goes."),
+            gettext_lazy("Enter the key or token again. Check with the target’s documentation where it goes."),
         ),
         SignIn.CLIENT_TOKEN: (
             gettext_lazy("%(target)s did not accept the access token (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator whether this Client Id may use this address, and with which Scope. You don't "
+                "Ask the target’s administrator whether this Client Id may use this address, and with which Scope. You don’t "
                 "need to renew anything: Heliograph gets new access tokens automatically."
             ),
         ),
@@ -320,41 +320,41 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
         SignIn.NOTHING: (
             gettext_lazy("%(target)s does not allow this (%(status)s). This connection sends no credentials besides its address."),
             gettext_lazy(
-                "Ask the target's administrator what this address may do. If the address itself is the secret, most likely it was withdrawn:"
+                "Ask the target’s administrator what this address may do. If the address itself is the secret, most likely it was withdrawn:"
                 " get a new one from the target and enter it as the URL."
             ),
         ),
         SignIn.PASSWORD: (
             gettext_lazy("%(target)s does not allow this user to do it (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator to give this user permission to write. Some targets also want our server's address on a list."
+                "Ask the target’s administrator to give this user permission to write. Some targets also want our server’s address on a list."
             ),
         ),
         SignIn.KEY: (
             gettext_lazy("%(target)s does not allow this with this key (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator to give this key permission to write. Some targets also want our server's address on a list."
+                "Ask the target’s administrator to give this key permission to write. Some targets also want our server’s address on a list."
             ),
         ),
         SignIn.CLIENT_TOKEN: (
             gettext_lazy("%(target)s does not allow this client to do it (%(status)s)."),
-            gettext_lazy("Ask the target's administrator to give this Client Id permission to write, and which Scope that needs."),
+            gettext_lazy("Ask the target’s administrator to give this Client Id permission to write, and which Scope that needs."),
         ),
         SignIn.PERSON_TOKEN: (
             gettext_lazy("%(target)s does not allow this for the connected user (%(status)s)."),
             gettext_lazy(
-                "Ask the target's administrator to give that user permission to write, or press Connect and sign in as somebody who has it."
+                "Ask the target’s administrator to give that user permission to write, or press Connect and sign in as somebody who has it."
             ),
         ),
     },
     Finding.LACKS_SCOPE: {
         SignIn.CLIENT_TOKEN: (
             gettext_lazy("%(target)s accepted the access token, but it lacks a scope for this (%(status)s)."),
-            gettext_lazy("Ask the target's administrator which scope is needed, and enter it as the Scope."),
+            gettext_lazy("Ask the target’s administrator which scope is needed, and enter it as the Scope."),
         ),
         SignIn.PERSON_TOKEN: (
             gettext_lazy("%(target)s accepted the access token, but it lacks a scope for this (%(status)s)."),
-            gettext_lazy("Ask the target's administrator which scope is needed, enter it as the Scope, and press Connect again."),
+            gettext_lazy("Ask the target’s administrator which scope is needed, enter it as the Scope, and press Connect again."),
         ),
     },
     Finding.NOT_FOUND: {

@@ -36,7 +36,7 @@ AT_ONCE = 500
 """The number of items that one call submits, at most. Larger groups take several calls."""
 
 
-THEN_GONE = gettext_noop("The mapping that it was sent with is not known, or no longer kept: send it with today's mapping.")
+THEN_GONE = gettext_noop("The mapping that it was sent with is not known, or no longer kept: send it with today’s mapping.")
 
 
 class NothingToSync(HeliographError):

@@ -50,7 +50,7 @@ class ReadingBusy(ImportFileError):
         else:
             super().__init__(
                 gettext_noop(
-                    "“%(name)s” is being read, and an account's files are read one at a time. Wait until it is done, then try again."
+                    "“%(name)s” is being read, and an account’s files are read one at a time. Wait until it is done, then try again."
                 ),
                 name=reading.name,
             )
