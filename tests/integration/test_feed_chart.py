@@ -25,6 +25,12 @@ def hours_of(page: str) -> list[str]:
     return [html.unescape(href) for href in re.findall(r'href="(\?[^"]*hour=\d+[^"]*)"', page)]
 
 
+def chosen_columns(page: str) -> list[str]:
+    """The links of the columns that are marked as chosen."""
+    chart = page.partition("<figure")[2].partition("</figure>")[0]
+    return [html.unescape(href) for href in re.findall(r'href="([^"]*)"\s+aria-current="true"', chart)]
+
+
 def fill(site: SignalAccount) -> int:
     """Two changes, of which one was delivered. Returns their hour."""
     keys = signal_account.fill(site)
@@ -46,6 +52,11 @@ def test_35_6_an_hour_of_the_chart_filters_the_feed(database: DatabaseFacts, cli
         assert set(re.findall(r'id="change-\d+"', of_hour)) <= set(re.findall(r'id="change-\d+"', shown))
         assert re.findall(r'id="change-\d+"', of_hour)
         assert hours_of(of_hour), "the neighbours stay"
+        chosen = chosen_columns(of_hour)
+        assert chosen
+        assert set(chosen) == {hours[-1]}, "the hour itself"
+        assert re.search(r'<p class="said-default">[^<]+: \d+ delivered', of_hour), "its words stay"
+        assert not chosen_columns(shown)
         assert "Pause" not in text_of(of_hour.encode()), "an hour that is over does not move"
         empty = client.get(f"{FEED}?hour={hour - 300}").content.decode()
         assert not re.findall(r'id="change-\d+"', empty)

@@ -51,6 +51,8 @@ class Bucket:
     """For the tooltip."""
     href: str
     """The page of its records."""
+    is_chosen: bool = False
+    """True for the one whose records the page shows. The others are drawn paler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class ChartColumn:
     """True for every second label, which a phone has no room for."""
     at_end: bool = False
     """True for a label so near to the end that it ends with its column."""
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class OutcomePlots:
     delivered: Plot
     undelivered: Plot | None
     """None if everything was delivered."""
+    chosen: str = ""
+    """The chosen column in words: "13:00 to 14:00: 12 delivered, 1 failed"; "" if none is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +173,16 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
                 tall = max(height * value / scale[-1], THIN)
                 foot -= tall + (1 if rects else 0)
                 rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
-        description = ", ".join(each.words(each.values[index]) for each in series if each.values[index]) or _("nothing")
         is_labelled = index in shown_labels
         columns.append(
             ChartColumn(
                 bucket.href if totals[index] else "",
-                f"{bucket.words}: {description}",
+                _description(bucket, index, series),
                 rects,
                 bucket.label if is_labelled else "",
                 minor=is_labelled and shown_labels.index(index) % 2 != 0,
                 at_end=is_labelled and (index + 1) * AT_END > len(buckets) * (AT_END - 1) and index > 0,
+                is_chosen=bucket.is_chosen,
             )
         )
     return Plot(
@@ -195,7 +200,18 @@ def outcomes(
     bad = None
     if any(any(series.values) for series in undelivered):
         bad = plot(buckets_of_undelivered, undelivered, title=_("Not delivered"), height=40, steps=2)
-    return OutcomePlots(plot(buckets, [delivered], title=title, height=96, steps=2), bad)
+    chosen = next((index for index, bucket in enumerate(buckets) if bucket.is_chosen), None)
+    return OutcomePlots(
+        plot(buckets, [delivered], title=title, height=96, steps=2),
+        bad,
+        "" if chosen is None else _description(buckets[chosen], chosen, [delivered, *undelivered]),
+    )
+
+
+def _description(bucket: Bucket, index: int, series: Sequence[Series]) -> str:
+    """What one column says, such as "13:00 to 14:00: 12 delivered, 1 failed"."""
+    values = ", ".join(each.words(each.values[index]) for each in series if each.values[index])
+    return f"{bucket.words}: {values or _('nothing')}"
 
 
 def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:

@@ -96,7 +96,12 @@ def feed_chart(frame: Frame, reader: AccountReader, feed_filter: FeedFilter, tim
     skipped = frame.columns_before_account(edges, counted.delivered, counted.undelivered)
     delivered, undelivered = _series(counted, feed_filter.result, skipped)
     buckets = [
-        Bucket(_label(begin, unit, len(edges)), stretch_words(begin, end), _href(frame, unit, begin, end))
+        Bucket(
+            _label(begin, unit, len(edges)),
+            stretch_words(begin, end),
+            _href(frame, unit, begin, end),
+            is_chosen=unit is ColumnUnit.HOUR and begin // HOUR == time.hour,
+        )
         for begin, end in pairwise(edges[skipped:])
     ]
     plots = outcomes(buckets, delivered, undelivered, title=_("Delivered, and not delivered"), buckets_of_undelivered=buckets)

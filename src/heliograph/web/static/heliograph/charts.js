@@ -1,4 +1,5 @@
-// Charts: a chart is one tab stop, and arrow keys walk over its columns (docs/design/pages.md). Without script each column is a tab stop.
+// Charts: a chart is one tab stop, arrow keys walk over its columns, and Esc leaves a chosen one for all (docs/design/pages.md). Without script each
+// column is a tab stop.
 "use strict";
 
 (() => {
@@ -16,11 +17,12 @@
     });
   }
 
-  /** The latest column is the tab stop of a chart that nobody has walked over. */
+  /** The chosen column, or else the latest, is the tab stop of a chart that nobody has walked over. */
   const setUp = (/** @type {ParentNode} */ part) =>
     part.querySelectorAll("figure:has(.cols)").forEach((chart) => {
       const rows = rowsOf(chart);
-      if (rows.length) setTabStop(rows, /** @type {HTMLAnchorElement} */ (rows[0].at(-1)));
+      const stop = rows.flat().find((column) => column.hasAttribute("aria-current")) ?? rows[0]?.at(-1);
+      if (stop) setTabStop(rows, stop);
     });
   setUp(document);
   ["htmx:load", "list:load"].forEach((kind) =>
@@ -48,6 +50,8 @@
     if (!(e.target instanceof HTMLAnchorElement) || e.altKey || e.ctrlKey || e.metaKey || e.shiftKey) return;
     const chart = e.target.closest(".cols")?.closest("figure");
     if (!chart) return;
+    const all = /** @type {HTMLElement} */ (chart).dataset.all;
+    if (e.key === "Escape" && all) location.assign(all);
     const rows = rowsOf(chart);
     const column = next(e.key, e.target, rows);
     if (!column) return;
