@@ -53,6 +53,25 @@ def test_a_view_is_saved_opened_renamed_and_deleted(database: DatabaseFacts, cli
         assert kept(site) == []
 
 
+def test_each_list_of_records_has_views_of_its_own_without_the_instants_of_its_link(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client, site.viewer)
+        path, others = "/signal/metrics/records/success/", "/signal/metrics/records/failures/"
+        linked = f"{path}?connection={site.setup.connection}&since=29000000&until=29000060&n=3&seen=7"
+        page = client.get(linked).content.decode()
+        (query,) = re.findall(r'name="query" value="([^"]*)"', page)
+        (list_name,) = re.findall(r'name="list_name" value="([^"]*)"', page)
+        answer = client.post(SAVE, {"list_name": list_name, "name": "To the CRM", "query": html.unescape(query)})
+        assert answer["Location"] == f"{path}?connection={site.setup.connection}"
+        assert links(client, answer["Location"]) == {"All": path, "To the CRM*": answer["Location"]}
+        assert links(client, linked) == {"All": path, "To the CRM": answer["Location"]}, "the link has its own period"
+        assert links(client, path) == {"All*": path, "To the CRM": answer["Location"]}
+        assert links(client, others) == {}
+        (view,) = views_of(site.viewer)
+        assert client.post(f"{SAVE}{view.pk}/delete/")["Location"] == path
+
+
 def test_P1_a_view_is_seen_and_changed_by_its_person_alone(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         view = save_view(site.planner, ViewFacts("flow-list", "Tests", "mode=test"))
@@ -78,6 +97,9 @@ def test_P1_a_view_is_seen_and_changed_by_its_person_alone(database: DatabaseFac
         ("registrations", "Words", "q=marin", "Choose a filter first"),
         ("registrations", "Long", f"is={'x' * 1_100}", "so many filters"),
         ("me", "Elsewhere", "a=b", "can’t save views"),
+        ("records", "Of no kind", "a=b", "can’t save views"),
+        (f"records/{'x' * 31}", "Of too long a kind", "a=b", "can’t save views"),
+        ("records/../../x", "Elsewhere", "a=b", "can’t save views"),
         ("//evil.example", "Elsewhere", "a=b", "can’t save views"),
     ],
 )

@@ -5,6 +5,7 @@ The words of a search are not kept: they are mostly a person's name or e-mail ad
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,8 @@ from heliograph.store.instants import to_micros
 
 LISTS: Final = ("registrations", "flow-list", "connection-list", "mapping-list", "feed", "retry", "audit", "tags", "tag-coverage", "events")
 """The lists that can be kept, by the names of their URLs."""
+OF_A_KIND: Final = re.compile(r"records/[a-z-]{1,30}")
+"""Lists of which each kind has its own, which their URL names: the name of the URL and the kind."""
 MOST: Final = 20
 """Most views of one list that a person keeps."""
 LONGEST_NAME: Final = 60
@@ -44,7 +47,7 @@ class ViewFacts:
     """A view to be kept."""
 
     list_name: str
-    """One of LISTS."""
+    """One of LISTS, or one OF_A_KIND."""
     name: str
     query: str
     """The query of the list's address."""
@@ -66,13 +69,18 @@ def views_of(user: User, list_name: str = "") -> Sequence[SavedView]:
     list_name: only those of this list; "" for all lists
     """
     rows = SavedView.objects.filter(user=user, **({"list_name": list_name} if list_name else {})).order_by("id")
-    return [*rows[: MOST * len(LISTS)]]
+    return [*rows]
+
+
+def can_be_kept(list_name: str) -> bool:
+    """Whether a list has views."""
+    return list_name in LISTS or bool(OF_A_KIND.fullmatch(list_name))
 
 
 def save_view(user: User, facts: ViewFacts) -> SavedView:
     """Keeps a view. Raises ViewRefused."""
     query = query_of(facts.query)
-    if facts.list_name not in LISTS:
+    if not can_be_kept(facts.list_name):
         raise ViewRefused(_("You can’t save views of this list."))
     if not query:
         raise ViewRefused(_("Choose a filter first. Search words are not saved."))

@@ -34,7 +34,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import User
-from heliograph.accounts.saved_views import LISTS, query_of, views_of
+from heliograph.accounts.saved_views import can_be_kept, query_of, views_of
 from heliograph.domain.ids import read_id
 from heliograph.web.form_fields import Select, WidgetKind
 from heliograph.web.forms import Form
@@ -254,6 +254,8 @@ class ListFilters(Form):
     button: ClassVar[AnyText] = gettext_lazy("Filter")
     acts_at_once: ClassVar[bool] = True
     """Whether a change of a filter shows the list anew; if not, its button does."""
+    of_the_link: ClassVar[Sequence[str]] = ()
+    """Filters that only a link to the list sets, such as the instants of a period: a view does not keep them."""
     no_match: ClassVar[AnyText] = gettext_lazy("Nothing matches")
     show_all: ClassVar[AnyText] = gettext_lazy("Show everything")
 
@@ -347,13 +349,14 @@ class ListFilters(Form):
     def list_name(self) -> str:
         """The name of the list's URL if its filters can be kept as a view (`accounts.saved_views`); else ""."""
         match = self._request.resolver_match
-        name = (match.url_name or "") if match and not match.kwargs else ""
-        return name if name in LISTS and isinstance(getattr(self._request, "user", None), User) else ""
+        name = "/".join((match.url_name or "", *map(str, match.kwargs.values()))) if match else ""
+        return name if can_be_kept(name) and isinstance(getattr(self._request, "user", None), User) else ""
 
     @property
     def view_query(self) -> str:
         """The filters as a view keeps them; "" if none is set."""
-        return query_of(urlencode(self.query(*(name for name, field in self.fields.items() if isinstance(field, SearchFilter)))))
+        searches = (name for name, field in self.fields.items() if isinstance(field, SearchFilter))
+        return query_of(urlencode(self.query(*searches, *self.of_the_link)))
 
     @cached_property
     def views(self) -> list[ViewLink]:
@@ -361,14 +364,18 @@ class ListFilters(Form):
         if not self.list_name:
             return []
         user: User = self._request.user  # type: ignore[assignment]  # list_name has checked it
-        current = "" if self.refused else self.view_query
+        current = "" if self.refused or self._is_linked else self.view_query
         rows = views_of(user, self.list_name)
         return [ViewLink(row.pk, row.name, f"{self.path}?{row.query}", row.query == current) for row in rows]
 
     @property
     def is_whole(self) -> bool:
         """Whether no filter is set that a view keeps."""
-        return not self.view_query
+        return not self.view_query and not self._is_linked
+
+    @property
+    def _is_linked(self) -> bool:
+        return any(self._texts(name) for name in self.of_the_link)
 
     @property
     def may_be_saved(self) -> bool:

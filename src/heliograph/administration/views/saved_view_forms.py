@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from heliograph.accounts.models import SavedView
 from heliograph.accounts.roles import AccountRequest
-from heliograph.accounts.saved_views import LISTS, ViewFacts, ViewRefused, delete_view, query_of, rename_view, save_view, views_of
+from heliograph.accounts.saved_views import ViewFacts, ViewRefused, can_be_kept, delete_view, query_of, rename_view, save_view, views_of
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.toasts import say
@@ -70,5 +70,6 @@ def address_of(view: SavedView) -> str:
 
 
 def _address(list_name: str, query: str) -> str:
-    path = reverse(list_name if list_name in LISTS else "start")
+    name, *kind = (list_name if can_be_kept(list_name) else "start").split("/")
+    path = reverse(name, args=kind)
     return f"{path}?{query}" if query else path

@@ -49,6 +49,8 @@ class RecordFilters(FiltersByEvent):
     no_match_text = gettext_lazy("Nothing matches the search and filters. Change one of them.")
     show_all = gettext_lazy("Show all of them")
 
+    of_the_link = ("since", "until", "linked_number", "seen")
+
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
     event_code = EventCodeFilter()
