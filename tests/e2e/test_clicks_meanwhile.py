@@ -286,7 +286,7 @@ def test_a_result_of_the_search_that_is_pressed_opens(signed_in: Page, showcase:
     page = signed_in
     page.goto(f"{showcase.url}/signal/flows/")
     page.keyboard.press("Control+k")
-    option = page.get_by_role("dialog").get_by_role("option").first
+    option = page.get_by_role("group", name="Do", exact=True).get_by_role("option").first
     path = option.get_attribute("href") or ""
     answers = HeldAnswers(page)
     with answers.request():
