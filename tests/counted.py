@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -19,10 +19,12 @@ from types import CodeType
 from typing import Any, Final
 
 import psycopg
+from django.db import connections
 from psycopg import pq
 
 import heliograph
 from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.postgres_database import PostgresDatabase
 from heliograph.store.sqlite_database import SqliteDatabase
 
@@ -49,14 +51,28 @@ class Cost:
 
 
 @contextmanager
+def counting_pages() -> Iterator[Cost]:
+    """Counts the statements of pages and REST in the block: those of Django's models, and those that are run without them."""
+    cost = Cost()
+    with ExitStack() as stack:
+        for alias in ("default", "read"):
+            stack.enter_context(_traced(of_django(connections[alias]), cost))
+        yield cost
+
+
+@contextmanager
 def counting(*databases: Database, wakers: Mapping[object, str]) -> Iterator[Cost]:
     """Counts what is done in the block, on all threads, and on these connections alone. wakers: functions that wake a thread, by name."""
     cost = Cost()
     with ExitStack() as stack:
         for database in databases:
-            stack.enter_context(_on_sqlite(database, cost) if isinstance(database, SqliteDatabase) else _on_postgres(database, cost))
+            stack.enter_context(_traced(database, cost))
         stack.enter_context(_calls(cost, wakers))
         yield cost
+
+
+def _traced(database: Database, cost: Cost) -> AbstractContextManager[None]:
+    return _on_sqlite(database, cost) if isinstance(database, SqliteDatabase) else _on_postgres(database, cost)
 
 
 @contextmanager

@@ -207,6 +207,11 @@ def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining,
     assert rows[2]
 
 
+def test_the_audit_reads_the_versions_of_its_times_by_index(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    now = explaining.now()
+    assert configuration_versions.versions_at(explaining, large[1], [now, now - 1, 0])[0] == 0
+
+
 def known(explaining: Explaining, account: int) -> StoredAccount:
     """The set-up of an account that another connection has created."""
     ((event,),) = explaining.all("SELECT id FROM event WHERE account_id = :a", {"a": account})

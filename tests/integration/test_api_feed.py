@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from django.db import connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from tests.api_client import ApiClient
 from tests.api_filters import check_filters
 from tests.builders import signal_account
 from tests.builders.signal_account import SignalAccount
+from tests.counted import counting_pages
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
@@ -107,9 +106,9 @@ def test_the_feed_takes_as_many_statements_for_many_changes_as_for_one(api: ApiC
     api.get("feed")
     counts = []
     for limit in (2, 7):
-        with CaptureQueriesContext(connections["read"]) as statements:
+        with counting_pages() as cost:
             assert len(api.get(f"feed?limit={limit}")["items"]) == limit
-        counts.append(len(statements))
+        counts.append(cost.statements)
     assert counts[1] <= counts[0] + 2  # names of connections and prospects are read only if a page has any
 
 

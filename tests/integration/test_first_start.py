@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from tests.builders import signal_account
+from tests.counted import counting_pages
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.waiting import PATIENCE
@@ -184,9 +184,9 @@ def test_N3_the_steps_ask_no_more_with_more_set_up(database: DatabaseFacts, clie
         site.signs_in(client)
 
         def asked() -> int:
-            with CaptureQueriesContext(connections["read"]) as read, CaptureQueriesContext(connections["default"]) as default:
+            with counting_pages() as cost:
                 assert client.get("/signal/first/").status_code == 200
-            return len(read) + len(default)
+            return cost.statements
 
         asked()
         before = asked()

@@ -8,13 +8,12 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from django.db import connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from tests.builders import signal_account
 from tests.builders.outcome import REFUSED
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
+from tests.counted import counting_pages
 from tests.databases import DatabaseFacts
 from tests.looked_through import is_broken_off, pages_from
 from tests.page_text import text_of
@@ -34,11 +33,6 @@ from heliograph.retry.views import retry as retry_page
 from heliograph.retry.views import retry_jobs
 from heliograph.store import connection_states
 from heliograph.web.cursor import Cursor
-
-
-def queries(*aliases: str) -> list[CaptureQueriesContext]:
-    return [CaptureQueriesContext(connections[alias]) for alias in aliases]
-
 
 # --- the feed
 
@@ -541,10 +535,9 @@ def test_a_page_reads_the_same_however_much_there_is(site: SignalAccount, client
 
     def asked() -> int:
         client.get(url)  # first compile what is compiled once
-        default, read = queries("default", "read")
-        with default, read:
+        with counting_pages() as cost:
             assert client.get(url).status_code == 200
-        return len(default) + len(read)
+        return cost.statements
 
     few = asked()
     for n in range(12):

@@ -18,12 +18,12 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.builders import signal_account
 from tests.builders.people import PASSWORD, user
 from tests.builders.signal_account import SignalAccount
 from tests.confirming import confirms
+from tests.counted import counting_pages
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE
 
@@ -582,9 +582,9 @@ def test_pages_ask_no_more_with_more_people(site: SignalAccount, client: Client)
         counts = []
         for url in urls:
             client.get(url)
-            with CaptureQueriesContext(connection) as found:
+            with counting_pages() as cost:
                 assert client.get(url).status_code == 200
-            counts.append(len(found))
+            counts.append(cost.statements)
         return counts
 
     create_token(site.account.pk, "One", by=f"user:{site.planner.pk}")

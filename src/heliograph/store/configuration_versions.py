@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,13 +134,15 @@ def count_save(db: Database, account: int) -> int:
     return int(saves)
 
 
-def version_at(db: Database, account: int, at: int) -> int:
-    """The version of an account's configuration that was in force at a time (microseconds); 0 for none."""
-    ((version,),) = db.all(
-        "SELECT coalesce(max(since), 0) FROM config_history WHERE scope = :scope AND scope_id = :account AND at <= :at",
-        {"scope": ACCOUNT, "account": account, "at": at},
+def versions_at(db: Database, account: int, times: Collection[int]) -> dict[int, int]:
+    """The version of an account's configuration that was in force at each of these times (microseconds); 0 for none."""
+    rows = db.all(
+        "SELECT t.at, coalesce((SELECT max(h.since) FROM config_history h"
+        " WHERE h.scope = :scope AND h.scope_id = :account AND h.at <= t.at), 0)"
+        f" FROM {db.listed('times', 't', 'at')}",
+        {"scope": ACCOUNT, "account": account, "times": sorted(set(times))},
     )
-    return int(version)
+    return {int(at): int(version) for at, version in rows}
 
 
 def past_body(db: Database, account: int, kind: str, entity: int, number: int) -> tuple[int, Mapping[str, Any]] | None:

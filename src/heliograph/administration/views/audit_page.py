@@ -173,8 +173,9 @@ def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, 
     with account_reader(request.account.pk) as reader:
         today = AuditNames.from_config(reader.config, _tags(entries))
         config = Committed(reader.db, ConfigCache())
+        versions = configuration_versions.versions_at(reader.db, reader.account, [to_micros(row.at) for row in entries])
         for row in entries:
-            version = configuration_versions.version_at(reader.db, reader.account, to_micros(row.at))
+            version = versions[to_micros(row.at)]
             if version and version not in then and len(then) < MOST_LOOKED_UP:
                 then[version] = AuditNames.from_config(config.account(reader.account, version)).over(today)
             names_by_entry[row.pk] = then.get(version, today)
