@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Does, OpenAction, Origin, QueueStatus, RunState, StuckRun
 from heliograph.domain.delivery.lanes import LaneState, choose
@@ -18,9 +18,9 @@ _KINDS = {kind.code: kind for kind in AttemptKind}
 
 
 class Recount:
-    """All rows of an account, read once."""
+    """All rows of an account, read once. holding: the connections that hold their actions; no row of an action says so."""
 
-    def __init__(self, db: Database, account: int) -> None:
+    def __init__(self, db: Database, account: int, holding: Collection[int] = ()) -> None:
         of = {"account": account}
         stuck = {
             run: StuckRun(run, QueueStatus.of_code(queue) or QueueStatus.DONE, Category.CONFIG, Cause(cause), None).state
@@ -35,11 +35,15 @@ class Recount:
             )
         ]
         self.actions, made = [], {}
-        for id, flow, mode, created, state, origin, lead in db.all(
-            "SELECT id, flow_id, mode, created, state, origin, lead FROM action WHERE account_id = :account", of
+        for id, flow, mode, created, state, origin, lead, connection in db.all(
+            "SELECT a.id, a.flow_id, a.mode, a.created, a.state, a.origin, a.lead, l.connection_id FROM action a LEFT JOIN lane l ON l.id = a.lane_id"
+            " WHERE a.account_id = :account",
+            of,
         ):
             made[id] = (mode, Origin(origin))
-            self.actions.append(ActionRow(flow, mode, created, ActionState(state), Origin(origin), _LEADS.get(lead)))
+            self.actions.append(
+                ActionRow(flow, mode, created, ActionState(state), Origin(origin), _LEADS.get(lead), connection_holds=connection in holding)
+            )
         self.attempts: list[AttemptRow] = []
         before: dict[int, Category | None] = {}
         for action, kind, at, state, code in db.all(

@@ -53,6 +53,10 @@ COLUMNS = {
     "heliograph.registrations.views.bulk": {"of"},
     "heliograph.setup.name_fields": {"of"},
     "heliograph.api.documents.replay_documents": {"same"},
+    "heliograph.api.documents.figure_documents": {"held"},
+    "heliograph.api.documents.overview_documents": {"held"},
+    "heliograph.api.documents.connection_state_documents": {"held"},
+    "heliograph.api.documents.flow_documents": {"held"},
 }
 """Names that a stored row, a migration, a template, an address or a member of the API's JSON has."""
 MOST_PARAMETERS = 9

@@ -57,7 +57,7 @@ from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.search.account_search import AccountSearch
-from heliograph.store import configuration_versions, erased_codes, erasures
+from heliograph.store import configuration_versions, connection_states, erased_codes, erasures
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.installation_state import read_status
@@ -75,12 +75,15 @@ from heliograph.store.queue import (
 from heliograph.store.queue.lane_reads import LaneWant
 from heliograph.store.queue.people_sent import PeopleSent, people_sent
 from heliograph.store.registrations import ids_of_code
+from heliograph.store.where import Where
 from heliograph.timeline.registration_search import RegistrationSearch
 from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
 from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
 
 ROWS = 20_000
+PAUSED = 120
+"""One of two connections whose lanes are ready. Tests pause it."""
 
 
 @pytest.fixture(scope="module")
@@ -350,6 +353,8 @@ def test_X3_each_list_goes_by_an_index_in_every_order(
     explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind, narrowed: str
 ) -> None:
     reader = AccountReader(explaining, large[1])
+    if kind in (RecordKind.HELD, RecordKind.PENDING):
+        connection_states.pause(explaining, large[1], PAUSED, "")
     wanted = RecordFilter(kind, 10_000, 10_200, **NARROWED[narrowed])
     for sort in sorts_of(kind):
         records = Records(reader, wanted, sort)
@@ -659,6 +664,20 @@ def test_X5_where_registrations_stand_goes_by_their_changes(explaining: Explaini
         listing.page(ListOf(delivery=looked_at), RegistrationSort.MODIFIED, None)
         listing.count(ListOf(delivery=looked_at))
         assert goes_by(explaining, "action_of_change")
+
+
+def test_C8_what_a_connection_holds_is_counted_along_its_lanes(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    """Half of the lanes that are ready are those of PAUSED."""
+    connection_states.pause(explaining, large[1], PAUSED, "")
+    among = Where("a.mode = :mode", "a.created >= :since", "a.created < :until", mode=1, since=0, until=ROWS + 1)
+    held = ROWS // 40
+    assert connection_states.untried_actions(explaining, [PAUSED, PAUSED + 1], 2 * ROWS, among) == {PAUSED: held}
+    assert connection_states.untried_actions(explaining, [PAUSED], 7) == {PAUSED: 7}
+    assert sum(connection_states.untried_by_flow(explaining, [PAUSED], 2 * ROWS).values()) == held
+    assert connection_states.held_actions(explaining, explaining.now(), 2 * ROWS) == held
+    assert connection_states.due_actions(explaining, PAUSED, explaining.now()) == held
+    assert set(connection_states.holding(explaining, large[1], explaining.now())) == {PAUSED}
+    assert goes_by(explaining, "lane_ready")
 
 
 def test_O2_the_status_counts_open_actions_only(explaining: Explaining) -> None:

@@ -86,8 +86,9 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
         assert value(found, "heliograph_settle_batch_size_sum") >= 6
         until(lambda: value(samples(operations), "heliograph_queue_items", state="queued") == 1)
         found = samples(operations)
-        assert {state: value(found, "heliograph_queue_items", state=state) for state in ("pending", "queued", "untagged")} == {
-            "pending": 1,
+        assert {state: value(found, "heliograph_queue_items", state=state) for state in ("pending", "held", "queued", "untagged")} == {
+            "pending": 0,
+            "held": 1,
             "queued": 1,
             "untagged": 2,
         }
@@ -111,7 +112,7 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
         assert {name.removesuffix("_total") for name in listed} == {family.name for family in text_string_to_metric_families(text)}
         assert {dict(labels)["state"] for name, labels in found if name == "heliograph_jobs"} == set(JobState.values)
         said = status_once(heliograph, operations)
-        assert said["queue"] == {**said["queue"], "pending": 1, "waiting": 1, "untagged": 2, "failed": 1}
+        assert said["queue"] == {**said["queue"], "pending": 0, "held": 1, "waiting": 1, "untagged": 2, "failed": 1}
         assert said["workers"][0]["outcomes"] == [["delivered", "", 5], ["failed", "Config", 1]]
         of_status = in_status(said)
         differ = {key: (number, of_status.get(key)) for key, number in samples(operations).items() if of_status.get(key) != number}
@@ -155,7 +156,12 @@ def in_status(said: dict[str, Any]) -> Samples:
     }
     failing = said["connections"]["failing_longer_than"]
     by_state: dict[str, dict[str, float]] = {
-        "heliograph_queue_items": {"pending": queue["pending"], "queued": queue["waiting"], "untagged": queue["untagged"]},
+        "heliograph_queue_items": {
+            "pending": queue["pending"],
+            "held": queue["held"],
+            "queued": queue["waiting"],
+            "untagged": queue["untagged"],
+        },
         AGE: {"pending": queue["oldest_pending_s"] or 0, "due": queue["oldest_due_s"] or 0},
         "heliograph_connections_held": {"paused": said["connections"]["paused"], "resting": said["connections"]["held"]},
         "heliograph_jobs": said["jobs"],

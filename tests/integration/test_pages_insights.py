@@ -86,7 +86,7 @@ def test_X2_the_summary_says_what_happened(site: SignalAccount, client: Client) 
         "Actions Triggered 8",
         "Active Flows 2",
         "Leads Created -",
-        "8 triggered = 1 success + 0 replaced by newer data + 2 waiting + 1 failed + 1 invalid + 3 being sent",
+        "8 triggered = 1 success + 0 replaced by newer data + 2 waiting + 1 failed + 1 invalid + 0 held + 3 being sent",
         "1 delivered.",
         "Delivered 1 Waiting 2 Failed 1 Invalid 1",
         "CRM answered 401 Unauthorized.",

@@ -126,7 +126,7 @@ def test_O9_a_release_that_waits_says_so_wherever_its_connection_is_named(story:
     assert "Being released, 120 a minute" in text
     between_turns(kind="release", done=40, total=100)
     text = text_of(client.get(release).content)
-    assert "Waiting to send held items 40 requests made, 60 still held. 1 job of this account goes first." in text
+    assert "Waiting to send held items 40 requests made, 60 still to make. 1 job of this account goes first." in text
     for path in (release, "/signal/connections/", f"/signal/connections/{crm}/"):
         assert "Waiting to be released, 120 a minute" in text_of(client.get(path).content), path
 

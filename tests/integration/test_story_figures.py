@@ -130,7 +130,7 @@ class Sent:
     unselected: Counter[str] = field(default_factory=Counter)
     invalid: Counter[str] = field(default_factory=Counter)
     superseded: Counter[str] = field(default_factory=Counter)
-    pending: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
     queued: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     unsent: list[str] = field(default_factory=list)
@@ -154,7 +154,7 @@ class Sent:
             queued=self.queued.total(),
             failed=self.failed.total(),
             validation=self.invalid.total(),
-            pending=self.pending.total(),
+            held_count=self.held.total(),
             untagged=self.untagged.total(),
             retried=len(retries),
             retried_ok=self.diary.delivered_again + len(self.unsent),  # what the target saw nothing of was delivered then
@@ -286,7 +286,7 @@ def tell(stage: Stage) -> None:
             stage.records(f"NEW-{n}", first="a", status="New")
         for n in range(1, 3):
             stage.records(f"HELD-{n}", first="a", status="Pre-Registered")
-            live.pending[f"HELD-{n}"] += 1
+            live.held[f"HELD-{n}"] += 1
         story.wait_for(lambda: story.states().count("pending") == 2 and story.states().count("queued") == 1)
         replays(stage)
 
@@ -308,7 +308,10 @@ def test_X2_X3_every_figure_and_list_is_what_receiver_and_sender_counted(story: 
     shown = PeriodFigures(AccountReader(story.db, account), fixed_window(since, until), Mode.LIVE)
     assert shown.tiles == live.expected()
     whole = shown.tiles
-    assert whole.triggered == whole.success + whole.superseded + whole.queued + whole.failed + whole.validation + whole.pending
+    assert (
+        whole.triggered
+        == whole.success + whole.superseded + whole.queued + whole.failed + whole.validation + whole.held_count + whole.pending
+    )
     assert whole.pie == (whole.success, whole.queued + whole.failed + whole.validation)
     assert sum(shown.by_column(Measure.ATTEMPTS_OK)) == diary.answered(taken=True)
     assert sum(shown.by_column(Measure.ATTEMPTS_FAILED)) == diary.answered(taken=False) + len(live.unsent)
@@ -332,7 +335,8 @@ def test_X2_X3_every_figure_and_list_is_what_receiver_and_sender_counted(story: 
         RecordKind.QUEUED: live.queued,
         RecordKind.FAILED: live.failed,
         RecordKind.VALIDATION: +live.invalid,
-        RecordKind.PENDING: live.pending,
+        RecordKind.PENDING: Counter(),
+        RecordKind.HELD: live.held,
         RecordKind.FAILURES: live.queued + live.failed + live.invalid,
         RecordKind.IN_RETRY_QUEUE: live.queued + live.untagged,
         RecordKind.RETRIES: retried,
@@ -400,7 +404,10 @@ def test_X2_the_equations_hold_at_every_instant_while_four_clients_write(story: 
             each.start()
         for turn in range(200):
             found = asked(story, Mode.LIVE if turn % 4 else Mode.TEST)
-            assert found.triggered == found.success + found.superseded + found.queued + found.failed + found.validation + found.pending
+            assert (
+                found.triggered
+                == found.success + found.superseded + found.queued + found.failed + found.validation + found.held_count + found.pending
+            )
             if turn % 4:
                 seen.append(found)
             if turn % 10 == 0:

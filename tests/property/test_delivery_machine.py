@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -53,6 +54,7 @@ from heliograph.domain.figures import (
     Delta,
     FigureKey,
     Figures,
+    FiguresDoNotAddUp,
     Period,
     RunRow,
     count,
@@ -276,7 +278,10 @@ class LaneMachine(RuleBasedStateMachine):
         for replays in (True, False):
             period = Period(START, START + 10_000 * DAY, 1, replays)
             rows = [ActionRow(1, 1, self.facts[a.id].created, a.state, a.origin) for a in self.actions.values()]
-            assert total(period, self.deltas) == count(period, (), rows, self.attempts)
+            counted = count(period, (), rows, self.attempts)
+            assert total(period, self.deltas) == counted
+            held = [replace(row, connection_holds=True) for row in rows]  # as if their connection were paused now
+            assert total(period, self.deltas, counted.pending) == count(period, (), held, self.attempts)
 
     def teardown(self) -> None:
         """Left alone with a working target, everything ends: nothing is lost, nothing is stuck."""
@@ -349,6 +354,13 @@ def test_X2_the_pie_and_the_queue() -> None:
     assert figures.pie == (5, 4)
     assert figures.in_retry_queue == 5
     assert (figures.not_selected, figures.not_judged) == (1, 2)
+
+
+@pytest.mark.parametrize("parts", [{"held_count": 3}, {"pending": -1, "held_count": 3}, {"pending": 3, "held_count": -1}])
+def test_X2_what_is_held_is_a_part_of_what_was_triggered(parts: dict[str, int]) -> None:
+    assert Figures(triggered=2, pending=1, held_count=1).pie == (0, 0)
+    with pytest.raises(FiguresDoNotAddUp):
+        Figures(triggered=2, **parts)
 
 
 def test_X2_merged_deltas_are_sorted_and_leave_out_nothing_that_counts() -> None:

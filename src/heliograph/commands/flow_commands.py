@@ -66,13 +66,14 @@ def list_(
             print_text("Nothing matches the search and filters. Change one of them." if flows.config.flows else "There are no flows.")
         else:
             print_table(
-                ("Flow", "Name", "Mode", "State", "Waits", "Untagged", "Failed", "Validation", "Last run"),
+                ("Flow", "Name", "Mode", "State", "Held", "Waits", "Untagged", "Failed", "Validation", "Last run"),
                 [
                     (
                         each.id,
                         each.name,
                         each.mode,
                         _state(each),
+                        each.figures.held,
                         each.figures.queued,
                         each.figures.untagged,
                         each.figures.failed,

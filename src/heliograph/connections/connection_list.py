@@ -11,6 +11,7 @@ from typing import Final
 from heliograph.connections import release_job
 from heliograph.connections.services import oauth_grant as access
 from heliograph.connections.services.save_and_test import last_reports
+from heliograph.deliveries.prospects import hold_of
 from heliograph.deliveries.refusals import TRIED_CAUSES, blamed_connection
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.connection_health import AttemptEvidence, Health, HealthFacts, health_of
@@ -28,6 +29,7 @@ from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of, prefixed
 from heliograph.store.registrations import folded
+from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.row_states import ACTION_IN_QUEUE
 
 COUNTED = 50_000
@@ -35,7 +37,7 @@ COUNTED = 50_000
 REMEMBERED = 500
 """Audit entries that are searched for the user who paused a connection."""
 MOST_HELD = 10_000
-"""Most held actions of a paused connection that are counted."""
+"""Most held actions of a connection that are counted."""
 MOST_UNTRIED = 1_000
 """The newest attempts of a connection that are searched for one that tried its target."""
 MOST_FLOW_VERSIONS = 500
@@ -78,8 +80,6 @@ class Pause:
     """Who paused it; "" if a 410 of the target did."""
     at: int
     """Since when, in microseconds; 0 if a 410 paused it."""
-    held_count: int
-    """The actions that are due and held; counted up to MOST_HELD + 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,8 @@ class ConnectionRow:
     """Its items in the Retry Queue that wait."""
     failed: int
     """Its items in the Retry Queue that failed."""
+    held_count: int
+    """The actions that it holds (`prospects.connection_holds`); counted up to MOST_HELD + 1."""
     pause: Pause | None
     access: oauth_token_store.ShownAccess | None
     waiting_release: Job | None
@@ -185,7 +187,9 @@ class ConnectionList:
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
         pauses = self._paused_by(paused)
         now = self.db.now()
-        held_counts = connection_states.held_actions(self.db, paused, now, MOST_HELD + 1)
+        is_stopped = unreleased_copy(self.db, self.account) is not None
+        holding = [id for id in ids if is_stopped or hold_of(states.get(id, (StoredConnectionState(), ""))[0], now) is not None]
+        held_counts = connection_states.untried_actions(self.db, holding, MOST_HELD + 1)
         is_any_released = any(states[id][0].release_rate is not None for id in paused)
         releases = release_job.waiting_jobs(self.account) if is_any_released else {}
         rows = []
@@ -198,7 +202,7 @@ class ConnectionList:
                 self._facts(connection, state, evidences.get(id), tests.get(id), about, of_retry if id in failed_over else None), now
             )
             by, at = pauses.get(id, ("", 0))
-            pause = Pause(why, by, at, held_counts.get(id, 0)) if state.paused else None
+            pause = Pause(why, by, at) if state.paused else None
             rows.append(
                 ConnectionRow(
                     id,
@@ -211,6 +215,7 @@ class ConnectionList:
                     used.get(id, ()),
                     of_retry.waiting,
                     of_retry.failed,
+                    held_counts.get(id, 0),
                     pause,
                     about,
                     releases.get(id) if state.release_rate is not None else None,

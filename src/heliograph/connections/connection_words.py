@@ -129,13 +129,13 @@ def paused(pause: Pause) -> str:
     return f"{message_words(pause.why).rstrip('.')}. {consequence}" if pause.why else consequence
 
 
-def held_text(pause: Pause) -> str:
-    """How many actions a paused connection holds, such as "3 held"; "" for none."""
-    if not pause.held_count:
+def held_text(row: ConnectionRow) -> str:
+    """How many actions a connection holds, such as "3 held"; "" for none."""
+    if not row.held_count:
         return ""
-    if pause.held_count > MOST_HELD:
+    if row.held_count > MOST_HELD:
         return _("more than %(n)s held") % {"n": intcomma(MOST_HELD)}
-    return ngettext("%(n)s held", "%(n)s held", pause.held_count) % {"n": intcomma(pause.held_count)}
+    return ngettext("%(n)s held", "%(n)s held", row.held_count) % {"n": intcomma(row.held_count)}
 
 
 def kind(connection: Connection) -> str:

@@ -28,7 +28,7 @@ LEAVE = 5_000_000
 SETTLED = 30_000_000
 """Microseconds after which every attempt that began has its row."""
 COUNTING = 0.02
-"""The share of the job's time that counting held actions may take."""
+"""The share of the job's time that counting due actions may take."""
 
 
 def kind() -> JobKind:
@@ -49,7 +49,7 @@ class Releasing:
     since         when the release began, in microseconds
     counted       the attempts since then, up to counted_to
     counted_to    the instant up to which attempts are counted, in microseconds
-    held          the actions that were held when they were last counted
+    left          the actions that were due when they were last counted
     """
 
     def __init__(self, job: Job) -> None:
@@ -60,7 +60,7 @@ class Releasing:
         self._count_again = 0.0
 
     def read(self) -> tuple[int, int]:
-        """The requests since the release began, and the actions still held.
+        """The requests since the release began, and the actions that are still due.
 
         The job calls it outside of the writing transaction, because it may read many rows.
         """
@@ -69,30 +69,30 @@ class Releasing:
         self._first = False
         db = of_django(connections["default"])
         now = db.now()
-        cursor = self._cursor = {"since": now, "counted": 0, "counted_to": now, "held": None} | self._cursor
+        cursor = self._cursor = {"since": now, "counted": 0, "counted_to": now, "left": None} | self._cursor
         until = now - SETTLED
         if until > cursor["counted_to"]:
             cursor["counted"] += connection_states.attempts_between(db, self._connection, cursor["counted_to"], until)
             cursor["counted_to"] = until
         done = self._sent(db, now)
         began = time.monotonic()
-        if cursor["held"] is None or began >= self._count_again:
-            cursor["held"] = connection_states.held_actions(db, [self._connection], now).get(self._connection, 0)
+        if cursor["left"] is None or began >= self._count_again:
+            cursor["left"] = connection_states.due_actions(db, self._connection, now)
             self._count_again = time.monotonic() + (time.monotonic() - began) / COUNTING
-        return done, cursor["held"]
+        return done, cursor["left"]
 
     def write(self, db: Database, chunk: tuple[int, int]) -> ChunkResult:
-        """Renews the permission to send, or ends the release if nothing is held or somebody else changed the connection's state."""
-        done, held_actions = chunk
+        """Renews the permission to send, or ends the release if nothing is due or somebody else changed the connection's state."""
+        done, left = chunk
         state, why = connection_states.state_of(db, self._account, self._connection)
         if not state.paused or state.release_rate is None:  # resumed, paused anew, or stopped by a 410
-            return ChunkResult(self._cursor, done, done + held_actions, result={"paused": state.paused, "why": why}, finished=True)
+            return ChunkResult(self._cursor, done, done + left, result={"paused": state.paused, "why": why}, finished=True)
         if not connection_states.is_anything_due(db, self._connection, db.now()):
             connection_states.resume(db, self._account, self._connection)
             done = self._sent(db, db.now())  # the last ones may have been settled since they were counted
             return ChunkResult(self._cursor, done, done, result={"paused": False, "why": ""}, finished=True)
         connection_states.renew(db, self._account, self._connection, db.now() + LEAVE)
-        return ChunkResult(self._cursor, done, done + held_actions)
+        return ChunkResult(self._cursor, done, done + left)
 
     def _sent(self, db: Database, now: int) -> int:
         """Requests since the release began."""

@@ -285,8 +285,11 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     return str(words) % {"connection": isolated(connection)}
 
 
-def state_of(state: ActionState) -> Toned:
-    """The state of an action, in a word or two."""
+def state_of(state: ActionState, *, is_held: bool = False) -> Toned:
+    """The state of an action, in a word or two.
+
+    is_held: whether its connection holds it, if it was never tried (`Prospect.is_held`)
+    """
     match state:
         case ActionState.SUCCESS:
             return "success", _("Success")
@@ -298,13 +301,15 @@ def state_of(state: ActionState) -> Toned:
             return "invalid", _("Validation error")
         case ActionState.SUPERSEDED:
             return "quiet", _("Replaced by newer data")
+        case _ if is_held:
+            return "wait", _("Held")
         case _:
             return "", _("Pending")
 
 
-def delivery_state(state: ActionState) -> Toned:
+def delivery_state(state: ActionState, *, is_held: bool = False) -> Toned:
     """The state of a delivery now, in the words of the counts beside it: "Delivered", "Waiting", "Failed"."""
-    tone, word = state_of(state)
+    tone, word = state_of(state, is_held=is_held)
     return tone, {ActionState.SUCCESS: _("Delivered"), ActionState.QUEUED: _("Waiting")}.get(state, word)
 
 

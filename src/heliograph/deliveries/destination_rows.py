@@ -57,10 +57,12 @@ def _row(
     action = row.action
     if action is None or (row.stuck is not None and action.state is ActionState.SUCCESS):
         return line | _of_decision(row, reason) | {"href": why, "link": _("Why") if why else ""}
-    tone, state = delivery_words.delivery_state(action.state)
+    tone, state = delivery_words.delivery_state(action.state, is_held=row.prospect.is_held)
     at = from_micros(row.attempt.at if row.attempt is not None else action.created)
     keeps = hindrance(row.prospect)
     says = ago(at)
+    if action.state is ActionState.PENDING:
+        says = keeps or says
     if action.state is ActionState.QUEUED:
         says = keeps or delivery_words.next_try(action.due_at) or says
     if action.state in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):

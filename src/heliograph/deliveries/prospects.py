@@ -1,5 +1,8 @@
 """The prospects of items of the Retry Queue: what keeps them from being sent when they are due (D5, D7, F3, C8).
 
+An action that was never tried is *held* if its connection sends nothing at present (`connection_holds`); otherwise it is *being sent*. One that
+was tried *waits* in the Retry Queue, whatever its connection does. All pages, the REST API and the metrics count by this.
+
 A prospect is judged by the flow and connection as they are today. No page promises a delivery without it.
 """
 
@@ -14,6 +17,8 @@ from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP, Cause
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.stop_causes import GONE, destination_of, stop_of
+from heliograph.store import connection_states
+from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.queue.action_rows import StoredAction
 from heliograph.store.restored_copy import unreleased_copy
 
@@ -55,6 +60,11 @@ class Prospect:
     """The reason why that connection sends nothing; None if it sends."""
 
     @property
+    def is_held(self) -> bool:
+        """True if the connection holds it, in case that it was never tried."""
+        return self.hold is not None
+
+    @property
     def is_over(self) -> bool:
         """True if the item can never be sent, because its flow or destination is gone."""
         return self.stop in GONE
@@ -92,17 +102,14 @@ def connection_holds(reader: AccountReader) -> Mapping[int, ConnectionHold]:
     if unreleased_copy(reader.db, reader.account) is not None:
         return dict.fromkeys(reader.config.connections, ConnectionHold(Hold.UNRELEASED))
     now = reader.db.now()
-    rows = reader.db.all(
-        "SELECT connection_id, paused, release_rate, held_until FROM connection_state WHERE account_id = :account"
-        " AND (paused OR held_until > :now OR failures >= :silent)",
-        {"account": reader.account, "now": now, "silent": FAILURES_TO_TRIP},
-    )
-    holds = {}
-    for connection, paused, rate, until in rows:
-        if paused:
-            holds[connection] = ConnectionHold(Hold.PAUSED if rate is None else Hold.RELEASED)
-        elif (until or 0) > now:
-            holds[connection] = ConnectionHold(Hold.RESTS, until)
-        else:
-            holds[connection] = ConnectionHold(Hold.SILENT)
-    return holds
+    states = connection_states.holding(reader.db, reader.account, now)
+    return {connection: hold for connection, state in states.items() if (hold := hold_of(state, now)) is not None}
+
+
+def hold_of(state: StoredConnectionState, now: int) -> ConnectionHold | None:
+    """Why a connection in this state sends nothing at present; None if it sends. `connection_states.HOLDS` is the same rule in SQL."""
+    if state.paused:
+        return ConnectionHold(Hold.PAUSED if state.release_rate is None else Hold.RELEASED)
+    if state.held_until > now:
+        return ConnectionHold(Hold.RESTS, state.held_until)
+    return ConnectionHold(Hold.SILENT) if state.failures >= FAILURES_TO_TRIP else None

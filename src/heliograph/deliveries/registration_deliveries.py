@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
@@ -25,6 +27,8 @@ class DeliveryState(StrEnum):
     INVALID = "invalid"
     UNTAGGED = "untagged"
     WAITING = "waiting"
+    HELD = "held"
+    """Not sent yet, because the connection sends nothing at present (`prospects.connection_holds`)."""
     PENDING = "pending"
     DELIVERED = "delivered"
     NOT_SENT = "not sent"
@@ -71,14 +75,20 @@ class RegistrationDeliveries:
     """The newest action at each destination of each flow, by their ids."""
     stuck: Mapping[int, ItemState] = field(default_factory=dict)
     """By flow, decisions that wait or failed."""
+    holding: Collection[int] = ()
+    """The connections that hold their actions."""
 
     @property
     def numbers(self) -> dict[DeliveryState, int]:
         """How many destinations and decisions have each state."""
         numbers: dict[DeliveryState, int] = {}
-        for state in (*(_OF_ACTION[action.state] for action in self.last), *(DeliveryState(state.value) for state in self.stuck.values())):
+        for state in (*(self._state(action) for action in self.last), *(DeliveryState(state.value) for state in self.stuck.values())):
             numbers[state] = numbers.get(state, 0) + 1
         return numbers
+
+    def _state(self, action: StoredAction) -> DeliveryState:
+        is_held = action.state is ActionState.PENDING and action.connection in self.holding
+        return DeliveryState.HELD if is_held else _OF_ACTION[action.state]
 
     @property
     def worst(self) -> tuple[DeliveryState, int]:
@@ -113,7 +123,9 @@ def deliveries_of(db: Database, account: int, registrations: Iterable[int]) -> d
         state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
         if state is not None:
             stuck.setdefault(id, {})[flow] = state
-    return {id: RegistrationDeliveries(actions.get(id, ()), stuck.get(id, {})) for id in actions.keys() | stuck.keys()}
+    is_any_untried = any(action.state is ActionState.PENDING for of_registration in actions.values() for action in of_registration)
+    holding = connection_holds(AccountReader(db, account)).keys() if is_any_untried else ()
+    return {id: RegistrationDeliveries(actions.get(id, ()), stuck.get(id, {}), holding) for id in actions.keys() | stuck.keys()}
 
 
 def registrations_in(db: Database, account: int, state: ItemState) -> list[int]:

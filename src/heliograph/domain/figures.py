@@ -252,6 +252,9 @@ class Figures:
     failed: int = 0
     validation: int = 0
     pending: int = 0
+    """Never tried, and about to be."""
+    held_count: int = 0
+    """Never tried, because their connection sends nothing at present (C8)."""
     untagged: int = 0
     """Of not_triggered: runs that wait for a tag (F7)."""
     undecided: int = 0
@@ -269,9 +272,13 @@ class Figures:
     """As reported by the targets. A page shows "-" if no connection's rule reports it (`response_rule.counts_leads`)."""
 
     def __post_init__(self) -> None:
-        parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
+        parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending + self.held_count
         if self.triggered != parts:
             raise FiguresDoNotAddUp(f"{self.triggered} actions were triggered, but {parts} have a state.")
+        if self.held_count < 0 or (self.held_count and self.pending < 0):
+            raise FiguresDoNotAddUp(
+                f"{self.pending + self.held_count} actions were never tried, of which {self.held_count} cannot be held."
+            )
         if self.not_selected < 0:
             raise FiguresDoNotAddUp(f"{self.not_triggered} runs were not triggered, but more of them wait or have ended.")
         if self.unique > self.changes:
@@ -300,7 +307,7 @@ class Figures:
 
     @property
     def pie(self) -> tuple[int, int]:
-        """Processing Status: successes and failures. Actions in the queue count as failures; pending and superseded actions are neither."""
+        """Processing Status: successes and failures. Actions in the queue count as failures; pending, held and superseded actions are neither."""
         return self.success, self.queued + self.failed + self.validation
 
 
@@ -326,6 +333,8 @@ class ActionRow:
     state: ActionState
     origin: Origin = Origin.RECORDED
     lead: Lead | None = None
+    connection_holds: bool = False
+    """Whether its connection sends nothing at present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +373,7 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
     period_runs = [r for r in runs if period.holds(r.at, r.mode)]
     made = [a for a in actions if period.holds(a.created, a.mode, replay=a.origin == Origin.REPLAY)]
     states, leads = Counter(a.state for a in made), Counter(a.lead for a in made)
+    held_count = sum(a.connection_holds for a in made if a.state is ActionState.PENDING)
     tries = [t for t in attempts if period.holds(t.at, t.mode, replay=t.origin == Origin.REPLAY)]
     retries = [t for t in tries if t.kind is not AttemptKind.FIRST]
     return Figures(
@@ -377,7 +387,8 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
         queued=states[ActionState.QUEUED],
         failed=states[ActionState.FAILED],
         validation=states[ActionState.VALIDATION],
-        pending=states[ActionState.PENDING],
+        pending=states[ActionState.PENDING] - held_count,
+        held_count=held_count,
         untagged=sum(r.state is RunState.UNTAGGED for r in period_runs),
         undecided=sum(r.state is RunState.UNDECIDED for r in period_runs),
         ended=sum(r.state is RunState.ENDED for r in period_runs),
@@ -391,8 +402,11 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
     )
 
 
-def total(period: Period, deltas: Iterable[Delta]) -> Figures:
-    """The same figures, summed from the deltas."""
+def total(period: Period, deltas: Iterable[Delta], held_count: int = 0) -> Figures:
+    """The same figures, summed from the deltas.
+
+    held: how many of the actions that were never tried are held. No delta says so: pausing a connection writes none
+    """
     sums: Counter[int] = Counter()
     by_category: Counter[Category] = Counter()
     serials: set[int] = set()
@@ -419,7 +433,8 @@ def total(period: Period, deltas: Iterable[Delta]) -> Figures:
         queued=sums[Measure.QUEUED],
         failed=sums[Measure.FAILED],
         validation=sums[Measure.VALIDATION],
-        pending=sums[Measure.PENDING],
+        pending=sums[Measure.PENDING] - held_count,
+        held_count=held_count,
         untagged=sums[Measure.UNTAGGED],
         undecided=sums[Measure.UNDECIDED],
         ended=sums[Measure.ENDED],

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
+from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.outcome_hours import HOUR, HoursOfPeriod, OutcomeHours, outcome_hours
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
@@ -16,6 +18,7 @@ from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.completeness import Missing, missing
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.natural_order import natural_order
+from heliograph.store import connection_states
 from heliograph.store.config_cache import Committed
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
@@ -58,6 +61,8 @@ class FlowRow:
     """Its actions and runs that are sent or decided again only if somebody submits them."""
     untagged: int = 0
     """Its runs that wait for a tag."""
+    held_count: int = 0
+    """Its actions that were never tried, because their connection sends nothing at present."""
     hours: OutcomeHours = field(default_factory=OutcomeHours)
     """What became of its actions of the last HOURS hours, the running one included."""
 
@@ -96,11 +101,14 @@ class FlowList:
         """The rows of the given flows: the flows of one page."""
         ids = [flow.id for flow in flows]
         facts, counts, period = self._facts(ids), self._counts(ids), self._hours(ids)
+        holds = connection_holds(AccountReader(self.db, self.account))
+        held_counts = connection_states.untried_by_flow(self.db, holds.keys(), COUNTED)
         hours, rows = period.by_flow, []
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
             of_flow = hours.get(flow.id, OutcomeHours.nothing(period.count))
-            rows.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0)), of_flow))
+            of_retry = counts.get(flow.id, (0, 0, 0))
+            rows.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *of_retry, held_counts.get(flow.id, 0), of_flow))
         return rows
 
     def connections(self) -> Mapping[int, ConnectionRow]:

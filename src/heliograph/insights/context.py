@@ -35,7 +35,7 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     retry_waiting: items of the Retry Queue that are tried again automatically; MOST + 1 stands for more
     retry_untagged: items that wait for a tag; MOST + 1 stands for more
     retry_failed: items that are sent again only if somebody submits them; MOST + 1 stands for more
-    sending: actions of the last ten minutes whose first attempt has not ended and whose connection is not held, at most MOST_SENDING
+    sending: actions of the last ten minutes whose first attempt has not ended and that no connection holds, at most MOST_SENDING
     integrations: the integrations that have a page in Metrics
     """
     account = getattr(request, "account", None)
@@ -75,15 +75,15 @@ def _items(account: int, *among: str) -> int:
 
 
 def _sending(account: int) -> int:
-    """The number of actions that are being sent. Actions of a connection that is paused or rests are not."""
-    db, held_condition = of_django(connections["read"]), connection_states.HELD
+    """The number of actions that are being sent. Those that a connection holds are not (`prospects.connection_holds`)."""
+    db, hold_condition = of_django(connections["read"]), connection_states.HOLDS
     if unreleased_copy(db, account) is not None:
         return 0
     now = db.now()
     rows = db.all(
         "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
         f" LIMIT {SCANNED_ACTIONS}) newest JOIN lane l ON l.id = newest.lane_id WHERE newest.state = {ActionState.PENDING}"
-        f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {held_condition})",
+        f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {hold_condition})",
         {"account": account, "since": now - LATELY, "now": now},
     )
     return min(int(rows[0][0]), MOST_SENDING)

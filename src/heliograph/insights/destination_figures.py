@@ -26,6 +26,8 @@ class DestinationFigures:
     waiting: int
     failed: int
     invalid: int
+    held_count: int
+    """Never tried, because the connection sends nothing at present (`PeriodFigures.held_by_connection`)."""
     people: int | None
     """The registrations that something was delivered for; None if it cannot be told (`people_sent`)."""
 
@@ -42,14 +44,18 @@ class DestinationFigures:
 
 
 def destination_figures(reader: AccountReader, scope: FigureScope, figures: PeriodFigures) -> list[DestinationFigures]:
-    """The figures of each connection that the actions of a period were for, those with the most deliveries first.
+    """The figures of each connection that was sent something of a period, or is to be: those with the most deliveries first.
+
+    A connection that only holds actions has a row. What is being sent at this moment makes none.
 
     figures: those of the scope
     """
     since, until = scope.window.since, scope.window.until
     sent = people_sent(reader.db, reader.account, scope.mode, since, until, scope.kept_since)
+    held_counts = figures.held_by_connection
+    connections = figures.connections_of(Measure.SUCCESS, Measure.QUEUED, Measure.FAILED, Measure.VALIDATION)
     rows = []
-    for connection in figures.connections_of(Measure.SUCCESS, Measure.QUEUED, Measure.FAILED, Measure.VALIDATION):
+    for connection in sorted({*connections, *held_counts}):
         waiting, failed, invalid = (
             figures.by_column(measure, connection=connection) for measure in (Measure.QUEUED, Measure.FAILED, Measure.VALIDATION)
         )
@@ -61,6 +67,7 @@ def destination_figures(reader: AccountReader, scope: FigureScope, figures: Peri
                 waiting=sum(waiting),
                 failed=sum(failed),
                 invalid=sum(invalid),
+                held_count=held_counts.get(connection, 0),
                 people=None if sent is None else sent.number(connection, replays=scope.counts_replays),
             )
         )

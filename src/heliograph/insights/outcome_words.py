@@ -13,7 +13,7 @@ from heliograph.accounts.models import User
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.explanation import not_triggered
-from heliograph.deliveries.prospect_words import hindrance, may_go
+from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.prospects import prospect_of
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
@@ -85,10 +85,10 @@ def _chip_of_action(outcome: FlowOutcome, action: StoredAction) -> OutcomeChip:
             return OutcomeChip(**where, answer=_("not sent"), word=_("validation error"), tone="invalid", icon="invalid")
         case ActionState.SUPERSEDED:
             return OutcomeChip(**where, answer=_("newer data was sent"), word=_("replaced by newer data"), tone="unread", icon="dash")
-        case _ if may_go(outcome.prospect):
-            return OutcomeChip(**where, answer=_("on its way"), word=_("on its way"))
-        case _:
+        case _ if outcome.prospect.is_held:
             return OutcomeChip(**where, answer=_("held"), word=_("held"), tone="wait", icon="clock")
+        case _:
+            return OutcomeChip(**where, answer=_("on its way"), word=_("on its way"))
 
 
 def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:

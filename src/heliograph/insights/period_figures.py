@@ -11,19 +11,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Final
 
 from pyroaring import BitMap
 
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.connection.response_rule import counts_leads
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period, total
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.period import Window
+from heliograph.insights.replay_share import ReplayShare
+from heliograph.store import connection_states
 from heliograph.store.where import Where
 
 MINUTES, HOUR, DAY = 1, 60, 24 * 60
+MOST_READ: Final = 50_000
+"""The held actions that are read where figures do not know them; more count as being sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,28 @@ class PeriodFigures:
     def sums(self) -> Figures:
         """The numbers without Unique Registrations, which alone cost as much to read as all others."""
         period = Period(self.window.since, self.window.until, self.mode.code, self.replays)
-        return total(period, (delta for _column, delta in self._deltas))
+        return total(period, (delta for _column, delta in self._deltas), sum(self.held_by_connection.values()))
+
+    @cached_property
+    def held_by_connection(self) -> dict[int, int]:
+        """How many of the actions each connection holds, by its id. Connections that hold nothing are absent.
+
+        Figures keep what they counted at the former connection of a lane. So where a destination was ever moved, its lanes are read.
+        """
+        untried = Counter[int]()
+        numbers = self._numbers([Measure.PENDING])
+        for _column, delta in self._deltas:
+            if delta.measure in numbers:
+                untried[delta.connection] += delta.count
+        holds = connection_holds(self.reader) if any(untried.values()) else {}
+        moved = self.reader.connections_with_moved_lanes & holds.keys() if holds else set[int]()
+        held_counts = Counter({connection: untried[connection] for connection in holds.keys() - moved})
+        if moved:
+            among = Where("a.mode = :mode", "a.created >= :since", "a.created < :until")
+            among &= Where("" if self.replays else ReplayShare.WITHOUT.condition("a.origin"))
+            among &= Where(mode=self.mode.code, since=self.window.since, until=self.window.until)
+            held_counts.update(connection_states.untried_actions(self.reader.db, sorted(moved), MOST_READ, among))
+        return dict(+held_counts)
 
     @property
     def replayed(self) -> int:

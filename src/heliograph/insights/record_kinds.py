@@ -29,6 +29,9 @@ class RecordKind(StrEnum):
     VALIDATION = "validation"
     SUPERSEDED = "superseded"
     PENDING = "pending"
+    """Never tried, and about to be."""
+    HELD = "held"
+    """Never tried, because their connection sends nothing at present."""
     LEADS_CREATED = "leads-created"
     LEADS_UPDATED = "leads-updated"
     NOT_TRIGGERED = "not-triggered"
@@ -88,10 +91,13 @@ STATES_OF: Final = {
     RecordKind.VALIDATION: (ActionState.VALIDATION,),
     RecordKind.SUPERSEDED: (ActionState.SUPERSEDED,),
     RecordKind.PENDING: (ActionState.PENDING,),
+    RecordKind.HELD: (ActionState.PENDING,),
     RecordKind.IN_RETRY_QUEUE: (ActionState.QUEUED,),
 }
 """The states of the actions of a list. An action leaves the list when its state changes."""
-KIND_OF_STATE: Final = {states[0]: kind for kind, states in STATES_OF.items() if len(states) == 1 and kind is not RecordKind.IN_RETRY_QUEUE}
+KIND_OF_STATE: Final = {
+    states[0]: kind for kind, states in STATES_OF.items() if len(states) == 1 and kind not in (RecordKind.IN_RETRY_QUEUE, RecordKind.HELD)
+}
 
 
 class Outcome(StrEnum):

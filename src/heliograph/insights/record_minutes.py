@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import REPLAYED, Measure
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind
@@ -29,6 +31,7 @@ _MEASURES: Final = {
     RecordKind.FAILURES: (Measure.QUEUED, Measure.FAILED, Measure.VALIDATION),
     RecordKind.SUPERSEDED: (Measure.SUPERSEDED,),
     RecordKind.PENDING: (Measure.PENDING,),
+    RecordKind.HELD: (Measure.PENDING,),
     RecordKind.SUCCESS: (Measure.SUCCESS,),
     RecordKind.TRIGGERED: (Measure.TRIGGERED,),
     RecordKind.LEADS_CREATED: (Measure.LEADS_CREATED,),
@@ -83,10 +86,15 @@ class RecordMinutes:
     def _is_connection_known(self) -> bool:
         """Whether figures count the records of the filter's connection. Attempts are listed under the connection that they went over, like
         their figures. Actions are listed under the present connection of their lane."""
-        connection = self.record_filter.connection
-        if connection is None or self.record_filter.kind.row_kind is RowKind.ATTEMPT:
-            return True
-        return connection not in self.reader.connections_with_moved_lanes
+        connections = set(self._holding)
+        if self.record_filter.connection is not None and self.record_filter.kind.row_kind is not RowKind.ATTEMPT:
+            connections.add(self.record_filter.connection)
+        return not connections or connections.isdisjoint(self.reader.connections_with_moved_lanes)
+
+    @cached_property
+    def _holding(self) -> list[int]:
+        """The connections that hold their actions, for the lists that this tells apart."""
+        return sorted(connection_holds(self.reader)) if self.record_filter.kind in (RecordKind.PENDING, RecordKind.HELD) else []
 
     def nearest(self, at: int | None, records: int, *, ascends: bool) -> list[int] | None:
         """The minutes (microseconds) that contain the next records, nearest first; None if a walk through time is as fast.
@@ -141,6 +149,10 @@ class RecordMinutes:
             where &= Where("flow_id = :flow", flow=record_filter.flow)
         if record_filter.connection is not None:
             where &= Where("connection_id = :connection", connection=record_filter.connection)
+        if record_filter.kind is RecordKind.HELD:
+            where &= Where(self.reader.db.member("connection_id", "holding"), holding=self._holding)
+        elif self._holding:
+            where &= Where(f"NOT {self.reader.db.member('connection_id', 'holding')}", holding=self._holding)
         if record_filter.facet is not None:  # RECORDED has its facet as the category
             where &= Where("category = :facet", facet=int(record_filter.facet))
         rows = self.reader.db.all(f"SELECT {unit}, SUM(n) FROM {table} WHERE {where.sql} GROUP BY {unit}", where.params)

@@ -25,7 +25,10 @@ def row_of(record: Record, row_kind: RowKind, reader: AccountReader) -> dict[str
     if record.state is None:
         tone, state = ("quiet", _("Not triggered")) if record.reason else ("", "")
     else:
-        tone, state = (delivery_words.attempt_state if row_kind is RowKind.ATTEMPT else delivery_words.state_of)(record.state)
+        is_attempt = row_kind is RowKind.ATTEMPT
+        tone, state = (
+            delivery_words.attempt_state(record.state) if is_attempt else delivery_words.state_of(record.state, is_held=record.is_held)
+        )
     # The URL that explains the flow's decision (F9): the timeline; for an event or an erased person, a page of its own.
     why_url = ""
     if record.flow_id and record.change is not None:

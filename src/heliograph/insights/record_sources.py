@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.refusals import blamed_connection
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.delivery.outcomes import Lead
@@ -116,7 +117,8 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     at, id, columns = _COLUMNS[RowKind.CHANGE if is_newest_change else shape.row_kind]
     if record_filter.kind.is_stuck:
         at, id = "j.created", "j.id"
-    needs_lane = record_filter.connection is not None or record_filter.alike is not None
+    is_told_by_connection = record_filter.kind in (RecordKind.PENDING, RecordKind.HELD)
+    needs_lane = is_told_by_connection or record_filter.connection is not None or record_filter.alike is not None
     count_tables = "action a" if shape.row_kind is RowKind.ACTION and not needs_lane else shape.tables
     index = Where() if group or are_few else _index(reader, record_filter, shape)
     scan_limit = SCAN_LIMIT_WITH_LOOKUP if is_newest_change or match is not None or record_filter.kind is RecordKind.PEOPLE else SCAN_LIMIT
@@ -157,6 +159,10 @@ def _conditions(reader: AccountReader, record_filter: RecordFilter, shape: _Shap
     # The mode is a literal, because a partial index (of Test flows) is used only for a literal.
     where = Where(f"{'a' if shape.row_kind is RowKind.ATTEMPT else shape.alias}.mode = {record_filter.mode.code}")
     where &= Where(*_CONDITIONS.get(record_filter.kind, ()), *shape.conditions, _outcome_condition(record_filter, shape))
+    if record_filter.kind in (RecordKind.PENDING, RecordKind.HELD):
+        of_holding = reader.db.member("l.connection_id", "holding")
+        is_held = of_holding if record_filter.kind is RecordKind.HELD else f"NOT {of_holding}"
+        where &= Where(is_held, holding=sorted(connection_holds(reader)))
     if record_filter.facet is not None:
         where &= Where(f"({shape.alias}.facets & {int(record_filter.facet)}) <> 0")
     if record_filter.category is not None:
@@ -359,6 +365,7 @@ _CONDITIONS: Final[Mapping[RecordKind, tuple[str, ...]]] = {
     RecordKind.VALIDATION: (_AMONG_FAILED, f"a.state = {ActionState.VALIDATION}"),
     RecordKind.SUPERSEDED: (f"a.state = {ActionState.SUPERSEDED}",),
     RecordKind.PENDING: (f"a.state = {ActionState.PENDING}",),
+    RecordKind.HELD: (f"a.state = {ActionState.PENDING}",),
     RecordKind.LEADS_CREATED: (f"a.{ACTION_LEAD}", f"a.lead = {Lead.CREATED.code}"),
     RecordKind.LEADS_UPDATED: (f"a.{ACTION_LEAD}", f"a.lead = {Lead.UPDATED.code}"),
     RecordKind.NOT_TRIGGERED: (f"r.{RUN_NOT_TRIGGERED}",),

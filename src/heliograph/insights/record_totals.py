@@ -32,6 +32,7 @@ _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
     RecordKind.VALIDATION: lambda figures: figures.sums.validation,
     RecordKind.SUPERSEDED: lambda figures: figures.sums.superseded,
     RecordKind.PENDING: lambda figures: figures.sums.pending,
+    RecordKind.HELD: lambda figures: figures.sums.held_count,
     RecordKind.LEADS_CREATED: lambda figures: figures.sums.leads_created,
     RecordKind.LEADS_UPDATED: lambda figures: figures.sums.leads_updated,
     RecordKind.NOT_TRIGGERED: lambda figures: figures.sums.not_triggered,
@@ -128,7 +129,8 @@ def moved_since(reader: AccountReader, record_filter: RecordFilter, linked_numbe
     ((many,),) = db.all(
         f"SELECT count(*) FROM (SELECT 1 FROM attempt WHERE account_id = :account AND at >= :seen LIMIT {MOST_SINCE + 1}) since", params
     )
-    if many > MOST_SINCE or record_filter.alike is not None:
+    is_told_by_connection = record_filter.kind in (RecordKind.PENDING, RecordKind.HELD)  # no row says which connections held then
+    if many > MOST_SINCE or record_filter.alike is not None or is_told_by_connection:
         return MovedRecords(max(linked_number - now, 0), arrived=max(now - linked_number, 0))
     share = record_filter.replays.condition("+a.origin")
     there = "+a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"

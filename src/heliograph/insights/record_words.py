@@ -21,6 +21,7 @@ HEADINGS = {
     RecordKind.VALIDATION: gettext_lazy("Actions with a validation error"),
     RecordKind.SUPERSEDED: gettext_lazy("Actions replaced by newer data"),
     RecordKind.PENDING: gettext_lazy("Pending actions"),
+    RecordKind.HELD: gettext_lazy("Held actions"),
     RecordKind.LEADS_CREATED: gettext_lazy("Leads Created"),
     RecordKind.LEADS_UPDATED: gettext_lazy("Leads Updated"),
     RecordKind.NOT_TRIGGERED: gettext_lazy("Actions Not Triggered"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from heliograph.deliveries.account_reader import AccountReader, RowPerson
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause, was_tried
@@ -54,6 +55,8 @@ class Record:
     blamed: str = ""
     """The name of the connection that its last failed attempt went over. The flow may have another one by now."""
     state: ActionState | None = None
+    is_held: bool = False
+    """Whether its connection holds it, if it was never tried."""
     reason: Reason | None = None
     cause: Cause | None = None
     message: str = ""
@@ -329,6 +332,7 @@ class Records:
         )
         counts = self._changes_of(rows)
         integrations = integrations_by_destination(reader.config)
+        holds = connection_holds(reader) if any(row.state == ActionState.PENDING for row in rows) else {}
         return [
             Record(
                 id=row.id,
@@ -343,6 +347,7 @@ class Records:
                 connection_id=row.connection,
                 blamed=connections.get(failures[row.action].connection if row.action in failures else row.connection, ""),
                 state=ActionState(row.state) if row.state else None,
+                is_held=row.state == ActionState.PENDING and row.connection in holds,
                 reason=Reason(row.reason) if row.reason else None,
                 cause=Cause(row.cause) if row.cause else None,
                 message=row.message,

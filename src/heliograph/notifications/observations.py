@@ -132,7 +132,7 @@ def _connections(account: Account, reader: AccountReader, rows: Sequence[Connect
                 f"refuses:connection:{row.id}",
                 Kind.REFUSES,
                 since or now - MINUTE,
-                row.waiting + (row.pause.held_count if row.pause else 0),
+                row.waiting + row.held_count,
                 row.id,
                 frozenset(id for id, _name in row.flows),
                 facts={

@@ -135,10 +135,10 @@ class AccountOverview:
         return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, before, until).total.sent
 
     def destinations(self) -> list[DestinationToday]:
-        """The connections that active flows use, or that were sent something today: those with the most deliveries first."""
+        """The connections that active flows use, that were sent something today or hold something: those with the most deliveries first."""
         config, by_connection = self.reader.config, self.today.by_connection
         used = {each.connection for flow in config.flows.values() if flow.active for each in flow.destinations}
-        rows = [row for row in self.needs.connections.values() if row.id in used or row.id in by_connection]
+        rows = [row for row in self.needs.connections.values() if row.id in used or row.id in by_connection or row.held_count]
         hours = {row.id: by_connection.get(row.id, OutcomeHours.nothing(self.today.count)) for row in rows}
         rows.sort(key=lambda row: (-hours[row.id].sent, natural_order(row.connection.name), row.id))
         rows = rows[:SHOWN_DESTINATIONS]

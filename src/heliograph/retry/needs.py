@@ -70,11 +70,15 @@ class Need:
 
     @property
     def waiting(self) -> ListCount:
-        """How many items wait for it. A paused connection holds actions that are in no queue yet."""
+        """How many items of the Retry Queue wait for it."""
         if self.count is not None:
             return self.count
-        held_count = self.connection.pause.held_count if self.connection is not None and self.connection.pause is not None else 0
-        return ListCount(max(sum(group.number for group in self.groups), held_count), any(group.is_more for group in self.groups))
+        return ListCount(sum(group.number for group in self.groups), any(group.is_more for group in self.groups))
+
+    @property
+    def held_count(self) -> int:
+        """How many actions its connection holds, which are in no queue (`ConnectionRow.held_count`)."""
+        return self.connection.held_count if self.connection is not None else 0
 
     @property
     def since(self) -> int:
@@ -125,13 +129,14 @@ def _sorted(
     tags: list[CauseGroup] = []
     others: list[Need] = []
     retrying: list[CauseGroup] = []
+    paused = {id for id, row in rows.items() if id in used and row.health is Health.PAUSED}  # it tries nothing again automatically
     for group in causes.waiting:
         kind = kind_of(group)
         if kind is NeedKind.TAGS:
             tags.append(group)
-        elif kind is NeedKind.CONNECTION and group.connection in rows:
+        elif (kind is NeedKind.CONNECTION and group.connection in rows) or (kind is None and group.connection in paused):
             of_connections.setdefault(group.connection or 0, []).append(group)
-        elif kind is None or kind is NeedKind.CONNECTION:
+        elif kind in (None, NeedKind.CONNECTION):
             retrying.append(group)
         else:
             others.append(Need(kind, [group]))
@@ -148,7 +153,7 @@ def _sorted(
     needs += [Need(need.kind, need.groups, last=failures.get(need.groups[0].newest or 0)) for need in others]
     needs += [Need(NeedKind.TAGS, tags, count=untagged)] if tags else []
     return Needs(
-        sorted(needs, key=lambda need: (need.is_only_held, need.kind is NeedKind.TAGS, -need.waiting.number, need.key)),
+        sorted(needs, key=lambda need: (need.is_only_held, need.kind is NeedKind.TAGS, -need.waiting.number - need.held_count, need.key)),
         retrying,
         causes.failed,
         rows,

@@ -98,7 +98,7 @@ def _needs(reader: AccountReader, user: User) -> ResultGroup:
             row["title"],
             sub=row["since"],
             tone="wait",
-            state=row["waits"],
+            state=", ".join(filter(None, (row["held"], row["waits"]))),
         )
         for row in need_rows(needs_of(reader).needs, reader, user)
     ]

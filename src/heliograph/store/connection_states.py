@@ -6,11 +6,14 @@ the lanes. Pausing and releasing write it alone, or after the lanes too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
 from heliograph.store.database import Database
 from heliograph.store.row_states import ACTION_OPEN, LANE_READY, LANE_WAITING
+from heliograph.store.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,9 @@ class Learned:
     """When the batch was settled, in microseconds."""
 
 
-HELD = "((s.paused AND (s.release_rate IS NULL OR s.release_until IS NULL OR s.release_until <= :now)) OR s.held_until > :now)"
-"""The condition that the connection of row `s` of connection_state sends nothing: it is paused without a running release, or in a retry-after
-pause."""
+HOLDS = f"(s.paused OR s.held_until > :now OR s.failures >= {FAILURES_TO_TRIP})"
+"""The condition that the connection of row `s` of connection_state holds its actions: it is paused, also during a release; it is in a retry-after
+pause; or its target could not be reached, so that single requests probe it. `prospects.hold_of` is the same rule with the reason."""
 GONE = "The target answered 410: it is gone for good."
 
 
@@ -67,6 +70,19 @@ def states(db: Database) -> dict[int, StoredConnectionState]:
     rows = db.all(
         "SELECT connection_id, paused, held_until, failures, release_rate, release_until FROM connection_state"
         " WHERE paused OR held_until IS NOT NULL OR failures > 0"
+    )
+    return {
+        connection: StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0)
+        for connection, paused, held_until, failures, rate, until in rows
+    }
+
+
+def holding(db: Database, account: int, now: int) -> dict[int, StoredConnectionState]:
+    """The states of an account's connections that hold their actions."""
+    rows = db.all(
+        "SELECT s.connection_id, s.paused, s.held_until, s.failures, s.release_rate, s.release_until FROM connection_state s"
+        f" WHERE s.account_id = :account AND {HOLDS}",
+        {"account": account, "now": now},
     )
     return {
         connection: StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0)
@@ -187,19 +203,58 @@ def is_anything_due(db: Database, connection: int, now: int) -> bool:
     )
 
 
-def held_actions(db: Database, connections: Sequence[int], now: int, most: int | None = None) -> dict[int, int]:
-    """How many open actions are due over each connection. An action counts even if its connection is paused, and each action of a lane counts.
+def due_actions(db: Database, connection: int, now: int) -> int:
+    """How many open actions of a connection are due, tried or not. They count even if it is paused, and each action of a lane counts."""
+    ((count,),) = db.all(
+        f"SELECT count(*) FROM lane l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} WHERE l.connection_id = :connection"
+        f" AND (l.{LANE_READY} OR (l.{LANE_WAITING} AND l.due_at <= :now))",
+        {"connection": connection, "now": now},
+    )
+    return int(count)
 
-    most: the most actions to read over all connections; None for no limit
+
+def untried_actions(db: Database, connections: Sequence[int], most: int, among: Where | None = None) -> dict[int, int]:
+    """How many actions of each connection were never tried: what it holds, if it sends nothing at present (C8).
+
+    most: the most actions to count for a connection
+    among: conditions on the action `a`
     """
     if not connections:
         return {}
-    limit = "" if most is None else f" LIMIT {int(most)}"
+    untried = (
+        f"SELECT 1 FROM lane l CROSS JOIN action a WHERE l.connection_id = c.id AND (l.{LANE_READY} OR l.{LANE_WAITING})"
+        f" AND a.lane_id = l.id AND a.{ACTION_OPEN} AND a.state = {ActionState.PENDING}{'' if among is None else f' AND {among.sql}'} LIMIT {int(most)}"
+    )
     rows = db.all(
-        f"SELECT connection_id, count(*) FROM (SELECT l.connection_id FROM lane l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN}"
-        f" WHERE {db.member('l.connection_id', 'connections')} AND (l.{LANE_READY} OR (l.{LANE_WAITING} AND l.due_at <= :now)){limit}) held"
-        " GROUP BY connection_id",
-        {"connections": list(connections), "now": now},
+        f"SELECT c.id, (SELECT count(*) FROM ({untried}) held) FROM {db.listed('connections', 'c', 'id')}",
+        {"connections": list(connections), **({} if among is None else among.params)},
+    )
+    return {int(id): int(n) for id, n in rows if n}
+
+
+def held_actions(db: Database, now: int, most: int) -> int:
+    """How many actions the connections of all accounts hold; at most `most`. Restored copies that nobody has released are not looked at."""
+    ((count,),) = db.all(
+        "SELECT count(*) FROM (SELECT 1 FROM connection_state s CROSS JOIN lane l CROSS JOIN action a"
+        f" WHERE {HOLDS} AND l.connection_id = s.connection_id AND (l.{LANE_READY} OR l.{LANE_WAITING})"
+        f" AND a.lane_id = l.id AND a.{ACTION_OPEN} AND a.state = {ActionState.PENDING} LIMIT {int(most)}) held",
+        {"now": now},
+    )
+    return int(count)
+
+
+def untried_by_flow(db: Database, connections: Collection[int], most: int) -> dict[int, int]:
+    """How many actions of these connections were never tried, by flow.
+
+    most: the most actions to count over all flows
+    """
+    if not connections:
+        return {}
+    rows = db.all(
+        f"SELECT flow_id, count(*) FROM (SELECT a.flow_id FROM {db.listed('connections', 'c', 'id')} CROSS JOIN lane l"
+        f" CROSS JOIN action a WHERE l.connection_id = c.id AND (l.{LANE_READY} OR l.{LANE_WAITING})"
+        f" AND a.lane_id = l.id AND a.{ACTION_OPEN} AND a.state = {ActionState.PENDING} LIMIT {int(most)}) held GROUP BY flow_id",
+        {"connections": sorted(connections)},
     )
     return {int(id): int(n) for id, n in rows}
 

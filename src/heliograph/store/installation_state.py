@@ -11,7 +11,7 @@ from typing import Any, Final
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.backup.backup_runs import last_backup
-from heliograph.store.connection_states import failing_for
+from heliograph.store.connection_states import failing_for, held_actions
 from heliograph.store.database import Database
 from heliograph.store.disk_room import DiskRoom, disk_rooms
 from heliograph.store.instants import from_micros
@@ -41,7 +41,9 @@ class ServerStatus:
     """The numbers of this installation at one moment. Ages are seconds; None if nothing waits."""
 
     pending: int
-    """Actions whose first attempt has not ended."""
+    """Actions whose first attempt has not ended and that no connection holds."""
+    held_count: int
+    """Actions that were never tried, because their connection sends nothing at present."""
     waiting: int
     """Items of the Retry Queue with a next try."""
     untagged: int
@@ -49,7 +51,7 @@ class ServerStatus:
     failed: int
     """Items of the Retry Queue that are Failed."""
     counted: bool
-    """False if counting stopped at MOST_COUNTED for `pending`, `waiting` or `failed`."""
+    """False if counting stopped at MOST_COUNTED for `pending`, `held`, `waiting` or `failed`."""
     oldest_pending: float | None
     oldest_due: float | None
     paused_connections: int
@@ -85,6 +87,7 @@ class ServerStatus:
         return {
             "queue": {
                 "pending": self.pending,
+                "held": self.held_count,
                 "waiting": self.waiting,
                 "untagged": self.untagged,
                 "failed": self.failed,
@@ -129,7 +132,8 @@ def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: P
     file: SQLite's, for its size
     """
     now = db.now()
-    pending, waiting = (_count(db, state) for state in (ActionState.PENDING, ActionState.QUEUED))
+    untried, waiting = (_count(db, state) for state in (ActionState.PENDING, ActionState.QUEUED))
+    untried_and_held = held_actions(db, now, MOST_COUNTED + 1)
     stuck = _waiting_runs(db)
     undecided = _waiting_runs(db, f" AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'")
     failed = _failed(db)
@@ -147,11 +151,12 @@ def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: P
     )
     ((unfolded,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM figure_delta LIMIT {MOST_COUNTED}) t")
     return ServerStatus(
-        pending=min(pending, MOST_COUNTED),
+        pending=min(max(0, untried - untried_and_held), MOST_COUNTED),
+        held_count=min(untried_and_held, MOST_COUNTED),
         waiting=min(waiting + undecided, MOST_COUNTED),
         untagged=min(max(0, stuck - undecided), MOST_COUNTED),
         failed=min(failed, MOST_COUNTED),
-        counted=max(pending, waiting, failed) <= MOST_COUNTED,
+        counted=max(untried, waiting, failed) <= MOST_COUNTED,
         oldest_pending=_age(
             db,
             now,

@@ -23,12 +23,15 @@ class PauseDocument(Document):
     why: str
     by: Annotated[str, msgspec.Meta(description="Who paused it: `user:7`, `token:3`; empty if its target did, with a status 410.")]
     at: Instant | None
-    held_count: Annotated[int, msgspec.Meta(description="How many actions are due and wait for its end; counted up to 10,001.")]
+    held_count: Annotated[int, msgspec.Meta(description="The connection's `held`.")]
 
     @classmethod
-    def from_pause(cls, pause: Pause) -> Self:
-        """The document of a pause."""
-        return cls(why=pause.why, by=pause.by, at=from_micros(pause.at) if pause.at else None, held_count=pause.held_count)
+    def from_pause(cls, pause: Pause, held_count: int) -> Self:
+        """The document of a pause.
+
+        held_count: the actions that its connection holds
+        """
+        return cls(why=pause.why, by=pause.by, at=from_micros(pause.at) if pause.at else None, held_count=held_count)
 
 
 class AttemptSummary(Document):
@@ -73,6 +76,9 @@ class ConnectionState(Document):
         int | None, msgspec.Meta(description="Requests a minute at which what was held goes out; null: it is not released.")
     ]
     rests_until: Annotated[Instant | None, msgspec.Meta(description="Until when its target asked for a rest.")]
+    held: Annotated[
+        int, msgspec.Meta(description="Its actions that were never tried, because it sends nothing at present; counted up to 10,001.")
+    ]
     waiting: Annotated[int, msgspec.Meta(description="Its items in Retry that wait.")]
     failed: Annotated[int, msgspec.Meta(description="Its items in Retry that failed.")]
     last_attempt: AttemptSummary | None
@@ -90,9 +96,10 @@ class ConnectionState(Document):
             health=row.health,
             words=connection_words.headline(row),
             note=str(connection_words.note(row)),
-            pause=PauseDocument.from_pause(row.pause) if row.pause else None,
+            pause=PauseDocument.from_pause(row.pause, row.held_count) if row.pause else None,
             release_rate=row.state.release_rate,
             rests_until=from_micros(row.state.held_until) if row.health is Health.RESTS else None,
+            held=row.held_count,
             waiting=row.waiting,
             failed=row.failed,
             last_attempt=AttemptSummary.from_attempt(row.attempt) if row.attempt else None,

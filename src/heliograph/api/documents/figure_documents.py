@@ -80,11 +80,13 @@ class DestinationNumber(Document):
     queued: int
     failed: int
     validation: int
+    held: Annotated[int, msgspec.Meta(description="Never tried, because the connection sends nothing at present.")]
     delivered_by_column: Columns
 
 
 class FigureDocument(Document):
-    """Every number of a period. `triggered` is `success`, `superseded`, `queued`, `failed`, `validation` and `pending` together."""
+    """Every number of a period. `triggered` is `success`, `superseded`, `queued`, `failed`, `validation`, `held` and `pending`
+    together."""
 
     since: Instant
     until: Annotated[Instant, msgspec.Meta(description="Exclusive.")]
@@ -100,7 +102,8 @@ class FigureDocument(Document):
     queued: Number
     failed: Number
     validation: Number
-    pending: Number
+    held: Annotated[Number, msgspec.Meta(description="Never tried, because their connection sends nothing at present.")]
+    pending: Annotated[Number, msgspec.Meta(description="Being sent.")]
     failures: Annotated[Number, msgspec.Meta(description="Of Processing Status: queued, failed and validation.")]
     replayed: Annotated[Number, msgspec.Meta(description="Actions that are replays, whether or not the figures count them.")]
     not_triggered: Annotated[
@@ -157,6 +160,7 @@ class FigureDocument(Document):
             queued=number(tiles.queued, RecordKind.QUEUED),
             failed=number(tiles.failed, RecordKind.FAILED),
             validation=number(tiles.validation, RecordKind.VALIDATION),
+            held=number(tiles.held_count, RecordKind.HELD),
             pending=number(tiles.pending, RecordKind.PENDING),
             failures=number(tiles.pie[1], RecordKind.FAILURES),
             replayed=Number(value=figures.replayed, records=records_address(scope, RecordKind.TRIGGERED, replays=ReplayShare.ONLY.value)),
@@ -207,6 +211,7 @@ def _destinations(reader: AccountReader, scope: FigureScope, figures: Sequence[D
             queued=each.waiting,
             failed=each.failed,
             validation=each.invalid,
+            held=each.held_count,
             delivered_by_column=list(each.delivered),
         )
         for each in figures

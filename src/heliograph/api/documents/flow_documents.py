@@ -240,6 +240,7 @@ class FlowFigures(Document):
     last_run: Annotated[Instant | None, msgspec.Meta(description="When a change last reached it.")]
     changed: Annotated[Instant | None, msgspec.Meta(description="When its version was saved.")]
     changed_by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`.")]
+    held: Annotated[int, msgspec.Meta(description="Actions that were never tried, because their connection sends nothing at present.")]
     queued: Annotated[int, msgspec.Meta(description="Actions and runs that are tried again.")]
     failed: Annotated[
         int,
@@ -264,6 +265,7 @@ class ListedFlow(FlowDocument, kw_only=True):
             last_run=from_micros(row.last) if row.last else None,
             changed=from_micros(row.changed) if row.changed else None,
             changed_by=row.by,
+            held=row.held_count,
             queued=row.queued,
             failed=row.failed,
             validation=row.validation,

@@ -26,7 +26,8 @@ class NeedDocument(Document):
     causes: Annotated[list[Cause], msgspec.Meta(description="Why its items wait; empty if the connection only holds what is due.")]
     says: Annotated[str, msgspec.Meta(description="The target's own word for its last refusal; empty if it gave none.")]
     http_status: Annotated[int | None, msgspec.Meta(description="Of its last answer; null without one.")]
-    waiting: Annotated[int, msgspec.Meta(description="How many items wait for it.")]
+    held: Annotated[int, msgspec.Meta(description="How many actions its connection holds: never tried. Counted up to 10,001.")]
+    waiting: Annotated[int, msgspec.Meta(description="How many items of the Retry Queue wait for it.")]
     is_more: Annotated[bool, msgspec.Meta(description="There are, or may be, more than `waiting`.")]
     since: Annotated[Instant | None, msgspec.Meta(description="Null if that is not known.")]
 
@@ -42,6 +43,7 @@ class NeedDocument(Document):
             causes=sorted({group.cause for group in need.groups if group.cause is not None}),
             says=need.groups[0].refusal.says if need.groups else "",
             http_status=need.last.status if need.last is not None else None,
+            held=need.held_count,
             waiting=need.waiting.number,
             is_more=need.waiting.is_more,
             since=from_micros(need.since) if need.since else None,
@@ -61,6 +63,7 @@ class DestinationDocument(Document):
         float | None, msgspec.Meta(description="The share of what was due that was delivered, from 0 to 1; null if nothing was due.")
     ]
     hours: Annotated[list[int], msgspec.Meta(description="What was delivered by hour, from midnight in the account's time zone.")]
+    held: Annotated[int, msgspec.Meta(description="The actions that it holds now: never tried. Counted up to 10,001.")]
     waiting: Annotated[int, msgspec.Meta(description="Its items that wait in the Retry Queue now.")]
     failed: Annotated[int, msgspec.Meta(description="Its items with the status `Failed` in the Retry Queue now.")]
     last_delivery: Instant | None
@@ -76,6 +79,7 @@ class DestinationDocument(Document):
             people=row.people,
             rate=row.hours.rate,
             hours=list(row.hours.delivered),
+            held=connection.held_count,
             waiting=connection.waiting,
             failed=connection.failed,
             last_delivery=from_micros(row.last_delivery) if row.last_delivery else None,

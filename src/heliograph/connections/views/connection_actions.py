@@ -172,7 +172,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
     if going:
         assert job is not None
         waits = job.is_waiting
-        made = _("%(n)s requests made, %(left)s still held") % {
+        made = _("%(n)s requests made, %(left)s still to make") % {
             "n": intcomma(job.done),
             "left": intcomma(max(0, int(job.total or 0) - job.done)),
         }

@@ -133,7 +133,7 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
         "paused": paused,
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
         "releasing": row.state.release_rate is not None,
-        "held": words.held_text(row.pause) if row.pause else "",
+        "held": words.held_text(row),
         "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
         "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
         "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": intcomma(row.failed)} if row.failed else "",

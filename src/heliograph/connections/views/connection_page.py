@@ -19,7 +19,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.connections import connection_words
 from heliograph.connections.connection_deliveries import ConnectionDelivery, ConnectionPace, last_deliveries, pace_of
-from heliograph.connections.connection_list import ConnectionRow
+from heliograph.connections.connection_list import MOST_HELD, ConnectionRow
 from heliograph.connections.views.connection_list_page import get_row, menu, standing
 from heliograph.connections.views.connection_tabs import connection_tabs
 from heliograph.connections.views.trouble_callout import trouble_callout
@@ -101,6 +101,14 @@ def _hours(reader: AccountReader, connection: int) -> _Hours:
     return _Hours(periods[Mode.LIVE].first, live, test)
 
 
+def _held_tile(row: ConnectionRow) -> list[dict[str, Any]]:
+    """What the connection holds; without any, no tile."""
+    if not row.held_count:
+        return []
+    value = _("more than %(n)s") % {"n": intcomma(MOST_HELD)} if row.held_count > MOST_HELD else row.held_count
+    return [{"name": _("Held"), "value": value, "href": "", "sub": _("not tried yet"), "tone": "wait"}]
+
+
 def _tiles(row: ConnectionRow, hours: OutcomeHours, pace: ConnectionPace) -> list[dict[str, Any]]:
     retry = f"{reverse('retry')}?connection={row.id}&status="
     return [
@@ -113,6 +121,7 @@ def _tiles(row: ConnectionRow, hours: OutcomeHours, pace: ConnectionPace) -> lis
             else _("in 24 hours"),
             "tone": "",
         },
+        *_held_tile(row),
         {
             "name": _("Waiting"),
             "value": row.waiting,

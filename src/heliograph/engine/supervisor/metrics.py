@@ -104,8 +104,13 @@ def _histogram(name: str, help: str, sizes: ObservedSizes) -> Metric:
 
 
 def _of_database(status: ServerStatus) -> Iterator[Metric]:
-    items = {("pending",): status.pending, ("queued",): status.waiting, ("untagged",): status.untagged}
-    yield _gauge("heliograph_queue_items", "Actions to be sent or retried, and decisions that wait for a tag.", items, "state")
+    items = {("pending",): status.pending, ("held",): status.held_count, ("queued",): status.waiting, ("untagged",): status.untagged}
+    yield _gauge(
+        "heliograph_queue_items",
+        "Actions to be sent, held by their connection or retried, and decisions that wait for a tag.",
+        items,
+        "state",
+    )
     yield _gauge("heliograph_failed_items", "Items of the Retry Queue that are Failed: they wait for nobody.", {(): status.failed})
     oldest = {("pending",): status.oldest_pending or 0.0, ("due",): status.oldest_due or 0.0}
     yield _gauge(

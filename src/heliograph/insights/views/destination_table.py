@@ -68,6 +68,8 @@ def _row(each: DestinationFigures, name: str, frame: Frame) -> dict[str, Any]:
         "sent": each.sent,
         "sent_href": records(RecordKind.SUCCESS, each.sent),
         "rate": percent(each.rate) if each.rate is not None else "",
+        "held": ngettext("%(n)s held", "%(n)s held", each.held_count) % {"n": intcomma(each.held_count)} if each.held_count else "",
+        "held_href": records(RecordKind.HELD, each.held_count),
         "waits": ngettext("%(n)s waiting", "%(n)s waiting", each.waiting) % {"n": intcomma(each.waiting)} if each.waiting else "",
         "waits_href": records(RecordKind.QUEUED, each.waiting),
         "failed": ngettext("%(n)s failed", "%(n)s failed", each.failed) % {"n": intcomma(each.failed)} if each.failed else "",

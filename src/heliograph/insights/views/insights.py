@@ -97,12 +97,13 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
             (_("Successes"), "ink", success, frame.number_at(RecordKind.SUCCESS, success)),
             (_("Failures"), "failed", failures, frame.number_at(RecordKind.FAILURES, failures)),
         ],
-        neither=_("%(superseded)s replaced by newer data and %(pending)s being sent are in neither part.")
-        % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
+        neither=_("%(superseded)s replaced by newer data, %(held)s held and %(pending)s being sent are in neither part.")
+        % {"superseded": intcomma(tiles.superseded), "held": intcomma(tiles.held_count), "pending": intcomma(tiles.pending)},
         reasons=reasons,
         all_reasons=all_reasons,
         **untagged_context(tiles, frame),
         not_judged=tiles.not_judged,
+        held=tiles.held_count,
         activity=_activity(activity, frame),
         activity_table=_activity_table(activity, frame),
     )
@@ -269,6 +270,7 @@ def _equation(tiles: Figures, frame: Frame) -> list[dict[str, Any]]:
         (tiles.queued, _("waiting"), "wait", RecordKind.QUEUED),
         (tiles.failed, _("failed"), "failed", RecordKind.FAILED),
         (tiles.validation, _("invalid"), "invalid", RecordKind.VALIDATION),
+        (tiles.held_count, _("held"), "wait", RecordKind.HELD),
         (tiles.pending, _("being sent"), "", RecordKind.PENDING),
     )
     whole = {"number": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.number_at(RecordKind.TRIGGERED, tiles.triggered)}

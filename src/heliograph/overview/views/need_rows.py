@@ -61,6 +61,8 @@ def _need_row(need: Need, reader: AccountReader, user: User) -> dict[str, Any]:
         "quote": quote,
         "text": _text(need),
         "since": _since(need, reader),
+        "held": connection_words.held_text(need.connection) if need.connection is not None else "",
+        "held_href": reverse("connection-overview", args=(need.connection.id,)) if need.connection is not None else "",
         "waits": _waits(need),
         "waits_href": _waits_href(need),
         "fix": fix.text,
@@ -77,6 +79,8 @@ def _source_row(source: FailingSource) -> dict[str, Any]:
         "quote": None,
         "text": source.text,
         "since": "",
+        "held": "",
+        "held_href": "",
         "waits": "",
         "waits_href": "",
         "fix": _("Open the source"),
@@ -156,14 +160,11 @@ def _since(need: Need, reader: AccountReader) -> str:
 def _waits(need: Need) -> str:
     if need.waiting.is_none:
         return ""
-    number = {"n": many(need.waiting)}
-    if not need.groups:
-        return ngettext("%(n)s held", "%(n)s held", need.waiting.number) % number
-    return ngettext("%(n)s waiting", "%(n)s waiting", need.waiting.number) % number
+    return ngettext("%(n)s waiting", "%(n)s waiting", need.waiting.number) % {"n": many(need.waiting)}
 
 
 def _waits_href(need: Need) -> str:
-    """The list of exactly what waits; "" for what a paused connection holds, which is in no list."""
+    """The list of exactly what waits; "" if nothing is in Retry."""
     facts: dict[str, str | int] = {"status": StatusChoice.UNTAGGED.value if need.kind is NeedKind.TAGS else StatusChoice.WAITING.value}
     if need.kind is not NeedKind.TAGS:
         if not need.groups:

@@ -182,6 +182,8 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
         "sent": hours.sent,
         "sent_href": reverse("records", args=("success",), query={"period": "today", "connection": connection.id}),
         "rate": percent(hours.rate) if hours.rate is not None else "",
+        "held": words.held_text(connection),
+        "held_href": reverse("connection-overview", args=(connection.id,)),
         "waits": ngettext("%(n)s waiting", "%(n)s waiting", connection.waiting) % {"n": intcomma(connection.waiting)}
         if connection.waiting
         else "",

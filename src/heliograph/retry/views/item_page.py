@@ -38,7 +38,9 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     names = names_of_users(reader.account, [details.by])
     action, event = item.action, details.event
     tone, status = (
-        delivery_words.state_of(action.state) if action and not item.is_queued else (delivery_words.TONES[item.queue], _(item.queue.value))
+        delivery_words.state_of(action.state, is_held=item.prospect.is_held)
+        if action and not item.is_queued
+        else (delivery_words.TONES[item.queue], _(item.queue.value))
     )
     facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
     if action or item.row.cause is Cause.EXCEPTION:

@@ -284,7 +284,7 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
             }
         rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
     if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
-        tone, state = delivery_words.state_of(action.state)
+        tone, state = delivery_words.state_of(action.state, is_held=delivery.prospect.is_held)
         keeps = hindrance(delivery.prospect)
         text = (keeps or delivery_words.next_try(action.due_at)) if action.state is ActionState.QUEUED else ""
         text = text or delivery_words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection, keeps)
