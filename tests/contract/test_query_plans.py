@@ -666,6 +666,11 @@ def test_X5_where_registrations_stand_goes_by_their_changes(explaining: Explaini
         assert goes_by(explaining, "action_of_change")
 
 
+def test_N2_versions_of_connections_are_found_by_their_numbers(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    assert configuration_versions.past_bodies(explaining, large[1], "connection", {(101, 1), (102, 3)}) == {}
+    assert not configuration_versions.past_bodies(explaining, large[1], "connection", set())
+
+
 def test_C8_what_a_connection_holds_is_counted_along_its_lanes(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     """Half of the lanes that are ready are those of PAUSED."""
     connection_states.pause(explaining, large[1], PAUSED, "")

@@ -204,6 +204,21 @@ def test_N2_the_overview_reads_the_same_number_of_statements_however_much_there_
     assert len(after) <= len(before), Counter(after) - Counter(before)
 
 
+def test_N2_each_refusing_connection_costs_the_overview_no_statement(story: Story, client: Client) -> None:
+    """How each signed in when it was refused is read in one."""
+    story.signs_in(client)
+    names = [f"Target {number}" for number in range(6)]
+    with story.worker():
+        counts = []
+        for number, name in enumerate(names):
+            story.receiver.answer(f"/{number}", Answer(401))
+            story.flow(name, [story.to(story.connection(name, f"/{number}"))])
+            story.record(f"R-{number}", status="Attended")
+            story.wait_for(lambda: "pending" not in story.states())
+            counts.append(statements_of_overview(client))
+    assert len(counts[-1]) == len(counts[1]), Counter(counts[-1]) - Counter(counts[1])
+
+
 def test_N2_what_test_flows_delivered_stands_beside_what_live_flows_delivered(story: Story, receiver: Receiver, client: Client) -> None:
     """The first delivery of a recipe is one of a Test flow."""
     crm = story.connection("Sales CRM", "/crm")

@@ -84,19 +84,18 @@ def last_statuses(reader: AccountReader, actions: Iterable[int]) -> dict[int, in
 
 
 def refusals(reader: AccountReader, failures: dict[int, StoredAttempt], *, only_words: Container[int] = ()) -> dict[int, Refusal]:
-    """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection.
+    """The refusals of failed attempts, by action. It takes one statement for the answers, and one for the connections as they were then.
 
-    only_words: actions whose target's words are enough, which takes no statement for their connections
+    only_words: actions whose target's words are enough, for which no connection is read
     """
     answers = exchanges(reader.db, reader.account, failures)
     # How each version of a connection signed in. A body from another release may be unreadable.
     sign_ins: dict[tuple[int, int], SignIn] = {}
     explained = [each for action, each in failures.items() if action not in only_words]
-    for connection, version in {(each.connection, each.connection_version) for each in explained if each.status is not None}:
-        past = configuration_versions.past_body(reader.db, reader.account, "connection", connection, version) if version else None
-        if past is not None:
-            with suppress(ConnectionSetupError):
-                sign_ins[connection, version] = Connection.from_body(past[1]).sign_in
+    versions = {(each.connection, each.connection_version) for each in explained if each.status is not None and each.connection_version}
+    for version, body in configuration_versions.past_bodies(reader.db, reader.account, "connection", versions).items():
+        with suppress(ConnectionSetupError):
+            sign_ins[version] = Connection.from_body(body).sign_in
     return {
         action: Refusal(
             said_by_target(answers.get((action, each.number))),

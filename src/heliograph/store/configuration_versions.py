@@ -155,6 +155,24 @@ def past_body(db: Database, account: int, kind: str, entity: int, number: int) -
     return (int(rows[0][0]), json.loads(rows[0][1])) if rows else None
 
 
+def past_bodies(db: Database, account: int, kind: str, versions: Collection[tuple[int, int]]) -> dict[tuple[int, int], Mapping[str, Any]]:
+    """The bodies of versions of flows, mappings or connections, by (id, number). Those that are no longer stored are absent."""
+    if not versions:
+        return {}
+    rows = db.all(
+        "SELECT entity_id, number, body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind"
+        f" AND {db.member('entity_id', 'ids')} AND {db.member('number', 'numbers')}",
+        {
+            "scope": ACCOUNT,
+            "account": account,
+            "kind": kind,
+            "ids": sorted({id for id, _number in versions}),
+            "numbers": sorted({number for _id, number in versions}),
+        },
+    )
+    return {(id, number): json.loads(body) for id, number, body in rows if (id, number) in versions}
+
+
 def bodies_of(db: Database, account: int, kind: str, entities: Iterable[int], most: int) -> list[Mapping[str, Any]]:
     """The bodies of all versions of things of an account's configuration, in no order; `most` at most."""
     ids = sorted(set(entities))
