@@ -335,7 +335,7 @@ def test_X3_each_hour_of_a_connection_leads_to_its_records(site: SignalAccount, 
     signal_account.fill(site)
     site.signs_in(client, site.viewer)
     page = client.get(f"/signal/connections/{site.setup.connection}/overview/").content.decode()
-    hours = re.findall(r'<a href="(/signal/metrics/records/[^"]*)">.*?<span class="said">[^<]*: ([^<]*)</span>', page, re.DOTALL)
+    hours = re.findall(r'<a href="(/signal/metrics/records/[^"]*)"[^>]*>.*?<span class="said">[^<]*: ([^<]*)</span>', page, re.DOTALL)
     assert {href.split("/")[4] for href, _numbers in hours} == {"success", "failures"}
     for href, numbers in hours:
         shown = client.get(html.unescape(href)).content.decode()
