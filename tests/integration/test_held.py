@@ -237,3 +237,5 @@ def test_35_3_actions_of_a_lane_that_moved_are_held_where_they_are_now(story: St
         assert numbers_of(row_of(table_rows(client.get(SUMMARY).content, "Destination", "Rate"), "Destination", "Desk")) == (3, 0)
         api = ApiClient.for_account(story.account)
         assert len(api.get("records/held?period=1h")["items"]) == 3
+        listed = {row["Code"]: row["Delivery"] for row in table_rows(client.get("/registrations/").content, "Code", "Delivery")}
+        assert (listed["A-1"], listed["B-1"]) == ("Delivered", "Held")

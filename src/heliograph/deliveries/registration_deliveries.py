@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
@@ -98,8 +96,13 @@ class RegistrationDeliveries:
         return state, numbers.get(state, 0)
 
 
-def deliveries_of(db: Database, account: int, registrations: Iterable[int]) -> dict[int, RegistrationDeliveries]:
-    """The deliveries of some registrations, by their ids. Those of which nothing was sent or waits are absent."""
+def deliveries_of(
+    db: Database, account: int, registrations: Iterable[int], holding: Collection[int] = ()
+) -> dict[int, RegistrationDeliveries]:
+    """The deliveries of some registrations, by their ids. Those of which nothing was sent or waits are absent.
+
+    holding: the connections that hold their actions (`connection_holds`), for whoever tells held from pending
+    """
     ids = sorted(set(registrations))
     if not ids:
         return {}
@@ -123,8 +126,6 @@ def deliveries_of(db: Database, account: int, registrations: Iterable[int]) -> d
         state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
         if state is not None:
             stuck.setdefault(id, {})[flow] = state
-    is_any_untried = any(action.state is ActionState.PENDING for of_registration in actions.values() for action in of_registration)
-    holding = connection_holds(AccountReader(db, account)).keys() if is_any_untried else ()
     return {id: RegistrationDeliveries(actions.get(id, ()), stuck.get(id, {}), holding) for id in actions.keys() | stuck.keys()}
 
 

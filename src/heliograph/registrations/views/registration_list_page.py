@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.registration_deliveries import DeliveryFilter, DeliveryState, RegistrationDeliveries, deliveries_of
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.store.django_database import read_database
@@ -119,7 +121,10 @@ def registrations(request: AccountRequest) -> HttpResponse:
             if cursor is None and not (rows.older or rows.further)
             else listing.count(registration_filter).at_least(len(rows.rows))
         )
-        deliveries = deliveries_of(db, request.account.pk, [row.id for row in rows.rows]) if "delivery" in columns else {}
+        deliveries: Mapping[int, RegistrationDeliveries] = {}
+        if "delivery" in columns:
+            holding = connection_holds(AccountReader(db, request.account.pk)).keys()
+            deliveries = deliveries_of(db, request.account.pk, [row.id for row in rows.rows], holding)
         statuses = listing.statuses()
         filters.offer("event", listing.events())
         filters.offer("status_name", zip(statuses, statuses, strict=True))
