@@ -528,7 +528,21 @@ def test_F1_the_flow_list(site: SignalAccount, client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["/signal/metrics/feed/", "/signal/retry/", "/signal/flows/", "/registrations/", "/signal/registrations/SUMMIT-26/S26-2/"]
+    "url",
+    [
+        "/signal/metrics/feed/",
+        "/signal/metrics/",
+        "/signal/metrics/troubleshooting/",
+        "/signal/metrics/records/changes/",
+        "/signal/metrics/records/triggered/",
+        "/signal/retry/",
+        "/signal/flows/",
+        "/signal/connections/",
+        "/signal/replay/",
+        "/events/",
+        "/registrations/",
+        "/signal/registrations/SUMMIT-26/S26-2/",
+    ],
 )
 def test_a_page_reads_the_same_however_much_there_is(site: SignalAccount, client: Client, url: str) -> None:
     site.signs_in(client)
