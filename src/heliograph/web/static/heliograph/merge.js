@@ -128,7 +128,13 @@
     },
     true,
   );
-  document.addEventListener("keydown", (e) => e.repeat && requester(e) && e.preventDefault(), true); // a held Enter: one press
+  document.addEventListener(
+    "keydown",
+    (e) => {
+      if (e.repeat && e.key === "Enter" && requester(e)) e.preventDefault(); // a held Enter: one press
+    },
+    true,
+  );
   document.addEventListener("htmx:beforeSend", (e) => {
     const button = /** @type {HTMLElement} */ (e.target);
     if (waiting.delete(button) && button.hidden) button.remove();
