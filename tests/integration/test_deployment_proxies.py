@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,10 +25,10 @@ TRIES = 40
 
 
 @pytest.mark.parametrize(
-    "proxy",
+    ("proxy", "own_refusals"),
     [
-        pytest.param(tls_proxies.nginx, marks=pytest.mark.needs("nginx"), id="nginx"),
-        pytest.param(tls_proxies.caddy, marks=pytest.mark.needs("caddy"), id="caddy"),
+        pytest.param(tls_proxies.nginx, {413}, marks=pytest.mark.needs("nginx"), id="nginx"),
+        pytest.param(tls_proxies.caddy, {413, 502}, marks=pytest.mark.needs("caddy"), id="caddy"),
     ],
 )
 def test_O20_a_proxy_of_the_examples_stands_in_front(
@@ -36,7 +36,9 @@ def test_O20_a_proxy_of_the_examples_stands_in_front(
     fresh_database: DatabaseFacts,
     tmp_path: Path,
     proxy: Callable[[Ports, Authority, Path], AbstractContextManager[None]],
+    own_refusals: Collection[int],
 ) -> None:
+    """own_refusals: what the proxy answers beyond its own limit. Caddy 2.6 answers 502 if Heliograph has not yet refused by then."""
     authority, ports = Authority(tmp_path), Ports.free()
     assert heliograph.run("createaccount", "ACME").returncode == 0
     heliograph.adds_ada("planner")
@@ -58,7 +60,7 @@ def test_O20_a_proxy_of_the_examples_stands_in_front(
         until(lambda: '"127.0.0.2"' in serve.output or "address=127.0.0.2" in serve.output)
         assert "198.51.100.7" not in serve.output
         assert "proxy_is_not_trusted" not in serve.output
-        _assert_sizes(visitor("127.0.0.3", Authorization=f"Bearer {made['token']}"))
+        _assert_sizes(visitor("127.0.0.3", Authorization=f"Bearer {made['token']}"), own_refusals)
         # A scrape comes from one machine, at a port of its own
         scrape = visitor("127.0.0.9", ports.scrape).get("/metrics")
         assert scrape.status == 200
@@ -89,8 +91,8 @@ def _assert_clients_are_told_apart(attacker: Visitor, ada: Visitor) -> None:
     assert ada.get("/registrations/").status == 200
 
 
-def _assert_sizes(sender: Visitor) -> None:
-    """What is too large for Heliograph gets its own sentence, and what is larger than that the proxy's."""
+def _assert_sizes(sender: Visitor, own_refusals: Collection[int]) -> None:
+    """What is too large for Heliograph gets its own answer, and what is larger than that the proxy's."""
 
     def post(path: str, size: int) -> Answer | None:
         try:
@@ -98,8 +100,9 @@ def _assert_sizes(sender: Visitor) -> None:
         except (urllib.error.URLError, ConnectionError):
             return None  # sent away by the proxy in the middle of the body
 
-    document = post("/ingest/registrations", 2 * MIB)
+    document, form = post("/ingest/registrations", 2 * MIB), post(SIGN_IN, 9 * MIB // 2)
     assert document is not None
     assert (document.status, document.headers["Content-Type"]) == (413, "application/problem+json")
+    assert form is None or form.status == 413
     for answer in (post("/ingest/registrations", 34 * MIB), post(SIGN_IN, 6 * MIB)):
-        assert answer is None or answer.status == 413
+        assert answer is None or answer.status in own_refusals
