@@ -405,7 +405,7 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
 def total(period: Period, deltas: Iterable[Delta], held_count: int = 0) -> Figures:
     """The same figures, summed from the deltas.
 
-    held: how many of the actions that were never tried are held. No delta says so: pausing a connection writes none
+    held_count: how many of the actions that were never tried are held. No delta says so: pausing a connection writes none
     """
     sums: Counter[int] = Counter()
     by_category: Counter[Category] = Counter()
