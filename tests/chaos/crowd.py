@@ -89,9 +89,10 @@ class Crowd:
 
     @contextlib.contextmanager
     def _workers(self) -> Iterator[None]:
+        """Workers that outwait a machine that stands still: what they gave up after it had arrived, they would rightly send again."""
         with contextlib.ExitStack() as stack:
             for _ in range(self.size.workers):
-                stack.enter_context(self.story.worker(lease=Lease(5.0, 1.0), total_timeout=2.0))
+                stack.enter_context(self.story.worker(lease=Lease(4 * PATIENCE, 1.0), total_timeout=2 * PATIENCE))
             yield
 
     def _kept(self, work: Callable[[], None]) -> None:

@@ -85,6 +85,8 @@ READER_LOST = 0.5
 """Seconds between two looks of the reading thread whether it has another session. It is woken when it has."""
 STILL = 1.5
 """Seconds after a stop was requested in which a server that answers lets the worker go. Then one with nothing to record goes all the same."""
+LOOKS = 15
+"""How often the worker looks in STILL seconds whether it has something to record."""
 DRAIN = 8.0
 """Seconds that running requests get after a stop was requested; the whole stop takes at most 10."""
 
@@ -199,13 +201,17 @@ class Worker:
 
     def _end_without_database(self) -> None:
         """Ends the process if a thread of it waits for a server that answers nothing, while no outcome has to be recorded. Nothing is lost: the lease
-        of its slots ends by itself, as after a crash."""
-        idle_since = time.monotonic()
-        while not self._has_ended.wait(0.1):
-            now = time.monotonic()
+        of its slots ends by itself, as after a crash.
+
+        It counts its looks, not the clock: while the machine stood still, no server could answer.
+        """
+        idle_looks = 0
+        while not self._has_ended.wait(STILL / LOOKS):
             if not self.journal.is_empty or self.memory.landed or self.tokens.came:
-                idle_since = now
-            elif now - idle_since >= STILL:
+                idle_looks = 0
+                continue
+            idle_looks += 1
+            if idle_looks == LOOKS:
                 log.warning("worker_left", reason="The database does not answer, and there is nothing to record.")
                 self._on_death(0)
                 return
