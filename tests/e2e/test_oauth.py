@@ -70,7 +70,7 @@ def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, can
     fields = canaille.fields(client, scope="profile")
     crm = story.connection("CRM", "/crm", secrets={Secret.CLIENT_SECRET: client["client_secret"]}, **fields)
     story.flow("To it", [story.to(crm)])
-    with story.worker(total_timeout=5.0):
+    with story.worker():
         story.record("R1", status="Attended")
         story.until("R1", "success")
 
@@ -141,7 +141,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     expect(page.get_by_text("by Tomás Ferreira")).to_be_visible()
     accessibility.sweep(page)
 
-    with story.worker(total_timeout=5.0):
+    with story.worker():
         story.record("R1", status="Attended")
         story.until("R1", "success")
         stored = oauth_token_store.read_access(story.db, vault(), story.account, crm)

@@ -13,7 +13,7 @@ from tests.builders.signal_account import SignalAccount
 from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, Role, User
 
 READ = (
     "/registrations/",
@@ -189,6 +189,21 @@ def test_P1_what_each_role_may_do(database: DatabaseFacts, client: Client, role:
         shown = client.get("/signal/retry/").content.decode()
         assert ("Submit to Retry Queue</button>" in shown) is may_submit
         assert ('role="switch"' in client.get("/signal/flows/").content.decode()) is may_toggle
+
+
+def test_P1_a_refused_page_names_whom_to_ask(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        gone = user(site.account, Role.ADMINISTRATOR, name="Gone Before")
+        User.objects.filter(pk=gone.pk).update(is_active=False)
+        user(site.account, Role.PLANNER, name="<b>Bo", email="bo@example.org")
+        user(signal_account.made(site.store, name="Another").account, Role.ADMINISTRATOR, name="Somebody Else")
+        site.signs_in(client, site.viewer)
+        submitted = client.post("/signal/retry/submit/").content.decode()
+        assert "Only planners and administrators of your account can do this. Ask Administrator, &lt;b&gt;Bo or Planner." in submitted
+        toggled = f"/signal/flows/{site.setup.flows['All']}/active/"
+        assert "Only administrators of your account can do this. Ask Administrator." in client.post(toggled).content.decode()
+        User.objects.filter(account=site.account).update(role=Role.VIEWER)
+        assert "Only administrators of your account can do this. Ask one of them." in client.post(toggled).content.decode()
 
 
 def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Client) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Concatenate
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import get_text_list
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from heliograph.accounts.models import Account, Role, User
@@ -23,10 +25,11 @@ WHO = {
 }
 WHO_MAY = {
     Role.VIEWER: _("Sign in to see this."),
-    Role.PLANNER: _("Only planners and administrators of your account can do this. Ask one of them."),
-    Role.ADMINISTRATOR: _("Only administrators of your account can do this. Ask one of them."),
+    Role.PLANNER: _("Only planners and administrators of your account can do this. Ask %(names)s."),
+    Role.ADMINISTRATOR: _("Only administrators of your account can do this. Ask %(names)s."),
 }
-"""For a page that is refused. On one that is shown without its form, WHO says the same."""
+"""For a page that is refused; names: whom to ask. On one that is shown without its form, WHO says the same."""
+NAMED = 3
 
 
 class AccountRequest(HttpRequest):
@@ -42,6 +45,15 @@ def may(user: User, role: Role) -> bool:
     return RANKS[Role(user.role)] >= RANKS[role]
 
 
+def require(user: User, role: Role) -> None:
+    """Raises PermissionDenied if the user's role is lower, with a sentence that names up to NAMED people to ask."""
+    if may(user, role):
+        return
+    others = User.objects.filter(account=user.account, is_active=True, role__in=[each for each in RANKS if RANKS[each] >= RANKS[role]])
+    names = [str(other) for other in others.order_by("role", "name", "pk")[:NAMED]]
+    raise PermissionDenied(WHO_MAY[role] % {"names": get_text_list(names, gettext("or")) or gettext("one of them")})
+
+
 def needs[**P](
     role: Role,
 ) -> Callable[[Callable[Concatenate[AccountRequest, P], HttpResponse]], Callable[Concatenate[AccountRequest, P], HttpResponse]]:
@@ -50,8 +62,7 @@ def needs[**P](
     def decorate(view: Callable[Concatenate[AccountRequest, P], HttpResponse]) -> Callable[Concatenate[AccountRequest, P], HttpResponse]:
         @wraps(view)
         def guarded(request: AccountRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            if not may(request.user, role):
-                raise PermissionDenied(WHO_MAY[role])
+            require(request.user, role)
             return view(request, *args, **kwargs)
 
         return guarded

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Account, Role, StartPage
-from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.roles import AccountRequest, require
 from heliograph.setup.services.account_creation import AccountFacts, change_account
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
-from heliograph.setup.views.setup_frame import check, form_page, readonly
+from heliograph.setup.views.setup_frame import form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import posted
@@ -53,7 +53,7 @@ def account(request: AccountRequest) -> HttpResponse:
     stored = {"code": row.code, "name": row.name, "timezone": row.timezone, "start_page": row.start_page}
     form = AccountForm(posted(request), stored=stored)
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         if form.is_valid():
             typed = form.cleaned_data
             facts = AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled, typed["start_page"])

@@ -10,7 +10,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.administration.job_operations import JobOperation, find, operate
 from heliograph.insights import record_export as export_jobs
 from heliograph.insights.views import record_export_page
@@ -20,7 +20,6 @@ from heliograph.jobs.page import JobPage, context
 from heliograph.registrations import bulk_change as bulk_jobs
 from heliograph.registrations.imports.preparation import KIND as IMPORT
 from heliograph.registrations.views import bulk, import_words
-from heliograph.setup.views.setup_frame import check
 from heliograph.sources import source_removal
 from heliograph.sources.views import removal_page
 from heliograph.web.form_fields import TextLine
@@ -50,7 +49,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if row.kind not in PAGES:
         raise Http404
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
         form = JobForm(request.POST)
         operation = JobOperation.RESUME if form.is_valid() and form.cleaned_data["do"] == "again" else JobOperation.CANCEL
         try:

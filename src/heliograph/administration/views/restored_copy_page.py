@@ -13,9 +13,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import WHO, AccountRequest, may
+from heliograph.accounts.roles import WHO, AccountRequest, may, require
 from heliograph.setup.services.copy_release import release_copy
-from heliograph.setup.views.setup_frame import check, settings_page
+from heliograph.setup.views.setup_frame import settings_page
 from heliograph.store.django_database import of_django, read_database
 from heliograph.store.instants import from_micros
 from heliograph.store.restored_copy import RestoredCopy, WaitingActions, unreleased_copy, waiting_actions
@@ -31,7 +31,7 @@ def restored_copy(request: AccountRequest) -> HttpResponse:
     with read_database() as db:
         copy, waiting = unreleased_copy(db, account.pk), waiting_actions(db, account.pk)
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         with transaction.atomic():
             copy = unreleased_copy(of_django(connection), account.pk, lock=True)
             if copy is not None and is_agreed(request, _question(copy, waiting, may_release=True)):

@@ -12,14 +12,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Account, Role
-from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.roles import AccountRequest, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.retention import GRACE, Terms
 from heliograph.setup.services import retention_terms as service
 from heliograph.setup.services.retention_terms import RemovalOutlook
 from heliograph.setup.services.setup_save import acting, saving
 from heliograph.setup.setup_errors import Invalid
-from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
+from heliograph.setup.views.setup_frame import form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.instants import from_micros
 from heliograph.store.queue.removal import Survey
@@ -52,7 +52,7 @@ def retention(request: AccountRequest) -> HttpResponse:
     most = service.installation_terms()
     form = RetentionForm(posted(request), stored={"content": row.content_days or "", "rows": row.row_days or ""})
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         begins = bool(ButtonForm(request.POST).posted.get("begin"))
         done = _begun(request, service.terms_of(row)) if begins else _posted(request, form, service.terms_of(row))
         if done is not None:

@@ -9,13 +9,13 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.roles import AccountRequest, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.retry_policy import SEVERITY, STANDARD
 from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
-from heliograph.setup.views.setup_frame import check, form_page, readonly
+from heliograph.setup.views.setup_frame import form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import posted
@@ -40,7 +40,7 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
         waits = reader.config.retry.intervals
     form = RetryIntervalsForm(posted(request), stored={FIELDS[c]: minutes_of(waits[c]) for c in SEVERITY})
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         if form.is_valid():
             try:
                 with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Account, Role, User
 from heliograph.accounts.people import PersonRefused, SignInRules, check_idle_minutes, save_sign_in_rules
-from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.roles import AccountRequest, require
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.setup_frame import check, form_page, readonly
+from heliograph.setup.views.setup_frame import form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, TextLine
 from heliograph.web.forms import posted
@@ -52,7 +52,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
     stored = {"second": ("1",) if row.second_factor_required else (), "idle": str(row.session_idle_minutes or "")}
     form = SignInForm(posted(request), stored=stored)
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         if form.is_valid():
             rules = SignInRules(bool(form.cleaned_data["second"]), form.cleaned_data["idle"])
             save_sign_in_rules(request.account, rules, by=request.user.actor)

@@ -17,7 +17,7 @@ from django_scopes import scope
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
-from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.accounts.roles import WHO, AccountRequest, may, needs, require
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.replay_links import replay_address
 from heliograph.domain.delivery.action import Does
@@ -44,7 +44,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.setup_frame import check, refused
+from heliograph.setup.views.setup_frame import refused
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.instants import from_micros
@@ -71,7 +71,7 @@ def add(request: AccountRequest) -> HttpResponse:
 def flow(request: AccountRequest, flow: int) -> HttpResponse:
     """One flow: its form for an Administrator, a description for everyone else."""
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         return _handle_post(request, flow)
     with account_reader(request.account.pk) as reader:
         config = reader.config

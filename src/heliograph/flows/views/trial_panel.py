@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.accounts.roles import AccountRequest, may, needs, require
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.delivery_operations import NothingToSync, send_now
@@ -42,7 +42,6 @@ from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_context
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.services.setup_save import acting
-from heliograph.setup.views.setup_frame import check
 from heliograph.store.instants import from_micros
 from heliograph.store.registrations import ids_of_code
 from heliograph.web.confirmation import agrees, has_changed, promise_of
@@ -61,7 +60,7 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
     """Tests the flow as it is in the form, saved or not. The page requests the panel again whenever its form changes."""
     edits = may(request.user, Role.ADMINISTRATOR)
     if flow is None:
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
     with account_reader(request.account.pk) as reader:
         draft = editor.draft_of(request, reader, flow) if edits else editor.stored_draft(reader.config, flow or 0)
     posted = PanelForm(request.POST).posted
@@ -73,7 +72,7 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
 
 def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
     """Creates a test registration. Returns its id, or the sentence that says why there is none."""
-    check(request, Role.PLANNER)
+    require(request.user, Role.PLANNER)
     with account_reader(request.account.pk) as reader:
         event_config = reader.event_of_code(event)
     if event_config is None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.roles import AccountRequest, needs, require
 from heliograph.insights import record_export
 from heliograph.insights.export_request import ExportRequest
 from heliograph.insights.record_export import CsvForm, TooManyExports
@@ -21,7 +21,6 @@ from heliograph.insights.views.insights_frame import Frame
 from heliograph.insights.views.records_page import RecordFilters
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum
-from heliograph.setup.views.setup_frame import check
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form, member_of
 from heliograph.web.toasts import say
@@ -58,7 +57,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
 @require_safe
 def download(request: AccountRequest, id: int) -> HttpResponseBase:
     """The file of a finished export."""
-    check(request, Role.PLANNER)
+    require(request.user, Role.PLANNER)
     job, path = record_export.finished(request.account.pk, id)
     name = record_export.file_name(job)
     return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")

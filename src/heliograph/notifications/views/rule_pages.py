@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role, User
-from heliograph.accounts.roles import AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.natural_order import natural_order
@@ -24,7 +24,7 @@ from heliograph.notifications.kind_words import SHORT
 from heliograph.notifications.views.settings_form import RuleForm
 from heliograph.notifications.views.settings_pages import ENTRY, tabs
 from heliograph.setup.setup_errors import Invalid
-from heliograph.setup.views.setup_frame import check, readonly
+from heliograph.setup.views.setup_frame import readonly
 from heliograph.web.forms import posted, pressed
 from heliograph.web.pages import page
 from heliograph.web.shown_fields import Choice
@@ -97,7 +97,7 @@ def notification_rule(request: AccountRequest, scope: str, thing: int) -> HttpRe
     )
     form.say("kinds", options=[Choice(kind.value, SHORT[kind]) for kind in OF_THINGS])
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
         removes = pressed(request) == "remove"
         if removes or form.is_valid():
             try:

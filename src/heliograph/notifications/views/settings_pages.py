@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.accounts.roles import AccountRequest, may, needs, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.notification.kinds import OF_ACCOUNT, Kind
@@ -24,7 +24,7 @@ from heliograph.notifications import stored_settings, trial_messages
 from heliograph.notifications.kind_words import NAMES, NOTES
 from heliograph.notifications.views.settings_form import SettingsForm
 from heliograph.setup.setup_errors import Invalid
-from heliograph.setup.views.setup_frame import check, readonly
+from heliograph.setup.views.setup_frame import readonly
 from heliograph.web.forms import posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -86,7 +86,7 @@ def notifications(request: AccountRequest) -> HttpResponse:
 def account_notifications(request: AccountRequest) -> HttpResponse:
     """What connections and other addresses are told about everything that no rule is about."""
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
     return _settings_page(
         request,
         stored_settings.ACCOUNT,

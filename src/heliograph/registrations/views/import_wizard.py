@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
-from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.accounts.roles import AccountRequest, may, needs, require
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.registrations.imports import import_job, uploads
@@ -33,7 +33,6 @@ from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
 from heliograph.registrations.views.import_forms import READ, ColumnsForm, ReadingForm, UploadForm
 from heliograph.registrations.views.import_frame import busy_notice, get_upload, import_page
-from heliograph.setup.views.setup_frame import check
 from heliograph.store.django_database import read_database
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
@@ -220,7 +219,7 @@ def _columns(request: AccountRequest, file_upload: Upload, sheet: Sheet, form: C
 @require_safe
 def refused_lines(request: AccountRequest, id: int) -> HttpResponseBase:
     """The refused lines with reasons and accepted values, as a file to correct and import."""
-    check(request, Role.PLANNER)
+    require(request.user, Role.PLANNER)
     job = control.find(id, request.account.pk)
     path = import_job.folder_of(job.pk) / "refused.csv"
     if job.kind != KIND or not path.is_file():

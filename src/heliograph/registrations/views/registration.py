@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role, User
-from heliograph.accounts.roles import AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.destination_rows import destination_rows
 from heliograph.deliveries.registration_destinations import destinations_of
@@ -76,8 +75,7 @@ def registration(request: AccountRequest, event: str, code: str) -> HttpResponse
         with read_database() as db:
             opened = _opened(db, request, event, code)
             return _show(request, db, opened, ChangeForm(opened))
-    if not may(request.user, Role.PLANNER):
-        raise PermissionDenied(_("A Planner or an Administrator can change registrations."))
+    require(request.user, Role.PLANNER)
     for _again in range(TRIES):
         with transaction.atomic():
             answer = _save(request, of_django(connection), event, code)

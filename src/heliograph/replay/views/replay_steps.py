@@ -19,7 +19,7 @@ from django_scopes import scope
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
-from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.accounts.roles import AccountRequest, may, needs, require
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import event_choices, flow_choices
 from heliograph.domain.delivery.replay import ReplayVerdict
@@ -35,7 +35,6 @@ from heliograph.replay.selection import ENDS_BEFORE, ReplayChoice, Selection, Se
 from heliograph.replay.views.replay_page import LIVE_STAGES, replay_page, send_promise
 from heliograph.setup.services.setup_save import acting
 from heliograph.setup.setup_errors import Invalid, NotThere
-from heliograph.setup.views.setup_frame import check
 from heliograph.web.confirmation import agrees, has_changed
 from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
@@ -147,7 +146,7 @@ def choose(request: AccountRequest) -> HttpResponse:
     A link may fill the form, with the parameters flow, from, to, event and every.
     """
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
     link = {field: request.GET.get(name, "") for field, name in LINK.items()} | {"which": EVERY if request.GET.get("every") else LATEST}
     with account_reader(request.account.pk) as reader:
         form = ReplayForm(posted(request), initial=link)

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
-from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.accounts.roles import AccountRequest, may, needs, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
@@ -31,7 +31,6 @@ from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.views.group_rows import download_words
 from heliograph.retry.views.item_operations import say_submitted
 from heliograph.retry.views.retry_filters import RetryFilters
-from heliograph.setup.views.setup_frame import check
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.forms import Form
@@ -119,7 +118,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     """The progress of a job that submits or discards many items. The page refreshes itself."""
     row = _job(request, id, submit_job.KIND)
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
         _act(request, row)
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in GOING:
@@ -268,7 +267,7 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
 @require_safe
 def download_file(request: AccountRequest, id: int) -> HttpResponseBase:
     """The file itself."""
-    check(request, Role.PLANNER)
+    require(request.user, Role.PLANNER)
     row = downloads.finished(request.account.pk, id)
     lines = downloads.file_lines(of_django(connections["read"]), row)
     answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.setup.compiled_setup import Status
@@ -26,7 +26,7 @@ from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.standard_tag_use import take_back_standard_tags, use_standard_tags
 from heliograph.setup.setup_errors import Invalid, NotThere
-from heliograph.setup.views.setup_frame import check, settings_page
+from heliograph.setup.views.setup_frame import settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.setup.views.tag_table import Cell, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.web.forms import posted, pressed
@@ -94,12 +94,12 @@ def statuses(request: AccountRequest, url_name: str) -> HttpResponse:
     choices = TagChoices(config.tags, statuses_page.kind)
     do = pressed(request)
     if url_name == REGISTRATION_STATUSES and do in (STANDARD, UNDO):
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         _use_standard_tags(request) if do == STANDARD else _take_back(request)
         return HttpResponseRedirect(request.path)
     tags = TagRows(TagRow, {id: status.tags for id, status in _rows(config, statuses_page).items()}, choices, posted(request))
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         if not tags.refused and _saved(request, statuses_page, tags):
             request.session.pop(APPLIED, None)
             return HttpResponseRedirect(request.path)

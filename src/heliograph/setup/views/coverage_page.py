@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
@@ -26,7 +26,7 @@ from heliograph.domain.setup.tag_kinds import TagKind
 from heliograph.setup import coverage as services
 from heliograph.setup.coverage import OF_ACCOUNT, Applied, Coverage, Gap, WatchedKinds
 from heliograph.setup.models import KIND_NAMES
-from heliograph.setup.views.setup_frame import check, readonly, settings_page
+from heliograph.setup.views.setup_frame import readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, Ticks
@@ -68,7 +68,7 @@ def coverage(request: AccountRequest) -> HttpResponse:
     form = CoverageForm(posted(request))
     chosen, done, ticked = "", None, set[str]()
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
     if form.is_valid():
         chosen = form.cleaned_data["tag"]
         applied = services.apply(

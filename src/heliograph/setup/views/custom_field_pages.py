@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.roles import AccountRequest, needs, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.setup.compiled_setup import Field as Answerable
 from heliograph.setup.save_questions import LosesValues
@@ -27,7 +27,7 @@ from heliograph.setup.setup_errors import InUse, Invalid
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable_form import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.setup_frame import check, form_page, readonly, settings_page
+from heliograph.setup.views.setup_frame import form_page, readonly, settings_page
 from heliograph.setup.views.tag_table import Cell, rows_context
 from heliograph.setup.views.uses import items_of, losing
 from heliograph.web.confirmation import Breaks, is_agreed, mark_changed, question
@@ -80,7 +80,7 @@ def fields(request: AccountRequest, url_name: str) -> HttpResponse:
     fields_page = PAGES[url_name]
     form = AnswerableForm(posted(request))
     if request.method == "POST":
-        check(request, Role.ADMINISTRATOR)
+        require(request.user, Role.ADMINISTRATOR)
         if form.is_valid() and _saved(request, form, fields_page):
             say(request, _("Field %(label)s created.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(request.path)

@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.roles import AccountRequest, needs, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
@@ -32,7 +32,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
-from heliograph.setup.views.setup_frame import check, event_config, event_page, form_context, readonly
+from heliograph.setup.views.setup_frame import event_config, event_page, form_context, readonly
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
@@ -154,7 +154,7 @@ def add(request: AccountRequest) -> HttpResponse:
 def details(request: AccountRequest, event: str) -> HttpResponse:
     """An event's own facts, status, tags and custom data."""
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
         return _save(request, event)
     with account_reader(request.account.pk) as reader:
         current_event, config = event_config(reader, event), reader.config

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.roles import AccountRequest, needs, require
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.setup.compiled_setup import EventConfig
@@ -24,7 +24,7 @@ from heliograph.setup.setup_errors import InUse, Invalid, NotThere
 from heliograph.setup.views.custom_field_pages import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
-from heliograph.setup.views.setup_frame import check, event_config, event_page, form_context, readonly
+from heliograph.setup.views.setup_frame import event_config, event_page, form_context, readonly
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.setup.views.tag_table import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.store.django_database import read_database
@@ -50,7 +50,7 @@ def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
     adds = do == ADD or (do == ENTER and is_begun(form))
     tags = _tags(kind, current_event, choices, data)
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
         if adds and _saved(request, kind, current_event, form):
             if tags is None or not tags.is_unsaved:
                 return HttpResponseRedirect(request.path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -25,12 +24,6 @@ CHOICES = 20
 def readonly(request: AccountRequest, role: Role) -> str | Promise:
     """ "" for users with the role, else the sentence that says who can change this."""
     return "" if may(request.user, role) else WHO[role]
-
-
-def check(request: AccountRequest, role: Role) -> None:
-    """For views that everyone may read but only some may save. Raises PermissionDenied."""
-    if not may(request.user, role):
-        raise PermissionDenied(WHO[role])
 
 
 def event_config(reader: AccountReader, code: str) -> EventConfig:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,7 +17,7 @@ from django.utils.translation import ngettext
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
-from heliograph.accounts.roles import WHO, AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.ids import read_number
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
@@ -285,8 +284,7 @@ class _AskedAnew(Exception):
 
 
 def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
-    if not may(request.user, Role.ADMINISTRATOR):
-        raise PermissionDenied(WHO[Role.ADMINISTRATOR])
+    require(request.user, Role.ADMINISTRATOR)
     form = RestoreForm(posted(request))
     number = read_number(form.cleaned_data["version"]) if form.is_valid() else None
     if number is None:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.models import Role, User
-from heliograph.accounts.roles import AccountRequest, may
+from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import flow_choices
@@ -23,7 +23,6 @@ from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.retry.fix_links import with_cure, with_places
-from heliograph.setup.views.setup_frame import check
 from heliograph.store.instants import from_micros
 from heliograph.timeline.alike_changes import JUDGED, AlikeChange, StoppedAlike, alike_of, judge_again
 from heliograph.timeline.flow_decisions import FlowDecisions, LatestDecision
@@ -76,7 +75,7 @@ def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
 def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
     """The other changes that stopped for the same reason in the last seven days. A POST judges those again that wait."""
     if request.method == "POST":
-        check(request, Role.PLANNER)
+        require(request.user, Role.PLANNER)
     cursor = read_cursor(request, PARTS)
     with account_reader(request.account.pk) as reader:
         recorded, comparison = explanation_of(reader, change, flow)
