@@ -8,7 +8,8 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
-from tests.builders import signal_account
+from django_scopes import scopes_disabled
+from tests.builders import planted_sources, signal_account
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
@@ -16,6 +17,7 @@ from tests.page_text import text_of
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
 from heliograph.search.searched_pages import PAGES
+from heliograph.sources.models import Source
 
 
 def found(client: Client, text: str) -> dict[str, list[str]]:
@@ -148,3 +150,15 @@ def test_an_empty_palette_begins_with_what_needs_somebody_and_leads_to_the_cure(
         other = signal_account.made(site.store, name="Other Events")
         other.signs_in(client)
         assert "Needs you" not in found(client, "")
+
+
+def test_X5_a_removed_source_is_not_found(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        with scopes_disabled():
+            id = planted_sources.plant(site.store, site.account.pk)["Drop box"]
+        site.signs_in(client)
+        assert found(client, "drop box")["Settings and help"] == ["Drop box Source"]
+        with scopes_disabled():
+            Source.objects.filter(pk=id).update(deleted_at=site.store.now())
+        assert client.get(f"/settings/sources/{id}/").status_code == 404
+        assert found(client, "drop box") == {}

@@ -182,7 +182,7 @@ class AccountSearch:
 
     def _settings(self) -> ResultGroup:
         """Sources, tags, pages and help."""
-        sources = self._newest("SELECT id, name FROM source")
+        sources = self._newest("SELECT id, name FROM source", "deleted_at IS NULL")
         named = [Named(name, reverse("source", args=(id,)), "list", _("Source")) for id, name in sources]
         named += [
             Named(tag.label or tag.name, reverse("tag", args=(id,)), "tag", _("Tag"), tag.name)
@@ -195,9 +195,9 @@ class AccountSearch:
             named.append(Named(hit.section.title, f"{path}#{hit.section.anchor}" if hit.section.anchor else path, "help", _("Help")))
         return self._named(_("Settings and help"), named)
 
-    def _newest(self, select: LiteralString) -> list[Row]:
-        """The account's newest rows of a table, at most MOST_NAMED."""
-        sql = f"{select} WHERE account_id = :account ORDER BY id DESC LIMIT :limit"
+    def _newest(self, select: LiteralString, condition: LiteralString = "TRUE") -> list[Row]:
+        """The account's newest rows of a table that meet a condition, at most MOST_NAMED."""
+        sql = f"{select} WHERE account_id = :account AND {condition} ORDER BY id DESC LIMIT :limit"
         return self.reader.db.all(sql, {"account": self.reader.account, "limit": MOST_NAMED})
 
     def pages(self) -> list[SearchedPage]:
