@@ -471,3 +471,15 @@ def test_N2_the_day_begins_at_the_accounts_midnight(site: SignalAccount) -> None
             rows = site.store.all("SELECT count(*) FROM action WHERE state = 10 AND created >= :at", {"at": overview.midnight})
             assert overview.today.total.sent == rows[0][0], zone
             assert overview.midnight <= overview.now < overview.midnight + 25 * HOUR
+
+
+def test_N2_flows_that_are_not_named_are_counted(story: Story, client: Client) -> None:
+    story.receiver.answer("/crm", Answer(401))
+    crm = story.connection("Sales CRM", "/crm")
+    for number in range(1, 6):
+        story.flow(f"Flow {number}", [story.to(crm)])
+    with story.worker():
+        story.record("A-1", status="Attended")
+        queued(story, 5)
+    story.signs_in(client)
+    assert "Stops Flow 1, Flow 2, Flow 3, 2 more." in text_of(client.get(OVERVIEW).content)

@@ -18,6 +18,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
+from heliograph.web.enumerations import enumeration
 from heliograph.web.percentages import difference, percent
 
 MOST: Final = 50
@@ -83,7 +84,4 @@ def _flows(reader: AccountReader, connection: int) -> str:
     """The names of the flows that use a connection."""
     flows = reader.config.flows.values()
     names = [flow.name or _("Without a name") for flow in flows if any(each.connection == connection for each in flow.destinations)]
-    rest = len(names) - SHOWN_FLOWS
-    if rest > 0:
-        names = [*names[:SHOWN_FLOWS], ngettext("%(n)d more", "%(n)d more", rest) % {"n": rest}]
-    return ", ".join(names)
+    return enumeration(names, SHOWN_FLOWS)

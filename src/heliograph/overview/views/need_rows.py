@@ -30,11 +30,12 @@ from heliograph.retry.retry_items import StatusChoice
 from heliograph.retry.views.group_rows import many
 from heliograph.sources.failing_sources import FailingSource, failing_sources
 from heliograph.store.instants import from_micros
+from heliograph.web.enumerations import enumeration
 from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock_minute, soon
 
-NAMED_STATUSES = 3
-"""How many untagged statuses are named; of more, the number."""
+NAMED = 3
+"""How many untagged statuses, or stopped flows, are named; of more, the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +131,13 @@ def _title(need: Need) -> str:
 def _text(need: Need) -> str:
     """What is most likely wrong, or what is known to be."""
     if need.kind is NeedKind.TAGS:
-        named = [
+        things = [
             _("%(thing)s in %(event)s") % {"thing": thing_named(group.lacks), "event": group.event}
             if group.event
             else thing_named(group.lacks)
-            for group in need.groups[:NAMED_STATUSES]
+            for group in need.groups
         ]
-        rest = len(need.groups) - len(named)
-        named += [ngettext("%(n)d more", "%(n)d more", rest) % {"n": rest}] if rest else []
-        return _("%(things)s. Flows need a tag to know what a status means.") % {"things": ", ".join(named)}
+        return _("%(things)s. Flows need a tag to know what a status means.") % {"things": enumeration(things, NAMED)}
     if need.connection is not None and (not need.groups or need.is_only_held):
         return connection_words.note(need.connection)
     group = need.groups[0]
@@ -153,7 +152,7 @@ def _since(need: Need, reader: AccountReader) -> str:
     if not names and need.connection is not None:
         names = [name for id, name in need.connection.flows if id in reader.config.flows and reader.config.flows[id].active]
     if names:
-        parts.append(_("Stops %(flows)s.") % {"flows": ", ".join(map(delivery_words.isolated, names[:NAMED_STATUSES]))})
+        parts.append(_("Stops %(flows)s.") % {"flows": enumeration(list(map(delivery_words.isolated, names)), NAMED)})
     return " ".join(parts)
 
 

@@ -29,6 +29,7 @@ from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.views.recipe_list_page import recipe_link
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
+from heliograph.web.enumerations import enumeration
 from heliograph.web.pages import page
 from heliograph.web.percentages import difference, percent
 from heliograph.web.templatetags.moments import ago, clock_minute, day, soon
@@ -161,15 +162,12 @@ def _tested(at_a_glance: AccountOverview) -> str:
 def _destination(row: DestinationToday) -> dict[str, Any]:
     hours, connection = row.hours, row.connection
     names = [name or _("Without a name") for _id, name in row.flows]
-    rest = len(names) - SHOWN_FLOWS
-    if rest > 0:
-        names = [*names[:SHOWN_FLOWS], ngettext("%(n)d more", "%(n)d more", rest) % {"n": rest}]
     retry = f"{reverse('retry')}?connection={row.connection.id}&status="
     invalid = sum(hours.invalid)
     return {
         "name": connection.connection.name,
         "href": reverse("connection-overview", args=(connection.id,)),
-        "flows": ", ".join(names),
+        "flows": enumeration(names, SHOWN_FLOWS),
         "state": "" if connection.health in QUIET else words.headline(connection),
         "tone": words.TONES[connection.health],
         "icon": words.ICONS.get(connection.health, ""),
