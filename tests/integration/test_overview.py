@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import re
 from collections import Counter
@@ -12,9 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connections
 from django.test import Client
+from django_scopes import scopes_disabled
 from tests.api_client import ApiClient
 from tests.audit_entries import audit_entries
-from tests.builders import signal_account
+from tests.builders import planted_sources, signal_account
 from tests.builders.outcome import BUSY, REFUSED
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
@@ -38,6 +40,7 @@ from heliograph.overview.account_overview import AccountOverview
 from heliograph.retry.needs import NeedKind, needs_of
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
+from heliograph.store.instants import to_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.percentages import percent
 
@@ -468,9 +471,32 @@ def test_N2_the_day_begins_at_the_accounts_midnight(site: SignalAccount) -> None
     for zone in ("UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"):
         with account_reader(site.account.pk) as reader:
             overview = AccountOverview(reader, ZoneInfo(zone))
-            rows = site.store.all("SELECT count(*) FROM action WHERE state = 10 AND created >= :at", {"at": overview.midnight})
+            rows = site.store.all("SELECT count(*) FROM action WHERE state = 10 AND created >= :at", {"at": overview.window.since})
             assert overview.today.total.sent == rows[0][0], zone
-            assert overview.midnight <= overview.now < overview.midnight + 25 * HOUR
+            assert overview.window.since <= overview.now < overview.window.since + 25 * HOUR
+
+
+def test_N2_yesterday_is_compared_by_the_clock_where_the_clocks_were_changed(site: SignalAccount) -> None:
+    """On 25 October 2026 Vienna's clocks went back, so that 13 hours had passed at noon. Insights compares by the clock, too."""
+    vienna = ZoneInfo("Europe/Vienna")
+    delivered(site, "A-1")
+    for hour, number in ((11, 1), (12, 0)):
+        minute = to_micros(datetime.datetime(2026, 10, 24, hour, 30, tzinfo=vienna)) // MINUTE
+        site.store.run("UPDATE figure_delta SET minute = :minute", {"minute": minute})
+        with account_reader(site.account.pk) as reader:
+            overview = AccountOverview(reader, vienna)
+            overview.now = to_micros(datetime.datetime(2026, 10, 25, 12, 0, tzinfo=vienna))
+            assert overview.delivered_yesterday == number, hour
+
+
+def test_N2_a_source_that_cannot_be_read_needs_somebody_by_rest_too(site: SignalAccount, client: Client) -> None:
+    api = ApiClient.for_account(site.account.pk)
+    assert api.get("overview")["is_well"]
+    with scopes_disabled():
+        planted_sources.plant(site.store, site.account.pk)
+    site.signs_in(client)
+    assert "“Cannot be read” can’t be read since" in text_of(client.get(OVERVIEW).content)
+    assert not api.get("overview")["is_well"]
 
 
 def test_N2_flows_that_are_not_named_are_counted(story: Story, client: Client) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from django_scopes import scope
-from tests.builders import signal_account
+from django_scopes import scope, scopes_disabled
+from tests.builders import planted_sources, signal_account
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.story import Story
@@ -20,6 +20,7 @@ from heliograph.overview.account_overview import SEARCHED_SAVES
 from heliograph.presets.services import preset
 from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.services import apply_recipe
+from heliograph.sources.models import Source
 
 OVERVIEW = "/signal/overview/"
 
@@ -88,3 +89,16 @@ def test_N2_a_change_of_more_than_is_searched_says_that_there_is_more(site: Sign
         changed(site, "tag", number, f"Tag {number}")
     site.signs_in(client)
     assert [line.partition("changed the ")[2] for line in last_changes(client)] == [f"tag Tag {SEARCHED_SAVES} … and more"]
+
+
+def test_N2_a_saved_source_leads_to_its_page_until_it_is_removed(site: SignalAccount, client: Client) -> None:
+    with scopes_disabled():
+        id = planted_sources.plant(site.store, site.account.pk)["Works"]
+    changed(site, "source", id, "Works")
+    site.signs_in(client)
+    link = f'<a href="/settings/sources/{id}/">'
+    assert link in client.get(OVERVIEW).text.partition('<ol class="changed-last">')[2]
+    with scopes_disabled():
+        Source.objects.filter(pk=id).update(deleted_at=site.store.now())
+    assert link not in client.get(OVERVIEW).text
+    assert last_changes(client) == ["The operator changed the source Works"]

@@ -17,11 +17,11 @@ from heliograph.connections.connection_deliveries import last_delivered
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.outcome_hours import HoursOfPeriod, OutcomeHours, outcome_hours
-from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.natural_order import natural_order
+from heliograph.insights.period import CalendarPeriod, Window, calendar_window
 from heliograph.retry.needs import Needs, needs_of
-from heliograph.store.instants import from_micros, to_micros
+from heliograph.sources.failing_sources import failing_sources
 from heliograph.store.queue.people_sent import PeopleSent, people_sent
 
 SHOWN_DESTINATIONS: Final = 50
@@ -101,19 +101,24 @@ class AccountOverview:
         return needs_of(self.reader)
 
     @cached_property
-    def midnight(self) -> int:
-        """The beginning of today, in microseconds."""
-        return _midnight(self.now, self.zone)
+    def is_well(self) -> bool:
+        """Whether nothing needs anybody, and every source can be read."""
+        return not self.needs.needs and not failing_sources()
+
+    @cached_property
+    def window(self) -> Window:
+        """Today until now, as in Insights."""
+        return calendar_window(CalendarPeriod.TODAY, self.now, self.zone)
 
     @cached_property
     def today(self) -> HoursOfPeriod:
         """What became of the actions of today until now."""
-        return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, self.midnight, _next_minute(self.now))
+        return self._outcomes(Mode.LIVE, self.window)
 
     @cached_property
     def delivered_by_tests(self) -> int:
         """How many of today's actions of Test flows are delivered."""
-        return outcome_hours(self.reader.db, self.reader.account, Mode.TEST, self.midnight, _next_minute(self.now)).total.sent
+        return self._outcomes(Mode.TEST, self.window).total.sent
 
     @property
     def has_only_tests(self) -> bool:
@@ -125,14 +130,15 @@ class AccountOverview:
         """For whom something was delivered today; None if it cannot be told."""
         reader = self.reader
         kept_since = reader.removals.records_kept_since
-        return people_sent(reader.db, reader.account, Mode.LIVE, self.midnight, _next_minute(self.now), kept_since)
+        return people_sent(reader.db, reader.account, Mode.LIVE, self.window.since, self.window.until, kept_since)
 
     @cached_property
     def delivered_yesterday(self) -> int:
         """How many actions were delivered yesterday by this time of day."""
-        before = _midnight(self.midnight - 12 * 60 * MINUTE, self.zone)
-        until = min(before + _next_minute(self.now) - self.midnight, self.midnight)
-        return outcome_hours(self.reader.db, self.reader.account, Mode.LIVE, before, until).total.sent
+        return self._outcomes(Mode.LIVE, self.window.before(self.zone)).total.sent
+
+    def _outcomes(self, mode: Mode, window: Window) -> HoursOfPeriod:
+        return outcome_hours(self.reader.db, self.reader.account, mode, window.since, window.until)
 
     def destinations(self) -> list[DestinationToday]:
         """The connections that active flows use, that were sent something today or hold something: those with the most deliveries first."""
@@ -171,13 +177,3 @@ class AccountOverview:
         if groups and len(newest) == SEARCHED_SAVES:
             groups[-1].is_more = groups[-1].takes(newest[-1])
         return groups
-
-
-def _midnight(at: int, zone: ZoneInfo) -> int:
-    """The beginning of the day of an instant."""
-    day = from_micros(at).astimezone(zone).date()
-    return to_micros(datetime.datetime.combine(day, datetime.time(), zone))
-
-
-def _next_minute(at: int) -> int:
-    return -(-(at + 1) // MINUTE) * MINUTE

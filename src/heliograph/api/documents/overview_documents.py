@@ -89,7 +89,7 @@ class DestinationDocument(Document):
 class OverviewDocument(Document):
     """An account at a glance."""
 
-    is_well: Annotated[bool, msgspec.Meta(description="Nothing needs anybody.")]
+    is_well: Annotated[bool, msgspec.Meta(description="Nothing needs anybody, and every source can be read.")]
     needs: list[NeedDocument]
     retrying: Annotated[int, msgspec.Meta(description="Items that are tried again automatically and need nobody.")]
     delivered: Annotated[int, msgspec.Meta(description="Actions of Live flows that were created today and are delivered.")]
@@ -105,7 +105,7 @@ class OverviewDocument(Document):
         """The document of an account."""
         needs = overview.needs
         return cls(
-            is_well=not needs.needs,
+            is_well=overview.is_well,
             needs=[NeedDocument.from_need(need) for need in needs.needs],
             retrying=sum(group.number for group in needs.retrying),
             delivered=overview.today.total.sent,

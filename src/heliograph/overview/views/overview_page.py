@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from heliograph.overview.account_overview import AccountOverview, DestinationTod
 from heliograph.overview.views.need_rows import later_row, need_rows
 from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.views.recipe_list_page import recipe_link
+from heliograph.sources.models import Source
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.enumerations import enumeration
@@ -198,13 +199,18 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
 
 def _saves(request: AccountRequest, groups: Sequence[SavesTogether], reader: AccountReader) -> list[dict[str, Any]]:
     actors, config = Actors.from_stored(request.account, [group.newest.by for group in groups]), reader.config
-    there = {"flow": config.flows, "connection": config.connections, "mapping": config.mappings}
+    saved_sources = [group.newest.object_id for group in groups if group.newest.kind == "source"]
+    sources = set(Source.objects.filter(pk__in=saved_sources, deleted_at=None).values_list("pk", flat=True))
+    there: dict[str, Container[int]] = {
+        "flow": config.flows,
+        "connection": config.connections,
+        "mapping": config.mappings,
+        "source": sources,
+    }
     rows = []
     for group in groups:
         entry = group.newest
         deed = _DEEDS.get(Deed(entry.what)) if entry.what in set(Deed) else None
-        known = there.get(entry.kind)
-        is_there = known is not None and entry.object_id in known
         rows.append(
             {
                 "at": entry.at,
@@ -212,7 +218,7 @@ def _saves(request: AccountRequest, groups: Sequence[SavesTogether], reader: Acc
                 "who": actors.name(entry.by),
                 "did": (deed or _DEEDS[Deed.CHANGED])(_(entry.kind)),
                 "name": entry.name or _("Without a name"),
-                "href": reverse(_PLACES[entry.kind], args=(entry.object_id,)) if is_there else "",
+                "href": reverse(_PLACES[entry.kind], args=(entry.object_id,)) if entry.object_id in there.get(entry.kind, ()) else "",
                 "others": _others(group),
             }
         )
