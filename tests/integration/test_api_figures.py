@@ -156,6 +156,7 @@ def test_what_a_list_or_a_period_cannot_have_is_refused_by_name(api: ApiClient) 
         ("changes?replays=only", "replays"),
         ("retries?outcome=pending", "outcome"),
         ("triggered?was=flows", "was"),
+        ("registrations?was=success", "was"),
         ("triggered?n=3", "n"),
         ("triggered?days=0", "days"),
         ("triggered?days=3&period=1h", "days"),

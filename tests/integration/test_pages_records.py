@@ -26,7 +26,7 @@ from tests.waiting import until
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights import record_export, record_list
-from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.record_kinds import RecordKind, RowKind
 from heliograph.insights.records import Records
 from heliograph.jobs import control
 from heliograph.jobs.models import JobState
@@ -338,3 +338,16 @@ def test_X3_an_account_has_few_exports_at_the_same_time(site: SignalAccount, cli
         assert "/jobs/" in client.post(f"{RECORDS}/triggered/export/")["Location"]
     answer = client.post(f"{RECORDS}/triggered/export/", follow=True)
     assert "5 exports of this account are still running" in text_of(answer.content)
+
+
+def test_X3_an_address_may_ask_any_list_for_what_has_left_any_other(database: DatabaseFacts, client: Client) -> None:
+    """A list of registrations, runs, flows or items has no actions by which their leaving could be told, and stays whole."""
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        for kind in RecordKind:
+            whole = client.get(f"{RECORDS}/{kind}/").text.count("<tr")
+            for was in (RecordKind.SUCCESS, RecordKind.IN_RETRY_QUEUE, RecordKind.UNTAGGED):
+                rows = client.get(f"{RECORDS}/{kind}/?was={was}&seen=1").text.count("<tr")
+                assert rows <= whole
+                assert rows == whole or kind.row_kind in (RowKind.CHANGE, RowKind.ACTION, RowKind.ATTEMPT), (kind, was)

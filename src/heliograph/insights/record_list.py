@@ -46,13 +46,14 @@ class RecordList:
 def fitted(record_filter: RecordFilter) -> RecordFilter:
     """The filter without the parts that a list of its kind cannot have."""
     kind, was, outcome = record_filter.kind, record_filter.left_kind, record_filter.outcome
+    has_actions = kind.row_kind in (RowKind.ACTION, RowKind.ATTEMPT)  # by which their leaving of a list is told
     return replace(
         record_filter,
         connection=record_filter.connection if has_connection(kind) else None,
         facet=record_filter.facet if kind is RecordKind.RECORDED else None,
         category=record_filter.category if kind is RecordKind.RETRIES else None,
         outcome=outcome if outcome in outcomes_of(kind) else None,
-        left_kind=was if was in STATES_OF or kind.row_kind is RowKind.CHANGE else None,
+        left_kind=was if (has_actions and was in STATES_OF) or kind.row_kind is RowKind.CHANGE else None,
         replays=record_filter.replays if has_replays(kind) else ReplayShare.ALL,
     )
 
