@@ -38,6 +38,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.overview.account_overview import AccountOverview
 from heliograph.retry.needs import NeedKind, needs_of
+from heliograph.retry.retry_queue import MOST
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import to_micros
@@ -509,3 +510,32 @@ def test_N2_flows_that_are_not_named_are_counted(story: Story, client: Client) -
         queued(story, 5)
     story.signs_in(client)
     assert "Stops Flow 1, Flow 2, Flow 3, 2 more." in text_of(client.get(OVERVIEW).content)
+
+
+def test_N2_what_is_counted_no_further_is_called_more(site: SignalAccount, client: Client) -> None:
+    site.record(person("A-1", "Ana", "Roth"), person("A-2", "Ben", "Roth"))
+    for code, tries in (("A-1", 1), ("A-2", 4)):
+        (first,) = site.actions(code)
+        for _try in range(tries):
+            site.ends(first, REFUSED)
+        copied(site, first, MOST)
+    site.signs_in(client)
+    page = text_of(client.get(OVERVIEW).content)
+    assert "more than 10,000 waiting" in page
+    assert "more than 10,000 failed" in page
+    api = ApiClient.for_account(site.account.pk)
+    assert api.get("overview")["needs"][0]["is_more"]
+    assert [cause["items"]["is_more"] for cause in api.get("retry/causes")["items"]] == [True, True]
+
+
+def copied(site: SignalAccount, action: int, number: int) -> None:
+    """So many more actions like this one, which stays the newest."""
+    columns = (
+        "account_id, uid, lane_id, run_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, created, ended, due_at,"
+        " queue, cause, category, message, change_id, sent"
+    )
+    site.store.run(
+        f"INSERT INTO action (id, {columns}) WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < :number)"
+        f" SELECT -100000 * id - i, {columns} FROM n CROSS JOIN action WHERE id = :id",
+        {"id": action, "number": number},
+    )

@@ -26,6 +26,7 @@ from heliograph.retry.retry_queue import MOST, RetryQueue
 from heliograph.store import configuration_versions
 from heliograph.store.database import Row
 from heliograph.store.row_states import ACTION_IN_QUEUE
+from heliograph.web.list_count import ListCount
 
 _ANSWERED: Final = (Cause.ANSWER, Cause.RULE)
 """Causes that the target has answered with words of its own."""
@@ -74,6 +75,11 @@ class CauseGroup:
     """What happens to its items when they are due, as far as it is equal for all of them."""
     refusal: Refusal = UNKNOWN_REFUSAL
     """What the target answered to its newest item."""
+
+    @property
+    def count(self) -> ListCount:
+        """How many items it has."""
+        return ListCount(self.number, self.is_more or self.number > MOST)
 
     @property
     def failure(self) -> Failure:

@@ -73,7 +73,7 @@ class Need:
         """How many items of the Retry Queue wait for it."""
         if self.count is not None:
             return self.count
-        return ListCount(sum(group.number for group in self.groups), any(group.is_more for group in self.groups))
+        return sum((group.count for group in self.groups), ListCount())
 
     @property
     def held_count(self) -> int:

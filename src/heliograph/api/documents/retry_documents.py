@@ -262,7 +262,7 @@ class CauseDocument(Document):
             reason_code=group.cause,
             category=group.category,
             cure=cure,
-            items=CountOfItems(number=group.number, is_more=group.is_more),
+            items=CountOfItems.from_count(group.count),
             registrations=group.registrations,
             flows=group.flows,
             flow=NameOfThing(id=str(group.flow), name=group.flow_name) if group.flow else None,

@@ -31,7 +31,6 @@ from heliograph.retry.views.group_rows import many
 from heliograph.sources.failing_sources import FailingSource, failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.enumerations import enumeration
-from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock_minute, soon
 
 NAMED = 3
@@ -104,7 +103,7 @@ def later_row(group: CauseGroup, reader: AccountReader, user: User) -> dict[str,
     """A cause of items that have used up their retries, for overview/overview.html."""
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     href = f"{reverse('retry')}?{urlencode({'cause': group.key, 'status': StatusChoice.FAILED.value})}#items"
-    number = many(ListCount(group.number, group.is_more))
+    number = many(group.count)
     return {
         "failed": ngettext("%(n)s failed", "%(n)s failed", group.number) % {"n": number},
         "failed_href": href,

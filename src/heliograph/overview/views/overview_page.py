@@ -27,10 +27,12 @@ from heliograph.overview.account_overview import AccountOverview, DestinationTod
 from heliograph.overview.views.need_rows import later_row, need_rows
 from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.views.recipe_list_page import recipe_link
+from heliograph.retry.views.group_rows import many
 from heliograph.sources.models import Source
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.enumerations import enumeration
+from heliograph.web.list_count import ListCount
 from heliograph.web.pages import page
 from heliograph.web.percentages import difference, percent
 from heliograph.web.templatetags.moments import ago, clock_minute, day, soon
@@ -77,7 +79,7 @@ def overview(request: AccountRequest) -> HttpResponse:
         retried = [(group.next_due, group.connection_name) for group in needs.retrying if group.next_due and group.next_due > now]
         context: dict[str, Any] = {
             "needs": rows,
-            "retrying": _retrying(sum(group.number for group in needs.retrying), retried),
+            "retrying": _retrying(sum((group.count for group in needs.retrying), ListCount()), retried),
             "later": [later_row(group, reader, request.user) for group in needs.later[:SHOWN_LATER]],
             "later_more": max(0, len(needs.later) - SHOWN_LATER),
             "destinations": [_destination(row) for row in at_a_glance.destinations()],
@@ -113,16 +115,16 @@ def _lead(count: int) -> str:
     return (_("%(day)s, %(time)s. Everything else is running.") if count else _("%(day)s, %(time)s. Everything is running.")) % facts
 
 
-def _retrying(count: int, retried: Iterable[tuple[int, str]]) -> str:
+def _retrying(count: ListCount, retried: Iterable[tuple[int, str]]) -> str:
     """ "2 more are tried again automatically: Lobby display at 14:33, Slack at 14:37."
 
     retried: when each group is due next (microseconds), with the name of its connection. What is due already is not in it: its connection is
         paused, or its target does not answer
     """
-    if not count:
+    if count.is_none:
         return ""
-    facts = {"n": intcomma(count)}
-    text = ngettext("%(n)s is tried again automatically", "%(n)s are tried again automatically", count) % facts
+    facts = {"n": many(count)}
+    text = ngettext("%(n)s is tried again automatically", "%(n)s are tried again automatically", count.number) % facts
     next_due: dict[str, int] = {}
     for due, name in sorted(retried):
         next_due.setdefault(name, due)
