@@ -28,6 +28,8 @@ from heliograph.domain.notification.quiet_hours import QuietHours
 from heliograph.flows.models import Flow
 from heliograph.jobs.models import Job, JobState
 from heliograph.notifications import operator_watch, stored_settings
+from heliograph.notifications.delivered_yesterday import DeliveredYesterday
+from heliograph.notifications.letter_words import Summary, summary_letter
 from heliograph.notifications.models import Message, Problem
 from heliograph.store.disk_room import DiskRoom
 from heliograph.store.instants import from_micros
@@ -386,6 +388,17 @@ def test_B4_the_morning_summary_says_what_was_delivered_yesterday_by_flow(told: 
     told.turn()
     summary = next(text_of(mail) for mail in told.mailbox.mails if str(mail["Subject"]).startswith("This morning"))
     assert "Delivered yesterday\n- Leads: 2\n- All: 2" in summary
+
+
+@pytest.mark.parametrize(
+    ("number", "compared"),
+    [(300, ""), (20, "900% more than on the day before"), (1, "50% fewer than on the day before"), (2, "As many as on the day before")],
+)
+def test_B4_the_morning_summary_compares_in_percent_as_the_pages_do(number: int, compared: str) -> None:
+    delivered = DeliveredYesterday([("Leads", number)], before=2)
+    letter = summary_letter(Summary([], 0, 1, delivered), "Acme", 0)
+    ((_heading, rows),) = letter.tables
+    assert rows[-1] == ("All", compared, str(number))
 
 
 def test_B4_whoever_made_a_flow_is_told_about_it_until_a_rule_names_others(told: Told, ada: User) -> None:

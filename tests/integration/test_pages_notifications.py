@@ -80,9 +80,10 @@ def test_B4_a_person_chooses_kinds_ways_and_quiet_hours(told: Told, ada: User, c
     fields = fields_of(page)
     assert client.post(url, fields | {"refuses": [MAIL], "failed": []}).status_code == 302
     assert saved(told, ada.pk).ways == ()  # a way that is told nothing goes
-    refused = client.post(url, fields_of(client.get(url).text) | {"quiet_from": ["25:99"]})
-    assert refused.status_code == 422
-    assert "Give a time, such as 22:00." in refused.text
+    for text in ("25:99", "9:00", "22:00 or so"):
+        refused = client.post(url, fields_of(client.get(url).text) | {"quiet_from": [text]})
+        assert refused.status_code == 422, text
+        assert "Give a time, such as 22:00." in refused.text
 
 
 def test_B4_a_viewer_chooses_for_themselves_and_adds_no_connection(told: Told, client: Client) -> None:

@@ -24,7 +24,7 @@ from heliograph.notifications.delivered_yesterday import DeliveredYesterday
 from heliograph.notifications.letters import Letter, TableRow
 from heliograph.retry.retry_items import StatusChoice
 from heliograph.store.instants import from_micros
-from heliograph.web.percentages import percent
+from heliograph.web.percentages import difference, percent
 from heliograph.web.templatetags.moments import short_moment, soon
 
 MOST_LINES: Final = 10
@@ -100,14 +100,15 @@ def summary_letter(summary: Summary, account: str, now: int) -> Letter:
 def _delivered_rows(delivered: DeliveredYesterday) -> list[TableRow]:
     """The flows with the most deliveries, and the sum of all, compared with the day before."""
     rows = [(isolated(name or _("Without a name")), "", intcomma(number)) for name, number in delivered.by_flow[:MOST_LINES]]
-    more = delivered.total - delivered.before
-    facts = {"share": percent(abs(more) / delivered.before)} if delivered.before else {}
-    if not facts:
+    share, is_more = difference(delivered.total, delivered.before), delivered.total > delivered.before
+    if not share:
         compared = ""
-    elif not more:
+    elif delivered.total == delivered.before:
         compared = _("As many as on the day before")
     else:
-        compared = (_("%(share)s more than on the day before") if more > 0 else _("%(share)s fewer than on the day before")) % facts
+        compared = (_("%(share)s more than on the day before") if is_more else _("%(share)s fewer than on the day before")) % {
+            "share": share
+        }
     return [*rows, (_("All"), compared, intcomma(delivered.total))]
 
 

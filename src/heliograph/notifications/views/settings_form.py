@@ -18,7 +18,7 @@ from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Box, Choices, Hidden, Select, TextLine
 from heliograph.web.shown_fields import Choice
 
-_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(:[0-5]\d)?")
 FIRST_KINDS: Final = (Kind.REFUSES, Kind.FAILED)
 """What a connection or address that was just added is told."""
 
@@ -29,7 +29,7 @@ class ClockLine(TextLine):
     def clean(self, value: Any) -> Any:
         """The minutes. Raises ValidationError for a text that is no time."""
         text = str(super().clean(value) or "")
-        match = _TIME.fullmatch(text[:5])
+        match = _TIME.fullmatch(text)
         if text and match is None:
             raise forms.ValidationError(_("Give a time, such as 22:00."))
         return int(match[1]) * 60 + int(match[2]) if match else 0
