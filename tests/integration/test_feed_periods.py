@@ -173,6 +173,21 @@ def test_35_6_days_have_the_hours_of_the_accounts_zone_when_clocks_change(site: 
     assert len(days) == 9
 
 
+def test_35_6_an_hour_across_midnight_has_the_chart_of_its_day_in_the_period(site: SignalAccount, client: Client) -> None:
+    """In Kolkata midnight is in the middle of an hour of UTC, which begins on the day before the period."""
+    fill(site, (1,))
+    kolkata = ZoneInfo("Asia/Kolkata")
+    in_zone(site, "Asia/Kolkata")
+    at = to_micros(datetime.datetime(2026, 11, 2, 0, 10, tzinfo=kolkata))
+    site.store.run("UPDATE action SET created = :at", {"at": at})
+    count_anew(site)
+    site.signs_in(client)
+    answer = client.get(f"{FEED}?from=2026-11-02&to=2026-11-08&hour={at // HOUR}")
+    assert len(changes_of(answer.text)) == 1
+    assert answer.context["chart"] is not None
+    assert len(answer.context["chart"].plots.undelivered.columns) == 25, "the first and the last have half an hour"
+
+
 def test_35_6_the_chart_of_a_new_account_fits_its_age_in_every_period(site: SignalAccount, client: Client) -> None:
     now = fill(site, (1, 5, 50))
     site.account.created = from_micros(now) - datetime.timedelta(days=8)

@@ -66,11 +66,12 @@ class FeedTime:
 
     @property
     def day_of_hour(self) -> tuple[int, int] | None:
-        """[from, before) of the day in which the hour begins; None if none is chosen."""
-        if self.hour is None:
+        """[from, before) of the day in which the hour begins, or as much of it as lies in the period; None if none is chosen."""
+        begun = overlap(self.hour_span, self.period)
+        if self.hour is None or begun is None:
             return None
         zone = timezone.get_current_timezone()
-        return ends_of_day(from_micros(self.hour * HOUR).astimezone(zone).date(), zone)
+        return ends_of_day(from_micros(begun[0]).astimezone(zone).date(), zone)
 
     @property
     def between(self) -> tuple[int, int] | None:
