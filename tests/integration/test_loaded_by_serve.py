@@ -22,6 +22,18 @@ def note():
 atexit.register(note)
 """
 
+NOTED_AS_THREADS_BEGIN = """
+import pathlib, sys, threading
+
+def note(*_):
+    sys.setprofile(None)
+    thread = threading.current_thread().name
+    if thread == "notifications":
+        pathlib.Path({folder!r}, thread).write_text(" ".join(sys.modules))
+
+threading.setprofile(note)
+"""
+
 
 def test_O1_what_serves_again_loads_only_what_it_needs(heliograph: Starter, database: DatabaseFacts, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(NOTED_AT_THE_END.format(folder=str(tmp_path)))
@@ -44,6 +56,19 @@ def test_O1_what_serves_again_loads_only_what_it_needs(heliograph: Starter, data
         "engine": {"django", "uvicorn", "rich", "heliograph.engine.supervisor.operations_port"},
     }.items():
         assert not loaded[name] & unneeded, name
+
+
+def test_O1_pages_are_imported_before_anything_beside_them_could_wait_for_that_with_the_write_lock(
+    heliograph: Starter, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTED_AS_THREADS_BEGIN.format(folder=str(tmp_path)))
+    assert heliograph.run("createaccount", "ACME").returncode == 0
+    heliograph.adds_ada("administrator")
+    heliograph.serves(PYTHONPATH=str(tmp_path))
+    assert heliograph.started[-1].terminate() == 0
+    loaded = (tmp_path / "notifications").read_text().split()
+    assert "heliograph.notifications.views" in loaded
+    assert "heliograph.timeline.urls" in loaded
 
 
 def test_O1_no_module_is_loaded_from_the_folder_of_the_start(database: DatabaseFacts, tmp_path: Path) -> None:

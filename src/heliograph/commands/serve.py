@@ -383,14 +383,15 @@ def _run_pages() -> None:
     options = Options.load()
     host, port = host_and_port(options.bind)
     notify = telling(options)
+    with collector.importing():
+        # All pages are imported before the first request, and before a thread needs one's URL while it holds the write lock.
+        _ = get_resolver().url_patterns
     with (
         _beside_pages(options),
         contextlib.closing(source_recorder(options, on_recorded=notify)) as recorder,
         contextlib.closing(reception(options, on_recorded=notify, on_stored=recorder.wake)) as received,
     ):
         application = IngestApplication(pages_application(), received)
-        with collector.importing():
-            _ = get_resolver().url_patterns  # imports all pages before the first request
         collector.spare_imported()
         serve_pages(
             host,
