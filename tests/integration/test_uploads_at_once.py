@@ -286,3 +286,10 @@ def test_A7_a_reader_that_dies_before_it_has_read_its_request_is_told_as_a_damag
     monkeypatch.setattr(subprocess, "Popen", Dead)
     with pytest.raises(ImportFileError, match="is damaged"):
         reader_process.read_beginning(tmp_path / "a.xlsx", beat=lambda: None)
+
+
+def test_A7_a_reader_loads_no_module_from_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('it was loaded')")
+    (tmp_path / "people.csv").write_text("code,name\n1,Ada\n")
+    monkeypatch.chdir(tmp_path)
+    assert reader_process.read_beginning(tmp_path / "people.csv", beat=lambda: None).names == ["code", "name"]

@@ -93,7 +93,12 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
     with (
         tempfile.TemporaryFile() as output,
         subprocess.Popen(  # noqa: S603 -- our own module
-            [sys.executable, "-m", f"{__package__}.reader_child"],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                f"{__package__}.reader_child",
+            ],  # -P: no module is loaded from the folder where Heliograph was started
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.DEVNULL,
