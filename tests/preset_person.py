@@ -18,7 +18,7 @@ PERSON: dict[str, Value] = {
     "event.name": "Summit <2026>",
     "macro.registrant": "Zoë Lindqvist",
     "macro.change_id": "4711",
-    "macro.change_type": "status changed",
+    "macro.change_type": "status_changed",
 }
 
 

@@ -466,7 +466,7 @@ def test_F9_why_is_explained_by_what_was_in_force_then(site: SignalAccount, clie
     ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
     shown = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-4/?why-change={change}&why-flow={setup.id(902)}").content)
     assert "Not triggered yet: the status has no tag." in shown
-    assert "it was no tag ." in shown
+    assert "it was without a tag ." in shown
 
 
 def test_X5_sync_now_sends_the_registration_as_it_is(site: SignalAccount, client: Client) -> None:

@@ -12,6 +12,7 @@ from heliograph.domain.connection.sample import SampleFacts, sample_mapping, tra
 from heliograph.domain.mapping.mapping import DateFormat, Mapping, MappingRow, SourceValue
 from heliograph.domain.mapping.mapping_renderer import Rendered, render
 from heliograph.domain.mapping.row import Otherwise, ValueMap, ValueType
+from heliograph.domain.registration.change import Facet
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles", "UTC", "Europe/Berlin"])
@@ -23,6 +24,12 @@ def test_C3_the_dates_of_a_sample_are_those_of_one_moment_in_one_time_zone(zone:
     rendered = render(Mapping("Dates", rows=rows), facts, timezone=ZoneInfo(facts.value("event.timezone")))
     assert isinstance(rendered, Rendered)
     assert len(set(rendered.tree().values())) == 1
+
+
+def test_C3_the_change_of_a_sample_is_written_as_that_of_a_registration() -> None:
+    facts = SampleFacts(datetime(2026, 11, 29, tzinfo=UTC), "UTC", "ACME")
+    assert facts.value("macro.change_type") == ", ".join(Facet.STATUS_CHANGED.words)
+    assert str(facts.value("macro.change_id")).isdigit()
 
 
 def test_C3_a_sample_has_the_accounts_own_code() -> None:

@@ -245,7 +245,7 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     if gate.name is GateName.ACTIVATION and gate.place in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.place]}
     expected = _expected(gate, flow, account)
-    actual = _tags_or_words(gate, flow, account) or (_("no tag") if gate.name is GateName.ACTIVATION else _("empty"))
+    actual = _tags_or_words(gate, flow, account) or (_("without a tag") if gate.name is GateName.ACTIVATION else _("empty"))
     return GateRow(name, _part_state(gate).value, expected, actual, gate=gate.name.value)
 
 

@@ -17,12 +17,23 @@ def percent(share: float) -> str:
 
     share: 1.0 is the whole; it may be more
     """
-    tenths = math.floor(share * 1000 + 1e-9)
-    number = formats.number_format(tenths / 10, 1 if tenths % 10 else 0)
-    # Translators: a percentage, with a space before the sign if your language has one: 96.1%, 96,1 %
-    return _("%(number)s%%") % {"number": number}
+    return _in_words(math.floor(share * 1000 + 1e-9))
 
 
 def difference(number: int, before: int) -> str:
-    """How much more or less a number is than the one before, in percent; "" where a percentage says nothing (`MOST_TIMES`)."""
-    return percent(abs(number - before) / before) if before and number <= MOST_TIMES * before else ""
+    """How much more or less a number is than the one before, in percent, rounded to the nearest tenth; "" where a percentage says nothing (`MOST_TIMES`).
+
+    Only what is gone entirely is 100% less, and only what is the same differs by 0%.
+    """
+    if not before or number > MOST_TIMES * before:
+        return ""
+    tenths = round(abs(number - before) * 1000 / before)
+    if number != before:
+        tenths = max(tenths, 1)
+    return _in_words(min(tenths, 999) if 0 < number < before else tenths)
+
+
+def _in_words(tenths: int) -> str:
+    number = formats.number_format(tenths / 10, 1 if tenths % 10 else 0)
+    # Translators: a percentage, with a space before the sign if your language has one: 96.1%, 96,1 %
+    return _("%(number)s%%") % {"number": number}

@@ -41,11 +41,12 @@ _PROFILE: Final[Mapping[str, str]] = {
 }
 _PLAIN: Final[Mapping[str, str]] = {
     "macro.registrant": "Ada Sample",
-    "macro.change_type": "status changed",
+    "macro.change_id": "4711",
+    "macro.change_type": "status_changed",
     "registration.status": "Registered",
     "event.name": "Sample Event",
 }
-"""Fields whose label would make no message that reads like a real one."""
+"""Fields whose label would make no message that reads like a real one. Those of the change are written as `ChangeFacts` writes them."""
 _CODES: Final[Mapping[str, str]] = {"registration": "SAMPLE-1", "event": "SAMPLE-EVENT", "session": "SAMPLE-SESSION"}
 _INSTANTS: Final = frozenset({"start", "end", "created", "modified", "status_modified", "current_datetime"})
 _LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "session": SESSION_FIELDS}
