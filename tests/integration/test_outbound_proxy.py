@@ -71,13 +71,13 @@ def sending(authority: Authority) -> Iterator[Callable[..., Send]]:
         parsed = outbound_proxy.Proxy.parse(url) if url else None
         sender = Sender(Resolver(names, fresh_for=0), ca_file=str(authority.ca_file), proxy=parsed)
         made.append(sender)
-        route = Route(1, 1, total_timeout=5.0)
+        route = Route(1, 1, total_timeout=PATIENCE)
 
         def send(url: str, route: Route = route) -> SendResult:
             results: queue.Queue[SendResult] = queue.Queue()
             headers = (("Authorization", "Bearer of-the-target"), ("Content-Type", "application/json"))
             sender.start(Request("POST", url, headers, b"{}"), route, results.put)
-            return results.get(timeout=PATIENCE)
+            return results.get(timeout=2 * PATIENCE)
 
         return send
 
