@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 
 import pytest
 from django.test import Client
@@ -19,7 +21,8 @@ from tests.waiting import PATIENCE
 from heliograph.accounts.models import Account, Role
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.connection.secret import Secret
-from heliograph.domain.delivery.action import OPEN_STATUSES
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.retry_policy import Category
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job
@@ -156,6 +159,12 @@ def test_D8_all_that_match_a_filter_go_and_no_others(story: Story, receiver: Rec
     with story.worker():
         story.wait_for(lambda: Counter(story.states()) == {"success": 2, "queued": 5})
     assert {a["flow"] for a in story.actions() if a["state"] == "success"} == {other}
+
+
+def test_D8_a_job_acts_on_what_the_whole_filter_selects() -> None:
+    every = RetryFilter((QueueStatus.FAILED,), Category.CONFIG, 1, 2, 3, "ana", "answer~3~401~", 5, untagged=False)
+    assert all(getattr(every, field.name) != field.default for field in fields(RetryFilter)), "each is chosen"
+    assert RetryFilter.from_json(json.loads(json.dumps(every.as_json()))) == every
 
 
 KILLED = """

@@ -91,6 +91,7 @@ class RetryFilter:
             "connection": self.connection,
             "text": self.text,
             "cause": self.cause,
+            "ended_since": self.ended_since,
             "untagged": self.untagged,
         }
 
@@ -105,6 +106,7 @@ class RetryFilter:
             connection=stored["connection"],
             text=stored["text"],
             cause=stored["cause"],
+            ended_since=stored.get("ended_since"),
             untagged=stored.get("untagged"),
         )
 
