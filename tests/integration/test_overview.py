@@ -539,3 +539,15 @@ def copied(site: SignalAccount, action: int, number: int) -> None:
         f" SELECT -100000 * id - i, {columns} FROM n CROSS JOIN action WHERE id = :id",
         {"id": action, "number": number},
     )
+
+
+def test_N2_the_button_of_each_thing_has_a_name_without_spaces(story: Story, client: Client) -> None:
+    """An id with a space is none in HTML."""
+    story.receiver.answer("/crm", Answer(400, {"message": "No such field"}))
+    story.flow("Leads", [story.to(story.connection("Sales CRM", "/crm"))])
+    with story.worker():
+        story.record("A-1", status="Attended")
+        queued(story, 1)
+    story.signs_in(client)
+    (id,) = re.findall(r'<a class="button primary" id="(need-[^"]*)"', client.get(OVERVIEW).text)
+    assert re.fullmatch(r"[\w-]+", id), id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ def need_rows(needs: Sequence[Need], reader: AccountReader, user: User) -> list[
 def _need_row(need: Need, reader: AccountReader, user: User) -> dict[str, Any]:
     quote, fix = quote_of(need), _fix(need, reader, user)
     return {
-        "key": need.key.replace(":", "-").replace("~", "-"),
+        "key": re.sub(r"[^\w-]+", "-", need.key),
         "tone": "wait" if need.kind is NeedKind.TAGS or need.is_only_held else "failed",
         "icon": "tag" if need.kind is NeedKind.TAGS else "plug" if need.connection is not None else "flow",
         "title": _title(need),
