@@ -169,7 +169,7 @@ class ConnectionList:
         return next((row for row in self._rows(id) if row.id == id), None)
 
     def _rows(self, only: int | None = None) -> list[ConnectionRow]:
-        states, tests = self._states(), last_reports(self.db, self.account)
+        states, tests = connection_states.states_of_account(self.db, self.account), last_reports(self.db, self.account)
         attempts = self._attempts(None if only is None else [only])
         untried = [
             id
@@ -254,17 +254,6 @@ class ConnectionList:
             return False
         text = folded(" ".join([row.connection.name, row.connection.shown, *(name for _, name in row.flows)]))
         return all(word in text for word in folded(filters.text).split())
-
-    def _states(self) -> dict[int, tuple[StoredConnectionState, str]]:
-        rows = self.db.all(
-            "SELECT connection_id, paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
-            " WHERE account_id = :account",
-            {"account": self.account},
-        )
-        return {
-            id: (StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0), why)
-            for id, paused, held_until, failures, rate, until, why in rows
-        }
 
     def _attempts(self, ids: Sequence[int] | None, *, tried: bool = False) -> dict[int, LastAttempt]:
         """The last attempt of each connection: one index lookup each.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
@@ -63,31 +64,33 @@ HOLDS = f"(s.paused OR s.held_until > :now OR s.failures >= {FAILURES_TO_TRIP})"
 """The condition that the connection of row `s` of connection_state holds its actions: it is paused, also during a release; it is in a retry-after
 pause; or its target could not be reached, so that single requests probe it. `prospects.hold_of` is the same rule with the reason."""
 GONE = "The target answered 410: it is gone for good."
+_COLUMNS: Final = "paused, held_until, failures, release_rate, release_until"
+
+
+def _state(paused: object, held_until: int | None, failures: int, rate: int | None, until: int | None) -> StoredConnectionState:
+    """A state from the values of _COLUMNS."""
+    return StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0)
 
 
 def states(db: Database) -> dict[int, StoredConnectionState]:
     """The states of all connections that have one."""
-    rows = db.all(
-        "SELECT connection_id, paused, held_until, failures, release_rate, release_until FROM connection_state"
-        " WHERE paused OR held_until IS NOT NULL OR failures > 0"
-    )
-    return {
-        connection: StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0)
-        for connection, paused, held_until, failures, rate, until in rows
-    }
+    rows = db.all(f"SELECT connection_id, {_COLUMNS} FROM connection_state WHERE paused OR held_until IS NOT NULL OR failures > 0")
+    return {connection: _state(*values) for connection, *values in rows}
+
+
+def states_of_account(db: Database, account: int) -> dict[int, tuple[StoredConnectionState, str]]:
+    """The states of an account's connections, each with the reason of its pause."""
+    rows = db.all(f"SELECT connection_id, paused_why, {_COLUMNS} FROM connection_state WHERE account_id = :account", {"account": account})
+    return {connection: (_state(*values), why) for connection, why, *values in rows}
 
 
 def holding(db: Database, account: int, now: int) -> dict[int, StoredConnectionState]:
     """The states of an account's connections that hold their actions."""
     rows = db.all(
-        "SELECT s.connection_id, s.paused, s.held_until, s.failures, s.release_rate, s.release_until FROM connection_state s"
-        f" WHERE s.account_id = :account AND {HOLDS}",
+        f"SELECT connection_id, {_COLUMNS} FROM connection_state s WHERE s.account_id = :account AND {HOLDS}",
         {"account": account, "now": now},
     )
-    return {
-        connection: StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0)
-        for connection, paused, held_until, failures, rate, until in rows
-    }
+    return {connection: _state(*values) for connection, *values in rows}
 
 
 def state_of(db: Database, account: int, connection: int, *, lock: bool = True) -> tuple[StoredConnectionState, str]:
@@ -96,14 +99,14 @@ def state_of(db: Database, account: int, connection: int, *, lock: bool = True) 
     lock: True to lock the row until the transaction ends
     """
     rows = db.all(
-        "SELECT paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
+        f"SELECT paused_why, {_COLUMNS} FROM connection_state"
         f" WHERE connection_id = :connection AND account_id = :account{db.for_update if lock else ''}",
         {"connection": connection, "account": account},
     )
     if not rows:
         return StoredConnectionState(), ""
-    paused, held_until, failures, rate, until, why = rows[0]
-    return StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0), why
+    why, *values = rows[0]
+    return _state(*values), why
 
 
 def forget_failures(db: Database, account: int, connection: int, *, elsewhere: bool) -> None:
