@@ -103,10 +103,6 @@ _TOO_DEEP: Final = Sentence("is nested too deeply: at most %(most)s levels.", mo
 _TWICE: Final = gettext_noop("occurs twice, so it is not clear which is meant.")
 
 
-class _Twice(Exception):
-    """An object contains a name twice."""
-
-
 def _find_flaws(data: bytes) -> None:
     """Parses the document again, slowly, to find the flaw. Raises DocumentRefused; returns if it is not JSON."""
     twice: list[str] = []

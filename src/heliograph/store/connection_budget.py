@@ -21,13 +21,14 @@ PAGE_THREAD: Final = 2
 BESIDE_PAGES: Final = 22
 """Folding, retention, backups, the lock of jobs, and threads that use Django, with two aliases each: two runners of jobs, notifications, gaps of the ledger, looks at
 pretix, the removal of old files, ends of sessions."""
-PACED_JOB: Final = 2
-"""Each replay, release or marking that sends at the moment; up to 30 in a process."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBudget:
-    """The most connections of one start with these settings, while no paced job sends."""
+    """The most connections of one start with these settings, while no paced job sends.
+
+    Each replay, release or marking that sends opens two more; up to 30 of them send in a process.
+    """
 
     page_threads: int
     has_fast_door: bool

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Literal
 
 from heliograph.domain.notification import notification_settings as defaults
 from heliograph.domain.notification.kinds import Kind
@@ -20,7 +20,6 @@ from heliograph.domain.notification.notification_settings import MAIL, Rule, Set
 from heliograph.domain.notification.quiet_hours import NEVER_QUIET, QuietHours
 
 type Scope = Literal["connection", "flow"]
-BY_CONNECTION: Final = "connection"
 
 
 @dataclass(frozen=True, slots=True)
