@@ -19,7 +19,10 @@ from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import MAIL, Rule, Settings
 from heliograph.notifications import stored_settings
+from heliograph.notifications.letters import Letter, Phase
+from heliograph.notifications.models import Message
 from heliograph.notifications.unsubscribe_links import Subscription, path_of
+from heliograph.notifications.views.log_page import MOST_COUNTED
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -192,6 +195,23 @@ def test_B4_the_log_says_when_a_message_is_tried_again(told: Told, ada: User, cl
     page = client.get(reverse("notification-log")).text
     assert "Next try " in page
     assert "Tried 1 times" not in page
+
+
+def test_B4_the_log_says_that_there_are_more_than_it_counts(told: Told, ada: User, client: Client) -> None:
+    client.force_login(ada)
+    with scope(account=told.story.account):
+        now = told.story.db.now()
+        facts = {"account_id": told.story.account, "kind": Kind.SUMMARY, "phase": Phase.SUMMARY, "way": MAIL, "address": ada.email}
+        letter = Letter("This morning").to_body()
+        Message.objects.bulk_create(
+            Message(key=f"n:{number}", uid=str(number), title="This morning", body=letter, due=now, created=now, **facts)
+            for number in range(MOST_COUNTED)
+        )
+        log = reverse("notification-log")
+        assert "10,000 messages" in client.get(log).text
+        assert "than 10,000" not in client.get(log).text
+        Message.objects.create(key="last", uid="last", title="This morning", body=letter, due=now, created=now, **facts)
+    assert "more than 10,000 messages" in client.get(log).text
 
 
 def test_B4_one_click_stops_a_kind_without_signing_in(told: Told, ada: User, client: Client) -> None:

@@ -157,6 +157,19 @@ def test_X4_a_paused_feed_stands_still(site: SignalAccount, client: Client) -> N
     assert "Paused at" in text_of(answer.content)
 
 
+def test_X4_a_paused_feed_says_that_more_came_than_it_counts(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    moment = site.store.now()
+    until(lambda: site.store.now() > moment)
+    address = f"/signal/metrics/feed/?paused={moment}"
+    site.record(*(person(f"R-{number}", "Ana", "Roth") for number in range(100)))
+    shown = text_of(client.get(address).content)
+    assert "100 newer changes" in shown
+    assert "than 100" not in shown
+    site.record(person("R-100", "Ana", "Roth"))
+    assert "more than 100 newer changes" in text_of(client.get(address).content)
+
+
 def test_X4_the_feed_begins_at_a_time_that_is_jumped_to(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
     site.store.run("UPDATE action SET created = :at", {"at": 1_790_000_000_000_000})  # 21 Sep 2026, 16:13:20 in Vienna

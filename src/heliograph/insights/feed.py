@@ -22,6 +22,7 @@ from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, S
 from heliograph.store.row_states import RUN_NOT_TRIGGERED
 from heliograph.store.walk import Key, WalkedRows
 from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
+from heliograph.web.list_count import ListCount
 
 PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""
@@ -36,6 +37,8 @@ READABLE: Final = 50
 """The most changes of a slice that are all shown. Of more, a sample is shown."""
 SAMPLED: Final = 20
 """The number of changes in a sample."""
+MOST_NEWER: Final = 100
+"""The number of changes that are counted after the moment at which a feed was paused."""
 MOST_IN_SLICE: Final = 20_000
 """The number of lines of a slice, of each kind, that are read at most."""
 
@@ -134,10 +137,11 @@ class Feed:
         before = str(Cursor((until - SLICE, RUN, 0)))
         return FeedSample(self._rows(spread.lines), spread.total, spread.is_all, until - SLICE, until, before)
 
-    def newer_than(self, moment: int, limit: int = 100) -> int:
-        """How many changes came or moved up after a moment, at most `limit`. A paused page shows the number."""
+    def newer_than(self, moment: int) -> ListCount:
+        """How many changes came or moved up after a moment, counted up to MOST_NEWER. A paused page shows the number."""
         lines = FeedLines(self.reader, self.feed_filter, scan=self.scan)
-        return len(self._changes(lines, Cursor(jumped_to(moment).key, back=True), limit).rows)
+        newer = self._changes(lines, Cursor(jumped_to(moment).key, back=True), MOST_NEWER + 1)
+        return ListCount(min(len(newer.rows), MOST_NEWER), len(newer.rows) > MOST_NEWER or newer.scan_end is not None)
 
     def _lines(self) -> FeedLines:
         return FeedLines(self.reader, self.feed_filter, self.until, self.scan)

@@ -22,7 +22,7 @@ from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, conne
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.feed import PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
+from heliograph.insights.feed import MOST_NEWER, PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.outcome_words import chip_of, notes_of
 from heliograph.insights.period import PARAMETERS, Window, whole_days
@@ -33,6 +33,7 @@ from heliograph.insights.views.feed_time import FeedTime, HourFilter, PeriodFilt
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, read_cursor
+from heliograph.web.list_count import ListCount
 from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, MomentFilter, SearchFilter
 from heliograph.web.pages import asks_for_part, live
 from heliograph.web.shown_fields import Choice
@@ -131,7 +132,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or activity_feed.page(cursor)
         changes = [_row(row, reader, request.user) for row in rows.rows]
         around = {} if asks_for_part(request) else _around(frame, reader, filters, time)
-        newer_changes = activity_feed.newer_than(paused) if paused is not None else 0
+        newer_changes = activity_feed.newer_than(paused) if paused is not None else ListCount()
         ends_here = not (rows.older or (isinstance(rows, ListPage) and rows.further))
         removed_text = (
             removed_records(reader, feed_filter.between[0] if feed_filter.between else 0)
@@ -156,7 +157,8 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         removed_text=removed_text,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
-        held=newer_changes,
+        newer=newer_changes.number,
+        newer_text=_newer_text(newer_changes),
         go_on_href=address(request, paused=None, at=None, jump=None),
         beside=_beside(request, follows=follows, paused=paused is not None, jumped=jump is not None),
         jump=jump,
@@ -209,6 +211,14 @@ def _sampled(request: AccountRequest, sample: FeedSample) -> dict[str, Any]:
         "until": from_micros(sample.until),
         "href": address(request, paused=sample.until - 1),
     }
+
+
+def _newer_text(newer: ListCount) -> str:
+    """The number of changes that came since the feed was paused, in words."""
+    number = intcomma(newer.number)
+    if not newer.is_more:
+        return number
+    return (_("more than %(n)s") if newer.number >= MOST_NEWER else _("at least %(n)s")) % {"n": number}
 
 
 def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:

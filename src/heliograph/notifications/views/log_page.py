@@ -88,14 +88,15 @@ def notification_log(request: AccountRequest) -> HttpResponse:
     if states := _BY_CHOICE.get(filters.cleaned_data["state"]):
         rows = rows.filter(state__in=states)
     listed = keyset(rows, "created", "id", read_cursor(request, (int, int)))
-    total = rows[:MOST_COUNTED].count()
+    total = rows[: MOST_COUNTED + 1].count()
+    number = intcomma(total) if total <= MOST_COUNTED else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)}
     return page(
         request,
         "notifications/log.html",
         here=ENTRY,
         tabs=tabs("notification-log"),
         filters=filters,
-        result=ngettext("%(n)s message", "%(n)s messages", total) % {"n": intcomma(total)},
+        result=ngettext("%(n)s message", "%(n)s messages", total) % {"n": number},
         rows=_rows(request, list(listed.rows)),
         pager=Pager.from_page(request, listed, ""),
     )
