@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from django.db.models import Q
-
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.problem_plan import Observed
 from heliograph.jobs.models import Job, JobState
@@ -16,8 +14,8 @@ LATELY: Final = timedelta(hours=24)
 """What ended longer ago is no news, such as after a day without any process."""
 MOST: Final = 200
 """The newest jobs of an account that are looked at."""
-TOLD: Final = ("import", "replay")
-"""The kinds of jobs; dry runs are looked at by whoever asked for them."""
+KINDS: Final = ("import", "replay")
+"""The kinds of jobs whose end is news. Whoever asks for a dry run waits for it."""
 _ENDS: Final = (JobState.DONE, JobState.FAILED)
 
 
@@ -25,7 +23,7 @@ def observed(account: int, now: int) -> list[Observed]:
     """Those of the account in scope. One that its person cancelled is no news to them."""
     rows = (
         Job.objects.filter(account_id=account)
-        .filter(Q(kind__in=TOLD), state__in=_ENDS, finished__gte=from_micros(now) - LATELY)
+        .filter(kind__in=KINDS, state__in=_ENDS, finished__gte=from_micros(now) - LATELY)
         .order_by("-id")
     )
     endings = []

@@ -136,7 +136,7 @@ class PostOffice:
                 outbox.settle(claimed, self.me, result, words, now=now)
                 if result is not Result.SENT:
                     log.warning("notification_not_sent", way=claimed.first.way, message=claimed.first.pk, result=result.value)
-                    _tell_otherwise(claimed)
+                    _send_by_mail_instead(claimed)
             without_mail = without_mail or (claimed.first.way == MAIL and result is Result.UNREACHED)
             tried += len(claimed.messages)
         return tried
@@ -207,8 +207,8 @@ def _thread_of(message: Message) -> str:
         return rows.values_list("uid", flat=True).first() or ""
 
 
-def _tell_otherwise(claimed: Claimed) -> None:
-    """What a connection did not take for good goes by e-mail: to the person who chose it, or to the Administrators. Never over a connection again."""
+def _send_by_mail_instead(claimed: Claimed) -> None:
+    """Puts a message that a connection refused for good into the outbox as e-mail: to the person who chose the connection, or to the Administrators."""
     for message in claimed.messages:
         if message.way == MAIL or message.phase == Phase.TEST:
             continue

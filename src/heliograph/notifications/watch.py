@@ -26,7 +26,8 @@ from heliograph.notifications.letters import Letter, Phase
 from heliograph.notifications.models import Message, MessageState, Problem
 from heliograph.store.instants import from_micros, to_micros
 
-_TOLD: Final = (MessageState.SENT, MessageState.SENDING)
+_TAKEN_STATES: Final = (MessageState.SENT, MessageState.SENDING)
+"""The states of messages that reached, or may reach, their recipients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def apply(watched: Watched, observed: Sequence[Observed], remaining: frozenset[s
     for problem in changes.resolved:
         _resolve(watched, rows[problem.id], silently=problem.kind in AT_ONCE or problem.key in remaining)
     begun = frozenset(each.connection for each in observed if each.kind is Kind.REFUSES and each.connection is not None)
-    _tell(watched, [(row, seen) for row, seen in going_on if row is not None], begun)
+    _put_news(watched, [(row, seen) for row, seen in going_on if row is not None], begun)
 
 
 def _open(watched: Watched, seen: Observed) -> Problem | None:
@@ -98,7 +99,7 @@ def _note_seen(row: Problem, seen: Observed) -> None:
 
 
 def _resolve(watched: Watched, row: Problem, *, silently: bool) -> None:
-    """Ends a problem, and tells so whom it was told to. What still waits for quiet hours, or for its next try, is not needed any more."""
+    """Ends a problem, and writes so to everybody who got its message. A message that still waits for quiet hours, or for its next try, is dropped."""
     at = from_micros(watched.now)
     if not Problem.objects.filter(pk=row.pk, resolved=None).update(resolved=at):
         return  # another process was first
@@ -108,26 +109,26 @@ def _resolve(watched: Watched, row: Problem, *, silently: bool) -> None:
     if silently:
         return
     seen = observed_of(row)
-    told = list(about.filter(state__in=_TOLD))
+    messages = list(about.filter(state__in=_TAKEN_STATES))
     _put(
         watched,
         row,
         Phase.RESOLVED,
         lambda: resolved_letter(seen, watched.name, watched.now),
-        [_recipient_of(message, watched) for message in told],
+        [_recipient_of(message, watched) for message in messages],
     )
 
 
 def _recipient_of(message: Message, watched: Watched) -> Recipient:
-    """Whoever was told of a problem is told that it is over, with the quiet hours of today."""
+    """The recipient of a message, with their quiet hours of today."""
     people = {person.id: person for person in watched.audience.people}
     person = people.get(message.user_id)
     quiet = person.wants.quiet if person else watched.audience.account.quiet
     return Recipient("connection" if message.way == "connection" else "mail", message.address, message.user_id, quiet)
 
 
-def _tell(watched: Watched, problems: Iterable[tuple[Problem, Observed]], begun: frozenset[int]) -> None:
-    """Puts a message into the outbox for each recipient of each problem who was not told yet, and whose time has come.
+def _put_news(watched: Watched, problems: Iterable[tuple[Problem, Observed]], begun: frozenset[int]) -> None:
+    """Puts a message into the outbox for each recipient of each problem who has none yet, and whose time has come.
 
     begun: connections that refuse, perhaps not long enough to be a problem: their consequences wait until that is known
     """
@@ -135,7 +136,7 @@ def _tell(watched: Watched, problems: Iterable[tuple[Problem, Observed]], begun:
     if not known:
         return
     about = Message.objects.filter(account_id=watched.account, problem_id__in=[row.pk for row, _seen in known], phase=Phase.OPENED)
-    told = {(message.problem_id, message.way, message.address.lower()) for message in about}
+    written = {(message.problem_id, message.way, message.address.lower()) for message in about}
     refusals: dict[tuple[str, str], set[int]] = {}
     opened = {seen.connection for _row, seen in known if seen.kind is Kind.REFUSES}
     by_urgency = sorted(known, key=lambda each: each[1].kind is not Kind.REFUSES)
@@ -149,7 +150,7 @@ def _tell(watched: Watched, problems: Iterable[tuple[Problem, Observed]], begun:
             if seen.kind is Kind.REFUSES and seen.connection is not None:
                 refusals.setdefault(to, set()).add(seen.connection)
             waits_for = seen.since + recipient.waits_minutes * MINUTE if seen.kind is Kind.WAITS else 0
-            is_known = (row.pk, *to) in told or is_part_of(seen.kind, seen.connection, refusals.get(to, ()))
+            is_known = (row.pk, *to) in written or is_part_of(seen.kind, seen.connection, refusals.get(to, ()))
             if not is_known and watched.now >= waits_for:
                 recipients.append(recipient)
         if recipients:

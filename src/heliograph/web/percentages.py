@@ -9,7 +9,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 MOST_TIMES: Final = 10
-"""A number that is more than so many times the one before has no difference in percent: the one before was the beginning of something."""
+"""No difference is given in percent to a number more than this many times as large: the number before was only a beginning."""
 
 
 def percent(share: float) -> str:

@@ -80,7 +80,7 @@ class FeedTime:
 
     @property
     def superseded(self) -> list[str]:
-        """The parameters of what leaves nothing of a choice that was made after it: such a filter is removed, so that no two contradict each other.
+        """The parameters of a time that excludes all of a time that was chosen after it. The page removes them, so that no two contradict each other.
 
         A link to another period keeps no day, hour or jump, and the chart's hours lie within the chosen day. So the period is older than these,
         and the hour is older than the day.

@@ -26,7 +26,7 @@
     return next?.matches("input[type=hidden][data-chips] + .chip-input") ? next : null;
   };
 
-  /** The same for the same thing in both pages: its id, or the name of the first field or button in it; what has neither goes by its kind. */
+  /** What pairs an element with its successor: its id, else the name of the first field or button in it, else its tag. */
   function keyOf(/** @type {Element} */ el) {
     if (el.id) return `#${el.id}`;
     const field = /** @type {HTMLInputElement | null} */ (el.matches("[name]") ? el : el.querySelector("[name]"));
