@@ -134,6 +134,8 @@ def test_X3_a_list_goes_from_the_newest_or_from_the_oldest(site: SignalAccount, 
     for n in range(30):
         site.record(person(f"S26-{n % 3 + 7}", "More", f"Of them {n}"))
     site.signs_in(client)
+    shown = client.get(f"{RECORDS}/{kind}/").content.decode()
+    assert '<nav class="crumbs" aria-label="Where you are">' in shown
     newest, oldest = walked(client, f"{RECORDS}/{kind}/"), walked(client, f"{RECORDS}/{kind}/?sort=oldest")
     assert oldest == list(reversed(newest))
     if kind == "registrations":
