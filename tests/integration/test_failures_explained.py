@@ -410,6 +410,7 @@ def test_F7_a_session_status_is_told_from_a_registration_status(story: Story, cl
     causes = text_of(client.get(RETRY).content)
     assert "The session status “Attended” of SUMMIT has no tag" in causes
     assert "The registration status “Attended” of SUMMIT has no tag" in causes
+    assert 'data-th="Next"' not in client.get(RETRY).content.decode(), "nothing is due that waits for a tag"
     items = {text_of(client.get(f"{RETRY}{item['key']}/").content).partition(" has no tag")[0] for item in story.stuck()}
     assert {item.rpartition("The ")[2] for item in items} == {"session status “Attended”", "registration status “Attended”"}
     session_page = next(

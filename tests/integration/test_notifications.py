@@ -136,6 +136,7 @@ def test_B4_a_paused_connection_is_told_with_who_paused_it(told: Told, ada: User
     told.story.pause(crm, "Maintenance")
     told.passes(2)
     assert told.turn() == ["CRM is paused"]
+    assert "Nothing waits yet, and nothing new reaches CRM." in text_of(told.mailbox.mails[0])
     told.story.resume(crm)
     told.turn()
     told.passes(1)
@@ -172,7 +173,10 @@ def test_B4_something_failed_for_good_once_per_cause(told: Told, ada: User) -> N
     told.story.flow("Leads", [told.story.to(crm)])
     failed_for_good(told, "R1", crm)
     assert told.turn() == ["1 failed for good: CRM"]
-    assert f"{HOST}/signal/retry/?status=Failed&connection={crm}" in text_of(told.mailbox.mails[0])
+    text = text_of(told.mailbox.mails[0])
+    assert f"{HOST}/signal/retry/?status=Failed&connection={crm}" in text
+    assert "All retries are used up, so it is not sent again automatically." in text
+    assert "See it in Retry" in text
     failed_for_good(told, "R2", crm)
     assert told.turn() == []
     with scope(account=told.story.account):

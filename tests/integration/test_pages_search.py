@@ -16,6 +16,7 @@ from tests.page_text import text_of
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
+from heliograph.search.account_search import ResultGroup
 from heliograph.search.searched_pages import PAGES
 from heliograph.sources.models import Source
 
@@ -52,6 +53,11 @@ def test_X5_a_group_shows_three_and_leads_to_the_rest(database: DatabaseFacts, c
         text = text_of(client.post("/find/", {"q": "s26"}).content)
         assert "“s26”: 6 results" in text
         assert all(f"S26-{n}" in text for n in range(1, 7))
+
+
+def test_X5_a_group_of_which_not_all_were_counted_just_says_more() -> None:
+    assert ResultGroup("People", [], hidden=22, has_more=True).more_text == "More"
+    assert ResultGroup("People", [], hidden=22).more_text == "22 more"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +52,9 @@ def test_X3_only_columns_with_a_label_are_thinned_and_the_last_is_not_cut() -> N
     assert [column.label for column in chart.columns if column.label] == ["Mon 23"] * 4
     days = plot([Bucket(str(n), "", "") for n in range(6)], [Series("ink", [1] * 6, str)], title="")
     assert [column.at_end for column in days.columns] == [False] * 5 + [True]
+
+
+def test_a_column_is_said_with_the_colon_of_the_language() -> None:
+    with translation.override("fr"):
+        (column,) = plot([Bucket("1", "13:00 à 14:00", "")], [Series("ink", [0], str)], title="Livré").columns
+    assert column.description.startswith("13:00 à 14:00\N{NO-BREAK SPACE}:"), column.description

@@ -151,7 +151,9 @@ def attempt(last: LastAttempt | None) -> str:
     when = short_moment(from_micros(stored.at))
     if stored.succeeded:
         return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": intcomma(max(1, round(stored.took / 1000)))}
-    return f"{when}: {message_words(stored.message).rstrip('.')}" if stored.message else _("%(when)s: not delivered") % {"when": when}
+    if stored.message:
+        return _("%(name)s: %(state)s") % {"name": when, "state": message_words(stored.message).rstrip(".")}
+    return _("%(when)s: not delivered") % {"when": when}
 
 
 def test(row: ConnectionRow) -> str:

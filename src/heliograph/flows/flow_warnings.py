@@ -57,7 +57,7 @@ def _silent_connections(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[F
     chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
     return [
         FlowWarning(
-            f"{row.connection.name}: {troubles[id].words}",
+            _("%(name)s: %(state)s") % {"name": row.connection.name, "state": troubles[id].words},
             _("Everything this flow sends fails until somebody connects it again. Failed items wait in Retry for their three retries.")
             if row.health is Health.LOST
             else _("Everything this flow sends fails at its target. Failed items wait in Retry for their three retries.")

@@ -204,6 +204,9 @@ def _refuses(observed: Observed) -> Letter:
             observed.number,
         )
         % {"n": intcomma(observed.number), "name": name}
+        if observed.number
+        else _("Nothing waits yet, and nothing new reaches %(name)s. Nothing is lost: what comes is sent as soon as it works again.")
+        % {"name": name}
     )
     finding = refusal_finding(status, str(facts.get("error", ""))) if health == Health.REFUSES and status else None
     sign_in = SignIn(facts["sign_in"]) if facts.get("sign_in") else None
@@ -262,12 +265,16 @@ def _waits(observed: Observed) -> Letter:
 
 def _failed(observed: Observed) -> Letter:
     flows = ", ".join(map(isolated, observed.facts.get("flows", ())))
-    again = _("All retries are used up, so they are not sent again automatically. Fix the cause, then send them from Retry.")
+    again = ngettext(
+        "All retries are used up, so it is not sent again automatically. Fix the cause, then send it from Retry.",
+        "All retries are used up, so they are not sent again automatically. Fix the cause, then send them from Retry.",
+        observed.number,
+    )
     return Letter(
         ngettext("%(n)s failed for good: %(name)s", "%(n)s failed for good: %(name)s", observed.number)
         % {"n": intcomma(observed.number), "name": _name(observed)},
         paragraphs=[*([_("Flows: %(flows)s.") % {"flows": flows}] if flows else []), again],
-        button=_("See them in Retry"),
+        button=ngettext("See it in Retry", "See them in Retry", observed.number),
         path=_retry_path(observed, StatusChoice.FAILED),
         why=_("You get this once per cause, however many fail. We’ll write once more when none are left."),
     )

@@ -81,7 +81,7 @@ class ResultGroup:
     def more_text(self) -> str:
         """What stands for the rows that are not shown; "" for none."""
         if self.has_more:
-            return _("More than %(n)d more") % {"n": self.hidden} if self.hidden else _("More")
+            return _("More")
         return ngettext("%(n)d more", "%(n)d more", self.hidden) % {"n": self.hidden} if self.hidden else ""
 
 

@@ -211,7 +211,7 @@ def outcomes(
 def _description(bucket: Bucket, index: int, series: Sequence[Series]) -> str:
     """What one column says, such as "13:00 to 14:00: 12 delivered, 1 failed"."""
     values = ", ".join(each.words(each.values[index]) for each in series if each.values[index])
-    return f"{bucket.words}: {values or _('nothing')}"
+    return _("%(name)s: %(state)s") % {"name": bucket.words, "state": values or _("nothing")}
 
 
 def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:
@@ -247,7 +247,7 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
 
     for each, share in zip(visible_slices, shares, strict=True):
         turn = share / sum(shares) * 2 * math.pi
-        description = f"{each.label}: {intcomma(each.value)}"
+        description = _("%(name)s: %(state)s") % {"name": each.label, "state": intcomma(each.value)}
         # A slice links to its records, unless they have been deleted.
         opening = (
             format_html('<a href="{}" aria-label="{}">', each.href, description)

@@ -63,4 +63,4 @@ def _list_of(reason: FailureReason, frame: Frame) -> dict[str, str]:
         return {"list": text if href else "", "list_href": href}
     status = StatusChoice.FAILED if reason.state is ActionState.FAILED else StatusChoice.WAITING
     query = urlencode({"cause": reason.key, "status": status.value})
-    return {"list": _("See them in Retry"), "list_href": f"{reverse('retry')}?{query}#items"}
+    return {"list": ngettext("See it in Retry", "See them in Retry", reason.number), "list_href": f"{reverse('retry')}?{query}#items"}
