@@ -64,7 +64,10 @@ def test_B4_a_person_chooses_kinds_ways_and_quiet_hours(told: Told, ada: User, c
     slack = told.story.connection("Slack #events", "/slack")
     client.force_login(ada)
     url = reverse("notifications")
-    fields = fields_of(client.get(url).text)
+    page = client.get(url).text
+    assert 'placeholder="22:00"' not in page  # it would look as if these hours were set
+    assert "Times such as 22:00; empty means none." in page
+    fields = fields_of(page)
     fields |= {
         "failed": [],
         "waits_minutes": ["60"],

@@ -99,6 +99,33 @@ def test_D7_what_is_judged_again_is_not_said_to_be_on_its_way_while_a_pause_keep
     assert "being sent" not in queue
 
 
+def test_F7_a_flow_that_is_off_is_named_as_the_cause_once_the_tag_is_there(story: Story, client: Client) -> None:
+    """Before it said that the status has no tag, and the button led to a page that had nothing to tag."""
+    story.signs_in(client, Role.ADMINISTRATOR)
+    crm = story.connection("CRM", "/crm")
+    flow = story.flow("First", [story.to(crm)], statuses=["Registered"])
+    story.record("R1", status="New", first="Eva")
+    story.change_flow(flow, active=False)
+    assert "The registration status “New” of SUMMIT has no tag" in text_of(client.get("/signal/retry/").content)
+    with story.worker():
+        story.tag_status("New", "Registered")
+        story.wait_for(lambda: story.db.all("SELECT 1 FROM stuck_run WHERE message <> ''"))
+    for page in ("/signal/retry/", "/signal/overview/"):
+        shown = text_of(client.get(page).content)
+        assert "The flow is off" in shown, page
+        assert "The flow is off: nothing is sent until you switch it on." in shown, page
+        assert "Open the flow" in shown, page
+        assert "has no tag" not in shown, page
+    (item,) = story.stuck()
+    story_page = text_of(client.get(f"/signal/retry/{item['key']}/").content)
+    assert "Open the flow" in story_page
+    assert "once it has a tag" not in story_page
+    with story.worker():
+        story.change_flow(flow, active=True)
+        story.wait_for(lambda: [item["queue"] for item in story.stuck()] == ["Done"])
+    assert "All is well" in text_of(client.get("/signal/overview/").content)
+
+
 def test_P1_a_viewer_reads_who_can_give_what_waits_its_tag(waiting: Story, client: Client) -> None:
     waiting.signs_in(client, Role.VIEWER)
     summary = summary_of(client)

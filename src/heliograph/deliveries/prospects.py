@@ -16,7 +16,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP, Cause
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.flow.stop_causes import GONE, destination_of, stop_of
+from heliograph.domain.flow.stop_causes import GONE, destination_of, stop_of, stop_of_flow
 from heliograph.store import connection_states
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.queue.action_rows import StoredAction
@@ -92,9 +92,17 @@ def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int,
     return Prospect(stop, connection, known.name if known else "", holds.get(connection or 0))
 
 
-def prospect_of_run(config: AccountConfig, flow: int) -> Prospect:
-    """The prospect of a run that waits to be judged. It is over if the flow is gone."""
-    return NO_PROSPECT if flow in config.flows else Prospect(Cause.FLOW_DELETED)
+def prospect_of_run(config: AccountConfig, flow_id: int, mode: int, message: str) -> Prospect:
+    """The prospect of a run that waits to be judged. It is over if the flow is gone.
+
+    mode: the code of the mode that the change was of
+    message: why the worker could not judge it when it last looked, which is a stop of its flow; "" if it lacks a tag
+    """
+    flow = config.flows.get(flow_id)
+    if flow is None:
+        return Prospect(Cause.FLOW_DELETED)
+    stop = stop_of_flow(flow, Mode.of_code(mode)) if message else None
+    return Prospect(stop) if stop else NO_PROSPECT
 
 
 def connection_holds(reader: AccountReader) -> Mapping[int, ConnectionHold]:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import CAUSES
-from heliograph.deliveries.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
+from heliograph.deliveries.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds, prospect_of_run
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, blamed_connection, last_failures, refusals
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
@@ -80,6 +80,11 @@ class CauseGroup:
     def count(self) -> ListCount:
         """How many items it has."""
         return ListCount(self.number, self.is_more or self.number > MOST)
+
+    @property
+    def is_stopped_by_flow(self) -> bool:
+        """Whether a group of runs waits for its flow, and for no tag: the flow was switched off, or to its other mode, when a tag was given."""
+        return self.cause is Cause.UNTAGGED and self.prospect.stop is not None and not self.prospect.is_over
 
     @property
     def failure(self) -> Failure:
@@ -365,6 +370,8 @@ class CauseGroups:
         for key, alike in runs_by_key.items():
             first, event = alike[0], events.get(alike[0].event)
             group = _group_of_runs(key, alike, lacks.get(first.id, NOTHING_UNTAGGED), event.code if event else "")
+            if group.flow and group.cause is Cause.UNTAGGED and all(run.message for run in alike):
+                group = replace(group, prospect=prospect_of_run(self.reader.config, group.flow, first.mode, first.message))
             name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.most_runs for run in alike)
             groups.append((replace(group, flow_name=name, is_more=is_more), alike))
         return groups

@@ -120,7 +120,7 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
             return _("Complete the flow’s connection, or choose another one in the flow.")
         case Cause.MAPPING_GONE:
             return _("Choose another mapping in the flow.")
-        case Cause.UNTAGGED:
+        case Cause.UNTAGGED if prospect.stop is None:
             return _("It has not failed: once it has a tag, it is checked right away, however long it has waited.")
         case _:
             return ""

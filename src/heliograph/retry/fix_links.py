@@ -49,7 +49,7 @@ class Trouble:
 def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
     """The link to the page that fixes a failure, if this user may change it there."""
     failure, prospect, cause = trouble.failure, trouble.prospect, trouble.failure.cause
-    if cause is Cause.UNTAGGED:
+    if cause is Cause.UNTAGGED and prospect.stop is None:
         return FixLink(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else FixLink()
     if prospect.is_over or not may(user, Role.ADMINISTRATOR):
         return FixLink()

@@ -54,7 +54,8 @@ class ItemNames:
                     prospect=known[row.id],
                 )
             else:
-                item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect_of_run(reader.config, row.flow))
+                prospect = prospect_of_run(reader.config, row.flow, row.mode, row.message)
+                item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect)
             items.append(item)
         return items
 

@@ -8,7 +8,7 @@ A cause that passes automatically, such as a target that does not answer, needs 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -69,6 +69,11 @@ class Need:
         return self.connection is not None and self.connection.health in _UNFINISHED | {Health.PAUSED}
 
     @property
+    def is_of_runs(self) -> bool:
+        """Whether changes wait that a flow could not decide about. Nothing of them was tried."""
+        return bool(self.groups) and self.groups[0].cause is Cause.UNTAGGED
+
+    @property
     def waiting(self) -> ListCount:
         """How many items of the Retry Queue wait for it."""
         if self.count is not None:
@@ -114,7 +119,8 @@ def needs_of(reader: AccountReader) -> Needs:
     causes = CauseGroups(reader, unmoved=connections.unmoved).open_causes()
     used = {destination.connection for flow in reader.config.flows.values() if flow.active for destination in flow.destinations}
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
-    return _sorted(reader, causes, rows, used, untagged)
+    stopped = sum(group.number for group in causes.waiting if group.is_stopped_by_flow)
+    return _sorted(reader, causes, rows, used, replace(untagged, number=max(untagged.number - stopped, 0)))
 
 
 def _sorted(
@@ -163,7 +169,7 @@ def _sorted(
 def kind_of(group: CauseGroup) -> NeedKind | None:
     """What has to be changed for the waiting items of a cause; None if they are tried again automatically, or if nothing can be done."""
     if group.cause is Cause.UNTAGGED:
-        return NeedKind.TAGS
+        return NeedKind.FLOW if group.is_stopped_by_flow else NeedKind.TAGS
     if group.prospect.is_over:
         return None
     if group.cause in CURED_BY_FLOW:

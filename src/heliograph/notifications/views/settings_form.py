@@ -42,8 +42,8 @@ class SettingsForm(SharedForm):
         gettext_lazy("Something waits longer than"), options=lambda: [Choice(str(n), minutes_words(n)) for n in WAITS_MINUTES]
     )
     summary_at = Select(gettext_lazy("Morning summary at"), options=lambda: [Choice(str(n), clock_words(n)) for n in SUMMARY_MINUTES])
-    quiet_from = ClockLine(gettext_lazy("From"), placeholder="22:00", inputmode="numeric", autocomplete="off")
-    quiet_to = ClockLine(gettext_lazy("Until"), placeholder="07:00", inputmode="numeric", autocomplete="off")
+    quiet_from = ClockLine(gettext_lazy("From"), inputmode="numeric", autocomplete="off")
+    quiet_to = ClockLine(gettext_lazy("Until"), inputmode="numeric", autocomplete="off")
     weekend = Box(gettext_lazy("All day on Saturday and Sunday"))
     urgent = Box(
         gettext_lazy("Except when the disk or the worker is in trouble"), sub=gettext_lazy("For operators: don’t wait until morning.")

@@ -56,7 +56,7 @@ def _need_row(need: Need, reader: AccountReader, user: User) -> dict[str, Any]:
     quote, fix = quote_of(need), _fix(need, reader, user)
     return {
         "key": re.sub(r"[^\w-]+", "-", need.key),
-        "tone": "wait" if need.kind is NeedKind.TAGS or need.is_only_held else "failed",
+        "tone": "wait" if need.is_of_runs or need.is_only_held else "failed",
         "icon": "tag" if need.kind is NeedKind.TAGS else "plug" if need.connection is not None else "flow",
         "title": _title(need),
         "quote": quote,
@@ -164,7 +164,7 @@ def _waits(need: Need) -> str:
 
 def _waits_href(need: Need) -> str:
     """The list of exactly what waits; "" if nothing is in Retry."""
-    facts: dict[str, str | int] = {"status": StatusChoice.UNTAGGED.value if need.kind is NeedKind.TAGS else StatusChoice.WAITING.value}
+    facts: dict[str, str | int] = {"status": StatusChoice.UNTAGGED.value if need.is_of_runs else StatusChoice.WAITING.value}
     if need.kind is not NeedKind.TAGS:
         if not need.groups:
             return ""

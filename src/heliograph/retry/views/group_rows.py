@@ -109,7 +109,7 @@ def _place(group: CauseGroup) -> dict[str, str]:
     """The connection of a cause, or what stands in its place."""
     if group.connection is not None:
         return {"of": group.connection_name, "of_note": ""}
-    if group.cause is Cause.UNTAGGED:
+    if group.cause is Cause.UNTAGGED and not group.is_stopped_by_flow:
         return {"of": _("No tag"), "of_note": _("before any connection")}
     return {"of": group.flow_name or _("No connection"), "of_note": _("flow") if group.flow_name else ""}
 
