@@ -129,7 +129,10 @@ def test_O6_of_two_who_take_it_at_once_one_gets_in(database: DatabaseFacts) -> N
 def test_O6_a_second_factor_can_be_set_up_at_once(database: DatabaseFacts, client: Client) -> None:
     client.post(path(), GIVEN | {"second": "1"})
     assert client.get("/signal/first/")["Location"] == "/accounts/me/second-factor/"
-    assert client.get("/accounts/me/second-factor/").status_code == 200  # it does not ask for the password that was just chosen
+    page = client.get("/accounts/me/second-factor/")
+    assert page.status_code == 200  # it does not ask for the password that was just chosen
+    assert "You can go on once it is set up." in page.text
+    assert "An Administrator of your account requires it." not in page.text, "they are the only one"
 
 
 def test_O6_the_command_line_prints_links(fresh_database: DatabaseFacts, heliograph: Starter) -> None:
