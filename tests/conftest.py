@@ -275,15 +275,6 @@ def django_db_setup(django_test_environment: None, databases: Databases, vendor:
     patch.undo()
 
 
-@pytest.fixture(autouse=True)
-def _long_transaction(request: pytest.FixtureRequest) -> None:
-    """A test with `db` is one transaction, which a loaded machine leaves idle for longer than the product allows."""
-    if test_settings.VENDOR == "postgres" and "db" in request.fixturenames and not _is_transactional(request.node):
-        request.getfixturevalue("db")
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-
-
 @pytest.fixture
 def database(databases: Databases, transactional_db: None) -> DatabaseFacts:
     """Django's test database, for processes that take part in this test; what the test saved is committed."""

@@ -31,10 +31,10 @@ class DatabaseFacts:
     key: str
 
     def open(self, *, read_only: bool = False) -> Database:
-        """A separate connection, as the engine's."""
+        """A separate connection, as the engine's, but one that a machine that stands still does not cost its transaction."""
         if self.vendor == "sqlite":
             return open_sqlite(self.data / "heliograph.db", read_only=read_only)
-        return open_postgres(self.url, read_only=read_only)
+        return open_postgres(self.url, read_only=read_only, idle_timeout_ms=0)
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment for one of our processes; keywords are further variables, such as HELIOGRAPH_BIND."""

@@ -14,8 +14,6 @@ from heliograph.seed.history_account import prepare
 from heliograph.seed.history_plan import HistoryPlan
 from heliograph.store import config_cache
 from heliograph.store.database import Database
-from heliograph.store.postgres_database import open_postgres
-from heliograph.store.sqlite_database import open_sqlite
 from tests.databases import DatabaseFacts
 
 CHANGES = 4_000
@@ -42,7 +40,7 @@ class Seeded:
 def db(database: DatabaseFacts) -> Iterator[Database]:
     """A connection of the engine's kind."""
     config_cache.PROCESS.forget()
-    made = open_sqlite(database.data / "heliograph.db") if database.vendor == "sqlite" else open_postgres(database.url)
+    made = database.open()
     yield made
     made.close()
     config_cache.PROCESS.forget()

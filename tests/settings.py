@@ -40,3 +40,7 @@ if VENDOR == "postgres":
 from heliograph.settings import *  # noqa: E402, F403 - the options above come first
 
 PASSWORD_HASHERS = ["tests.hashing.OneRound"]
+
+if VENDOR == "postgres":  # no test loses its transaction because the machine stands still
+    for _session in (DATABASES["default"], DATABASES["read"]):  # noqa: F405 - of the settings
+        _session["OPTIONS"]["session_settings"]["idle_in_transaction_session_timeout"] = "0"

@@ -14,7 +14,6 @@ from tests.waiting import until
 from heliograph.stage.command_processes import ServiceProcess
 from heliograph.stage.ground import Ground
 from heliograph.stage.receiver import Receiver
-from heliograph.store.postgres_database import open_postgres
 from heliograph.store.queue.lane_reads import unsettled
 from heliograph.verify import slot_shares
 from heliograph.verify.ledger import Ledger
@@ -35,7 +34,7 @@ def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, 
     ledger = Ledger(TARGETS)
     ground = Ground(tmp_path, database.url, {"key": database.key, "allowed_networks": "127.0.0.1/32"})
     ground.logs.mkdir()
-    db = open_postgres(database.url)
+    db = database.open()
     parts = [ServiceProcess(ground, "web", "web"), *(ServiceProcess(ground, "worker", f"worker-{n}") for n in range(3))]
     try:
         with Receiver(TrialTargets(ledger, frozenset(), random.Random(1), slow=False).take) as receiver:
@@ -51,7 +50,7 @@ def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, 
             assert load.stop(60.0)
             until(lambda: not unsettled(db), timeout=60)
         counts = ledger.count()
-        assert all(seconds <= slot_shares.WITHIN for seconds in steps.values()), steps
+        assert all(seconds < slot_shares.LONGEST for seconds in steps.values()), steps  # how soon is what `heliograph verify` measures
         assert (counts.lost, counts.reordered, counts.renamed, counts.duplicated, load.unexpected) == (0, 0, 0, 0, []), counts
         assert counts.delivered == counts.owed > 100
     finally:

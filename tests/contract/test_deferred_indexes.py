@@ -10,9 +10,7 @@ from tests.databases import DatabaseFacts
 from heliograph.seed.history_rows import TABLES
 from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import defer, restore
-from heliograph.store.postgres_database import open_postgres
 from heliograph.store.schema_update import migrate
-from heliograph.store.sqlite_database import open_sqlite
 
 INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name",
@@ -22,7 +20,7 @@ INDEXES = {
 
 @pytest.fixture
 def db(database: DatabaseFacts) -> Iterator[Database]:
-    made = open_sqlite(database.data / "heliograph.db") if database.vendor == "sqlite" else open_postgres(database.url)
+    made = database.open()
     yield made
     made.close()
 

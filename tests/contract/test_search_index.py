@@ -11,10 +11,8 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.store.database import Database
 from heliograph.store.doctor_checks import search_has_its_index
-from heliograph.store.postgres_database import open_postgres
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import ensure, exists, few_with
-from heliograph.store.sqlite_database import open_sqlite
 from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
 
@@ -46,7 +44,7 @@ WORDS = (
 
 @pytest.fixture
 def db(database: DatabaseFacts) -> Iterator[Database]:
-    made = open_sqlite(database.data / "heliograph.db") if database.vendor == "sqlite" else open_postgres(database.url)
+    made = database.open()
     assert ensure(made)
     with made.transaction():
         made.run(
