@@ -24,7 +24,7 @@ from heliograph.connections.services import save_and_test
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.test_limiter import UnsavedSamples
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.flow import Flow, Mode
+from heliograph.domain.flow.flow import FilterRow, Flow, Mode, Op
 from heliograph.domain.flow.recipes import Recipe
 from heliograph.mappings.models import Mapping
 from heliograph.presets.services import preset
@@ -133,6 +133,21 @@ def test_B3_from_the_address_to_the_first_delivery(story: Story, ada: Client) ->
         story.wait_for(lambda: "Delivered to Mattermost: Zoë Lindqvist" in text_of(ada.get(done["Location"]).content))
     assert chat.taken[1]["text"] == "Zoë Lindqvist: New, Summit"
     assert "Zoë Lindqvist" in text_of(ada.get(url).content), "the preview has the latest registration now"
+
+
+def test_B3_the_first_registration_is_of_an_event_that_the_flow_takes(story: Story, ada: Client) -> None:
+    with story.saving() as transaction:
+        values = {"url": "https://hooks.slack.com/services/T/B/X"}
+        flow = apply_recipe(transaction, recipe_of("slack"), values, mode=Mode.TEST).flow.pk
+    url = f"{LIST}slack/{flow}/"
+    for rows, codes in (
+        ((), {"SUMMIT", "REHEARSAL"}),
+        ([(Op.IS_ANY_OF, "SUMMIT")], {"SUMMIT"}),
+        ([(Op.IS_NONE_OF, "SUMMIT")], {"REHEARSAL"}),
+        ([(Op.CONTAINS, "hears"), (Op.IS_NONE_OF, "SUMMIT")], {"REHEARSAL"}),
+    ):
+        story.change_flow(flow, filters=tuple(FilterRow("event.code", op, (value,)) for op, value in rows))
+        assert set(re.findall(r'<option value="([A-Z]+)"', ada.get(url).text)) == codes, rows
 
 
 def test_B3_without_an_event_the_first_registration_brings_one(database: DatabaseFacts, client: Client) -> None:

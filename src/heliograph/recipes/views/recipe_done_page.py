@@ -22,6 +22,7 @@ from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.filters import matches
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.flow.recipes import EVENT_CODE, Recipe
 from heliograph.domain.sentence_template import at_place
@@ -129,12 +130,12 @@ def recipe_done(request: AccountRequest, recipe: str, flow: int) -> HttpResponse
 def _events(reader: AccountReader, flow: Flow) -> tuple[list[str], str]:
     """The codes of events whose registrations the flow takes, the newest first; and the code of the newest event that is still a test event,
     "" without one."""
-    only = {value for row in flow.filters if row.field == EVENT_CODE for value in row.values}
+    of_event = [row for row in flow.filters if row.field == EVENT_CODE]
     rows = reader.db.all(
         "SELECT code, status_id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT :most",
         {"account": reader.account, "most": EVENTS},
     )
-    fitting = [(code, reader.config.is_test_event(status)) for code, status in rows if not only or code in only]
+    fitting = [(code, reader.config.is_test_event(status)) for code, status in rows if all(matches(row, (code,)) for row in of_event)]
     codes = [code for code, is_test in fitting if flow.mode is Mode.TEST or not is_test]
     return codes, next((code for code, is_test in fitting if is_test), "")
 
