@@ -111,8 +111,13 @@ def test_F7_a_flow_that_is_off_is_named_as_the_cause_once_the_tag_is_there(story
         story.tag_status("New", "Registered")
         story.wait_for(lambda: story.db.all("SELECT 1 FROM stuck_run WHERE message <> ''"))
     for page in ("/signal/retry/", "/signal/overview/"):
-        shown = text_of(client.get(page).content)
-        assert "The flow is off" in shown, page
+        response = client.get(page)
+        shown = text_of(response.content)
+        assert ("“First” is off" if "overview" in page else "The flow is off") in shown, page
+        assert "1 waits for its flow" in shown or "overview" in page
+        everything = " ".join(response.text.split())  # with the panel
+        assert "1 waiting" in everything, page
+        assert "1 waits for a tag" not in everything, page
         assert "The flow is off: nothing is sent until you switch it on." in shown, page
         assert "Open the flow" in shown, page
         assert "has no tag" not in shown, page

@@ -351,6 +351,14 @@ def waits_for_tag(count: int, text: str = "") -> str:
     return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", count) % {"n": text or intcomma(count)}
 
 
+def waits_for_flow(count: int, text: str) -> str:
+    """The number of runs that wait for their flow, which was off when their tag came: "3 wait for their flow".
+
+    text: the number as shown
+    """
+    return ngettext("%(n)s waits for its flow", "%(n)s wait for their flow", count) % {"n": text}
+
+
 def next_try(due: int | None) -> str:
     """The time of the next try: "Next try 14:33:07".
 

@@ -16,7 +16,7 @@ from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights.integrations import integrations_of
-from heliograph.retry.retry_queue import MOST
+from heliograph.retry.retry_queue import MOST, RetryQueue
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 from heliograph.store.restored_copy import unreleased_copy
@@ -32,7 +32,7 @@ MOST_SENDING = 1_000
 def counts(request: HttpRequest) -> dict[str, Any]:
     """The context processor of Signal's pages. The counts of items follow `item_state_of`.
 
-    retry_waiting: items of the Retry Queue that are tried again automatically; MOST + 1 stands for more
+    retry_waiting: items of the Retry Queue that are tried again automatically, or once their flow is on again; MOST + 1 stands for more
     retry_untagged: items that wait for a tag; MOST + 1 stands for more
     retry_failed: items that are sent again only if somebody submits them; MOST + 1 stands for more
     sending: actions of the last ten minutes whose first attempt has not ended and that no connection holds, at most MOST_SENDING
@@ -41,9 +41,10 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     account = getattr(request, "account", None)
     if account is None:
         return {}
+    undecided = SimpleLazyObject(lambda: RetryQueue(AccountReader(of_django(connections["read"]), account.pk)).undecided())
     return {
-        "retry_waiting": SimpleLazyObject(lambda: _items(account.pk, *_RETRIED)),
-        "retry_untagged": SimpleLazyObject(lambda: _items(account.pk, _UNTAGGED)),
+        "retry_waiting": SimpleLazyObject(lambda: min(_items(account.pk, *_RETRIED) + undecided.stopped, MOST + 1)),
+        "retry_untagged": SimpleLazyObject(lambda: undecided.untagged.number + undecided.untagged.is_more),
         "retry_failed": SimpleLazyObject(lambda: _items(account.pk, *_FAILED)),
         "sending": SimpleLazyObject(lambda: _sending(account.pk)),
         "integrations": SimpleLazyObject(lambda: integrations_of(AccountReader(of_django(connections["read"]), account.pk).config)),
@@ -56,7 +57,6 @@ _RETRIED: Final = (
     f"{_OF_ACTIONS} {QueueStatus.ERROR.code}",
     f"stuck_run WHERE account_id = :account AND {STUCK_RUN_WAITING} AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'",
 )
-_UNTAGGED: Final = f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}'"
 _FAILED: Final = (
     f"{_OF_ACTIONS} {QueueStatus.FAILED.code}",
     f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.FAILED.code} AND cause <> '{Cause.UNTAGGED.value}'",

@@ -8,7 +8,7 @@ A cause that passes automatically, such as a target that does not answer, needs 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -16,10 +16,8 @@ from heliograph.connections.connection_list import ConnectionList, ConnectionLis
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.connection.connection_health import Health
-from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.retry.cause_groups import CauseGroup, CauseGroups, CauseOverview
-from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store.queue.action_rows import StoredAttempt
 from heliograph.web.list_count import ListCount
@@ -118,9 +116,7 @@ def needs_of(reader: AccountReader) -> Needs:
     rows = {row.id: row for row in connections.rows(ConnectionListFilter())}
     causes = CauseGroups(reader, unmoved=connections.unmoved).open_causes()
     used = {destination.connection for flow in reader.config.flows.values() if flow.active for destination in flow.destinations}
-    untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
-    stopped = sum(group.number for group in causes.waiting if group.is_stopped_by_flow)
-    return _sorted(reader, causes, rows, used, replace(untagged, number=max(untagged.number - stopped, 0)))
+    return _sorted(reader, causes, rows, used, RetryQueue(reader).undecided().untagged)
 
 
 def _sorted(

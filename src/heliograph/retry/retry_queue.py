@@ -67,6 +67,16 @@ class _Stretch:
         return action, run
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The runs that wait for a decision, by what they wait for."""
+
+    untagged: ListCount
+    """They wait for a tag."""
+    stopped: int
+    """Their flow was off, incomplete or in its other mode when the worker last looked, at most MOST."""
+
+
 _NOT_BOUNDED: Final = _Stretch(0, dict.fromkeys(TABLES))
 
 
@@ -257,6 +267,16 @@ class RetryQueue:
     def counts(self) -> dict[QueueStatus, ListCount]:
         """How many items each status has."""
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
+
+    def undecided(self) -> Undecided:
+        """How many runs wait for a tag, and how many for their flow: the worker stored why it could not judge those. One walk counts both."""
+        ((total, stopped),) = self.reader.db.all(
+            "SELECT count(*), coalesce(sum(CASE WHEN message <> '' THEN 1 ELSE 0 END), 0) FROM (SELECT message FROM stuck_run WHERE account_id = :account"
+            f" AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' LIMIT {MOST + 1}) runs",
+            {"account": self.reader.account},
+        )
+        untagged = ListCount(MOST, is_more=True) if total > MOST else ListCount(total - stopped)
+        return Undecided(untagged, min(int(stopped), MOST))
 
     def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[StuckItem]:
         """The newest runs of these statuses, up to `limit` of each status."""

@@ -9,6 +9,9 @@ connections, Retry) counts by this rule, so that they show the same number at on
     FAILED     Failed             sent again only if somebody submits it
     None       Done, or none      delivered, replaced by newer data, or never in the queue
 
+Where a sentence says "wait for a tag", the UNTAGGED that wait for their flow instead are told apart (`RetryQueue.undecided`); the panel counts
+them as waiting.
+
 The guide's names (Retry, Error, Failed, Done) stay the names of statuses. Insights counts
 actions by the time of their creation: its Failed are the actions of the period that are FAILED here.
 """

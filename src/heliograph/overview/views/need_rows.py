@@ -21,6 +21,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import Finding
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.cause_groups import CauseGroup
 from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import FixLink, Trouble, cured_at
@@ -119,7 +120,11 @@ def _title(need: Need) -> str:
         count = len(need.groups)
         return ngettext("%(n)d status or property has no tag", "%(n)d statuses or properties have no tag", count) % {"n": count}
     if need.connection is None:
-        return title_of(need.groups[0])
+        group = need.groups[0]
+        is_off = Cause.FLOW_INACTIVE in (group.cause, group.prospect.stop if group.is_stopped_by_flow else None)
+        return (
+            _("“%(name)s” is off") % {"name": delivery_words.isolated(group.flow_name)} if is_off and group.flow_name else title_of(group)
+        )
     name = delivery_words.isolated(need.connection.connection.name)
     if not need.groups or need.connection.health in (Health.PAUSED, Health.LOST, Health.INCOMPLETE, Health.NOT_YET):
         return _("%(name)s: %(state)s") % {"name": name, "state": _lowered(connection_words.headline(need.connection))}

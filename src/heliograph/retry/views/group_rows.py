@@ -152,7 +152,8 @@ def _number(group: CauseGroup) -> str:
     }
     if group.number == group.registrations and group.flows < 2:
         return _of_flow(people, group)
-    waiting = delivery_words.waits_for_tag(group.number, many(group.count))
+    words = delivery_words.waits_for_flow if group.is_stopped_by_flow else delivery_words.waits_for_tag
+    waiting = words(group.number, many(group.count))
     flows = ngettext("%(n)d flow", "%(n)d flows", group.flows) % {"n": group.flows}
     return _("%(waiting)s: %(people)s, %(flows)s") % {"waiting": waiting, "people": people, "flows": flows}
 

@@ -23,7 +23,7 @@ from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
 from heliograph.retry.item_words import is_of_other_mode, next_try, tries, why
 from heliograph.retry.retry_items import RetryFilter, RetryItem, downloadable, submittable
-from heliograph.retry.retry_queue import PARTS, RetryQueue
+from heliograph.retry.retry_queue import PARTS, RetryQueue, Undecided
 from heliograph.retry.views.group_rows import by_connection, download_words, group_row, healed_row, many
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.retry_filters import RetryFilters
@@ -61,13 +61,13 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     counts = RetryQueue(reader).counts()
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
     retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
-    untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
+    undecided = RetryQueue(reader).undecided()
     parts = (
         [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.number) % {"n": many(retried)}]
         if not retried.is_none
         else []
     )
-    parts += [delivery_words.waits_for_tag(untagged.number, many(untagged))] if not untagged.is_none else []
+    parts += _undecided_texts(undecided)
     failed_count = counts[QueueStatus.FAILED]
     return {
         "groups": by_connection([group_row(group, reader, user, open=True, healing=overview.healings.get(group.key)) for group in waiting]),
@@ -95,7 +95,7 @@ def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters,
     matching = retry_queue.count(again) if again else ListCount()
     failed = retry_queue.count(file_rows) if (file_rows := downloadable(retry_filter)) else ListCount()
     everything = retry_queue.count(retry_filter).at_least(len(rows.rows)) if filters.narrows else ListCount()
-    tally = _tally(counts, retry_queue.count(RetryFilter((QueueStatus.RETRY,), untagged=True)))
+    tally = _tally(counts, retry_queue.undecided())
     # The label of the checkbox that selects all matching items, also those of other pages.
     all_match = ngettext("All %(n)s that match", "All %(n)s that match", matching.number) % {"n": many(matching)}
     if matching.is_more:
@@ -137,11 +137,20 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
     return page(request, "retry/item.html", here="retry", item=view_model)
 
 
-def _tally(counts: dict[QueueStatus, ListCount], untagged: ListCount) -> str:
+def _undecided_texts(undecided: Undecided) -> list[str]:
+    """What runs wait for, in parts of an enumeration: "4 wait for a tag", "1 waits for its flow"."""
+    untagged, stopped = undecided.untagged, undecided.stopped
+    texts = [delivery_words.waits_for_tag(untagged.number, many(untagged))] if not untagged.is_none else []
+    if stopped:
+        texts.append(delivery_words.waits_for_flow(stopped, many(stopped)))
+    return texts
+
+
+def _tally(counts: dict[QueueStatus, ListCount], undecided: Undecided) -> str:
     total = sum(counts.values(), ListCount())
     texts = {status: f"{many(count)} {_(status.value)}" for status, count in counts.items()}
-    if not untagged.is_none:
-        texts[QueueStatus.RETRY] += f" ({delivery_words.waits_for_tag(untagged.number, many(untagged))})"
+    if undecided_texts := _undecided_texts(undecided):
+        texts[QueueStatus.RETRY] += f" ({', '.join(undecided_texts)})"
     each = ", ".join(texts.values())
     return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.number) % {"total": many(total), "each": each}
 
