@@ -171,6 +171,17 @@ def test_B3_without_an_event_the_first_registration_brings_one(database: Databas
         assert registration.is_test
 
 
+def test_B3_what_a_recipe_advises_can_be_done_on_its_page(story: Story, ada: Client) -> None:
+    story.receiver.answer_all(lambda _request: Answer(401, {}))
+    refused = text_of(ada.post(f"{LIST}mattermost/", {"url": story.receiver.url(HOOK), "do": "sample"}).content)
+    assert "Mattermost refused the sample" in refused
+    assert "Authentication Type" not in refused
+    assert "Copy the whole address once more." in refused
+    elsewhere = text_of(ada.post(f"{LIST}slack/", {"url": "https://example.org/services/x", "do": "look"}).content)
+    assert "this one is example.org; for another application, go back and choose that one" in elsewhere
+    assert "Generic JSON" not in elsewhere
+
+
 def test_B3_the_answer_to_a_sample_stands_where_its_remedy_names_it(story: Story, ada: Client) -> None:
     story.receiver.answer_all(lambda _request: Answer(500, {"notice": "Queue is full"}))
     text = text_of(ada.post(f"{LIST}webhook/", {"url": story.receiver.url("/hook"), "events": "SUMMIT", "do": "sample"}).content)

@@ -261,7 +261,7 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
     if blank.hosts and not any(host == name or host.endswith(f".{name}") for name in blank.hosts):
         raise BodyError(
             blank.name,
-            "its host is %(hosts)s, this one is %(host)s; for another application choose its own preset, or Generic JSON",
+            "its host is %(hosts)s, this one is %(host)s; for another application, go back and choose that one",
             hosts=" or ".join(blank.hosts),
             host=host,
         )

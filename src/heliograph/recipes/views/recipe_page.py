@@ -24,7 +24,8 @@ from heliograph.connections.services.connections import may_be_plain
 from heliograph.connections.services.save_and_test import NotTested
 from heliograph.connections.views import typed_secrets
 from heliograph.deliveries.account_reader import AccountReader, account_reader
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
+from heliograph.domain.connection.connection import SignIn
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Mode, Op
 from heliograph.domain.flow.recipes import EVENT_CODE, Recipe, RecipeGroup, flow_of_recipe, tags_of_recipe
@@ -219,11 +220,18 @@ def _sample_words(recipe: Recipe, report: DiagnosisReport | None) -> dict[str, A
             "tone": "failed",
             "title": title % {"app": recipe.app},
             "text": diagnosis_words.wrong(report),
-            "remedy": diagnosis_words.remedy(report),
+            "remedy": _remedy(report),
             "answer": report.answer,
         }
     text = _("Look for “%(trace)s” there, and delete it afterwards.") % {"trace": report.trace} if report.trace else ""
     return {"tone": "", "title": _("%(app)s took the sample") % {"app": recipe.app}, "text": text, "remedy": ""}
+
+
+def _remedy(report: DiagnosisReport) -> str:
+    """How to fix what a sample met. The page has no Authentication Type to choose: an address that is refused is replaced."""
+    if report.finding is Finding.UNAUTHORIZED and report.sign_in is SignIn.NOTHING:
+        return _("Copy the whole address once more. If it was whole, get a new one from the target and paste it.")
+    return diagnosis_words.remedy(report)
 
 
 def _comes_with(reader: AccountReader, recipe: Recipe) -> list[tuple[str, str]]:
