@@ -47,7 +47,7 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
     you = page.get_by_role("heading", name="Administrator").locator("xpath=../..")
     you.get_by_label("Name").fill("Ada Lindqvist")
     you.get_by_label("E-mail").fill("ada@brightfield.example")
-    page.get_by_role("checkbox", name="Set one up right away").uncheck()
+    expect(page.get_by_role("checkbox", name="Set one up right away")).not_to_be_checked()
     page.get_by_label("Password", exact=True).fill("a sentence to remember")
     page.get_by_label("Password again").fill("another sentence")
     page_errors.expect("the server responded with a status of 422")

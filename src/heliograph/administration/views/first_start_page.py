@@ -47,7 +47,7 @@ class FirstStartForm(PasswordForm):
     timezone = TimezoneField(initial="UTC", help=gettext_lazy("Used for times and whole days in reports."))
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
     email = TextLine(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
-    second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)
+    second = Choices(gettext_lazy("Second factor"), options=[SET_UP], optional=True)
 
 
 @login_not_required
