@@ -254,10 +254,10 @@ def summary(report: DiagnosisReport) -> str:
             return _("Tested: %(target)s answered as it should.") % named
         case DiagnosisVerdict.REACHED:
             if any(each.step is DiagnosisStep.CREDENTIALS and each.state is StepState.DONE for each in report.steps):
-                return _("Reached: %(target)s answers and gives us access. Nothing was sent.") % named
+                return _("Reached: %(target)s answers and gives us access. The test sent nothing.") % named
             if not report.tries_credentials:
-                return _("Reached: %(target)s answers. Nothing was sent.") % named
-            return _("Reached: %(target)s answers. Nothing was sent, so the credentials were not tried.") % named
+                return _("Reached: %(target)s answers. The test sent nothing.") % named
+            return _("Reached: %(target)s answers. The test sent nothing, so the credentials were not tried.") % named
         case DiagnosisVerdict.FAILED:
             number = next((n for n, each in enumerate(report.steps, 1) if each.state is StepState.FAILED), 0)
             return _("Failed at step %(number)d: %(wrong)s") % {"number": number, "wrong": wrong(report)}
