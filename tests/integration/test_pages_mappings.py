@@ -519,6 +519,10 @@ def test_M3_mappings_for_events_and_sessions(site: PlatformAccount, made: Exampl
         site.record("S26-9", profile={"first_name": "Noor"}, sessions=[{"code": "KEYNOTE", "status": "Attended"}])
     shown = text_of(client.get(at(row)).content)
     assert ("Summit" if kind == "events" else "Opening: Attended") in shown
+    assert f"Payload, for {kind}." in shown
+    german = text_of(client.get(at(row), headers={"accept-language": "de"}).content)
+    assert "veranstaltungen" not in german, "a noun begins with a capital letter"
+    assert "für sessions" not in german
     page = client.post(at(row), form_of(client, at(row)) | {"do": ["fields:0"]})
     assert ("Profile Standard Fields" in text_of(page.content)) == (kind == "sessions")
     refused = client.post(at(row), form_of(client, at(row)) | {"line-0": ["{profile.email}"] if kind == "events" else ["{nonsense}"]})

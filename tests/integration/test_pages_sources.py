@@ -93,6 +93,7 @@ def test_S1_the_page_of_a_source_lists_its_calls(site: SignalAccount, client: Cl
 
 def test_S1_a_source_is_added_renamed_paused_resumed_and_removed(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
+    assert "Add a source: Any webhook" in text_of(client.get(f"{LIST}new/webhook/").content)
     added = client.post(f"{LIST}new/tito/", {"name": "Press list"})
     assert added.status_code == 302
     (id,) = map(int, re.findall(r"/(\d+)/proof/$", added["Location"]))
@@ -191,6 +192,7 @@ def test_S3_a_source_asks_about_many_missing_registrations(site: SignalAccount, 
 
 def test_S2_a_known_senders_settings_are_filled_in(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
+    assert "Add a source: Any webhook" in text_of(client.get(f"{LIST}new/webhook/").content)
     added = client.post(f"{LIST}new/tito/", {"name": "Press list"})
     assert added["Location"].endswith("/proof/")
     page = text_of(client.get(added["Location"]).content)

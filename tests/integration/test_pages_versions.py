@@ -130,3 +130,11 @@ def test_F10_versions_beyond_a_page_are_listed_too(
     newer = page.partition('rel="prev" href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "Version 5" in shown(client, f"{url}{newer}")
     assert client.get(f"{url}?at=nonsense").status_code == 404
+
+
+def test_C7_F10_each_clause_of_a_rule_is_one_sentence(site: PlatformAccount, client: Client) -> None:
+    rule = [{"if": [{"in": "status", "is": [status]}], "then": then} for status, then in (("202", "delivered"), ("409", "failed"))]
+    id = row_of(site, "connection")
+    with site.acme.setting_up() as transaction:
+        save_connection(transaction, ConnectionFacts({**connection_row(id).body, "rule": rule}), id)
+    assert "If the status is 202: delivered. If the status is 409: failed." in shown(client, url_of(site, "connection"))

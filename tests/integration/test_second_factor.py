@@ -232,6 +232,12 @@ def test_A6_only_an_administrator_sets_and_clears_it_and_the_audit_has_it(site: 
     assert has_factor(site.viewer)
 
 
+def test_A6_nobody_is_said_to_need_what_is_not_required(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    page = text_of(client.get(f"/settings/users/{site.planner.pk}/").content)
+    assert "Not set up yet. While it is required, they must set it up before they can use anything else." in page
+
+
 def test_A6_a_lost_one_is_removed_by_an_administrator_and_the_demand_stays(site: SignalAccount, client: Client) -> None:
     TOTP.activate(site.planner, SECRET)
     RecoveryCodes.activate(site.planner)

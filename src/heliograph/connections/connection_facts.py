@@ -68,7 +68,7 @@ def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
         _("Retries"): connection_words.retries(connection),
         _("Fixed headers"): "; ".join(headers),
         _("Certificate Authorities"): _("Of its own") if connection.authorities else "",
-        _("Response rule"): "; ".join(rule_words.sentences(connection.rule)),
+        _("Response rule"): " ".join(rule_words.sentences(connection.rule)),
         _("Stored secrets"): ", ".join(str(SECRETS[name]) for name in SECRETS if name in connection.secrets),
     }
     return {name: text for name, text in texts.items() if text}

@@ -133,7 +133,7 @@ def add(request: AccountRequest) -> HttpResponse:
 def user(request: AccountRequest, id: int) -> HttpResponse:
     """A user's name, e-mail, role and second factor."""
     row = person(request, id)
-    factor = _second_factor(row) or _("Not set up yet. They must set it up before they can use anything else.")
+    factor = _second_factor(row) or _("Not set up yet. While it is required, they must set it up before they can use anything else.")
     form = PersonForm(
         request.POST if request.method == "POST" else None,
         stored={"name": row.name, "email": row.email, "role": row.role, "second": ("1",) if row.second_factor_required else ()},

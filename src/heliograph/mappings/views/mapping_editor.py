@@ -134,8 +134,7 @@ class Editor:
             "name": form.draw_field("name"),
             "errors": [translated(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
             "refused": self.checked.error_count if self.strict else 0,
-            "kind_name": kind_name(draft.kind),
-            "subject_name": subject_name(draft.subject),
+            "purpose": _purpose(draft.kind, draft.subject),
             "is_header": draft.kind is MappingKind.HEADER,
             "choices": form.draw_fields("kind", "subject"),
             "empty": form.draw_field("empty"),
@@ -350,6 +349,16 @@ def kind_name(kind: MappingKind) -> str:
 def subject_name(subject: Subject) -> str:
     """The subject of a mapping in words."""
     return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
+
+
+def _purpose(kind: MappingKind, subject: Subject) -> str:
+    """ "Payload, for registrations." """
+    sentences = {
+        Subject.REGISTRATION: _("%(kind)s, for registrations."),
+        Subject.SESSION: _("%(kind)s, for sessions."),
+        Subject.EVENT: _("%(kind)s, for events."),
+    }
+    return sentences[subject] % {"kind": kind_name(kind)}
 
 
 def _policy(kind: MappingKind, empty: EmptyPolicy) -> EmptyPolicy:

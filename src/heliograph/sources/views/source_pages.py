@@ -206,7 +206,7 @@ def source_add(request: AccountRequest, platform: str) -> HttpResponse:
     return form_page(
         request,
         form,
-        _("Add %(platform)s") % {"platform": called},
+        _("Add a source: %(platform)s") % {"platform": called},
         entry=ENTRY,
         crumbs=[(_("Sources"), reverse("sources")), (_("Add a source"), reverse("source-new"))],
         lead=_("You can change everything later, and nothing is recorded until you switch the source on."),
