@@ -121,6 +121,8 @@ def test_F1_a_connections_trouble_stands_in_the_sentence() -> None:
     )
     chip = parts(Flow(id=1, destinations=(CRM,)), names)[-1]
     assert chip == SentencePart("Sales CRM: refused, 401", chip=True, state=PartState.FAILED, gate=SentenceGate.DESTINATION, place="1")
+    spaced = {"%(name)s: %(state)s": "%(name)s\u00a0: %(state)s"}  # as in French
+    assert parts(Flow(id=1, destinations=(CRM,)), names, lambda text: spaced.get(text, text))[-1].text == "Sales CRM\u00a0: refused, 401"
 
 
 def test_F5_chips_say_what_they_stand_for() -> None:

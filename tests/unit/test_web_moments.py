@@ -26,6 +26,11 @@ def test_a_short_month_is_written_as_the_language_writes_it(language: str, text:
         assert moments.minute(datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)) == text
 
 
+def test_what_follows_since_is_a_time_of_today_or_a_date() -> None:
+    at = [NOW - datetime.timedelta(hours=1), NOW - datetime.timedelta(days=5)]
+    assert [moments.since_when(each, NOW) for each in at] == ["13:32", "9 Oct, 14:32"]
+
+
 def test_records_say_when_in_the_account_s_time_zone() -> None:
     at = datetime.datetime(2026, 10, 14, 12, 31, 7, tzinfo=datetime.UTC)
     assert moments.moment(at) == "14 Oct 2026, 14:31:07"

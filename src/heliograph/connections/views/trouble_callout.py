@@ -24,7 +24,7 @@ from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import refusal_finding
 from heliograph.store.instants import from_micros
-from heliograph.web.templatetags.moments import clock_minute, soon
+from heliograph.web.templatetags.moments import clock_minute, since_when
 
 _TROUBLES: Final = frozenset({Health.REFUSES, Health.SILENT, Health.BLOCKED})
 
@@ -74,7 +74,7 @@ def trouble_callout(
     # A save sends only what a setting can cure; what failed by the target's own fault waits for its next try.
     cured_here = on_setup and may(user, Role.ADMINISTRATOR) and waiting_items(reader.db, reader.config, row.id).due >= row.waiting
     return TroubleCallout(
-        title=state % {"time": soon(from_micros(since))},
+        title=state % {"time": since_when(from_micros(since))},
         quote=quote,
         source=source,
         text=_waiting_text(row.waiting, cured_here=cured_here),

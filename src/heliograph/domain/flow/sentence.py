@@ -295,7 +295,10 @@ class _Writer:
             return self._missing(_("choose a connection"), SentenceGate.DESTINATION, place)
         part = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, place=place)
         trouble = self.names.troubles.get(id_)
-        return replace(part, text=f"{part.text}: {trouble.words}", state=trouble.state) if trouble else part
+        if trouble is None:
+            return part
+        text = self.translate("%(name)s: %(state)s") % {"name": part.text, "state": trouble.words}
+        return replace(part, text=text, state=trouble.state)
 
     def _any_of(self, values: Iterable[str], gate: SentenceGate, place: str, joint: str = _(" or ")) -> list[SentencePart]:
         parts: list[SentencePart] = []

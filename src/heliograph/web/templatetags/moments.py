@@ -12,7 +12,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 from heliograph.web.date_texts import date_text
 
@@ -60,6 +60,13 @@ def soon(value: datetime.datetime | None, now: datetime.datetime | None = None) 
         return ""
     today = _local(now or timezone.now()).date()
     return clock_minute(value) if _local(value).date() == today else short_moment(value)
+
+
+def since_when(value: datetime.datetime, now: datetime.datetime | None = None) -> str:
+    """What follows "since": 14:31 if it is today, else 15 Oct, 14:31, with the article of a language that has one there."""
+    text = soon(value, now)
+    # Translators: a date after "since", such as "15 Oct, 14:31"; French: le %(date)s
+    return text if text == clock_minute(value) else pgettext("after since", "%(date)s") % {"date": text}
 
 
 @register.filter
