@@ -21,15 +21,17 @@ from heliograph.accounts.models import Account, ApiToken, Role, User
 from heliograph.connections.services.save_and_test import try_connection
 from heliograph.domain.connection.diagnosis import DiagnosisVerdict
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.notification.audience import Topic
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import MAIL, Rule
+from heliograph.domain.notification.problem_plan import Observed
 from heliograph.domain.notification.quiet_hours import QuietHours
 from heliograph.flows.models import Flow
 from heliograph.jobs.models import Job, JobState
 from heliograph.notifications import operator_watch, stored_settings
 from heliograph.notifications.delivered_yesterday import DeliveredYesterday
-from heliograph.notifications.letter_words import Summary, summary_letter
+from heliograph.notifications.letter_words import Summary, letter_of, summary_letter
 from heliograph.notifications.models import Message, Problem
 from heliograph.store.disk_room import DiskRoom
 from heliograph.store.instants import from_micros
@@ -160,7 +162,7 @@ def test_B4_what_waits_longer_than_a_person_wants(told: Told, ada: User) -> None
     assert "bob@example.org" in [str(mail["To"]) for mail in told.mailbox.mails]
 
 
-def failed_for_good(told: Told, code: str, connection: int) -> None:
+def failed_for_good(told: Told, code: str) -> None:
     told.story.receiver.answer("/crm", Answer(422, f"'{code}' is not one of AT, CZ"))
     told.story.retries(0.01, 0.01, 0.01)
     with told.story.worker():
@@ -171,13 +173,13 @@ def failed_for_good(told: Told, code: str, connection: int) -> None:
 def test_B4_something_failed_for_good_once_per_cause(told: Told, ada: User) -> None:
     crm = told.story.connection("CRM", "/crm")
     told.story.flow("Leads", [told.story.to(crm)])
-    failed_for_good(told, "R1", crm)
-    assert told.turn() == ["1 failed for good: CRM"]
+    failed_for_good(told, "R1")
+    assert told.turn() == ["1 failed for good: CRM answered with an error"]
     text = text_of(told.mailbox.mails[0])
     assert f"{HOST}/signal/retry/?status=Failed&connection={crm}" in text
     assert "All retries are used up, so it is not sent again automatically." in text
     assert "See it in Retry" in text
-    failed_for_good(told, "R2", crm)
+    failed_for_good(told, "R2")
     assert told.turn() == []
     with scope(account=told.story.account):
         assert Problem.objects.get(kind="failed").number == 2
@@ -191,8 +193,21 @@ def test_B4_something_failed_for_good_once_per_cause(told: Told, ada: User) -> N
     assert told.turn() == ["Resolved: no failures of CRM are left"]
 
 
+def test_B4_two_causes_of_one_connection_or_flow_are_told_apart() -> None:
+    facts = {"name": "CRM", "scope": "connection", "thing": 1, "flows": ["Leads"]}
+    of_flow = facts | {"name": "Leads", "scope": "flow"}
+    titles = [
+        letter_of(Observed("failed", Kind.FAILED, 0, 1, facts={**each, "cause": cause.value}), "Account").title
+        for each, cause in ((facts, Cause.ANSWER), (facts, Cause.RESET), (of_flow, Cause.FLOW_INACTIVE))
+    ]
+    causes = ["CRM answered with an error", "CRM closed the connection", "The flow is off (Leads)"]
+    assert titles == [f"1 failed for good: {cause}" for cause in causes]
+
+
 @pytest.mark.parametrize(
-    ("takes_others", "subject"), [(True, "10,000 failed for good: CRM"), (False, "CRM refuses what we send")], ids=["single", "everything"]
+    ("takes_others", "subject"),
+    [(True, "10,000 failed for good: CRM answered with an error"), (False, "CRM refuses what we send")],
+    ids=["single", "everything"],
 )
 def test_B4_a_storm_is_one_message(forgetful_story: Story, takes_others: bool, subject: str) -> None:
     """10,000 failures of one cause, each with an answer of its own: of single records, or of a target that refuses everything."""
@@ -201,7 +216,7 @@ def test_B4_a_storm_is_one_message(forgetful_story: Story, takes_others: bool, s
         told.settings(told.story.person(name="Ada", email="ada@example.org"))
         crm = told.story.connection("CRM", "/crm")
         told.story.flow("Leads", [told.story.to(crm)])
-        failed_for_good(told, "R0", crm)
+        failed_for_good(told, "R0")
         if takes_others:
             told.story.receiver.answer("/crm", Answer(200))
             with told.story.worker():
@@ -366,7 +381,7 @@ def test_B4_the_morning_summary_comes_once_and_only_if_something_waits(told: Tol
     assert told.turn() == []
     crm = told.story.connection("CRM", "/crm")
     told.story.flow("Leads", [told.story.to(crm)])
-    failed_for_good(told, "R1", crm)
+    failed_for_good(told, "R1")
     subjects = told.turn()
     assert "This morning: 1 failed" in subjects
     summary = text_of(told.mailbox.mails[subjects.index("This morning: 1 failed")])
@@ -386,7 +401,7 @@ def test_B4_the_morning_summary_says_what_was_delivered_yesterday_by_flow(told: 
         for code in ("W1", "W2"):
             told.story.record(code, status="Attended")
             told.story.until(code, "success")
-    failed_for_good(told, "R1", crm)
+    failed_for_good(told, "R1")
     tomorrow = local(told) + timedelta(days=1)
     pass_until(told, tomorrow.replace(hour=8, minute=1, second=0))
     told.turn()
@@ -411,7 +426,7 @@ def test_B4_whoever_made_a_flow_is_told_about_it_until_a_rule_names_others(told:
     flow = told.story.flow("Leads", [told.story.to(crm)])
     with scope(account=told.story.account):
         Flow.objects.filter(pk=flow).update(created_by=eve.actor)
-    failed_for_good(told, "R1", crm)
+    failed_for_good(told, "R1")
     told.turn()
     assert {str(mail["To"]) for mail in told.mailbox.mails} == {"ada@example.org", "eve@example.org"}
     with scope(account=told.story.account):

@@ -9,14 +9,16 @@ from urllib.parse import urlencode
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.connections.diagnosis_words import likely_remedy
-from heliograph.deliveries.delivery_words import isolated
+from heliograph.deliveries.delivery_words import CAUSES, isolated
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import Finding, refusal_finding
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.problem_plan import Observed
@@ -25,7 +27,7 @@ from heliograph.notifications.letters import Letter, TableRow
 from heliograph.retry.retry_items import StatusChoice
 from heliograph.store.instants import from_micros
 from heliograph.web.percentages import difference, percent
-from heliograph.web.templatetags.moments import short_moment, soon
+from heliograph.web.templatetags.moments import short_moment, since_when, soon
 
 MOST_LINES: Final = 10
 
@@ -47,7 +49,7 @@ def letter_of(observed: Observed, account: str) -> Letter:
     """
     letter = _OPENED[observed.kind](observed)
     if not letter.where:
-        since = _("%(account)s, since %(time)s") % {"account": account, "time": soon(from_micros(observed.since))}
+        since = _("%(account)s, since %(time)s") % {"account": account, "time": since_when(from_micros(observed.since))}
         letter = replace(letter, where=since)
     return letter
 
@@ -263,6 +265,27 @@ def _waits(observed: Observed) -> Letter:
     )
 
 
+_FAILED_BY: Final[Mapping[str, Promise]] = {
+    Cause.ANSWER: gettext_lazy("%(connection)s answered with an error"),
+    Cause.RULE: gettext_lazy("%(connection)s answered what its rule counts as a failure"),
+    Cause.INVALID: gettext_lazy("%(connection)s needs other values"),
+    Cause.OAUTH: gettext_lazy("%(connection)s has no access token"),
+    Cause.BAD_REQUEST: gettext_lazy("%(connection)s has a URL or header that cannot be sent"),
+    Cause.PROXY: gettext_lazy("%(connection)s was not reached by the proxy"),
+}
+"""Causes whose words depend elsewhere on the answer or the value; a message is about all items of a cause."""
+
+
+def _failed_by(observed: Observed) -> str:
+    """The connection with the cause, so that two causes of one connection are told apart; "The flow is off (Leads)" for a cause of a flow."""
+    name, cause = _name(observed), observed.facts.get("cause", "")
+    words = _FAILED_BY.get(cause) or CAUSES.get(cause)
+    if words is None:
+        return name
+    by_cause = (str(words) % {"connection": name}).rstrip(".")
+    return by_cause if observed.facts.get("scope") == "connection" else _("%(cause)s (%(name)s)") % {"cause": by_cause, "name": name}
+
+
 def _failed(observed: Observed) -> Letter:
     flows = ", ".join(map(isolated, observed.facts.get("flows", ())))
     again = ngettext(
@@ -272,7 +295,7 @@ def _failed(observed: Observed) -> Letter:
     )
     return Letter(
         ngettext("%(n)s failed for good: %(name)s", "%(n)s failed for good: %(name)s", observed.number)
-        % {"n": intcomma(observed.number), "name": _name(observed)},
+        % {"n": intcomma(observed.number), "name": _failed_by(observed)},
         paragraphs=[*([_("Flows: %(flows)s.") % {"flows": flows}] if flows else []), again],
         button=ngettext("See it in Retry", "See them in Retry", observed.number),
         path=_retry_path(observed, StatusChoice.FAILED),
