@@ -318,7 +318,7 @@ def test_C7_a_search_for_nothing_but_spaces_offers_all_answers_and_is_no_search(
 @pytest.mark.parametrize(
     ("category", "cure"),
     [
-        ("General", "Check the connection’s setup. Then submit them again, or wait for the next try."),
+        ("General", "Check the connection’s setup. Then submit it again, or wait for the next try."),
         ("Config", "Check the connection’s setup. Once that is saved, all are sent right away, in order."),
         ("Connection", "Usually passes automatically."),
     ],

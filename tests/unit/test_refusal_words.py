@@ -106,6 +106,13 @@ def test_D6_what_is_most_likely_is_said_once_and_not_of_the_targets_own_faults(s
     assert text.lower().count("most likely") == (0 if passes else 1), text
 
 
+@pytest.mark.parametrize(("status", "used_up"), [(401, True), (403, False), (422, True), (422, False)])
+def test_D6_one_item_is_not_spoken_of_as_many(status: int, used_up: bool) -> None:
+    failure = Failure(Cause.ANSWER, Category.GENERAL, status, Refusal("", "", SignIn.KEY), connection=1)
+    assert "submit it again" in cure_of(failure, used_up=used_up, is_single=True)
+    assert any(words in cure_of(failure, used_up=used_up) for words in ("submit them again", "submit the items again"))
+
+
 # --- what keeps an item from being sent
 
 

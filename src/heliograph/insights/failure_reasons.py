@@ -96,7 +96,7 @@ def failure_reasons(
                 key=action_key(action, connection, status),
                 says=failure.refusal.says,
                 cause=delivery_words.did(action, last, connections.get(connection, "")),
-                cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
+                cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED, is_single=len(actions) == 1)
                 if action.state is not ActionState.VALIDATION
                 else _("Not sent, and not tried again. Fill it in on the registration; that change is then sent automatically."),
                 trouble=Trouble(failure, action.flow, action.destination, prospect),

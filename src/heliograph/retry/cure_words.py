@@ -80,19 +80,20 @@ class Failure:
         return self.category is Category.CONFIG or self.cause in CURED_BY_ADDRESS
 
 
-def cure_of(failure: Failure, *, prospect: Prospect = NO_PROSPECT, used_up: bool = False) -> str:
+def cure_of(failure: Failure, *, prospect: Prospect = NO_PROSPECT, used_up: bool = False, is_single: bool = False) -> str:
     """What cures a failure, in one to three sentences; "" if nothing is known.
 
     used_up: True if it has no automatic retries left, so that it is sent again only by hand
+    is_single: True if it is the failure of one item
     """
     if failure.cause in (Cause.DISCARDED, Cause.REPLAY_CANCELLED) and not prospect.is_over:
         return ""
     if failure.cause in _FINAL or prospect.is_over:
         return _("Nothing is left to send.")
-    return f"{_cure(failure, prospect, used_up=used_up)} {hindrance(prospect)}".strip()
+    return f"{_cure(failure, prospect, used_up=used_up, is_single=is_single)} {hindrance(prospect)}".strip()
 
 
-def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
+def _cure(failure: Failure, prospect: Prospect, *, used_up: bool, is_single: bool) -> str:
     if was_tried(failure.cause) and failure.connection and prospect.connection not in (None, failure.connection):
         facts = {"connection": delivery_words.isolated(prospect.name)}
         if used_up:
@@ -100,11 +101,12 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
         return _("The flow now sends over %(connection)s. The next try goes there.") % facts
     if failure.finding is not None and failure.is_of_setup:
         remedy = diagnosis_words.remedy_of(failure.finding, failure.refusal.sign_in)
-        return f"{remedy} {_once_saved(failure, prospect, used_up=used_up)}"
+        return f"{remedy} {_once_saved(failure, prospect, used_up=used_up, is_single=is_single)}"
     if failure.is_of_mapping:
-        return _("It refuses what is sent. Correct the mapping or the connection, then submit the items again.")
+        one = _("It refuses what is sent. Correct the mapping or the connection, then submit it again.")
+        return one if is_single else _("It refuses what is sent. Correct the mapping or the connection, then submit the items again.")
     if failure.cause is Cause.RULE and failure.category is not Category.CONNECTION:
-        return f"{_('Check the connection’s setup.')} {_once_saved(failure, prospect, used_up=used_up)}"
+        return f"{_('Check the connection’s setup.')} {_once_saved(failure, prospect, used_up=used_up, is_single=is_single)}"
     if used_up:
         return _("Fix the cause, then submit it again.")
     match failure.cause:
@@ -126,12 +128,12 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
             return ""
 
 
-def _once_saved(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
+def _once_saved(failure: Failure, prospect: Prospect, *, used_up: bool, is_single: bool) -> str:
     """What happens to the items of a failure once Connection Setup is saved."""
     if used_up:
-        return _("Then submit them again.")
+        return _("Then submit it again.") if is_single else _("Then submit them again.")
     if not failure.is_due_once_cured:
-        return _("Then submit them again, or wait for the next try.")
+        return _("Then submit it again, or wait for the next try.") if is_single else _("Then submit them again, or wait for the next try.")
     if prospect.stop or prospect.hold:
         return _("Once that is saved, all are due right away, in order.")
     return _("Once that is saved, all are sent right away, in order.")

@@ -34,6 +34,6 @@ def story_of(item: RetryItem, reader: AccountReader) -> ItemStory:
     is_done = item.queue is QueueStatus.DONE
     return ItemStory(
         cause=why(item, refusal.says).rstrip("."),
-        cure="" if is_done else cure_of(failure, prospect=item.prospect, used_up=item.queue is QueueStatus.FAILED),
+        cure="" if is_done else cure_of(failure, prospect=item.prospect, used_up=item.queue is QueueStatus.FAILED, is_single=True),
         trouble=Trouble(failure, item.row.flow, action.destination if action else None, item.prospect),
     )

@@ -254,14 +254,14 @@ class CauseDocument(Document):
         healing: how its items ended by now
         """
         is_open = state is CauseState.WAITING
-        cure = "" if state is CauseState.CURED else cure_of(group.failure, prospect=group.prospect, used_up=not is_open)
+        cure = cure_of(group.failure, prospect=group.prospect, used_up=not is_open, is_single=group.number == 1)
         return cls(
             cause=group.key,
             state=state,
             reason=f"{title_of(group)}.",
             reason_code=group.cause,
             category=group.category,
-            cure=cure,
+            cure="" if state is CauseState.CURED else cure,
             items=CountOfItems.from_count(group.count),
             registrations=group.registrations,
             flows=group.flows,

@@ -33,7 +33,7 @@ from heliograph.retry.views.group_rows import many
 from heliograph.sources.failing_sources import FailingSource, failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.enumerations import enumeration
-from heliograph.web.templatetags.moments import clock_minute, soon
+from heliograph.web.templatetags.moments import clock_minute, since_when
 
 NAMED = 3
 """How many untagged statuses, or stopped flows, are named; of more, the number."""
@@ -148,11 +148,11 @@ def _text(need: Need) -> str:
     group = need.groups[0]
     if group.failure.finding is not None and group.failure.is_of_setup:
         return diagnosis_words.likely_remedy(group.failure.finding, group.refusal.sign_in)
-    return cure_of(group.failure, prospect=group.prospect)
+    return cure_of(group.failure, prospect=group.prospect, is_single=group.number == 1)
 
 
 def _since(need: Need, reader: AccountReader) -> str:
-    parts = [_("Since %(time)s.") % {"time": soon(from_micros(need.since))}] if need.since else []
+    parts = [_("Since %(time)s.") % {"time": since_when(from_micros(need.since))}] if need.since else []
     names = sorted({group.flow_name for group in need.groups if group.flow_name})
     if not names and need.connection is not None:
         names = [name for id, name in need.connection.flows if id in reader.config.flows and reader.config.flows[id].active]

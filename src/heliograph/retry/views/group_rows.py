@@ -25,7 +25,7 @@ from heliograph.retry.retry_items import StatusChoice
 from heliograph.retry.retry_queue import MOST
 from heliograph.store.instants import from_micros
 from heliograph.web.list_count import ListCount
-from heliograph.web.templatetags.moments import clock, soon
+from heliograph.web.templatetags.moments import clock, since_when
 
 
 def many(count: int | ListCount) -> str:
@@ -50,7 +50,7 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
 
     healing: how other items of this cause ended by now
     """
-    cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
+    cure = cure_of(group.failure, prospect=group.prospect, used_up=not open, is_single=group.number == 1)
     if open and group.next_due and may_go(group.prospect):
         cure = f"{cure} {delivery_words.next_try(group.next_due)}.".strip()
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
@@ -60,7 +60,7 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
     return {
         **_place(group),
         "cause": title_of(group),
-        "since": _("since %(time)s") % {"time": soon(from_micros(group.since))},
+        "since": _("since %(time)s") % {"time": since_when(from_micros(group.since))},
         "text": _number(group),
         "tone": "wait" if open else "failed",
         "so_far": _("%(became)s so far") % {"became": became(healing)} if healing else "",
