@@ -237,6 +237,14 @@ def test_C8_whoever_answered_is_not_said_not_to_answer(story: Story, client: Cli
     assert "Refuses" in head(administrator, f"{LIST}{connection}/")
 
 
+def test_C8_an_administrator_is_not_told_that_one_can_run_the_test(story: Story, client: Client) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    plain(story, Answer(then="reset"), codes=("R1",))
+    row = text_of(administrator.get(LIST).content).rpartition("Used by")[2]
+    assert "A test in Connection Setup says what is wrong and how to fix it." in row
+    assert "can run it" not in row
+
+
 def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse(story: Story, client: Client) -> None:
     administrator = story.signs_in(client, name="Ada")
     connection = blocked(story, client)

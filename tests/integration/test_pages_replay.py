@@ -92,6 +92,7 @@ def test_Y1_each_difference_is_shown_field_by_field(site: SignalAccount, client:
     assert "<ins>somebody@example.org</ins>" in page
     assert "Nothing is sent yet." in page
     assert "New and different: 2, about 1 second at 600 a minute." in page
+    assert "the replay gets at least 5%." in page
     new = client.get(f"/signal/replay/{replay}/?show=new").content.decode()
     assert "&lt;b&gt;Citizen&lt;/b&gt;" in new
     assert "<b>Citizen</b>" not in new

@@ -113,7 +113,7 @@ def note(row: ConnectionRow) -> str:
             finding = refusal_finding(row.evidence.attempt.status)
             return diagnosis_words.likely_remedy(finding, row.connection.sign_in)
         case Health.REFUSES | Health.SILENT:
-            return _("A test in Connection Setup says what is wrong and how to fix it. An administrator can run it.")
+            return _("A test in Connection Setup says what is wrong and how to fix it.")
         case _:
             return ""
 

@@ -22,7 +22,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs, require
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.choices import event_choices, flow_choices
-from heliograph.domain.delivery.replay import ReplayVerdict
+from heliograph.domain.delivery.replay import SMALLEST_SHARE, ReplayVerdict
 from heliograph.domain.errors import TooMuchWork
 from heliograph.domain.ids import read_id, read_number
 from heliograph.jobs.page import queue_place
@@ -40,6 +40,7 @@ from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
 from heliograph.web.forms import Form, member_of, posted, pressed
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.percentages import percent
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
@@ -233,6 +234,7 @@ def _render(request: AccountRequest, state: ReplayState, form: SendForm | None =
         chosen=form["send"].value() if form.is_bound else [ReplayVerdict.NEW.value, ReplayVerdict.DIFFERENT.value],
         ticked=form["row"].value() if form.is_bound else [],
         fields=form.draw_fields("rate", "reason"),
+        least_share=percent(SMALLEST_SHARE),
         **context,
     )
 
