@@ -139,6 +139,9 @@ def test_P6_a_question_has_one_tag_or_none(made: Acme) -> None:
             transaction, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk)
         )
     assert made.event_config().questions[question.pk].tag == made.tags["Diet"].pk
+    with scope(account=made.pk):
+        entry = AuditEntry.objects.get(kind="question", object_id=question.pk)
+        assert entry.after["event"] == made.event_config().code, "its list has the questions of all events"
     with made.planning() as transaction:
         set_question_tag(transaction, question.pk, None)
     assert made.event_config().questions[question.pk].tag is None

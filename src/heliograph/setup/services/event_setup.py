@@ -27,6 +27,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.setup_errors import InUse, Invalid, NotThere, check
 from heliograph.setup.usage import Tagged, Thing, Use
 from heliograph.store.django_database import of_django
+from heliograph.store.models import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,8 @@ def _save[M: models.Model](
     check(row)
     row.save()
     after = _audit_values(row, given)
+    if before is None:
+        after = _event_of(event) | after
     if kind is not None:
         had, has = write_tags(transaction, kind, row, tags)
         after["tags"] = has
@@ -211,6 +214,11 @@ def _code(model: type[models.Model], event: int, code: str, name: str, also: Ite
     return code_for(name, longest, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])
 
 
+def _event_of(event: int) -> dict[str, Any]:
+    """The event of a new or deleted object for its audit entry, which stands in one list with those of all events."""
+    return {"event": Event.objects.values_list("code", flat=True).get(pk=event)}
+
+
 def _audit_values(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in names}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
@@ -221,7 +229,7 @@ def _delete(transaction: SetupTransaction, model: type[models.Model], event: int
     uses = uses_of(transaction.account, event, thing, id)
     if uses:
         raise InUse(str(row), uses)
-    transaction.note(Deed.DELETED, _words(model), row, {"name": str(row)}, None)
+    transaction.note(Deed.DELETED, _words(model), row, _event_of(event) | {"name": str(row)}, None)
     row.delete()
 
 
