@@ -152,6 +152,23 @@ def test_without_script_the_button_filters(browser: Browser, showcase: Showcase)
         expect(page).to_have_url(f"{showcase.url}/signal/flows/")
 
 
+def test_the_hint_of_the_feeds_search_is_read_whole_on_a_phone(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{showcase.url}/signal/metrics/feed/")
+    field = page.get_by_placeholder("Code or name", exact=True)
+    room = field.evaluate(
+        """field => {
+            const style = getComputedStyle(field), context = document.createElement("canvas").getContext("2d");
+            context.font = style.font;
+            const text = context.measureText(field.placeholder).width;
+            return field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - text;
+        }"""
+    )
+    assert room >= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_the_tabs_of_insights_fit_into_one_line_of_a_phone(signed_in: Page, showcase: Showcase) -> None:
     page = signed_in
     page.set_viewport_size({"width": 390, "height": 844})
