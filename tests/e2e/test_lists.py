@@ -179,6 +179,17 @@ def test_the_tabs_of_insights_fit_into_one_line_of_a_phone(signed_in: Page, show
     assert len(set(tops)) == 1
 
 
+def test_what_one_may_only_read_stands_beside_its_label_on_a_phone(page: Page, showcase: Showcase) -> None:
+    page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["planner"], "url": showcase.url}])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{showcase.url}/settings/registration-statuses/")
+    cell = page.locator("td[data-th='Class']").first
+    expect(cell).to_be_visible()
+    assert cell.evaluate("each => getComputedStyle(each).paddingBlockStart") == "0px"
+    cell.evaluate("each => { each.dataset.th = 'As long as in another language' }")
+    assert cell.evaluate("each => each.scrollHeight <= each.clientHeight"), "a label of two lines stays within its row"
+
+
 @pytest.mark.parametrize("address", ["/signal/metrics/?period=today", "/signal/metrics/feed/", "/signal/metrics/feed/?period=30d"])
 def test_the_period_stands_in_one_line_above_the_summary_and_the_feed(signed_in: Page, showcase: Showcase, address: str) -> None:
     page = signed_in
