@@ -179,6 +179,7 @@ def test_S3_from_the_page_of_platforms_to_a_source_that_reads(site: PlatformAcco
             source.settings = json.dumps(json.loads(source.settings) | {"eventbrite": {"event": "1", "server": stub.origin}})
             source.save()
         assert answer["Location"] == f"{page}eventbrite/"
+        assert "These settings come from Eventbrite’s public documentation" in text_of(client.get(answer["Location"]).content)
         fields = {"event": THEIRS, "event_here": EVENT, "token": TOKEN, "connection": ""}
         assert client.post(f"{page}eventbrite/", fields | {"event": "summit"}).status_code == 422
         answer = client.post(f"{page}eventbrite/", fields)

@@ -267,6 +267,7 @@ def test_P3_P5_custom_statuses_and_types_are_added_tagged_and_changed(database: 
         page = shown(client, url)
         assert "Paid PAID Accepted 1" in page
         assert "No tag yet: a flow needs one, so changes wait in Retry." in page
+        assert "Tags are optional" not in page, "each is to have one"
         partner = site.ids["Invited by partner"]
         form = posted(client.get(url).content.decode(), "rows") | {f"tags-{partner}": ["Registered"]}
         assert client.post(url, form).status_code == 302

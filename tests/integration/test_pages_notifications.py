@@ -105,6 +105,17 @@ def test_B4_a_viewer_chooses_for_themselves_and_adds_no_connection(told: Told, c
         assert client.get(reverse(name)).status_code == 200
 
 
+def test_B4_P1_the_rules_say_which_of_them_one_may_change(told: Told, client: Client) -> None:
+    told.story.connection("CRM", "/crm")
+    words = {Role.VIEWER: ("Read", "Read"), Role.PLANNER: ("Read", "Change"), Role.ADMINISTRATOR: ("Change", "Change")}
+    for role, (everything, connection) in words.items():
+        client.force_login(told.story.person(role, name=role, email=f"{role}@example.org"))
+        page = re.sub(r"<[^>]+>|\s+", " ", client.get(reverse("notification-rules")).text)
+        shown = " ".join(page.split())
+        assert f"{everything} Everything" in shown, role
+        assert f"{connection} CRM" in shown, role
+
+
 def test_B4_the_page_says_that_no_mail_server_is_set_up(story: Story, client: Client) -> None:
     title = "No e-mails are sent: no mail server is set up"
     for role, advice in ((Role.ADMINISTRATOR, "HELIOGRAPH_SMTP_URL"), (Role.VIEWER, "Ask an Administrator")):

@@ -151,6 +151,7 @@ def test_tags_are_put_on_statuses_and_only_what_was_changed_is_saved(
         site.signs_in(client)
         url = f"/settings/{here}/"
         form = posted(client.get(url).content.decode(), "rows")
+        assert "Each has one or more tags" not in client.get(url).content.decode(), "they are optional"
         first, second = list(getattr(site.acme.config(), of))[:2]
         # Two tags share a label: the name tells them apart. Somebody else tags the second row meanwhile.
         form[f"tags-{first}"] = [f"Chosen ({tag})"]

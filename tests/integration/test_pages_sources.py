@@ -198,6 +198,7 @@ def test_S2_a_known_senders_settings_are_filled_in(site: SignalAccount, client: 
     page = text_of(client.get(added["Location"]).content)
     assert "The header Tito-Signature must contain the signature (HMAC with SHA-256, Base64) of: the body." in page
     assert "None yet, so every call is refused." in page
+    assert "The previous secret" not in page
     (row,) = _all(Source)
     assert f"/in/{row.path}" in client.get(added["Location"]).content.decode()
 

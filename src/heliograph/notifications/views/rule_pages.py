@@ -47,6 +47,8 @@ class RuleRow:
     about: str
     change_href: str
     """ "" if nothing of it can be chosen."""
+    may_change: bool = False
+    """The user may change it, not only read it."""
 
 
 @require_safe
@@ -56,13 +58,23 @@ def notification_rules(request: AccountRequest) -> HttpResponse:
         config = reader.config
     rules = stored_settings.rules_of(request.account.pk)
     people = _people(request)
+    is_planner = may(request.user, Role.PLANNER)
     rows = [_everything(request, config, people), _jobs()]
     things = [("connection", id, connection.name) for id, connection in config.connections.items()]
     things += [("flow", id, flow.name) for id, flow in config.flows.items()]
     named = sorted(things, key=lambda thing: ((thing[0], thing[1]) not in rules, thing[0], natural_order(thing[2]), thing[1]))
     makers = stored_settings.makers_of_flows(config)
     rows += [
-        _row(scope, id, name, rules.get((scope, id)), config, people, maker=makers.get(id, 0) if scope == "flow" else 0)
+        _row(
+            scope,
+            id,
+            name,
+            rules.get((scope, id)),
+            config,
+            people,
+            maker=makers.get(id, 0) if scope == "flow" else 0,
+            may_change=is_planner,
+        )
         for scope, id, name in named
     ]
     return page(
@@ -71,7 +83,6 @@ def notification_rules(request: AccountRequest) -> HttpResponse:
         here=ENTRY,
         tabs=tabs("notification-rules"),
         rows=rows,
-        can=may(request.user, Role.PLANNER),
     )
 
 
@@ -164,6 +175,7 @@ def _everything(request: AccountRequest, config: AccountConfig, people: dict[int
         _("Administrators by default, others once they save For you."),
         _("Problems, and when they are resolved"),
         reverse("notification-everything"),
+        may_change=may(request.user, Role.ADMINISTRATOR),
     )
 
 
@@ -171,7 +183,17 @@ def _jobs() -> RuleRow:
     return RuleRow(_("Imports and replays"), _("All"), "", [(_("Whoever started it"), _("e-mail"))], "", _("Ended, stopped"), "")
 
 
-def _row(scope: str, id: int, name: str, rule: Rule | None, config: AccountConfig, people: dict[int, str], *, maker: int = 0) -> RuleRow:
+def _row(
+    scope: str,
+    id: int,
+    name: str,
+    rule: Rule | None,
+    config: AccountConfig,
+    people: dict[int, str],
+    *,
+    maker: int,
+    may_change: bool = False,
+) -> RuleRow:
     """maker: the user who made the flow; 0 if it was none, and for a connection"""
     recipients: list[Told] = []
     about = ""
@@ -189,6 +211,7 @@ def _row(scope: str, id: int, name: str, rule: Rule | None, config: AccountConfi
         "" if rule else _("And as Everything") if recipients else _("As Everything"),
         about,
         reverse("notification-rule", args=(scope, id)),
+        may_change,
     )
 
 

@@ -69,7 +69,7 @@ PAGES = {
             TagKind.SESSION_STATUS,
             "session_statuses",
             gettext_lazy("Session Registration Statuses"),
-            gettext_lazy("Of registrations for sessions, in every event. Each has one or more tags."),
+            gettext_lazy("Of registrations for sessions, in every event. Each can have one or more tags."),
             gettext_lazy("No tag yet. Flows that need one will wait."),
         ),
         StatusesPage(
@@ -77,7 +77,7 @@ PAGES = {
             TagKind.EVENT_STATUS,
             "event_statuses",
             gettext_lazy("Event Statuses"),
-            gettext_lazy("What an event can be. Each has one or more tags; flows that watch events decide by them."),
+            gettext_lazy("What an event can be. Each can have one or more tags; flows that watch events decide by them."),
             gettext_lazy("No tag yet. Flows that need one will wait."),
         ),
     )

@@ -114,6 +114,7 @@ class Statuses(SetupKind):
     heading = gettext_lazy("Custom Statuses")
     lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
     untagged = gettext_lazy("No tag yet: a flow needs one, so changes wait in Retry.")
+    save_note = gettext_lazy("You can save it without a tag, but then flows that need one wait.")
     empty = (
         gettext_lazy("No custom statuses"),
         gettext_lazy("This event uses the standard statuses only. They are tagged once for all events, under Account Settings."),

@@ -88,8 +88,8 @@ def source_eventbrite(request: AccountRequest, id: int) -> HttpResponse:
         entry=ENTRY,
         crumbs=[(_("Sources"), reverse("sources")), (source.name, href)],
         lead=_(
-            "How it is read is made from Eventbrite’s public documentation, and was never run against the real service: test it before you"
-            " switch it on. A source reads one event. Its webhook only says who changed, so that changes come within seconds."
+            "These settings come from Eventbrite’s public documentation and were never run against the real service. Test the source before"
+            " you switch it on. A source reads one event. Its webhook only says who changed, so that changes come within seconds."
         ),
         cancel_href=href,
     )

@@ -45,7 +45,7 @@ class SecretForm(Form):
 
     do = Hidden()
     secret = SecretLine(
-        gettext_lazy("The sender’s secret"), help=gettext_lazy("The previous secret stays valid for 7 more days, or until you end it.")
+        gettext_lazy("The sender’s secret"), help=gettext_lazy("A previous secret stays valid for 7 more days, or until you end it.")
     )
 
 
