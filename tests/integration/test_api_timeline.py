@@ -21,6 +21,8 @@ from tests.story import Story
 from heliograph.accounts.models import Account
 from heliograph.api.endpoints.timeline_endpoints import TimelineQuery
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.timeline.views.timeline_page import TimelineFilters
 
 
@@ -81,6 +83,31 @@ def test_X5_the_timeline_has_decisions_and_attempts(site: SignalAccount, api: Ap
     assert (summary["changes"], summary["decisions"], summary["attempts"], summary["removed"]) == (1, len(decided), 4, "")
     for query in ("show=all", "flow=x", "why-change=1"):
         api.get(f"registrations/{id_of(api, 'S26-5')}/timeline?{query}", status=400)
+
+
+def test_X5_a_filter_by_flow_selects_the_changes_that_this_flow_sent(site: SignalAccount, api: ApiClient) -> None:
+    timeline, slack = f"registrations/{id_of(api, 'S26-1')}/timeline", site.setup.id(902)
+    assert api.get(f"{timeline}?show=sent")["items"]
+    assert api.get(f"{timeline}?show=sent&flow={slack}")["items"] == []
+    waiting = f"registrations/{id_of(api, 'S26-2')}/timeline"
+    assert api.get(f"{waiting}?show=trouble")["items"]
+    assert api.get(f"{waiting}?show=trouble&flow={slack}")["items"] == []
+
+
+def test_X5_a_filter_by_flow_selects_what_it_sent_without_a_decision(site: SignalAccount, api: ApiClient) -> None:
+    setup = site.setup
+    later = Destination(setup.id(914), "Later", connection=setup.connection, payload_mapping=setup.mapping)
+    setup.save_flow(Flow(setup.id(904), 1, "Later", Mode.LIVE, True, Watch.REGISTRATION, destinations=(later,)))
+    api.post(f"registrations/{id_of(api, 'S26-1')}/sync", {"flow": str(setup.id(904))})
+    (entry,) = api.get(f"registrations/{id_of(api, 'S26-1')}/timeline?flow={setup.id(904)}")["items"]
+    assert [each["flow"]["name"] for each in entry["decisions"]] == ["Later"]
+
+
+def test_X5_what_has_failed_without_a_delivery_is_trouble(site: SignalAccount, api: ApiClient) -> None:
+    with site.store.transaction():
+        site.store.run(f"UPDATE stuck_run SET queue = {QueueStatus.FAILED.code}, due_at = NULL WHERE account_id = {site.account.pk}")
+    (entry,) = api.get(f"registrations/{id_of(api, 'S26-4')}/timeline?show=trouble")["items"]
+    assert [each["flow"]["name"] for each in entry["decisions"]] == ["All", "Cancellations to Slack"]
 
 
 def test_a_timeline_is_read_in_a_bounded_number_of_queries(site: SignalAccount, api: ApiClient) -> None:

@@ -205,15 +205,19 @@ class Timeline:
     def _changes(self, cursor: Cursor | None, limit: int) -> list[Entry]:
         where = Where("c.account_id = :account", account=self.reader.account)
         where &= Where("c.registration_id = :registration", registration=self.registration.id)
-        if self.flow is not None:
-            where &= Where("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND +run.flow_id = :flow)", flow=self.flow)
+        of_flow = Where("+d.flow_id = :flow", flow=self.flow) if self.flow is not None else Where()
+
+        def exists(table: str, condition: str = "") -> str:
+            return f"EXISTS (SELECT 1 FROM {table} d WHERE {(Where('d.change_id = c.id', condition) & of_flow).sql})"
+
         if self.show is Show.SENT:
-            where &= Where("EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.sent > 0)")
+            where &= Where(exists("action", "d.sent > 0"))
         elif self.show is Show.TROUBLE:
-            where &= Where(
-                f"(EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.state IN ({listed(_TROUBLED)}))"
-                f" OR EXISTS (SELECT 1 FROM stuck_run WHERE stuck_run.change_id = c.id AND stuck_run.{STUCK_RUN_OPEN}))"
-            )
+            troubled = f"d.state IN ({listed(_TROUBLED)})"
+            where &= Where(f"({exists('action', troubled)} OR {exists('stuck_run', f'd.{STUCK_RUN_OPEN}')})")
+        elif self.flow is not None:  # sync now and replay send by a flow that may have no run
+            where &= Where(f"({exists('run')} OR {exists('action')})")
+        where &= Where(**of_flow.params)
         walk = walk_from(cursor, "change c", where, ("c.id",))
         rows = walk.read(self.reader.db, f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE}", Where(), limit)
         return [
@@ -274,7 +278,11 @@ class Timeline:
         if self.show is Show.SENT:
             return [d for d in flow_decisions if any(each.attempts for each in d.deliveries)]
         if self.show is Show.TROUBLE:
-            return [d for d in flow_decisions if d.waits or any(each.action.state in _TROUBLED for each in d.deliveries)]
+            return [
+                decision
+                for decision in flow_decisions
+                if decision.queue not in (None, QueueStatus.DONE) or any(each.action.state in _TROUBLED for each in decision.deliveries)
+            ]
         return flow_decisions
 
 
