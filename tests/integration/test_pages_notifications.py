@@ -16,8 +16,10 @@ from tests.story import Story
 from tests.told import Told
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.domain.notification.audience import Topic
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import MAIL, Rule, Settings
+from heliograph.flows.models import Flow
 from heliograph.notifications import stored_settings
 from heliograph.notifications.letters import Letter, Phase
 from heliograph.notifications.models import Message
@@ -246,6 +248,50 @@ def test_B4_one_click_stops_a_kind_without_signing_in(told: Told, ada: User, cli
     assert not any(saved(told, ada.pk).ways_of(kind) for kind in Kind)
     client.post(path, {"do": "undo"})
     assert all(saved(told, ada.pk).ways_of(kind) == {MAIL} for kind in Kind)
+
+
+def test_B4_whoever_stops_one_kind_is_not_told_of_everything_else(told: Told, ada: User, client: Client) -> None:
+    bob = told.story.person(Role.PLANNER, name="Bob", email="bob@example.org")
+    path = path_of(Subscription(told.story.account, bob.pk, bob.email, Kind.FAILED))
+
+    def told_of(kind: Kind, *flows: int) -> list[str]:
+        with scope(account=told.story.account):
+            audience = stored_settings.audience_of(told.account, told.config, frozenset())
+        return [each.address for each in audience.recipients(Topic(kind, None, frozenset(flows)))]
+
+    flow = told.story.flow("Leads", [told.story.to(told.story.connection("CRM", "/crm"))])
+    with scope(account=told.story.account):
+        Flow.objects.filter(pk=flow).update(created_by=bob.actor)
+    assert told_of(Kind.REFUSES) == [ada.email]
+    client.post(path, {"do": "stop"})
+    assert told_of(Kind.FAILED, flow) == [ada.email]
+    assert told_of(Kind.REFUSES, flow) == [ada.email, bob.email]
+    assert told_of(Kind.REFUSES) == [ada.email]
+    client.post(path, {"do": "undo"})
+    assert told_of(Kind.FAILED, flow) == [ada.email, bob.email]
+    assert told_of(Kind.REFUSES) == [ada.email]
+    told.settings(bob)
+    client.post(path, {"do": "stop"})
+    assert told_of(Kind.REFUSES) == [ada.email, bob.email]
+
+
+def test_B4_a_rule_whose_people_have_all_left_tells_everybody(told: Told, ada: User, client: Client) -> None:
+    bob = told.story.person(Role.PLANNER, name="Bob", email="bob@example.org")
+    crm = told.story.connection("CRM", "/crm")
+
+    def told_of() -> list[str]:
+        with scope(account=told.story.account):
+            audience = stored_settings.audience_of(told.account, told.config, frozenset())
+        return [each.address for each in audience.recipients(Topic(Kind.REFUSES, crm))]
+
+    with scope(account=told.story.account):
+        stored_settings.save_rule(told.story.account, "connection", crm, Rule(frozenset({bob.pk})), told.config, by="user:1")
+    assert told_of() == [bob.email]
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert told_of() == [ada.email]
+    client.force_login(ada)
+    (row,) = re.findall(r"<tr[^>]*>(?:(?!</tr>).)*CRM.*?</tr>", client.get(reverse("notification-rules")).text, re.DOTALL)
+    assert "As Everything" in row
 
 
 def test_B4_an_address_of_the_account_leaves_the_settings_and_every_rule(told: Told, ada: User, client: Client) -> None:

@@ -29,6 +29,8 @@ ACCOUNT: Final = 0
 """The user of the account's own settings."""
 USER: Final = "user:"
 """The beginning of an actor that is a person."""
+_BY_LINK: Final = {"by_link": True}
+"""Part of the body of settings that nobody has saved: only links of e-mails have changed them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +150,21 @@ def _stopped(account: int, user: int) -> list[Kind]:
 
 def _store(account: int, user: int, settings: Settings, stopped: Sequence[Kind] = ()) -> None:
     """stopped: the kinds that a link has just stopped, which it can begin again."""
-    body = json.dumps(settings.to_body() | ({"stopped": [kind.value for kind in stopped]} if stopped else {}))
+    body: dict[str, Any] = settings.to_body() | ({"stopped": [kind.value for kind in stopped]} if stopped else {})
+    body_by_link = body | (_BY_LINK if user != ACCOUNT else {})
     now = of_django(connections["default"]).now()
     row, is_new = NotificationSettings.objects.select_for_update().get_or_create(
-        account_id=account, user_id=user, defaults={"body": body, "changed": now}
+        account_id=account, user_id=user, defaults={"body": json.dumps(body_by_link), "changed": now}
     )
     if not is_new:
-        row.body, row.changed, row.version = body, from_micros(now), row.version + 1
+        row.body = json.dumps(body if _is_saved(row) else body_by_link)
+        row.changed, row.version = from_micros(now), row.version + 1
         row.save(update_fields=["body", "changed", "version"])
+
+
+def _is_saved(row: NotificationSettings) -> bool:
+    """Whether somebody has saved the settings, rather than only used the links of e-mails."""
+    return not _BY_LINK.items() <= json.loads(row.body).items()
 
 
 def audience_of(account: Account, config: AccountConfig, in_trouble: frozenset[int]) -> Audience:
@@ -173,6 +182,7 @@ def audience_of(account: Account, config: AccountConfig, in_trouble: frozenset[i
             user.pk in operators,
             _settings(stored[user.pk].body, defaults.OF_PERSON) if user.pk in stored else None,
             chosen_language(user),
+            has_saved=user.pk in stored and _is_saved(stored[user.pk]),
         )
         for user in User.objects.filter(account=account, is_active=True, invited=False).order_by("pk")
     ]

@@ -34,6 +34,8 @@ class Person:
     """None if they have not saved any."""
     language: str = ""
     """The code of the language that they have chosen, such as "de"; "" for none."""
+    has_saved: bool = True
+    """Whether they have saved `settings` themselves. False if only the links of e-mails have changed them."""
 
     @property
     def wants(self) -> Settings:
@@ -43,7 +45,7 @@ class Person:
     @property
     def chooses(self) -> bool:
         """Whether they are told about things without a rule: Administrators from the start, others once they have saved settings."""
-        return self.is_administrator or self.settings is not None
+        return self.is_administrator or (self.settings is not None and self.has_saved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,9 @@ class Audience:
         if topic.kind is Kind.ENDED:
             return [person for person in self.people if person.id == topic.started_by], (), self.account
         things = [("connection", topic.connection or 0), *(("flow", flow) for flow in sorted(topic.flows))]
+        known = {person.id for person in self.people}
         rules = [rule for thing in things if (rule := self.rules.get(thing)) is not None and topic.kind in rule.kinds]
+        rules = [rule for rule in rules if rule.ways or rule.users & known]  # not one whose people may no longer sign in
         if not rules:
             makers = {self.makers.get(flow) for flow in topic.flows}
             return (

@@ -208,7 +208,7 @@ def _row(
         _("Connection") if scope == "connection" else _("Flow"),
         reverse(scope, args=(id,)),
         recipients,
-        "" if rule else _("And as Everything") if recipients else _("As Everything"),
+        _("As Everything") if not recipients else "" if rule else _("And as Everything"),
         about,
         reverse("notification-rule", args=(scope, id)),
         may_change,
