@@ -12,7 +12,7 @@ MISSING = ("HALL-1", "HALL-2")
 BY = "user:1"
 
 
-def plant(store: Database, account: int, event: str) -> int:
+def plant(store: Database, account: int, event: str, *, name: str = "Hall plan") -> int:
     """A source that lists two registrations that are not here, one that is, and no longer lists one that is. Returns its id.
 
     event: the code of an event with at least two registrations
@@ -23,7 +23,7 @@ def plant(store: Database, account: int, event: str) -> int:
 
     now = store.now()
     described = {"list": {"address": "https://platform.example/items", "items": "items", "key": "id"}}
-    source = Source(account_id=account, name="Hall plan", platform="rest", state=SourceState.ON, created=now, created_by=BY, changed=now)
+    source = Source(account_id=account, name=name, platform="rest", state=SourceState.ON, created=now, created_by=BY, changed=now)
     source.settings, source.cursor, source.last_read_at = json.dumps(described), '{"filled": true}', from_micros(now)
     source.save()
     here = store.all(

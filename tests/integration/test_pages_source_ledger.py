@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -89,6 +91,19 @@ def test_S9_all_gaps_of_a_kind_are_repaired_after_a_question(site: PlatformAccou
     assert "2 repairs have started." in text_of(confirms(client, url, follow=True))
     assert {key for key, digest in digests(source).items() if digest == b""} == set(planted_ledger.MISSING)
     assert client.get(f"{LEDGER}repair-all/?event={EVENT}").status_code == 404
+
+
+def test_S9_the_file_and_the_repair_of_one_source_are_of_that_source(site: PlatformAccount, source: int, client: Client) -> None:
+    with scopes_disabled():
+        other = planted_ledger.plant(site.store, site.pk, EVENT, name="Floor plan")
+    site.signs_in(client)
+    page = client.get(f"{OF_EVENT}&source={source}&kind=missing").content.decode()
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]*(?:repair-all|gaps\.csv)[^"]*)"', page)]
+    assert len(links) == 2
+    repair, file = links
+    assert client.get(file).content.decode().count("Missing here") == 2
+    assert "2 repairs have started." in text_of(confirms(client, repair, follow=True))
+    assert all(digests(other).values())
 
 
 def test_S9_the_gaps_are_a_file(site: PlatformAccount, source: int, client: Client) -> None:

@@ -184,8 +184,8 @@ def ledger_event(request: AccountRequest) -> HttpResponse:
         filters=filters,
         result=count,
         gaps=gaps,
-        repair_all=reverse("ledger-repair-all", query={"event": event, "kind": kind}) if can and kind and total > 1 else "",
-        csv_href=reverse("ledger-gaps-file", query={"event": event, **({"kind": kind} if kind else {})}),
+        repair_all=filters.address(reverse("ledger-repair-all")) if can and kind and total > 1 else "",
+        csv_href=filters.address(reverse("ledger-gaps-file")),
         pager=Pager.from_page(request, page, count, by_time=False),
         flows=flows,
         announced=announced,
@@ -346,7 +346,7 @@ def _flow(name: str, flow: int, event: int, balance: FlowBalance) -> Mapping[str
 @require_safe
 @needs(Role.PLANNER)
 def ledger_gaps_file(request: AccountRequest) -> HttpResponse:
-    """The gaps of an event as CSV, all of them."""
+    """The gaps that match the filters as CSV, all of them."""
     filters = GapFilters(request)
     with read_database() as db:
         gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)

@@ -99,14 +99,14 @@ def ledger_leave_out(request: AccountRequest) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def ledger_repair_all(request: AccountRequest) -> HttpResponse:
-    """Asks for confirmation, and begins the repair of all gaps of a kind."""
+    """Asks for confirmation, and begins the repair of all gaps of a kind that match the filters."""
     filters = GapFilters(request)
     event, kind = filters.cleaned_data["event"], filters.cleaned_data["kind"]
     if kind is None:
         raise Http404
     with read_database() as db:
         gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)
-    href, count = event_url(event, kind=kind), len(gaps)
+    href, count = filters.address(reverse("ledger-event")), len(gaps)
     numbers = {"n": intcomma(count), "kind": words.KINDS[kind], "event": words.event_name(event)}
     ways = {gap.verdict.repair for gap in gaps}
     confirmation = question(
@@ -114,7 +114,7 @@ def ledger_repair_all(request: AccountRequest) -> HttpResponse:
         lead=_("“%(kind)s”: each is repaired by what its button does.") % numbers,
         crumbs=[(_("Sources"), reverse("sources")), (_("Ledger"), reverse("ledger")), (words.event_name(event), href)],
         breaks=[Breaks(str(words.REPAIRS[way]), Moving(_DOES[way])) for way in Repair if way in ways and way is not Repair.NONE],
-        thing=(event, kind, count),
+        thing=(event, kind, filters.cleaned_data["source"], count),
         button=_("Repair them") if gaps else "",
         cancel_href=href,
     )
