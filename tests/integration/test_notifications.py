@@ -29,10 +29,11 @@ from heliograph.domain.notification.problem_plan import Observed
 from heliograph.domain.notification.quiet_hours import QuietHours
 from heliograph.flows.models import Flow
 from heliograph.jobs.models import Job, JobState
-from heliograph.notifications import operator_watch, stored_settings
+from heliograph.notifications import observations, operator_watch, post_office, stored_settings
 from heliograph.notifications.delivered_yesterday import DeliveredYesterday
 from heliograph.notifications.letter_words import Summary, letter_of, summary_letter
 from heliograph.notifications.models import Message, Problem
+from heliograph.notifications.observations import MOST
 from heliograph.store.disk_room import DiskRoom
 from heliograph.store.instants import from_micros
 
@@ -206,7 +207,7 @@ def test_B4_two_causes_of_one_connection_or_flow_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("takes_others", "subject"),
-    [(True, "10,000 failed for good: CRM answered with an error"), (False, "CRM refuses what we send")],
+    [(True, "more than 10,000 failed for good: CRM answered with an error"), (False, "CRM refuses what we send")],
     ids=["single", "everything"],
 )
 def test_B4_a_storm_is_one_message(forgetful_story: Story, takes_others: bool, subject: str) -> None:
@@ -407,6 +408,22 @@ def test_B4_the_morning_summary_says_what_was_delivered_yesterday_by_flow(told: 
     told.turn()
     summary = next(text_of(mail) for mail in told.mailbox.mails if str(mail["Subject"]).startswith("This morning"))
     assert "Delivered yesterday\n- Leads: 2\n- All: 2" in summary
+
+
+def test_B4_what_is_counted_no_further_is_not_said_to_be_all() -> None:
+    held = Observed("refuses:connection:1", Kind.REFUSES, 0, MOST + 1, 1, facts={"name": "CRM", "health": "paused"})
+    assert letter_of(held, "Acme").paragraphs[0].startswith("more than 10,000 are waiting")
+    failed = Observed("failed:connection:1:answer", Kind.FAILED, 0, MOST + 1, 1, facts={"name": "CRM"})
+    assert letter_of(failed, "Acme").title == "more than 10,000 failed for good: CRM"
+    assert summary_letter(Summary([], MOST, MOST + 1, DeliveredYesterday()), "Acme", 0).title == (
+        "This morning: more than 10,000 failed, 10,000 waiting"
+    )
+
+
+def test_B4_more_items_than_are_counted_are_more(told: Told, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing(told, "R1", "R2")
+    monkeypatch.setattr(observations, "MOST", 1)
+    assert post_office.look_at(told.account).waiting == 2
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.problem_plan import Observed
 from heliograph.notifications.delivered_yesterday import DeliveredYesterday
 from heliograph.notifications.letters import Letter, TableRow
+from heliograph.notifications.observations import MOST
 from heliograph.retry.retry_items import StatusChoice
 from heliograph.store.instants import from_micros
 from heliograph.web.percentages import difference, percent
@@ -144,12 +145,17 @@ def duration(microseconds: int) -> str:
     return f"{hours} {ngettext('%(n)s minute', '%(n)s minutes', rest) % {'n': rest}}" if rest else hours
 
 
+def number_words(number: int) -> str:
+    """A number of items, which are counted up to MOST + 1: "more than 10,000"."""
+    return _("more than %(n)s") % {"n": intcomma(MOST)} if number > MOST else intcomma(number)
+
+
 def _waiting_count(number: int) -> str:
-    return ngettext("%(n)s waiting", "%(n)s waiting", number) % {"n": intcomma(number)}
+    return ngettext("%(n)s waiting", "%(n)s waiting", number) % {"n": number_words(number)}
 
 
 def _failed_count(number: int) -> str:
-    return ngettext("%(n)s failed", "%(n)s failed", number) % {"n": intcomma(number)}
+    return ngettext("%(n)s failed", "%(n)s failed", number) % {"n": number_words(number)}
 
 
 def _line(observed: Observed, number: str) -> TableRow:
@@ -205,7 +211,7 @@ def _refuses(observed: Observed) -> Letter:
             "%(n)s are waiting, and no new ones reach %(name)s. Nothing is lost: what waits is sent as soon as it works again.",
             observed.number,
         )
-        % {"n": intcomma(observed.number), "name": name}
+        % {"n": number_words(observed.number), "name": name}
         if observed.number
         else _("Nothing waits yet, and nothing new reaches %(name)s. Nothing is lost: what comes is sent as soon as it works again.")
         % {"name": name}
@@ -241,7 +247,7 @@ def _works_again(observed: Observed) -> str:
 
 
 def _waits(observed: Observed) -> Letter:
-    facts, number = observed.facts, intcomma(observed.number)
+    facts, number = observed.facts, number_words(observed.number)
     why = _("You get this because something has waited longer than you want. We’ll write once more when nothing waits.")
     if facts.get("scope") == "tag":
         events = ", ".join(facts.get("events", ()))
@@ -295,7 +301,7 @@ def _failed(observed: Observed) -> Letter:
     )
     return Letter(
         ngettext("%(n)s failed for good: %(name)s", "%(n)s failed for good: %(name)s", observed.number)
-        % {"n": intcomma(observed.number), "name": _failed_by(observed)},
+        % {"n": number_words(observed.number), "name": _failed_by(observed)},
         paragraphs=[*([_("Flows: %(flows)s.") % {"flows": flows}] if flows else []), again],
         button=ngettext("See it in Retry", "See them in Retry", observed.number),
         path=_retry_path(observed, StatusChoice.FAILED),

@@ -32,7 +32,7 @@ from heliograph.store.instants import to_micros
 from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY
 
 MOST: Final = 10_000
-"""The newest items of each status that are looked at, as in Retry."""
+"""The newest items of each status that are counted, as in Retry; one more says that there are more."""
 LATELY: Final = DAY
 """What failed for good longer ago is no news: it stands in Retry, and in the morning summary."""
 SEVERAL: Final = 3
@@ -62,7 +62,7 @@ class Look:
     remaining: frozenset[str] = frozenset()
     """Keys of FAILED whose items are still there, although nothing has failed lately: such a problem ends without a word."""
     waiting: int = 0
-    """Items that wait, up to MOST of each status."""
+    """Items that wait, up to MOST + 1 of each status."""
     failed: int = 0
     """Items that have failed for good."""
     in_trouble: frozenset[int] = frozenset()
@@ -222,7 +222,7 @@ def _retry_items(reader: AccountReader, unmoved: frozenset[int]) -> Iterable[tup
     blamed = blamed_connection("q", "l", f"NOT {reader.db.member('q.destination_id', 'unmoved')}" if unmoved else "")
     each = [
         f"SELECT * FROM (SELECT q.cause, {blamed} AS blamed, q.flow_id, q.queue, q.created, COALESCE(q.ended, q.created) AS latest FROM {SOURCES['action']}"
-        f" WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE} AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST}) newest{status.code}"
+        f" WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE} AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST + 1}) newest{status.code}"
         for status in (*OPEN_STATUSES, QueueStatus.FAILED)
     ]
     return reader.db.all(
@@ -251,7 +251,7 @@ def _untagged(reader: AccountReader) -> list[Observed]:
     """What waits for a tag: one problem, which is never called failed."""
     rows = reader.db.all(
         "SELECT event_id, count(*), min(created) FROM (SELECT event_id, created FROM stuck_run"
-        f" WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' ORDER BY id DESC LIMIT {MOST}) q GROUP BY event_id",
+        f" WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' ORDER BY id DESC LIMIT {MOST + 1}) q GROUP BY event_id",
         {"account": reader.account},
     )
     if not rows:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
+from heliograph.notifications.letter_words import number_words
 from heliograph.notifications.letters import Letter
 from heliograph.notifications.models import Message, MessageState, Problem
 from heliograph.notifications.views.settings_pages import ENTRY, tabs
@@ -132,7 +133,7 @@ def _row(message: Message, users: Mapping[int, str], connections: Mapping[int, s
         text = _("Next try %(time)s") if message.tries == 1 else _("Tried %(n)s times, next at %(time)s")
         note = text % {"n": message.tries, "time": short_moment(message.due)}
     elif message.phase == "opened" and numbers.get(message.problem_id):
-        note = _("Now %(n)s") % {"n": intcomma(numbers[message.problem_id])}
+        note = _("Now %(n)s") % {"n": number_words(numbers[message.problem_id])}
     return LogRow(
         message.ended or message.created,
         message.title,
