@@ -16,10 +16,13 @@ from tests.counted import counting_pages
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
+from tests.story import Story
 
 from heliograph.accounts.models import Role
+from heliograph.deliveries import choices
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations import bulk_change
+from heliograph.registrations import list as registration_list
 from heliograph.registrations.list import RegistrationFilter
 
 NAMES = {
@@ -36,6 +39,17 @@ NAMES = {
 
 def codes(page: str) -> list[str]:
     return re.findall(r'data-th="Code"><a href="[^"]+">([^<]+)', page)
+
+
+@pytest.mark.parametrize("path", ["/registrations/", "/signal/retry/", "/signal/replay/"])
+def test_an_event_that_is_no_longer_offered_stays_chosen(story: Story, client: Client, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(choices, "MOST", 1)
+    monkeypatch.setattr(registration_list, "MOST_NAMES", 1)
+    story.flow("Waiting list", [story.to(story.connection("CRM", "/crm"))], statuses=["Waiting"])
+    story.record("R1", status="Waitlist Hold")
+    story.signs_in(client, Role.PLANNER)
+    page = client.get(f"{path}?event={story.events['SUMMIT']}").content.decode()
+    assert re.search(rf'<option value="{story.events["SUMMIT"]}"[^>]*selected[^>]*>\s*SUMMIT', page)
 
 
 def test_the_search_finds_names_in_every_script_without_accents(database: DatabaseFacts, client: Client) -> None:

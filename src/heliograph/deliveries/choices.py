@@ -29,13 +29,15 @@ class FiltersByEvent(ListFilters):
 
     def __init__(self, request: AccountRequest) -> None:
         super().__init__(request)
+        chosen = self.cleaned_data["event"]
         with account_reader(request.account.pk) as reader:
             events = _newest_events(reader, MOST + 1)
+            older = [] if chosen is None or chosen in dict(events[:MOST]) else _event(reader, chosen)
             code = self.cleaned_data["event_code"] if len(events) > MOST else ""
             self._typed = event_of_code(reader, code) if code else None
         if len(events) <= MOST:
             del self.fields["event_code"]
-        self.offer("event", sorted(events[:MOST], key=lambda event: natural_order(str(event[1]))))
+        self.offer("event", sorted([*events[:MOST], *older], key=lambda event: natural_order(str(event[1]))))
 
     @property
     def event_id(self) -> int | None:
@@ -54,9 +56,16 @@ def event_of_code(reader: AccountReader, code: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def event_choices(reader: AccountReader) -> list[tuple[int, str]]:
-    """Id and code of the account's newest events, by code."""
-    return sorted(_newest_events(reader, MOST), key=lambda event: natural_order(event[1]))
+def event_choices(reader: AccountReader, chosen: int | None = None) -> list[tuple[int, str]]:
+    """Id and code of the account's newest events, and of one that is chosen already, by code."""
+    events = _newest_events(reader, MOST)
+    older = [] if chosen is None or chosen in dict(events) else _event(reader, chosen)
+    return sorted([*events, *older], key=lambda event: natural_order(event[1]))
+
+
+def _event(reader: AccountReader, id: int) -> list[tuple[int, str]]:
+    """Id and code of an event of the account; empty if it has none of this id."""
+    return [(id, event.code) for id, event in reader.events([id]).items()]
 
 
 def _newest_events(reader: AccountReader, most: int) -> list[tuple[int, str]]:

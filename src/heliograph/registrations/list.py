@@ -176,10 +176,12 @@ class Registrations:
         self.config: AccountConfig = self.provider.account(self.account)
         self._known: dict[int, EventConfig] = {}
 
-    def events(self) -> list[tuple[int, str]]:
-        """Id and code of the newest events, by code."""
-        sql = f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST_NAMES}"
-        return sorted(((int(id), code) for id, code in self.db.all(sql, {"account": self.account})), key=lambda event: event[1])
+    def events(self, chosen: int | None = None) -> list[tuple[int, str]]:
+        """Id and code of the newest events, and of one that is chosen already, by code."""
+        newest = f"SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST_NAMES}"
+        sql = f"SELECT id, code FROM event WHERE account_id = :account AND (id = :chosen OR id IN ({newest}))"
+        rows = self.db.all(sql, {"account": self.account, "chosen": chosen or 0})
+        return sorted(((int(id), code) for id, code in rows), key=lambda event: event[1])
 
     def event_of_code(self, code: str) -> int | None:
         """The id of the event with this code."""

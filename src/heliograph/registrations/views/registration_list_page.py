@@ -126,7 +126,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
             holding = connection_holds(AccountReader(db, request.account.pk)).keys()
             deliveries = deliveries_of(db, request.account.pk, [row.id for row in rows.rows], holding)
         statuses = listing.statuses()
-        filters.offer("event", listing.events())
+        filters.offer("event", listing.events(filters.cleaned_data["event"]))
         filters.offer("status_name", zip(statuses, statuses, strict=True))
         filters.offer("type", ((name, name) for name in listing.types()))
         none = not rows.rows and not filters.narrows and cursor is None

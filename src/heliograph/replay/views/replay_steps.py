@@ -152,7 +152,7 @@ def choose(request: AccountRequest) -> HttpResponse:
     with account_reader(request.account.pk) as reader:
         form = ReplayForm(posted(request), initial=link)
         form.say("flow", options=[Choice(str(id), name or _("Without a name")) for id, name in flow_choices(reader.config)])
-        form.say("event", options=[Choice(str(id), code) for id, code in event_choices(reader)])
+        form.say("event", options=[Choice(str(id), code) for id, code in event_choices(reader, read_id(str(form["event"].value() or "")))])
         form.say("has_status", options=[Choice(name, name) for name in dict.fromkeys(Registrations(reader.db, reader.account).statuses())])
         form.say("until", help=_("Whole days (%(zone)s).") % {"zone": timezone.get_current_timezone_name()})
         if not form.is_bound:
