@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from heliograph.mappings.models import Mapping
 from heliograph.presets.services import preset
 from heliograph.recipes.recipe_file import recipe_of, recipes
 from heliograph.recipes.services import apply_recipe
+from heliograph.recipes.views import recipe_done_page
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 from heliograph.setup.services.setup_save import saving
 from heliograph.setup.setup_errors import Invalid
@@ -180,6 +182,23 @@ def test_B3_what_a_recipe_advises_can_be_done_on_its_page(story: Story, ada: Cli
     elsewhere = text_of(ada.post(f"{LIST}slack/", {"url": "https://example.org/services/x", "do": "look"}).content)
     assert "this one is example.org; for another application, go back and choose that one" in elsewhere
     assert "Generic JSON" not in elsewhere
+
+
+def test_B3_a_first_registration_that_is_refused_leaves_no_event(
+    database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe_done_page, "recipe_of", lambda key: replace(recipe_of(key), statuses=("Nowhere",)))
+    with planned(database):
+        account = create_account(AccountFacts("EMPTY", "Empty", "Europe/Vienna"), by="test")
+        client.force_login(user(account))
+        with saving(account.pk, by="user:1", whole_account=True) as transaction:
+            flow = apply_recipe(transaction, recipe_of("slack"), {"url": "https://hooks.slack.com/services/T/B/X"}).flow
+        url = f"{LIST}slack/{flow.pk}/"
+        refused = client.post(url, {"first_name": "Zoë", "new_event": "Gala"})
+        assert refused.status_code == 422
+        with scope(account=account.pk):
+            assert not Event.objects.filter(account_id=account.pk).exists()
+        assert "Name of your first event" in text_of(client.get(url).content)
 
 
 def test_B3_the_answer_to_a_sample_stands_where_its_remedy_names_it(story: Story, ada: Client) -> None:

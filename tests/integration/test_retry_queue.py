@@ -30,7 +30,7 @@ from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.downloads import FailedRows
 from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.submit_job import MatchingItems
-from heliograph.retry.views.group_rows import group_row
+from heliograph.retry.views.group_rows import became, group_row
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 
@@ -86,6 +86,9 @@ def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, recei
     assert "3 sent, 3 not selected" in after
     assert "It has a tag now." in after
     assert "“Waitlist Hold” of SUMMIT has no tag" in after
+    with account_reader(story.account) as reader:
+        (healing,) = CauseGroups(reader, most_runs=6).overview().healed
+    assert became(healing) == "at least 3 sent, at least 3 not selected"
 
 
 def test_D6_F7_a_run_that_can_no_longer_be_judged_is_no_cured_cause(story: Story, receiver: Receiver, client: Client) -> None:

@@ -161,6 +161,8 @@ def _record(request: AccountRequest, recipe: Recipe, flow: Flow, form: FirstRegi
         if flow.mode is Mode.TEST:
             document["properties"] = {StandardProperty.TEST.label: True}
         answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=0)
+        if not answer.is_recorded:
+            transaction.set_rollback(True)  # the event, too
     for problem in answer.problems:
         form.add_error(None, translated(at_place(problem.field, problem.reason)))
     return answer.is_recorded

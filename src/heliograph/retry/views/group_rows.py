@@ -129,7 +129,7 @@ def became(healing: Healing) -> str:
         (healing.failed, ngettext("%(n)s failed", "%(n)s failed", healing.failed)),
         (healing.under_way, ngettext("%(n)s not delivered yet", "%(n)s not delivered yet", healing.under_way)),
     ]
-    return ", ".join(text % {"n": many(n)} for n, text in parts if n)
+    return ", ".join(text % {"n": many(ListCount(n, healing.group.count.is_more))} for n, text in parts if n)
 
 
 def _cured_by(healing: Healing, names: dict[str, str]) -> str:
@@ -146,7 +146,7 @@ def _cured_by(healing: Healing, names: dict[str, str]) -> str:
 
 def _number(group: CauseGroup) -> str:
     if group.cause is not Cause.UNTAGGED:
-        return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.number) % {"n": many(group.number)}, group)
+        return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.number) % {"n": many(group.count)}, group)
     people = ngettext("%(n)s registration", "%(n)s registrations", group.registrations) % {
         "n": many(ListCount(group.registrations, group.is_more))
     }
