@@ -305,6 +305,12 @@ def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: SignalAc
     assert sorted(said) == ["refused", "removed"]
 
 
+def test_P1_users_says_that_a_planner_replays(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    assert "Reads everything; Submit to Retry Queue, sync now, replay" in client.get("/settings/users/").content.decode()
+    assert "in Signal reads, retries, syncs and replays" in client.get("/settings/users/invite/").content.decode()
+
+
 def test_P1_nobody_raises_their_own_role(site: SignalAccount, client: Client) -> None:
     for member in (site.planner, site.viewer):
         site.signs_in(client, member)

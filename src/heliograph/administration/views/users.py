@@ -46,13 +46,13 @@ ROLES: Final = {
     Role.ADMINISTRATOR: (gettext_lazy("Everything, account settings too"), gettext_lazy("Everything")),
     Role.PLANNER: (
         gettext_lazy("Events and registrations with their tags"),
-        gettext_lazy("Reads everything; Submit to Retry Queue, sync now"),
+        gettext_lazy("Reads everything; Submit to Retry Queue, sync now, replay"),
     ),
     Role.VIEWER: (gettext_lazy("Reads"), gettext_lazy("Reads")),
 }
 OFFERED: Final = {
     Role.ADMINISTRATOR: gettext_lazy("Everything"),
-    Role.PLANNER: gettext_lazy("Events and registrations with their tags; in Signal reads, retries and syncs"),
+    Role.PLANNER: gettext_lazy("Events and registrations with their tags; in Signal reads, retries, syncs and replays"),
     Role.VIEWER: gettext_lazy("Reads"),
 }
 
