@@ -93,12 +93,8 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
     with (
         tempfile.TemporaryFile() as output,
         subprocess.Popen(  # noqa: S603 -- our own module
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                f"{__package__}.reader_child",
-            ],  # -P: no module is loaded from the folder where Heliograph was started
+            # -P: no module is loaded from the folder where Heliograph was started
+            [sys.executable, "-P", "-m", f"{__package__}.reader_child"],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.DEVNULL,
