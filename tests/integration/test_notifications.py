@@ -191,7 +191,7 @@ def test_B4_something_failed_for_good_once_per_cause(told: Told, ada: User) -> N
         told.story.until("R2", "success")
     told.turn()
     told.passes(1)
-    assert told.turn() == ["Resolved: no failures of CRM are left"]
+    assert told.turn() == ["Resolved: no such failure is left: CRM answered with an error"]
 
 
 def test_B4_two_causes_of_one_connection_or_flow_are_told_apart() -> None:

@@ -410,6 +410,6 @@ _OPENED: Final[Mapping[Kind, Callable[[Observed], Letter]]] = {
 _RESOLVED: Final[Mapping[Kind, Callable[[Observed], str]]] = {
     Kind.REFUSES: _works_again,
     Kind.WAITS: _nothing_waits,
-    Kind.FAILED: lambda observed: _("no failures of %(name)s are left") % {"name": _name(observed)},
+    Kind.FAILED: lambda observed: _("no such failure is left: %(what)s") % {"what": _failed_by(observed)},
     Kind.TROUBLE: _trouble_over,
 }
