@@ -1,10 +1,12 @@
-"""Dates in the usual orders."""
+"""Dates in the usual orders, and years of two digits."""
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
-from heliograph.registrations.imports.values import DateOrder, DateSigns, begins_with_year
+from heliograph.registrations.imports.values import DateOrder, DateSigns, begins_with_year, day
 
 DAY, MONTH = DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST
 
@@ -38,3 +40,10 @@ def test_I4_the_order_of_dates_is_read_from_the_whole_column(cells, order, sure)
 )
 def test_I4_a_date_that_begins_with_its_year_has_one_order(cell: str, expected: bool) -> None:
     assert begins_with_year(cell) is expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "year"), [("13.05.26", 2026), ("13.05.68", 2068), ("13.05.69", 1969), ("13/05/85", 1985), ("13/05/00", 2000)]
+)
+def test_I4_a_year_of_two_digits_is_of_the_nearer_century(cell: str, year: int) -> None:
+    assert day(cell, DAY) == datetime.date(year, 5, 13)

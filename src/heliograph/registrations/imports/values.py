@@ -29,6 +29,8 @@ _EMAIL: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 _FEWEST: Final = 5
 """At least one in this many dates must show whether day or month comes first. Of a year's dates more than half do, so a smaller share suggests
 typing errors."""
+_CENTURY_TURNS: Final = 69
+"""Years of two digits up to 68 are after 2000, 69 to 99 before (POSIX strptime, %y)."""
 DATE_EXAMPLES: Final = ("2026-02-28", "2026-02-28T09:30")
 
 
@@ -157,7 +159,7 @@ def _written(text: str, order: DateOrder) -> datetime | None:
         year, month, number = first, second, third
     elif len(match[4]) in (2, 4):
         number, month = (first, second) if order is DateOrder.DAY_FIRST else (second, first)
-        year = third if len(match[4]) == 4 else 2000 + third
+        year = third if len(match[4]) == 4 else third + (2000 if third < _CENTURY_TURNS else 1900)
     else:
         return None
     hour = int(match[5] or 0)
