@@ -30,6 +30,7 @@ WHO_MAY = {
 }
 """For a page that is refused; names: whom to ask. On one that is shown without its form, WHO says the same."""
 NAMED = 3
+"""The number of people whom a refused page names at most, Administrators first."""
 
 
 class AccountRequest(HttpRequest):

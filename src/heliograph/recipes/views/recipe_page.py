@@ -216,22 +216,18 @@ def _sample_words(recipe: Recipe, report: DiagnosisReport | None) -> dict[str, A
         return None
     if report.verdict is DiagnosisVerdict.FAILED:
         title = _("%(app)s refused the sample") if report.status is not None else _("The sample did not reach %(app)s")
+        remedy = diagnosis_words.remedy(report)
+        if report.finding is Finding.UNAUTHORIZED and report.sign_in is SignIn.NOTHING:  # this page has no Authentication Type to choose
+            remedy = _("Copy the whole address once more. If it was whole, get a new one from the target and paste it.")
         return {
             "tone": "failed",
             "title": title % {"app": recipe.app},
             "text": diagnosis_words.wrong(report),
-            "remedy": _remedy(report),
+            "remedy": remedy,
             "answer": report.answer,
         }
     text = _("Look for “%(trace)s” there, and delete it afterwards.") % {"trace": report.trace} if report.trace else ""
     return {"tone": "", "title": _("%(app)s took the sample") % {"app": recipe.app}, "text": text, "remedy": ""}
-
-
-def _remedy(report: DiagnosisReport) -> str:
-    """How to fix what a sample met. The page has no Authentication Type to choose: an address that is refused is replaced."""
-    if report.finding is Finding.UNAUTHORIZED and report.sign_in is SignIn.NOTHING:
-        return _("Copy the whole address once more. If it was whole, get a new one from the target and paste it.")
-    return diagnosis_words.remedy(report)
 
 
 def _comes_with(reader: AccountReader, recipe: Recipe) -> list[tuple[str, str]]:
