@@ -832,7 +832,7 @@ def _sources() -> Iterator[Deed]:
     )
     yield Deed(
         "calls of a source run again",
-        PagePost("/settings/sources/{source}/again/"),
+        PagePost("/settings/sources/{source}/again/", {"do": "all"}),
         ApiRequest("POST", "sources/{source}/calls/again", {}),
         "config_version",
     )

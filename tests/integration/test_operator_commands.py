@@ -232,6 +232,7 @@ def test_Y1_a_watched_replay_is_left_and_cancelled(story: Story, flow: int, heli
             "to: The period ends before it begins. Choose a later end.",
         ),
         (("dry-run", "Attended", "--event", "Nope"), "There is no event 'Nope' in this account."),
+        (("dry-run", "Attended", "--from", "2020-01-01", "--event", ""), "There is no event '' in this account."),
         (("dry-run", "Attended", "--event", "SUMMIT", "--status", "Nope"), "status: No status has this name."),
         (("start", "99", "--send", "new", "--reason", "Why"), "There is no replay 99."),
         (("watch", "99"), "There is no replay 99."),
@@ -321,6 +322,9 @@ def test_D8_ctrl_c_leaves_the_job_running(story: Story, receiver: Receiver, heli
     [
         (("retry", "list", "--account", "GLOBEX"), "There is no account GLOBEX. Accounts: ACME."),
         (("retry", "list", "--account", "ACME", "--flow", "Nope"), "There is no flow 'Nope'. Flows: Leads ("),
+        (("retry", "submit", "--all", "--account", "ACME", "--flow", ""), "There is no flow ''. Flows: Leads ("),
+        (("retry", "submit", "--all", "--account", "ACME", "--event", ""), "There is no event '' in this account."),
+        (("retry", "submit", "--all", "--account", "ACME", "--connection", ""), "There is no connection '' in ACME."),
         (("retry", "list", "--account", "ACME", "--event", "Nope"), "There is no event 'Nope' in this account."),
         (("retry", "list", "--account", "ACME", "--connection", "Nope"), "There is no connection 'Nope' in ACME. Connections: Sales CRM."),
         (("retry", "show", "a999999", "--account", "ACME"), "There is no item a999999 in ACME."),
@@ -334,7 +338,13 @@ def test_D8_retry_refuses_what_is_not_there(story: Story, heliograph: Starter, a
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [((), "ids of items, or --all"), (("a1", "--all"), "ids of items, or --all"), (("a1", "--words", "R1"), "filters go with --all")],
+    [
+        ((), "ids of items, or --all"),
+        (("a1", "--all"), "ids of items, or --all"),
+        (("a1", "--words", "R1"), "filters go with --all"),
+        (("a1", "--flow", ""), "filters go with --all"),
+        (("--all", "--words", " "), "Invalid value for '--words': it is empty"),
+    ],
 )
 def test_D8_retry_submit_needs_to_know_what(heliograph: Starter, arguments: tuple[str, ...], says: str) -> None:
     process = heliograph.run("retry", "submit", *arguments, "--account", "ACME")

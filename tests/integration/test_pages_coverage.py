@@ -108,6 +108,9 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
         assert f'value="{partner.key}" aria-label="Invited by partner, SUMMIT-26" checked' in page
         attended = found["registration_status Attended"]
         assert f'value="{attended.key}"' not in page, "an Administrator tags those of the account"
+        unread = client.post(URL, {"row": [partner.key], "tag": "Registered"})
+        assert "the tag is not for such objects" in text_of(unread.content), "it is not the suggested one in its place"
+        assert site.acme.event_config().statuses[partner.id].tags == frozenset()
         answer = client.post(URL, {"row": [partner.key, vip.key, attended.key, "registration_status:999999", "x"], "tag": ""})
         text = text_of(answer.content)
         assert "1 row got its tag" in text

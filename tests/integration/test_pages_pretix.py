@@ -174,6 +174,8 @@ def test_S4_what_was_chosen_wrongly_stands_at_its_row(site: PlatformAccount, cli
     answer = client.post(f"{page}pretix/events/", fields | {"to-gala.26": ["SUMMIT-26"]})
     assert answer.status_code == 422
     assert "Another event becomes this one, too." in text_of(answer.content)
+    answer = client.post(f"{page}pretix/events/", fields | {"to-summit26": ["NO-EVENT"]})
+    assert "There is no event NO-EVENT any more." in text_of(answer.content), "none is created in its place"
     answer = client.post(f"{page}pretix/events/", fields | {"event": []})
     assert "Choose at least one event." in text_of(answer.content)
     assert client.post(f"{page}pretix/events/", fields | {"version": ["1"]}).status_code == 422

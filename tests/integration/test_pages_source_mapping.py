@@ -242,7 +242,11 @@ def test_S2_calls_that_wait_are_listed_by_reason_and_cured_by_a_corrected_mappin
     assert "1 call runs again." in text_of(response.content)
     assert source.calls("state")[-1] == (CallState.STORED,)
     run(source)
-    response = client.post(f"/settings/sources/{source.id}/again/", follow=True)
+    for selection in ({}, {"call": ["x"]}, {"call": [waiting, ""]}, {"call": ["9" * 30]}, {"do": "al"}):
+        response = client.post(f"/settings/sources/{source.id}/again/", selection, follow=True)
+        assert "Nothing was done: these calls cannot be read. Choose them again." in text_of(response.content), selection
+        assert source.calls("state")[-1] == (CallState.WAITING,), selection
+    response = client.post(f"/settings/sources/{source.id}/again/", {"do": "all"}, follow=True)
     assert "1 call runs again." in text_of(response.content)
 
 

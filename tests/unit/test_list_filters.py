@@ -100,6 +100,49 @@ def test_what_cannot_be_read_counts_as_not_given(query: str) -> None:
     assert found.clear_href == "/paints/"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "q=&maker=",
+        "q=+sky+&colour=blue&maker=7&is=old&day=2027-01-31&group=+a&sort=name&column=price&why-paint=3",
+        "q=sky&q=sky",
+        "x=1",
+    ],
+)
+def test_an_address_is_read(query: str) -> None:
+    assert filters(query).is_read
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "colour=green",
+        "colour=Red",
+        "maker=x",
+        "maker=-1",
+        f"maker={'9' * 30}",
+        "is=new",
+        "day=2027-02-31",
+        "sort=price",
+        "why-paint=x",
+        f"q={'x' * (LONGEST_FILTER + 1)}",
+        "colour=red&colour=",
+        "colour=red&colour=blue",
+        "q=sky&maker=x",
+    ],
+)
+def test_what_is_not_read_of_an_address_is_known(query: str) -> None:
+    """An operation on all rows that match refuses it."""
+    assert not filters(query).is_read
+
+
+def test_a_filter_that_the_list_does_not_have_now_is_not_read() -> None:
+    found = filters("maker=7")
+    del found.fields["maker"]
+    assert not found.is_read
+
+
 @pytest.mark.parametrize("day", ["2027-02-31", "9999-12-31", "0001-01-01", "tomorrow"])
 def test_a_day_that_there_is_not_is_refused_and_stays_in_its_field(day: str) -> None:
     found = filters(f"day={day}&sort=name")

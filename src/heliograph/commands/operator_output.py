@@ -84,6 +84,14 @@ def find_event(reader: AccountReader, code: str) -> int:
     return event.id
 
 
+def not_empty(text: str | None) -> str | None:
+    """The text of an option that narrows a selection. Raises BadParameter for an empty one, as of a variable that is not set: it would select
+    more, not less."""
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty")
+    return text
+
+
 # --- output
 
 

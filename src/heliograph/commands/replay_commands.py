@@ -15,6 +15,7 @@ from heliograph.commands.operator_output import (
     find_event,
     find_flow,
     in_account,
+    not_empty,
     print_documents,
     print_rows,
     print_text,
@@ -55,9 +56,13 @@ def dry_run(
     until: Annotated[
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day. Dates, an event, or both are needed.")
     ] = None,
-    event: Annotated[str, typer.Option("--event", help="Only changes of this event: its code.")] = "",
-    words: Annotated[str, typer.Option("--words", help="Words of the registration's code, name or organization.")] = "",
-    status: Annotated[str, typer.Option("--status", help="The name of the status that the registration has today.")] = "",
+    event: Annotated[str | None, typer.Option("--event", help="Only changes of this event: its code.")] = None,
+    words: Annotated[
+        str | None, typer.Option("--words", callback=not_empty, help="Words of the registration's code, name or organization.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", callback=not_empty, help="The name of the status that the registration has today.")
+    ] = None,
     every: Annotated[
         bool,
         typer.Option("--every", help="Every matching change of a registration. Default: the latest, enough where a record is updated."),
@@ -78,9 +83,9 @@ def dry_run(
             facts = SelectionFacts(
                 since.date() if since else None,
                 until.date() if until else None,
-                find_event(reader, event) if event else None,
-                words.strip(),
-                status,
+                None if event is None else find_event(reader, event),
+                (words or "").strip(),
+                status or "",
                 every=every,
                 quiet=quiet,
             )

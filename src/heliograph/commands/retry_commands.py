@@ -14,6 +14,7 @@ from heliograph.commands.operator_output import (
     find_event,
     find_flow,
     in_account,
+    not_empty,
     print_documents,
     print_rows,
     print_table,
@@ -51,10 +52,12 @@ Status = Annotated[
     ),
 ]
 OfCategory = Annotated[Category | None, typer.Option("--category", case_sensitive=False, help="Only items of this category.")]
-OfFlow = Annotated[str, typer.Option("--flow", help="Only items of this flow: its name or id.")]
-OfConnection = Annotated[str, typer.Option("--connection", help="Only items of this connection: its name.")]
-OfEvent = Annotated[str, typer.Option("--event", help="Only items of this event: its code.")]
-Words = Annotated[str, typer.Option("--words", help="Words in the code or name of a registration, or a text in the reason.")]
+OfFlow = Annotated[str | None, typer.Option("--flow", help="Only items of this flow: its name or id.")]
+OfConnection = Annotated[str | None, typer.Option("--connection", help="Only items of this connection: its name.")]
+OfEvent = Annotated[str | None, typer.Option("--event", help="Only items of this event: its code.")]
+Words = Annotated[
+    str | None, typer.Option("--words", callback=not_empty, help="Words in the code or name of a registration, or a text in the reason.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,10 +72,10 @@ def list_(
     account: OfAccount,
     status: Status = None,
     category: OfCategory = None,
-    flow: OfFlow = "",
-    connection: OfConnection = "",
-    event: OfEvent = "",
-    words: Words = "",
+    flow: OfFlow = None,
+    connection: OfConnection = None,
+    event: OfEvent = None,
+    words: Words = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many items to list at most.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -195,10 +198,10 @@ def submit(
     ] = False,
     status: Status = None,
     category: OfCategory = None,
-    flow: OfFlow = "",
-    connection: OfConnection = "",
-    event: OfEvent = "",
-    words: Words = "",
+    flow: OfFlow = None,
+    connection: OfConnection = None,
+    event: OfEvent = None,
+    words: Words = None,
     as_it_was: Annotated[
         bool, typer.Option("--as-it-was", help="Send the given items with the mapping of their last attempt. Default: with today's.")
     ] = False,
@@ -209,7 +212,7 @@ def submit(
     filters = (status, category, flow, connection, event, words)
     if bool(items) is every:
         raise typer.BadParameter("give ids of items, or --all")
-    if items and any(filters):
+    if items and any(each is not None for each in filters):
         raise typer.BadParameter("filters go with --all, not with ids")
     if every and as_it_was:
         raise typer.BadParameter("--as-it-was goes with ids, not with --all")
@@ -269,10 +272,10 @@ def _filter(
     reader: AccountReader,
     status: StatusName | None,
     category: Category | None,
-    flow: str,
-    connection: str,
-    event: str,
-    words: str,
+    flow: str | None,
+    connection: str | None,
+    event: str | None,
+    words: str | None,
 ) -> RetryFilter:
     """The filter, as the queue takes it. Raises CommandError for a name that the account does not have."""
     from heliograph.retry.retry_items import RetryFilter, StatusChoice  # noqa: PLC0415
@@ -281,10 +284,10 @@ def _filter(
     return RetryFilter(
         statuses=chosen.statuses if chosen else (),
         category=category,
-        flow=find_flow(reader, flow) if flow else None,
-        event=find_event(reader, event) if event else None,
-        connection=find_connection(account, connection) if connection else None,
-        text=words.strip(),
+        flow=None if flow is None else find_flow(reader, flow),
+        event=None if event is None else find_event(reader, event),
+        connection=None if connection is None else find_connection(account, connection),
+        text=(words or "").strip(),
         untagged=chosen.untagged if chosen else None,
     )
 

@@ -106,7 +106,7 @@ def selection_of(reader: AccountReader, facts: SelectionFacts, zone: ZoneInfo, n
     """
     if facts.since and facts.until and facts.until < facts.since:
         raise Invalid({"to": [str(ENDS_BEFORE)]})
-    if not (facts.since or facts.until or facts.event):
+    if not (facts.since or facts.until or facts.event is not None):
         raise Invalid({"from": [_("Give dates, an event, or both.")]})
     if facts.event is not None and not reader.events([facts.event]):
         raise Invalid({"event": [_("This event no longer exists. Choose another one.")]})

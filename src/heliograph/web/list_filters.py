@@ -13,6 +13,12 @@
 An address may hold anything. A value that a filter cannot read counts as not given, and the values that it reads are bounded. An unknown id
 matches no row. An impossible day or time is different, because people type them: the filter refuses it (`ListFilters.refused`), its field keeps
 the text, and the list shows no row.
+
+A list that leaves out a filter only shows more rows. An operation on all rows that match would do more than somebody asked for, so it refuses
+such an address as a whole:
+
+    if refusal := filters.refuse_unread(reverse("tags")):
+        return refusal
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
 from django import forms
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -39,6 +45,7 @@ from heliograph.domain.ids import read_id
 from heliograph.web.form_fields import Select, WidgetKind
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import AnyText, Choice, FormField
+from heliograph.web.toasts import say
 
 LONGEST_FILTER = 200
 """The most characters that a filter reads; longer texts are cut."""
@@ -281,6 +288,25 @@ class ListFilters(Form):
         errors = [str(error) for error in self.errors.get(name, ())]
         value = self.data.get(self.add_prefix(name), "")[:LONGEST_FILTER] if errors else self.cleaned_data[name]
         return self._filter(name).draw_field(self.add_prefix(name), value, errors)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the filters are all that the address says: False if it has a value that a filter cannot read or cuts, several values of one
+        filter, or a filter that this list does not have now."""
+        return all(self._is_read(name) for name, field in self.base_fields.items() if not isinstance(field, ColumnsFilter))
+
+    def _is_read(self, name: str) -> bool:
+        field = self.base_fields[name]
+        assert isinstance(field, Filter), name
+        texts = {text.strip() for text in self._request.GET.getlist(field.param or name)} - {""}
+        return not texts or (name in self.fields and name not in self.errors and {text.strip() for text in self._texts(name)} == texts)
+
+    def refuse_unread(self, list_url: str) -> HttpResponse | None:
+        """Leads back to the list, saying that nothing was done, if the address is not read as a whole; None if it is."""
+        if self.is_read:
+            return None
+        say(self._request, _("Nothing was done: a filter in this link cannot be read. Choose the filters again."))
+        return HttpResponseRedirect(list_url)
 
     def offer(self, name: str, options: Iterable[tuple[object, AnyText]]) -> None:
         """The options: (value, label)."""

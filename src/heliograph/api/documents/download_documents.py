@@ -47,9 +47,10 @@ class NewDownload(ItemFilter):
     """A file of rows of the Retry Queue to make: of all that match, but for those that are done or wait for a tag."""
 
     form: Form = CsvForm.EXACT
-    columns: Annotated[list[Column], msgspec.Meta(description="By default all but `request_body`; in the order of this list.")] = (
-        msgspec.field(default_factory=list)
-    )
+    columns: Annotated[
+        Annotated[list[Column], msgspec.Meta(min_length=1)] | None,
+        msgspec.Meta(description="Null: all but `request_body`; in the order of this list."),
+    ] = None
 
 
 class DownloadDocument(Document):

@@ -194,18 +194,19 @@ class ReplayStart(Document):
         list[Literal["new", "different", "same"]] | UnsetType,
         msgspec.Meta(description="Lines of these verdicts. Without it: all of `lines`."),
     ] = UNSET
-    lines: Annotated[list[Id], msgspec.Meta(max_length=10_000, description="Only lines with these ids; empty: all.")] = msgspec.field(
-        default_factory=list
-    )
+    lines: Annotated[
+        Annotated[list[Id], msgspec.Meta(max_length=10_000)] | UnsetType,
+        msgspec.Meta(description="Only lines with these ids. Without it: all of `send`."),
+    ] = UNSET
     rate: Annotated[int, msgspec.Meta(description=f"Actions a minute, at most: 1 to {FASTEST:,}.")] = USUAL_RATE
 
     @property
     def choice(self) -> ReplayChoice:
         """The chosen lines, for the services. Raises Problem (400) for a text that is no id."""
-        lines = numbers_of("lines", self.lines)
-        if isinstance(self.send, UnsetType):
-            return ReplayChoice.of_lines(lines)
-        return ReplayChoice(frozenset(map(ReplayVerdict, self.send)), tuple(lines))
+        lines = None if isinstance(self.lines, UnsetType) else numbers_of("lines", self.lines)
+        if isinstance(self.send, UnsetType) or lines == []:
+            return ReplayChoice.of_lines(lines or ())
+        return ReplayChoice(frozenset(map(ReplayVerdict, self.send)), tuple(lines or ()))
 
 
 _LEFT_OUT: Final[dict[int, Literal["", "filtered", "content gone"]]] = {send_job.FILTERED: "filtered", send_job.GONE: "content gone"}

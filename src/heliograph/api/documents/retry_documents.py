@@ -28,9 +28,10 @@ from heliograph.store.instants import from_micros
 from heliograph.web.list_count import ListCount
 
 ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=20, description="The id of an item, such as `a12` or `r34`.")]
-CauseKey = Annotated[
-    str, msgspec.Meta(max_length=LONGEST_CAUSE, description="The opaque key of a cause. Items with the same one are cured together.")
-]
+_CAUSE = "The opaque key of a cause. Items with the same one are cured together."
+CauseKey = Annotated[str, msgspec.Meta(max_length=LONGEST_CAUSE, description=_CAUSE)]
+OneCause = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_CAUSE, description=_CAUSE)]
+"""The cause of an operation: an empty key would stand for all causes."""
 
 
 class CountOfItems(Document):
@@ -298,7 +299,7 @@ class DiscardItems(Document):
 class DiscardCause(Document):
     """The cause whose waiting items are discarded."""
 
-    cause: CauseKey
+    cause: OneCause
 
 
 class ResendItem(Document):

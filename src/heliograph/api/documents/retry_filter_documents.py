@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from heliograph.api.api_problems import Problem
-from heliograph.api.documents.retry_documents import CauseKey
+from heliograph.api.documents.retry_documents import CauseKey, OneCause
 from heliograph.api.documents.shared_forms import Document, Id, Instant, number_to_match, numbers_of
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
@@ -52,7 +52,7 @@ class ItemFilter(Document):
     connection: ConnectionId = None
     flow: FlowId = None
     event: EventId = None
-    cause: CauseKey = ""
+    cause: OneCause | None = None
 
     def retry_filter(self, reader: AccountReader) -> RetryFilter:
         """The filter, as the queue takes it. Raises Problem (400) for the id of something that the account does not have."""
@@ -72,7 +72,7 @@ def _filter(members: RetryQuery | ItemFilter, since: Instant | None) -> RetryFil
         event=number_to_match(members.event),
         connection=number_to_match(members.connection),
         text=members.q.strip(),
-        cause=members.cause,
+        cause=members.cause or "",
         ended_since=to_micros(since) if since else None,
         untagged=chosen.untagged if chosen else None,
     )

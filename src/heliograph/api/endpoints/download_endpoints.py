@@ -56,7 +56,7 @@ class RetryDownloads(ApiController):
         exact = parsed_body.form is CsvForm.EXACT
         return self.start_counted(
             lambda: FailedRows.read(self.account.pk, retry_filter),
-            lambda rows: DownloadDocument.from_job(downloads.start(rows, parsed_body.columns, exact=exact, by=self.actor)),
+            lambda rows: DownloadDocument.from_job(downloads.start(rows, parsed_body.columns or (), exact=exact, by=self.actor)),
         )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from dmr import Body, Path, modify
 from dmr.routing import path
 
-from heliograph.api.documents.shared_forms import number_of
+from heliograph.api.documents.shared_forms import number_of, numbers_of
 from heliograph.api.documents.source_documents import SourceDocument
 from heliograph.api.documents.source_mapping_documents import (
     CallsRun,
@@ -86,7 +86,7 @@ class CallsOfSourceAgain(SourceController):
     @modify(status_code=HTTPStatus.OK)
     def post(self, parsed_path: Path[SourcePath], parsed_body: Body[CallsToRun]) -> CallsRun:
         """Run calls of a source again by its mapping as it is now. What is recorded already changes nothing."""
-        calls = None if parsed_body.calls is None else [number_of(call) for call in parsed_body.calls]
+        calls = None if parsed_body.calls is None else numbers_of("calls", parsed_body.calls)
         with self.saving() as transaction:
             return CallsRun(service.run_again(transaction, number_of(parsed_path.source), calls))
 

@@ -10,7 +10,7 @@ from time import time_ns
 from typing import Any, Unpack
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -66,7 +66,7 @@ class ReleaseForm(Form):
     """How a paused connection continues."""
 
     do = Hidden()
-    """The button: "rate", "hold" (pause again), or "" for everything at once."""
+    """The button: "rate", "hold" (pause again), or "once" for everything at once."""
     rate = TextLine(
         gettext_lazy("Requests a minute"),
         extra="short",
@@ -208,7 +208,7 @@ def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> 
                     holding.pause(transaction, row.id, row.pause.why if row.pause else "")
                 case "rate":
                     holding.release(transaction, row.id, form.number)
-                case _:
+                case "once":
                     holding.resume(transaction, row.id)
                     text = _("“%(name)s” sends again.") % {"name": row.connection.name}
                     if row.state.held_until > time_ns() // 1_000:  # a retry-after pause of the target goes on
@@ -217,6 +217,8 @@ def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> 
                             "time": soon(from_micros(row.state.held_until)),
                         }
                     say(request, text)
+                case _:
+                    raise Http404
     except Invalid:
         form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": intcomma(FASTEST)})
     except NotPaused:

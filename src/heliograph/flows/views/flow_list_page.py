@@ -81,7 +81,7 @@ class ToggleForm(Form):
     """The toggle of a flow."""
 
     active = Hidden()
-    """"on" switches the flow on, anything else off."""
+    """ "on" or "off"."""
     back = Hidden()
     """The page with the toggle: "flow", or the number of the list's page."""
 
@@ -131,6 +131,8 @@ def flow_list(request: AccountRequest) -> HttpResponse:
 def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     """Switches a flow on or off. It asks before it switches a Live flow off (F1)."""
     pressed = ToggleForm(request.POST).posted
+    if pressed["active"] not in ("on", "off"):
+        raise Http404
     active, back = pressed["active"] == "on", pressed["back"]
     account = request.account.pk
     if not active:

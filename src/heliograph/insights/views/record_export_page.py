@@ -40,7 +40,8 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     if known is None:
         raise Http404
     frame, filters = Frame.from_request(request, request.GET.get("integration", "")), RecordFilters(request, known)
-    if refusal := frame.refusal():
+    list_url = filters.address(reverse("records", args=(known.value,)))
+    if refusal := frame.refusal() or filters.refuse_unread(list_url):
         return refusal
     record_filter, given = filters.record_filter(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
@@ -50,7 +51,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
         job = export_request.start(form, by=request.user.actor, zone=zone, language=language)
     except TooManyExports as error:
         say(request, translated(error))
-        return HttpResponseRedirect(filters.address(reverse("records", args=(known.value,))))
+        return HttpResponseRedirect(list_url)
     return HttpResponseRedirect(reverse("job", args=(job.pk,)))
 
 

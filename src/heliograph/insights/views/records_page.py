@@ -38,8 +38,9 @@ from heliograph.insights.views.insights_frame import Frame
 from heliograph.insights.views.moved_words import moved_words
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.forms import member_of
-from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, SearchFilter
+from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
 
 
 class RecordFilters(FiltersByEvent):
@@ -60,7 +61,7 @@ class RecordFilters(FiltersByEvent):
     replays = EnumFilter(gettext_lazy("Replays"), ReplayShare, REPLAYS.__getitem__, every=gettext_lazy("With replays"))
     since, until, period, days = (Filter(place="view") for _each in range(4))
     first, last = Filter(place="view", param="from"), Filter(place="view", param="to")
-    mode, integration = Filter(place="view"), Filter(place="view")
+    mode, integration = ChoiceFilter(options=[Choice("test", "")], place="view"), Filter(place="view")
     sort = EnumFilter(members=RecordSort, name=SORTS.__getitem__, place="view")
     alike, linked_number, seen = IdFilter(place="view"), Filter(place="view", param="n"), IdFilter(place="view")
     facet = EnumFilter(members=Facet, name=str, place="view")

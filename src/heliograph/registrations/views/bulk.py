@@ -52,13 +52,15 @@ class BulkStatusForm(Form):
 @needs(Role.PLANNER)
 def set_status(request: AccountRequest) -> HttpResponse:
     """Shows the consequences. Starts the job once the person has agreed to them."""
-    form = BulkStatusForm(request.GET).posted
+    form, filters = BulkStatusForm(request.GET).posted, RegistrationFilters(request)
+    back = filters.address(reverse("registrations"))
     if form["of"] == ALL:
-        wish = Wish(form["to"], filters=RegistrationFilters(request).registration_filter)
+        if refusal := filters.refuse_unread(back):
+            return refusal
+        wish = Wish(form["to"], filters=filters.registration_filter)
     else:
         pairs = (value.partition(" ") for value in form["code"][: bulk_change.MOST_PICKED])
         wish = Wish(form["to"], tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
-    back = RegistrationFilters(request).address(reverse("registrations"))
     if not wish.status or (form["of"] != ALL and not wish.picked):
         say(request, _("Select rows, or choose all of them, and choose a status.") if wish.status else _("Choose the new status."))
         return HttpResponseRedirect(back)

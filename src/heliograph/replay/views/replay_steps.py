@@ -37,7 +37,7 @@ from heliograph.setup.services.setup_save import acting
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.web.confirmation import agrees, has_changed
 from heliograph.web.cursor import Pager, keyset, read_cursor
-from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
+from heliograph.web.form_fields import Box, Choices, DayLine, Radios, Select, TextLine, Ticks
 from heliograph.web.forms import Form, member_of, posted, pressed
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.percentages import percent
@@ -49,7 +49,7 @@ LINK = {"flow": "flow", "event": "event", "since": "from", "until": "to"}
 """The fields that a link fills, with the names of its parameters."""
 FIELDS = {name: field for field, name in LINK.items()} | {"status": "has_status"}
 """The fields by the names of a selection's parameters."""
-SEND_ROWS = "rows"
+SEND_CHOSEN, SEND_ROWS = "chosen", "rows"
 
 
 class ReplayForm(Form):
@@ -61,12 +61,17 @@ class ReplayForm(Form):
     since = DayLine(gettext_lazy("From"))
     until = DayLine(gettext_lazy("Until"))
     event = Select(
-        gettext_lazy("Event"), optional=True, placeholder=gettext_lazy("All events"), help=gettext_lazy("Dates, an event, or both.")
+        gettext_lazy("Event"),
+        optional=True,
+        any_value=True,
+        placeholder=gettext_lazy("All events"),
+        help=gettext_lazy("Dates, an event, or both."),
     )
     q = TextLine(gettext_lazy("Registration"), optional=True, help=gettext_lazy("Words from its code, name or organization."))
     has_status = Select(
         gettext_lazy("Registration Status"),
         optional=True,
+        any_value=True,
         placeholder=gettext_lazy("All statuses"),
         help=gettext_lazy("Its status today."),
     )
@@ -110,7 +115,7 @@ class ReplayForm(Form):
         return SelectionFacts(
             values["since"],
             values["until"],
-            read_id(values["event"]),
+            (read_id(values["event"]) or 0) if values["event"] else None,  # there is no event 0
             values["q"],
             values["has_status"],
             every=values["which"] == EVERY,
@@ -121,8 +126,8 @@ class ReplayForm(Form):
 class SendForm(Form):
     """The lines of a dry run that are sent, and how fast."""
 
-    do = Hidden()
-    """ "rows" if only the ticked lines are sent."""
+    do = TextLine()
+    """ "rows" if only the ticked lines are sent; "chosen", or nothing, for those of the chosen verdicts."""
     send = Choices("", options=[Choice(verdict.value, "") for verdict in ReplayVerdict if verdict.is_sent])
     """The chosen verdicts."""
     row = Ticks()
@@ -134,9 +139,10 @@ class SendForm(Form):
     def choice(self) -> ReplayChoice:
         """The chosen verdicts and lines."""
         values = self.cleaned_data
-        if values["do"] == SEND_ROWS:
-            return ReplayChoice.of_lines([id for text in values["row"] if (id := read_id(text)) is not None])
-        return ReplayChoice(frozenset(known for text in values["send"] if (known := member_of(ReplayVerdict, text, None)) is not None))
+        if values["do"] in ("", SEND_CHOSEN):
+            return ReplayChoice(frozenset(known for text in values["send"] if (known := member_of(ReplayVerdict, text, None)) is not None))
+        lines = values["row"] if values["do"] == SEND_ROWS else ()
+        return ReplayChoice.of_lines([read_id(text) or 0 for text in lines])  # there is no line 0
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

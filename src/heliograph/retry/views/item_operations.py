@@ -69,10 +69,12 @@ class SubmitForm(Form):
 @needs(Role.PLANNER)
 def submit_items(request: AccountRequest) -> HttpResponse:
     """Submits ticked items, all of one cause, or all that match. More than AT_ONCE become a job."""
-    pressed = SubmitForm(request.POST).posted
+    pressed, filters = SubmitForm(request.POST).posted, RetryFilters(request)
     keys = list(pressed.get("item", ())[:AT_ONCE])
     # All items of a cause, all that match the list's filters, or only the ticked ones.
-    retry_filter = RetryFilters(request).retry_filter if pressed.get("cause") or pressed.get("all") else None
+    retry_filter = filters.retry_filter if pressed.get("cause") or pressed.get("all") else None
+    if retry_filter is not None and (refusal := filters.refuse_unread(filters.address(reverse("retry")))):
+        return refusal
     if retry_filter is not None and (cause := pressed.get("cause")):
         retry_filter = RetryFilter(statuses=retry_filter.statuses, cause=cause[:LONGEST_CAUSE])
     retry_filter = submittable(retry_filter) if retry_filter is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import ValidationError
 from django.db import connection, connections
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -33,7 +34,7 @@ from heliograph.retry.views.item_operations import say_submitted
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
-from heliograph.web.forms import Form
+from heliograph.web.forms import Form, posted
 from heliograph.web.list_count import ListCount
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.shown_fields import Choice
@@ -90,6 +91,13 @@ class DownloadForm(Form):
         ],
     )
     column = Choices(gettext_lazy("Columns"), options=[Choice(name, label) for name, label in NAMES.items()], extra="in-columns")
+
+    def clean_column(self) -> tuple[str, ...]:
+        """The chosen columns; at least one."""
+        if not self.cleaned_data["column"]:
+            raise ValidationError(_("Choose at least one column."))
+        chosen: tuple[str, ...] = self.cleaned_data["column"]
+        return chosen
 
 
 def _job(request: AccountRequest, id: int, kind: str) -> Job:
@@ -166,9 +174,11 @@ def new_download(request: AccountRequest) -> HttpResponse:
     """The form for the kind of file and its columns; it starts the download."""
     filters = RetryFilters(request)
     back = filters.address(reverse("retry"))
-    if request.method == "POST":
-        posted = DownloadForm(request.POST).posted
-        exact, columns = posted.get("made_for") == PROGRAMS, posted.get("column", ())
+    if refusal := filters.refuse_unread(back):
+        return refusal
+    form = DownloadForm(posted(request), initial={"made_for": SHEETS, "column": [name for name in NAMES if name not in downloads.UNASKED]})
+    if form.is_valid():
+        exact, columns = form.cleaned_data["made_for"] == PROGRAMS, form.cleaned_data["column"]
         try:
             rows = FailedRows.read(request.account.pk, filters.retry_filter)
             begun = downloads.start(rows, columns, exact=exact, by=request.user.actor)
@@ -183,12 +193,11 @@ def new_download(request: AccountRequest) -> HttpResponse:
         if retry_filter is None or count.is_none:
             say(request, _("Nothing that waits for a retry or has failed matches the filters. Change one of them."))
             return HttpResponseRedirect(back)
-    usual = [name for name in NAMES if name not in downloads.UNASKED]
-    form = DownloadForm(initial={"made_for": SHEETS, "column": usual})
     return page(
         request,
         "retry/download.html",
         here="retry",
+        status=form.status,
         heading=download_words(count),
         lead=text,
         fields=form.draw_fields(),

@@ -29,7 +29,7 @@ from heliograph.setup.models import KIND_NAMES
 from heliograph.setup.views.setup_frame import readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.django_database import of_django
-from heliograph.web.form_fields import Hidden, Ticks
+from heliograph.web.form_fields import TextLine, Ticks
 from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import EnumFilter, Filter, ListFilters
 from heliograph.web.shown_fields import Choice
@@ -40,7 +40,7 @@ NAMED = 12
 class CoverageForm(Form):
     """The objects to tag."""
 
-    tag = Hidden()
+    tag = TextLine()
     """The id of the tag; "" for each object's suggested one."""
     row = Ticks()
     """The chosen objects, by `Gap.key`."""
@@ -71,9 +71,8 @@ def coverage(request: AccountRequest) -> HttpResponse:
         require(request.user, Role.PLANNER)
     if form.is_valid():
         chosen = form.cleaned_data["tag"]
-        applied = services.apply(
-            request.account.pk, form.cleaned_data["row"], read_id(chosen), by=request.user.actor, administers=administers
-        )
+        tag = (read_id(chosen) or 0) if chosen else None  # there is no tag 0
+        applied = services.apply(request.account.pk, form.cleaned_data["row"], tag, by=request.user.actor, administers=administers)
         done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
     untagged = services.coverage(of_django(connection), request.account.pk)
     with account_reader(request.account.pk) as reader:

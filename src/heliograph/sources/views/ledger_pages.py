@@ -348,6 +348,8 @@ def _flow(name: str, flow: int, event: int, balance: FlowBalance) -> Mapping[str
 def ledger_gaps_file(request: AccountRequest) -> HttpResponse:
     """The gaps that match the filters as CSV, all of them."""
     filters = GapFilters(request)
+    if refusal := filters.refuse_unread(event_url(filters.cleaned_data["event"])):
+        return refusal
     with read_database() as db:
         gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)
         rows = _gaps(db, request.account.pk, gaps)

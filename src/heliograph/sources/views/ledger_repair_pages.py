@@ -104,6 +104,8 @@ def ledger_repair_all(request: AccountRequest) -> HttpResponse:
     event, kind = filters.cleaned_data["event"], filters.cleaned_data["kind"]
     if kind is None:
         raise Http404
+    if refusal := filters.refuse_unread(event_url(event)):
+        return refusal
     with read_database() as db:
         gaps = filtered_gaps(ledger_of(db, request.account.pk), filters.gap_filter)
     href, count = filters.address(reverse("ledger-event")), len(gaps)

@@ -142,7 +142,7 @@ class EventsForm(Form):
 class _OurEvent(Form):
     """Our event of a row, posted as to-<key>."""
 
-    to = Select(options=())
+    to = Select(options=(), any_value=True)
 
     def add_prefix(self, field_name: str) -> str:
         return f"{field_name}-{self.prefix}"

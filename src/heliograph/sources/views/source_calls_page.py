@@ -18,6 +18,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.languages import translated
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.domain.ids import read_id
 from heliograph.domain.source.call_body import NoCallBody
 from heliograph.domain.source.call_documents import CallProblem, MappedCall
 from heliograph.domain.source.call_mapping import PLAIN_TARGETS, PROPERTIES, CallMapping
@@ -39,7 +40,7 @@ from heliograph.sources.views.call_mapping_rows import json_line
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import read_database
 from heliograph.store.stored_calls import StoredCall, unpack_body
-from heliograph.web.form_fields import Ticks
+from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form, posted, pressed
 from heliograph.web.toasts import say
 
@@ -51,12 +52,23 @@ MOST_NAMED: Final = 10
 MOST_DOCUMENTS: Final = 5
 """Registrations of one call whose documents are shown."""
 MASK: Final = "•••"
+ALL: Final = "all"
 
 
 class AgainForm(Form):
-    """The calls that run again; none: all that wait."""
+    """The calls that run again."""
 
+    do = Hidden()
+    """ "all" for all that wait, in place of single ones."""
     call = Ticks()
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of single calls. Raises Invalid if there is none, or one that cannot be read."""
+        numbers = [read_id(text) for text in self.posted["call"]]
+        if not numbers or None in numbers:
+            raise Invalid({"source": [_("Nothing was done: these calls cannot be read. Choose them again.")]})
+        return [number for number in numbers if number is not None]
 
 
 @require_safe
@@ -113,8 +125,9 @@ def source_again(request: AccountRequest, id: int) -> HttpResponse:
     """Runs calls again by the mapping as it is now."""
     source = source_row(id)
     form = AgainForm(posted(request))
-    ids = [int(text) for text in form.posted.get("call", ()) if text.isascii() and text.isdecimal() and len(text) < 19]
+    ids: list[int] = []
     try:
+        ids = [] if form.posted["do"] == ALL else form.ids
         with saving(request.account.pk, by=request.user.actor) as transaction:
             count = run_again(transaction, id, ids or None)
     except Invalid as error:

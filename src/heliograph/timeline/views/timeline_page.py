@@ -34,12 +34,13 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.domain.setup.tag_kinds import StandardProperty
+from heliograph.setup.setup_errors import Invalid
 from heliograph.store.instants import from_micros
-from heliograph.timeline.registration_sync import sync_registration
+from heliograph.timeline.registration_sync import check_flow, sync_registration
 from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineCounts, TimelineDelivery
 from heliograph.timeline.views.why_page import answer
 from heliograph.web.cursor import Pager, read_cursor
-from heliograph.web.form_fields import Hidden
+from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import EnumFilter, IdFilter, ListFilters
 from heliograph.web.pages import page
@@ -64,7 +65,12 @@ class TimelineFilters(ListFilters):
 class SyncForm(Form):
     """The flow to send through; "" for all flows."""
 
-    flow = Hidden()
+    flow = TextLine()
+
+    def clean_flow(self) -> int | None:
+        """Its id; None for all flows, 0 for a text that is no id."""
+        text = self.cleaned_data["flow"]
+        return (read_id(text) or 0) if text else None
 
 
 @require_safe
@@ -131,14 +137,17 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
 @needs(Role.PLANNER)
 def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Sync now: sends the registration's current state through every flow that accepts it, or through the one that was chosen."""
-    flow = read_id(SyncForm(request.POST).posted["flow"])
+    flow = SyncForm(request.POST).posted.get("flow", 0)  # none was read: a flow that does not exist
     with account_reader(request.account.pk) as reader:
         timeline = Timeline.load(reader, event, code)
         if timeline is None:
             raise Http404
         id = timeline.registration.id
         try:
+            check_flow(reader, flow)
             synced = sync_registration(reader, id, flow)
+        except Invalid as error:
+            say(request, _("Nothing was sent.") + " " + error.fields["flow"][0])
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + translated(error))
         else:
