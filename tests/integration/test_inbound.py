@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -392,12 +392,20 @@ def test_S2_bodies_of_strangers_keep_out_neither_documents_nor_other_sources(acm
     monkeypatch.setattr(inbound_rules, "MOST_CALL_BYTES", 4_000)
     make_source(acme.db, PATH, STANDARD, SECRET)
     make_source(acme.db, "other", STANDARD, SECRET)
-    with opened(acme, "fast") as sender, closing(socket.create_connection(("127.0.0.1", sender.port), PATIENCE)) as stranger:
-        stranger.sendall(f"POST /in/{PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n".encode() + b"x" * 1_990)
-        until(lambda: send(sender, proven(STANDARD, SECRET)).status == 503)
+    with opened(acme, "fast") as sender, ExitStack() as strangers:
+
+        def is_full() -> bool:
+            """Whether strangers' bodies fill the budget of the source. If not, another one tries: it is refused while a call's bytes are in hand."""
+            if send(sender, proven(STANDARD, SECRET)).status == 503:
+                return True
+            stranger = strangers.enter_context(closing(socket.create_connection(("127.0.0.1", sender.port), PATIENCE)))
+            stranger.sendall(f"POST /in/{PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n".encode() + b"x" * 1_990)
+            return False
+
+        until(is_full)
         said = send(sender, proven(STANDARD, SECRET))
         assert (said.status, said.headers["retry-after"]) == (503, "1")
         assert send(sender, proven(STANDARD, SECRET), path="other").status == 200
         assert sender.post(document()).status == 201
-        stranger.close()
+        strangers.close()
         until(lambda: send(sender, proven(STANDARD, SECRET, id="after")).status == 200)
