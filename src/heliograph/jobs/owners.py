@@ -142,13 +142,20 @@ def _key() -> str:
     return uuid.uuid4().hex[:8]
 
 
-@functools.cache
 def locks() -> OwnerLocks:
     """The locks of the owners of this database."""
     options = settings.HELIOGRAPH
-    if options.on_sqlite:
-        return FileLocks(Path(f"{options.sqlite_file}-owners"), _key())
-    return SessionLocks(options.database_url, _key())
+    return _file_locks(f"{options.sqlite_file}-owners") if options.on_sqlite else _session_locks(options.database_url)
+
+
+@functools.cache
+def _file_locks(folder: str) -> FileLocks:
+    return FileLocks(Path(folder), _key())
+
+
+@functools.cache
+def _session_locks(dsn: str) -> SessionLocks:
+    return SessionLocks(dsn, _key())
 
 
 def new_owner() -> str:
