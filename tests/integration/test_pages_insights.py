@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import re
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from tests.aging import age
 from tests.builders import signal_account
 from tests.builders.outcome import REFUSED
+from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.insights_numbers import NUMBER, listed, number_in
@@ -17,8 +21,10 @@ from tests.page_text import text_of
 from tests.story import Story
 
 from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.figures import Measure
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import RecordKind
+from heliograph.store.instants import from_micros
 
 POSTS = "/signal/metrics/posts/webhooks/"
 
@@ -168,3 +174,34 @@ def test_X3_what_is_no_list_is_not_there(database: DatabaseFacts, client: Client
         for query in ("category=x&facet=y", "mode=x", "connection=-1"):
             assert client.get(f"/signal/metrics/?{query}").status_code == 200
             assert client.get(f"/signal/metrics/records/retries/?{query}").status_code == 200
+
+
+def test_X2_the_period_before_is_a_line_also_across_hours_that_are_to_come(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.ends(site.actions("S26-6")[-1], Delivered(200))
+        site.signs_in(client)
+        first = from_micros(site.setup.db.now()).astimezone(ZoneInfo(site.account.timezone)).date()
+        period = f"?from={first}&to={first + datetime.timedelta(days=1)}"
+        for address in ("/signal/metrics/", POSTS):
+            page = client.get(f"{address}{period}")
+            assert 'class="before"' not in page.content.decode()
+            assert "still to come" in text_of(page.content)
+            assert "The period before" not in text_of(page.content)
+        site.store.run(
+            "INSERT INTO figure_delta (account_id, minute, mode, integration, measure, n)"
+            " SELECT account_id, minute, mode, 2, measure, 5 FROM figure_delta WHERE account_id = :a AND measure = :success LIMIT 1",
+            {"a": site.account.pk, "success": int(Measure.SUCCESS)},
+        )
+        age(site.setup.db, site.account.pk, 1)
+        site.record(person("S26-7", "Nils", "Holm"))
+        site.ends(site.actions("S26-7")[0], Delivered(200))
+        for address, delivered in (("/signal/metrics/", 7), (POSTS, 2)):
+            page = client.get(f"{address}{period}")
+            before = [int(n) for n in re.findall(r"The period before: (\d+) delivered", text_of(page.content))]
+            assert (len(before), sum(before)) == (48, delivered)
+            assert re.search(r"still to come. The period before: 0 delivered", text_of(page.content))
+            assert f"The period before {delivered} " in text_of(page.content)
+        left_out = client.get(f"/signal/metrics/{period}&replays=without")
+        assert "The period before" in text_of(left_out.content)
+        assert "The period before" not in text_of(client.get(f"/signal/metrics/{period}&mode=test").content)

@@ -7,7 +7,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.web.charts import Bucket, Series, SharePart, plot, row_bars, share
+from heliograph.web.charts import Before, Bucket, Series, SharePart, outcomes, plot, row_bars, share
 
 values = st.lists(st.integers(0, 5), min_size=1, max_size=40)
 
@@ -58,3 +58,17 @@ def test_a_column_is_said_with_the_colon_of_the_language() -> None:
     with translation.override("fr"):
         (column,) = plot([Bucket("1", "13:00 à 14:00", "")], [Series("ink", [0], str)], title="Livré").columns
     assert column.description.startswith("13:00 à 14:00\N{NO-BREAK SPACE}:"), column.description
+
+
+def test_X2_the_period_before_is_a_line_across_each_column_also_of_those_to_come() -> None:
+    buckets = [Bucket("13:00", "13:00 to 14:00", "/records/"), Bucket("14:00", "14:00 to 15:00", "", is_to_come=True)]
+    delivered, failed = Series("ink", [12, 0], "{} delivered".format), Series("failed", [3, 0], "{} failed".format)
+    before = Before("Yesterday", [14, 20], "{} delivered".format)
+    plots = outcomes(buckets, delivered, [failed], title="", buckets_of_undelivered=buckets, before=before)
+    assert plots.delivered.ticks[0] == "20"  # the scale has room for the line
+    now, later = plots.delivered.columns
+    assert (now.before, later.before) == ("28.8", "0.0")
+    assert now.description == "13:00 to 14:00: 12 delivered. Yesterday: 14 delivered"
+    assert (later.description, later.href) == ("14:00 to 15:00: still to come. Yesterday: 20 delivered", "")
+    assert plots.undelivered
+    assert [column.before for column in plots.undelivered.columns] == ["", ""]

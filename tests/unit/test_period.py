@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -170,3 +171,27 @@ def test_X1_yesterday_is_compared_by_the_clock_where_the_clocks_were_changed() -
     window = calendar_window(CalendarPeriod.TODAY, now, BERLIN)
     assert (window.until - window.since) // HOUR == 13
     assert local(window.before(BERLIN)) == ("Sat 24 Oct 00:00", "Sat 24 Oct 12:01")
+
+
+@given(
+    st.sampled_from(["today", "yesterday", "week", "4h", "30d"]),
+    st.integers(2**40, 2**51),
+    st.sampled_from(["Europe/Berlin", "Asia/Kathmandu", "UTC"]),
+)
+def test_X2_each_column_of_a_whole_day_or_week_has_one_in_the_period_before(period: str, now: int, zone: str) -> None:
+    window = window_of({"period": period}, now, ZoneInfo(zone))
+    edges, before = window.whole_edges(ZoneInfo(zone)), window.edges_before(ZoneInfo(zone))
+    assert edges[: len(window.edges) - 1] == window.edges[:-1]
+    assert edges[-1] >= window.until
+    assert len(before) == len(edges)
+    assert all(one <= two for one, two in pairwise(before))
+    assert before[0] == window.before(ZoneInfo(zone)).since
+    assert before[-1] == edges[0]
+
+
+def test_X2_today_has_a_column_for_each_hour_that_the_clocks_show() -> None:
+    sunday = int(datetime.datetime(2026, 10, 25, 12, 0, tzinfo=BERLIN).timestamp()) * 1_000_000  # 25 hours
+    window = calendar_window(CalendarPeriod.TODAY, sunday, BERLIN)
+    before = window.edges_before(BERLIN)
+    assert (len(window.whole_edges(BERLIN)), len(before)) == (26, 26)
+    assert [n for n, (one, two) in enumerate(pairwise(before)) if one == two] == [2], "there was one hour from 02:00 to 03:00"

@@ -157,20 +157,31 @@ def outcome_hours(
 
 
 def outcome_columns(
-    db: Database, account: int, mode: Mode, edges: Sequence[int], *, flow: int | None = None, connection: int | None = None
+    db: Database,
+    account: int,
+    mode: Mode,
+    edges: Sequence[int],
+    *,
+    flow: int | None = None,
+    connection: int | None = None,
+    integration: int | None = None,
+    replays: bool = True,
 ) -> OutcomeHours:
     """The outcomes of the actions that were created in each column of a chart. The statement groups them by column, so 400 days cost few rows.
 
     edges: the instants at which columns begin and end, microseconds in whole minutes
-    flow, connection: only actions of this one; None for all
+    flow, connection, integration: only actions of this one; None for all
+    replays: whether actions of replays count
     """
     minutes = [end // MINUTE for end in edges]
     # An hour within one column is read as one row. Of an "odd" hour, which an edge cuts, the minutes are read.
     odd = sorted({minute // _MINUTES for minute in minutes if minute % _MINUTES})
     of_account = Where("account_id = :account", "mode = :mode", account=account, mode=mode.code)
-    of_account &= Where(f"measure IN ({', '.join(map(str, _MEASURES))})")
+    of_account &= Where(f"measure IN ({', '.join(str(number) for number in _MEASURES if replays or number < REPLAYED)})")
     if flow is not None:
         of_account &= Where("flow_id = :flow", flow=flow)
+    if integration is not None:
+        of_account &= Where("integration = :integration", integration=integration)
     if connection is not None:
         of_account &= Where("connection_id = :connection", connection=connection)
     hours = of_account & Where("hour >= :begin", "hour < :end", f"NOT {db.member('hour', 'odd')}" if odd else "")

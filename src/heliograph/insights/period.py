@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -120,18 +120,35 @@ class Window:
 
         now: of a range of days that has not ended, only what has passed is compared
         """
-        end = self.until if now is None else min(self.until, (now // MINUTE + 1) * MINUTE)
-        shift = (
-            {CalendarPeriod.WEEK: 7}.get(self.calendar, 1)
-            if self.calendar
-            else (self.last - self.first).days + 1
-            if self.first and self.last
-            else 0
-        )
-        if not shift:
+        if not self._days_back:
             return Window((2 * self.since - self.until, self.since))
-        since, until = (_shifted(at, shift, zone) for at in (self.since, end))
+        end = self.until if now is None else min(self.until, (now // MINUTE + 1) * MINUTE)
+        since, until = self._before((self.since, end), zone)
         return Window((since, max(until, since + MINUTE)))
+
+    def whole_edges(self, zone: ZoneInfo) -> tuple[int, ...]:
+        """The edges of its columns, of today and this week with those that are still to come."""
+        if self.calendar not in (CalendarPeriod.TODAY, CalendarPeriod.WEEK):
+            return self.edges
+        begin = from_micros(self.since).astimezone(zone).date()
+        end = _midnight(begin + datetime.timedelta(days=self._days_back), zone)
+        return _edges(self.since, end, 60 if self.calendar is CalendarPeriod.TODAY else 360)
+
+    def edges_before(self, zone: ZoneInfo) -> tuple[int, ...]:
+        """The edges of the period before that correspond to `whole_edges`. Where the clocks were changed, a column may have no width."""
+        return self._before(self.whole_edges(zone), zone)
+
+    @property
+    def _days_back(self) -> int:
+        """How many days before it the period before lies; 0 if that is just as long, and ends where it begins."""
+        if self.calendar:
+            return {CalendarPeriod.WEEK: 7}.get(self.calendar, 1)
+        return (self.last - self.first).days + 1 if self.first and self.last else 0
+
+    def _before(self, instants: Sequence[int], zone: ZoneInfo) -> tuple[int, ...]:
+        if not self._days_back:
+            return tuple(at + self.since - self.until for at in instants)
+        return tuple(_shifted(at, self._days_back, zone) for at in instants)
 
 
 class WrongPeriod(HeliographError):

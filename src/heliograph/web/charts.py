@@ -53,6 +53,20 @@ class Bucket:
     """The page of its records."""
     is_chosen: bool = False
     """True for the one whose records the page shows. The others are drawn paler."""
+    is_to_come: bool = False
+    """True for one that has not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The numbers of the period before, drawn as a line across each column."""
+
+    name: str
+    """That period: "Yesterday"."""
+    values: Sequence[int]
+    """One for each bucket."""
+    words: Callable[[int], str]
+    """A number in words: "3 delivered"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,8 @@ class ChartColumn:
     at_end: bool = False
     """True for a label so near to the end that it ends with its column."""
     is_chosen: bool = False
+    before: str = ""
+    """The place of the line of the period before, in pixels from the top; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +171,22 @@ def scale_of(top: int, steps: int = 3) -> list[int]:
     return list(range(0, math.ceil(max(top, 1) / step) * step + 1, step))
 
 
-def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, height: int = 144, top: int = 0, steps: int = 3) -> Plot:
+def plot(
+    buckets: Sequence[Bucket],
+    series: Sequence[Series],
+    *,
+    title: str,
+    height: int = 144,
+    top: int = 0,
+    steps: int = 3,
+    before: Before | None = None,
+) -> Plot:
     """A chart with one column for each bucket.
 
     top: the end of a scale that several charts share; 0 for a scale of its own
     """
     totals = [sum(each.values[index] for each in series) for index in range(len(buckets))]
-    scale = scale_of(top or max(totals, default=0), steps)
+    scale = scale_of(top or max([*totals, *(before.values if before else ())], default=0), steps)
     labelled = [index for index, bucket in enumerate(buckets) if bucket.label]
     shown_labels = labelled[:: max(math.ceil(len(labelled) / LABELS), 1)]
     columns = []
@@ -177,12 +202,13 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
         columns.append(
             ChartColumn(
                 bucket.href if totals[index] else "",
-                _description(bucket, index, series),
+                _description(bucket, index, series, before),
                 rects,
                 bucket.label if is_labelled else "",
                 minor=is_labelled and shown_labels.index(index) % 2 != 0,
                 at_end=is_labelled and (index + 1) * AT_END > len(buckets) * (AT_END - 1) and index > 0,
                 is_chosen=bucket.is_chosen,
+                before=f"{height * (1 - before.values[index] / scale[-1]):.1f}" if before else "",
             )
         )
     return Plot(
@@ -191,27 +217,38 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
 
 
 def outcomes(
-    buckets: Sequence[Bucket], delivered: Series, undelivered: Sequence[Series], *, title: str, buckets_of_undelivered: Sequence[Bucket]
+    buckets: Sequence[Bucket],
+    delivered: Series,
+    undelivered: Sequence[Series],
+    *,
+    title: str,
+    buckets_of_undelivered: Sequence[Bucket],
+    before: Before | None = None,
 ) -> OutcomePlots:
     """The charts of what became of each column.
 
     buckets_of_undelivered: the columns with the pages of what was not delivered
+    before: what was delivered in the period before
     """
     bad = None
     if any(any(series.values) for series in undelivered):
         bad = plot(buckets_of_undelivered, undelivered, title=_("Not delivered"), height=40, steps=2)
     chosen = next((index for index, bucket in enumerate(buckets) if bucket.is_chosen), None)
     return OutcomePlots(
-        plot(buckets, [delivered], title=title, height=96, steps=2),
+        plot(buckets, [delivered], title=title, height=96, steps=2, before=before),
         bad,
         "" if chosen is None else _description(buckets[chosen], chosen, [delivered, *undelivered]),
     )
 
 
-def _description(bucket: Bucket, index: int, series: Sequence[Series]) -> str:
-    """What one column says, such as "13:00 to 14:00: 12 delivered, 1 failed"."""
+def _description(bucket: Bucket, index: int, series: Sequence[Series], before: Before | None = None) -> str:
+    """What one column says, such as "13:00 to 14:00: 12 delivered, 1 failed", and the period before: ". Yesterday: 14 delivered"."""
     values = ", ".join(each.words(each.values[index]) for each in series if each.values[index])
-    return _("%(name)s: %(state)s") % {"name": bucket.words, "state": values or _("nothing")}
+    state = _("still to come") if bucket.is_to_come else values or _("nothing")
+    text = _("%(name)s: %(state)s") % {"name": bucket.words, "state": state}
+    if before is None:
+        return text
+    return f"{text}. " + _("%(name)s: %(state)s") % {"name": before.name, "state": before.words(before.values[index])}
 
 
 def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse
@@ -26,7 +27,7 @@ from heliograph.insights.views.delivered_text import delivered_text
 from heliograph.insights.views.destination_table import destination_rows
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.insights.views.reason_rows import reason_rows, untagged_context
-from heliograph.web.charts import Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
+from heliograph.web.charts import Before, Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
 
 NOT_REPORTED = "-"
@@ -68,7 +69,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = figures.reports_leads
         reasons, all_reasons = reason_rows(reader, frame)
-        before = frame.figures_before(reader)
+        before, line = frame.figures_before(reader), frame.delivered_before(reader)
         destinations = destination_rows(reader, frame, figures, before)
     success, failures = tiles.pie
     return page(
@@ -81,8 +82,9 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         people_known=all(row["people"] is not None for row in destinations),
         hours_head=frame.columns_text,
         before_head=frame.before_heading if any(row["before"] for row in destinations) else "",
-        hours=_hours(figures, frame),
-        hours_legend=_outcome_legend(tiles, frame),
+        hours=_hours(figures, frame, line),
+        hours_legend=_outcome_legend(tiles, frame, line),
+        hours_said=_("The line is the period before. Each column opens its records.") if line else "",
         tiles=_summary_tiles(tiles, frame, reports_leads=reports_leads),
         nothing=not tiles.changes and not tiles.triggered and not any(map(any, activity.values())),
         equation=_equation(tiles, frame),
@@ -175,21 +177,24 @@ def _retry_plot(buckets: Sequence[Bucket], retries: Sequence[int], delivered: Se
     )
 
 
-def _hours(figures: PeriodFigures, frame: Frame) -> OutcomePlots:
-    """What became of the actions of each column, by their state now."""
+def _hours(figures: PeriodFigures, frame: Frame, before: Before | None) -> OutcomePlots:
+    """What became of the actions of each column, by their state now. Beside the period before, a day or week is whole."""
     delivered = Series("ink", figures.by_column(Measure.SUCCESS), numbers.delivered)
     undelivered = [
         Series("wait", figures.by_column(Measure.QUEUED), numbers.waiting),
         Series("failed", figures.by_column(Measure.FAILED), numbers.failed),
         Series("invalid", figures.by_column(Measure.VALIDATION), numbers.invalid),
     ]
-    empty = frame.columns_before_account(frame.window.edges, *(series.values for series in (delivered, *undelivered)))
-    cut = [replace(series, values=series.values[empty:]) for series in (delivered, *undelivered)]
-    buckets, of_undelivered = (frame.buckets(kind, empty) for kind in (RecordKind.SUCCESS, RecordKind.FAILURES))
-    return outcomes(buckets, cut[0], cut[1:], title=_("Delivered, and not delivered"), buckets_of_undelivered=of_undelivered)
+    edges = frame.window.whole_edges(ZoneInfo(frame.request.account.timezone)) if before else frame.window.edges
+    empty = 0 if before else frame.columns_before_account(edges, *(series.values for series in (delivered, *undelivered)))
+    to_come = (0,) * (len(edges) - len(frame.window.edges))
+    cut = [replace(series, values=(*series.values[empty:], *to_come)) for series in (delivered, *undelivered)]
+    buckets, of_undelivered = (frame.buckets(kind, empty, edges) for kind in (RecordKind.SUCCESS, RecordKind.FAILURES))
+    title = _("Delivered, and not delivered")
+    return outcomes(buckets, cut[0], cut[1:], title=title, buckets_of_undelivered=of_undelivered, before=before)
 
 
-def _outcome_legend(tiles: Figures, frame: Frame) -> list[tuple[str, str, int, str]]:
+def _outcome_legend(tiles: Figures, frame: Frame, before: Before | None) -> list[tuple[str, str, int, str]]:
     """The outcomes with their numbers, each with the page of its records. What there is nothing of is left out, except what was delivered."""
     parts = (
         (_("Delivered"), "ink", tiles.success, RecordKind.SUCCESS),
@@ -197,7 +202,10 @@ def _outcome_legend(tiles: Figures, frame: Frame) -> list[tuple[str, str, int, s
         (_("Failed"), "failed", tiles.failed, RecordKind.FAILED),
         (_("Invalid"), "invalid", tiles.validation, RecordKind.VALIDATION),
     )
-    return [(name, tone, n, frame.number_at(kind, n) if n else "") for name, tone, n, kind in parts if n or tone == "ink"]
+    legend = [(name, tone, n, frame.number_at(kind, n) if n else "") for name, tone, n, kind in parts if n or tone == "ink"]
+    if before:
+        legend.insert(1, (before.name, "before", sum(before.values), ""))
+    return legend
 
 
 def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:

@@ -18,7 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries import outcome_numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
+from heliograph.deliveries.outcome_hours import outcome_columns
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.current_event import current_event
@@ -29,7 +31,7 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.instants import from_micros, to_micros
-from heliograph.web.charts import Bucket
+from heliograph.web.charts import Before, Bucket
 from heliograph.web.date_texts import date_text
 from heliograph.web.pages import page
 
@@ -153,33 +155,54 @@ class Frame(FigureScope):
         }
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
 
-    def buckets(self, kind: RecordKind, skipped: int = 0, **narrowed: object) -> list[Bucket]:
+    def buckets(self, kind: RecordKind, skipped: int = 0, edges: Sequence[int] = (), **narrowed: object) -> list[Bucket]:
         """The columns of a chart, each with the URL of its records.
 
         skipped: the number of columns that are left out at the beginning
+        edges: where they begin and end; () for those of the period. Columns that have not begun have no records.
         """
-        edges = self.window.edges[skipped:]
+        edges = (edges or self.window.edges)[skipped:]
         return [
             Bucket(
-                self._label(since, is_first=since == edges[0]),
+                self._label(since, edges),
                 self._stretch(since, until),
                 self.records_at(kind, since, until, **narrowed),
+                is_to_come=since >= self.seen > 0,
             )
             for since, until in pairwise(edges)
         ]
 
-    def _label(self, since: int, *, is_first: bool) -> str:
-        """What the axis says below the column that begins then. In a period of several days only the first column of each day has a label."""
+    def _label(self, since: int, edges: Sequence[int]) -> str:
+        """What the axis says below the column that begins then. In a chart of several days only the first column of each day has a label."""
         window, local = self.window, self._local(since)
         if window.step >= DAY * MINUTE:
             return date_text(local, "j M")
-        if window.until - window.since <= 2 * DAY * MINUTE:
+        if edges[-1] - edges[0] <= 2 * DAY * MINUTE:
             return date_text(local, "H:i")
-        return date_text(local, "D j") if is_first or local.hour < window.step // HOUR else ""
+        return date_text(local, "D j") if since == edges[0] or local.hour < window.step // HOUR else ""
 
     def figures_before(self, reader: AccountReader) -> PeriodFigures:
         """The figures of the period before, to compare with."""
         return replace(self, window=self.window.before(ZoneInfo(self.request.account.timezone), reader.db.now())).figures(reader)
+
+    def delivered_before(self, reader: AccountReader) -> Before | None:
+        """What was delivered in the period before, for each column of `Window.whole_edges`; None if nothing was."""
+        edges = self.window.edges_before(ZoneInfo(self.request.account.timezone))
+        counted = outcome_columns(reader.db, reader.account, self.mode, edges, integration=self.code, replays=self.counts_replays)
+        return Before(self.before_name, counted.delivered, outcome_numbers.delivered) if counted.sent else None
+
+    @property
+    def before_name(self) -> str:
+        """The period before by its name."""
+        match self.window.calendar:
+            case CalendarPeriod.TODAY:
+                return _("Yesterday")
+            case CalendarPeriod.YESTERDAY:
+                return _("The day before")
+            case CalendarPeriod.WEEK:
+                return _("Last week")
+            case _:
+                return _("The period before")
 
     @property
     def before_text(self) -> str:
