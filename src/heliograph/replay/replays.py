@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -192,14 +192,12 @@ def is_outdated(config: AccountConfig, state: ReplayState) -> bool:
     return state.stage is Stage.CHECKED and state.replay.config_version not in (0, config.version)
 
 
-def actions_sent(db: Database, state: ReplayState) -> int | None:
-    """How many actions were sent, or are still to be sent; None before the start. Actions that a cancel withdrew do not count."""
-    if state.send is None:
-        return None
-    if state.stage is Stage.CANCELLED:
-        counts = sent_counts(db, state)
-        return counts.chosen - counts.not_sent - counts.filtered - counts.gone
-    return int(state.send.counts.get("sent", 0))
+def actions_sent(db: Database, states: Sequence[ReplayState]) -> dict[int, int]:
+    """How many actions were sent, or are still to be sent, by the id of each replay that has been started. Actions that a cancel withdrew do not
+    count."""
+    cancelled = sent_counts_of(db, [state for state in states if state.stage is Stage.CANCELLED])
+    sent = {state.replay.pk: int(state.send.counts.get("sent", 0)) for state in states if state.send is not None}
+    return sent | {id: counts.chosen - counts.not_sent - counts.filtered - counts.gone for id, counts in cancelled.items()}
 
 
 def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason: str, *, by: str) -> Replay:
@@ -298,30 +296,51 @@ def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:
 
 def sent_counts(db: Database, state: ReplayState) -> SentCounts:
     """The results of the chosen lines so far."""
-    params = {"replay": state.replay.pk}
+    return sent_counts_of(db, [state])[state.replay.pk]
+
+
+def sent_counts_of(db: Database, states: Sequence[ReplayState]) -> dict[int, SentCounts]:
+    """The results of the chosen lines so far, by the id of each replay."""
+    if not states:
+        return {}
+    ids = [state.replay.pk for state in states]
+    results: dict[int, dict[ActionState, int]] = {id: {} for id in ids}
+    withdrawn: dict[int, int] = dict.fromkeys(ids, 0)
     rows = db.all(
-        "SELECT a.state, count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay GROUP BY a.state",
-        params,
+        "SELECT l.replay_id, a.state, count(*), count(CASE WHEN a.cause = :cause AND a.tries = 0 THEN 1 END)"
+        f" FROM replay_line l JOIN action a ON a.id = l.action_id WHERE {db.member('l.replay_id', 'replays')} GROUP BY l.replay_id, a.state",
+        {"replays": ids, "cause": Cause.REPLAY_CANCELLED},
     )
-    states = {ActionState(code): int(n) for code, n in rows}
-    withdrawn: int = db.all(
-        "SELECT count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay AND a.state = :failed AND a.cause = :cause AND a.tries = 0",
-        params | {"failed": ActionState.FAILED, "cause": Cause.REPLAY_CANCELLED},
-    )[0][0]
-    left: dict[int, int] = dict(
-        db.all("SELECT left_out, count(*) FROM replay_line WHERE replay_id = :replay AND left_out > 0 GROUP BY left_out", params)
+    for id, code, count, of_cause in rows:
+        results[id][ActionState(code)] = int(count)
+        if ActionState(code) is ActionState.FAILED:
+            withdrawn[id] = int(of_cause)
+    left: dict[int, dict[int, int]] = {id: {} for id in ids}
+    rows = db.all(
+        f"SELECT replay_id, left_out, count(*) FROM replay_line WHERE {db.member('replay_id', 'replays')} AND left_out > 0"
+        " GROUP BY replay_id, left_out",
+        {"replays": ids},
     )
+    for id, why, count in rows:
+        left[id][why] = int(count)
+    return {
+        state.replay.pk: _counts(state, results[state.replay.pk], left[state.replay.pk], withdrawn[state.replay.pk]) for state in states
+    }
+
+
+def _counts(state: ReplayState, results: Mapping[ActionState, int], left: Mapping[int, int], withdrawn: int) -> SentCounts:
+    """results: by the state of their action. left: lines without one, by why they were left out. withdrawn: failed ones that the cancel ended"""
     chosen = int(state.send.parameters["total"]) if state.send else 0
-    known = sum(states.values()) + sum(left.values())
+    known = sum(results.values()) + sum(left.values())
     return SentCounts(
         chosen=chosen,
-        success=states.get(ActionState.SUCCESS, 0),
-        superseded=states.get(ActionState.SUPERSEDED, 0),
-        queued=states.get(ActionState.QUEUED, 0),
-        failed=states.get(ActionState.FAILED, 0) - withdrawn,
-        validation=states.get(ActionState.VALIDATION, 0),
-        filtered=int(left.get(send_job.FILTERED, 0)),
-        gone=int(left.get(send_job.GONE, 0)),
+        success=results.get(ActionState.SUCCESS, 0),
+        superseded=results.get(ActionState.SUPERSEDED, 0),
+        queued=results.get(ActionState.QUEUED, 0),
+        failed=results.get(ActionState.FAILED, 0) - withdrawn,
+        validation=results.get(ActionState.VALIDATION, 0),
+        filtered=left.get(send_job.FILTERED, 0),
+        gone=left.get(send_job.GONE, 0),
         not_sent=withdrawn + (max(0, chosen - known) if state.stage is Stage.CANCELLED else 0),
     )
 

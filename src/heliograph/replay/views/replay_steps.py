@@ -196,10 +196,12 @@ def _past(request: AccountRequest, reader: AccountReader) -> tuple[list[dict[str
     states = replays.states_of(reader.account, rows)
     events = reader.events({id for row in rows if (id := row.selection.get("event")) is not None})
     people = names_of_users(reader.account, [mark for row in rows for mark in (row.by, row.started_by, row.stopped_by)])
-    return [_past_row(reader, state, events, people) for state in states], Pager.from_page(request, listed, "")
+    sent = replays.actions_sent(reader.db, states)
+    rows_shown = [_past_row(reader, state, events, people, sent.get(state.replay.pk)) for state in states]
+    return rows_shown, Pager.from_page(request, listed, "")
 
 
-def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: dict[str, str]) -> dict[str, Any]:
+def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: dict[str, str], sent: int | None) -> dict[str, Any]:
     row = state.replay
     event = events.get(row.selection.get("event"))
     flow = reader.config.flows.get(row.flow_id)
@@ -210,7 +212,7 @@ def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: di
         "flow": (flow.name if flow else row.flow_name) or _("Without a name"),
         "range": selected(Selection.from_json(row.selection), event.code if event else ""),
         "by": people.get(row.started_by or row.by, ""),
-        "sent": replays.actions_sent(reader.db, state),
+        "sent": sent,
         "state": STAGES[state.stage],
         "queue_place": queue_place(job) if job.is_waiting and row.stopped is None else "",
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -71,7 +72,6 @@ def ledger(request: AccountRequest) -> HttpResponse:
     """Each event and source: there, here, owed and delivered."""
     with read_database() as db:
         rows = ledger_of(db, request.account.pk).rows
-    folders = Source.objects.filter(deleted_at=None, platform=FOLDER).exclude(state=SourceState.DRAFT)
     return settings_page(
         request,
         "sources/ledger.html",
@@ -80,14 +80,22 @@ def ledger(request: AccountRequest) -> HttpResponse:
         is_bad=any(row.balance.gaps or row.flows.to_go for row in rows),
         verdict=words.verdict(rows),
         rows=[_row(row) for row in rows],
-        folders=[_folder(source) for source in folders],
+        folders=_folders(),
         days=DAYS,
     )
 
 
-def _folder(source: Source) -> Mapping[str, Any]:
+def _folders() -> list[Mapping[str, Any]]:
+    """The watched folders, each with what became of its last file."""
+    newest = SourceCall.objects.filter(source=OuterRef("pk"), kind=CallKind.FILE).order_by("-at", "-id").values("pk")[:1]
+    folders = Source.objects.filter(deleted_at=None, platform=FOLDER).exclude(state=SourceState.DRAFT)
+    ids = dict(folders.annotate(file=Subquery(newest)).values_list("pk", "file"))
+    files = SourceCall.objects.defer("body").in_bulk([id for id in ids.values() if id is not None])
+    return [_folder(source, files.get(ids.get(source.pk))) for source in folders]
+
+
+def _folder(source: Source, file: SourceCall | None) -> Mapping[str, Any]:
     """A watched folder, with what became of its last file."""
-    file = SourceCall.objects.filter(source=source, kind=CallKind.FILE).order_by("-at", "-id").first()
     return {
         "name": source.name,
         "href": reverse("source", args=(source.pk,)),
