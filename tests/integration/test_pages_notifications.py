@@ -22,7 +22,7 @@ from heliograph.domain.notification.notification_settings import MAIL, Rule, Set
 from heliograph.flows.models import Flow
 from heliograph.notifications import stored_settings
 from heliograph.notifications.letters import Letter, Phase
-from heliograph.notifications.models import Message
+from heliograph.notifications.models import Message, MessageState
 from heliograph.notifications.unsubscribe_links import Subscription, path_of
 from heliograph.notifications.views.log_page import MOST_COUNTED
 from heliograph.setup.services.account_creation import AccountFacts, create_account
@@ -302,11 +302,118 @@ def test_B4_an_address_of_the_account_leaves_the_settings_and_every_rule(told: T
         everything = Settings((team,), {Kind.REFUSES: frozenset({team}), Kind.FAILED: frozenset({team})})
         stored_settings.save_settings(told.story.account, stored_settings.ACCOUNT, everything, told.config, by="user:1")
         stored_settings.save_rule(told.story.account, "connection", crm, Rule(frozenset({ada.pk}), (team,)), told.config, by="user:1")
-    client.post(path_of(Subscription(told.story.account, 0, team, Kind.REFUSES)), {"do": "stop"})
+    client.post(path_of(Subscription(told.story.account, 0, team, Kind.REFUSES)), {"do": "all"})
     with scope(account=told.story.account):
         assert stored_settings.rules_of(told.story.account)["connection", crm].ways == ()
+    assert saved(told, stored_settings.ACCOUNT).chosen == {}
+
+
+def test_B4_an_address_of_the_account_stops_one_kind_in_the_settings_and_every_rule(told: Told, ada: User, client: Client) -> None:
+    crm, team = told.story.connection("CRM", "/crm"), "team@example.org"
+    with scope(account=told.story.account):
+        everything = Settings((team,), {Kind.REFUSES: frozenset({team}), Kind.FAILED: frozenset({team})})
+        stored_settings.save_settings(told.story.account, stored_settings.ACCOUNT, everything, told.config, by="user:1")
+        stored_settings.save_rule(told.story.account, "connection", crm, Rule(ways=(team,)), told.config, by="user:1")
+    stopped = client.post(path_of(Subscription(told.story.account, 0, team, Kind.REFUSES)), {"do": "stop"}).text
+    assert "team@example.org still gets the other notifications." in stopped
     assert not saved(told, stored_settings.ACCOUNT).ways_of(Kind.REFUSES)
     assert saved(told, stored_settings.ACCOUNT).ways_of(Kind.FAILED) == {team}
+
+    def told_of(kind: Kind) -> list[str]:
+        with scope(account=told.story.account):
+            return [
+                each.address for each in stored_settings.audience_of(told.account, told.config, frozenset()).recipients(Topic(kind, crm))
+            ]
+
+    assert told_of(Kind.WAITS) == [team], "the rule keeps it for its other kinds"
+    assert told_of(Kind.REFUSES) == [ada.email], "nobody is left in the rule for this kind"
+    client.force_login(ada)
+    assert "e-mail, without Refuses, paused" in client.get(reverse("notification-rules")).text
+    with scope(account=told.story.account):  # somebody saves the rule anew: the link still holds
+        stored_settings.save_rule(told.story.account, "connection", crm, Rule(frozenset({ada.pk}), (team,)), told.config, by="user:1")
+    assert told_of(Kind.REFUSES) == [ada.email]
+    for kind in (Kind.WAITS, Kind.FAILED, Kind.ENDS):
+        client.post(path_of(Subscription(told.story.account, 0, team, kind)), {"do": "stop"})
+    with scope(account=told.story.account):
+        assert stored_settings.rules_of(told.story.account)["connection", crm] == Rule(frozenset({ada.pk})), "it has stopped all of them"
+
+
+def test_B4_a_stopped_kind_is_not_sent_from_the_outbox_either(told: Told, ada: User, client: Client) -> None:
+    with scope(account=told.story.account):
+        at = told.story.db.now()
+        facts = {"account_id": told.story.account, "way": MAIL, "address": ada.email, "user_id": ada.pk, "phase": Phase.OPENED}
+        for key, kind in (("1", Kind.REFUSES), ("2", Kind.FAILED)):
+            Message.objects.create(
+                **facts, key=key, uid=key, kind=kind, title="x", body=Letter("x").to_body(), due=at, created=at, in_quiet_hours=True
+            )
+    client.post(path_of(Subscription(told.story.account, ada.pk, ada.email, Kind.REFUSES)), {"do": "stop"})
+    told.office.send_due(now=told.now)
+    assert [str(mail["Subject"]) for mail in told.mailbox.mails] == ["x"]
+    with scope(account=told.story.account):
+        states = dict(Message.objects.values_list("key", "state"))
+    assert states == {"1": MessageState.NOT_NEEDED, "2": MessageState.SENT}
+
+
+def test_B4_whoever_has_stopped_a_kind_is_not_told_either_that_it_is_over(told: Told, ada: User, client: Client) -> None:
+    bob = told.story.person(name="Bob", email="bob@example.org")
+    team, crm = "team@example.org", told.story.connection("CRM", "/crm")
+    with scope(account=told.story.account):
+        everything = Settings((team,), {Kind.REFUSES: frozenset({team})})
+        stored_settings.save_settings(told.story.account, stored_settings.ACCOUNT, everything, told.config, by="user:1")
+    told.story.pause(crm)
+    told.passes(2)
+    assert told.turn() == ["CRM is paused"] * 3
+    for user, address in ((ada.pk, ada.email), (0, team)):
+        client.post(path_of(Subscription(told.story.account, user, address, Kind.REFUSES)), {"do": "stop"})
+    told.story.resume(crm)
+    told.turn()
+    told.passes(2)
+    told.turn()
+    resolved = [mail["To"] for mail in told.mailbox.mails if str(mail["Subject"]) == "Resolved: CRM is no longer paused"]
+    assert resolved == [bob.email]
+
+
+def test_B4_a_message_that_cannot_be_written_holds_up_no_other(told: Told, ada: User) -> None:
+    with scope(account=told.story.account):
+        at = told.story.db.now()
+        facts = {
+            "account_id": told.story.account,
+            "way": MAIL,
+            "address": ada.email,
+            "user_id": ada.pk,
+            "phase": Phase.OPENED,
+            "title": "x",
+        }
+        for key, body in (("1", "no json"), ("2", Letter("x").to_body())):
+            Message.objects.create(**facts, key=key, uid=key, kind=Kind.FAILED, body=body, due=at, created=at)
+    told.office.send_due(now=told.now)
+    assert [str(mail["Subject"]) for mail in told.mailbox.mails] == ["x"]
+    with scope(account=told.story.account):
+        assert Message.objects.get(key="1").result == "Heliograph could not write it. The log says why."
+
+
+def test_B4_whoever_may_no_longer_sign_in_gets_nothing_that_still_waits(told: Told, ada: User) -> None:
+    with scope(account=told.story.account):
+        at = told.story.db.now()
+        Message.objects.create(
+            account_id=told.story.account,
+            way=MAIL,
+            address=ada.email,
+            user_id=ada.pk,
+            phase=Phase.OPENED,
+            key="1",
+            uid="1",
+            kind=Kind.REFUSES,
+            title="x",
+            body=Letter("x").to_body(),
+            due=at,
+            created=at,
+        )
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    told.office.send_due(now=told.now)
+    assert told.mailbox.mails == []
+    with scope(account=told.story.account):
+        assert Message.objects.get().result == "This person may no longer sign in."
 
 
 @pytest.mark.parametrize("token", ["x", "W10~3A1~3Aforged", "a" * 2_000])

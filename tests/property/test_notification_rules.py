@@ -130,7 +130,12 @@ def test_tries_end(result: Result, tries: int) -> None:
 
 @given(
     st.text("abc xyz", max_size=40),
-    st.sampled_from(["zoe@example.org", "0676 12345", "'Österreich'", "“Zoë”", "sk-abcdefghijklmnopqrstuvwxyz", "https://x"]),
+    st.sampled_from(
+        [
+            *("zoe@example.org", "0676 12345", "'Österreich'", "“Zoë”", "sk-abcdefghijklmnopqrstuvwxyz", "https://x", "HTTPS://x", "//x"),
+            *("www.x.example", "x.example", "[click](x)", "<!channel>", "javascript:x"),
+        ]
+    ),
 )
 def test_what_could_be_a_value_or_a_secret_is_not_quoted(words: str, value: str) -> None:
     assert quotable(f"{words} {value} {words}") == ""

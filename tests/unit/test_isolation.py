@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext, override
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heliograph.deliveries.delivery_words import isolated as isolated_name
 from heliograph.web.isolation import isolated
 
 TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -40,6 +41,11 @@ def test_behind_an_isolated_text_nothing_is_open(text: str) -> None:
     assert open_at_the_end("\u2067" + made) == ["RLI"], "it closes nothing that was open before it"
     assert made == text or made.startswith("\u2068")
     assert [c for c in made if c not in TURNS] == [c for c in text if c not in TURNS], "nothing of it is lost"
+
+
+@given(TEXTS)
+def test_behind_a_name_in_a_message_nothing_is_open(text: str) -> None:
+    assert open_at_the_end(isolated_name(text)) == []
 
 
 @pytest.mark.parametrize("turn", TURNS)

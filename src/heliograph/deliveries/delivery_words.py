@@ -25,6 +25,7 @@ from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.compiled_setup import EventConfig
 from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
+from heliograph.web import isolation
 from heliograph.web.date_texts import date_text
 from heliograph.web.field_names import standard_name
 from heliograph.web.templatetags.moments import soon_to_the_second
@@ -37,7 +38,9 @@ TONES = {QueueStatus.RETRY: "wait", QueueStatus.ERROR: "wait", QueueStatus.FAILE
 
 def isolated(name: str) -> str:
     """A name within a sentence, isolated: a right-to-left name would otherwise move a following number or full stop to its other side (UAX
-    #9)."""
+    #9). So would a character in it that turns the direction of writing."""
+    if (turned := isolation.isolated(name)) != name:
+        return turned
     return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if any(bidirectional(c) in ("R", "AL") for c in name) else name
 
 

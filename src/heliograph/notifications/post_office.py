@@ -13,13 +13,13 @@ import structlog
 from django.db import DatabaseError as DjangoDatabaseError
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_scopes import scope, scopes_disabled
 
 from heliograph import failpoints
 from heliograph.accounts.languages import chosen_language, in_language_of
 from heliograph.accounts.models import Account, User
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.domain.errors import HeliographError
 from heliograph.domain.notification import notification_settings as defaults
 from heliograph.domain.notification.audience import Audience, Person, Recipient
 from heliograph.domain.notification.kinds import Kind
@@ -62,7 +62,7 @@ def care(stop: threading.Event) -> None:
                 office.look()
                 office.send_due(stop)
                 remove_old()
-            except driver_errors.operational(DjangoDatabaseError, OSError, HeliographError):
+            except Exception:  # whatever it is, it is over for this time only: nobody else tells people anything
                 log.exception("notifications_failed")
                 connections.close_all()
             _wait(stop, max(EVERY, REST * (time.monotonic() - began)))
@@ -130,7 +130,13 @@ class PostOffice:
             if claimed is None:
                 break
             failpoints.reach(failpoints.Instant.NOTIFICATION_CLAIMED)
-            result, words = _send(claimed)
+            try:
+                result, words = _send(claimed)
+            except driver_errors.operational(DjangoDatabaseError):
+                raise
+            except Exception:  # a bug of ours that one message meets: the others are sent
+                log.exception("notification_failed", message=claimed.first.pk)
+                result, words = Result.REFUSED, _("Heliograph could not write it. The log says why.")
             failpoints.reach(failpoints.Instant.NOTIFICATION_SENT)
             with scopes_disabled():
                 outbox.settle(claimed, self.me, result, words, now=now)
@@ -184,7 +190,10 @@ def _operators() -> Audience:
 def _send(claimed: Claimed) -> tuple[Result, str]:
     """Sends claimed messages as one letter."""
     first = claimed.first
-    reader = User.objects.filter(pk=first.user_id).first() if first.way == MAIL and first.user_id else None
+    is_persons = first.way == MAIL and first.user_id > 0
+    reader = User.objects.filter(pk=first.user_id, is_active=True).first() if is_persons else None
+    if is_persons and reader is None:  # removed or switched off while it waited
+        return Result.IMPOSSIBLE, _("This person may no longer sign in.")
     with in_language_of(reader):
         return _send_letters(claimed)
 

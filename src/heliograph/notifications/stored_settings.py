@@ -20,7 +20,7 @@ from heliograph.domain.notification.audience import Audience, Person
 from heliograph.domain.notification.kinds import Kind
 from heliograph.domain.notification.notification_settings import BadSettings, Rule, Settings, connection_of
 from heliograph.flows.models import Flow
-from heliograph.notifications.models import NotificationRule, NotificationSettings
+from heliograph.notifications.models import Message, MessageState, NotificationRule, NotificationSettings
 from heliograph.setup.setup_errors import Invalid, NotThere
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import from_micros
@@ -96,6 +96,8 @@ def save_rule(account: int, scope: str, thing: int, rule: Rule | None, config: A
         db = of_django(connections["default"])
         row = NotificationRule.objects.select_for_update().filter(account_id=account, scope=scope, thing_id=thing).first()
         before = json.loads(row.body) if row else {}
+        stored = _rule(row.body) if row else None
+        rule = rule.keeping(stored.stopped) if rule and stored else rule
         if rule is None:
             if row is not None:
                 row.delete()
@@ -113,7 +115,12 @@ def save_rule(account: int, scope: str, thing: int, rule: Rule | None, config: A
 
 
 def unsubscribe(account: int, user: int, address: str, kinds: list[Kind]) -> None:
-    """Stops messages of these kinds to an address, in the account's scope: in its person's settings, or in the account's and its rules."""
+    """Stops messages of these kinds to an address, in the account's scope: in its person's settings, or in the account's and its rules. Those
+    that wait for the end of quiet hours, or for another try, are no longer sent."""
+    now = from_micros(of_django(connections["default"]).now())
+    waiting = Message.objects.filter(account_id=account, user_id=user, way=defaults.MAIL, state=MessageState.WAITING, kind__in=kinds)
+    (waiting if user else waiting.filter(address=address)).update(state=MessageState.NOT_NEEDED, ended=now)
+    NotificationSettings.objects.select_for_update().filter(account_id=account, user_id=user).first()
     if user:
         settings = saved_settings(account, user).settings
         stopped = {kind for kind in kinds if defaults.MAIL in settings.ways_of(kind)}
@@ -121,13 +128,13 @@ def unsubscribe(account: int, user: int, address: str, kinds: list[Kind]) -> Non
         return
     stored = saved_settings(account, ACCOUNT)
     _store(account, ACCOUNT, stored.settings.without(kinds, address))
-    for row in NotificationRule.objects.filter(account_id=account):
+    for row in NotificationRule.objects.select_for_update().filter(account_id=account).order_by("pk"):
         rule = _rule(row.body)
         if rule is None or address not in rule.ways:
             continue
-        ways = tuple(way for way in rule.ways if way != address)
-        if ways or rule.users:
-            row.body = json.dumps(Rule(rule.users, ways, rule.kinds).to_body())
+        rule = rule.without(kinds, address)
+        if rule.ways or rule.users:
+            row.body = json.dumps(rule.to_body())
             row.version += 1
             row.save(update_fields=["body", "version"])
         else:  # nobody is left in it: everybody is told again, in place of nobody
@@ -136,6 +143,7 @@ def unsubscribe(account: int, user: int, address: str, kinds: list[Kind]) -> Non
 
 def subscribe(account: int, user: int, kinds: list[Kind]) -> None:
     """Takes an `unsubscribe` of a person back, in the account's scope: what they had before is told again."""
+    NotificationSettings.objects.select_for_update().filter(account_id=account, user_id=user).first()
     stopped = [kind for kind in kinds if kind in _stopped(account, user)]
     settings = saved_settings(account, user).settings
     chosen = dict(settings.chosen) | {kind: settings.ways_of(kind) | {defaults.MAIL} for kind in stopped}

@@ -20,6 +20,7 @@ from heliograph.accounts.languages import STORED
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.notification.audience import Audience, Recipient, Topic
 from heliograph.domain.notification.kinds import Kind
+from heliograph.domain.notification.notification_settings import MAIL
 from heliograph.domain.notification.problem_plan import AT_ONCE, FLAPS_WITHIN, Observed, Stored, is_part_of, plan
 from heliograph.notifications.letter_words import letter_of, resolved_letter
 from heliograph.notifications.letters import Letter, Phase
@@ -109,7 +110,7 @@ def _resolve(watched: Watched, row: Problem, *, silently: bool) -> None:
     if silently:
         return
     seen = observed_of(row)
-    messages = list(about.filter(state__in=_TAKEN_STATES))
+    messages = [each for each in about.filter(state__in=_TAKEN_STATES) if _still_wants(each, Kind(row.kind), watched.audience)]
     _put(
         watched,
         row,
@@ -117,6 +118,17 @@ def _resolve(watched: Watched, row: Problem, *, silently: bool) -> None:
         lambda: resolved_letter(seen, watched.name, watched.now),
         [_recipient_of(message, watched) for message in messages],
     )
+
+
+def _still_wants(message: Message, kind: Kind, audience: Audience) -> bool:
+    """Whether the recipient of a message is told this kind still: no address that has stopped it since, nor anybody who wants none of it now,
+    or may no longer sign in."""
+    if message.way != MAIL:
+        return True
+    if message.user_id:
+        return any(person.id == message.user_id and person.wants.ways_of(kind) for person in audience.people)
+    ways = audience.account.ways_of(kind).union(*(rule.ways_of(kind) for rule in audience.rules.values()))
+    return message.address in ways
 
 
 def _recipient_of(message: Message, watched: Watched) -> Recipient:

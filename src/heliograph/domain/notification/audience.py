@@ -116,7 +116,7 @@ class Audience:
         things = [("connection", topic.connection or 0), *(("flow", flow) for flow in sorted(topic.flows))]
         known = {person.id for person in self.people}
         rules = [rule for thing in things if (rule := self.rules.get(thing)) is not None and topic.kind in rule.kinds]
-        rules = [rule for rule in rules if rule.ways or rule.users & known]  # not one whose people may no longer sign in
+        rules = [rule for rule in rules if rule.ways_of(topic.kind) or rule.users & known]  # not one whose people may no longer sign in
         if not rules:
             makers = {self.makers.get(flow) for flow in topic.flows}
             return (
@@ -125,7 +125,8 @@ class Audience:
                 self.account,
             )
         users = frozenset[int]().union(*(rule.users for rule in rules))
-        return [person for person in self.people if person.id in users], [way for rule in rules for way in rule.ways], self.account
+        ways = [way for rule in rules for way in rule.ways_of(topic.kind)]
+        return [person for person in self.people if person.id in users], ways, self.account
 
     def _on(self, way: str, topic: Topic, own_address: str, recipient: Recipient) -> list[Recipient]:
         """The recipients of a way. One over a connection in trouble, or that is gone, leads to its person, or else to the Administrators."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from heliograph.domain.errors import HeliographError
@@ -128,10 +128,28 @@ class Rule:
     """Connections and addresses."""
     kinds: frozenset[Kind] = frozenset(OF_THINGS)
     """The kinds that it is about. For any other kind, everybody is told as without it."""
+    stopped: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
+    """The kinds that an address no longer gets by it, because the links of e-mails have stopped them."""
+
+    def ways_of(self, kind: Kind) -> tuple[str, ...]:
+        """The ways on which this kind is told."""
+        return tuple(way for way in self.ways if kind not in self.stopped.get(way, ()))
+
+    def without(self, kinds: Iterable[Kind], way: str) -> Rule:
+        """The rule after an address was unsubscribed from these kinds. One that gets none of its kinds any more leaves it."""
+        stopped = self.stopped.get(way, frozenset()) | (self.kinds & frozenset(kinds))
+        if stopped >= self.kinds:
+            return replace(self, ways=tuple(each for each in self.ways if each != way)).keeping(self.stopped)
+        return replace(self, stopped=dict(self.stopped) | {way: stopped}) if stopped else self
+
+    def keeping(self, stopped: Mapping[str, frozenset[Kind]]) -> Rule:
+        """The rule with the kinds that were stopped before for its ways: whoever saves it anew does not undo the link of an e-mail."""
+        return replace(self, stopped={way: kinds for way, kinds in stopped.items() if way in self.ways})
 
     def to_body(self) -> dict[str, Any]:
         """As JSON."""
-        return {"users": sorted(self.users), "ways": list(self.ways), "kinds": sorted(kind.value for kind in self.kinds)}
+        body = {"users": sorted(self.users), "ways": list(self.ways), "kinds": _names(self.kinds)}
+        return body | ({"stopped": {way: _names(kinds) for way, kinds in self.stopped.items()}} if self.stopped else {})
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Rule:
@@ -140,7 +158,8 @@ class Rule:
             rule = cls(
                 frozenset(map(int, body.get("users", ()))),
                 tuple(map(str, body.get("ways", ()))),
-                frozenset(Kind(name) for name in body.get("kinds", ()) if name in set(OF_THINGS)),
+                _kinds(body.get("kinds", ())),
+                {str(way): _kinds(names) for way, names in body.get("stopped", {}).items()},
             )
         except (TypeError, ValueError, AttributeError):
             raise BadSettings from None
@@ -158,3 +177,12 @@ class Rule:
         for way in self.ways:
             if connection_of(way) is None and not is_address(way):
                 raise BadSettings("“%(way)s” is not an e-mail address.", way=way[:100])
+
+
+def _names(kinds: Iterable[Kind]) -> list[str]:
+    return sorted(kind.value for kind in kinds)
+
+
+def _kinds(names: Iterable[str]) -> frozenset[Kind]:
+    """The kinds of things with these names; those of a newer release are left out."""
+    return frozenset(Kind(name) for name in names if name in set(OF_THINGS))

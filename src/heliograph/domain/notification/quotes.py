@@ -6,8 +6,11 @@ import re
 from typing import Final
 
 LONGEST: Final = 120
-_DOUBTFUL: Final = re.compile(r"@|https?:|\d{4,}|[A-Za-z0-9+/_=-]{24,}|\+\d|'[^']*'|\"[^\"]*\"|[‘“„«][^’”»]*[’”»]")
-"""An address, a link, a number of four digits or more, what looks like a key, a phone number, and whatever is quoted."""
+_DOUBTFUL: Final = re.compile(
+    r"@|[a-z]:\S|//|\]\(|[<>]|\w\.[a-z]{2,}|\d{4,}|[a-z0-9+/_=-]{24,}|\+\d|'[^']*'|\"[^\"]*\"|[‘“„«][^’”»]*[’”»]", re.IGNORECASE
+)
+"""An address, what mail programs and chats make a link of, a number of four digits or more, what looks like a key, a phone number, and whatever
+is quoted."""
 
 
 def quotable(words: str) -> str:

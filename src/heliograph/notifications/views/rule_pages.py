@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,7 +199,7 @@ def _row(
     about = ""
     if rule is not None:
         recipients = [(people[user], _("as they chose")) for user in sorted(rule.users) if user in people]
-        recipients += [_told_way(way, config) for way in rule.ways]
+        recipients += [_told_way(way, config, rule.stopped.get(way, frozenset())) for way in rule.ways]
         about = ", ".join(str(SHORT[kind]) for kind in OF_THINGS if kind in rule.kinds)
     elif maker in people:
         recipients = [(people[maker], _("made it"))]
@@ -215,8 +215,11 @@ def _row(
     )
 
 
-def _told_way(way: str, config: AccountConfig) -> Told:
+def _told_way(way: str, config: AccountConfig, stopped: Collection[Kind] = ()) -> Told:
+    """stopped: the kinds that an address has stopped by a link"""
     connection = connection_of(way)
+    if connection is None and stopped:
+        return way, _("e-mail, without %(kinds)s") % {"kinds": ", ".join(str(SHORT[kind]) for kind in Kind if kind in stopped)}
     if connection is None:
         return way, _("e-mail")
     known = config.connections.get(connection)
