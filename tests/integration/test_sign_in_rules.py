@@ -37,9 +37,10 @@ def site(database: DatabaseFacts) -> Iterator[SignalAccount]:
         yield made
 
 
-def test_P1_a_second_factor_required_of_everybody_is_set_up_first(site: SignalAccount, client: Client) -> None:
+@pytest.mark.parametrize("tick", ["1", "on"])
+def test_P1_a_second_factor_required_of_everybody_is_set_up_first(site: SignalAccount, client: Client, tick: str) -> None:
     site.signs_in(client)
-    form = posted(client.get(RULES).content.decode(), "form") | {"second": ["1"], "idle": ["60"]}
+    form = posted(client.get(RULES).content.decode(), "form") | {"second": [tick], "idle": ["60"]}
     assert client.post(RULES, form)["Location"] == RULES
     row = Account.objects.get(pk=site.account.pk)
     assert (row.second_factor_required, row.session_idle_minutes) == (True, 60)

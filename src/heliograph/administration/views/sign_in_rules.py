@@ -27,7 +27,8 @@ from heliograph.web.toasts import say
 class SignInForm(SharedForm):
     """The sign-in rules: whether every user must have a second factor, and when a session ends."""
 
-    second = Choices(gettext_lazy("Second factor"), options=[Choice("1", gettext_lazy("Required for everybody"))])
+    second = Choices(gettext_lazy("Second factor"), options=[Choice("1", gettext_lazy("Required for everybody"))], any_value=True)
+    """Checked by any value: one that cannot be read does not weaken the rule."""
     idle = TextLine(gettext_lazy("Sign out after, in minutes without use"), inputmode="numeric", autocomplete="off")
 
     def clean_idle(self) -> int | None:

@@ -69,7 +69,7 @@ class PersonForm(SharedForm):
     def __init__(self, *args: Any, second: Choice, **given: Any) -> None:
         """second: the checkbox that requires a second factor, as this page words it."""
         super().__init__(*args, **given)
-        self.fields["second"] = Choices(gettext_lazy("Second factor"), options=[second])
+        self.fields["second"] = Choices(gettext_lazy("Second factor"), options=[second], any_value=True)  # by any value
 
     def facts(self, account: Account) -> PersonFacts:
         """The typed data, for the services."""
