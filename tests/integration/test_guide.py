@@ -156,6 +156,15 @@ def test_anchors_and_links_are_written_for_the_page(folder: Path) -> None:
     assert [c.slug if c else "" for c in guide.beside("next")] == ["beginning", ""]
 
 
+def test_tables_fold_on_a_phone(tmp_path: Path) -> None:
+    wide = "| Name | What it is | Where |\n| --- | --- | --- |\n| **Tag** | a *field* | Flows |\n"
+    two = "| Number | Counts |\n| --- | --- |\n| Flows | all |\n"
+    html = rendered(f"# T\n\n{wide}\n{two}", Addresses(lambda page, anchor: page, str), tmp_path).html
+    assert html.count('<table class="table folds">') == 2
+    assert '<td class="row-lead"><strong>Tag</strong></td>\n<td data-th="What it is">a <em>field</em></td>\n<td data-th="Where">Flows</td>' in html
+    assert '<td class="row-lead">Flows</td>\n<td>all</td>' in html
+
+
 def test_markdown_cannot_bring_html_or_script(tmp_path: Path) -> None:
     source = "# T\n\n<script>alert(1)</script>\n\n<b onclick=x>b</b> [x](javascript:alert(1)) [y](data:text/html,z)"
     shown = rendered(source, Addresses(lambda file, anchor: file, lambda name: name), tmp_path)

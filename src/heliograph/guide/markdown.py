@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -69,8 +70,7 @@ def rendered(markdown: str, addresses: Addresses, pictures: Path, anchors: Seque
     sections = _sections(title, tokens, anchors)
     for token in [each for block in tokens for each in (block, *(block.children or ()))]:
         _address(token, addresses, pictures)
-        if token.type == "table_open":
-            token.attrSet("class", "table")
+    _fold_tables(tokens)
     return GuidePage(title, _markdown.renderer.render(tokens, _markdown.options, {}), sections)
 
 
@@ -99,6 +99,28 @@ def _sections(title: str, tokens: Sequence[Token], anchors: Sequence[str]) -> tu
         after_heading = token.type == "heading_open"
     sections.append(Section(anchor, heading, level, " ".join(texts)))
     return tuple(sections)
+
+
+def _fold_tables(tokens: Sequence[Token]) -> None:
+    """Makes tables such that they fold on a phone: each row becomes a block that begins with its first cell, and further cells name their column.
+    The second cell of two needs no name.
+    """
+    heads: list[str] = []
+    column = 0
+    for token, following in pairwise(tokens):
+        if token.type == "table_open":
+            token.attrSet("class", "table folds")
+            heads = []
+        elif token.type == "th_open":
+            heads.append(_plain(following))
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "td_open":
+            if column == 0:
+                token.attrSet("class", "row-lead")
+            elif len(heads) > 2:
+                token.attrSet("data-th", heads[column])
+            column += 1
 
 
 def _free_anchor(heading: str, taken: set[str]) -> str:
