@@ -177,6 +177,71 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         assert "0 changes are checked." in text_of(again.encode())
 
 
+def test_35_8_parts_of_the_bar_lead_to_their_rows(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.record("A-1", status="New", profile={"first_name": "Zoë"})
+        site.record("A-2", status="New", profile={"first_name": "Ana"})
+        site.signs_in(client, Role.PLANNER)
+        new = [f"B-{number:02};New;Ida" for number in range(30)]
+        id = upload(client, "\n".join(["code;status;first name", "A-1;Attended;Zoë", "A-2;New;Ana", *new]))
+        page = to_dry_run(site, client, id)
+        assert "registrations would be new" not in text_of(page.encode())
+        href = {words: each for each, words in re.findall(r'<a href="([^"]*\?rows=[^"]*)">([^<]*)</a>', page)}
+        assert set(href) == {"New", "Changed", "The same"}
+        text = text_of(client.get(href["New"].partition("#")[0]).content)
+        assert "30 registrations would be new" in text
+        assert "The first 25 of them, in the order of the file." in text
+        assert ("B-24" in text, "B-25" in text) == (True, False)
+        changed = client.get(href["Changed"].partition("#")[0]).content.decode()
+        assert "1 registration would change" in text_of(changed.encode())
+        assert f'<a href="/registrations/{EVENT}/A-1/">' in changed
+        assert f'<a href="/registrations/{EVENT}/A-2/">' in client.get(href["The same"].partition("#")[0]).content.decode()
+        assert 'id="rows"' not in client.get(f"/import/{id}/dry-run/?rows=erased").content.decode()
+
+
+def test_35_8_a_part_without_rows_is_no_link(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        page = to_dry_run(site, client, upload(client, "code,status\nB-1,New\n"))
+        assert re.findall(r"\?rows=(\w+)#rows", page) == ["created"]
+
+
+def test_35_8_the_result_says_what_was_sent(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code,status\nB-1,Paid\nB-2,Paid\nB-3,Paid\nB-4,Visa pending\n")
+        url, page = f"/import/{id}/dry-run/", to_dry_run(site, client, id)
+        form = posted(page, "dry")
+        form["create"] = [str(number) for number, lack in enumerate(_result(site)["lacks"]) if lack["name"] == "Visa pending"]
+        client.post(url, form | {"do": ["again"]})
+        site.run_jobs()
+        page = client.get(url).content.decode()
+        assert "1 time a flow would wait, because a status or another name has no tag. Tag coverage" in text_of(page.encode())
+        begun = client.post(url, posted(page, "dry") | {"do": ["import"], "quiet": ["0"]})["Location"]
+        assert "What was sent" not in text_of(client.get(begun).content)
+        site.run_jobs()
+        site.record("C-1", status="Paid")
+        site.store.run("UPDATE action SET state = 10 WHERE id = (SELECT min(id) FROM action)", {})
+        result = client.get(begun).content.decode()
+        assert "What was sent Delivered 1 Waiting 2 Failed 0 Wait for a tag 1 All 4" in text_of(result.encode())
+        feed = re.findall(r'href="(/signal/metrics/feed/[^"]*result=success[^"]*)"', result)
+        assert len(feed) == 1
+        assert "B-1" in text_of(client.get(feed[0].replace("&amp;", "&")).content)
+        assert re.search(r"Teilnehmer März\.csv\. \d+ \w+ \d{4}, \d\d:\d\d, by \w+", text_of(result.encode()))
+
+
+def test_I2_an_import_without_sending_says_nothing_of_deliveries(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code,status\nB-1,Paid\n")
+        form = posted(to_dry_run(site, client, id), "dry") | {"do": ["import"], "quiet": ["1"]}
+        begun = client.post(f"/import/{id}/dry-run/", form)["Location"]
+        site.run_jobs()
+        result = text_of(client.get(begun).content)
+        assert "Recorded without sending." in result
+        assert "What was sent" not in result
+
+
 def test_I4_what_is_sent_is_chosen_in_the_bar_and_by_nobody_before(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)

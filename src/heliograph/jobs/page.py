@@ -68,6 +68,8 @@ class JobPage:
     label: str
     """The label of the progress bar."""
     sums: Sequence[Sum]
+    sent: Sequence[Sum] = ()
+    """What became of the deliveries that an ended job caused."""
     refused: RefusedRows | None = None
     links: Sequence[tuple[str, str, str]] = ()
     """(label, URL, class) of the links once the job has ended."""
@@ -112,6 +114,7 @@ def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: 
         "failed": (error_text(job) or _("The job stopped.")) if job.state == JobState.FAILED else "",
         "sums_title": (_("What would happen") if job_page.is_dry else _("What happened")) if ended else _("So far"),
         "sums": job_page.sums if job.state != JobState.QUEUED else [],
+        "sent": job_page.sent,
         "refused": job_page.refused,
         "stop": may_act and not ended and job.state != JobState.CANCELLING,
         "pause": pausable and may_act and job.state in (JobState.QUEUED, JobState.RUNNING),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from django_scopes import scope
 
-from heliograph.domain.flow.decision import FlowVerdict, decide
+from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, decide
 from heliograph.domain.registration.change import KEEP, Change, Facet, RegistrationState, SubjectKind, Upsert
+from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.registration.item_plan import ItemOutcome, StoredRegistration, plan_item
 from heliograph.domain.setup.compiled_setup import EventConfig
@@ -18,10 +20,17 @@ from heliograph.domain.setup.statuses import NEW
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import RecordItem
 from heliograph.registrations.imports.columns import Known
+from heliograph.registrations.imports.notes import ComparedRow
+from heliograph.registrations.imports.rows import FileRow
 from heliograph.store import erased_codes
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import to_micros
 from heliograph.store.models import Registration, SessionRegistration
+
+LISTED: Final = frozenset({ItemOutcome.CREATED, ItemOutcome.UPDATED, ItemOutcome.UNCHANGED, ItemOutcome.STALE})
+"""The outcomes whose rows a dry run lists. Rows of erased people are only counted, because nothing of such a person is stored."""
+MOST_LISTED: Final = 25
+"""The most rows of one outcome that a dry run lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,8 @@ class ComparedItem:
     """How many changes flows would judge."""
     acts: tuple[int, ...] = ()
     """The flows that would act, by id; one that acts on two changes occurs twice."""
+    waits: int = 0
+    """How many decisions of flows would wait for a tag."""
     problem: DocumentProblem | None = None
     """Why it would be refused."""
 
@@ -79,6 +90,24 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
     return compared
 
 
+def listed_rows(
+    items: Sequence[tuple[FileRow, RecordItem]], compared: Sequence[ComparedItem], counts: Mapping[str, int]
+) -> list[ComparedRow]:
+    """The rows of a chunk that a dry run lists: of each outcome in LISTED the first MOST_LISTED rows of the file.
+
+    compared: the result for each item
+    counts: the number of rows of each outcome in the chunks before
+    """
+    rows = []
+    numbers = Counter({outcome: int(counts.get(outcome, 0)) for outcome in LISTED})
+    for (row, item), each in zip(items, compared, strict=True):
+        if each.outcome in LISTED and numbers[each.outcome] < MOST_LISTED:
+            numbers[each.outcome] += 1
+            event, code = address(item.document)
+            rows.append(ComparedRow(row.line, row.number, str(each.outcome), event, code))
+    return rows
+
+
 def acts_on_new_events(codes: Sequence[str], known: Known) -> list[int]:
     """The flows that would act on the creation of events, by id; one that acts on two events occurs twice.
 
@@ -90,7 +119,7 @@ def acts_on_new_events(codes: Sequence[str], known: Known) -> list[int]:
             change = Change(
                 0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_CREATED, datetime.now(UTC), "", event_state=event.state, before={}
             )
-            flow_ids += _acts([change], known, event)
+            flow_ids += _acts(_decisions([change], known, event))
     return flow_ids
 
 
@@ -124,17 +153,23 @@ def _one(item: RecordItem, stored: StoredRegistration, known: Known, event: Even
         )
         for planned in plan.changes
     ]
+    decisions = _decisions(changes, known, event)
     return ComparedItem(
         plan.outcome,
         cleared(stored.state, upsert) if stored.state is not None and changes else 0,
         sum(each.is_judged for each in changes),
-        _acts(changes, known, event),
+        _acts(decisions),
+        sum(each.reason is not None and each.reason.is_untagged for each in decisions),
         plan.problem,
     )
 
 
-def _acts(changes: Iterable[Change], known: Known, event: EventConfig) -> tuple[int, ...]:
-    return tuple(d.flow.id for change in changes for d in decide(change, known.account, event) if d.verdict is FlowVerdict.TRIGGERED)
+def _decisions(changes: Iterable[Change], known: Known, event: EventConfig) -> list[FlowDecision]:
+    return [decision for change in changes for decision in decide(change, known.account, event)]
+
+
+def _acts(decisions: Iterable[FlowDecision]) -> tuple[int, ...]:
+    return tuple(decision.flow.id for decision in decisions if decision.verdict is FlowVerdict.TRIGGERED)
 
 
 def cleared(state: RegistrationState, upsert: Upsert) -> int:

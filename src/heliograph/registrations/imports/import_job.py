@@ -14,7 +14,7 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,9 +106,11 @@ class ImportRun:
         self._columns = from_json(self._parameters["columns"])
         self._corrections = NameCorrections(SetupChoice.from_json(self._parameters["choice"]).corrections)
         self._counts = Counter(job.counts)
-        # in a dry run: on how many changes each flow (by its id as text) would act, and how many changes flows would judge
+        # in a dry run: on how many changes each flow (by its id as text) would act, how many changes flows would judge, and how many of their
+        # decisions would wait for a tag
         self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
         self._judged = int(job.cursor.get("judged", 0))
+        self._waits = int(job.cursor.get("waits", 0))
         self._result: dict[str, Any] = dict(job.result)
         self._folder = folder_rows.file_of(job)
         self._finished = False
@@ -138,7 +140,7 @@ class ImportRun:
                 )
             self._phase, self._last_line = "record", int(cursor["last"])
             self._columns = with_date_orders(self._columns, self._census.dates)
-            self._notes.forget_refused_after(self._last_line)
+            self._notes.forget_after(self._last_line)
             place, codes = cursor["place"], self._census.events
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, codes)
@@ -262,8 +264,9 @@ class ImportRun:
 
     @property
     def _flow_counts(self) -> dict[str, Any]:
-        """The dry run's counts of flows: how many changes they would judge, and on how many of them each flow would act."""
-        return {"judged": self._judged, "acts": dict(self._acts)}
+        """The dry run's counts of flows: how many changes they would judge, on how many of them each flow would act, and how many decisions would
+        wait for a tag."""
+        return {"judged": self._judged, "acts": dict(self._acts), "waits": self._waits}
 
     @property
     def _phase_word(self) -> str:
@@ -348,6 +351,7 @@ class ImportRun:
         counts = Counter(self._counts)
         refused = list(ready.refused)
         if self._parameters["dry_run"]:
+            self._notes.note_compared(import_dry_run.listed_rows(ready.items, ready.compared, counts))
             counts.update(str(compared.outcome) for compared in ready.compared if compared.outcome is not ItemOutcome.REFUSED)
             refused += [
                 RefusedRow.from_row(row, [of_problem(compared.problem, self._column, self._known.account, None)])
@@ -358,6 +362,7 @@ class ImportRun:
             counts["rows_cleared"] += sum(1 for compared in ready.compared if compared.cleared)
             self._acts.update(str(flow) for compared in ready.compared for flow in compared.acts)
             self._judged += sum(compared.changes for compared in ready.compared)
+            self._waits += sum(compared.waits for compared in ready.compared)
         else:
             results = record_chunk(db, [item for _, item in ready.items])
             for (row, item), result in zip(ready.items, results, strict=True):
@@ -386,6 +391,8 @@ class ImportRun:
                 path.unlink()
             report = str(path) if counts["refused"] else ""
             job_result = self._result | self._flow_counts | {"refused": summary.as_json(), "report": report}
+            if self._parameters["dry_run"]:
+                job_result |= {"compared": [asdict(row) for row in self._notes.compared()]}
             self._finished = True
         self._counts, self._last_line = counts, last_line
         cursor = {"phase": "record", "place": self._rows.cursor, "last": last_line} | self._flow_counts

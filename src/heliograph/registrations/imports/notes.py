@@ -1,7 +1,7 @@
 """The notes of an import between its chunks: a small SQLite database of its own, so that memory stays flat and kill -9 loses nothing.
 
-It stores the codes that the file has used (a second use is refused), the census of the file, and the refused rows. All are keyed by line, so
-that a repeated chunk gives the same result.
+It stores the codes that the file has used (a second use is refused), the census of the file, the refused rows, and the first rows of each outcome
+of a dry run. All are keyed by line, so that a repeated chunk gives the same result.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,23 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS used (event TEXT, code TEXT, line INTEGER, row INTEGER, PRIMARY KEY (event, code)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS twice (line INTEGER PRIMARY KEY, first INTEGER, row INTEGER);
 CREATE TABLE IF NOT EXISTS refused (line INTEGER PRIMARY KEY, row TEXT);
+CREATE TABLE IF NOT EXISTS compared (line INTEGER PRIMARY KEY, row INTEGER, outcome TEXT, event TEXT, code TEXT);
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRow:
+    """A row of the file, and what a dry run says that it would do."""
+
+    line: int
+    row: int
+    outcome: str
+    """An ItemOutcome."""
+    event: str
+    """The event's code."""
+    code: str
+    """The registration's code."""
 
 
 class Notes:
@@ -95,6 +111,22 @@ class Notes:
         for line, text in self._db.execute("SELECT line, row FROM refused ORDER BY line"):
             yield RefusedRow.from_json(line, text)
 
-    def forget_refused_after(self, line: int) -> None:
-        """Deletes the refused rows after the last committed line: they are processed again."""
+    # --- compared rows
+
+    def note_compared(self, rows: Iterable[ComparedRow]) -> None:
+        """Stores rows of a dry run. A row of the same line is replaced, because a chunk may be repeated."""
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT OR REPLACE INTO compared VALUES (?, ?, ?, ?, ?)", ((r.line, r.row, r.outcome, r.event, r.code) for r in rows)
+        )
+        self._db.execute("COMMIT")
+
+    def compared(self) -> Iterator[ComparedRow]:
+        """Rows of a dry run in file order."""
+        for line, row, outcome, event, code in self._db.execute("SELECT line, row, outcome, event, code FROM compared ORDER BY line"):
+            yield ComparedRow(line, row, outcome, event, code)
+
+    def forget_after(self, line: int) -> None:
+        """Deletes the refused and compared rows after the last committed line: they are processed again."""
         self._db.execute("DELETE FROM refused WHERE line > ?", (line,))
+        self._db.execute("DELETE FROM compared WHERE line > ?", (line,))

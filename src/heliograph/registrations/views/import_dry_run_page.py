@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -123,7 +124,8 @@ def _dry(
         file=file_upload.name,
         told=notice,
         outlook=words.outlook_of(job),
-        share=words.share_of(job),
+        share=words.share_of(job, request.path),
+        listed=words.rows_of(job, request.GET.get("rows", "")),
         lacks=[_lack(request, number, lack, job, forms) for number, lack in enumerate(lacks[:SHOWN])],
         datalists=[(f"tags-of-{kind}", choices.options) for kind, choices in forms.tags.items()],
         lacks_text=ngettext("%(n)d name isn’t in Heliograph yet", "%(n)d names aren’t in Heliograph yet", len(lacks)) % {"n": len(lacks)},
@@ -134,6 +136,7 @@ def _dry(
         ],
         refused=refused,
         acts=words.acts_of(job, config),
+        waits=words.waits_of(job),
         flows_act=ngettext("Flows act %(n)s time", "Flows act %(n)s times", acting) % {"n": intcomma(acting)},
         loud=forms.form.sends is True,
         quiet=forms.form.sends is False,
@@ -168,7 +171,7 @@ def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: Dry
         "becomes": becomes[:1].upper() + becomes[1:],
         "rows": intcomma(lack.rows),
         "on": str(number) in ticked if ticked is not None else bool(job.result["lacks"][number].get("created")),
-        "doubt": translated(lack.doubt) if lack.doubt else "",
+        "doubt": capfirst(translated(lack.doubt)) if lack.doubt else "",
         "meant": lack.meant,
         "classes": row.draw_field("class").options,
         "cls": row["class"].value(),

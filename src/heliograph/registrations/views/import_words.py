@@ -9,10 +9,15 @@ from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from heliograph.accounts.languages import translated
+from heliograph.accounts.names_of_users import names_of_users
+from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.actor_outcomes import MOST_CHANGES, outcomes_by_actor
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.sentence_template import sentence_in, stored_sentence
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
@@ -22,9 +27,11 @@ from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
 from heliograph.registrations.imports.row_problems import ACCEPTED_WORDS
 from heliograph.registrations.imports.values import begins_with_year
+from heliograph.store.instants import to_micros
 from heliograph.web.charts import SharePart, share
 from heliograph.web.field_names import standard_name
 from heliograph.web.shown_fields import Choice
+from heliograph.web.templatetags.moments import minute
 
 MOST_NAMED = 5
 """Flows named in a sentence."""
@@ -134,33 +141,101 @@ def sums_of(job: Job) -> list[Sum]:
     return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
 
 
+def sent_by(job: Job) -> list[Sum]:
+    """What became of the deliveries of an ended import; empty for a dry run, an import without sending, and one whose records were removed since."""
+    if job.parameters["dry_run"] or job.parameters["quiet"] or not job.is_over or job.started is None or job.finished is None:
+        return []
+    since, until = to_micros(job.started), to_micros(job.finished)
+    with account_reader(job.account_id) as reader:
+        if reader.removals.records_kept_since > since:
+            return []
+        outcomes = outcomes_by_actor(reader.db, job.account_id, f"import:{job.pk}", since, until)
+    live = outcomes.live
+
+    def feed(**chosen: str) -> str:
+        """The Activity Feed of the minutes of the import."""
+        return f"{reverse('feed')}?{urlencode({'since': since // MINUTE, 'until': until // MINUTE + 1, **chosen})}"
+
+    sums = [
+        Sum(_("Delivered"), live["delivered"], href=feed(result="success") if live["delivered"] else ""),
+        Sum(_("Waiting"), live["waiting"], href=feed() if live["waiting"] else "", tone="wait" if live["waiting"] else ""),
+        Sum(_("Failed"), live["failed"], href=feed(result="failure") if live["failed"] else "", tone="failed" if live["failed"] else ""),
+    ]
+    if live["invalid"]:
+        sums.append(Sum(_("Invalid"), live["invalid"], href=feed(result="validation"), tone="invalid"))
+    if outcomes.untagged:
+        sums.append(Sum(_("Wait for a tag"), outcomes.untagged, href=f"{reverse('retry')}?status=untagged", tone="wait"))
+    if outcomes.test:
+        sums.append(Sum(_("By flows in Test"), outcomes.test, href=feed(mode="test")))
+    total = live.total() + outcomes.untagged + outcomes.test
+    note = _("No flow acted on it.") if not total else ""
+    if outcomes.is_more:
+        note = _("Of the first %(n)s changes; the rest isn’t counted here.") % {"n": intcomma(MOST_CHANGES)}
+    return [*sums, Sum(_("All"), total, note, href=feed() if total else "", total=True)]
+
+
 def outlook_of(job: Job) -> str:
     """The heading of a dry run."""
     rows = int(job.result.get("rows", job.counts.get("rows", 0)))
     return ngettext("What the %(n)s row would do", "What the %(n)s rows would do", rows) % {"n": intcomma(rows)}
 
 
-def share_of(job: Job) -> list[SharePart]:
-    """What the rows of a file would do, as parts of a bar."""
+def share_of(job: Job, path: str) -> list[SharePart]:
+    """What the rows of a file would do, as parts of a bar. A part leads to its rows, if the dry run lists some.
+
+    path: the page's path
+    """
     counts: Mapping[str, Any] = job.counts
+    listed = {row["outcome"] for row in job.result.get("compared") or ()}
+    href = {outcome: f"{path}?rows={outcome}#rows" for outcome in listed}
     cleared, rows_cleared = int(counts.get("cleared", 0)), int(counts.get("rows_cleared", 0))
     sub = ngettext("empty cells clear %(n)s value in %(rows)s of them", "empty cells clear %(n)s values in %(rows)s of them", cleared)
     parts = [
-        SharePart(_("New"), int(counts.get("created", 0)), "ink"),
+        SharePart(_("New"), int(counts.get("created", 0)), "ink", href.get("created", "")),
         SharePart(
             _("Changed"),
             int(counts.get("updated", 0)),
             "ink-2",
+            href.get("updated", ""),
             sub=sub % {"n": intcomma(cleared), "rows": intcomma(rows_cleared)} if cleared else "",
         ),
-        SharePart(_("The same"), int(counts.get("unchanged", 0)), "ink-3", sub=_("no change is made")),
+        SharePart(_("The same"), int(counts.get("unchanged", 0)), "ink-3", href.get("unchanged", ""), sub=_("no change is made")),
     ]
     if counts.get("stale"):
-        parts.append(SharePart(_("Older than what is stored"), int(counts["stale"]), "ink-3", sub=_("no change is made")))
+        parts.append(
+            SharePart(_("Older than what is stored"), int(counts["stale"]), "ink-3", href.get("stale", ""), sub=_("no change is made"))
+        )
     if counts.get("erased"):
         parts.append(SharePart(_("Of people who were erased"), int(counts["erased"]), "ink-3", sub=_("nothing is recorded")))
     parts.append(SharePart(_("Skipped"), int(counts.get("refused", 0)), "failed", href="#refused", sub=_("the other rows are imported")))
     return share(parts)
+
+
+def rows_of(job: Job, outcome: str) -> dict[str, Any] | None:
+    """The rows that a dry run lists for one outcome, as the page shows them; None if it lists none."""
+    rows = [row for row in job.result.get("compared") or () if row["outcome"] == outcome]
+    if not rows:
+        return None
+    number = int(job.counts.get(outcome, 0))
+    title = {
+        "created": ngettext("%(n)s registration would be new", "%(n)s registrations would be new", number),
+        "updated": ngettext("%(n)s registration would change", "%(n)s registrations would change", number),
+        "unchanged": ngettext("%(n)s registration would stay the same", "%(n)s registrations would stay the same", number),
+        "stale": ngettext("%(n)s row is older than what is stored", "%(n)s rows are older than what is stored", number),
+    }[outcome]
+    return {
+        "title": title % {"n": intcomma(number)},
+        "text": _("The first %(n)s of them, in the order of the file.") % {"n": intcomma(len(rows))} if number > len(rows) else "",
+        "rows": [
+            {
+                "place": _place(row),
+                "event": row["event"],
+                "code": row["code"],
+                "href": reverse("registration", args=(row["event"], row["code"])) if outcome != "created" and row["code"] else "",
+            }
+            for row in rows
+        ],
+    }
 
 
 def acting_of(job: Job, config: AccountConfig) -> int:
@@ -184,6 +259,17 @@ def acts_of(job: Job, config: AccountConfig) -> str:
     named += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more} if more > 0 else ""
     acting_text = ngettext("By today’s rules %(n)d flow acts: %(named)s.", "By today’s rules %(n)d flows act: %(named)s.", len(acting))
     return f"{judged} {acting_text % {'n': len(acting), 'named': named}}"
+
+
+def waits_of(job: Job) -> str:
+    """How many decisions of flows would wait for a tag, by the dry run; "" for none."""
+    waits = int(job.result.get("waits", 0))
+    text = ngettext(
+        "%(n)s time a flow would wait, because a status or another name has no tag.",
+        "%(n)s times a flow would wait, because a status or another name has no tag.",
+        waits,
+    )
+    return text % {"n": intcomma(waits)} if waits else ""
 
 
 def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows | None:
@@ -260,6 +346,10 @@ def job_page(job: Job) -> JobPage:
     sentences = zip_longest(job.result.get("created", ()), job.result.get("created_sentences", ()))
     created = [translated(stored_sentence(str(text), body)) for text, body in sentences]
     quiet_note = _("Recorded without sending.") if job.parameters["quiet"] else ""
+    begun = ""
+    if job.started is not None:
+        who = names_of_users(job.account_id, [job.created_by]).get(job.created_by, "")
+        begun = _("%(time)s, by %(name)s") % {"time": minute(job.started), "name": who} if who else minute(job.started)
     dry = bool(job.parameters["dry_run"])
     again = str(job.parameters.get("upload", ""))
     links = [(_("See the registrations"), reverse("registrations"), "primary"), (_("Import another file"), reverse("import"), "")]
@@ -267,10 +357,11 @@ def job_page(job: Job) -> JobPage:
         links = [(_("Continue"), reverse("import-dry-run", args=(again,)), "primary")]
     return JobPage(
         heading=_("Import"),
-        lead=f"{job.parameters['name']}. {quiet_note}".strip(),
+        lead=" ".join(part for part in (f"{job.parameters['name']}.", f"{begun}." if begun else "", quiet_note) if part),
         crumbs=crumbs(),
         label=_("Checking") if dry else _("Reading") if job.phase == "scanning" else _("Importing"),
         sums=sums_of(job) if job.phase != "scanning" else [],
+        sent=sent_by(job),
         refused=refused_of(job) if job.is_over else None,
         links=links,
         note=_("Also created: %(things)s.") % {"things": ", ".join(created[:40])} if created else "",
