@@ -27,7 +27,7 @@ SPACES = (" ", "\n")
 """Not the no-break ones, which French typesets before a colon."""
 STORED = ("domain/", "outbound/", "registrations/imports/table_rows.py")
 """Their sentences are kept in the database in English, and translated by it: another apostrophe would lose the translations of what is kept."""
-STRAIGHT = re.compile(r"(?<=\w)'(?=\w)|(?<=s)'(?= )")
+STRAIGHT = re.compile(r"""(?<=\w)'(?=\w)|(?<=s)'(?= )|(?<![=\w])"(?=\w)""")
 TAGS = re.compile(r"</?[a-z][^>]*>")
 
 
@@ -55,7 +55,7 @@ def test_the_translations_have_exactly_the_messages_of_the_sources() -> None:
 
 
 @pytest.mark.needs("gettext")
-def test_apostrophes_are_typographic() -> None:
+def test_apostrophes_and_quotation_marks_are_typographic() -> None:
     entries = [entry for entry in TEXTS["messages_of_sources"]() if not any(file.startswith(STORED) for file, _line in entry.occurrences)]
     assert [entry.msgid for entry in entries if STRAIGHT.search(f"{entry.msgid} {entry.msgid_plural}")] == []
 

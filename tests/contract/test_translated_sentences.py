@@ -173,8 +173,8 @@ KINDS: dict[str, Kind] = {
     ),
     "a name that a document gives twice": (
         lambda: of_document(lambda read: read.second("sessions[1]", "A", "A", "session")),
-        "names the same session as 'A'. Name it once.",
-        ("names the same %(what)s as %(first)s. Name it once.", "session"),
+        "names the same session as “A”. Name it once.",
+        ("names the same %(what)s as “%(first)s”. Name it once.", "session"),
     ),
     "a cell of a file": (
         lambda: LONG_CELL,

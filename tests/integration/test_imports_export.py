@@ -38,11 +38,11 @@ def rows_of(path):
 
 GOOD, REFUSED = 4950, 50
 BAD = {
-    "event_code": (9, "There is no event 'SUMIT-26'."),
-    "status": (12, "There is no status 'Registred' in this event."),
-    "attendee_type": (4, "There is no attendee type 'Astronaut' in this event."),
+    "event_code": (9, "There is no event “SUMIT-26”."),
+    "status": (12, "There is no status “Registred” in this event."),
+    "attendee_type": (4, "There is no attendee type “Astronaut” in this event."),
     "complete": (8, "Is neither yes nor no."),
-    "dietary": (9, "'Carnivore' is not an option."),
+    "dietary": (9, "“Carnivore” is not an option."),
     "registration_code": (8, ""),  # three are missing, five are used twice
 }
 PROFILE = ("first_name", "last_name", "email", "organization", "position", "phone", "country", "notes")

@@ -151,7 +151,7 @@ def test_the_page_of_an_event_says_in_german_why_marking_stopped(site: PlatformA
         (lambda site: control.check_rows(site.pk, 1_000), "may create 500 rows within 24 hours"),
         (
             lambda site: JobKinds()["newer"],
-            "⟦This release does not know jobs of the kind 'newer'; a newer release may have created this one.⟧",
+            "⟦This release does not know jobs of the kind “newer”; a newer release may have created this one.⟧",
         ),
     ],
 )

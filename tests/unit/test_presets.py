@@ -85,7 +85,7 @@ def test_B3_every_missing_blank_is_named(key: str) -> None:
         ("hubspot_form", {"portal": "12x", "form_id": "f"}, "portal", "only digits"),
         ("hubspot_contact", {"token": "pat\n1"}, "token", "line break"),
         ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform"}, "form", "Get pre-filled link"),
-        ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform?entry.1=Shoe+Size"}, "form", "no field 'Shoe Size'"),
+        ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform?entry.1=Shoe+Size"}, "form", "no field “Shoe Size”"),
         ("salesforce_upsert", {"domain": "https://acme.example.com"}, "domain", "Its host is salesforce.com"),
         ("ntfy", {"server": "nonsense host", "topic": "t"}, "server", "space"),
         ("discord", {"url": "https://discord.com.example.org/api/webhooks/1/X"}, "url", "Its host is discord.com"),

@@ -82,7 +82,7 @@ class JobKinds:
             return self._kinds[name]
         except KeyError:
             raise UnknownKind(
-                "This release does not know jobs of the kind %(kind)s; a newer release may have created this one.", kind=repr(name)
+                "This release does not know jobs of the kind “%(kind)s”; a newer release may have created this one.", kind=name
             ) from None
 
     def __iter__(self) -> Iterator[str]:

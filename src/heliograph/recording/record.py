@@ -236,7 +236,7 @@ class _Batch:
                 if account not in known_codes:
                     known_codes[account] = event_codes(self.db, account)
                 problem = DocumentProblem(
-                    "event", Sentence("there is no event %(code)s.", code=repr(event_code)), known_codes[account], event_code
+                    "event", Sentence("there is no event “%(code)s”.", code=event_code), known_codes[account], event_code
                 )
                 results[number] = ItemResult(ItemOutcome.REFUSED, problems=(problem,))
                 continue

@@ -79,9 +79,9 @@ def command_of(name: str, account: str) -> Command:
     if command is None:
         raise CommandsError(
             _(
-                "The command %(name)s is not offered to this account any more. Choose another one, or ask whoever runs Heliograph to list it."
+                "The command “%(name)s” is not offered to this account any more. Choose another one, or ask whoever runs Heliograph to list it."
             )
-            % {"name": repr(name)}
+            % {"name": name}
         )
     return command
 

@@ -56,7 +56,7 @@ class ClauseDocument(Document):
     category: Annotated[FailureCategory, msgspec.Meta(description="Of a failure: decides when it is tried again.")] = "General"
     says: Annotated[str, msgspec.Meta(description="Of a failure: what the item says.")] = ""
     shows: Annotated[str, msgspec.Meta(description="Of a failure: the path of the target's own reason in the answer's JSON.")] = ""
-    retry_after: Annotated[int | None, msgspec.Meta(description="Of a failure: seconds for which the connection rests.")] = None
+    retry_after: Annotated[int | None, msgspec.Meta(description="Of a failure: seconds for which the connection is paused.")] = None
     renew: Annotated[bool, msgspec.Meta(description="Of a failure: the access token was refused; ask for another one.")] = False
 
     @classmethod

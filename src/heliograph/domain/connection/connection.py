@@ -19,7 +19,7 @@ from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.sentence_template import Sentence, without_stop
+from heliograph.domain.sentence_template import Sentence, gettext_noop, without_stop
 
 
 class Auth(StrEnum):
@@ -87,6 +87,7 @@ class ClientAuth(StrEnum):
 CREDENTIAL: Final[Mapping[Auth, Secret]] = {Auth.BASIC: Secret.PASSWORD, Auth.KEY: Secret.KEY, Auth.OAUTH2: Secret.CLIENT_SECRET}
 """The credential of each type; on a change of type the old one is deleted."""
 
+_NAMED_PROBLEM: Final = gettext_noop("“%(name)s” %(problem)s")
 LONGEST_CONNECT: Final = 10  # seconds
 LONGEST_TOTAL: Final = 20  # seconds: a request must end before the lease of its slot does
 LARGEST_ANSWER: Final = 1_024  # KiB
@@ -201,13 +202,13 @@ class Connection:
         if not self.key_name:
             raise ConnectionSetupError("key_name", "the name of the header or parameter that the key goes in is missing")
         if self.key_place is KeyPlace.HEADER and (problem := header_rules.name_problem(self.key_name)):
-            raise ConnectionSetupError("key_name", "%(name)s %(problem)s", name=repr(self.key_name), problem=Sentence(problem))
+            raise ConnectionSetupError("key_name", _NAMED_PROBLEM, name=self.key_name, problem=Sentence(problem))
 
     def _check_headers(self) -> None:
         seen = {self.auth_header}
         for name, value in self.headers:
             if problem := header_rules.name_problem(name):
-                raise ConnectionSetupError("headers", "%(name)s %(problem)s", name=repr(name), problem=Sentence(problem))
+                raise ConnectionSetupError("headers", _NAMED_PROBLEM, name=name, problem=Sentence(problem))
             if name.lower() in ("authorization", "cookie"):
                 raise ConnectionSetupError(
                     "headers",

@@ -280,7 +280,7 @@ def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
     entries = [(name, value.strip()) for name, value in parse_qsl(query) if name.startswith("entry.")]
     if not entries:
         raise BodyError(
-            blank.name, 'it has no answers: in the form choose "Get pre-filled link", answer with names of fields such as First Name'
+            blank.name, "it has no answers: in the form choose “Get pre-filled link”, answer with names of fields such as First Name"
         )
     seen: set[str] = set()
     for name, label in entries:
@@ -288,9 +288,9 @@ def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
         if key is None:
             raise BodyError(
                 blank.name,
-                "%(name)s: there is no field %(label)s; names are such as First Name, Last Name, E-mail, Event Name",
+                "%(name)s: there is no field “%(label)s”; names are such as First Name, Last Name, E-mail, Event Name",
                 name=name,
-                label=repr(label[:60]),
+                label=label[:60],
             )
         if name not in seen:
             yield {"target": name, "parts": [{"source": key}]}

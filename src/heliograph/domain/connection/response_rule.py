@@ -95,7 +95,7 @@ class Condition:
             except PathError as error:
                 raise BodyError("name", without_stop(error.sentence)) from None
         elif self.place is ResponsePlace.HEADER and not header_rules.is_name(self.name):
-            raise BodyError("name", "%(name)s is not a header name", name=repr(self.name))
+            raise BodyError("name", "“%(name)s” is not a header name", name=self.name)
         object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
     def holds(self, response: TargetResponse) -> bool | None:
@@ -346,7 +346,7 @@ def _located(body: Body, error: BodyError) -> BodyError:
 def _range(text: str) -> tuple[int, int]:
     first, dash, last = text.strip().partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) == 3 for part in (first, last or first)) or (dash and not last):
-        raise BodyError("is", "%(status)s is neither a status such as 200 nor a range such as 200-299", status=repr(text))
+        raise BodyError("is", "“%(status)s” is neither a status such as 200 nor a range such as 200-299", status=text)
     if int(first) > int(last or first):
-        raise BodyError("is", "%(range)s begins after its end", range=repr(text))
+        raise BodyError("is", "“%(range)s” begins after its end", range=text)
     return int(first), int(last or first)

@@ -192,7 +192,7 @@ def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field,
                 continue
             option = find(text)
             if option is None:
-                read.problem(where, Sentence("%(value)s is not an option.", value=repr(excerpt(text))), field.options, text)
+                read.problem(where, Sentence("“%(value)s” is not an option.", value=excerpt(text)), field.options, text)
                 continue
         chosen[option] = None
     return tuple(chosen)

@@ -145,14 +145,14 @@ class DocumentReader:
     def one_of(self, value: object, field: str, known: NameIndex[int]) -> int | None:
         id = known.find(value) if isinstance(value, str) else None
         if id is None:
-            self.problem(field, Sentence("%(value)s is not known here.", value=repr(excerpt(value))), known.exact, value)
+            self.problem(field, Sentence("“%(value)s” is not known here.", value=excerpt(value)), known.exact, value)
         return id
 
     def second(self, field: str, name: object, first: object, what: str) -> None:
         """Notes that the document names a thing twice: it is not clear which is meant."""
         self.problem(
             field,
-            Sentence("names the same %(what)s as %(first)s. Name it once.", what=Sentence(what), first=repr(excerpt(first))),
+            Sentence("names the same %(what)s as “%(first)s”. Name it once.", what=Sentence(what), first=excerpt(first)),
             value=name,
         )
 
@@ -191,9 +191,11 @@ def excerpt(value: object) -> str:
 
 
 def clean(text: str, longest: int) -> str:
-    """A text for a message: truncated, with only characters that every database and encoder accepts."""
+    """A text for a message: truncated, with only characters that every database and encoder accepts, and none that controls a terminal."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
-    return cut.encode("utf-8", "replace").decode().replace("\0", "�")
+    if not cut.isprintable():
+        cut = "".join(c if unicodedata.category(c) != "Cc" else " " if c.isspace() else "�" for c in cut)
+    return cut.encode("utf-8", "replace").decode()
 
 
 def _digits(value: float) -> str | None:

@@ -149,7 +149,7 @@ class SingerReader:
     def _record(self, message: Mapping[str, Any]) -> SingerRecord:
         stream, record = self._stream(message), message.get("record")
         if stream not in self._keys:
-            raise self._error(Sentence("a RECORD of the stream %(stream)s comes before its SCHEMA", stream=repr(stream)))
+            raise self._error(Sentence("a RECORD of the stream “%(stream)s” comes before its SCHEMA", stream=stream))
         if not isinstance(record, dict):
             raise self._error("its record is no JSON object")
         content = {name: value for name, value in record.items() if not name.startswith(_ADDED) or name == DELETED_AT}

@@ -180,9 +180,9 @@ class Verification:
             raise VerificationError("headers", "the header that proves the sender is missing")
         for name in self.headers:
             if not header_rules.is_name(name):
-                raise VerificationError("headers", "%(name)s %(problem)s", name=repr(name), problem=Sentence(_NO_HEADER))
+                raise VerificationError("headers", _NAMED_PROBLEM, name=name, problem=Sentence(_NO_HEADER))
             if name != name.lower():
-                raise VerificationError("headers", "%(name)s is written in lower case", name=repr(name))
+                raise VerificationError("headers", "“%(name)s” is written in lower case", name=name)
 
     def _check_signed_text(self) -> None:
         if SignedPart.BODY not in self.signed:
@@ -195,7 +195,7 @@ class Verification:
         if self.timestamp is not None and self.timestamp.kind is not PlaceKind.MEMBER and SignedPart.TIMESTAMP not in self.signed:
             raise VerificationError("signed", "the timestamp must be part of the signed text: otherwise an old call passes with a new one")
         if self.tolerance is not None and not 1 <= self.tolerance <= LONGEST_TOLERANCE:
-            raise VerificationError("tolerance", "expected 1 to %(most)s seconds, or %(word)s", most=LONGEST_TOLERANCE, word=repr(ANY_AGE))
+            raise VerificationError("tolerance", "expected 1 to %(most)s seconds, or “%(word)s”", most=LONGEST_TOLERANCE, word=ANY_AGE)
 
     def to_body(self) -> dict[str, object]:
         """The JSON of a verification, without defaults."""
@@ -247,6 +247,7 @@ VERIFICATION_MEMBERS: Final[Members] = (
     | dict.fromkeys(("timestamp", "id"), _PLACE_MEMBERS)
 )
 """The members of its JSON."""
+_NAMED_PROBLEM: Final = gettext_noop("“%(name)s” %(problem)s")
 _NO_HEADER: Final = gettext_noop("is not a header name: letters, digits and dashes make one")
 
 
@@ -254,7 +255,7 @@ def _check_place(field: str, place: Place) -> None:
     if not place.name:
         raise VerificationError(field, "its name is missing")
     if place.kind is PlaceKind.HEADER and not header_rules.is_name(place.name):
-        raise VerificationError(field, "%(name)s %(problem)s", name=repr(place.name), problem=Sentence(_NO_HEADER))
+        raise VerificationError(field, _NAMED_PROBLEM, name=place.name, problem=Sentence(_NO_HEADER))
     if place.kind is PlaceKind.MEMBER:
         check_member_path(field, place.name)
 

@@ -35,7 +35,7 @@ _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 SAMPLE: Final = 2_000  # rows used for a guess
 _MOST_OPTIONS: Final = 50  # distinct values up to which they still look like options
 _NAMES_SHOWN: Final = 30
-_TARGET_TAKEN: Final = gettext_noop("%(column)s is %(target)s already, so this column is left out.")
+_TARGET_TAKEN: Final = gettext_noop("“%(column)s” is %(target)s already, so this column is left out.")
 _DATES_DISAGREE: Final = gettext_noop(
     "%(most)s of %(dates)s dates can only be read %(order)s, the others only the other way round; unless later rows say otherwise, %(order)s."
 )
@@ -131,10 +131,10 @@ def checked_target(target: str) -> str:
         return target
     raise ColumnsError(
         gettext_noop(
-            "There is no target %(target)s. Targets are %(targets)s, profile.<field>, and profile.custom.<code>,"
+            "There is no target “%(target)s”. Targets are %(targets)s, profile.<field>, and profile.custom.<code>,"
             " answers.<question>, properties.<name>, sessions.<code>."
         ),
-        target=repr(target),
+        target=target,
         targets=", ".join([*_UNDIVIDED_TARGETS, *_EVENT]),
     )
 
@@ -200,7 +200,7 @@ def guess_unchecked(names: Sequence[str], sample: Sequence[Sequence[str]], known
         else:
             column = _guessed(name, cells, standard, own)
             if column.target in taken:
-                column = Column(name, doubt=Sentence(_TARGET_TAKEN, column=repr(taken[column.target]), target=column.target))
+                column = Column(name, doubt=Sentence(_TARGET_TAKEN, column=taken[column.target], target=column.target))
             elif column.target:
                 taken[column.target] = name
         columns.append(_with_details(column, cells, known))

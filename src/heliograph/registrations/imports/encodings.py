@@ -112,8 +112,8 @@ def checked(name: str) -> str:
         codec_name = ""
     plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(codec_name, codec_name)
     if plain not in OFFERED:
-        sentence = gettext_noop("%(name)s is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
-        raise ImportFileError(sentence, name=repr(clip_value(name, 40)))
+        sentence = gettext_noop("“%(name)s” is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
+        raise ImportFileError(sentence, name=clip_value(name, 40))
     return plain
 
 

@@ -129,8 +129,8 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         sign = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(separator.casefold(), separator)
         if sign and (len(sign) != 1 or sign in '"\r\n\0' or sign.isalnum()):
             raise ImportFileError(
-                gettext_noop("%(sign)s is not a separator; give comma, semicolon, tab, pipe or a single character."),
-                sign=repr(clip_value(separator, 20)),
+                gettext_noop("“%(sign)s” is not a separator; give comma, semicolon, tab, pipe or a single character."),
+                sign=clip_value(separator, 20),
             )
         form = replace(form, separator=sign or _guess_separator(sample))
         return replace(form, head=_table(path, file, form).head_line), None

@@ -56,9 +56,9 @@ def _problem(problem: RowProblem) -> CallProblem:
     """The problem without its value, which may be a person's."""
 
     def masked(text: str) -> str:
-        return text.replace(repr(problem.value), "…") if problem.value else text
+        return "…" if problem.value and text == problem.value else text
 
-    reason = problem.reason.with_texts(masked) if isinstance(problem.reason, Sentence) else masked(problem.reason)
+    reason = problem.reason.with_texts(masked) if isinstance(problem.reason, Sentence) else problem.reason
     return CallProblem(reason, path=problem.column)
 
 

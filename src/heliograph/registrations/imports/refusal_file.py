@@ -145,11 +145,14 @@ def _without_values(reason: str, value: str) -> str:
     """The reason with "…" for the refused value and N for numbers."""
 
     def general(text: str) -> str:
-        return _NUMBER.sub("N", text.replace(repr(value), "…") if value else text)
+        return _NUMBER.sub("N", text.replace(f"“{value}”", "“…”") if value else text)
 
     if not isinstance(reason, Sentence) or not reason.values:
         return general(reason)
-    values = {name: general(f"{each:,}" if isinstance(each, int) else each) for name, each in reason.values.items()}
+    values = {
+        name: "…" if value and each == value else general(f"{each:,}" if isinstance(each, int) else each)
+        for name, each in reason.values.items()
+    }
     sentence = Sentence(reason.template, **values).shaped(capital=reason.capital, stop=reason.stop)
     text = general(reason)
     return sentence if sentence == text else text

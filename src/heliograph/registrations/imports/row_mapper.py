@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from heliograph.domain.sentence_template import gettext_noop
+from heliograph.domain.sentence_template import gettext_noop, with_capital
 from heliograph.domain.setup.compiled_setup import QuestionType
 from heliograph.domain.setup.name_index import code_of
 from heliograph.domain.setup.statuses import SESSION_STATUSES
@@ -81,7 +81,9 @@ class Mapper:
         if text is not None and self._modified is not None:
             at = moment(str(text), self._modified.date, self._zones.get(code_of(str(event or "")), self._zone))
             if at is None:
-                problems.append(RowProblem(self._modified.name, str(text)[:100], gettext_noop("is not a date or time."), DATE_EXAMPLES))
+                problems.append(
+                    RowProblem(self._modified.name, str(text)[:100], with_capital(gettext_noop("is not a date or time.")), DATE_EXAMPLES)
+                )
                 del document["modified"]
             else:
                 document["modified"] = at.isoformat()

@@ -16,8 +16,8 @@ from heliograph.registrations.imports.import_errors import RowProblem
 from heliograph.registrations.imports.rows import place
 
 _UNKNOWN = {
-    "status": gettext_noop("There is no status %(value)s in this event."),
-    "attendee_type": gettext_noop("There is no attendee type %(value)s in this event."),
+    "status": gettext_noop("There is no status “%(value)s” in this event."),
+    "attendee_type": gettext_noop("There is no attendee type “%(value)s” in this event."),
 }
 _LIMIT = re.compile(r"at most [\d,]+( characters)?")  # the limit in a reason
 MOST = 50  # accepted values listed
@@ -35,7 +35,7 @@ def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: Ac
     allowed = _names(problem.field, account, event) or problem.allowed
     reason = with_capital(problem.reason)
     if event is not None and problem.field in _UNKNOWN and problem.value:
-        reason = Sentence(_UNKNOWN[problem.field], value=repr(problem.value))
+        reason = Sentence(_UNKNOWN[problem.field], value=problem.value)
     if not allowed and problem.field == "code":
         allowed = (ANY_CODE,)
     if not allowed and (limit := _LIMIT.search(reason)):
@@ -50,7 +50,7 @@ def no_event(column: str, known: Sequence[str]) -> RowProblem:
 
 def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:
     """The row names an event that the account does not have."""
-    return RowProblem(column, code, Sentence("There is no event %(code)s.", code=repr(code)), likeliest_first(code, known))
+    return RowProblem(column, code, Sentence("There is no event “%(code)s”.", code=code), likeliest_first(code, known))
 
 
 def used_before(column: str, code: object, line: int, row: int) -> RowProblem:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from heliograph.domain.registration.document_values import clean
 from heliograph.domain.sentence_template import Sentence
 from heliograph.registrations.imports.import_errors import RowProblem
 
@@ -52,8 +53,7 @@ def clip_value(text: str, longest: int = 100) -> str:
 
     longest: the most characters
     """
-    clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
-    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+    return clean(text.rstrip("\r\n"), longest)
 
 
 def unique_names(cells: Sequence[str]) -> list[str]:

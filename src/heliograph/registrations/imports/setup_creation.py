@@ -173,7 +173,7 @@ def _tag_ids(lack: Lack, tags: Mapping[str, Tag]) -> tuple[int, ...]:
     for name in lack.tags:
         tag = tags.get(name.casefold())
         if tag is None:
-            raise CannotCreate("There is no tag %(tag)s, which %(thing)s would have.", tag=repr(name), thing=lack.full_words)
+            raise CannotCreate("There is no tag “%(tag)s”, which %(thing)s would have.", tag=name, thing=lack.full_words)
         tag_ids.append(int(tag.pk))
     if tag_ids and lack.kind not in TAG_KINDS:
         raise CannotCreate("%(thing)s cannot have tags.", thing=lack.full_words)

@@ -59,7 +59,7 @@ class WorkbookRows:
             if len(first) == LOOKED_AT:
                 break
         if not first:
-            raise NoTable(gettext_noop("The sheet %(sheet)s of %(file)s is empty."), sheet=repr(self.sheet), file=path.name)
+            raise NoTable(gettext_noop("The sheet “%(sheet)s” of %(file)s is empty."), sheet=self.sheet, file=path.name)
         self.head_line, names = first[head_index([cells for _, cells in first])]
         self.names, self.line = unique_names(names), self.head_line
         self._rows = enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW)  # from the first row again: rows below the head were read, too
@@ -131,8 +131,8 @@ def opened(path: Path, sheet_name: str) -> tuple[CalamineWorkbook, CalamineSheet
     worksheet = _sheet(book, sheet_name)
     if len(worksheet.name) > LONGEST_SHEET:
         raise ImportFileError(
-            gettext_noop("The sheet %(sheet)s of %(file)s has a name of %(n)s characters; rename it."),
-            sheet=repr(clip_value(worksheet.name, 40)),
+            gettext_noop("The sheet “%(sheet)s” of %(file)s has a name of %(n)s characters; rename it."),
+            sheet=clip_value(worksheet.name, 40),
             file=path.name,
             n=len(worksheet.name),
         )
@@ -165,8 +165,8 @@ def _sheet(book: CalamineWorkbook, sheet_name: str) -> CalamineSheet:
     if sheet_name:
         if sheet_name not in book.sheet_names:
             there = ", ".join(clip_value(name, 40) for name in book.sheet_names[:5])
-            sentence = gettext_noop("There is no sheet %(sheet)s; there are %(names)s.")
-            raise ImportFileError(sentence, sheet=repr(clip_value(sheet_name, 40)), names=there)
+            sentence = gettext_noop("There is no sheet “%(sheet)s”; there are %(names)s.")
+            raise ImportFileError(sentence, sheet=clip_value(sheet_name, 40), names=there)
         return book.get_sheet_by_name(sheet_name)
     visible = python_calamine.SheetVisibleEnum.Visible
     sheets = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet]

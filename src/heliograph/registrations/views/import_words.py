@@ -154,7 +154,8 @@ def sent_by(job: Job) -> list[Sum]:
 
     def feed(**chosen: str) -> str:
         """The Activity Feed of the minutes of the import."""
-        return f"{reverse('feed')}?{urlencode({'since': since // MINUTE, 'until': until // MINUTE + 1, **chosen})}"
+        minutes = {"since": str(since // MINUTE), "until": str(until // MINUTE + 1)}
+        return f"{reverse('feed')}?{urlencode(minutes | chosen)}"
 
     sums = [
         Sum(_("Delivered"), live["delivered"], href=feed(result="success") if live["delivered"] else ""),

@@ -47,8 +47,8 @@ def platform_row(id: int, platform: str) -> Source:
 def add_source(transaction: SetupTransaction, platform: str, name: str) -> Source:
     """Adds a source that is not switched on. One that is called gets its address at once, and a known sender's settings. Raises Invalid."""
     if platform not in PLATFORMS:
-        sentence = _("There is no platform %(name)s. Those that can be added: %(names)s.")
-        raise Invalid({"platform": [sentence % {"name": repr(platform), "names": ", ".join(PLATFORMS)}]})
+        sentence = _("There is no platform “%(name)s”. Those that can be added: %(names)s.")
+        raise Invalid({"platform": [sentence % {"name": platform, "names": ", ".join(PLATFORMS)}]})
     if platform == FOLDER and base_folder() is None:
         raise Invalid({"platform": [_("Whoever runs Heliograph has set no folder for files yet (HELIOGRAPH_FOLDERS).")]})
     if platform == COMMAND and not has_commands():

@@ -156,7 +156,7 @@ class ListForm(SharedForm):
     sweep = Box(
         gettext_lazy("Notice deletions there"),
         sub=gettext_lazy(
-            "Compares all keys once a day. Missing twice means inactive here. If more than 10 % are missing at once, we ask you first."
+            "Compares all keys once a day. Missing twice means inactive here. If more than 10% are missing at once, we ask you first."
         ),
         initial=True,
     )
