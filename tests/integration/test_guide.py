@@ -161,7 +161,10 @@ def test_tables_fold_on_a_phone(tmp_path: Path) -> None:
     two = "| Number | Counts |\n| --- | --- |\n| Flows | all |\n"
     html = rendered(f"# T\n\n{wide}\n{two}", Addresses(lambda page, anchor: page, str), tmp_path).html
     assert html.count('<table class="table folds">') == 2
-    assert '<td class="row-lead"><strong>Tag</strong></td>\n<td data-th="What it is">a <em>field</em></td>\n<td data-th="Where">Flows</td>' in html
+    assert (
+        '<td class="row-lead"><strong>Tag</strong></td>\n<td data-th="What it is">a <em>field</em></td>\n<td data-th="Where">Flows</td>'
+        in html
+    )
     assert '<td class="row-lead">Flows</td>\n<td>all</td>' in html
 
 

@@ -517,8 +517,10 @@ def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Rec
     story.record("R2", status="Attended")
     shown = text_of(ada.get(LIST).content)
     assert "2 held" in shown
-    assert "Paused by Administrator" in shown
-    assert "2 held" in text_of(ada.get(address(crm, "release")).content)
+    assert re.search(r"Paused .*Since \d+ \w+, \d\d:\d\d, by Administrator\.", shown)
+    release = text_of(ada.get(address(crm, "release")).content)
+    assert re.search(r"Paused · 2 held Since [^.]+, by Administrator\. New server\. Items are held in order", release)
+    assert "Paused by" not in release
     for wrong in ("", "0", "-1", "x", "1000001", "9" * 30):
         answer = confirms(ada, address(crm, "release"), {"do": "rate", "rate": wrong})
         assert answer.status_code == 422, wrong

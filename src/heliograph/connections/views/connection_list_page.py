@@ -124,7 +124,10 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
     paused = ""
     if row.pause is not None and row.pause.at:
         names = {"name": people.get(row.pause.by, ""), "when": short_moment(from_micros(row.pause.at))}
-        paused = (_("Paused by %(name)s, %(when)s.") if names["name"] else _("Paused %(when)s.")) % names
+        if row.health is Health.PAUSED:  # beside the word "Paused"
+            paused = _("Since %(when)s, by %(by)s.") % {**names, "by": names["name"]} if names["name"] else _("Since %(when)s.") % names
+        else:
+            paused = (_("Paused by %(name)s, %(when)s.") if names["name"] else _("Paused %(when)s.")) % names
     return {
         "word": words.headline(row),
         "tone": words.TONES[row.health],
