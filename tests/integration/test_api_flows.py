@@ -79,7 +79,7 @@ def test_a_flow_is_created_read_changed_copied_and_deleted(plan: PlatformAccount
     assert live["type"] == PROBLEM + "widens-flow"
     assert api.get(address) == made
     assert api.patch(f"{address}?confirmed=true", {"mode": "Live"})["mode"] == "Live"
-    assert api.get(f"{address}/effects") == {"undelivered": 0, "untagged": 0, "running": True}
+    assert api.get(f"{address}/effects") == {"undelivered": 0, "untagged": 0, "waiting_for_flow": 0, "running": True}
     assert api.patch(address, {"active": False})["active"] is False
     assert api.get(f"{address}/effects")["running"] is False
     copied = api.post(f"{address}/copy", {"name": "Another"})

@@ -121,6 +121,7 @@ def test_D6_F7_what_waits_for_a_tag_is_an_item_and_a_cause(story: Story, receive
         "failed": 0,
         "done": 0,
         "waiting": 0,
+        "waiting_for_flow": 0,
         "untagged": 1,
     }
 

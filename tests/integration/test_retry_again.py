@@ -64,7 +64,7 @@ def test_D8_failed_rows_are_a_file_with_the_targets_words(story: Story, receiver
         queued(story, 1)
     asked = client.get(f"{RETRY}download/?status=waiting").content
     assert "Download 1 row" in text_of(asked)
-    assert "Waits for a retry, all flows and events" in text_of(asked)
+    assert "Waiting, all flows and events" in text_of(asked)
     page = downloaded(client, "?status=waiting", made_for=made_for, column=list(downloads.COLUMNS))
     (row,) = file_of(client, page)
     assert list(row) == list(downloads.COLUMNS)
@@ -121,7 +121,7 @@ def test_P1_a_download_stands_in_the_audit_with_its_filter_and_without_who_was_s
     (row,) = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Setting Before After")
     assert row["What"] == "Downloaded rows of Retry"
     assert "Rows 1" in row["Setting Before After"]
-    assert "Waits for a retry, a text in registration or reason, all flows and events" in row["Setting Before After"]
+    assert "Waiting, a text in registration or reason, all flows and events" in row["Setting Before After"]
     assert "Columns registration, target said" in row["Setting Before After"]
     assert "R1" not in str(row)
 

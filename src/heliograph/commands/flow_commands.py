@@ -73,16 +73,20 @@ def list_(
                         each.name,
                         each.mode,
                         _state(each),
-                        each.figures.held,
-                        each.figures.queued,
-                        each.figures.untagged,
-                        each.figures.failed,
+                        _counted(each.figures.held, is_more=each.figures.holds_more),
+                        _counted(each.figures.queued, is_more=each.figures.is_more),
+                        _counted(each.figures.untagged, is_more=each.figures.is_more),
+                        _counted(each.figures.failed, is_more=each.figures.is_more),
                         each.figures.validation,
                         minute(each.figures.last_run),
                     )
                     for each in documents
                 ],
             )
+
+
+def _counted(number: int, *, is_more: bool) -> str:
+    return f"{number} or more" if is_more else str(number)
 
 
 def show(name: Name, account: OfAccount, as_json: Json = False) -> None:

@@ -85,7 +85,7 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
     table.add_row("Last change", "none yet" if last is None else f"accepted {last:,.0f} s ago")
     more = "" if database.counted else " or more"
     pending, waiting = f"{database.pending:,}{more} to be sent", f"{database.waiting:,}{more} waiting for a retry"
-    table.add_row("Queue", f"{pending}, {database.held_count:,}{more} held, {waiting}, {database.untagged:,} waiting for a tag")
+    table.add_row("Queue", f"{pending}, {database.held_count:,}{more} held, {waiting}, {database.untagged:,}{more} waiting for a tag")
     table.add_row("Oldest", f"first attempt {_ago(database.oldest_pending)}, retry that is due {_ago(database.oldest_due)}")
     table.add_row("Failed", f"{database.failed:,}{more} {'item' if database.failed == 1 else 'items'} of the Retry Queue")
     failing = ", ".join(f"{n} for longer than {longer}" for longer, n in database.failing_connections.items() if n and longer != "0s")

@@ -31,6 +31,7 @@ from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, a
 from heliograph.store.registrations import folded
 from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.row_states import ACTION_IN_QUEUE
+from heliograph.web.list_count import ListCount
 
 COUNTED = 50_000
 """Most items of the Retry Queue that are counted for the list, over all connections: the newest."""
@@ -130,6 +131,18 @@ class ConnectionRow:
     access: oauth_token_store.ShownAccess | None
     waiting_release: Job | None
     """The job of its release, while that waits in the queue of jobs."""
+    is_more: bool = False
+    """Whether it may have more items in the Retry Queue: no more than COUNTED of all connections were counted."""
+
+    @property
+    def waiting_count(self) -> ListCount:
+        """Its items in the Retry Queue that wait, as pages show them."""
+        return ListCount(self.waiting, self.is_more)
+
+    @property
+    def failed_count(self) -> ListCount:
+        """Its items in the Retry Queue that failed, as pages show them."""
+        return ListCount(self.failed, self.is_more)
 
     @property
     def is_decided_by_test(self) -> bool:
@@ -158,6 +171,8 @@ class ConnectionList:
         self.config: AccountConfig = Committed(self.db).account(self.account)
         self.unmoved: frozenset[int] = frozenset()
         """After rows were read: destinations of items in Retry whose connection has never changed."""
+        self.is_more = False
+        """After rows were read: whether Retry has more items than were counted."""
 
     def rows(self, filters: ConnectionListFilter) -> list[ConnectionRow]:
         """The matching connections, by name."""
@@ -219,6 +234,7 @@ class ConnectionList:
                     pause,
                     about,
                     releases.get(id) if state.release_rate is not None else None,
+                    self.is_more,
                 )
             )
         return rows
@@ -283,8 +299,9 @@ class ConnectionList:
             "i.flow_id, i.destination_id, sum(CASE WHEN i.queue = :failed THEN 0 ELSE 1 END),"
             f" sum(CASE WHEN i.queue = :failed THEN 1 ELSE 0 END), sum(CASE WHEN i.cause IN ({TRIED_CAUSES}) THEN 1 ELSE 0 END)"
         )
-        params = {"account": self.account, "failed": QueueStatus.FAILED.code, "done": QueueStatus.DONE.code}
+        params = {"account": self.account, "failed": QueueStatus.FAILED.code, "done": QueueStatus.DONE.code, "counted": COUNTED + 1}
         by_destination = self.db.all(f"SELECT {sums} FROM ({_COUNTED_ITEMS}) i GROUP BY i.flow_id, i.destination_id", params)
+        self.is_more = sum(waiting + failed for _flow, _destination, waiting, failed, _tried in by_destination) > COUNTED
         connections = self._connections_of_destinations({flow for flow, *_more in by_destination})
         only = {id: next(iter(ever)) for id, ever in connections.items() if len(ever) == 1}
         rows = [(only[row[1]], *row) for row in by_destination if row[1] in only]
@@ -314,7 +331,7 @@ class ConnectionList:
             rows = self.db.all(
                 f"SELECT DISTINCT {blamed_connection('i', 'l')} FROM ({_COUNTED_ITEMS}) i JOIN lane l ON l.id = i.lane_id"
                 f" WHERE i.cause IN ({TRIED_CAUSES}) AND {self.db.member('i.destination_id', 'changed')}",
-                {"account": self.account, "done": QueueStatus.DONE.code, "changed": sorted(changed)},
+                {"account": self.account, "done": QueueStatus.DONE.code, "counted": COUNTED + 1, "changed": sorted(changed)},
             )
             failed_over |= {connection for (connection,) in rows}
         return failed_over
@@ -358,7 +375,7 @@ class ConnectionList:
 
 _COUNTED_ITEMS: Final = (
     "SELECT id, lane_id, flow_id, destination_id, state, sent, queue, cause FROM action"
-    f" WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done ORDER BY id DESC LIMIT {COUNTED}"
+    f" WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done ORDER BY id DESC LIMIT :counted"
 )
 """The items in Retry that are counted."""
 

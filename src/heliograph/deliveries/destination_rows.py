@@ -89,7 +89,7 @@ def _of_decision(row: DestinationOfRegistration, reason: UnsentReason | None) ->
     if row.stuck is ItemState.UNTAGGED:
         return {"tone": "wait", "state": _("Waits for a tag"), "says": _("It is checked as soon as its status or property has one.")}
     if row.stuck is ItemState.WAITING:
-        return {"tone": "wait", "state": _("Waiting"), "says": _("Its check is tried again.")}
+        return {"tone": "wait", "state": _("Waiting"), "says": hindrance(row.prospect) or _("Its check is tried again.")}
     if row.stuck is ItemState.FAILED:
         return {"tone": "failed", "state": _("Failed"), "says": _("It could not be checked.")}
     return {"tone": "quiet", "state": _("Not sent"), "says": reason.says if reason else _("This flow sends none of its changes.")}

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import Toned, isolated, value_text
+from heliograph.deliveries.message_words import message_words
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.account_config import AccountConfig
@@ -175,8 +176,12 @@ def not_triggered(
     account: AccountConfig,
     event: EventConfig | None,
     flow: int,
+    stop: str = "",
 ) -> tuple[str, Toned]:
-    """Why a run has no action, in one sentence, and its state. If the change was not selected, today's lists of the flow are named."""
+    """Why a run has no action, in one sentence, and its state. If the change was not selected, today's lists of the flow are named.
+
+    stop: the message of a stuck run that waits for its flow
+    """
     state: Toned = ("quiet", _("Not triggered"))
     if queue in (QueueStatus.RETRY, QueueStatus.ERROR):
         state = ("wait", _("Waits for a tag") if reason is not None and reason.is_untagged else _("Will be retried"))
@@ -185,6 +190,8 @@ def not_triggered(
     if reason is Reason.FLOW_DELETED or (reason is not None and reason.is_untagged and flow not in account.flows):
         # The worker ends what waits in a deleted flow step by step.
         return _("Too late: the flow was deleted before it had a tag."), ("quiet", _("Not triggered"))
+    if stop:
+        return f"{message_words(stop).rstrip('.')}.", ("wait", _("Waiting"))
     if reason is Reason.UNTAGGED:
         of_session = account.session_statuses.get(change.session.status) if change and change.session else None
         if of_session is not None and not of_session.tags:

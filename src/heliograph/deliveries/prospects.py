@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP, Cause
 from heliograph.domain.flow.account_config import AccountConfig
+from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.stop_causes import GONE, destination_of, stop_of, stop_of_flow
 from heliograph.store import connection_states
@@ -92,6 +95,14 @@ def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int,
     return Prospect(stop, connection, known.name if known else "", holds.get(connection or 0))
 
 
+def stop_of_run(reason: Reason, queue: QueueStatus | None, message: str) -> str:
+    """The message of a stuck run, if it waits for its flow; "" if it waits for a tag, or is judged again.
+
+    reason: that of its run
+    """
+    return message if reason.is_untagged and queue in OPEN_STATUSES else ""
+
+
 def prospect_of_run(config: AccountConfig, flow_id: int, mode: int, message: str) -> Prospect:
     """The prospect of a run that waits to be judged. It is over if the flow is gone.
 
@@ -101,8 +112,10 @@ def prospect_of_run(config: AccountConfig, flow_id: int, mode: int, message: str
     flow = config.flows.get(flow_id)
     if flow is None:
         return Prospect(Cause.FLOW_DELETED)
-    stop = stop_of_flow(flow, Mode.of_code(mode)) if message else None
-    return Prospect(stop) if stop else NO_PROSPECT
+    if not message:
+        return NO_PROSPECT
+    stop = stop_of_flow(flow, Mode.of_code(mode)) if config.signal_enabled else Cause.FLOW_INACTIVE
+    return Prospect(stop or (None if is_complete(flow, config) else Cause.FLOW_INCOMPLETE))
 
 
 def connection_holds(reader: AccountReader) -> Mapping[int, ConnectionHold]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,10 +13,10 @@ from heliograph.domain.delivery.item_state import ItemState, item_state_of
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of
-from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_OPEN, listed
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_OPEN, STUCK_RUN_UNTAGGED, listed
 
 MOST_LISTED: Final = 20_000
-"""The newest items of the Retry Queue whose registrations a list can be narrowed to."""
+"""The newest actions of a status of the Retry Queue, and as many runs, whose registrations a list can be narrowed to."""
 
 
 class DeliveryState(StrEnum):
@@ -73,6 +74,8 @@ class RegistrationDeliveries:
     """The newest action at each destination of each flow, by their ids."""
     stuck: Mapping[int, ItemState] = field(default_factory=dict)
     """By flow, decisions that wait or failed."""
+    stops: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    """By flow, the code of the mode and the message of a decision that waits for the flow (`prospects.prospect_of_run`)."""
     holding: Collection[int] = ()
     """The connections that hold their actions."""
 
@@ -118,32 +121,55 @@ def deliveries_of(
         if action.registration is not None:
             actions.setdefault(action.registration, []).append(action)
     stuck: dict[int, dict[int, ItemState]] = {}
-    for id, flow, queue, cause in db.all(
-        f"SELECT c.registration_id, j.flow_id, j.queue, j.cause FROM change c JOIN stuck_run j ON j.change_id = c.id WHERE {of_changes}"
-        f" AND j.{STUCK_RUN_OPEN} ORDER BY j.id",
+    stops: dict[int, dict[int, tuple[int, str]]] = {}
+    for id, flow, queue, cause, mode, message in db.all(
+        f"SELECT c.registration_id, j.flow_id, j.queue, j.cause, j.mode, j.message FROM change c JOIN stuck_run j ON j.change_id = c.id"
+        f" WHERE {of_changes} AND j.{STUCK_RUN_OPEN} ORDER BY j.id",
         params,
     ):
-        state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
+        waits_for_flow = cause == Cause.UNTAGGED.value and message != ""
+        state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None, waits_for_flow=waits_for_flow)
         if state is not None:
             stuck.setdefault(id, {})[flow] = state
-    return {id: RegistrationDeliveries(actions.get(id, ()), stuck.get(id, {}), holding) for id in actions.keys() | stuck.keys()}
+            stops.setdefault(id, {}).pop(flow, None)
+        if waits_for_flow:
+            stops[id][flow] = (mode, message)
+    return {
+        id: RegistrationDeliveries(actions.get(id, ()), stuck.get(id, {}), stops.get(id, {}), holding)
+        for id in actions.keys() | stuck.keys()
+    }
 
 
-def registrations_in(db: Database, account: int, state: ItemState) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class RegistrationsOfItems:
+    """The registrations that have an item of some state in the Retry Queue."""
+
+    ids: Sequence[int]
+    is_more: bool
+    """Whether older items, which were not read, may have more."""
+
+
+def registrations_in(db: Database, account: int, state: ItemState) -> RegistrationsOfItems:
     """The registrations that have an item of this state in the Retry Queue: those of the newest MOST_LISTED items."""
-    of_queue = {
-        ItemState.WAITING: [("action", f"{ACTION_IN_QUEUE} AND queue = {status.code}") for status in OPEN_STATUSES],
-        ItemState.FAILED: [("action", f"{ACTION_IN_QUEUE} AND queue = {QueueStatus.FAILED.code}")],
-        ItemState.UNTAGGED: [("stuck_run", f"queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}'")],
-    }[state]
+    statuses = {ItemState.WAITING: OPEN_STATUSES, ItemState.FAILED: (QueueStatus.FAILED,), ItemState.UNTAGGED: (QueueStatus.RETRY,)}[state]
+    matches = {ItemState.WAITING: f"NOT ({STUCK_RUN_UNTAGGED})", ItemState.UNTAGGED: STUCK_RUN_UNTAGGED}.get(state, "1 = 1")
+    items = [("stuck_run", f"queue = {status.code}", matches) for status in statuses]
+    if state is not ItemState.UNTAGGED:
+        items += [("action", f"{ACTION_IN_QUEUE} AND queue = {status.code}", "1 = 1") for status in statuses]
     parts = [
-        f"SELECT * FROM (SELECT registration_id FROM {table} WHERE account_id = :account AND {where} ORDER BY id DESC LIMIT {MOST_LISTED}) newest{number}"
-        for number, (table, where) in enumerate(of_queue)
+        f"SELECT * FROM (SELECT {number} AS part, registration_id, CASE WHEN {condition} THEN 1 ELSE 0 END AS matches FROM {table}"
+        f" WHERE account_id = :account AND {where} ORDER BY id DESC LIMIT {MOST_LISTED + 1}) newest{number}"
+        for number, (table, where, condition) in enumerate(items)
     ]
     rows = db.all(
-        f"SELECT DISTINCT registration_id FROM ({' UNION ALL '.join(parts)}) found WHERE registration_id IS NOT NULL", {"account": account}
+        f"SELECT part, registration_id, matches, count(*) FROM ({' UNION ALL '.join(parts)}) items GROUP BY part, registration_id, matches",
+        {"account": account},
     )
-    return [id for (id,) in rows]
+    read = Counter[int]()
+    for part, _registration, _matches, count in rows:
+        read[part] += count
+    ids = sorted({registration for _part, registration, is_match, _count in rows if is_match and registration is not None})
+    return RegistrationsOfItems(ids, any(count > MOST_LISTED for count in read.values()))
 
 
 def delivery_condition(delivery: DeliveryFilter) -> str:

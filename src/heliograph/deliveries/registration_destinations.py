@@ -8,7 +8,7 @@ from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.exchanges import exchanges
-from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospect_of_run, prospects
 from heliograph.deliveries.refusals import said_by_target
 from heliograph.deliveries.registration_deliveries import RegistrationDeliveries, deliveries_of
 from heliograph.domain.delivery.action import ActionState
@@ -48,7 +48,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
     last = {(action.flow, action.destination): action for action in deliveries.last}
     places = dict.fromkeys(last)
     for flow in flows.values():
-        if flow.active and (flow.mode is mode or flow.id in deliveries.stuck):
+        if flow.id in deliveries.stuck or (flow.active and flow.mode is mode):
             places |= dict.fromkeys((flow.id, destination.id) for destination in flow.destinations)
     current = {(flow.id, each.id): each.connection or 0 for flow in flows.values() for each in flow.destinations}
     names = reader.flow_names({flow_id for flow_id, _destination in places})
@@ -60,6 +60,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
         rows.append((flow_id, connection, action, tried))
     connections = reader.connection_names({connection for _flow, connection, *_last in rows})
     answers = exchanges(reader.db, reader.account, [action.id for action in deliveries.last if _was_refused(action)])
+    stops = {flow: prospect_of_run(reader.config, flow, mode_code, message) for flow, (mode_code, message) in deliveries.stops.items()}
     destinations = [
         DestinationOfRegistration(
             flow_id,
@@ -68,7 +69,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
             connections.get(connection, ""),
             action,
             tried,
-            known.get(action.id, NO_PROSPECT) if action else NO_PROSPECT,
+            known.get(action.id, NO_PROSPECT) if action else stops.get(flow_id, NO_PROSPECT),
             deliveries.stuck.get(flow_id),
             said_by_target(answers.get((action.id, tried.number))) if action is not None and tried is not None else "",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.outcome_hours import HOUR, HoursOfPeriod, OutcomeHours, outcome_hours
+from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.item_state import ItemState, item_state_of
@@ -23,11 +23,17 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.configuration_versions import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
-from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_UNDELIVERED, STUCK_RUN_OPEN
+from heliograph.store.row_states import (
+    ACTION_IN_QUEUE,
+    ACTION_UNDELIVERED,
+    STUCK_RUN_OPEN,
+    STUCK_RUN_UNTAGGED,
+    STUCK_RUN_WAITS_FOR_FLOW,
+)
 from heliograph.web.cursor import Cursor, ListPage
 
 COUNTED = 50_000
-"""Most actions, and most stuck runs, that are counted for the list over all flows: the newest."""
+"""Most actions, most stuck runs and most held actions that are counted for the list over all flows. Of the first two, the newest."""
 HOURS = 24
 """Hours of a flow's deliveries, with the one that runs."""
 
@@ -56,15 +62,23 @@ class FlowRow:
     by: str
     """Who saved that version."""
     queued: int = 0
-    """Its actions and runs that are tried again."""
+    """Its actions and runs that are tried again, also once the flow runs again."""
     failed: int = 0
     """Its actions and runs that are sent or decided again only if somebody submits them."""
     untagged: int = 0
     """Its runs that wait for a tag."""
     held_count: int = 0
     """Its actions that were never tried, because their connection sends nothing at present."""
+    is_more: bool = False
+    """Whether it may have more that wait or failed, because no more than COUNTED of all flows were counted."""
+    holds_more: bool = False
+    """The same of what is held."""
     hours: OutcomeHours = field(default_factory=OutcomeHours)
     """What became of its actions of the last HOURS hours, the running one included."""
+    since: int = 0
+    """The beginning of these hours (microseconds)."""
+    until: int = 0
+    """Their end."""
 
     @property
     def validation(self) -> int:
@@ -100,15 +114,24 @@ class FlowList:
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
         """The rows of the given flows: the flows of one page."""
         ids = [flow.id for flow in flows]
-        facts, counts, period = self._facts(ids), self._counts(ids), self._hours(ids)
+        now = self.db.now()
+        since, until = (now // HOUR - HOURS + 1) * HOUR, -(-(now + 1) // MINUTE) * MINUTE
+        period = outcome_hours(self.db, self.account, None, since, until, flows=ids)
+        facts, (counts, is_more) = self._facts(ids), self._counts()
         holds = connection_holds(AccountReader(self.db, self.account))
-        held_counts = connection_states.untried_by_flow(self.db, holds.keys(), COUNTED)
+        held_counts = connection_states.untried_by_flow(self.db, holds.keys(), COUNTED + 1)
+        holds_more = sum(held_counts.values()) > COUNTED
         hours, rows = period.by_flow, []
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
             of_flow = hours.get(flow.id, OutcomeHours.nothing(period.count))
             of_retry = counts.get(flow.id, (0, 0, 0))
-            rows.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *of_retry, held_counts.get(flow.id, 0), of_flow))
+            held_count = held_counts.get(flow.id, 0)
+            rows.append(
+                FlowRow(
+                    flow, missing(flow, self.config), last, changed, by, *of_retry, held_count, is_more, holds_more, of_flow, since, until
+                )
+            )
         return rows
 
     def connections(self) -> Mapping[int, ConnectionRow]:
@@ -125,10 +148,16 @@ class FlowList:
 
     def untagged(self, flow: int) -> int:
         """Counts the flow's runs that wait for a tag in the Retry Queue (F7); at most 10,001."""
+        return self._runs(flow, STUCK_RUN_UNTAGGED)
+
+    def waiting_for_it(self, flow: int) -> int:
+        """Counts the flow's runs that wait for the flow itself; at most 10,001."""
+        return self._runs(flow, STUCK_RUN_WAITS_FOR_FLOW)
+
+    def _runs(self, flow: int, condition: str) -> int:
         ((count,),) = self.db.all(
-            f"SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue = {QueueStatus.RETRY.code}"
-            " AND cause = :cause LIMIT 10001) found",
-            {"account": self.account, "flow": flow, "cause": Cause.UNTAGGED.value},
+            f"SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND {condition} LIMIT 10001) found",
+            {"account": self.account, "flow": flow},
         )
         return int(count)
 
@@ -154,28 +183,26 @@ class FlowList:
         )
         return {id: (last, at, by) for id, at, by, last in rows}
 
-    def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int]]:
-        """By flow: the figures queued, failed and untagged of its row, by the rule of `item_state_of`."""
-        params = {"account": self.account, "flows": list(flows), "done": QueueStatus.DONE.code}
+    def _counts(self) -> tuple[dict[int, tuple[int, int, int]], bool]:
+        """By flow: the figures queued, failed and untagged of its row, by the rule of `item_state_of`; and whether there may be more."""
+        newest = f"ORDER BY id DESC LIMIT {COUNTED + 1}"
         counted = (
-            f"SELECT flow_id, queue, cause FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done ORDER BY id DESC LIMIT {COUNTED}",
-            f"SELECT flow_id, queue, cause FROM stuck_run WHERE account_id = :account AND {STUCK_RUN_OPEN} ORDER BY id DESC LIMIT {COUNTED}",
+            f"SELECT flow_id, queue, cause, 0 AS stops FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done {newest}",
+            (
+                f"SELECT flow_id, queue, cause, CASE WHEN {STUCK_RUN_WAITS_FOR_FLOW} THEN 1 ELSE 0 END AS stops FROM stuck_run"
+                f" WHERE account_id = :account AND {STUCK_RUN_OPEN} {newest}"
+            ),
         )
         counts: dict[int, list[int]] = {}
-        place = {ItemState.WAITING: 0, ItemState.FAILED: 1, ItemState.UNTAGGED: 2}
+        place, is_more = {ItemState.WAITING: 0, ItemState.FAILED: 1, ItemState.UNTAGGED: 2}, False
         for items in counted:
             rows = self.db.all(
-                f"SELECT flow_id, queue, cause, count(*) FROM ({items}) found WHERE {self.db.member('flow_id', 'flows')} GROUP BY flow_id, queue, cause",
-                params,
+                f"SELECT flow_id, queue, cause, stops, count(*) FROM ({items}) found GROUP BY flow_id, queue, cause, stops",
+                {"account": self.account, "done": QueueStatus.DONE.code},
             )
-            for flow, queue, cause, count in rows:
-                state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None)
+            is_more = is_more or sum(row[-1] for row in rows) > COUNTED
+            for flow, queue, cause, stops, count in rows:
+                state = item_state_of(QueueStatus.of_code(queue), Cause(cause) if cause else None, waits_for_flow=bool(stops))
                 if state is not None:
                     counts.setdefault(flow, [0, 0, 0])[place[state]] += count
-        return {flow: (queued, failed, untagged) for flow, (queued, failed, untagged) in counts.items()}
-
-    def _hours(self, flows: Iterable[int]) -> HoursOfPeriod:
-        """What became of the actions of the last HOURS hours, the running one included."""
-        now = self.db.now()
-        since = (now // HOUR - HOURS + 1) * HOUR
-        return outcome_hours(self.db, self.account, None, since, -(-(now + 1) // MINUTE) * MINUTE, flows=flows)
+        return {flow: (queued, failed, untagged) for flow, (queued, failed, untagged) in counts.items()}, is_more

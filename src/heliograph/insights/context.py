@@ -16,11 +16,12 @@ from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights.integrations import integrations_of
-from heliograph.retry.retry_queue import MOST, RetryQueue
+from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
+from heliograph.web.list_count import MOST, ListCount
 
 LATELY = 10 * MINUTE
 """An untried action counts as being sent for this time (microseconds). An older one is held up."""
@@ -32,9 +33,10 @@ MOST_SENDING = 1_000
 def counts(request: HttpRequest) -> dict[str, Any]:
     """The context processor of Signal's pages. The counts of items follow `item_state_of`.
 
-    retry_waiting: items of the Retry Queue that are tried again automatically, or once their flow is on again; MOST + 1 stands for more
-    retry_untagged: items that wait for a tag; MOST + 1 stands for more
-    retry_failed: items that are sent again only if somebody submits them; MOST + 1 stands for more
+    retry_waiting: items of the Retry Queue that are tried again automatically, or once their flow runs again (ListCount, as the next ones)
+    retry_untagged: items that wait for a tag
+    retry_open: both together
+    retry_failed: items that are sent again only if somebody submits them
     sending: actions of the last ten minutes whose first attempt has not ended and that no connection holds, at most MOST_SENDING
     integrations: the integrations that have a page in Metrics
     """
@@ -42,9 +44,11 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     if account is None:
         return {}
     undecided = SimpleLazyObject(lambda: RetryQueue(AccountReader(of_django(connections["read"]), account.pk)).undecided())
+    waiting = SimpleLazyObject(lambda: _items(account.pk, *_RETRIED) + undecided.stopped)
     return {
-        "retry_waiting": SimpleLazyObject(lambda: min(_items(account.pk, *_RETRIED) + undecided.stopped, MOST + 1)),
-        "retry_untagged": SimpleLazyObject(lambda: undecided.untagged.number + undecided.untagged.is_more),
+        "retry_waiting": waiting,
+        "retry_untagged": SimpleLazyObject(lambda: undecided.untagged),
+        "retry_open": SimpleLazyObject(lambda: waiting + undecided.untagged),
         "retry_failed": SimpleLazyObject(lambda: _items(account.pk, *_FAILED)),
         "sending": SimpleLazyObject(lambda: _sending(account.pk)),
         "integrations": SimpleLazyObject(lambda: integrations_of(AccountReader(of_django(connections["read"]), account.pk).config)),
@@ -63,15 +67,15 @@ _FAILED: Final = (
 )
 
 
-def _items(account: int, *among: str) -> int:
-    """The sum of the rows of some tables, at most MOST + 1.
+def _items(account: int, *among: str) -> ListCount:
+    """The sum of the rows of some tables, counted up to MOST.
 
     among: tables with conditions; each has an index that contains few other rows
     """
     limit = MOST + 1
     parts = [f"(SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) q{number})" for number, rows in enumerate(among)]
     ((count,),) = of_django(connections["read"]).all(f"SELECT {' + '.join(parts)}", {"account": account})
-    return min(int(count), limit)
+    return ListCount(min(int(count), MOST), count > MOST)
 
 
 def _sending(account: int) -> int:

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader, RowPerson
-from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospect_of_run, prospects, stop_of_run
 from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
@@ -65,7 +65,9 @@ class FlowOutcome:
     due: int | None = None
     """When such a run is judged again (microseconds)."""
     prospect: Prospect = NO_PROSPECT
-    """What happens to the action when it is due."""
+    """What happens to the action, or the run, when it is due."""
+    stop: str = ""
+    """The message of a run that waits for its flow."""
 
     @property
     def is_open_or_failed(self) -> bool:
@@ -205,7 +207,7 @@ class Feed:
             )
         ]
         runs = db.all(
-            "SELECT r.id, r.change_id, r.flow_id, r.reason, j.queue, j.due_at FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
+            "SELECT r.id, r.change_id, r.flow_id, r.reason, j.queue, j.due_at, COALESCE(j.message, '') FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
             f" WHERE +r.account_id = :account AND r.mode = :mode AND r.{RUN_NOT_TRIGGERED} AND {db.member('r.change_id', 'changes')} ORDER BY r.id",
             given,
         )
@@ -230,10 +232,18 @@ class Feed:
                     prospect=prospects_of.get(action.id, NO_PROSPECT),
                 )
             )
-        for id, change, flow, reason, queue, due in runs:
+        for id, change, flow, reason, queue, due, message in runs:
             status = QueueStatus.of_code(queue or 0)
+            is_open, stop = status in OPEN_STATUSES, stop_of_run(Reason(reason), status, message)
             outcome = FlowOutcome(
-                id, flows.get(flow, ""), flow, reason=Reason(reason), queue=status, due=due if status in OPEN_STATUSES else None
+                id,
+                flows.get(flow, ""),
+                flow,
+                reason=Reason(reason),
+                queue=status,
+                due=due if is_open else None,
+                prospect=prospect_of_run(reader.config, flow, self.feed_filter.mode.code, stop) if is_open else NO_PROSPECT,
+                stop=stop,
             )
             if outcome.is_open_or_failed or self.feed_filter.shows_not_triggered:
                 outcomes.setdefault(change, []).append(outcome)

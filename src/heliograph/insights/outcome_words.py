@@ -95,7 +95,7 @@ def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
     where = {"name": outcome.flow, "flow": outcome.flow}
     if not outcome.is_open_or_failed:
         return OutcomeChip(**where, answer=str(_NOT_TRIGGERED), word=str(_NOT_TRIGGERED), tone="unread", icon="dash", href=why)
-    untagged = outcome.reason is not None and outcome.reason.is_untagged
+    untagged = outcome.reason is not None and outcome.reason.is_untagged and not outcome.stop
     answer, item = _("no tag") if untagged else _("not checked"), reverse("retry-item", args=(f"r{outcome.id}",))
     if outcome.queue is QueueStatus.FAILED:
         return OutcomeChip(**where, answer=answer, word=_("failed"), tone="failed", icon="failed", href=item)
@@ -116,11 +116,11 @@ def note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: Use
     """
     action = outcome.action
     if action is None:
-        sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, reader.config, row.event, outcome.flow_id)
+        sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, reader.config, row.event, outcome.flow_id, outcome.stop)
         if not outcome.is_open_or_failed:
             return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
         cause = Cause.UNTAGGED if outcome.reason is not None and outcome.reason.is_untagged else Cause.EXCEPTION
-        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), reader.config, user) if user else FixLink()
+        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id, prospect=outcome.prospect), reader.config, user) if user else FixLink()
         return OutcomeNote(sentence, fix.text, fix.href)
     keeps = hindrance(outcome.prospect)
     if action.state is ActionState.PENDING and keeps:

@@ -56,7 +56,8 @@ def row_of(record: Record, row_kind: RowKind, reader: AccountReader) -> dict[str
 def _reason_words(record: Record, reader: AccountReader) -> str:
     """The reason why a record was not sent, in words; "" if it was."""
     if record.reason is not None:
-        return not_triggered(record.reason, None, record.change, reader.config, record.event, record.flow_id)[0]
+        stop = record.message if record.reason.is_untagged else ""
+        return not_triggered(record.reason, None, record.change, reader.config, record.event, record.flow_id, stop)[0]
     if record.state in (ActionState.QUEUED, ActionState.FAILED):
         answered = delivery_words.answered(record.status) if record.status else ""
         return delivery_words.cause_of(record.cause, record.blamed, record.message or answered) if record.message or answered else ""

@@ -116,7 +116,7 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
         where &= _period(shape.at, record_filter)
     at, id, columns = _COLUMNS[RowKind.CHANGE if is_newest_change else shape.row_kind]
     if record_filter.kind.is_stuck:
-        at, id = "j.created", "j.id"
+        at, id, columns = _STUCK_COLUMNS
     is_told_by_connection = record_filter.kind in (RecordKind.PENDING, RecordKind.HELD)
     needs_lane = is_told_by_connection or record_filter.connection is not None or record_filter.alike is not None
     count_tables = "action a" if shape.row_kind is RowKind.ACTION and not needs_lane else shape.tables
@@ -467,3 +467,18 @@ _COLUMNS: Final = {
     ),
 }
 """By kind of row: the column by which it is sorted, its id, and all its columns."""
+_STUCK_COLUMNS: Final = (
+    "j.created",
+    "j.id",
+    _columns(
+        id="r.id",
+        at="r.at",
+        change="r.change_id",
+        event="c.event_id",
+        registration="c.registration_id",
+        flow="r.flow_id",
+        reason="r.reason",
+        message="j.message",
+    )[2],
+)
+"""The same of the runs of `_STUCK_RUNS`."""

@@ -150,6 +150,13 @@ def number_words(number: int) -> str:
     return _("more than %(n)s") % {"n": intcomma(MOST)} if number > MOST else intcomma(number)
 
 
+def _number(observed: Observed) -> str:
+    """The number of a cause's items in words: "at least 12" if not all items were counted."""
+    if observed.facts.get("is_more") and observed.number <= MOST:
+        return _("at least %(n)s") % {"n": intcomma(observed.number)}
+    return number_words(observed.number)
+
+
 def _waiting_count(number: int) -> str:
     return ngettext("%(n)s waiting", "%(n)s waiting", number) % {"n": number_words(number)}
 
@@ -211,7 +218,7 @@ def _refuses(observed: Observed) -> Letter:
             "%(n)s are waiting, and no new ones reach %(name)s. Nothing is lost: what waits is sent as soon as it works again.",
             observed.number,
         )
-        % {"n": number_words(observed.number), "name": name}
+        % {"n": _number(observed), "name": name}
         if observed.number
         else _("Nothing waits yet, and nothing new reaches %(name)s. Nothing is lost: what comes is sent as soon as it works again.")
         % {"name": name}
@@ -247,7 +254,7 @@ def _works_again(observed: Observed) -> str:
 
 
 def _waits(observed: Observed) -> Letter:
-    facts, number = observed.facts, number_words(observed.number)
+    facts, number = observed.facts, _number(observed)
     why = _("You get this because something has waited longer than you want. We’ll write once more when nothing waits.")
     if facts.get("scope") == "tag":
         events = ", ".join(facts.get("events", ()))
@@ -301,7 +308,7 @@ def _failed(observed: Observed) -> Letter:
     )
     return Letter(
         ngettext("%(n)s failed for good: %(name)s", "%(n)s failed for good: %(name)s", observed.number)
-        % {"n": number_words(observed.number), "name": _failed_by(observed)},
+        % {"n": _number(observed), "name": _failed_by(observed)},
         paragraphs=[*([_("Flows: %(flows)s.") % {"flows": flows}] if flows else []), again],
         button=ngettext("See it in Retry", "See them in Retry", observed.number),
         path=_retry_path(observed, StatusChoice.FAILED),

@@ -6,7 +6,8 @@ that Retry blames. Nothing of a registration is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,11 +29,16 @@ from heliograph.domain.source.source_states import SourceState
 from heliograph.notifications import ending_secrets
 from heliograph.retry.retry_conditions import SOURCES
 from heliograph.sources.models import Source
+from heliograph.store.connection_states import untried_actions
 from heliograph.store.instants import to_micros
-from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, STUCK_RUN_WAITS_FOR_FLOW
 
 MOST: Final = 10_000
 """The newest items of each status that are counted, as in Retry; one more says that there are more."""
+LANES: Final = 1_000
+"""The first lanes of a connection of which it is read what was never tried, by flow."""
+AT_ONCE: Final = 100
+"""Connections whose lanes are read in one statement."""
 LATELY: Final = DAY
 """What failed for good longer ago is no news: it stands in Retry, and in the morning summary."""
 SEVERAL: Final = 3
@@ -78,6 +84,8 @@ class _Items:
     number: int = 0
     since: int = 0
     newest: int = 0
+    is_more: bool = False
+    """Whether there may be more, because not all items were counted."""
     flows: set[int] = field(default_factory=set)
 
     def add(self, number: int, since: int, newest: int, flow: int) -> None:
@@ -144,6 +152,7 @@ def _connections(account: Account, reader: AccountReader, rows: Sequence[Connect
                     "words": quotable(answer.says) if answer else "",
                     "by": actors.name(row.pause.by) if row.pause and row.pause.by else "",
                     "failed": row.failed,
+                    "is_more": row.is_more,
                 },
             )
         )
@@ -178,15 +187,27 @@ def _items(reader: AccountReader, unmoved: frozenset[int]) -> tuple[list[Observe
     """
     waits: dict[tuple[str, int], _Items] = {}
     failed: dict[tuple[str, int, str], _Items] = {}
-    for cause, blamed, flow, queue, number, since, newest in _retry_items(reader, unmoved):
+    rows = _retry_items(reader, unmoved)
+    read = Counter[int]()
+    for _cause, _blamed, _flow, queue, number, _since, _newest in rows:
+        read[queue] += number
+    for cause, blamed, flow, queue, number, since, newest in rows:
         of_flow = cause in CURED_BY_FLOW
         thing = ("flow", flow) if of_flow else ("connection", blamed)
         if queue != QueueStatus.FAILED.code:
-            waits.setdefault(thing, _Items()).add(number, since, newest, flow)
+            items = waits.setdefault(thing, _Items())
         elif cause not in _BY_PEOPLE:
-            failed.setdefault((*thing, cause), _Items()).add(number, since, newest, flow)
+            items = failed.setdefault((*thing, cause), _Items())
+        else:
+            continue
+        items.add(number, since, newest, flow)
+        items.is_more = items.is_more or read[queue] > MOST
     for connection, flow, number, since in _untried(reader):
         waits.setdefault(("connection", connection), _Items()).add(number, since, since, flow)
+    untagged, undecided = _undecided(reader)
+    for flow, items in undecided.items():
+        waits.setdefault(("flow", flow), _Items()).add(items.number, items.since, items.newest, flow)
+        waits["flow", flow].is_more = waits["flow", flow].is_more or items.is_more
     connections = reader.connection_names({int(thing[1]) for thing in [*waits, *failed] if thing[0] == "connection"})
     flows = reader.flow_names({flow for items in [*waits.values(), *failed.values()] for flow in items.flows})
     observed_waits = [
@@ -196,7 +217,7 @@ def _items(reader: AccountReader, unmoved: frozenset[int]) -> tuple[list[Observe
         _of_items(f"failed:{kind}:{id}:{cause}", Kind.FAILED, (kind, id), each, (connections, flows), cause=cause)
         for (kind, id, cause), each in failed.items()
     ]
-    return [*observed_waits, *_untagged(reader)], observed_failed
+    return [*observed_waits, *untagged], observed_failed
 
 
 def _of_items(
@@ -213,11 +234,11 @@ def _of_items(
         items.number,
         id if scope == "connection" else None,
         frozenset(items.flows),
-        facts={"name": name, "scope": scope, "thing": id, "flows": flow_names, "newest": items.newest, **facts},
+        facts={"name": name, "scope": scope, "thing": id, "flows": flow_names, "newest": items.newest, "is_more": items.is_more, **facts},
     )
 
 
-def _retry_items(reader: AccountReader, unmoved: frozenset[int]) -> Iterable[tuple[str, int, int, int, int, int, int]]:
+def _retry_items(reader: AccountReader, unmoved: frozenset[int]) -> Sequence[tuple[str, int, int, int, int, int, int]]:
     """Items of Retry: cause, blamed connection, flow, status, number, when the oldest was made, when the newest ended or was made."""
     blamed = blamed_connection("q", "l", f"NOT {reader.db.member('q.destination_id', 'unmoved')}" if unmoved else "")
     each = [
@@ -232,33 +253,49 @@ def _retry_items(reader: AccountReader, unmoved: frozenset[int]) -> Iterable[tup
     )
 
 
-def _untried(reader: AccountReader) -> Iterable[tuple[int, int, int, int]]:
-    """What is due and was never tried, such as everything while no worker runs: connection, flow, number, when the oldest was made."""
+def _untried(reader: AccountReader) -> list[tuple[int, int, int, int]]:
+    """What is due and was never tried, such as everything while no worker runs: connection, flow, number, when the oldest was made.
+
+    What the first LANES of a connection do not hold is counted up to MOST + 1 with its first flow.
+    """
     connections = sorted(reader.config.connections)
-    if not connections:
-        return []
-    lanes = " UNION ALL ".join(
-        f"SELECT * FROM (SELECT id, connection_id FROM lane WHERE connection_id = {int(id)} AND {LANE_READY} ORDER BY rank, pos LIMIT {MOST // 10}) l{id}"
-        for id in connections[:100]
-    )
-    return reader.db.all(
-        f"SELECT l.connection_id, a.flow_id, count(*), min(a.created) FROM ({lanes}) l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} AND NOT (a.{ACTION_IN_QUEUE})"
-        " GROUP BY l.connection_id, a.flow_id"
-    )
+    found: list[tuple[int, int, int, int]] = []
+    for start in range(0, len(connections), AT_ONCE):
+        lanes = " UNION ALL ".join(
+            f"SELECT * FROM (SELECT id, connection_id FROM lane WHERE connection_id = {int(id)} AND {LANE_READY} ORDER BY rank, pos LIMIT {LANES}) l{id}"
+            for id in connections[start : start + AT_ONCE]
+        )
+        found += reader.db.all(
+            f"SELECT l.connection_id, a.flow_id, count(*), min(a.created) FROM ({lanes}) l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} AND NOT (a.{ACTION_IN_QUEUE})"
+            " GROUP BY l.connection_id, a.flow_id"
+        )
+    read = Counter[int]()
+    for connection, _flow, number, _since in found:
+        read[connection] += number
+    whole = untried_actions(reader.db, [connection for connection, number in read.items() if number >= LANES], MOST + 1)
+    first = {connection: (connection, flow, since) for connection, flow, _number, since in reversed(found)}
+    return found + [
+        (connection, flow, whole[connection] - read[connection], since)
+        for connection, flow, since in first.values()
+        if whole.get(connection, 0) > read[connection]
+    ]
 
 
-def _untagged(reader: AccountReader) -> list[Observed]:
-    """What waits for a tag: one problem, which is never called failed."""
+def _undecided(reader: AccountReader) -> tuple[list[Observed], dict[int, _Items]]:
+    """What waits for a tag: one problem, which is never called failed; and by flow what waits for the flow."""
     rows = reader.db.all(
-        "SELECT event_id, count(*), min(created) FROM (SELECT event_id, created FROM stuck_run"
-        f" WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' ORDER BY id DESC LIMIT {MOST + 1}) q GROUP BY event_id",
+        f"SELECT stops, flow_id, event_id, count(*), min(created) FROM (SELECT CASE WHEN {STUCK_RUN_WAITS_FOR_FLOW} THEN 1 ELSE 0 END AS stops,"
+        f" flow_id, event_id, created FROM stuck_run WHERE account_id = :account AND queue = {QueueStatus.RETRY.code}"
+        f" AND cause = '{Cause.UNTAGGED.value}' ORDER BY id DESC LIMIT {MOST + 1}) q GROUP BY stops, flow_id, event_id",
         {"account": reader.account},
     )
-    if not rows:
-        return []
-    events = reader.events(event for event, _number, _since in rows)
+    is_more = sum(number for *_place, number, _since in rows) > MOST
+    untagged, of_flows = _Items(is_more=is_more), dict[int, _Items]()
+    for stops, flow, _event, number, since in rows:
+        (of_flows.setdefault(flow, _Items(is_more=is_more)) if stops else untagged).add(number, since, since, flow)
+    if not untagged.number:
+        return [], of_flows
+    events = reader.events(event for stops, _flow, event, *_more in rows if not stops)
     codes = sorted(event.code for event in events.values())[:5]
-    since = min(since for _event, _number, since in rows)
-    return [
-        Observed("waits:tag", Kind.WAITS, since, sum(number for _event, number, _since in rows), facts={"scope": "tag", "events": codes})
-    ]
+    facts = {"scope": "tag", "events": codes, "is_more": is_more}
+    return [Observed("waits:tag", Kind.WAITS, untagged.since, untagged.number, facts=facts)], of_flows

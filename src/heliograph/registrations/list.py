@@ -265,7 +265,12 @@ class Registrations:
         walk = self._walk(RegistrationSort.MODIFIED, None, are_few=are_few)
         end = None if are_few or not filters.narrows else walk.end(self.db, self._scan_limit_of(filters))
         count = walk.count(self.db, "registration r", where, MOST + 1, end=end)
-        return ListCount(min(count, MOST), is_more=count > MOST or end is not None)
+        return ListCount(min(count, MOST), is_more=count > MOST or end is not None or self.finds_more(filters))
+
+    def finds_more(self, filters: RegistrationFilter) -> bool:
+        """Whether more registrations may match than the list can find: those of items of the Retry Queue that are too old to be read."""
+        state = filters.delivery.item_state if filters.delivery is not None else None
+        return state is not None and registrations_in(self.db, self.account, state).is_more
 
     def _scan_limit_of(self, filters: RegistrationFilter) -> int:
         if filters.looks_at_each:
@@ -355,7 +360,7 @@ class Registrations:
         if filters.delivery is not None and filters.delivery.item_state is None:
             where &= Where(delivery_condition(filters.delivery))
         elif filters.delivery is not None and filters.delivery.item_state is not None:
-            of_queue = registrations_in(self.db, self.account, filters.delivery.item_state)
+            of_queue = list(registrations_in(self.db, self.account, filters.delivery.item_state).ids)
             few = of_queue if few is None else sorted(set(few) & set(of_queue))
         if few is not None:
             where &= Where(self.db.member("r.id", "few"), few=few)

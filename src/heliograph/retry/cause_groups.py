@@ -22,17 +22,20 @@ from heliograph.retry.cure_words import Failure
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import BLAMED
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, StuckItem, Untagged, run_key
-from heliograph.retry.retry_queue import MOST, RetryQueue
+from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration_versions
 from heliograph.store.database import Row
 from heliograph.store.row_states import ACTION_IN_QUEUE
-from heliograph.web.list_count import ListCount
+from heliograph.web.list_count import MOST, ListCount
 
 _ANSWERED: Final = (Cause.ANSWER, Cause.RULE)
 """Causes that the target has answered with words of its own."""
 GROUPED_RUNS: Final = 1_000
 """The newest runs of a status that are grouped. The number is bounded because no column says what has no tag, so each run is read."""
 SHOWN_GROUPS: Final = 12
+"""Causes that the page of Retry and the REST API list, the largest."""
+SORTED_GROUPS: Final = 200
+"""Causes that are sorted into what needs somebody and what does not. A small one may need somebody while many large ones pass."""
 HEALED_FOR: Final = 15 * MINUTE
 """Microseconds for which a cured cause stays on the page, with how its items ended."""
 
@@ -54,7 +57,7 @@ class CauseGroup:
     event: str
     message: str
     number: int
-    """The number of items, among the newest MOST of each status."""
+    """The number of items, among the newest MOST of each status; for runs, among the newest GROUPED_RUNS."""
     registrations: int
     flows: int
     flow: int | None
@@ -70,7 +73,9 @@ class CauseGroup:
     newest: int | None = None
     """The newest action."""
     is_more: bool = False
-    """True for a group of runs that may have more items than were read."""
+    """True if it may have more items than were read."""
+    waits_for_flow: bool = False
+    """True for runs that wait for their flow, and for no tag."""
     prospect: Prospect = NO_PROSPECT
     """What happens to its items when they are due, as far as it is equal for all of them."""
     refusal: Refusal = UNKNOWN_REFUSAL
@@ -80,11 +85,6 @@ class CauseGroup:
     def count(self) -> ListCount:
         """How many items it has."""
         return ListCount(self.number, self.is_more or self.number > MOST)
-
-    @property
-    def is_stopped_by_flow(self) -> bool:
-        """Whether a group of runs waits for its flow, and for no tag: the flow was switched off, or to its other mode, when a tag was given."""
-        return self.cause is Cause.UNTAGGED and self.prospect.stop is not None and not self.prospect.is_over
 
     @property
     def failure(self) -> Failure:
@@ -134,6 +134,9 @@ class CauseOverview:
     failed: Sequence[CauseGroup]
     healings: Mapping[str, Healing]
     """How items ended lately, by the key of their group."""
+    further_waiting: int = 0
+    """How many further causes wait that are not listed."""
+    further_failed: int = 0
 
     @property
     def healed(self) -> list[Healing]:
@@ -158,9 +161,7 @@ def _keys(blamed: str = BLAMED) -> str:
 
 _KEYS: Final = _keys()
 """The columns that make actions one group, in agreement with `group_key`. The HTTP status is not among them, because the text contains it."""
-_FACTS: Final = (
-    "q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id, q.mode"
-)
+_FACTS: Final = "q.queue, q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id, q.mode"
 _SUMS: Final = (
     "cause, blamed, cured_flow, text, min(category), count(*), count(DISTINCT registration_id), count(DISTINCT flow_id), min(flow_id),"
     " count(DISTINCT destination_id), min(destination_id), min(connection_id), max(connection_id), min(due_at), min(created), max(id), min(mode), max(mode)"
@@ -200,18 +201,24 @@ class CauseGroups:
     unmoved: frozenset[int] = frozenset()
     """Destinations whose items certainly went over the connections of their lanes (`ConnectionList.unmoved`): their attempts are not read. Of
     20,000 items, reading them takes longer than all the rest of a page."""
+    most_groups: int = SHOWN_GROUPS
+    """How many groups of a kind are returned."""
 
     def overview(self) -> CauseOverview:
-        """All causes: of items that wait, of items that have failed, and of those that were cured lately."""
-        waiting, failed = self.groups(OPEN_STATUSES), self.groups((QueueStatus.FAILED,))
-        return CauseOverview(waiting, failed, self.healings(self.reader.db.now()))
+        """The causes of items that wait, of items that have failed, and of those that were cured lately."""
+        return replace(self.open_causes(), healings=self.healings(self.reader.db.now()))
 
     def open_causes(self) -> CauseOverview:
-        """All causes of items that wait and of items that have failed, without those that were cured lately."""
-        return CauseOverview(self.groups(OPEN_STATUSES), self.groups((QueueStatus.FAILED,)), {})
+        """The causes of items that wait and of items that have failed, without those that were cured lately."""
+        (waiting, further_waiting), (failed, further_failed) = self._largest(OPEN_STATUSES), self._largest((QueueStatus.FAILED,))
+        return CauseOverview(waiting, failed, {}, further_waiting, further_failed)
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
+        return self._largest(statuses)[0]
+
+    def _largest(self, statuses: Sequence[QueueStatus]) -> tuple[list[CauseGroup], int]:
+        """The largest groups of items of these statuses, and how many further ones there are."""
         keys = _KEYS
         params: dict[str, object] = {"account": self.reader.account}
         if self.unmoved:
@@ -222,12 +229,18 @@ class CauseGroups:
             f" AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST + 1}) newest{status.code}"
             for status in statuses
         ]
+        read = ", ".join(f"sum(sum(CASE WHEN queue = {status.code} THEN 1 ELSE 0 END)) OVER ()" for status in statuses)
         rows = self.reader.db.all(
-            f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, blamed, cured_flow, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
+            f"SELECT {_SUMS}, count(*) OVER (), {read} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, blamed, cured_flow, text"
+            f" ORDER BY count(*) DESC LIMIT {self.most_groups}",
             params,
         )
-        groups = self._named(rows) + [group for group, _runs in self._alike(RetryQueue(self.reader).newest_runs(statuses, self.most_runs))]
-        return self._with_words(sorted(groups, key=lambda group: (-group.number, group.key))[:SHOWN_GROUPS])
+        number_of_groups, *read_by_status = rows[0][-1 - len(statuses) :] if rows else (0,)
+        is_more = any(number > MOST for number in read_by_status)
+        of_actions = [replace(group, is_more=is_more) for group in self._named([row[: -1 - len(statuses)] for row in rows])]
+        of_runs = [group for group, _runs in self._alike(RetryQueue(self.reader).newest_runs(statuses, self.most_runs))]
+        largest = sorted([*of_actions, *of_runs], key=lambda group: (-group.number, group.key))[: self.most_groups]
+        return self._with_words(largest), int(number_of_groups) + len(of_runs) - len(largest)
 
     def healings(self, now: int) -> dict[str, Healing]:
         """How the items of causes ended within the last HEALED_FOR, by the key of their group.
@@ -370,8 +383,10 @@ class CauseGroups:
         for key, alike in runs_by_key.items():
             first, event = alike[0], events.get(alike[0].event)
             group = _group_of_runs(key, alike, lacks.get(first.id, NOTHING_UNTAGGED), event.code if event else "")
-            if group.flow and group.cause is Cause.UNTAGGED and all(run.message for run in alike):
-                group = replace(group, prospect=prospect_of_run(self.reader.config, group.flow, first.mode, first.message))
+            if first.waits_for_flow:
+                group = replace(
+                    group, waits_for_flow=True, prospect=prospect_of_run(self.reader.config, first.flow, first.mode, first.message)
+                )
             name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.most_runs for run in alike)
             groups.append((replace(group, flow_name=name, is_more=is_more), alike))
         return groups

@@ -12,8 +12,8 @@ from heliograph.retry.item_words import thing_named
 
 def title_of(group: CauseGroup) -> str:
     """What is wrong with the items of a cause, without a full stop."""
-    if group.is_stopped_by_flow:
-        return delivery_words.cause_of(group.prospect.stop, "").rstrip(".")
+    if group.waits_for_flow:
+        return delivery_words.cause_of(group.prospect.stop, "", group.message).rstrip(".")
     if group.cause is Cause.UNTAGGED:
         return _("%(thing)s of %(event)s has no tag") % {"thing": thing_named(group.lacks), "event": group.event}
     if group.cause is Cause.ANSWER and group.answer_status:

@@ -30,10 +30,10 @@ def outlook(item: RetryItem) -> str:
     due = item.row.due_at
     if item.queue in OPEN_STATUSES and item.run is not None and item.prospect.is_over:
         return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
-    if item.queue in OPEN_STATUSES and item.run is not None and due is None:
+    if item.queue in OPEN_STATUSES and item.run is not None and due is None and not item.run.waits_for_flow:
         return _("It waits for a tag. If you submit it, it is checked again, which does not count as a retry.")
     if item.queue in OPEN_STATUSES:
-        if not may_go(item.prospect):
+        if not may_go(item.prospect) or (item.run is not None and due is None):
             return _("It waits.")
         return delivery_words.next_try(due if due is not None else 0) + "."
     if item.queue is QueueStatus.FAILED:

@@ -17,7 +17,7 @@ from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
-from heliograph.retry.cause_groups import CauseGroup, CauseGroups, CauseOverview
+from heliograph.retry.cause_groups import SORTED_GROUPS, CauseGroup, CauseGroups, CauseOverview
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store.queue.action_rows import StoredAttempt
 from heliograph.web.list_count import ListCount
@@ -68,7 +68,7 @@ class Need:
 
     @property
     def is_of_runs(self) -> bool:
-        """Whether changes wait that a flow could not decide about. Nothing of them was tried."""
+        """Whether changes wait that a flow could not decide about: for a tag, or for the flow. Nothing of them was tried."""
         return bool(self.groups) and self.groups[0].cause is Cause.UNTAGGED
 
     @property
@@ -103,6 +103,8 @@ class Needs:
     """Causes whose items are tried again automatically."""
     later: Sequence[CauseGroup]
     """Causes of items that have used up their retries."""
+    further_later: int = 0
+    """How many further ones there are."""
     connections: Mapping[int, ConnectionRow] = field(default_factory=dict)
 
     def of_connection(self, connection: int) -> Need | None:
@@ -114,7 +116,7 @@ def needs_of(reader: AccountReader) -> Needs:
     """What needs somebody in an account."""
     connections = ConnectionList(reader.db, reader.account)
     rows = {row.id: row for row in connections.rows(ConnectionListFilter())}
-    causes = CauseGroups(reader, unmoved=connections.unmoved).open_causes()
+    causes = CauseGroups(reader, unmoved=connections.unmoved, most_groups=SORTED_GROUPS).open_causes()
     used = {destination.connection for flow in reader.config.flows.values() if flow.active for destination in flow.destinations}
     return _sorted(reader, causes, rows, used, RetryQueue(reader).undecided().untagged)
 
@@ -158,16 +160,17 @@ def _sorted(
         sorted(needs, key=lambda need: (need.is_only_held, need.kind is NeedKind.TAGS, -need.waiting.number - need.held_count, need.key)),
         retrying,
         causes.failed,
+        causes.further_failed,
         rows,
     )
 
 
 def kind_of(group: CauseGroup) -> NeedKind | None:
     """What has to be changed for the waiting items of a cause; None if they are tried again automatically, or if nothing can be done."""
-    if group.cause is Cause.UNTAGGED:
-        return NeedKind.FLOW if group.is_stopped_by_flow else NeedKind.TAGS
     if group.prospect.is_over:
         return None
+    if group.cause is Cause.UNTAGGED:
+        return NeedKind.FLOW if group.waits_for_flow else NeedKind.TAGS
     if group.cause in CURED_BY_FLOW:
         return NeedKind.FLOW
     if group.failure.is_of_setup or group.cause in _SETTINGS:

@@ -10,7 +10,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.retry_items import RetryFilter, parts_of
 from heliograph.store.like import contains_words, like_pattern
 from heliograph.store.registrations import folded
-from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_UNTAGGED, STUCK_RUN_WAITS_FOR_FLOW
 from heliograph.store.where import Where
 
 type QueueTable = Literal["action", "stuck_run"]
@@ -36,7 +36,7 @@ def of_status(account: int, table: QueueTable, status: QueueStatus) -> Where:
 def conditions(retry_filter: RetryFilter, table: QueueTable, status: QueueStatus) -> Where:
     """The conditions of the filter on an item of a status.
 
-    For a group of runs they select too much, because no column says what has no tag: compare `group_key` of each item.
+    For a group of runs that wait for a tag they select too much, because no column says what has no tag: compare `group_key` of each item.
     """
     where = Where()
     if retry_filter.category:
@@ -50,11 +50,10 @@ def conditions(retry_filter: RetryFilter, table: QueueTable, status: QueueStatus
     if retry_filter.ended_since is not None:
         where &= Where("q.ended >= :ended_since", ended_since=retry_filter.ended_since)
     if retry_filter.untagged is not None and table == "stuck_run":
-        # The index of due runs contains few that wait for a tag.
         if retry_filter.untagged:
-            where &= Where(f"q.cause = '{Cause.UNTAGGED.value}'")
+            where &= Where(STUCK_RUN_UNTAGGED)
         elif status in OPEN_STATUSES:
-            where &= Where(f"q.{STUCK_RUN_WAITING} AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
+            where &= Where(f"NOT ({STUCK_RUN_UNTAGGED})")
     elif retry_filter.untagged:
         where &= _NONE
     if retry_filter.cause:
@@ -72,6 +71,8 @@ _NONE: Final = Where("1 = 0")
 
 def _of_group(key: str, table: QueueTable) -> Where:
     parts = parts_of(key)
+    if table == "stuck_run" and parts.cause == Cause.UNTAGGED.value and parts.flow:
+        return Where(f"{STUCK_RUN_WAITS_FOR_FLOW} AND q.flow_id = :group_flow", group_flow=parts.flow)
     if table == "stuck_run" and parts.cause == Cause.UNTAGGED.value:  # with runs that were not selected once they had the tag
         where = Where("q.cause IN (:cause, :decided)", cause=parts.cause, decided=Cause.NOT_SELECTED.value)
     else:

@@ -20,7 +20,7 @@ def filter_words(retry_filter: RetryFilter, reader: AccountReader, *, names_text
     events = reader.events([retry_filter.event]) if retry_filter.event else {}
     event = events.get(retry_filter.event or 0)
     statuses = [_(status.value) for status in retry_filter.statuses]
-    waits = _("Waits for a tag") if retry_filter.untagged else _("Waits for a retry") if retry_filter.statuses == OPEN_STATUSES else ""
+    waits = _("Waits for a tag") if retry_filter.untagged else _("Waiting") if retry_filter.statuses == OPEN_STATUSES else ""
     parts = [
         waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
         _("category %(category)s") % {"category": _(retry_filter.category.value)} if retry_filter.category else "",

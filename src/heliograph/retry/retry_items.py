@@ -31,9 +31,9 @@ class StatusChoice(StrEnum):
     """The choices of the filter by status: the statuses themselves, and the two kinds of items that wait."""
 
     WAITING = "waiting"
-    """Retry and Error, without items that wait for a tag."""
+    """Retry and Error, without items that wait for a tag: `ItemState.WAITING`."""
     UNTAGGED = "untagged"
-    """Items that wait for a tag."""
+    """Items that wait for a tag: `ItemState.UNTAGGED`."""
     RETRY = QueueStatus.RETRY.value
     ERROR = QueueStatus.ERROR.value
     FAILED = QueueStatus.FAILED.value
@@ -79,7 +79,8 @@ class RetryFilter:
         """How many items are read for a page or a count; None (no limit) if the filter names at most statuses, for which an index serves."""
         if self.text:
             return SCAN_LIMIT_FOR_TEXT
-        return SCAN_LIMIT if self.cause or any((self.category, self.flow, self.event, self.connection)) else None
+        is_narrow = self.untagged is not None or any((self.cause, self.category, self.flow, self.event, self.connection))
+        return SCAN_LIMIT if is_narrow else None
 
     def as_json(self) -> dict[str, Any]:
         """The filter as a job stores it in its parameters."""
@@ -140,8 +141,14 @@ class StuckItem:
     due_at: int | None
     """When it is judged again (microseconds); None if no time is set; 0 if it was submitted by hand."""
     message: str
+    """Why the worker could not judge it when it last looked; "" if it lacks a tag."""
     created: int
     ended: int | None = None
+
+    @property
+    def waits_for_flow(self) -> bool:
+        """Whether it waits for its flow, and for no tag (`item_state_of`)."""
+        return self.cause is Cause.UNTAGGED and self.message != "" and self.queue in OPEN_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +227,8 @@ def group_key(item: RetryItem) -> str:
 
         an action whose flow has to be mended:  CAUSE~fFLOW~~
         any other action:                       CAUSE~CONNECTION~HTTP STATUS~MESSAGE
-        a run:                                  CAUSE~~EVENT~KIND:NAME of what has no tag
+        a run that waits for its flow:          CAUSE~fFLOW~~
+        any other run:                          CAUSE~~EVENT~KIND:NAME of what has no tag
 
     The message is in the key only if the cause has no words of its own.
     """
@@ -247,6 +255,8 @@ def run_key(run: StuckItem, lacks: Untagged) -> str:
 
     lacks: the thing without a tag
     """
+    if run.waits_for_flow:
+        return f"{run.cause.value}~f{run.flow}~~"
     # A run that was not selected once it had its tag still belongs to the group of that tag.
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause
     return f"{cause.value}~~{run.event}~{lacks.key}"
@@ -269,7 +279,7 @@ class GroupParts:
 
     @property
     def is_of_runs(self) -> bool:
-        """Whether it is a group of runs. A group of actions has a connection or a flow."""
+        """Whether it is a group of runs that wait for a tag, or to be judged again. A group of actions has a connection or a flow."""
         return self.connection is None and self.flow is None
 
 

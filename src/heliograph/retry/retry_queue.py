@@ -26,12 +26,10 @@ from heliograph.store.row_states import ACTION_IN_QUEUE
 from heliograph.store.walk import Key, Walk
 from heliograph.store.where import Where
 from heliograph.web.cursor import ROWS, Cursor, ListPage
-from heliograph.web.list_count import ListCount
+from heliograph.web.list_count import MOST, ListCount
 
 PARTS = (int, int, int)
 """The parts of a cursor of the queue: status, id of the last action and id of the last run on the page."""
-MOST = 10_000
-"""Counts stop here: "more than 10,000"."""
 TABLES: Final[tuple[QueueTable, ...]] = ("action", "stuck_run")
 _AT_ONCE: Final = 500
 _ALL: Final = 1 << 40
@@ -73,8 +71,8 @@ class Undecided:
 
     untagged: ListCount
     """They wait for a tag."""
-    stopped: int
-    """Their flow was off, incomplete or in its other mode when the worker last looked, at most MOST."""
+    stopped: ListCount
+    """They wait for their flow (`item_state_of`)."""
 
 
 _NOT_BOUNDED: Final = _Stretch(0, dict.fromkeys(TABLES))
@@ -230,12 +228,14 @@ class RetryQueue:
         """
         limit, total = (_ALL if most is None else most + 1), 0
         scan_left, is_more = self._scan_limit(retry_filter) if most is not None else None, False
+        # No column says what has no tag, so the items of such a group are read one by one.
+        is_named_by_item = bool(retry_filter.cause) and not parts_of(retry_filter.cause).flow
         for status in retry_filter.statuses or tuple(QueueStatus):
             if scan_left is not None and scan_left <= 0:
                 is_more = True
                 break
             stretch = _NOT_BOUNDED if scan_left is None else self._stretch(status, {"action": 0, "stuck_run": 0}, scan_left)
-            for table in ("action",) if retry_filter.cause else TABLES:
+            for table in ("action",) if is_named_by_item else TABLES:
                 key = (table, replace(retry_filter, statuses=()), status, stretch.ends[table], limit)
                 if key not in self._known:
                     tables, where = counted_tables(table, retry_filter), conditions(retry_filter, table, status)
@@ -243,7 +243,7 @@ class RetryQueue:
                 total += self._known[key]
             scan_left = None if scan_left is None else scan_left - stretch.count
             is_more = is_more or stretch.is_broken_off
-        if retry_filter.cause and not total and parts_of(retry_filter.cause).is_of_runs:  # no column says what has no tag
+        if is_named_by_item and not total and parts_of(retry_filter.cause).is_of_runs:
             total, is_more = sum(1 for _item in self.all_of(retry_filter, limit)), False
         return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
 
@@ -269,14 +269,14 @@ class RetryQueue:
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
 
     def undecided(self) -> Undecided:
-        """How many runs wait for a tag, and how many for their flow: the worker stored why it could not judge those. One walk counts both."""
+        """How many runs wait for a tag, and how many for their flow. One walk counts both, so each is only a part if there are very many."""
         ((total, stopped),) = self.reader.db.all(
             "SELECT count(*), coalesce(sum(CASE WHEN message <> '' THEN 1 ELSE 0 END), 0) FROM (SELECT message FROM stuck_run WHERE account_id = :account"
             f" AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' LIMIT {MOST + 1}) runs",
             {"account": self.reader.account},
         )
-        untagged = ListCount(MOST, is_more=True) if total > MOST else ListCount(total - stopped)
-        return Undecided(untagged, min(int(stopped), MOST))
+        is_more = total > MOST
+        return Undecided(ListCount(min(total - stopped, MOST), is_more), ListCount(min(int(stopped), MOST), is_more))
 
     def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[StuckItem]:
         """The newest runs of these statuses, up to `limit` of each status."""

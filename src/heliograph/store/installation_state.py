@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from heliograph.domain.delivery.action import ActionState, QueueStatus
-from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.backup.backup_runs import last_backup
 from heliograph.store.connection_states import failing_for, held_actions
 from heliograph.store.database import Database
@@ -17,7 +16,7 @@ from heliograph.store.disk_room import DiskRoom, disk_rooms
 from heliograph.store.instants import from_micros
 from heliograph.store.ledger_reads import counted_gaps
 from heliograph.store.restored_copy import unreleased_accounts
-from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_WAITING
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_UNTAGGED, STUCK_RUN_WAITING
 
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
 
@@ -45,13 +44,13 @@ class ServerStatus:
     held_count: int
     """Actions that were never tried, because their connection sends nothing at present."""
     waiting: int
-    """Items of the Retry Queue with a next try."""
+    """Items of the Retry Queue that are tried again, also once their flow runs again."""
     untagged: int
     """Runs that wait for a tag."""
     failed: int
     """Items of the Retry Queue that are Failed."""
     counted: bool
-    """False if counting stopped at MOST_COUNTED for `pending`, `held`, `waiting` or `failed`."""
+    """False if counting stopped at MOST_COUNTED for one of them."""
     oldest_pending: float | None
     oldest_due: float | None
     paused_connections: int
@@ -134,8 +133,7 @@ def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: P
     now = db.now()
     untried, waiting = (_count(db, state) for state in (ActionState.PENDING, ActionState.QUEUED))
     untried_and_held = held_actions(db, now, MOST_COUNTED + 1)
-    stuck = _waiting_runs(db)
-    undecided = _waiting_runs(db, f" AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'")
+    untagged, undecided = _waiting_runs(db)
     failed = _failed(db)
     ((paused, held_count),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN s.paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN s.held_until > :now THEN 1 ELSE 0 END), 0)"
@@ -154,9 +152,9 @@ def read_status(db: Database, folders: Mapping[str, Path] | None = None, file: P
         pending=min(max(0, untried - untried_and_held), MOST_COUNTED),
         held_count=min(untried_and_held, MOST_COUNTED),
         waiting=min(waiting + undecided, MOST_COUNTED),
-        untagged=min(max(0, stuck - undecided), MOST_COUNTED),
+        untagged=min(untagged, MOST_COUNTED),
         failed=min(failed, MOST_COUNTED),
-        counted=max(untried, waiting, failed) <= MOST_COUNTED,
+        counted=max(untried, waiting, untagged + undecided, failed) <= MOST_COUNTED,
         oldest_pending=_age(
             db,
             now,
@@ -187,11 +185,14 @@ def _count(db: Database, state: ActionState) -> int:
     return int(count)
 
 
-def _waiting_runs(db: Database, also: str = "") -> int:
-    """Runs that wait for a tag, or to be judged again, counted by the index of open ones; at most MOST_COUNTED + 1."""
-    waiting = f"SELECT 1 FROM stuck_run WHERE {STUCK_RUN_WAITING} AND account_id > 0{also} LIMIT {MOST_COUNTED + 1}"
-    ((count,),) = db.all(f"SELECT count(*) FROM ({waiting}) t")
-    return int(count)
+def _waiting_runs(db: Database) -> tuple[int, int]:
+    """Runs that wait, counted by the index of open ones: for a tag, and for their flow or to be judged again; MOST_COUNTED + 1 of both together."""
+    waiting = (
+        f"SELECT CASE WHEN {STUCK_RUN_UNTAGGED} THEN 1 ELSE 0 END AS untagged FROM stuck_run WHERE {STUCK_RUN_WAITING} AND account_id > 0"
+        f" LIMIT {MOST_COUNTED + 1}"
+    )
+    ((count, untagged),) = db.all(f"SELECT count(*), COALESCE(SUM(untagged), 0) FROM ({waiting}) t")
+    return int(untagged), int(count - untagged)
 
 
 def _failed(db: Database) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 
 from heliograph.domain.delivery.action import FIRST_ENDED, OPEN_STATUSES, SUBMITTABLE, ActionState, AttemptKind, QueueStatus
 from heliograph.domain.delivery.lanes import LaneState
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.decision import FlowVerdict
 
 
@@ -46,6 +47,10 @@ RUN_NOT_TRIGGERED: Final = f"decision = {FlowVerdict.NOT_TRIGGERED.code}"
 
 STUCK_RUN_WAITING: Final = f"queue < {QueueStatus.FAILED.code}"
 """Waits for a tag, or to be judged again (stuck_run_due)."""
+STUCK_RUN_UNTAGGED: Final = f"queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' AND message = ''"
+"""Waits for a tag (`domain.delivery.item_state`). No alias fits before it."""
+STUCK_RUN_WAITS_FOR_FLOW: Final = f"queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}' AND message <> ''"
+"""Waits for its flow. No alias fits before it."""
 STUCK_RUN_OPEN: Final = f"queue < {QueueStatus.DONE.code}"
 """Waits or has failed (stuck_run_open)."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.prospects import Prospect, prospects
+from heliograph.deliveries.prospects import Prospect, prospects, stop_of_run
 from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.errors import NotInAccount
@@ -86,6 +86,8 @@ class Decision:
     due: int | None
     run: int | None
     deliveries: Sequence[TimelineDelivery] = ()
+    stop: str = ""
+    """The message of a stuck run that waits for its flow."""
 
     @property
     def waits(self) -> bool:
@@ -231,7 +233,7 @@ class Timeline:
             return []
         params = {"account": reader.account, "ids": ids}
         runs = reader.db.all(
-            "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
+            "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at, COALESCE(j.message, '') FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
             f" WHERE +r.account_id = :account AND {reader.db.member('r.change_id', 'ids')} ORDER BY r.id",
             params,
         )
@@ -255,7 +257,7 @@ class Timeline:
                 TimelineDelivery(action, name, tries, tried, prospects_of[action.id])
             )
         decisions: dict[int, list[Decision]] = {}
-        for change, run, flow, decision, reason, queue, due in runs:
+        for change, run, flow, decision, reason, queue, due, message in runs:
             flow_deliveries, status = deliveries.pop((change, flow), []), QueueStatus.of_code(queue or 0)
             decisions.setdefault(change, []).append(
                 Decision(
@@ -266,6 +268,7 @@ class Timeline:
                     due if status in OPEN_STATUSES else None,
                     run,
                     flow_deliveries,
+                    stop_of_run(Reason(reason), status, message) if reason else "",
                 )
             )
         # sync now and replay may send by a flow that did not accept the change at the time

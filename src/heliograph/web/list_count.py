@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
+MOST: Final = 10_000
+"""Where most counts stop: "more than 10,000"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +31,13 @@ class ListCount:
 
     def __add__(self, other: ListCount) -> ListCount:
         return ListCount(self.number + other.number, self.is_more or other.is_more)
+
+
+def many(count: int | ListCount) -> str:
+    """A number in words: "more than 10,000" from MOST on, "at least 12" if counting was broken off."""
+    number, is_more = (count.number, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
+    if is_more and not number:
+        return _("none found yet")
+    if is_more:
+        return _("more than %(n)s") % {"n": intcomma(MOST)} if number >= MOST else _("at least %(n)s") % {"n": intcomma(number)}
+    return intcomma(number)

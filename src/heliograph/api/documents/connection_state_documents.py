@@ -81,6 +81,7 @@ class ConnectionState(Document):
     ]
     waiting: Annotated[int, msgspec.Meta(description="Its items in Retry that wait.")]
     failed: Annotated[int, msgspec.Meta(description="Its items in Retry that failed.")]
+    is_more: Annotated[bool, msgspec.Meta(description="There may be more than `waiting` and `failed`: only the newest were counted.")]
     last_attempt: AttemptSummary | None
     last_test: TestSummary | None
     flows: Annotated[list[NameOfThing], msgspec.Meta(description="The flows that use it.")]
@@ -102,6 +103,7 @@ class ConnectionState(Document):
             held=row.held_count,
             waiting=row.waiting,
             failed=row.failed,
+            is_more=row.is_more,
             last_attempt=AttemptSummary.from_attempt(row.attempt) if row.attempt else None,
             last_test=tested,
             flows=[NameOfThing(id=str(id), name=name) for id, name in row.flows],

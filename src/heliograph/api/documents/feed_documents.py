@@ -134,7 +134,7 @@ class OutcomeDocument(Document):
         elif not outcome.is_open_or_failed:
             result = "not-triggered"
         else:
-            result = "untagged" if outcome.reason is not None and outcome.reason.is_untagged else "undecided"
+            result = "untagged" if outcome.reason is not None and outcome.reason.is_untagged and not outcome.stop else "undecided"
         return cls(
             flow=NameOfThing(id=str(outcome.flow_id), name=outcome.flow),
             result=result,

@@ -110,7 +110,9 @@ class FigureDocument(Document):
         Number, msgspec.Meta(description="Actions Not Triggered: a flow checked a change and did not take it, or waits.")
     ]
     not_selected: Annotated[int, msgspec.Meta(description="Of `not_triggered`: tagged, but not for the flow.")]
-    untagged: Annotated[Number, msgspec.Meta(description="Of `not_triggered`: waits for a tag.")]
+    untagged: Annotated[
+        Number, msgspec.Meta(description="Of `not_triggered`: waits for a tag, or for its flow, which was off when the tag came.")
+    ]
     undecided: Annotated[Number, msgspec.Meta(description="Of `not_triggered`: not checked yet.")]
     not_judged: Annotated[int, msgspec.Meta(description="Of `not_triggered`: `undecided`, and those that are not checked any more.")]
     flows: Annotated[Number, msgspec.Meta(description="Active Flows; the list has how many changes each checked.")]

@@ -241,7 +241,7 @@ class FlowFigures(Document):
     changed: Annotated[Instant | None, msgspec.Meta(description="When its version was saved.")]
     changed_by: Annotated[str, msgspec.Meta(description="Who saved it: `user:7`, `token:3`.")]
     held: Annotated[int, msgspec.Meta(description="Actions that were never tried, because their connection sends nothing at present.")]
-    queued: Annotated[int, msgspec.Meta(description="Actions and runs that are tried again.")]
+    queued: Annotated[int, msgspec.Meta(description="Actions and runs that are tried again, also once the flow runs again.")]
     failed: Annotated[
         int,
         msgspec.Meta(
@@ -250,6 +250,10 @@ class FlowFigures(Document):
     ]
     validation: Annotated[int, msgspec.Meta(description="Actions that ended as a validation error in the last 24 hours.")]
     untagged: Annotated[int, msgspec.Meta(description="Runs that wait for a tag.")]
+    is_more: Annotated[
+        bool, msgspec.Meta(description="There may be more than `queued`, `failed` and `untagged`: only the newest were counted.")
+    ]
+    holds_more: Annotated[bool, msgspec.Meta(description="There may be more than `held`.")]
 
 
 class ListedFlow(FlowDocument, kw_only=True):
@@ -270,6 +274,8 @@ class ListedFlow(FlowDocument, kw_only=True):
             failed=row.failed,
             validation=row.validation,
             untagged=row.untagged,
+            is_more=row.is_more,
+            holds_more=row.holds_more,
         )
         return cls(**msgspec.structs.asdict(flow), figures=figures)
 
@@ -309,6 +315,9 @@ class FlowEffects(Document):
         ),
     ]
     untagged: Annotated[int, msgspec.Meta(description="Its runs that wait for a tag. If it is deleted, they will not be sent any more.")]
+    waiting_for_flow: Annotated[
+        int, msgspec.Meta(description="Its runs that wait for it to run again. If it is deleted, they will not be sent any more.")
+    ]
     running: Annotated[bool, msgspec.Meta(description="True if it is Live and on.")]
 
 

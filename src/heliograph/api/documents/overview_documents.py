@@ -12,6 +12,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.overview.account_overview import AccountOverview, DestinationToday
 from heliograph.retry.needs import Need, NeedKind
 from heliograph.store.instants import from_micros
+from heliograph.web.list_count import ListCount
 
 
 class NeedDocument(Document):
@@ -66,6 +67,7 @@ class DestinationDocument(Document):
     held: Annotated[int, msgspec.Meta(description="The actions that it holds now: never tried. Counted up to 10,001.")]
     waiting: Annotated[int, msgspec.Meta(description="Its items that wait in the Retry Queue now.")]
     failed: Annotated[int, msgspec.Meta(description="Its items with the status `Failed` in the Retry Queue now.")]
+    is_more: Annotated[bool, msgspec.Meta(description="There may be more than `waiting` and `failed`: only the newest were counted.")]
     last_delivery: Instant | None
 
     @classmethod
@@ -82,6 +84,7 @@ class DestinationDocument(Document):
             held=connection.held_count,
             waiting=connection.waiting,
             failed=connection.failed,
+            is_more=connection.is_more,
             last_delivery=from_micros(row.last_delivery) if row.last_delivery else None,
         )
 
@@ -92,6 +95,7 @@ class OverviewDocument(Document):
     is_well: Annotated[bool, msgspec.Meta(description="Nothing needs anybody, and every source can be read.")]
     needs: list[NeedDocument]
     retrying: Annotated[int, msgspec.Meta(description="Items that are tried again automatically and need nobody.")]
+    retrying_is_more: Annotated[bool, msgspec.Meta(description="There are, or may be, more than `retrying`.")]
     delivered: Annotated[int, msgspec.Meta(description="Actions of Live flows that were created today and are delivered.")]
     people: Annotated[
         int | None, msgspec.Meta(description="The registrations that these were for, each counted once; null while it cannot be told.")
@@ -104,10 +108,12 @@ class OverviewDocument(Document):
     def read(cls, overview: AccountOverview) -> Self:
         """The document of an account."""
         needs = overview.needs
+        retrying = sum((group.count for group in needs.retrying), ListCount())
         return cls(
             is_well=overview.is_well,
             needs=[NeedDocument.from_need(need) for need in needs.needs],
-            retrying=sum(group.number for group in needs.retrying),
+            retrying=retrying.number,
+            retrying_is_more=retrying.is_more,
             delivered=overview.today.total.sent,
             people=overview.people.number() if overview.people is not None else None,
             delivered_by_tests=overview.delivered_by_tests,

@@ -52,7 +52,13 @@ class RetryCounts(Document):
     error: CountOfItems
     failed: CountOfItems
     done: CountOfItems
-    waiting: Annotated[CountOfItems, msgspec.Meta(description="Of Retry and Error: those that wait for a retry.")]
+    waiting: Annotated[CountOfItems, msgspec.Meta(description="Of Retry and Error: all but `untagged`.")]
+    waiting_for_flow: Annotated[
+        CountOfItems,
+        msgspec.Meta(
+            description="Of `waiting`: changes that could not be checked, because their flow was off, incomplete or in its other mode."
+        ),
+    ]
     untagged: Annotated[CountOfItems, msgspec.Meta(description="Of Retry: those that wait for a tag.")]
 
 

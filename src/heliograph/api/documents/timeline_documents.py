@@ -86,7 +86,9 @@ class DecisionDocument(Document):
     @classmethod
     def from_decision(cls, decision: Decision, change: Change | None, reader: AccountReader, event: EventConfig) -> DecisionDocument:
         """The document of a decision."""
-        text = not_triggered(decision.reason, decision.queue, change, reader.config, event, decision.flow)[0] if decision.reason else ""
+        text = ""
+        if decision.reason:
+            text = not_triggered(decision.reason, decision.queue, change, reader.config, event, decision.flow, decision.stop)[0]
         flows = {decision.flow: decision.flow_name}
         return cls(
             flow=NameOfThing(id=str(decision.flow), name=decision.flow_name),

@@ -128,6 +128,7 @@ class EffectsOfFlow(ApiController):
             return FlowEffects(
                 undelivered=flows.undelivered(flow.id),
                 untagged=flows.untagged(flow.id),
+                waiting_for_flow=flows.waiting_for_it(flow.id),
                 running=flow.mode is Mode.LIVE and flow.active,
             )
 

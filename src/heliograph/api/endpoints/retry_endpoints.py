@@ -37,7 +37,7 @@ from heliograph.api.token_access import OPERATE, READ
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.delivery_operations import discard, resend, submit
 from heliograph.deliveries.prospect_words import hindrance
-from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.retry import queue_operations, submit_job
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
@@ -82,8 +82,13 @@ class RetryNumbers(ApiController):
             queue = RetryQueue(reader)
             counts = {status.value.lower(): CountOfItems.from_count(count) for status, count in queue.counts().items()}
             waiting = queue.count(RetryFilter(OPEN_STATUSES, untagged=False))
-            untagged = queue.count(RetryFilter((QueueStatus.RETRY,), untagged=True))
-        return RetryCounts(**counts, waiting=CountOfItems.from_count(waiting), untagged=CountOfItems.from_count(untagged))
+            undecided = queue.undecided()
+        return RetryCounts(
+            **counts,
+            waiting=CountOfItems.from_count(waiting),
+            waiting_for_flow=CountOfItems.from_count(undecided.stopped),
+            untagged=CountOfItems.from_count(undecided.untagged),
+        )
 
 
 class RetryCauses(ApiController):

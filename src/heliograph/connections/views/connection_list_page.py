@@ -18,7 +18,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections import connection_words as words
-from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
+from heliograph.connections.connection_list import COUNTED, ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.connection_health import Health
@@ -26,6 +26,7 @@ from heliograph.domain.connection.presets import PresetGroup
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.django_database import read_database
 from heliograph.store.instants import from_micros
+from heliograph.web.list_count import many
 from heliograph.web.list_filters import EnumFilter, Filter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
@@ -91,6 +92,7 @@ def connection_list(request: AccountRequest) -> HttpResponse:
         filters=filters,
         result=ngettext("%(shown)s of %(all)s connection", "%(shown)s of %(all)s connections", total)
         % {"shown": intcomma(len(rows)), "all": intcomma(total)},
+        counted=_("Of the items of Retry, the newest %(n)s are counted.") % {"n": intcomma(COUNTED)} if all_connections.is_more else "",
     )
 
 
@@ -137,9 +139,9 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
         "releasing": row.state.release_rate is not None,
         "held": words.held_text(row),
-        "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
+        "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": many(row.waiting_count)} if row.waiting else "",
         "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
-        "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": intcomma(row.failed)} if row.failed else "",
+        "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": many(row.failed_count)} if row.failed else "",
         "failed_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'Failed'})}",
     }
 

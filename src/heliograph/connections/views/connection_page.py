@@ -34,6 +34,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.store.instants import from_micros, to_micros
 from heliograph.web.charts import Bucket, Series, outcomes
 from heliograph.web.field_names import flow_parts
+from heliograph.web.list_count import many
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
 from heliograph.web.templatetags.moments import ago, clock_minute, short_moment
@@ -124,15 +125,15 @@ def _tiles(row: ConnectionRow, hours: OutcomeHours, pace: ConnectionPace) -> lis
         *_held_tile(row),
         {
             "name": _("Waiting"),
-            "value": row.waiting,
-            "href": f"{retry}waiting" if row.waiting else "",
+            "value": many(row.waiting_count) if row.is_more else row.waiting,
+            "href": f"{retry}waiting" if row.waiting or row.is_more else "",
             "sub": _("in Retry now"),
             "tone": "wait" if row.waiting else "",
         },
         {
             "name": _("Failed"),
-            "value": row.failed,
-            "href": f"{retry}Failed" if row.failed else "",
+            "value": many(row.failed_count) if row.is_more else row.failed,
+            "href": f"{retry}Failed" if row.failed or row.is_more else "",
             "sub": _("in Retry now"),
             "tone": "failed" if row.failed else "",
         },

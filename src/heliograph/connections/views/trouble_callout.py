@@ -24,6 +24,7 @@ from heliograph.deliveries.message_words import message_words
 from heliograph.domain.connection.connection_health import Health
 from heliograph.domain.connection.diagnosis import refusal_finding
 from heliograph.store.instants import from_micros
+from heliograph.web.list_count import ListCount, many
 from heliograph.web.templatetags.moments import clock_minute, since_when
 
 _TROUBLES: Final = frozenset({Health.REFUSES, Health.SILENT, Health.BLOCKED})
@@ -77,11 +78,11 @@ def trouble_callout(
         title=state % {"time": since_when(from_micros(since))},
         quote=quote,
         source=source,
-        text=_waiting_text(row.waiting, cured_here=cured_here),
+        text=_waiting_text(row.waiting_count, cured_here=cured_here),
         likely=diagnosis_words.likely_remedy(finding, refusal.sign_in) if finding is not None else "",
         link=_("Open Setup") if may_change else "",
         href=reverse("connection", args=(row.id,)) if may_change else "",
-        waits=ngettext("See it", "See the %(n)s", row.waiting) % {"n": intcomma(row.waiting)} if row.waiting else "",
+        waits=ngettext("See it", "See the %(n)s", row.waiting) % {"n": many(row.waiting_count)} if row.waiting else "",
         waits_href=_retry_url(row),
     )
 
@@ -98,7 +99,7 @@ def sent_text(sent: SentSince) -> str:
 
 def left_text(row: ConnectionRow) -> dict[str, str]:
     """How many items still wait for a connection that answers again, with the link to the page that sends them at once."""
-    number = {"n": intcomma(row.waiting)}
+    number = {"n": many(row.waiting_count)}
     return {
         "text": ngettext("%(n)s waits for its next try", "%(n)s wait for their next try", row.waiting) % number,
         "link": ngettext("Send it now, in Retry", "Send them now, in Retry", row.waiting),
@@ -110,20 +111,22 @@ def _retry_url(row: ConnectionRow) -> str:
     return f"{reverse('retry')}?{urlencode({'connection': row.id, 'status': 'waiting'})}"
 
 
-def _waiting_text(waiting: int, *, cured_here: bool) -> str:
-    if not waiting:
+def _waiting_text(waiting: ListCount, *, cured_here: bool) -> str:
+    if not waiting.number:
         return ""
-    number = {"n": intcomma(waiting)}
+    number = {"n": many(waiting)}
     if cured_here:
         return (
             ngettext(
                 "%(n)s waits. It is sent as soon as you save a correction.",
                 "%(n)s wait. They are sent as soon as you save a correction.",
-                waiting,
+                waiting.number,
             )
             % number
         )
     return (
-        ngettext("%(n)s waits, and is sent as soon as it works again.", "%(n)s wait, and are sent as soon as it works again.", waiting)
+        ngettext(
+            "%(n)s waits, and is sent as soon as it works again.", "%(n)s wait, and are sent as soon as it works again.", waiting.number
+        )
         % number
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, questi
 from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
+from heliograph.web.list_count import many
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -84,7 +84,7 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
     stored_flow, flow_context = _flow_and_context(request, flow)
     with read_database() as db:
         flow_list = FlowList(db, request.account.pk)
-        waiting, untagged = flow_list.undelivered(flow), flow_list.untagged(flow)
+        waiting, untagged, undecided = flow_list.undelivered(flow), flow_list.untagged(flow), flow_list.waiting_for_it(flow)
     notes = [_("It acts on no further change. What it sent, and its figures, stay.")]
     if waiting:
         text = ngettext(
@@ -92,14 +92,21 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
             "%(n)s of its actions are not delivered yet. They end as Failed.",
             waiting,
         )
-        notes.append(Moving(text % {"n": _("more than 10,000") if waiting > 10_000 else intcomma(waiting)}))
+        notes.append(Moving(text % {"n": many(waiting)}))
     if untagged:
         text = ngettext(
             "%(n)s change waits for a tag. It will not be sent any more.",
             "%(n)s changes wait for a tag. They will not be sent any more.",
             untagged,
         )
-        notes.append(Moving(text % {"n": _("more than 10,000") if untagged > 10_000 else intcomma(untagged)}))
+        notes.append(Moving(text % {"n": many(untagged)}))
+    if undecided:
+        text = ngettext(
+            "%(n)s change waits for the flow. It will not be sent any more.",
+            "%(n)s changes wait for the flow. They will not be sent any more.",
+            undecided,
+        )
+        notes.append(Moving(text % {"n": many(undecided)}))
     if stored_flow.mode is Mode.LIVE and stored_flow.active:
         notes.append(_("It is Live and on."))
     confirmation = _question(

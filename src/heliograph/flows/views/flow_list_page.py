@@ -19,11 +19,12 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.choices import connection_choices
 from heliograph.deliveries.delivery_words import waits_for_tag
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import flow_words
-from heliograph.flows.flow_list import FlowList, FlowListFilter, FlowRow
+from heliograph.flows.flow_list import COUNTED, FlowList, FlowListFilter, FlowRow
 from heliograph.flows.replay_offers import passed_while_off
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
@@ -37,6 +38,7 @@ from heliograph.web.cursor import ROWS, Pager, address
 from heliograph.web.field_names import flow_parts
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
+from heliograph.web.list_count import ListCount, many
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 from heliograph.web.percentages import percent
@@ -121,6 +123,9 @@ def flow_list(request: AccountRequest) -> HttpResponse:
             by_time=False,
         ),
         none=not total,
+        counted=_("Of the items of Retry, the newest %(n)s are counted.") % {"n": intcomma(COUNTED)}
+        if any(row.is_more for row in rows)
+        else "",
         filters=filters,
         now=timezone.now(),
     )
@@ -165,7 +170,7 @@ def _off_question(flow: Flow, parts: Sequence[sentence.SentencePart], waiting: i
         _("Switch off %(name)s?") % {"name": flow.name},
         frame="signal.html",
         lead=_("It is a Live flow. While it is off, it acts on nothing, and changes made meanwhile are not sent automatically."),
-        notes=[Moving(undelivered % {"n": intcomma(waiting)})] if waiting else [],
+        notes=[Moving(undelivered % {"n": many(waiting)})] if waiting else [],
         sentence=parts,
         hidden=[("active", "off"), *([("back", back)] if back else [])],
         thing=flow.number,
@@ -183,6 +188,12 @@ def _back(back: str, flow: int) -> str:
     return f"{reverse('flow-list')}{f'?page={back}' if back else ''}#flow-{flow}"
 
 
+def _validation_href(row: FlowRow) -> str:
+    """The list of the validation errors that a flow's row counts."""
+    query = {"since": row.since // MINUTE, "until": row.until // MINUTE, "flow": row.flow.id}
+    return reverse("records", args=("validation",), query=query if row.flow.mode is Mode.LIVE else {**query, "mode": "test"})
+
+
 def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *, edits: bool) -> dict[str, Any]:
     flow = row.flow
     mode = "" if flow.mode is Mode.LIVE else "&mode=test"
@@ -195,15 +206,17 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
         "live": flow.mode is Mode.LIVE,
         "missing": [flow_words.lacking(missing, flow) for missing in row.missing],
         "last": from_micros(row.last) if row.last else None,
-        "held": ngettext("%(n)s held", "%(n)s held", row.held_count) % {"n": intcomma(row.held_count)} if row.held_count else "",
-        "queued": row.queued,
-        "failed": row.failed,
+        "held": ngettext("%(n)s held", "%(n)s held", row.held_count) % {"n": many(ListCount(row.held_count, row.holds_more))}
+        if row.held_count
+        else "",
+        "queued": ListCount(row.queued, row.is_more),
+        "failed": ListCount(row.failed, row.is_more),
         "validation": row.validation,
-        "untagged": waits_for_tag(row.untagged) if row.untagged else "",
+        "untagged": waits_for_tag(row.untagged, many(ListCount(row.untagged, row.is_more))) if row.untagged else "",
         "untagged_href": f"{reverse('retry')}?flow={flow.id}&status=untagged" if row.untagged else "",
         "queued_href": f"{reverse('retry')}?flow={flow.id}&status=waiting" if row.queued else "",
         "failed_href": f"{reverse('retry')}?flow={flow.id}&status=Failed" if row.failed else "",
-        "validation_href": f"{reverse('feed')}?flow={flow.id}&result=validation{mode}" if row.validation else "",
+        "validation_href": _validation_href(row) if row.validation else "",
         "bars": hour_bars(row.hours.delivered, row.hours.undelivered) if row.hours.due else None,
         "rate": percent(row.hours.rate) if row.hours.rate is not None else "",
         "due": row.hours.due,

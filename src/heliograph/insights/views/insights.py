@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries import delivery_words
 from heliograph.deliveries import outcome_numbers as numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.domain.delivery.retry_policy import SEVERITY, Category
@@ -26,7 +25,7 @@ from heliograph.insights.record_words import FACETS
 from heliograph.insights.views.delivered_text import delivered_text
 from heliograph.insights.views.destination_table import destination_rows
 from heliograph.insights.views.insights_frame import Frame
-from heliograph.insights.views.reason_rows import reason_rows, untagged_context
+from heliograph.insights.views.reason_rows import reason_rows, untagged_context, untagged_words
 from heliograph.web.charts import Before, Bucket, ChartTable, OutcomePlots, Plot, Series, Slice, outcomes, pie, plot, row_bars
 from heliograph.web.pages import page
 
@@ -69,6 +68,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = figures.reports_leads
         reasons, all_reasons = reason_rows(reader, frame)
+        untagged = untagged_words(tiles.untagged, reader)
         before, line = frame.figures_before(reader), frame.delivered_before(reader)
         destinations = destination_rows(reader, frame, figures, before)
     success, failures = tiles.pie
@@ -85,7 +85,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         hours=_hours(figures, frame, line),
         hours_legend=_outcome_legend(tiles, frame, line),
         hours_said=_("The line is the period before. Each column opens its records.") if line else "",
-        tiles=_summary_tiles(tiles, frame, reports_leads=reports_leads),
+        tiles=_summary_tiles(tiles, frame, untagged, reports_leads=reports_leads),
         nothing=not tiles.changes and not tiles.triggered and not any(map(any, activity.values())),
         equation=_equation(tiles, frame),
         pie=pie(
@@ -103,7 +103,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         % {"superseded": intcomma(tiles.superseded), "held": intcomma(tiles.held_count), "pending": intcomma(tiles.pending)},
         reasons=reasons,
         all_reasons=all_reasons,
-        **untagged_context(tiles, frame),
+        **untagged_context(tiles, frame, untagged),
         not_judged=tiles.not_judged,
         held=tiles.held_count,
         activity=_activity(activity, frame),
@@ -125,6 +125,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         categories = figures.retried_by_category()
         connections, connections_table = _connections(figures, reader, frame)
         reasons, all_reasons = reason_rows(reader, frame)
+        untagged = untagged_words(tiles.untagged, reader)
     calm = not (tiles.in_retry_queue or tiles.retried or tiles.abandoned or tiles.validation_errors)
     buckets = frame.buckets(RecordKind.RETRIES)
     return page(
@@ -132,10 +133,10 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         "insights/troubleshooting.html",
         **frame.context("troubleshooting"),
         **frame.replays_context(figures.replayed),
-        tiles=_trouble_tiles(tiles, frame),
+        tiles=_trouble_tiles(tiles, frame, untagged),
         reasons=reasons,
         all_reasons=all_reasons,
-        **untagged_context(tiles, frame),
+        **untagged_context(tiles, frame, untagged),
         calm=calm,
         retries=_retry_plot(buckets, retries, delivered),
         retries_legend=[(_("Delivered"), "ink", sum(delivered)), (_("Failed again"), "failed", sum(retries) - sum(delivered))],
@@ -208,7 +209,7 @@ def _outcome_legend(tiles: Figures, frame: Frame, before: Before | None) -> list
     return legend
 
 
-def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:
+def _summary_tiles(tiles: Figures, frame: Frame, untagged: str, *, reports_leads: bool) -> list[Tile]:
     at = frame.number_at
     summary_tiles = [
         Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES, tiles.changes), _("changes a flow looked at")),
@@ -216,7 +217,7 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
         Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("first sends only")),
     ]
     if tiles.not_triggered:
-        parts = [_("%(n)s not selected") % {"n": intcomma(tiles.not_selected)}, delivery_words.waits_for_tag(tiles.untagged)]
+        parts = [_("%(n)s not selected") % {"n": intcomma(tiles.not_selected)}, untagged]
         if tiles.not_judged:
             parts.append(_("%(n)s not checked") % {"n": intcomma(tiles.not_judged)})
         sub = ", ".join(parts)
@@ -235,11 +236,11 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
     return summary_tiles
 
 
-def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
+def _trouble_tiles(tiles: Figures, frame: Frame, untagged: str) -> list[Tile]:
     at = frame.number_at
     parts = [
         ngettext("%(n)s action", "%(n)s actions", tiles.queued) % {"n": intcomma(tiles.queued)},
-        delivery_words.waits_for_tag(tiles.untagged),
+        untagged,
     ]
     if tiles.undecided:
         parts.append(_("%(n)s not checked yet") % {"n": intcomma(tiles.undecided)})

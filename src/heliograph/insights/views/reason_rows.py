@@ -19,6 +19,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.views.insights_frame import Frame
 from heliograph.retry.fix_links import FixLink, cured_at
 from heliograph.retry.retry_items import StatusChoice
+from heliograph.retry.retry_queue import RetryQueue
 
 
 def reason_rows(reader: AccountReader, frame: Frame) -> tuple[list[dict[str, Any]], bool]:
@@ -27,10 +28,21 @@ def reason_rows(reader: AccountReader, frame: Frame) -> tuple[list[dict[str, Any
     return [_reason_row(reason, reader, frame) for reason in reasons], all_reasons
 
 
-def untagged_context(tiles: Figures, frame: Frame) -> dict[str, Any]:
-    """What insights/untagged.html needs."""
+def untagged_words(number: int, reader: AccountReader) -> str:
+    """ "894 wait for a tag". Figures count what waits for its flow among them, so the flow is named as long as the account has such runs."""
+    if not number or not RetryQueue(reader).undecided().stopped.number:
+        return delivery_words.waits_for_tag(number)
+    text = ngettext("%(n)s waits for a tag or for its flow", "%(n)s wait for a tag or for their flow", number)
+    return text % {"n": intcomma(number)}
+
+
+def untagged_context(tiles: Figures, frame: Frame, words: str) -> dict[str, Any]:
+    """What insights/untagged.html needs.
+
+    words: `untagged_words`
+    """
     return {
-        "untagged": delivery_words.waits_for_tag(tiles.untagged) if tiles.untagged else "",
+        "untagged": words if tiles.untagged else "",
         "untagged_href": frame.number_at(RecordKind.UNTAGGED, tiles.untagged),
     }
 

@@ -29,10 +29,10 @@ from heliograph.retry.group_words import title_of
 from heliograph.retry.item_words import thing_named
 from heliograph.retry.needs import Need, NeedKind
 from heliograph.retry.retry_items import StatusChoice
-from heliograph.retry.views.group_rows import many
 from heliograph.sources.failing_sources import FailingSource, failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.enumerations import enumeration
+from heliograph.web.list_count import many
 from heliograph.web.templatetags.moments import clock_minute, since_when
 
 NAMED = 3
@@ -121,7 +121,7 @@ def _title(need: Need) -> str:
         return ngettext("%(n)d status or property has no tag", "%(n)d statuses or properties have no tag", count) % {"n": count}
     if need.connection is None:
         group = need.groups[0]
-        is_off = Cause.FLOW_INACTIVE in (group.cause, group.prospect.stop if group.is_stopped_by_flow else None)
+        is_off = Cause.FLOW_INACTIVE in (group.cause, group.prospect.stop if group.waits_for_flow else None)
         return (
             _("“%(name)s” is off") % {"name": delivery_words.isolated(group.flow_name)} if is_off and group.flow_name else title_of(group)
         )
@@ -169,7 +169,7 @@ def _waits(need: Need) -> str:
 
 def _waits_href(need: Need) -> str:
     """The list of exactly what waits; "" if nothing is in Retry."""
-    facts: dict[str, str | int] = {"status": StatusChoice.UNTAGGED.value if need.is_of_runs else StatusChoice.WAITING.value}
+    facts: dict[str, str | int] = {"status": StatusChoice.UNTAGGED.value if need.kind is NeedKind.TAGS else StatusChoice.WAITING.value}
     if need.kind is not NeedKind.TAGS:
         if not need.groups:
             return ""

@@ -27,12 +27,11 @@ from heliograph.overview.account_overview import AccountOverview, DestinationTod
 from heliograph.overview.views.need_rows import later_row, need_rows
 from heliograph.recipes.recipe_file import recipe_of
 from heliograph.recipes.views.recipe_list_page import recipe_link
-from heliograph.retry.views.group_rows import many
 from heliograph.sources.models import Source
 from heliograph.store.instants import from_micros
 from heliograph.web.charts import hour_bars
 from heliograph.web.enumerations import enumeration
-from heliograph.web.list_count import ListCount
+from heliograph.web.list_count import ListCount, many
 from heliograph.web.pages import page
 from heliograph.web.percentages import difference, percent
 from heliograph.web.templatetags.moments import ago, clock_minute, day, soon
@@ -81,7 +80,7 @@ def overview(request: AccountRequest) -> HttpResponse:
             "needs": rows,
             "retrying": _retrying(sum((group.count for group in needs.retrying), ListCount()), retried),
             "later": [later_row(group, reader, request.user) for group in needs.later[:SHOWN_LATER]],
-            "later_more": max(0, len(needs.later) - SHOWN_LATER),
+            "later_more": max(0, len(needs.later) - SHOWN_LATER) + needs.further_later,
             "destinations": [_destination(row) for row in at_a_glance.destinations()],
             "people_known": at_a_glance.people is not None,
             "delivered": _delivered(at_a_glance),
@@ -185,11 +184,11 @@ def _destination(row: DestinationToday) -> dict[str, Any]:
         "rate": percent(hours.rate) if hours.rate is not None else "",
         "held": words.held_text(connection),
         "held_href": reverse("connection-overview", args=(connection.id,)),
-        "waits": ngettext("%(n)s waiting", "%(n)s waiting", connection.waiting) % {"n": intcomma(connection.waiting)}
+        "waits": ngettext("%(n)s waiting", "%(n)s waiting", connection.waiting) % {"n": many(connection.waiting_count)}
         if connection.waiting
         else "",
         "waits_href": f"{retry}waiting",
-        "failed": ngettext("%(n)s failed", "%(n)s failed", connection.failed) % {"n": intcomma(connection.failed)}
+        "failed": ngettext("%(n)s failed", "%(n)s failed", connection.failed) % {"n": many(connection.failed_count)}
         if connection.failed
         else "",
         "failed_href": f"{retry}Failed",

@@ -17,7 +17,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.prospects import connection_holds
-from heliograph.deliveries.registration_deliveries import DeliveryFilter, DeliveryState, RegistrationDeliveries, deliveries_of
+from heliograph.deliveries.registration_deliveries import MOST_LISTED, DeliveryFilter, DeliveryState, RegistrationDeliveries, deliveries_of
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.store.django_database import read_database
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
@@ -115,10 +115,11 @@ def registrations(request: AccountRequest) -> HttpResponse:
     with read_database() as db:
         listing = Registrations(db, request.account.pk)
         rows = listing.page(registration_filter, sort, cursor, whole=not set(columns) <= set(USUAL))
+        finds_more = listing.finds_more(registration_filter)
         # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
         count = (
             ListCount(len(rows.rows))
-            if cursor is None and not (rows.older or rows.further)
+            if cursor is None and not (rows.older or rows.further or finds_more)
             else listing.count(registration_filter).at_least(len(rows.rows))
         )
         deliveries: Mapping[int, RegistrationDeliveries] = {}
@@ -154,6 +155,9 @@ def registrations(request: AccountRequest) -> HttpResponse:
         result=_counted(count),
         note=_("Accents and capitals don’t matter: zoe finds Zoë. A name is found in the script it is written in.")
         if registration_filter.text
+        else "",
+        read_text=_("Found by the newest %(n)s items of Retry. Older ones may have more.") % {"n": intcomma(MOST_LISTED)}
+        if finds_more
         else "",
         sorted=sort.value or "modified",
         sorts={

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -22,20 +21,9 @@ from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.group_words import title_of
 from heliograph.retry.retry_items import StatusChoice
-from heliograph.retry.retry_queue import MOST
 from heliograph.store.instants import from_micros
-from heliograph.web.list_count import ListCount
+from heliograph.web.list_count import ListCount, many
 from heliograph.web.templatetags.moments import clock, since_when
-
-
-def many(count: int | ListCount) -> str:
-    """A number in words: "more than 10,000" from MOST on, "at least 12" if counting was broken off."""
-    number, is_more = (count.number, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
-    if is_more and not number:
-        return _("none found yet")
-    if is_more:
-        return _("more than %(n)s") % {"n": intcomma(MOST)} if number >= MOST else _("at least %(n)s") % {"n": intcomma(number)}
-    return intcomma(number)
 
 
 def download_words(count: ListCount) -> str:
@@ -55,7 +43,8 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
         cure = f"{cure} {delivery_words.next_try(group.next_due)}.".strip()
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     again = group.cause is Cause.UNTAGGED
-    status = (StatusChoice.FAILED if not open else StatusChoice.UNTAGGED if again else StatusChoice.WAITING).value
+    is_untagged = again and not group.waits_for_flow
+    status = (StatusChoice.FAILED if not open else StatusChoice.UNTAGGED if is_untagged else StatusChoice.WAITING).value
     one, all_n = (_("Check it again"), _("Check all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
     return {
         **_place(group),
@@ -73,11 +62,11 @@ def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: boo
         "status": status,
         "submit": ""
         if group.prospect.is_over
-        else _("Check all of them again")
-        if group.is_more
+        else (_("Check all of them again") if again else _("Submit all of them"))
+        if group.count.is_more
         else one
         if group.number == 1
-        else all_n % {"n": many(group.number)},
+        else all_n % {"n": many(group.count)},
         "discard": f"{reverse('retry-discard')}?{_query(group, StatusChoice.WAITING.value)}"
         if open and group.cause is Cause.FLOW_MODE
         else "",
@@ -109,7 +98,7 @@ def _place(group: CauseGroup) -> dict[str, str]:
     """The connection of a cause, or what stands in its place."""
     if group.connection is not None:
         return {"of": group.connection_name, "of_note": ""}
-    if group.cause is Cause.UNTAGGED and not group.is_stopped_by_flow:
+    if group.cause is Cause.UNTAGGED and not group.waits_for_flow:
         return {"of": _("No tag"), "of_note": _("before any connection")}
     return {"of": group.flow_name or _("No connection"), "of_note": _("flow") if group.flow_name else ""}
 
@@ -152,7 +141,7 @@ def _number(group: CauseGroup) -> str:
     }
     if group.number == group.registrations and group.flows < 2:
         return _of_flow(people, group)
-    words = delivery_words.waits_for_flow if group.is_stopped_by_flow else delivery_words.waits_for_tag
+    words = delivery_words.waits_for_flow if group.waits_for_flow else delivery_words.waits_for_tag
     waiting = words(group.number, many(group.count))
     flows = ngettext("%(n)d flow", "%(n)d flows", group.flows) % {"n": group.flows}
     return _("%(waiting)s: %(people)s, %(flows)s") % {"waiting": waiting, "people": people, "flows": flows}

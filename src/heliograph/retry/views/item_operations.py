@@ -29,13 +29,13 @@ from heliograph.retry.queue_operations import NothingWaits, discard_cause, keys_
 from heliograph.retry.retry_items import LONGEST_CAUSE, RetryFilter, RetryItem, submittable
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import MatchingItems
-from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.instants import from_micros
 from heliograph.store.queue.action_rows import StoredAction
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form
+from heliograph.web.list_count import many
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say

@@ -26,9 +26,9 @@ from heliograph.retry.item_story import story_of
 from heliograph.retry.item_words import is_of_other_mode, next_try, outlook, tries
 from heliograph.retry.request_differences import again_section
 from heliograph.retry.retry_items import RetryItem
-from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.item_attempts import attempt_rows, last_request
 from heliograph.store.instants import from_micros
+from heliograph.web.list_count import many
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 

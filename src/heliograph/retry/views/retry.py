@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -24,13 +26,13 @@ from heliograph.retry.item_details import details
 from heliograph.retry.item_words import is_of_other_mode, next_try, tries, why
 from heliograph.retry.retry_items import RetryFilter, RetryItem, downloadable, submittable
 from heliograph.retry.retry_queue import PARTS, RetryQueue, Undecided
-from heliograph.retry.views.group_rows import by_connection, download_words, group_row, healed_row, many
+from heliograph.retry.views.group_rows import by_connection, download_words, group_row, healed_row
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.sources.failing_sources import failing_sources
 from heliograph.store.instants import from_micros
 from heliograph.web.cursor import Pager, address, read_cursor
-from heliograph.web.list_count import ListCount
+from heliograph.web.list_count import ListCount, many
 from heliograph.web.pages import asks_for_part, live, page
 
 
@@ -60,21 +62,20 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     waiting, healed = overview.waiting, overview.healed
     counts = RetryQueue(reader).counts()
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
-    retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
-    undecided = RetryQueue(reader).undecided()
-    parts = (
-        [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.number) % {"n": many(retried)}]
-        if not retried.is_none
-        else []
-    )
+    undecided, waiting_count = RetryQueue(reader).undecided(), RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
+    retried = replace(waiting_count, number=max(waiting_count.number - undecided.stopped.number, 0))
+    parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.number) % {"n": many(retried)}] if retried.number else []
     parts += _undecided_texts(undecided)
     failed_count = counts[QueueStatus.FAILED]
     return {
         "groups": by_connection([group_row(group, reader, user, open=True, healing=overview.healings.get(group.key)) for group in waiting]),
-        "groups_text": _of_reasons(", ".join(parts), len(waiting)) if waiting else _("Nothing waits"),
+        "groups_text": _of_reasons(", ".join(parts), len(waiting) + overview.further_waiting) if waiting else _("Nothing waits"),
+        "groups_further": _further(overview.further_waiting),
+        "failed_further": _further(overview.further_failed),
         "failed_groups": by_connection([group_row(group, reader, user, open=False) for group in overview.failed]),
         "failed_text": _of_reasons(
-            ngettext("%(n)s failed", "%(n)s failed", failed_count.number) % {"n": many(failed_count)}, len(overview.failed)
+            ngettext("%(n)s failed", "%(n)s failed", failed_count.number) % {"n": many(failed_count)},
+            len(overview.failed) + overview.further_failed,
         ),
         "healed": by_connection([healed_row(healing, names) for healing in healed]),
         "healed_text": ngettext("%(n)d reason fixed just now", "%(n)d reasons fixed just now", len(healed)) % {"n": len(healed)},
@@ -85,6 +86,13 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
 def _of_reasons(text: str, reasons: int) -> str:
     """ "12 waiting (5 reasons)"."""
     return ngettext("%(text)s (%(n)d reason)", "%(text)s (%(n)d reasons)", reasons) % {"text": text, "n": reasons}
+
+
+def _further(causes: int) -> str:
+    """ "3 smaller reasons are not listed."; "" for none."""
+    if not causes:
+        return ""
+    return ngettext("%(n)s smaller reason is not listed.", "%(n)s smaller reasons are not listed.", causes) % {"n": intcomma(causes)}
 
 
 def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters, retry_filter: RetryFilter) -> dict[str, Any]:
@@ -140,9 +148,9 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
 def _undecided_texts(undecided: Undecided) -> list[str]:
     """What runs wait for, in parts of an enumeration: "4 wait for a tag", "1 waits for its flow"."""
     untagged, stopped = undecided.untagged, undecided.stopped
-    texts = [delivery_words.waits_for_tag(untagged.number, many(untagged))] if not untagged.is_none else []
-    if stopped:
-        texts.append(delivery_words.waits_for_flow(stopped, many(stopped)))
+    texts = [delivery_words.waits_for_tag(untagged.number, many(untagged))] if untagged.number else []
+    if stopped.number:
+        texts.append(delivery_words.waits_for_flow(stopped.number, many(stopped)))
     return texts
 
 

@@ -19,7 +19,7 @@ CATEGORIES = (Category.GENERAL, Category.SYSTEM, Category.CONFIG, Category.SOURC
 
 def _states() -> list[Choice]:
     return [
-        Choice(StatusChoice.WAITING.value, _("Waits for a retry")),
+        Choice(StatusChoice.WAITING.value, _("Waiting")),
         Choice(StatusChoice.UNTAGGED.value, _("Waits for a tag")),
         *(Choice(status.value, _(status.value)) for status in QueueStatus),
     ]

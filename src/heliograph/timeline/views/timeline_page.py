@@ -258,12 +258,14 @@ def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[
 def _decision(decision: Decision, entry: Entry, path: str, reader: AccountReader, event: EventConfig) -> dict[str, Any]:
     verdict = _("triggered")
     if decision.reason is not None:
-        verdict = not_triggered(decision.reason, decision.queue, entry.change, reader.config, event, decision.flow)[0].rstrip(".")
+        verdict = not_triggered(decision.reason, decision.queue, entry.change, reader.config, event, decision.flow, decision.stop)[
+            0
+        ].rstrip(".")
         verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
     tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
     if decision.run is not None and decision.waits:
         item = reverse("retry-item", args=(f"r{decision.run}",))
-        text = delivery_words.next_try(decision.due) or _("Checked right away when it has a tag")
+        text = delivery_words.next_try(decision.due) or (_("It waits.") if decision.stop else _("Checked right away when it has a tag"))
         tries.append({"at": None, "text": text, "tone": "wait", "state": _("Waiting"), "href": item})
     return {
         "flow": decision.flow_name,

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.flow.sentence import PartState, SentencePart
+from heliograph.web.list_count import many
 
 register = template.Library()
 
@@ -33,6 +34,9 @@ _SPOKEN: Final = {
     PartState.PASSED: gettext_lazy("(passed)"),
     PartState.UNREAD: gettext_lazy("(not reached)"),
 }
+
+
+register.filter("many", many)
 
 
 @register.simple_tag
