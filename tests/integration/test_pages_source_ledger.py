@@ -22,6 +22,7 @@ from tests.page_text import text_of as text_of_html
 
 from heliograph.accounts.models import Role
 from heliograph.domain.source.source_states import CallState, SourceState
+from heliograph.sources import source_ledger
 from heliograph.sources.models import CallKind, Source, SourceCall, SourceItem
 
 LEDGER = "/settings/sources/ledger/"
@@ -158,3 +159,39 @@ def test_S9_the_last_file_of_a_watched_folder_is_named(site: PlatformAccount, cl
 def test_S9_nothing_to_compare_is_said(site: PlatformAccount, client: Client) -> None:
     site.signs_in(client)
     assert "Nothing to compare yet" in text_of(client.get(LEDGER))
+
+
+def test_35_3_a_list_of_gaps_that_is_not_whole_says_so(
+    site: PlatformAccount, source: int, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.signs_in(client)
+    end = "The list ends after 2,000 gaps of a source and 2,000 messages."
+    assert end not in text_of(client.get(OF_EVENT))
+    monkeypatch.setattr(source_ledger, "MOST_GAPS", 2)
+    page = text_of(client.get(OF_EVENT))
+    assert end in page
+    assert "at least 2 gaps" in page
+    assert f"3 gaps: 3 in {EVENT}." in text_of(client.get(LEDGER)), "items are counted, however many are listed"
+
+
+def test_35_3_an_event_has_gaps_also_where_those_of_another_fill_the_list(
+    site: PlatformAccount, source: int, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, an event none of whose gaps was among the first of its source was said to be the same."""
+    with scopes_disabled():
+        SourceItem(account_id=site.pk, source_id=source, key="Z", digest=b"d", documents=json.dumps([["OTHER", "Z-1"]])).save()
+    monkeypatch.setattr(source_ledger, "MOST_GAPS", 2)
+    rows = {row["event"]: row["missing"] for row in ApiClient.for_account(site.pk).every("ledger")}
+    assert rows == {EVENT: 2, "OTHER": 1}
+
+
+def test_35_3_a_source_of_which_not_all_calls_are_read_has_at_least_so_many_gaps(
+    site: PlatformAccount, source: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = ApiClient.for_account(site.pk)
+    assert {row["is_more"] for row in api.every("ledger")} == {False}
+    with scopes_disabled():
+        call = SourceCall(account_id=site.pk, source_id=source, at=site.store.now(), kind=CallKind.PAGE, state=CallState.WAITING)
+        call.save()
+    monkeypatch.setattr(source_ledger, "MOST_CALLS", 1)
+    assert {row["is_more"] for row in api.every("ledger")} == {True}

@@ -22,7 +22,7 @@ from heliograph.sources.stored_mapping import stored_mapping
 from heliograph.store import erased_codes, ledger_reads, refused_rows
 from heliograph.store.database import Database
 from heliograph.store.instants import to_micros
-from heliograph.store.ledger_reads import ListedCount, UnrecordedCall
+from heliograph.store.ledger_reads import ListedCount, ListedGap, UndeliveredRow, UnrecordedCall
 from heliograph.web.cursor import Cursor, ListPage, pages
 
 DAYS: Final = 30
@@ -54,6 +54,8 @@ class LedgerRow:
     balance: SourceBalance
     waiting: int = 0
     """Calls of the source that wait with registrations of this event."""
+    is_more: bool = False
+    """Whether there may be more gaps, because not all calls of the source were read."""
     flows: FlowBalance = field(default_factory=FlowBalance)
     """Of the event, in its first row; zero in others."""
     is_first: bool = True
@@ -73,6 +75,7 @@ class SourceLedger:
     sources: Sequence[Source]
     """Those that are not removed."""
     now: int
+    _undelivered: dict[int | None, list[UndeliveredRow]] = field(default_factory=dict, init=False, repr=False)
 
     # --- sources
 
@@ -118,10 +121,29 @@ class SourceLedger:
         return {(each.source, each.event): each for each in ledger_reads.listed_counts(self.db, read)}
 
     @cached_property
+    def _listed(self) -> dict[int, list[ListedGap]]:
+        """The gaps that the items of each source name, at most MOST_GAPS of each."""
+        differing = {each.source for each in self._counts.values() if each.missing or each.older or each.only_here}
+        return {source: ledger_reads.listed_gaps(self.db, [source], MOST_GAPS) for source in sorted(differing)}
+
+    @cached_property
+    def _with_more_calls(self) -> set[int]:
+        """The sources of which not all waiting or stored calls, or not all refused rows, are read."""
+        cut = {source for source, refused in self._unrecorded.items() if len(refused) >= MOST_MAPPED}
+        for source, calls in self._unrecorded_calls.items():
+            if MOST_CALLS in Counter(call.is_stored for call in calls).values():
+                cut.add(source)
+        return cut
+
+    @cached_property
+    def cut_sources(self) -> set[int]:
+        """The sources that may have more gaps than are listed."""
+        return self._with_more_calls | {source for source, rows in self._listed.items() if len(rows) == MOST_GAPS}
+
+    @cached_property
     def gaps(self) -> list[Gap]:
         """The gaps of all sources, at most MOST_GAPS of each, in the order of their items."""
-        differing = {each.source for each in self._counts.values() if each.missing or each.older or each.only_here}
-        listed = [row for source in sorted(differing) for row in ledger_reads.listed_gaps(self.db, [source], MOST_GAPS)]
+        listed = [row for rows in self._listed.values() for row in rows]
         unrecorded = [each for registrations in self._unrecorded.values() for each in registrations]
         known = ledger_reads.known_registrations(self.db, self.account, [(each.event, each.code) for each in unrecorded if each.code])
         erased = self._erased([*((row.event, row.code) for row in listed), *((each.event, each.code) for each in unrecorded)])
@@ -195,14 +217,15 @@ class SourceLedger:
         by_id = {source.pk: source for source in self.sources}
         for place in counts.keys() | counts_here.keys() | gaps.keys():
             source, of_place = by_id[place[0]], gaps.get(place, [])
-            waiting = len({gap.call for gap in of_place if gap.call is not None})
+            waiting, is_more = len({gap.call for gap in of_place if gap.call is not None}), source.pk in self._with_more_calls
             if is_read(source):
-                balance = _read_balance(counts.get(place), of_place)
-                rows.append(LedgerRow(source, place[1], balance, waiting, doorbell=self._doorbells[source.pk]))
+                are_first = len(self._listed.get(source.pk, ())) == MOST_GAPS
+                balance = _read_balance(counts.get(place), of_place, are_first=are_first)
+                rows.append(LedgerRow(source, place[1], balance, waiting, is_more=is_more, doorbell=self._doorbells[source.pk]))
             else:
                 missing = sum(gap.verdict.kind is GapKind.MISSING for gap in of_place)
                 balance = SourceBalance(None, counts_here.get(place, 0), missing, len(of_place) - missing)
-                rows.append(LedgerRow(source, place[1], balance, waiting, silence=self._silences[source.pk]))
+                rows.append(LedgerRow(source, place[1], balance, waiting, is_more=is_more, silence=self._silences[source.pk]))
         return rows
 
     def _with_flows(self, rows: Iterable[LedgerRow]) -> list[LedgerRow]:
@@ -268,10 +291,19 @@ class SourceLedger:
         """What each Live flow made of the changes of an event in the last DAYS days, by the flow's id."""
         return self._balances.get(event, {})
 
+    def _undelivered_rows(self, event: int | None) -> list[UndeliveredRow]:
+        if event not in self._undelivered:
+            self._undelivered[event] = ledger_reads.undelivered_rows(self.db, self.account, self.now - SPAN, event, MOST_GAPS)
+        return self._undelivered[event]
+
+    def has_more_undelivered(self, event: int | None = None) -> bool:
+        """Whether there may be more than `undelivered` returns: it has at most MOST_GAPS messages, and as many changes."""
+        return MOST_GAPS in Counter(row.is_run for row in self._undelivered_rows(event)).values()
+
     def undelivered(self, event: int | None = None) -> list[Gap]:
         """The newest messages that wait or failed, and changes that could not be decided, of one event or of all."""
         codes = {id: code for code, id in self.event_ids.items()}
-        rows = ledger_reads.undelivered_rows(self.db, self.account, self.now - SPAN, event, MOST_GAPS)
+        rows = self._undelivered_rows(event)
         ids = sorted({row.registration for row in rows if row.registration is not None})
         sql = f"SELECT id, code FROM registration WHERE +account_id = :account AND {self.db.member('id', 'ids')}"
         registrations: dict[int | None, str] = dict(self.db.all(sql, {"account": self.account, "ids": ids})) if ids else {}
@@ -292,16 +324,17 @@ class SourceLedger:
         ]
 
 
-def _read_balance(count: ListedCount | None, gaps: Sequence[Gap]) -> SourceBalance:
+def _read_balance(count: ListedCount | None, gaps: Sequence[Gap], *, are_first: bool) -> SourceBalance:
     """The balance of a source that is read: its items, and the registrations of calls that no item names.
 
-    gaps: those of the source and event; of very many only the first, then the items are counted alone
+    gaps: those of the source and event
+    are_first: whether they are only the first of very many of the source; then the items are counted alone
     """
     by_items = Counter(gap.verdict.kind for gap in gaps if gap.item is not None)
     by_calls = Counter(gap.verdict.kind for gap in gaps if gap.item is None)
     there, missing_items, older, only_here = (count.there, count.missing, count.older, count.only_here) if count else (0, 0, 0, 0)
     recorded = there - missing_items + only_here
-    if by_items.total() < MOST_GAPS:  # items of erased people are no gaps, and not counted there
+    if not are_first:  # items of erased people are no gaps, and not counted there
         there -= missing_items - by_items[GapKind.MISSING]
         missing_items, older = by_items[GapKind.MISSING], by_items[GapKind.OLDER]
     missing = by_calls[GapKind.MISSING]
@@ -343,11 +376,26 @@ class GapFilter:
         return self.event in (None, gap.event) and self.source in (None, gap.source) and self.kind in (None, gap.verdict.kind)
 
 
+def _event_of_messages(ledger: SourceLedger, gap_filter: GapFilter) -> tuple[bool, int | None]:
+    """Whether a list has messages, too, and of which event; None for all."""
+    has_messages = gap_filter.kind in (None, GapKind.UNDELIVERED) and gap_filter.source is None
+    return has_messages, None if gap_filter.event is None else ledger.event_ids.get(gap_filter.event, 0)
+
+
+def is_cut(ledger: SourceLedger, gap_filter: GapFilter) -> bool:
+    """Whether `filtered_gaps` may leave gaps out, because there are more than are read."""
+    has_messages, event = _event_of_messages(ledger, gap_filter)
+    if has_messages and ledger.has_more_undelivered(event):
+        return True
+    sources = {row.source.pk for row in ledger.rows if gap_filter.event in (None, row.event)} & ledger.cut_sources
+    return gap_filter.kind is not GapKind.UNDELIVERED and bool(sources if gap_filter.source is None else sources & {gap_filter.source})
+
+
 def filtered_gaps(ledger: SourceLedger, gap_filter: GapFilter) -> list[Gap]:
     """The gaps of sources that a filter lets pass, then the messages, each in its order."""
     gaps = list(ledger.gaps)
-    if gap_filter.kind in (None, GapKind.UNDELIVERED) and gap_filter.source is None:
-        event = None if gap_filter.event is None else ledger.event_ids.get(gap_filter.event, 0)
+    has_messages, event = _event_of_messages(ledger, gap_filter)
+    if has_messages:
         gaps += ledger.undelivered(event)
     return sorted((gap for gap in gaps if gap_filter.holds(gap)), key=lambda gap: gap.place)
 

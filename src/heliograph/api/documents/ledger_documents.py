@@ -31,6 +31,9 @@ class LedgerRowDocument(Document):
     missing: Annotated[int, msgspec.Meta(description="There and not here.")]
     older: Annotated[int, msgspec.Meta(description="Here as they were before their last change there.")]
     only_here: Annotated[int, msgspec.Meta(description="Not there any more, and active here.")]
+    is_more: Annotated[
+        bool, msgspec.Meta(description="There may be more than `missing` and `older`: not all calls of the source were read.")
+    ]
 
     @classmethod
     def from_row(cls, row: LedgerRow) -> LedgerRowDocument:
@@ -44,6 +47,7 @@ class LedgerRowDocument(Document):
             missing=balance.missing,
             older=balance.older,
             only_here=balance.only_here,
+            is_more=row.is_more,
         )
 
 

@@ -31,7 +31,18 @@ from heliograph.sources import ledger_words as words
 from heliograph.sources.call_targets import CallTargets
 from heliograph.sources.ledger_gaps import Gap
 from heliograph.sources.models import CallKind, Source, SourceCall
-from heliograph.sources.source_ledger import DAYS, GapFilter, LedgerRow, SourceLedger, filtered_gaps, gap_page, is_read, ledger_of
+from heliograph.sources.source_ledger import (
+    DAYS,
+    MOST_GAPS,
+    GapFilter,
+    LedgerRow,
+    SourceLedger,
+    filtered_gaps,
+    gap_page,
+    is_cut,
+    is_read,
+    ledger_of,
+)
 from heliograph.sources.source_words import list_tabs
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -41,6 +52,7 @@ from heliograph.store.ledger_reads import hours_of_changes
 from heliograph.web.charts import Bucket, ChartTable, Series, SharePart, Tone, plot, share
 from heliograph.web.cursor import ROWS, Pager, read_cursor
 from heliograph.web.date_texts import date_text
+from heliograph.web.list_count import ListCount, many
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters
 from heliograph.web.templatetags.moments import short_moment
 
@@ -111,7 +123,8 @@ def event_url(event: str, **query: str) -> str:
 
 def _row(row: LedgerRow) -> Mapping[str, Any]:
     balance, flows = row.balance, row.flows
-    gaps = ngettext("%(n)s gap", "%(n)s gaps", balance.gaps) % {"n": intcomma(balance.gaps)} if balance.gaps else ""
+    gap_count = ListCount(balance.gaps, row.is_more)
+    gaps = ngettext("%(n)s gap", "%(n)s gaps", balance.gaps) % {"n": many(gap_count)} if balance.gaps else ""
     to_go = [
         ("wait", ngettext("%(n)s waiting", "%(n)s waiting", flows.waiting), flows.waiting),
         ("failed", ngettext("%(n)s failed", "%(n)s failed", flows.failed), flows.failed),
@@ -169,7 +182,7 @@ def ledger_event(request: AccountRequest) -> HttpResponse:
         if not rows and event not in account.event_ids:
             raise Http404
         page = gap_page(account, filters.gap_filter, read_cursor(request, PLACE), size=ROWS)
-        total = len(filtered_gaps(account, filters.gap_filter))
+        total = ListCount(len(filtered_gaps(account, filters.gap_filter)), is_cut(account, filters.gap_filter))
         gaps = _gaps(db, request.account.pk, page.rows)
         flows = _flows(db, account, event)
         announced = [
@@ -179,7 +192,8 @@ def ledger_event(request: AccountRequest) -> HttpResponse:
         ]
     can = may(request.user, Role.ADMINISTRATOR)
     kind = filters.cleaned_data["kind"]
-    count = ngettext("%(n)s gap", "%(n)s gaps", total) % {"n": intcomma(total)}
+    count = ngettext("%(n)s gap", "%(n)s gaps", total.number) % {"n": many(total)}
+    cut = _("The list ends after %(n)s gaps of a source and %(n)s messages. Repair some, and the next ones are listed.")
     return settings_page(
         request,
         "sources/ledger_event.html",
@@ -192,7 +206,8 @@ def ledger_event(request: AccountRequest) -> HttpResponse:
         filters=filters,
         result=count,
         gaps=gaps,
-        repair_all=filters.address(reverse("ledger-repair-all")) if can and kind and total > 1 else "",
+        cut=cut % {"n": intcomma(MOST_GAPS)} if total.is_more else "",
+        repair_all=filters.address(reverse("ledger-repair-all")) if can and kind and total.number > 1 else "",
         csv_href=filters.address(reverse("ledger-gaps-file")),
         pager=Pager.from_page(request, page, count, by_time=False),
         flows=flows,
