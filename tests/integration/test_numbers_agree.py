@@ -23,10 +23,12 @@ from tests.tables import table_rows
 
 from heliograph.accounts.models import Account, Role
 from heliograph.connections import connection_list
+from heliograph.connections.services.connections import delete_connection
 from heliograph.deliveries import registration_deliveries
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.flow.flow import Mode
 from heliograph.flows import flow_list
 from heliograph.notifications import observations, post_office
 from heliograph.retry import cause_groups, retry_queue
@@ -174,6 +176,38 @@ def test_35_3_validation_errors_of_a_flow_lead_to_those_of_the_same_hours(site: 
     rows = table_rows(client.get(html.unescape(href)).content, "Registration", "When")
     assert len(rows) == 1
     assert "since=" in href, "the feed, to which it led before, has those of all time"
+
+
+def test_35_3_an_hour_of_live_and_test_flows_says_which_of_them_it_opens(story: Story, client: Client) -> None:
+    story.signs_in(client, Role.ADMINISTRATOR)
+    crm = story.connection("CRM", "/crm")
+    story.flow("Live", [story.to(crm)], statuses=["Attended"])
+    story.flow("Test", [story.to(crm)], mode=Mode.TEST, statuses=["Attended"])
+    page = reverse("connection-overview", args=(crm,))
+    with story.worker():
+        story.record("R1", status="Attended", first="Eva")
+        story.until("R1", "success")
+        assert "Each column opens its records." in text_of(client.get(page).content)
+        story.record("T1", event="REHEARSAL", status="Attended", first="Eva")
+        story.until("T1", "success")
+    assert "Each column counts Live and Test flows, and opens the records of Live ones." in text_of(client.get(page).content)
+
+
+def test_35_3_what_was_delivered_over_a_deleted_connection_is_said_beside_the_others(story: Story, client: Client) -> None:
+    story.signs_in(client, Role.ADMINISTRATOR)
+    crm = story.connection("CRM", "/crm")
+    flow = story.flow("All", [story.to(crm)], statuses=["Attended"])
+    with story.worker():
+        story.record("R1", status="Attended", first="Eva")
+        story.until("R1", "success")
+    assert "not listed" not in text_of(client.get("/signal/overview/").content)
+    story.change_flow(flow, to=[story.to(story.connection("Other", "/other"))])
+    with story.saving() as transaction:
+        delete_connection(transaction, crm)
+    assert "1 more over connections that are not listed, such as deleted ones." in text_of(client.get("/signal/overview/").content)
+    overview = ApiClient.for_account(story.account).get("overview")
+    of_destinations = [destination["delivered"] for destination in overview["destinations"]]
+    assert (overview["delivered"], of_destinations, overview["delivered_elsewhere"]) == (1, [0], 1)
 
 
 # --- what is counted no further

@@ -161,6 +161,10 @@ class AccountOverview:
             for row in rows
         ]
 
+    def delivered_elsewhere(self, destinations: Sequence[DestinationToday]) -> int:
+        """How many of today's deliveries went over connections that are not among these: deleted ones, and those beyond SHOWN_DESTINATIONS."""
+        return self.today.total.sent - sum(row.hours.sent for row in destinations)
+
     def saves(self) -> list[SavesTogether]:
         """The last saves of flows, connections, mappings, tags and statuses, newest first."""
         newest = list(AuditEntry.objects.order_by("-id").defer("before", "after")[:SEARCHED_SAVES])

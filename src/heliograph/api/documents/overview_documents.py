@@ -103,11 +103,14 @@ class OverviewDocument(Document):
     delivered_by_tests: Annotated[int, msgspec.Meta(description="Actions of Test flows that were created today and are delivered.")]
     delivered_yesterday: Annotated[int, msgspec.Meta(description="The same number of yesterday, by this time of day.")]
     destinations: list[DestinationDocument]
+    delivered_elsewhere: Annotated[
+        int, msgspec.Meta(description="Of `delivered`: over connections that are not among `destinations`, such as deleted ones.")
+    ]
 
     @classmethod
     def read(cls, overview: AccountOverview) -> Self:
         """The document of an account."""
-        needs = overview.needs
+        needs, destinations = overview.needs, overview.destinations()
         retrying = sum((group.count for group in needs.retrying), ListCount())
         return cls(
             is_well=overview.is_well,
@@ -118,5 +121,6 @@ class OverviewDocument(Document):
             people=overview.people.number() if overview.people is not None else None,
             delivered_by_tests=overview.delivered_by_tests,
             delivered_yesterday=overview.delivered_yesterday,
-            destinations=[DestinationDocument.from_row(row) for row in overview.destinations()],
+            destinations=[DestinationDocument.from_row(row) for row in destinations],
+            delivered_elsewhere=overview.delivered_elsewhere(destinations),
         )

@@ -89,6 +89,13 @@ class _Hours:
         return self.live + self.test
 
     @property
+    def are_mixed(self) -> bool:
+        """Whether an hour has both modes: its list has the Live ones only (`_buckets`)."""
+        of_live = zip(self.live.delivered, self.live.undelivered, strict=True)
+        of_test = zip(self.test.delivered, self.test.undelivered, strict=True)
+        return any(live and test for lives, tests in zip(of_live, of_test, strict=True) for live, test in zip(lives, tests, strict=True))
+
+    @property
     def edges(self) -> list[datetime.datetime]:
         """The beginning of each hour."""
         return [from_micros((self.first + number) * HOUR) for number in range(len(self.live.delivered))]
@@ -171,7 +178,8 @@ def _charts(hours: _Hours, connection: int, name: str) -> dict[str, Any]:
     )
     words = {"ink": _("Delivered"), "wait": _("Waiting"), "failed": _("Failed"), "invalid": _("Invalid")}
     legend = [(words[each.tone], each.tone, sum(each.values), "") for each in (delivered, *undelivered) if any(each.values)]
-    return {"plots": plots, "legend": legend}
+    said = _("Each column counts Live and Test flows, and opens the records of Live ones.") if hours.are_mixed else ""
+    return {"plots": plots, "legend": legend, "said": said}
 
 
 def _buckets(hours: _Hours, connection: int, records: str, live: Sequence[int]) -> list[Bucket]:

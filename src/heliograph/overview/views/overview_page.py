@@ -74,14 +74,15 @@ def overview(request: AccountRequest) -> HttpResponse:
         at_a_glance = AccountOverview(reader, ZoneInfo(request.account.timezone))
         needs = at_a_glance.needs
         rows = need_rows(needs.needs, reader, request.user)
-        now = at_a_glance.now
+        now, destinations = at_a_glance.now, at_a_glance.destinations()
         retried = [(group.next_due, group.connection_name) for group in needs.retrying if group.next_due and group.next_due > now]
         context: dict[str, Any] = {
             "needs": rows,
             "retrying": _retrying(sum((group.count for group in needs.retrying), ListCount()), retried),
             "later": [later_row(group, reader, request.user) for group in needs.later[:SHOWN_LATER]],
             "later_more": max(0, len(needs.later) - SHOWN_LATER) + needs.further_later,
-            "destinations": [_destination(row) for row in at_a_glance.destinations()],
+            "destinations": [_destination(row) for row in destinations],
+            "elsewhere": _elsewhere(at_a_glance.delivered_elsewhere(destinations)),
             "people_known": at_a_glance.people is not None,
             "delivered": _delivered(at_a_glance),
             "tested": _tested(at_a_glance),
@@ -153,6 +154,18 @@ def _delivered(at_a_glance: AccountOverview) -> str:
     if sent > before:
         return _("%(n)s by %(time)s, %(share)s more than yesterday by this time") % facts
     return _("%(n)s by %(time)s, %(share)s fewer than yesterday by this time") % facts
+
+
+def _elsewhere(delivered: int) -> str:
+    """ "3 more over connections that are not listed, such as deleted ones."; "" for none."""
+    if not delivered:
+        return ""
+    text = ngettext(
+        "%(n)s more over connections that are not listed, such as deleted ones.",
+        "%(n)s more over connections that are not listed, such as deleted ones.",
+        delivered,
+    )
+    return text % {"n": intcomma(delivered)}
 
 
 def _tested(at_a_glance: AccountOverview) -> str:
