@@ -210,6 +210,16 @@ def test_35_3_what_was_delivered_over_a_deleted_connection_is_said_beside_the_ot
     assert (overview["delivered"], of_destinations, overview["delivered_elsewhere"]) == (1, [0], 1)
 
 
+def test_35_3_tag_coverage_counts_what_the_list_of_each_object_has(stopped: Story, client: Client) -> None:
+    """W1 waits for Early's tag only: in the flows that are off, a tag alone would change nothing."""
+    with stopped.worker():
+        stopped.record("W1", status="Invited", first="W1")
+        stopped.record("W2", status="Invited", first="W2")
+    links = re.findall(r'href="(/signal/retry/\?[^"]*untagged[^"]*)"[^>]*>(.*?)</a>', client.get(reverse("tag-coverage")).text, re.DOTALL)
+    numbers = {re.sub(r"<[^>]+>|\s", "", words): listed(client, href) for href, words in links}
+    assert numbers == {"1": ["R3"], "2": ["W2", "W1"]}
+
+
 # --- what is counted no further
 
 

@@ -38,11 +38,11 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.overview.account_overview import AccountOverview
 from heliograph.retry.needs import NeedKind, needs_of
-from heliograph.retry.retry_queue import MOST
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 from heliograph.store.instants import to_micros
 from heliograph.web.charts import hour_bars
+from heliograph.web.list_count import MOST
 from heliograph.web.percentages import percent
 
 OVERVIEW = "/signal/overview/"

@@ -102,7 +102,7 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
         site.record("R-1", status="Invited by partner")
         found = gaps(site)
         partner, vip = found["registration_status Invited by partner"], found["registration_property VIP guest"]
-        assert partner.waits == 1
+        assert partner.waits.number == 1
         site.signs_in(client, Role.PLANNER)
         page = " ".join(client.get(URL).content.decode().split())
         assert f'value="{partner.key}" aria-label="Invited by partner, SUMMIT-26" checked' in page

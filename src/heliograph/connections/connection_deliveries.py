@@ -60,7 +60,7 @@ class SentSince:
     """What became of the items of the Retry Queue that go over a connection, since an instant."""
 
     sent: int
-    """Delivered since then; at most MOST_SENT."""
+    """Delivered since then; at most MOST_SENT + 1."""
     under_way: int
     """Due, and not tried yet."""
 
@@ -161,13 +161,13 @@ def sent_since(reader: AccountReader, connection: int, at: int) -> SentSince:
     params = {"account": reader.account, "connection": connection, "at": at, "now": reader.db.now()}
     ((sent,),) = reader.db.all(
         "SELECT count(*) FROM (SELECT q.lane_id FROM action q WHERE q.account_id = :account"
-        f" AND q.queue = {QueueStatus.DONE.code} AND q.ended >= :at AND q.state = {int(ActionState.SUCCESS)} ORDER BY q.ended DESC LIMIT {MOST_SENT}) found"
+        f" AND q.queue = {QueueStatus.DONE.code} AND q.ended >= :at AND q.state = {int(ActionState.SUCCESS)} ORDER BY q.ended DESC LIMIT {MOST_SENT + 1}) found"
         " JOIN lane l ON l.id = found.lane_id WHERE l.connection_id = :connection",
         params,
     )
     ((under_way,),) = reader.db.all(
         f"SELECT count(*) FROM (SELECT q.lane_id, q.due_at FROM action q WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE}"
-        f" AND q.queue < {QueueStatus.FAILED.code} ORDER BY q.id DESC LIMIT {MOST_SENT}) found JOIN lane l ON l.id = found.lane_id"
+        f" AND q.queue < {QueueStatus.FAILED.code} ORDER BY q.id DESC LIMIT {MOST_SENT + 1}) found JOIN lane l ON l.id = found.lane_id"
         " WHERE l.connection_id = :connection AND COALESCE(found.due_at, 0) <= :now",
         params,
     )

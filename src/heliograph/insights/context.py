@@ -37,7 +37,7 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     retry_untagged: items that wait for a tag
     retry_open: both together
     retry_failed: items that are sent again only if somebody submits them
-    sending: actions of the last ten minutes whose first attempt has not ended and that no connection holds, at most MOST_SENDING
+    sending: actions of the last ten minutes whose first attempt has not ended and that no connection holds, counted up to MOST_SENDING
     integrations: the integrations that have a page in Metrics
     """
     account = getattr(request, "account", None)
@@ -78,11 +78,11 @@ def _items(account: int, *among: str) -> ListCount:
     return ListCount(min(int(count), MOST), count > MOST)
 
 
-def _sending(account: int) -> int:
+def _sending(account: int) -> ListCount:
     """The number of actions that are being sent. Those that a connection holds are not (`prospects.connection_holds`)."""
     db, hold_condition = of_django(connections["read"]), connection_states.HOLDS
     if unreleased_copy(db, account) is not None:
-        return 0
+        return ListCount()
     now = db.now()
     rows = db.all(
         "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
@@ -90,4 +90,4 @@ def _sending(account: int) -> int:
         f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {hold_condition})",
         {"account": account, "since": now - LATELY, "now": now},
     )
-    return min(int(rows[0][0]), MOST_SENDING)
+    return ListCount(min(int(rows[0][0]), MOST_SENDING), rows[0][0] > MOST_SENDING)

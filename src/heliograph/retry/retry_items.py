@@ -10,6 +10,7 @@ from typing import Any, Final
 from heliograph.deliveries.account_reader import RowPerson
 from heliograph.deliveries.delivery_words import CAUSES
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
+from heliograph.deliveries.untagged_key import untagged_key
 from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
@@ -158,11 +159,6 @@ class Untagged:
     kind: TagKind | None
     name: str
 
-    @property
-    def key(self) -> str:
-        """Its part of a group's key. It names the kind, because a session status and a registration status may have the same name."""
-        return f"{self.kind.value}:{self.name}" if self.kind else ""
-
 
 NOTHING_UNTAGGED = Untagged(None, "")
 
@@ -259,7 +255,7 @@ def run_key(run: StuckItem, lacks: Untagged) -> str:
         return f"{run.cause.value}~f{run.flow}~~"
     # A run that was not selected once it had its tag still belongs to the group of that tag.
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause
-    return f"{cause.value}~~{run.event}~{lacks.key}"
+    return untagged_key(run.event, lacks.kind, lacks.name, cause)
 
 
 @dataclass(frozen=True, slots=True)

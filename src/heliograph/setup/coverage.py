@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 from django.db import connection
 
-from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
 from heliograph.domain.natural_order import natural_order
@@ -35,7 +34,8 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.models import Event
-from heliograph.store.row_states import ITEM_WAITING
+from heliograph.store.row_states import STUCK_RUN_UNTAGGED
+from heliograph.web.list_count import ListCount
 
 KINDS: Final = (
     TagKind.REGISTRATION_STATUS,
@@ -66,8 +66,10 @@ class Gap:
     suggested: Tag | None
     others: int
     """The number of other events in which an object of this name has the suggested tag; 0 if only the tag's name matches."""
-    waits: int
+    waits: ListCount
     """The number of items in the Retry Queue that wait for its tag."""
+    waits_in: frozenset[int] = frozenset()
+    """The ids of the events in which they wait."""
 
     @property
     def key(self) -> str:
@@ -135,13 +137,13 @@ def coverage(db: Database, account: int) -> Coverage:
         rows = list(_objects(kind))
         suggest = _Suggesting(kind, rows, config.tags)
         gaps = [
-            Gap(kind, row.id, row.name, row.event, codes.get(row.event or 0, ""), *suggest(row), waits.get((kind, row.id), 0))
+            Gap(kind, row.id, row.name, row.event, codes.get(row.event or 0, ""), *suggest(row), *waits.of(kind, row.id))
             for row in rows
             if not row.tags and _is_shown(row, kind, watchers[kind])
         ]
         if gaps:
             gaps_by_kind[kind] = sorted(
-                gaps, key=lambda gap: (-gap.waits, gap.suggested is None, natural_order(gap.where), natural_order(gap.name), gap.id)
+                gaps, key=lambda gap: (-gap.waits.number, gap.suggested is None, natural_order(gap.where), natural_order(gap.name), gap.id)
             )
     return Coverage(gaps_by_kind, watchers)
 
@@ -302,17 +304,33 @@ class _Suggesting:
 # --- waiting items
 
 
-def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
-    """The numbers of items in the Retry Queue that wait for a tag, by the untagged object."""
+@dataclass
+class _Waiting:
+    """The items in the Retry Queue that wait for a tag, by the untagged object."""
+
+    numbers: Counter[tuple[TagKind, int]] = field(default_factory=Counter)
+    events: dict[tuple[TagKind, int], set[int]] = field(default_factory=lambda: defaultdict(set))
+    is_more: bool = False
+    """Whether not all were read."""
+
+    def of(self, kind: TagKind, id: int) -> tuple[ListCount, frozenset[int]]:
+        """How many wait for an object, and in which events."""
+        number = self.numbers[kind, id]
+        return ListCount(number, self.is_more and number > 0), frozenset(self.events.get((kind, id), ()))
+
+
+def _waiting(db: Database, account: int) -> _Waiting:
     rows = db.all(
-        f"SELECT x.after FROM (SELECT change_id FROM stuck_run WHERE account_id = :account AND {ITEM_WAITING} AND cause = :cause"
+        f"SELECT j.event_id, x.after FROM (SELECT change_id, event_id FROM stuck_run WHERE account_id = :account AND {STUCK_RUN_UNTAGGED}"
         f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",
-        {"account": account, "cause": Cause.UNTAGGED.value},
+        {"account": account},
     )
-    waits: Counter[tuple[TagKind, int]] = Counter()
-    for (after,) in rows:
-        waits.update(_named(_After.read(after)) if after else ())
-    return waits
+    waiting = _Waiting(is_more=len(rows) == _COUNTED)
+    for event, after in rows:
+        for named in _named(_After.read(after)) if after else ():
+            waiting.numbers[named] += 1
+            waiting.events[named].add(event)
+    return waiting
 
 
 class _Part(msgspec.Struct):

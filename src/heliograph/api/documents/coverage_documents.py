@@ -23,6 +23,7 @@ class UntaggedDocument(Document):
     suggested_tag: Annotated[Id | None, msgspec.Meta(description="The tag that its name has elsewhere; null for none.")]
     other_events: Annotated[int, msgspec.Meta(description="In how many other events its name has that tag.")]
     waiting: Annotated[int, msgspec.Meta(description="Changes in the Retry Queue that wait for its tag.")]
+    is_more: Annotated[bool, msgspec.Meta(description="There may be more than `waiting`: only the oldest 10,000 were looked at.")]
 
     @classmethod
     def from_gap(cls, gap: Gap) -> UntaggedDocument:
@@ -34,7 +35,8 @@ class UntaggedDocument(Document):
             event=gap.where if gap.event is not None else None,
             suggested_tag=None if gap.suggested is None else str(gap.suggested.id),
             other_events=gap.others,
-            waiting=gap.waits,
+            waiting=gap.waits.number,
+            is_more=gap.waits.is_more,
         )
 
 

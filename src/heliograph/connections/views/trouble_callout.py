@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -92,9 +91,9 @@ def sent_text(sent: SentSince) -> str:
     total = sent.sent + sent.under_way
     if sent.under_way:
         if sent.sent:
-            return _("%(sent)s of %(all)s sent") % {"sent": intcomma(sent.sent), "all": intcomma(total)}
-        return ngettext("%(n)s is being sent", "%(n)s are being sent", total) % {"n": intcomma(total)}
-    return ngettext("%(n)s sent", "%(n)s sent", sent.sent) % {"n": intcomma(sent.sent)}
+            return _("%(sent)s of %(all)s sent") % {"sent": many(sent.sent), "all": many(total)}
+        return ngettext("%(n)s is being sent", "%(n)s are being sent", total) % {"n": many(total)}
+    return ngettext("%(n)s sent", "%(n)s sent", sent.sent) % {"n": many(sent.sent)}
 
 
 def left_text(row: ConnectionRow) -> dict[str, str]:

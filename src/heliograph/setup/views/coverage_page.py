@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
@@ -19,6 +18,7 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries.account_reader import account_reader
+from heliograph.deliveries.untagged_key import untagged_key
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.natural_order import natural_order
@@ -31,6 +31,7 @@ from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import TextLine, Ticks
 from heliograph.web.forms import Form, posted
+from heliograph.web.list_count import many
 from heliograph.web.list_filters import EnumFilter, Filter, ListFilters
 from heliograph.web.shown_fields import Choice
 
@@ -166,11 +167,18 @@ def _row(gap: Gap, *, administers: bool, ticked: set[str] | None) -> dict[str, A
         "href": _href(gap),
         "tag": gap.suggested.label if gap.suggested else "",
         "because": because,
-        "waits": intcomma(gap.waits) if gap.waits else "",
-        "retry": f"{reverse('retry')}?{urlencode({'status': 'untagged'})}",
+        "waits": many(gap.waits) if gap.waits.number else "",
+        "retry": _retry_url(gap),
         "closed": closed,
         "on": gap.key in ticked if ticked is not None else gap.suggested is not None,
     }
+
+
+def _retry_url(gap: Gap) -> str:
+    """The list of what waits for a tag: of this object, if that waits in one event."""
+    event = next(iter(gap.waits_in)) if len(gap.waits_in) == 1 else None
+    of_object = {} if event is None else {"cause": untagged_key(event, gap.kind, gap.name)}
+    return reverse("retry", query={"status": "untagged", **of_object})
 
 
 def _href(gap: Gap) -> str:
