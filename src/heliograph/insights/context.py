@@ -20,7 +20,7 @@ from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 from heliograph.store.restored_copy import unreleased_copy
-from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
+from heliograph.store.row_states import ACTION_IN_QUEUE
 from heliograph.web.list_count import MOST, ListCount
 
 LATELY = 10 * MINUTE
@@ -43,8 +43,8 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     account = getattr(request, "account", None)
     if account is None:
         return {}
-    undecided = SimpleLazyObject(lambda: RetryQueue(AccountReader(of_django(connections["read"]), account.pk)).undecided())
-    waiting = SimpleLazyObject(lambda: _items(account.pk, *_RETRIED) + undecided.stopped)
+    undecided = SimpleLazyObject(lambda: _queue(account.pk).undecided())
+    waiting = SimpleLazyObject(lambda: _queue(account.pk).retried() + undecided.stopped)
     return {
         "retry_waiting": waiting,
         "retry_untagged": SimpleLazyObject(lambda: undecided.untagged),
@@ -55,14 +55,12 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-_OF_ACTIONS: Final = f"action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue ="
-_RETRIED: Final = (
-    f"{_OF_ACTIONS} {QueueStatus.RETRY.code}",
-    f"{_OF_ACTIONS} {QueueStatus.ERROR.code}",
-    f"stuck_run WHERE account_id = :account AND {STUCK_RUN_WAITING} AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'",
-)
+def _queue(account: int) -> RetryQueue:
+    return RetryQueue(AccountReader(of_django(connections["read"]), account))
+
+
 _FAILED: Final = (
-    f"{_OF_ACTIONS} {QueueStatus.FAILED.code}",
+    f"action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue = {QueueStatus.FAILED.code}",
     f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.FAILED.code} AND cause <> '{Cause.UNTAGGED.value}'",
 )
 

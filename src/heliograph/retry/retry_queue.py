@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Final
 
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.domain.delivery.action import ENDS_RUN, QueueStatus
+from heliograph.domain.delivery.action import ENDS_RUN, OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
@@ -22,7 +22,7 @@ from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions, c
 from heliograph.retry.retry_items import RetryFilter, RetryItem, StuckItem, group_key, parts_of
 from heliograph.store.database import Row
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of
-from heliograph.store.row_states import ACTION_IN_QUEUE
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
 from heliograph.store.walk import Key, Walk
 from heliograph.store.where import Where
 from heliograph.web.cursor import ROWS, Cursor, ListPage
@@ -75,6 +75,10 @@ class Undecided:
     """They wait for their flow (`item_state_of`)."""
 
 
+_RETRIED: Final = (
+    *(f"action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue = {status.code}" for status in OPEN_STATUSES),
+    f"stuck_run WHERE account_id = :account AND {STUCK_RUN_WAITING} AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'",
+)
 _NOT_BOUNDED: Final = _Stretch(0, dict.fromkeys(TABLES))
 
 
@@ -267,6 +271,13 @@ class RetryQueue:
     def counts(self) -> dict[QueueStatus, ListCount]:
         """How many items each status has."""
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
+
+    def retried(self) -> ListCount:
+        """How many items are tried again by time: actions, and runs whose decision raised. With `undecided().stopped` it is all that waits and
+        lacks no tag (`ItemState.WAITING`). Each count has an index that contains few other rows."""
+        parts = [f"(SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {MOST + 1}) q{number})" for number, rows in enumerate(_RETRIED)]
+        ((count,),) = self.reader.db.all(f"SELECT {' + '.join(parts)}", {"account": self.reader.account})
+        return ListCount(min(int(count), MOST), count > MOST)
 
     def undecided(self) -> Undecided:
         """How many runs wait for a tag, and how many for their flow. One walk counts both, so each is only a part if there are very many."""

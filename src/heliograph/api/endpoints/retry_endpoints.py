@@ -37,11 +37,9 @@ from heliograph.api.token_access import OPERATE, READ
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.delivery_operations import discard, resend, submit
 from heliograph.deliveries.prospect_words import hindrance
-from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.retry import queue_operations, submit_job
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
-from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 
 
@@ -81,8 +79,8 @@ class RetryNumbers(ApiController):
         with account_reader(self.account.pk) as reader:
             queue = RetryQueue(reader)
             counts = {status.value.lower(): CountOfItems.from_count(count) for status, count in queue.counts().items()}
-            waiting = queue.count(RetryFilter(OPEN_STATUSES, untagged=False))
             undecided = queue.undecided()
+            waiting = queue.retried() + undecided.stopped
         return RetryCounts(
             **counts,
             waiting=CountOfItems.from_count(waiting),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -19,7 +18,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import delivery_words
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.removed_content import removed_records
-from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.item_details import details
@@ -62,8 +61,7 @@ def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     waiting, healed = overview.waiting, overview.healed
     counts = RetryQueue(reader).counts()
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
-    undecided, waiting_count = RetryQueue(reader).undecided(), RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
-    retried = replace(waiting_count, number=max(waiting_count.number - undecided.stopped.number, 0))
+    retried, undecided = RetryQueue(reader).retried(), RetryQueue(reader).undecided()
     parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.number) % {"n": many(retried)}] if retried.number else []
     parts += _undecided_texts(undecided)
     failed_count = counts[QueueStatus.FAILED]
