@@ -137,7 +137,7 @@ def coverage(db: Database, account: int) -> Coverage:
         rows = list(_objects(kind))
         suggest = _Suggesting(kind, rows, config.tags)
         gaps = [
-            Gap(kind, row.id, row.name, row.event, codes.get(row.event or 0, ""), *suggest(row), *waits.of(kind, row.id))
+            Gap(kind, row.id, row.name, row.event, codes.get(row.event or 0, ""), *suggest(row), *waits.for_object(kind, row.id))
             for row in rows
             if not row.tags and _is_shown(row, kind, watchers[kind])
         ]
@@ -313,7 +313,7 @@ class _Waiting:
     is_more: bool = False
     """Whether not all were read."""
 
-    def of(self, kind: TagKind, id: int) -> tuple[ListCount, frozenset[int]]:
+    def for_object(self, kind: TagKind, id: int) -> tuple[ListCount, frozenset[int]]:
         """How many wait for an object, and in which events."""
         number = self.numbers[kind, id]
         return ListCount(number, self.is_more and number > 0), frozenset(self.events.get((kind, id), ()))

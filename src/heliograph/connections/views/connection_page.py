@@ -178,8 +178,8 @@ def _charts(hours: _Hours, connection: int, name: str) -> dict[str, Any]:
     )
     words = {"ink": _("Delivered"), "wait": _("Waiting"), "failed": _("Failed"), "invalid": _("Invalid")}
     legend = [(words[each.tone], each.tone, sum(each.values), "") for each in (delivered, *undelivered) if any(each.values)]
-    said = _("Each column counts Live and Test flows, and opens the records of Live ones.") if hours.are_mixed else ""
-    return {"plots": plots, "legend": legend, "said": said}
+    caption = _("Each column counts Live and Test flows, and opens the records of Live ones.") if hours.are_mixed else ""
+    return {"plots": plots, "legend": legend, "said": caption}
 
 
 def _buckets(hours: _Hours, connection: int, records: str, live: Sequence[int]) -> list[Bucket]:
