@@ -198,6 +198,7 @@ def test_S2_a_known_senders_settings_are_filled_in(site: SignalAccount, client: 
     page = text_of(client.get(added["Location"]).content)
     assert "The header Tito-Signature must contain the signature (HMAC with SHA-256, Base64) of: the body." in page
     assert "None yet, so every call is refused." in page
+    assert "calls are only kept" not in page
     assert "The previous secret" not in page
     (row,) = _all(Source)
     assert f"/in/{row.path}" in client.get(added["Location"]).content.decode()
@@ -235,11 +236,16 @@ def test_S2_a_secret_has_the_form_that_its_verification_expects(site: SignalAcco
     address = client.post(f"{LIST}new/webhook/", {"name": "Shop"})["Location"]
     page = text_of(client.get(address).content)
     assert "Nobody has chosen yet how calls prove themselves, so every call is refused." in page
+    assert "Waiting for a first call Choose how a call proves where it comes from, and save. Until then every call is refused." in page
+    assert "calls are only kept" not in page
     assert "First choose how calls prove themselves" in text_of(client.post(address, {"do": "make"}).content)
     assert client.post(address, {"how": "preset", "preset": "standard-webhooks"}).status_code == 302
     assert "It does not have the form" in text_of(client.post(address, {"do": "add", "secret": "whsec_§"}).content)
     made = client.post(address, {"do": "make"}).content.decode()
     assert re.search(r'value="whsec_[A-Za-z0-9+/]{43}="', made)
+    assert "Waiting for a first call Nothing is recorded yet: calls are only kept. Paste the address" in text_of(
+        client.get(address).content
+    )
 
 
 PARTS = {

@@ -122,6 +122,8 @@ def _page(request: AccountRequest, source: Source, form: ProofForm, secret_form:
         own_fields=form.draw_fields("id"),
         handshake_fields=[*form.draw_fields("handshake"), form.opened_field],
         sentences=proof_words.proof_sentences(proof.verification),
+        is_chosen=proof.verification is not None,
+        keeps_calls=proof.verification is not None and (bool(secrets) or not needs_secret),
         is_open=proof.verification is not None and proof.verification.proof is Proof.NONE,
         needs_secret=needs_secret,
         secret_refusal="" if needs_secret else " ".join(map(str, secret_form.errors.get("secret", []))),
