@@ -22,6 +22,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.connections import connection_deliveries
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, RetryCounts, RetryCountsOfDestination
 from heliograph.deliveries.account_reader import AccountReader
+from heliograph.deliveries.actor_outcomes import outcomes_by_actor
 from heliograph.deliveries.outcome_hours import HOUR, outcome_columns
 from heliograph.deliveries.registration_deliveries import DeliveryFilter, deliveries_of, registrations_in
 from heliograph.deliveries.registration_destinations import DestinationOfRegistration
@@ -664,6 +665,13 @@ def test_X5_where_registrations_stand_goes_by_their_changes(explaining: Explaini
         listing.page(ListOf(delivery=looked_at), RegistrationSort.MODIFIED, None)
         listing.count(ListOf(delivery=looked_at))
         assert goes_by(explaining, "action_of_change")
+
+
+def test_35_8_what_became_of_an_import_goes_by_the_times_of_its_changes(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    ((until,),) = explaining.all("SELECT max(at) FROM change WHERE account_id = :account", {"account": large[1]})
+    for index in ("change_at", "action_of_change", "stuck_run_of_change"):
+        outcomes_by_actor(explaining, large[1], "import:1", until - MINUTE, until)
+        assert goes_by(explaining, index), index
 
 
 def test_N2_versions_of_connections_are_found_by_their_numbers(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

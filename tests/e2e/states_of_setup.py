@@ -95,6 +95,12 @@ def dry_run(visit: Visit) -> None:
     expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible()
 
 
+def _new_rows(visit: Visit) -> None:
+    dry_run(visit)
+    visit.page.get_by_role("link", name="New", exact=True).click()
+    expect(visit.page.get_by_role("heading", name="would be new")).to_be_visible()
+
+
 def _import(visit: Visit) -> None:
     dry_run(visit)
     visit.page.get_by_label("Record without sending").check()
@@ -113,6 +119,7 @@ STATES = (
     State("import, refused", UPLOAD, "Import", "/import/", "planning", then=_empty_handed, after=422),
     State("import, columns", "registrations/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
     State("import, dry run", "registrations/import_dry_run.html", "Import", "/import/", "planning", ("import-dry-run",), then=dry_run),
+    State("import, dry run, its new rows", "registrations/import_dry_run.html", "Import", "/import/", "planning", then=_new_rows),
     State("import, begun", "job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
     State(
         "registration, added",
