@@ -260,4 +260,4 @@ def test_X5_sync_now_goes_through_all_flows_or_one(database: DatabaseFacts, clie
         answer = text_of(client.post("/signal/sync/SUMMIT-26/Y-1/", {"flow": flow}, follow=True).content)
         made = len(site.actions("Y-1")) - before
         assert made == {"": 2, "All": 1, "nothing": 0}[chosen]
-        assert ("This flow does not take this registration as it is now." in answer) == (chosen == "nothing")
+        assert ("This flow does not exist." in answer) == (chosen == "nothing")

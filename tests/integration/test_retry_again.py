@@ -44,7 +44,7 @@ def file_of(client: Client, page: str) -> list[dict[str, str]]:
 
 def downloaded(client: Client, query: str, **choices: object) -> str:
     """The page of a download, once its job is done."""
-    begun = client.post(f"{RETRY}download/{query}", choices)
+    begun = client.post(f"{RETRY}download/{query}", {"column": "registration", **choices})
     assert begun.status_code == 302
     job = runs(newest(downloads.KIND))
     assert job.state == JobState.DONE
