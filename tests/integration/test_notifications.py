@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import OperationalError
 from django_scopes import scope
 from tests.authority import Authority
 from tests.mail_server import Mailbox, html_of, text_of
 from tests.receiver import Answer
 from tests.story import BY, Story
 from tests.told import Told
+from tests.waiting import PATIENCE, until
 
 from heliograph.accounts import api_tokens
 from heliograph.accounts.models import Account, ApiToken, Role, User
@@ -34,8 +37,10 @@ from heliograph.notifications.delivered_yesterday import DeliveredYesterday
 from heliograph.notifications.letter_words import Summary, letter_of, summary_letter
 from heliograph.notifications.models import Message, Problem
 from heliograph.notifications.observations import MOST
+from heliograph.store.database import Database
 from heliograph.store.disk_room import DiskRoom
 from heliograph.store.instants import from_micros
+from heliograph.store.restored_copy import unreleased_accounts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -514,6 +519,29 @@ def test_B4_mail_that_cannot_be_sent_is_tried_again_and_none_is_lost(told: Told,
     assert told.turn() == []  # not due yet
     told.passes(2)
     assert told.turn() == ["CRM is paused"]
+
+
+def test_B4_after_an_outage_of_the_database_the_next_look_comes_as_soon_as_ever(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look is followed by a pause of many times its duration, but an outage is none."""
+    looks: list[int] = []
+
+    def gone_at_first(db: Database) -> set[int]:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise OperationalError
+        return unreleased_accounts(db)
+
+    monkeypatch.setattr(post_office, "unreleased_accounts", gone_at_first)
+    monkeypatch.setattr(post_office, "EVERY", 0.01)
+    monkeypatch.setattr(post_office, "REST", 1_000_000)
+    stop = threading.Event()
+    thread = threading.Thread(target=post_office.care, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: len(looks) == 2)
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
 
 
 def test_B4_an_address_that_its_server_refuses_is_given_up_and_the_log_says_why(told: Told, ada: User) -> None:

@@ -77,7 +77,9 @@ def crawled(client: Client) -> dict[str, str]:
 def promises(sentences: str, missing: set[str]) -> list[str]:
     """The missing controls that sentences name."""
     found = []
-    for label in sorted((label for label in missing if label in sentences), key=len, reverse=True):  # few of them, and an expression costs more
+    for label in sorted(
+        (label for label in missing if label in sentences), key=len, reverse=True
+    ):  # few of them, and an expression costs more
         name = re.escape(label)
         if re.search(rf"{ORDERS}{name}\b", sentences) or re.search(rf"[“‘]{name}[”’]", sentences):
             found.append(label)

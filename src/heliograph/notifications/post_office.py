@@ -62,10 +62,12 @@ def care(stop: threading.Event) -> None:
                 office.look()
                 office.send_due(stop)
                 remove_old()
+                pause = max(EVERY, REST * (time.monotonic() - began))
             except Exception:  # whatever it is, it is over for this time only: nobody else tells people anything
                 log.exception("notifications_failed")
                 connections.close_all()
-            _wait(stop, max(EVERY, REST * (time.monotonic() - began)))
+                pause = EVERY  # what took its time was no look, but an outage
+            _wait(stop, pause)
     finally:
         connections.close_all()
 
