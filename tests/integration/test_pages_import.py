@@ -18,6 +18,7 @@ from tests.forms import posted
 from tests.page_text import text_of
 
 from heliograph.accounts.models import Role
+from heliograph.domain.delivery.action import ActionState
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports import uploads
 from heliograph.setup.models import CustomField
@@ -225,11 +226,15 @@ def test_35_8_the_result_says_what_was_sent(database: DatabaseFacts, client: Cli
         with inside(site.acme):  # what somebody else recorded while it ran is not its own
             Job.objects.filter(parameters__dry_run=False).update(finished=datetime.now(UTC) + timedelta(minutes=1))
         result = client.get(begun).content.decode()
-        assert "What was sent Delivered 1 Waiting 2 Failed 0 Wait for a tag 1 All 4" in text_of(result.encode())
+        assert "What was sent Delivered 1 Being sent 2 Waiting 0 Failed 0 Wait for a tag 1 All 4" in text_of(result.encode())
         feed = re.findall(r'href="(/signal/metrics/feed/[^"]*result=success[^"]*)"', result)
         assert len(feed) == 1
         assert "B-1" in text_of(client.get(feed[0].replace("&amp;", "&")).content)
         assert re.search(r"Teilnehmer März\.csv\. \d+ \w+ \d{4}, \d\d:\d\d, by \w+", text_of(result.encode()))
+        site.store.run(f"UPDATE action SET state = {ActionState.SUPERSEDED:d} WHERE state = {ActionState.SUCCESS:d}", {})
+        site.store.run("UPDATE stuck_run SET message = 'off'", {})  # it waits for its flow
+        result = text_of(client.get(begun).content)
+        assert "Delivered 0 Being sent 2 Waiting 0 Failed 0 Replaced by newer data 1 Not checked yet 1 All 4" in result
 
 
 def test_I2_an_import_without_sending_says_nothing_of_deliveries(database: DatabaseFacts, client: Client) -> None:

@@ -7,33 +7,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from heliograph.domain.delivery.action import ActionState, Origin
-from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.flow import Mode
 from heliograph.store.database import Database
-from heliograph.store.row_states import STUCK_RUN_OPEN
+from heliograph.store.row_states import STUCK_RUN_OPEN, STUCK_RUN_UNTAGGED
 
 MOST_CHANGES: Final = 20_000
 """The first changes of the period that are looked at, whoever recorded them."""
-_GROUPS: Final = {
-    ActionState.PENDING: "waiting",
-    ActionState.QUEUED: "waiting",
-    ActionState.SUCCESS: "delivered",
-    ActionState.SUPERSEDED: "delivered",
-    ActionState.FAILED: "failed",
-    ActionState.VALIDATION: "invalid",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class ActorOutcomes:
     """The deliveries of an actor's changes, without what a person resent or replayed."""
 
-    live: Counter[str] = field(default_factory=Counter)
-    """The number of Live deliveries by "delivered", "waiting", "failed" and "invalid"."""
+    live: Counter[ActionState] = field(default_factory=Counter)
+    """The number of Live deliveries by their states."""
     test: int = 0
     """The number of deliveries of flows in Test."""
     untagged: int = 0
     """The number of decisions of Live flows that wait for a tag."""
+    undecided: int = 0
+    """The number of other decisions of Live flows that were not made, and are tried again or failed."""
     is_more: bool = False
     """True if the period has more changes than MOST_CHANGES."""
 
@@ -50,14 +43,13 @@ def outcomes_by_actor(db: Database, account: int, actor: str, since: int, until:
         f" WHERE c.by = :actor AND a.origin IN ({Origin.RECORDED:d}, {Origin.RECONSIDERED:d}) GROUP BY a.mode, a.state",
         given,
     )
-    ((untagged,),) = db.all(
-        f"SELECT count(*) FROM ({first}) c JOIN stuck_run j ON j.change_id = c.id"
-        f" WHERE c.by = :actor AND j.{STUCK_RUN_OPEN} AND j.cause = '{Cause.UNTAGGED.value}' AND j.mode = {Mode.LIVE.code}",
-        given,
+    runs = dict(
+        db.all(
+            f"SELECT CASE WHEN {STUCK_RUN_UNTAGGED} THEN 1 ELSE 0 END, count(*) FROM ({first}) c JOIN stuck_run j ON j.change_id = c.id"
+            f" WHERE c.by = :actor AND {STUCK_RUN_OPEN} AND mode = {Mode.LIVE.code} GROUP BY 1",
+            given,
+        )
     )
-    live: Counter[str] = Counter()
-    for mode, state, number in actions:
-        if mode == Mode.LIVE.code:
-            live[_GROUPS[ActionState(state)]] += number
+    live = Counter({ActionState(state): number for mode, state, number in actions if mode == Mode.LIVE.code})
     tests = sum(number for mode, _state, number in actions if mode != Mode.LIVE.code)
-    return ActorOutcomes(live, tests, untagged, scanned > MOST_CHANGES)
+    return ActorOutcomes(live, tests, runs.get(1, 0), runs.get(0, 0), scanned > MOST_CHANGES)

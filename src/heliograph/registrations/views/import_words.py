@@ -17,6 +17,7 @@ from heliograph.accounts.languages import translated
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.deliveries.account_reader import account_reader
 from heliograph.deliveries.actor_outcomes import MOST_CHANGES, outcomes_by_actor
+from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.sentence_template import sentence_in, stored_sentence
@@ -157,18 +158,25 @@ def sent_by(job: Job) -> list[Sum]:
         minutes = {"since": str(since // MINUTE), "until": str(until // MINUTE + 1)}
         return f"{reverse('feed')}?{urlencode(minutes | chosen)}"
 
+    delivered, waiting, failed = live[ActionState.SUCCESS], live[ActionState.QUEUED], live[ActionState.FAILED]
     sums = [
-        Sum(_("Delivered"), live["delivered"], href=feed(result="success") if live["delivered"] else ""),
-        Sum(_("Waiting"), live["waiting"], href=feed() if live["waiting"] else "", tone="wait" if live["waiting"] else ""),
-        Sum(_("Failed"), live["failed"], href=feed(result="failure") if live["failed"] else "", tone="failed" if live["failed"] else ""),
+        Sum(_("Delivered"), delivered, href=feed(result="success") if delivered else ""),
+        Sum(_("Waiting"), waiting, href=feed(result="failure") if waiting else "", tone="wait" if waiting else ""),
+        Sum(_("Failed"), failed, href=feed(result="failure") if failed else "", tone="failed" if failed else ""),
     ]
-    if live["invalid"]:
-        sums.append(Sum(_("Invalid"), live["invalid"], href=feed(result="validation"), tone="invalid"))
+    if pending := live[ActionState.PENDING]:
+        sums.insert(1, Sum(_("Being sent"), pending, href=feed()))
+    if invalid := live[ActionState.VALIDATION]:
+        sums.append(Sum(_("Invalid"), invalid, href=feed(result="validation"), tone="invalid"))
+    if replaced := live[ActionState.SUPERSEDED]:
+        sums.append(Sum(_("Replaced by newer data"), replaced, href=feed()))
+    if outcomes.undecided:
+        sums.append(Sum(_("Not checked yet"), outcomes.undecided, href=reverse("retry"), tone="wait"))
     if outcomes.untagged:
         sums.append(Sum(_("Wait for a tag"), outcomes.untagged, href=f"{reverse('retry')}?status=untagged", tone="wait"))
     if outcomes.test:
         sums.append(Sum(_("By flows in Test"), outcomes.test, href=feed(mode="test")))
-    total = live.total() + outcomes.untagged + outcomes.test
+    total = live.total() + outcomes.untagged + outcomes.undecided + outcomes.test
     note = _("No flow acted on it.") if not total else ""
     if outcomes.is_more:
         note = _("Of the first %(n)s changes; the rest isn’t counted here.") % {"n": intcomma(MOST_CHANGES)}
