@@ -15,6 +15,7 @@ script errors and requests that leave the machine. `tests/accessibility.py` has 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -42,6 +43,7 @@ from tests.databases import DatabaseFacts, Databases, Vendor
 from tests.processes import Starter
 from tests.waiting import PATIENCE
 
+_PRIORITY = os.getpriority(os.PRIO_PROCESS, 0)
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server", "client", "databases", "fresh_database", "empty_database"})
 BROWSER_FIXTURES = frozenset({"page", "context", "new_context"})
 
@@ -121,11 +123,15 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Closes what `pytest_runtest_setup` opened. A job or a backup that ran in this thread has lowered its priority: the next test starts with
+    that of the first, else it waits for all other parts of `make test`."""
     try:
         return (yield)
     finally:
         if connections["read"] is connections["default"]:
             del connections["read"]
+        with contextlib.suppress(PermissionError):  # only root may raise it
+            os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
