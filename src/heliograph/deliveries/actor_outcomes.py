@@ -43,7 +43,7 @@ def outcomes_by_actor(db: Database, account: int, actor: str, since: int, until:
         f" WHERE c.by = :actor AND a.origin IN ({Origin.RECORDED:d}, {Origin.RECONSIDERED:d}) GROUP BY a.mode, a.state",
         given,
     )
-    runs = dict(
+    runs: dict[int, int] = dict(
         db.all(
             f"SELECT CASE WHEN {STUCK_RUN_UNTAGGED} THEN 1 ELSE 0 END, count(*) FROM ({first}) c JOIN stuck_run j ON j.change_id = c.id"
             f" WHERE c.by = :actor AND {STUCK_RUN_OPEN} AND mode = {Mode.LIVE.code} GROUP BY 1",
