@@ -221,7 +221,7 @@ DATES = (["03/04/2026"], ["25/12/2026"], ["13/01/2026"])
 @pytest.mark.parametrize(
     ("names", "cells", "doubt"),
     [
-        (["Code", "code"], [["A", "B"]], "⟦'Code' is code already, so this column is left out.⟧"),
+        (["Code", "code"], [["A", "B"]], "⟦“Code” is code already, so this column is left out.⟧"),
         (
             ["modified"],
             [*DATES, ["12/25/2026"]],
