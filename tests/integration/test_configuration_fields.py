@@ -222,6 +222,7 @@ NOT_OF_BODIES: dict[type, set[str]] = {
     Destination: {"id", "integration", "action"},  # Webhooks is the only integration, and Webhook its only action
     Connection: {"connected", "secrets"},  # somebody signs in; the secrets are members of their own, below
     Settings: {"urgent"},  # only an operator's own settings have it
+    Rule: {"stopped"},  # whoever gets the e-mails chose it, and a file does not undo it
 }
 SECRETS: dict[Secret, str] = {
     Secret.PATH: "connections[].url",

@@ -195,4 +195,4 @@ def test_I4_the_report_of_flat_objects_keeps_what_was_not_said_apart_from_what_i
 
 def test_the_place_of_a_row_is_said_in_the_language_of_the_page() -> None:
     with translation.override("de"):
-        assert translated(place(12, 9)) == "12 (Zeile 9)"
+        assert translated(place(12, 9)) == "12 (Tabellenzeile 9)"
