@@ -98,7 +98,7 @@ def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int,
 def stop_of_run(reason: Reason, queue: QueueStatus | None, message: str) -> str:
     """The message of a stuck run, if it waits for its flow; "" if it waits for a tag, or is judged again.
 
-    reason: that of its run
+    reason: why the flow did not act
     """
     return message if reason.is_untagged and queue in OPEN_STATUSES else ""
 

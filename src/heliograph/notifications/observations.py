@@ -259,22 +259,22 @@ def _untried(reader: AccountReader) -> list[tuple[int, int, int, int]]:
     What the first LANES of a connection do not hold is counted up to MOST + 1 with its first flow.
     """
     connections = sorted(reader.config.connections)
-    found: list[tuple[int, int, int, int]] = []
+    of_lanes: list[tuple[int, int, int, int]] = []
     for start in range(0, len(connections), AT_ONCE):
         lanes = " UNION ALL ".join(
             f"SELECT * FROM (SELECT id, connection_id FROM lane WHERE connection_id = {int(id)} AND {LANE_READY} ORDER BY rank, pos LIMIT {LANES}) l{id}"
             for id in connections[start : start + AT_ONCE]
         )
-        found += reader.db.all(
+        of_lanes += reader.db.all(
             f"SELECT l.connection_id, a.flow_id, count(*), min(a.created) FROM ({lanes}) l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} AND NOT (a.{ACTION_IN_QUEUE})"
             " GROUP BY l.connection_id, a.flow_id"
         )
     read = Counter[int]()
-    for connection, _flow, number, _since in found:
+    for connection, _flow, number, _since in of_lanes:
         read[connection] += number
     whole = untried_actions(reader.db, [connection for connection, number in read.items() if number >= LANES], MOST + 1)
-    first = {connection: (connection, flow, since) for connection, flow, _number, since in reversed(found)}
-    return found + [
+    first = {connection: (connection, flow, since) for connection, flow, _number, since in reversed(of_lanes)}
+    return of_lanes + [
         (connection, flow, whole[connection] - read[connection], since)
         for connection, flow, since in first.values()
         if whole.get(connection, 0) > read[connection]

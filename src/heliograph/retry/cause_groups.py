@@ -205,11 +205,11 @@ class CauseGroups:
     """How many groups of a kind are returned."""
 
     def overview(self) -> CauseOverview:
-        """The causes of items that wait, of items that have failed, and of those that were cured lately."""
+        """The causes of items that wait, of items that have failed, and of items that were cured lately."""
         return replace(self.open_causes(), healings=self.healings(self.reader.db.now()))
 
     def open_causes(self) -> CauseOverview:
-        """The causes of items that wait and of items that have failed, without those that were cured lately."""
+        """The causes of items that wait and of items that have failed, without items that were cured lately."""
         (waiting, further_waiting), (failed, further_failed) = self._largest(OPEN_STATUSES), self._largest((QueueStatus.FAILED,))
         return CauseOverview(waiting, failed, {}, further_waiting, further_failed)
 
