@@ -73,7 +73,8 @@ def main() -> int:
     fsync = options.fsync or ("on" if options.trials else "off")
     results = []
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hg-run-")))
+        # A process that a test left behind may still write there.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hg-run-", ignore_cleanup_errors=True)))
         environment = {**os.environ, "HELIOGRAPH_TEST_FSYNC": fsync}
         if options.trials:
             environment.setdefault("HELIOGRAPH_TEST_HYPOTHESIS", "trial")
@@ -85,7 +86,9 @@ def main() -> int:
             print(f"\n=== {vendor} ===", flush=True)
             counts = folder / f"{vendor}.json"
             environment |= {"HELIOGRAPH_TEST_DATABASE": vendor, "HELIOGRAPH_TEST_COUNTS": str(counts)}
-            code = subprocess.run([sys.executable, "-m", "pytest", *rest], env=environment, check=False).returncode
+            # The folder of tests that pytest chooses is cleared by each run, also under another one: that ends a run now and then.
+            command = [sys.executable, "-m", "pytest", f"--basetemp={folder / vendor}", *rest]
+            code = subprocess.run(command, env=environment, check=False).returncode
             results.append(Result.read(counts, code))
     result = sum(results, Result(collections.Counter(), not_run=left_out))
     if keep := os.environ.get("HELIOGRAPH_TEST_RESULT"):

@@ -122,6 +122,7 @@ def test_tests_that_cannot_run_are_listed_with_the_reason_and_the_others_run(
         str(ROOT / "pyproject.toml"),
         "-p",
         "tests.conftest",
+        f"--basetemp={tmp_path / 'run'}",
         str(tmp_path / "test_made.py"),
     ]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
