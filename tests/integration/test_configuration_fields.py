@@ -221,7 +221,7 @@ NOT_OF_BODIES: dict[type, set[str]] = {
     Flow: {"id", "number"},
     Destination: {"id", "integration", "action"},  # Webhooks is the only integration, and Webhook its only action
     Connection: {"connected", "secrets"},  # somebody signs in; the secrets are members of their own, below
-    Settings: {"urgent"},  # only an operator's own settings have it
+    Settings: {"urgent", "no_mail"},  # only a person's own settings have them
     Rule: {"stopped"},  # whoever gets the e-mails chose it, and a file does not undo it
 }
 SECRETS: dict[Secret, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -18,12 +19,13 @@ from tests.told import Told
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.notification.audience import Topic
 from heliograph.domain.notification.kinds import Kind
-from heliograph.domain.notification.notification_settings import MAIL, Rule, Settings
+from heliograph.domain.notification.notification_settings import MAIL, Rule, Settings, way_of_connection
+from heliograph.domain.notification.tries import MOST_REFUSED
 from heliograph.flows.models import Flow
 from heliograph.notifications import stored_settings
 from heliograph.notifications.letters import Letter, Phase
 from heliograph.notifications.models import Message, MessageState
-from heliograph.notifications.unsubscribe_links import Subscription, path_of
+from heliograph.notifications.unsubscribe_links import Subscription, link_of, path_of
 from heliograph.notifications.views.log_page import MOST_COUNTED
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
@@ -336,6 +338,40 @@ def test_B4_an_address_of_the_account_stops_one_kind_in_the_settings_and_every_r
         client.post(path_of(Subscription(told.story.account, 0, team, kind)), {"do": "stop"})
     with scope(account=told.story.account):
         assert stored_settings.rules_of(told.story.account)["connection", crm] == Rule(frozenset({ada.pk})), "it has stopped all of them"
+
+
+@pytest.mark.parametrize("whose", ["person", "account"])
+@pytest.mark.parametrize("trouble", ["paused", "refuses the message"])
+def test_B4_a_stopped_kind_is_not_sent_in_place_of_a_chat_either(told: Told, ada: User, client: Client, whose: str, trouble: str) -> None:
+    chat = told.story.connection("Chat", "/chat")
+    way = way_of_connection(chat)
+    over_chat = Settings((way,), {Kind.REFUSES: frozenset({way})})
+    with scope(account=told.story.account):
+        mine, ours = (over_chat, Settings()) if whose == "person" else (Settings(), over_chat)
+        for user, settings in ((ada.pk, mine), (stored_settings.ACCOUNT, ours)):
+            stored_settings.save_settings(told.story.account, user, settings, told.config, by="user:1")
+    if trouble == "paused":
+        told.story.pause(chat)
+    else:
+        told.story.receiver.answer("/chat", Answer(400))
+
+    def subjects(name: str) -> list[str]:
+        """Those of the e-mails after a new connection was paused."""
+        told.story.pause(told.story.connection(name, "/other"))
+        subjects = []
+        for _ in range(MOST_REFUSED + 1):  # the chat's message is given up, and the e-mail is sent
+            told.passes(180)
+            subjects += told.turn()
+        return [each for each in subjects if each.startswith(name)]
+
+    assert subjects("First") == ["First is paused"]
+    with scope(account=told.story.account):
+        link = urlsplit(link_of(Message.objects.get(way=MAIL, title="First is paused"))).path
+    client.post(link, {"do": "stop"})
+    assert subjects("Second") == []
+    client.post(link, {"do": "undo"})
+    assert subjects("Third") == ["Third is paused"]
+    assert saved(told, ada.pk).ways_of(Kind.REFUSES) == mine.ways_of(Kind.REFUSES)
 
 
 def test_B4_a_stopped_kind_is_not_sent_from_the_outbox_either(told: Told, ada: User, client: Client) -> None:

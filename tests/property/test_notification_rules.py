@@ -26,6 +26,8 @@ WAYS = ("c1", "c2", "ops@example.org")
 chosen = st.dictionaries(st.sampled_from(list(Kind)), st.frozensets(st.sampled_from([MAIL, *WAYS])))
 settings = st.builds(
     Settings, st.just(WAYS), chosen, st.sampled_from(WAITS_MINUTES), st.sampled_from(SUMMARY_MINUTES), hours, st.booleans()
+) | st.builds(
+    Settings.without, st.builds(Settings, st.just(WAYS), chosen), st.frozensets(st.sampled_from(list(Kind))), st.sampled_from([MAIL, *WAYS])
 )
 people = st.lists(
     st.builds(Person, st.integers(1, 4), st.sampled_from(["a@x.org", "b@x.org"]), st.booleans(), st.booleans(), st.none() | settings),
@@ -79,14 +81,17 @@ def test_nobody_is_told_what_they_switched_off(audience: Audience, topic: Topic)
     for each in audience.recipients(topic):
         if each.user and not each.instead_of:
             assert people[each.user].wants.ways_of(topic.kind)
+        if each.user and each.way == MAIL:
+            assert topic.kind not in people[each.user].wants.no_mail
 
 
 @given(settings)
 def test_settings_survive_being_stored(given_settings: Settings) -> None:
     read = Settings.from_body(given_settings.to_body())
     assert all(read.ways_of(kind) == given_settings.ways_of(kind) for kind in Kind)
-    assert (read.ways, read.waits_minutes, read.summary_at, read.quiet) == (
+    assert (read.ways, read.no_mail, read.waits_minutes, read.summary_at, read.quiet) == (
         given_settings.ways,
+        given_settings.no_mail,
         given_settings.waits_minutes,
         given_settings.summary_at,
         given_settings.quiet,

@@ -232,9 +232,8 @@ def _send_by_mail_instead(claimed: Claimed) -> None:
             config = AccountReader(db, account.pk).config
             audience = stored_settings.audience_of(account, config, frozenset())
             watched = Watched(account.pk, account.name, zoneinfo.ZoneInfo(account.timezone), audience, db.now())
-            people = [person for person in audience.people if person.id == row.user_id]
-            people = people or [person for person in audience.people if person.is_administrator]
-            for person in people:
+            person_of_it = next((person for person in audience.people if person.id == row.user_id), None)
+            for person in audience.in_place_of_connection(person_of_it, Kind(row.kind)):
                 recipient = Recipient("mail", person.address, person.id, person.wants.quiet)
                 write, about = partial(Letter.from_body, row.body), row.key.split(f":{row.way}:")[0]
                 watch.put_message(watched, about, Kind(row.kind), Phase(row.phase), write, recipient, problem=row.problem_id)

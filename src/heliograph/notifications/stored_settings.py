@@ -147,7 +147,7 @@ def subscribe(account: int, user: int, kinds: list[Kind]) -> None:
     stopped = [kind for kind in kinds if kind in _stopped(account, user)]
     settings = saved_settings(account, user).settings
     chosen = dict(settings.chosen) | {kind: settings.ways_of(kind) | {defaults.MAIL} for kind in stopped}
-    _store(account, user, replace(settings, chosen=chosen))
+    _store(account, user, replace(settings, chosen=chosen, no_mail=settings.no_mail - set(kinds)))
 
 
 def _stopped(account: int, user: int) -> list[Kind]:

@@ -126,7 +126,8 @@ def _still_wants(message: Message, kind: Kind, audience: Audience) -> bool:
     if message.way != MAIL:
         return True
     if message.user_id:
-        return any(person.id == message.user_id and person.wants.ways_of(kind) for person in audience.people)
+        wants = next((person.wants for person in audience.people if person.id == message.user_id), None)
+        return wants is not None and kind not in wants.no_mail and bool(wants.ways_of(kind))
     ways = audience.account.ways_of(kind).union(*(rule.ways_of(kind) for rule in audience.rules.values()))
     return message.address in ways
 

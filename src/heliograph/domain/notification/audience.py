@@ -97,10 +97,16 @@ class Audience:
             wants = person.wants
             quiet = NEVER_QUIET if topic.kind is Kind.TROUBLE and wants.urgent else wants.quiet
             for way in sorted(wants.ways_of(topic.kind)):
-                recipients += self._on(way, topic, person.address, Recipient(MAIL, "", person.id, quiet, wants.waits_minutes))
+                recipients += self._on(way, topic, person, Recipient(MAIL, "", person.id, quiet, wants.waits_minutes))
         for way in ways:
-            recipients += self._on(way, topic, "", Recipient(MAIL, "", 0, settings.quiet, settings.waits_minutes))
+            recipients += self._on(way, topic, None, Recipient(MAIL, "", 0, settings.quiet, settings.waits_minutes))
         return _each_once(recipients)
+
+    def in_place_of_connection(self, person: Person | None, kind: Kind) -> list[Person]:
+        """Who gets an e-mail in place of a message over a connection: the person whose settings lead to it, or else the Administrators; nobody
+        who has stopped such e-mails."""
+        people = [person] if person and person.address else [each for each in self.people if each.is_administrator]
+        return [each for each in people if kind not in each.wants.no_mail]
 
     def language_of(self, recipient: Recipient) -> str:
         """The language of an e-mail to a person; "" for one who has chosen none, and for any connection or other address, which many people read."""
@@ -128,21 +134,20 @@ class Audience:
         ways = [way for rule in rules for way in rule.ways_of(topic.kind)]
         return [person for person in self.people if person.id in users], ways, self.account
 
-    def _on(self, way: str, topic: Topic, own_address: str, recipient: Recipient) -> list[Recipient]:
-        """The recipients of a way. One over a connection in trouble, or that is gone, leads to its person, or else to the Administrators."""
+    def _on(self, way: str, topic: Topic, person: Person | None, recipient: Recipient) -> list[Recipient]:
+        """The recipients of a way, by the settings of this person; None: by those of the account or a rule."""
         if way == MAIL:
-            return [replace(recipient, address=own_address)] if own_address else []
+            return [replace(recipient, address=person.address)] if person and person.address else []
         connection = connection_of(way)
         if connection is None:
             return [replace(recipient, address=way)]
         if connection in self.usable - self.in_trouble and connection != topic.connection:
             return [replace(recipient, way="connection", address=str(connection))]
-        if own_address:
-            return [replace(recipient, address=own_address, instead_of=connection)]
         return [
-            replace(recipient, address=person.address, user=person.id, quiet=person.wants.quiet, instead_of=connection)
-            for person in self.people
-            if person.is_administrator
+            replace(
+                recipient, address=each.address, user=each.id, quiet=recipient.quiet if person else each.wants.quiet, instead_of=connection
+            )
+            for each in self.in_place_of_connection(person, topic.kind)
         ]
 
 

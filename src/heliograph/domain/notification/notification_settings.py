@@ -58,6 +58,8 @@ class Settings:
     quiet: QuietHours = NEVER_QUIET
     urgent: bool = True
     """Trouble of the installation is told in quiet hours, too."""
+    no_mail: frozenset[Kind] = frozenset()
+    """The kinds of which the link of an e-mail has stopped all e-mails, also those in place of a connection, until the person saves settings."""
 
     def ways_of(self, kind: Kind) -> frozenset[str]:
         """The ways on which this kind is told."""
@@ -65,12 +67,13 @@ class Settings:
 
     def without(self, kinds: Iterable[Kind], way: str = MAIL) -> Settings:
         """The settings after a way was unsubscribed from these kinds."""
-        remaining = dict(self.chosen) | {kind: self.ways_of(kind) - {way} for kind in kinds}
-        return Settings(self.ways, remaining, self.waits_minutes, self.summary_at, self.quiet, self.urgent)
+        stopped = frozenset(kinds)
+        remaining = dict(self.chosen) | {kind: self.ways_of(kind) - {way} for kind in stopped}
+        return replace(self, chosen=remaining, no_mail=self.no_mail | stopped if way == MAIL else self.no_mail)
 
     def to_body(self) -> dict[str, Any]:
         """As JSON."""
-        return {
+        body = {
             "ways": list(self.ways),
             "chosen": {kind.value: sorted(ways) for kind, ways in self.chosen.items() if ways},
             "waits_minutes": self.waits_minutes,
@@ -78,6 +81,7 @@ class Settings:
             "quiet": {"first": self.quiet.first, "last": self.quiet.last, "weekend": self.quiet.weekend},
             "urgent": self.urgent,
         }
+        return body | ({"no_mail": _names(self.no_mail)} if self.no_mail else {})
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Settings:
@@ -91,6 +95,7 @@ class Settings:
                 int(body.get("summary_at", 480)),
                 QuietHours(int(quiet.get("first", 0)), int(quiet.get("last", 0)), bool(quiet.get("weekend", False))),
                 bool(body.get("urgent", True)),
+                frozenset(Kind(name) for name in body.get("no_mail", ()) if name in set(Kind)),
             )
         except (TypeError, ValueError, AttributeError):
             raise BadSettings from None
