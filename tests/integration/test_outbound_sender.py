@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.authority import Authority
+from tests.processes import free_port
 from tests.receiver import Answer, Receiver
 from tests.waiting import PATIENCE, until
 
@@ -239,13 +240,6 @@ def test_C6_informational_answers_are_passed_over(driver: Driver, receiver: Rece
 
 
 # --- failures
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_D4_refused(driver: Driver) -> None:

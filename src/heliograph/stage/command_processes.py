@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,11 +29,32 @@ class NotReady(HeliographError):
 
 
 def free_port() -> int:
-    """A port of the loopback address on which nothing listened just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback address on which nothing listens, for a process that binds it seconds later.
+
+    It lies below the range from which the system takes ports for connections and for listeners without a wish: none of these can take it
+    meanwhile. This process is given each port once. Raises NotReady.
+    """
+    first = _first_port_of_the_system()
+    for port in random.sample(range(first - _PORTS, first), _PORTS):  # not in turn: others choose here too
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            if port not in _given_ports:
+                probe.bind(("127.0.0.1", port))
+                _given_ports.add(port)
+                return port
+    raise NotReady(f"no port of 127.0.0.1 is free between {first - _PORTS} and {first}")
+
+
+_PORTS: Final = 10_000
+_given_ports: set[int] = set()
+
+
+def _first_port_of_the_system() -> int:
+    """The first port that the system gives to whoever names none: 32768 on Linux unless set otherwise, 49152 elsewhere."""
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    except OSError:
+        first = 49_152
+    return max(first, 2 * _PORTS)
 
 
 def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.02) -> T | None:
