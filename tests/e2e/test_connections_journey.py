@@ -48,8 +48,6 @@ def site(story: Story, heliograph: Starter) -> str:
 @pytest.mark.timeout(180)
 def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Receiver, page: Page, page_errors: PageErrors) -> None:
     page_errors.expect("the server responded with a status of 422")
-    page.set_default_timeout(30_000)
-    expect.set_options()
     sign_in(page, f"{site}/signal/")
 
     page.get_by_role("link", name="Connections", exact=True).click()
@@ -94,8 +92,6 @@ def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Re
 
 @pytest.mark.timeout(180)
 def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_released(site: str, receiver: Receiver, page: Page) -> None:
-    page.set_default_timeout(30_000)
-    expect.set_options()
     receiver.answer("/me", lambda request: Answer(200 if request.header("x-api-key") == "k3y" else 401, "{}"))
     sign_in(page, f"{site}/signal/connections/new/webhook/")
     page.get_by_label("Connection Name").fill("Sales CRM")

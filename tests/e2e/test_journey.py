@@ -20,9 +20,6 @@ from tests.waiting import until
 
 from heliograph.accounts.models import Role
 
-SECONDS = 25
-"""How long a delivery may take until it is seen: the machine of the tests has more to do."""
-
 
 @dataclass
 class Installation:
@@ -61,14 +58,14 @@ def comes_up(feed: Page, *texts: str, scripted: bool) -> None:
     """The change stands in the feed in time: by itself, or without script by the link that every live list has then."""
     feed.bring_to_front()
     if scripted:
-        expect(feed_row(feed, *texts)).to_be_visible(timeout=SECONDS * 1000)
+        expect(feed_row(feed, *texts)).to_be_visible()
         return
 
     def is_there() -> bool:
         feed.get_by_role("link", name="Up to now").click()
         return feed_row(feed, *texts).is_visible()
 
-    until(is_there, SECONDS, every=0.3)
+    until(is_there, every=0.3)
 
 
 @pytest.mark.timeout(240)

@@ -17,9 +17,6 @@ from tests.processes import Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
-PATIENCE = 20_000
-"""Milliseconds that an answer may take: the machine of the tests has more to do."""
-
 
 @dataclass
 class Installation:
@@ -57,7 +54,6 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
     ],
 )
 def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, installation: Installation, scripted: bool) -> None:
-    page.set_default_timeout(PATIENCE)
     sign_in(page, f"{installation.url}/signal/flows/", heading="Flow List")
 
     # Search: several are listed, one alone opens its timeline.

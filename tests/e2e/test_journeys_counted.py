@@ -20,9 +20,6 @@ from tests.story import Story
 
 from heliograph.domain.connection.secret import Secret
 
-PATIENCE = 40_000
-"""Milliseconds that an answer may take: the machine of the tests has more to do."""
-
 
 def crm(request: Received) -> Answer:
     """It takes the new key only."""
@@ -62,7 +59,6 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
 
 def at_home(page: Page, installation: Installation) -> Hand:
     """Ada on the Overview."""
-    page.set_default_timeout(PATIENCE)
     sign_in(page, f"{installation.url}/signal/", heading="1 thing needs you")
     return Hand(page, [])
 
@@ -95,7 +91,7 @@ def test_D7_a_failing_target_is_cured_in_2_clicks_and_1_field(page: Page, instal
     hand.is_at("Connection Setup")
     hand.fill("API Key / Token", "renewed")
     hand.click("button", "Save & Test")
-    expect(page.get_by_role("main")).to_contain_text("3 sent", timeout=PATIENCE)
+    expect(page.get_by_role("main")).to_contain_text("3 sent")
     for place in (page.get_by_role("main"), panel(page)):  # all that was counted on the page says the same
         expect(place).not_to_contain_text("waiting")
     installation.story.arrived("/crm", 6)  # three that were refused, and went again
@@ -110,7 +106,7 @@ def test_Y1_a_filter_is_widened_and_replayed_in_6_clicks_and_2_fields(page: Page
     hand.click("link", "Attendees to the CRM")
     hand.is_at("Attendees to the CRM")
     statuses = page.get_by_label(re.compile("^Registration Statuses"))
-    expect(statuses).to_have_attribute("autocomplete", "off", timeout=PATIENCE)  # it is a chip input now
+    expect(statuses).to_have_attribute("autocomplete", "off")  # it is a chip input now
     statuses.fill("Cancelled")
     statuses.press("Enter")
     hand.done.append("field Registration Statuses")
@@ -119,11 +115,11 @@ def test_Y1_a_filter_is_widened_and_replayed_in_6_clicks_and_2_fields(page: Page
     hand.click("link", "Replay them")
     hand.is_at("Replay")
     hand.click("button", "Dry run")
-    expect(page.get_by_role("heading", name=re.compile(r"\d records match"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=re.compile(r"\d records match"))).to_be_visible()
     page.get_by_label(re.compile("^Why")).fill("Cancellations count too")
     hand.done.append("field Why")
     hand.click("button", "Send chosen")
-    expect(page.get_by_role("heading", name="Replay is done")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Replay is done")).to_be_visible()
     hand.took_at_most(clicks=6, fields=2)
 
 
@@ -148,7 +144,6 @@ def test_N2_how_much_was_sent_today_and_for_how_many_people_is_read_without_a_cl
 
 @pytest.mark.timeout(240)
 def test_P1_a_colleague_is_invited_in_4_clicks_and_2_fields(page: Page, installation: Installation) -> None:
-    page.set_default_timeout(PATIENCE)
     sign_in(page, f"{installation.url}/registrations/", heading="Registrations")
     hand = Hand(page, [])
     hand.click("link", "Account Settings")

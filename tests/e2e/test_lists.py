@@ -71,7 +71,7 @@ def test_the_switches_of_a_list_that_was_fetched_still_work(signed_in: Page, sho
     page.get_by_role("searchbox").locator("visible=true").nth(1).fill("S26")
     expect(page).to_have_url(f"{showcase.url}/signal/retry/?q=S26")
     page.get_by_role("checkbox", name="Select all rows of this page").check()
-    for box in page.get_by_role("checkbox", name="Tick S26-").all():
+    for box in page.get_by_role("checkbox", name="Select S26-").all():
         expect(box).to_be_checked()
 
 

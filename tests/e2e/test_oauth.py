@@ -116,7 +116,6 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     pages = heliograph("process", "pages", **env)
     pages.until_answers(f"{base}/accounts/sign-in/")
 
-    page.set_default_timeout(30_000)
     sign_in(page, f"{base}/signal/connections/{crm}/access/", "tomas@example.org")
     expect(page.get_by_role("heading", name="Marketing list")).to_be_visible()
     expect(page.get_by_text("Not connected yet").first).to_be_visible()

@@ -18,9 +18,6 @@ from tests.story import Story
 
 from heliograph.domain.connection.secret import Secret
 
-SECONDS = 25
-"""How long a delivery may take until it is seen: the machine of the tests has more to do."""
-
 
 def crm(request: Received) -> Answer:
     """It takes the new key only."""
@@ -51,8 +48,8 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.record_many([{"code": f"X26-{n}", "status": "Cancelled"} for n in range(1, 3)])
         story.adds_ada()
         url = heliograph.serves()
-        receiver.wait_for(3, SECONDS, path="/crm")
-        receiver.wait_for(2, SECONDS, path="/lake")
+        receiver.wait_for(3, path="/crm")
+        receiver.wait_for(2, path="/lake")
         yield Installation(url, story, receiver)
         story.close()
 
@@ -63,7 +60,7 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
 ) -> None:
     receiver = installation.receiver
     sign_in(page, f"{installation.url}/signal/retry/", heading="Retry")
-    expect(page.get_by_role("heading", name="5 wait for a retry (2 reasons)")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="5 wait for a retry (2 reasons)")).to_be_visible()
     causes = page.get_by_role("main").locator(".cause")
     refused = causes.filter(has_text="Sales CRM answered 401 Unauthorized: invalid_token")
     expect(refused.get_by_role("link", name="3 actions of Attendees to the CRM")).to_be_visible()
@@ -77,10 +74,10 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     setup.get_by_label("API Key / Token", exact=True).fill("renewed")
     setup.get_by_role("button", name="Save & Test").click()
     expect(setup.get_by_role("heading", name="Connection Setup", level=1)).to_be_visible()
-    receiver.wait_for(6, SECONDS, path="/crm")
+    receiver.wait_for(6, path="/crm")
     page.bring_to_front()
     page.get_by_role("heading", name="Retry", level=1).hover()  # what the pointer is in is left alone
-    expect(page.get_by_role("heading", name="2 wait for a retry (1 reason)")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="2 wait for a retry (1 reason)")).to_be_visible()
     page.get_by_text("1 reason fixed just now").click()
     healed = causes.filter(has_text="Sales CRM answered 401 Unauthorized")
     expect(healed.get_by_role("link", name="3 sent")).to_be_visible()
@@ -92,7 +89,7 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     page.get_by_role("link", name="Download 2 rows").click()
     page.get_by_role("radio", name=re.compile("^Programs")).check()
     page.get_by_role("button", name="Make the file").click()
-    expect(page.get_by_role("heading", name="2 rows", level=1)).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="2 rows", level=1)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name=re.compile(r"^retry-.*\.csv$")).click()
     file = tmp_path / "failed.csv"
@@ -106,9 +103,9 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     receiver.answer("/lake", Answer(200))
     page.get_by_role("button", name="Submit these 2 to Retry Queue").click()
     expect(page.get_by_role("status").get_by_text("2 items are sent next on their connection.")).to_be_visible()
-    receiver.wait_for(4, SECONDS, path="/lake")
+    receiver.wait_for(4, path="/lake")
     page.goto(f"{installation.url}/signal/retry/")
-    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
     page.get_by_text("2 reasons fixed just now").click()
     expect(causes.filter(has_text="Data lake answered 422").get_by_role("link", name="2 sent")).to_be_visible()
     assert len(receiver.at("/crm")) == 6
