@@ -132,11 +132,11 @@ def test_C2_get_has_no_body(driver: Driver, receiver: Receiver) -> None:
 
 def test_C2_a_large_body_is_sent_without_waiting_for_100_continue(driver: Driver, receiver: Receiver) -> None:
     body = bytes(range(256)) * 8_000
-    result = answered(driver.send(receiver.url(), body=body, headers=()))
+    answered(driver.send(receiver.url(), body=body, headers=()))
     (request,) = receiver.wait_for(1)
     assert request.body == body
     assert request.header("content-type") is None
-    assert result.timings.total < 1.0
+    assert request.header("expect") is None
 
 
 @pytest.mark.parametrize("host", ["::1", "six.test", "127.1", "0x7f000001"])
@@ -178,7 +178,7 @@ def test_D3_an_answer_has_status_headers_body_and_timings(driver: Driver, receiv
     assert result.body == b'{"error": "slow down"}'
     assert not result.truncated
     assert not result.reused
-    assert 0 < result.timings.connect <= result.timings.sent <= result.timings.total < 5
+    assert 0 < result.timings.connect <= result.timings.sent <= result.timings.total < PATIENCE
     assert answered(driver.send(receiver.url())).reused
     assert receiver.connections == 1
 
