@@ -52,6 +52,8 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.arrived("/chat", 5)
         for n in range(1, 4):
             story.until(f"S26-{n}", "queued", "success")
+        for n in range(1, 3):
+            story.until(f"X26-{n}", "success")
         yield Installation(url, story, receiver)
         heliograph.end()  # before its target is gone
         story.close()
