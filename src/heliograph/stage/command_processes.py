@@ -54,7 +54,7 @@ def _first_port_of_the_system() -> int:
         first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
     except OSError:
         first = 49_152
-    return max(first, 2 * _PORTS)
+    return max(first, 3 * _PORTS)
 
 
 def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.02) -> T | None:
